@@ -1,0 +1,1 @@
+"""Head orientation from camera images with a coarse-to-fine network."""

@@ -1,0 +1,107 @@
+"""Camera calibration: from CameraInfo's fields to the ray through a pixel."""
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .types import Camera
+
+_COEFFICIENTS = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,), 'fisheye': (4,), '': (0, 4, 5)}
+
+
+def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
+    """The camera that a CameraInfo message describes, for the pixels of the image published beside it.
+
+    Args:
+        info: anything with CameraInfo's fields: sensor_msgs (k, d, p ...), or ROS 1's capitals (K, D, P ...).
+        rectified: the image is rectified (image_rect): use P without distortion; otherwise K and D.
+
+    Returns:
+        The camera with binning and region of interest applied; None for an uncalibrated camera (K[0] = 0, by
+        CameraInfo's own definition).
+
+    Raises:
+        ValueError: naming the field, for intrinsics that are not a camera's or a distortion model that is not known.
+
+    Source: sensor_msgs/CameraInfo: K and P are for the full, unbinned resolution; the ROI is in full-resolution pixels.
+    """
+    K = _matrix(info, 'k', 9).reshape(3, 3)
+    P = _matrix(info, 'p', 12).reshape(3, 4)
+    intrinsics = P[:, :3].copy() if rectified else K.copy()
+    if intrinsics[0, 0] == 0:
+        return None
+    if not np.isfinite(intrinsics).all() or intrinsics[0, 0] < 0 or intrinsics[1, 1] <= 0:
+        raise ValueError(f"CameraInfo.{'p' if rectified else 'k'} is no camera's: focal lengths must be finite and positive, got "
+                         f'{intrinsics[0, 0]:g} and {intrinsics[1, 1]:g}; calibrate with camera_calibration')
+    D = np.zeros(0) if rectified else np.asarray(_field(info, 'd'), float).ravel()
+    model = info.distortion_model
+    if not rectified:
+        if model not in _COEFFICIENTS:
+            raise ValueError(f'CameraInfo.distortion_model {model!r} is not known; use one of '
+                             f"{', '.join(m for m in _COEFFICIENTS if m)}, or rectify the image (image_proc) and set rectified")
+        if D.size not in (0, *_COEFFICIENTS[model]) or not np.isfinite(D).all():
+            raise ValueError(f'CameraInfo.d has {D.size} values, {model!r} needs {" or ".join(map(str, _COEFFICIENTS[model]))} finite ones')
+    roi = info.roi
+    binning = np.array([max(info.binning_x, 1), max(info.binning_y, 1)], float)
+    intrinsics[:2, 2] -= [roi.x_offset, roi.y_offset]
+    intrinsics[:2] /= binning[:, None]
+    width, height = (roi.width or info.width) / binning[0], (roi.height or info.height) / binning[1]
+    model = 'equidistant' if model == 'fisheye' else model or 'plumb_bob'
+    return Camera(int(width), int(height), intrinsics, D if np.any(D) else np.zeros(0), model)
+
+
+def pixel_ray(camera: Camera, x: float, y: float) -> np.ndarray:
+    """The viewing direction through a pixel.
+
+    Args:
+        camera: the calibrated camera.
+        x: pixels from the image's left edge, continuous (the first pixel covers [0, 1)).
+        y: pixels from the top edge, likewise.
+
+    Returns:
+        (3,) float64 unit vector in the camera's optical frame.
+
+    K's principal point counts from the first pixel's centre (OpenCV), hence the half pixel.
+    """
+    point = np.array([[[x - 0.5, y - 0.5]]])
+    if camera.D.size == 0:
+        u, v = np.linalg.solve(camera.K, [x - 0.5, y - 0.5, 1.0])[:2]
+    elif camera.distortion_model == 'equidistant':
+        return _equidistant_ray(camera, point)
+    else:
+        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9)
+        u, v = cv2.undistortPointsIter(point, camera.K, camera.D, None, None, criteria)[0, 0]
+    ray = np.array([u, v, 1.0])
+    return ray / np.linalg.norm(ray)
+
+
+def _equidistant_ray(camera: Camera, point: np.ndarray) -> np.ndarray:
+    """Beyond 90 degrees off the axis there is no (u, v, 1), so the angle itself is solved for. Source: Kannala and Brandt 2006, as in OpenCV."""
+    x, y = np.linalg.solve(camera.K, [point[0, 0, 0], point[0, 0, 1], 1.0])[:2]
+    distorted = float(np.hypot(x, y))
+    theta = distorted
+    k1, k2, k3, k4 = camera.D
+    for _ in range(20):
+        t2 = theta * theta
+        value = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))) - distorted
+        slope = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
+        if abs(slope) < 1e-9:
+            break
+        theta -= value / slope
+    theta = float(np.clip(theta, 0, np.pi))
+    if distorted < 1e-12:
+        return np.array([0.0, 0.0, 1.0])
+    return np.array([np.sin(theta) * x / distorted, np.sin(theta) * y / distorted, np.cos(theta)])
+
+
+def _field(info: Any, name: str) -> Any:
+    return getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())
+
+
+def _matrix(info: Any, name: str, size: int) -> np.ndarray:
+    values = np.asarray(_field(info, name), float).ravel()
+    if values.size != size:
+        raise ValueError(f'CameraInfo.{name} has {values.size} values, not {size}')
+    return values

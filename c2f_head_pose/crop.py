@@ -1,0 +1,65 @@
+"""The one crop: training, evaluation, replay and the node all cut faces here."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .types import FaceBox
+
+
+@dataclass(frozen=True)
+class CropSquare:
+    """A square on whole pixels of an image; may reach beyond it.
+
+    Attributes:
+        left: pixels from the image's left edge.
+        top: pixels from the image's top edge.
+        side: pixels, at least 1.
+    """
+
+    left: int
+    top: int
+    side: int
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centre (x, y) in continuous pixels: where the crop's ray goes through."""
+        return self.left + self.side / 2, self.top + self.side / 2
+
+
+def square_about(box: FaceBox, margin: float) -> CropSquare:
+    """The square about a box's centre whose side is `margin` times the box's larger extent, rounded to whole pixels."""
+    side = max(1, round(margin * max(box.width, box.height)))
+    x, y = box.centre
+    return CropSquare(round(x - side / 2), round(y - side / 2), side)
+
+
+def cut(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
+    """Cuts a square out of an image and resizes it; what lies beyond the image is black (0).
+
+    Args:
+        image: (H, W) or (H, W, C), any dtype OpenCV resizes.
+        square: where, in the image's pixels.
+        size: output side in pixels.
+
+    Returns:
+        (size, size) or (size, size, C), the image's dtype.
+    """
+    height, width = image.shape[:2]
+    left, top = max(square.left, 0), max(square.top, 0)
+    right, bottom = min(square.left + square.side, width), min(square.top + square.side, height)
+    if left >= right or top >= bottom:
+        return np.zeros((size, size, *image.shape[2:]), image.dtype)
+    patch = image[top:bottom, left:right]
+    if patch.shape[:2] != (square.side, square.side):
+        patch = cv2.copyMakeBorder(patch, top - square.top, square.top + square.side - bottom,
+                                   left - square.left, square.left + square.side - right, cv2.BORDER_CONSTANT, value=0)
+    return resize(patch, size)
+
+
+def resize(patch: np.ndarray, size: int) -> np.ndarray:
+    """A patch resized to (size, size), whatever its shape: averaged where it shrinks, bilinear where it grows."""
+    shrinks = patch.shape[0] > size or patch.shape[1] > size
+    return cv2.resize(patch, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -1,0 +1,175 @@
+"""Rotations: one convention inside, Euler angles only here.
+
+Frames: camera optical axes x right, y down, z forward (REP-103); head axes x out of the face, y to the person's left,
+z to the scalp (REP-155). `R_cam_head` maps head axes to camera axes. `R_cv = R_cam_head @ HEAD_AXES.T` is the same rotation
+with the head's axes renamed so that a face looking straight into the camera has `R_cv = I`.
+
+Euler angles follow 300W-LP: `R_cv = Rx(-pitch) Ry(yaw) Rz(roll)`; yaw > 0 turns to the image's left, pitch > 0 looks up,
+roll > 0 tilts clockwise in the image. They are defined for |yaw| <= 90.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+HEAD_AXES = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
+"""(3, 3) R_cam_head of a face looking straight into the camera."""
+
+_GIMBAL = 1e-6
+
+
+def rotation_from_ypr_deg(ypr_deg: np.ndarray) -> np.ndarray:
+    """The head rotation of given Euler angles.
+
+    Args:
+        ypr_deg: (..., 3) yaw, pitch, roll in degrees, 300W-LP convention.
+
+    Returns:
+        (..., 3, 3) float64 R_cam_head.
+    """
+    yaw, pitch, roll = np.moveaxis(np.radians(np.asarray(ypr_deg, float)), -1, 0)
+    return _rotation_about(0, -pitch) @ _rotation_about(1, yaw) @ _rotation_about(2, roll) @ HEAD_AXES
+
+
+def ypr_deg_from_rotation(R_cam_head: np.ndarray) -> np.ndarray:
+    """Yaw, pitch, roll of a head rotation; the inverse of `rotation_from_ypr_deg` for |yaw| < 90.
+
+    At |yaw| = 90 (gimbal lock) roll is set to 0 and pitch takes the whole remaining turn.
+
+    Args:
+        R_cam_head: (..., 3, 3).
+
+    Returns:
+        (..., 3) float64 yaw, pitch, roll in degrees, 300W-LP convention.
+    """
+    R_cv = np.asarray(R_cam_head, float) @ HEAD_AXES.T
+    yaw = np.arcsin(np.clip(R_cv[..., 0, 2], -1, 1))
+    pitch = np.arctan2(R_cv[..., 1, 2], R_cv[..., 2, 2])
+    roll = np.arctan2(-R_cv[..., 0, 1], R_cv[..., 0, 0])
+    locked = np.hypot(R_cv[..., 0, 0], R_cv[..., 0, 1]) < _GIMBAL
+    if np.any(locked):
+        pitch = np.where(locked, np.arctan2(-R_cv[..., 2, 1], R_cv[..., 1, 1]), pitch)
+        roll = np.where(locked, 0.0, roll)
+    return np.degrees(np.stack([yaw, pitch, roll], axis=-1))
+
+
+def faces_camera(R_cam_head: np.ndarray) -> bool:
+    """Whether the face's outward axis points towards the camera's image plane, where Euler angles are meaningful."""
+    return bool(np.asarray(R_cam_head)[2, 0] <= 0.0)
+
+
+def ray_rotation(ray: np.ndarray) -> np.ndarray:
+    """The smallest rotation that takes the optical axis +z to a ray.
+
+    A network that sees only a crop estimates the head as if the crop's centre lay on the optical axis;
+    `R_cam_head = ray_rotation(ray) @ R_crop_head`.
+
+    Args:
+        ray: (3,) direction in the camera's optical frame, any positive length.
+
+    Returns:
+        (3, 3) float64.
+
+    Raises:
+        ValueError: for a ray of zero length or opposite to the optical axis, where no smallest rotation exists.
+    """
+    length = float(np.linalg.norm(ray))
+    if not np.isfinite(length) or length < 1e-12:
+        raise ValueError(f'a ray needs a finite, non-zero direction, got {np.asarray(ray).tolist()}')
+    x, y, z = np.asarray(ray, float) / length
+    if z < -1 + 1e-9:
+        raise ValueError('a ray straight backwards has no smallest rotation from the optical axis')
+    # Rodrigues with axis z x ray and cosine z, simplified: R = I + [v]x + [v]x^2 / (1 + z), v = (-y, x, 0).
+    k = 1 / (1 + z)
+    return np.array([[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]])
+
+
+def geodesic_deg(R_a: np.ndarray, R_b: np.ndarray) -> np.ndarray:
+    """Angle between rotations in degrees, shape (...), of two (..., 3, 3) arrays; exact near 0 and near 180."""
+    relative = np.swapaxes(np.asarray(R_a, float), -1, -2) @ np.asarray(R_b, float)
+    sine = 0.5 * np.linalg.norm(_vee(relative), axis=-1)
+    cosine = 0.5 * (np.trace(relative, axis1=-2, axis2=-1) - 1)
+    return np.degrees(np.arctan2(sine, cosine))
+
+
+def rotation_vector(R: np.ndarray) -> np.ndarray:
+    """(3,) float64 rotation vector (axis times angle, radians) of a (3, 3) rotation: the logarithm on SO(3)."""
+    quaternion = quaternion_from_rotation(R)
+    sine = float(np.linalg.norm(quaternion[:3]))
+    if sine < 1e-12:
+        return 2.0 * quaternion[:3]
+    return quaternion[:3] * (2 * np.arctan2(sine, quaternion[3]) / sine)
+
+
+def rotation_from_vector(vector_rad: np.ndarray) -> np.ndarray:
+    """(3, 3) float64 rotation of a (3,) rotation vector in radians: the exponential on SO(3) (Rodrigues)."""
+    vector_rad = np.asarray(vector_rad, float)
+    angle = float(np.linalg.norm(vector_rad))
+    if angle < 1e-12:
+        return np.eye(3) + _hat(vector_rad)
+    axis = _hat(vector_rad / angle)
+    return np.eye(3) + np.sin(angle) * axis + (1 - np.cos(angle)) * axis @ axis
+
+
+def quaternion_from_rotation(R: np.ndarray) -> np.ndarray:
+    """(4,) float64 unit quaternion x, y, z, w with w >= 0 of a (3, 3) rotation.
+
+    Source: Shepperd 1978, Quaternion from rotation matrix: the largest component is solved for first.
+    """
+    R = np.asarray(R, float)
+    trace = R[0, 0] + R[1, 1] + R[2, 2]
+    squares = np.array([R[0, 0], R[1, 1], R[2, 2], trace])
+    largest = int(np.argmax(squares))
+    if largest == 3:
+        q = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], 1 + trace])
+    else:
+        i, j, k = largest, (largest + 1) % 3, (largest + 2) % 3
+        q = np.empty(4)
+        q[i] = 1 + 2 * R[i, i] - trace
+        q[j] = R[j, i] + R[i, j]
+        q[k] = R[k, i] + R[i, k]
+        q[3] = R[k, j] - R[j, k]
+    q /= np.linalg.norm(q)
+    return -q if q[3] < 0 else q
+
+
+def rotation_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
+    """(3, 3) float64 rotation of a quaternion x, y, z, w of any non-zero length.
+
+    Raises:
+        ValueError: for a quaternion of zero length or with a NaN, as an unset ROS message holds.
+    """
+    q = np.asarray(quaternion_xyzw, float)
+    norm = float(np.linalg.norm(q))
+    if not norm > 1e-9:
+        raise ValueError(f'a quaternion needs a non-zero length, got {q.tolist()}')
+    x, y, z, w = q / norm
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ])
+
+
+def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
+    """The (3, 3) rotation nearest to a matrix in the Frobenius norm (orthogonal Procrustes with determinant +1)."""
+    u, _, vt = np.linalg.svd(np.asarray(matrix, float))
+    return u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
+
+
+def _rotation_about(axis: int, angle_rad: np.ndarray) -> np.ndarray:
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    R = np.zeros((*np.shape(angle_rad), 3, 3))
+    R[..., axis, axis] = 1
+    R[..., i, i] = R[..., j, j] = c
+    R[..., i, j], R[..., j, i] = -s, s
+    return R
+
+
+def _hat(v: np.ndarray) -> np.ndarray:
+    x, y, z = v
+    return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+
+
+def _vee(R: np.ndarray) -> np.ndarray:
+    return np.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], axis=-1)

@@ -1,0 +1,108 @@
+"""What crosses the borders between the stages: a face box, a camera, a head pose."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import geometry
+
+CATEGORIES = ('L1', 'L2', 'L3', 'L4')
+
+
+@dataclass(frozen=True)
+class FaceBox:
+    """A detected face, in pixels of the image it was found in; may reach beyond the image.
+
+    Pixel coordinates are continuous: the image's first pixel covers [0, 1) x [0, 1).
+    """
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    score: float = 1.0
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return self.y2 - self.y1
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centre (x, y) in pixels."""
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
+    def iou(self, other: FaceBox) -> float:
+        """Intersection over union with another box, in [0, 1]."""
+        width = min(self.x2, other.x2) - max(self.x1, other.x1)
+        height = min(self.y2, other.y2) - max(self.y1, other.y1)
+        if width <= 0 or height <= 0:
+            return 0.0
+        intersection = width * height
+        return intersection / (self.width * self.height + other.width * other.height - intersection)
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A calibrated pinhole or fisheye camera, for the very pixels of the image that goes with it.
+
+    Attributes:
+        width: image width in pixels, after binning and region of interest.
+        height: image height in pixels, likewise.
+        K: (3, 3) float64 intrinsics in pixels, likewise.
+        D: (n,) float64 distortion coefficients; empty for a rectified image.
+        distortion_model: 'plumb_bob', 'rational_polynomial' or 'equidistant' (sensor_msgs/distortion_models.hpp).
+    """
+
+    width: int
+    height: int
+    K: np.ndarray
+    D: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    distortion_model: str = 'plumb_bob'
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPose:
+    """One head's orientation, and its position where it is known.
+
+    Attributes:
+        R_cam_head: (3, 3) float64, maps head axes (x out of the face, y to the person's left, z to the scalp) to the
+            camera's optical axes (x right, y down, z forward). Smoothed, if the estimator smooths.
+        rotation_std_deg: (3,) float64 standard deviation, degrees, of the rotation vector d in
+            R_true = R_cam_head exp([d]x), about the head's x, y, z axes (roll, pitch, yaw).
+        category: the paper's sub-space, 'L1'..'L4' (Table 1): pitch and yaw both >= 0; pitch < 0; both < 0; yaw < 0.
+        category_probabilities: (4,) float64, of L1..L4, sum 1.
+        box: the detected face (never the widened crop); None for a ready-cut crop.
+        score: detection score in [0, 1].
+        track_id: stable across frames; None for a single image.
+        t_cam_head_m: (3,) float64 position of the head's origin (sellion) in the camera's optical frame, metres; None unknown.
+        t_std_m: (3,) float64 standard deviation of t_cam_head_m, metres; None where the position is unknown.
+        R_cam_head_unsmoothed: (3, 3) float64, this image's own estimate.
+    """
+
+    R_cam_head: np.ndarray
+    rotation_std_deg: np.ndarray
+    category: str
+    category_probabilities: np.ndarray
+    box: FaceBox | None = None
+    score: float = 1.0
+    track_id: int | None = None
+    t_cam_head_m: np.ndarray | None = None
+    t_std_m: np.ndarray | None = None
+    R_cam_head_unsmoothed: np.ndarray | None = None
+
+    @property
+    def yaw_pitch_roll_deg(self) -> np.ndarray:
+        """(3,) float64 yaw, pitch, roll in degrees, 300W-LP signs: yaw > 0 to the image's left, pitch > 0 up, roll > 0 clockwise."""
+        return geometry.ypr_deg_from_rotation(self.R_cam_head)
+
+    @property
+    def angles_reliable(self) -> bool:
+        """False where the face turns away from the camera (|yaw| > 90): use the rotation there, not the angles."""
+        return geometry.faces_camera(self.R_cam_head)
