@@ -20,7 +20,7 @@ def decode(output: NetworkOutput) -> list[HeadPose]:
     if not (np.isfinite(rotations).all() and np.isfinite(stds_deg).all() and np.isfinite(logits).all()):
         raise ValueError('the network gave numbers that are not finite; the model file is damaged or its precision overflows')
     probabilities = softmax(logits)
-    return [HeadPose(R_cam_head=nearest_rotation(R), rotation_std_deg=std_deg, category=CATEGORIES[int(np.argmax(p))], category_probabilities=p)
+    return [HeadPose(nearest_rotation(R), std_deg, category=CATEGORIES[int(np.argmax(p))], category_probabilities=p)
             for R, std_deg, p in zip(rotations, stds_deg, probabilities)]
 
 

@@ -59,7 +59,7 @@ def _draw_label(canvas: np.ndarray, text: str, x: float, y: float) -> None:
     (width, height), base = cv2.getTextSize(text, _TEXT, scale, thick)
     left = int(np.clip(x, 0, max(0, canvas.shape[1] - width)))
     bottom = int(np.clip(y - base, height + base, canvas.shape[0]))
-    cv2.putText(canvas, text, (left, bottom), _TEXT, scale, (0, 0, 0), thick + 2, cv2.LINE_AA)
+    cv2.rectangle(canvas, (left, bottom - height - base), (left + width, bottom + base), (40, 40, 40), cv2.FILLED)
     cv2.putText(canvas, text, (left, bottom), _TEXT, scale, (255, 255, 255), thick, cv2.LINE_AA)
 
 

@@ -115,7 +115,8 @@ class HeadPoseEstimator:
         """
         _check_image(image)
         if camera is not None and (camera.height, camera.width) != image.shape[:2]:
-            raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {image.shape[1]}x{image.shape[0]}')
+            raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, '
+                             f'the image has {image.shape[1]}x{image.shape[0]}')
         if depth_m is not None and depth_m.shape != image.shape[:2]:
             raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {image.shape[:2]}')
         start = time.perf_counter()
@@ -148,7 +149,8 @@ class HeadPoseEstimator:
             _check_image(crop)
         return self._infer([_gray(resize(crop, size)) for crop in crops])
 
-    def _find(self, image: np.ndarray, stamp_s: float | None, boxes: Sequence | np.ndarray | None) -> tuple[list[FaceBox], list[Track] | None]:
+    def _find(self, image: np.ndarray, stamp_s: float | None,
+              boxes: Sequence | np.ndarray | None) -> tuple[list[FaceBox], list[Track] | None]:
         options = self.options
         if boxes is not None:
             return _checked_boxes(boxes), None
@@ -200,7 +202,8 @@ def _gray(image: np.ndarray) -> np.ndarray:
 
 def _check_image(image: np.ndarray) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        raise ValueError(f'an image must be a uint8 array, got {getattr(image, "dtype", type(image).__name__)}; scale 16-bit images to 8 bits')
+        got = getattr(image, 'dtype', type(image).__name__)
+        raise ValueError(f'an image must be a uint8 array, got {got}; scale 16-bit images to 8 bits')
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise ValueError(f'an image must be (H, W) gray or (H, W, 3) BGR, got shape {image.shape}')
     if image.shape[0] < 1 or image.shape[1] < 1:

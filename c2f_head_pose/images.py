@@ -20,7 +20,7 @@ _COLOUR: dict[str, tuple[int, int | None]] = {
     'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUY2), 'yuyv': (2, cv2.COLOR_YUV2BGR_YUY2),
 }
 _GRAY16 = ('mono16', '16UC1')
-_DEPTH = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
+_DEPTH: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
 ENCODINGS = (*_COLOUR, *_GRAY16, 'nv12', 'nv21')
 
 
@@ -104,7 +104,7 @@ def depth_m_from_message(message: Any) -> np.ndarray:
     return np.where(np.isfinite(values) & (values > 0), values, np.float32(np.nan))
 
 
-def _rows(message: Any, dtype: np.dtype, channels: int = 1) -> np.ndarray:
+def _rows(message: Any, dtype: np.dtype[Any], channels: int = 1) -> np.ndarray:
     """(H, W) or (H, W, channels) view of the message's rows, in native byte order."""
     height, width, step = message.height, message.width, message.step
     _check_size(width, height)
@@ -118,8 +118,8 @@ def _rows(message: Any, dtype: np.dtype, channels: int = 1) -> np.ndarray:
         data = np.pad(data, (0, step * height - data.size))
     rows = data[:step * height].reshape(height, step)[:, :row]
     if dtype.itemsize > 1:
-        order = '>' if message.is_bigendian else '<'
-        rows = np.ascontiguousarray(rows).view(dtype.newbyteorder(order)).astype(dtype, copy=False)
+        stored = dtype.newbyteorder('>') if message.is_bigendian else dtype.newbyteorder('<')
+        rows = np.ascontiguousarray(rows).view(stored).astype(dtype, copy=False)
     return rows.reshape(height, width, channels) if channels > 1 else rows
 
 

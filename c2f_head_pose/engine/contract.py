@@ -70,7 +70,8 @@ class Engine(Protocol):
         ...
 
 
-def read_contract(source: str, metadata: Mapping[str, str], inputs: Mapping[str, Sequence], outputs: Mapping[str, Sequence]) -> ModelContract:
+def read_contract(source: str, metadata: Mapping[str, str], inputs: Mapping[str, Sequence],
+                  outputs: Mapping[str, Sequence]) -> ModelContract:
     """Checks a model file's metadata and tensors against the contract.
 
     Args:

@@ -53,4 +53,5 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime raises classes of its own with no common public base
-        raise ModelError(f'{path} cannot be read as an ONNX model ({str(error).splitlines()[0][:200]}); fetch or export it again') from error
+        reason = str(error).splitlines()[0][:200]
+        raise ModelError(f'{path} cannot be read as an ONNX model ({reason}); fetch or export it again') from error

@@ -28,7 +28,9 @@ class ModelFile:
 
 
 SHIPPED = {
-    'c2f_edge': ModelFile('c2f_edge.onnx', '822c7f3dc9a5f863b6dd442aa8f1a35ecd98019aec07776abfb32cf3b507c8c6', 'Apache-2.0', 'trained for this package on rendered heads; see c2f_edge.md'),
+    'c2f_edge': ModelFile(
+        'c2f_edge.onnx', '822c7f3dc9a5f863b6dd442aa8f1a35ecd98019aec07776abfb32cf3b507c8c6', 'research use, see its card',
+        'starter network, trained on rendered heads; c2f_edge.md'),
 }
 
 YUNET = ModelFile(
