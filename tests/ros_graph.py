@@ -1,6 +1,7 @@
 """A ROS graph for tests: the node under test beside a probe that publishes to it and keeps all that it answers."""
 from __future__ import annotations
 
+import gc
 import time
 from array import array
 from collections import defaultdict
@@ -34,7 +35,7 @@ class Graph:
         self.context = rclpy.Context()
         self.context.init()
         self._executor = SingleThreadedExecutor(context=self.context)
-        self._nodes = []
+        self._nodes, self._strangers = [], []
         self.probe = self.add(rclpy.create_node('probe', context=self.context))
         self.heard = defaultdict(list)
         self.hear(Log, '/rosout', LATCHED)
@@ -46,6 +47,14 @@ class Graph:
                 node.trigger_shutdown()
             node.destroy_node()
         self._executor.shutdown()
+        for stranger, context in self._strangers:
+            stranger.destroy_node()
+            context.try_shutdown()
+        # A lifecycle node's handle lives until it is collected; collected later, it would take the next node's log from /rosout.
+        self._nodes.clear()
+        self.__dict__.pop('node', None)
+        del self._executor, node
+        gc.collect()
         self.context.try_shutdown()
 
     def add(self, node):
@@ -53,6 +62,13 @@ class Graph:
         self._executor.add_node(node)
         self._nodes.append(node)
         return node
+
+    def stranger(self):
+        """A node as if of another process: with a context, so a DDS participant, of its own."""
+        context = rclpy.Context()
+        context.init()
+        self._strangers.append((rclpy.create_node('stranger', context=context), context))
+        return self._strangers[-1][0]
 
     def head_pose_node(self, up: bool = True, **parameters) -> HeadPoseNode:
         """The node under test, brought up unless told not to."""

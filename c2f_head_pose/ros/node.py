@@ -32,7 +32,8 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-_WATCH_PERIOD_S = 1.0
+_WATCH_PERIOD_S = 0.25
+_DIAGNOSTICS_PERIOD_S = 1.0
 _REPEAT_S = 30.0
 _FOREIGN_CLOCK_S = 60.0  # an image older or newer than this was not stamped by our clock
 
@@ -70,7 +71,9 @@ class HeadPoseNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
         # Steady: under use_sim_time without a /clock the node must still say why nothing comes.
-        self._watch_timer = self.create_timer(_WATCH_PERIOD_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timers_own = [self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady),
+                            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)]
 
     def bring_up(self) -> bool:
         """Configures and activates, unless the parameter autostart is false; returns whether all that was asked went well."""
@@ -104,7 +107,12 @@ class HeadPoseNode(LifecycleNode):
         """Subscribes to the images."""
         result = super().on_activate(state)
         self._active = True
-        self._listen()
+        try:
+            self._listen()
+        except Exception as error:
+            self._notices.say(f'not activated: {type(error).__name__}: {error}', 'error')
+            self.on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
         return result
 
     def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
@@ -251,6 +259,8 @@ class HeadPoseNode(LifecycleNode):
         elif self._failure:
             self._notices.throttled('configure', f'still not configured: {self._failure}; then ros2 lifecycle set {self._name()} configure',
                                     _REPEAT_S, 'error')
+
+    def _publish_diagnostics(self) -> None:
         state, reason = self._state()
         values = {'model': self._declared.parameters.model, 'camera': self._calibration.status} | self._statistics.values()
         if self._estimator is not None:
@@ -262,8 +272,7 @@ class HeadPoseNode(LifecycleNode):
         """Says why no image comes once none has come for a while."""
         last_s = self._statistics.last_image_s
         silent_s = time.monotonic() - max(last_s or 0.0, self._listening_since_s)
-        # The watch comes once a second, so it must speak up one period early to keep its promise.
-        if not at_once and silent_s < max(self._declared.parameters.silence_timeout_s - _WATCH_PERIOD_S, 0.1):
+        if not at_once and silent_s < self._declared.parameters.silence_timeout_s:
             return
         kind = 'sensor_msgs/msg/CompressedImage' if self._image_topic().endswith('/compressed') else 'sensor_msgs/msg/Image'
         reason = explain_silence(self, self._image_topic(), kind, self._image_qos, last_s is not None)
@@ -275,7 +284,7 @@ class HeadPoseNode(LifecycleNode):
     def _watch_surroundings(self) -> None:
         """Says what is missing around a node that does get images."""
         timeout_s = self._declared.parameters.silence_timeout_s
-        if not self._statistics.images or time.monotonic() - self._listening_since_s < timeout_s - _WATCH_PERIOD_S:
+        if not self._statistics.images or time.monotonic() - self._listening_since_s < timeout_s:
             return
         if not self._calibration.received:
             self._notices.once('no camera_info', f"no camera_info on {self.resolve_topic_name('camera_info')}: {UNCORRECTED}; "

@@ -62,7 +62,7 @@ class Parameters:
     primary_face: str = _parameter('largest', 'Which face goes to `~/head_pose` and `~/head_angles`.',
                                    choices=('largest', 'nearest', 'longest_tracked'))
     publish_tf: bool = _parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
-    silence_timeout_s: float = _parameter(3.0, 'Without an image for so long, the node says why.', 's', 0.2, 5.0)
+    silence_timeout_s: float = _parameter(3.0, 'Without an image for so long, the node says why.', 's', 0.1, 4.5)
     autostart: bool = _parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
 
     @classmethod
