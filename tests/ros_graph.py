@@ -43,8 +43,6 @@ class Graph:
 
     def __exit__(self, *_) -> None:
         for node in reversed(self._nodes):
-            if hasattr(node, 'trigger_shutdown'):
-                node.trigger_shutdown()
             node.destroy_node()
         self._executor.shutdown()
         for stranger, context in self._strangers:

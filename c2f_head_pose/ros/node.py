@@ -139,6 +139,13 @@ class HeadPoseNode(LifecycleNode):
         """Frees everything, so that configure can be tried again."""
         return self.on_shutdown(state)
 
+    def destroy_node(self) -> None:
+        """Takes back what was published and frees everything, in whatever state; also how the process ends."""
+        self._active = False
+        self._stop_listening()
+        self._release()
+        super().destroy_node()
+
     def _release(self) -> None:
         if self._outputs is not None:
             self._outputs.destroy()

@@ -67,8 +67,6 @@ def run(make_node: Callable[[], Any], start: Callable[[Any], Any], args: list[st
         return 0
     finally:
         if node is not None:
-            if hasattr(node, 'trigger_shutdown'):
-                node.trigger_shutdown()
             node.destroy_node()
         rclpy.try_shutdown()
         interrupt.restore()
