@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from c2f_head_pose import Camera, HeadPoseEstimator, ModelError
+from c2f_head_pose import Camera, EstimatorOptions, HeadPoseEstimator, ModelError
 from c2f_head_pose.crop import cut, square_about
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.types import CATEGORIES, FaceBox
@@ -133,6 +133,13 @@ def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
 def test_a_wrong_argument_is_refused_by_name(estimator, image, options, named):
     with pytest.raises(ValueError, match=named):
         estimator.estimate(image, **options)
+
+
+@pytest.mark.parametrize('options', [dict(detection_threshold=0.0), dict(max_faces=0), dict(smoothing_min_cutoff_hz=0.0),
+                                     dict(smoothing_beta=-1.0), dict(track_timeout_s=np.nan)])
+def test_an_option_that_cannot_work_is_refused_by_name(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        EstimatorOptions(**options)
 
 
 def test_a_missing_model_is_refused():
