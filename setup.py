@@ -26,9 +26,10 @@ setup(
         (f'share/{NAME}/config', sorted(glob('config/*'))),
     ],
     zip_safe=False,
-    install_requires=['numpy>=1.21', 'onnxruntime>=1.16', 'opencv-python-headless>=4.5', 'pyyaml', 'rosbags>=0.9.20'],
+    install_requires=['numpy>=1.21', 'onnx>=1.14', 'onnxruntime>=1.16', 'opencv-python-headless>=4.5', 'pyyaml', 'rosbags>=0.9.20'],
     extras_require={
         'ros': ROS_WHEELS,  # a real rclpy for machines without an apt ROS (Linux x86_64); with one, source its setup.bash instead
+        'demo': ['matplotlib'],
         'test': ['hypothesis', 'mypy', 'onnx', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML'],
         'training': ['matplotlib', 'moderngl', 'onnx', 'scipy', 'torch>=2.4'],
         'tensorrt': ['cuda-python', 'tensorrt>=8.5'],
