@@ -10,7 +10,7 @@ os.environ.pop('ROS_LOCALHOST_ONLY', None)
 os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
 os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(Path(__file__).parents[1] / 'config' / 'fastdds.xml')
 
-import pytest  # noqa: E402
+import pytest
 
 
 @pytest.fixture

@@ -107,7 +107,8 @@ class Graph:
 
     def wait_for_log(self, *words: str) -> str:
         """Waits for a log line that has all these words, and returns it."""
-        return self.wait_until(lambda: next((line for line in self.log if all(word in line for word in words)), None), f'a log line with {words}')
+        return self.wait_until(lambda: next((line for line in self.log if all(word in line for word in words)), None),
+                               f'a log line with {words}')
 
     def wait_for_state(self, words: str):
         """Waits for a diagnostic status whose message has these words, and returns it."""

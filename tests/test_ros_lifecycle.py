@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from ros_graph import image_message, noise  # noqa: E402
-from test_ros_node import call, set_atomically  # noqa: E402
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.parameter import Parameter
+from ros_graph import image_message, noise
+from test_ros_node import call, set_atomically
 
 pytestmark = pytest.mark.ros
 

@@ -5,12 +5,12 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from ros_graph import header  # noqa: E402
-from visualization_msgs.msg import Marker  # noqa: E402
+from ros_graph import header
+from visualization_msgs.msg import Marker
 
-from c2f_head_pose.geometry import HEAD_AXES, rotation_from_quaternion, rotation_from_ypr_deg  # noqa: E402
-from c2f_head_pose.ros import messages  # noqa: E402
-from c2f_head_pose.types import FaceBox, HeadPose  # noqa: E402
+from c2f_head_pose.geometry import HEAD_AXES, rotation_from_quaternion, rotation_from_ypr_deg
+from c2f_head_pose.ros import messages
+from c2f_head_pose.types import FaceBox, HeadPose
 
 HEADER = header(12.25)
 

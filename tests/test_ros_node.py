@@ -5,12 +5,12 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy  # noqa: E402
-from ros_graph import SENSOR, camera_info, compressed_message, image_message, noise  # noqa: E402
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
-from std_srvs.srv import SetBool  # noqa: E402
+from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from ros_graph import SENSOR, camera_info, compressed_message, image_message, noise
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import SetBool
 
 pytestmark = pytest.mark.ros
 
@@ -126,7 +126,7 @@ def test_a_calibration_that_cannot_be_used_is_said_and_the_image_answered_withou
     graph.wait_until(lambda: results.markers, 'an answer')
     graph.wait_for_log(*words, 'relative to the ray')
     publisher.publish(camera_info())
-    graph.wait_until(lambda: tuple(graph.node._calibration._info.k)[0] == 500.0, 'the good camera_info')
+    graph.wait_until(lambda: graph.node._calibration._info.k[0] == 500.0, 'the good camera_info')
     images.publish(image_message(noise(), 2.0))
     graph.wait_for_log('camera_info is good now')
 
@@ -195,7 +195,8 @@ def test_the_annotated_image_comes_when_somebody_looks(graph):
 
 
 def set_atomically(graph, **changes):
-    request = SetParametersAtomically.Request(parameters=[Parameter(name, value=value).to_parameter_msg() for name, value in changes.items()])
+    parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in changes.items()]
+    request = SetParametersAtomically.Request(parameters=parameters)
     return call(graph, SetParametersAtomically, '/head_pose/set_parameters_atomically', request).result
 
 

@@ -38,7 +38,7 @@ def test_a_wrong_value_is_refused_with_its_name_the_value_and_what_it_may_be(nam
 
 
 def test_all_wrong_values_are_named_at_once():
-    with pytest.raises(ParameterError, match='threads.*primary_face'):
+    with pytest.raises(ParameterError, match=r'threads.*primary_face'):
         Parameters.from_values({'threads': 0, 'primary_face': 'tallest'})
 
 
@@ -47,7 +47,7 @@ def test_a_whole_number_is_taken_for_a_number():
 
 
 def test_the_model_is_fixed_once_loaded_and_the_rest_of_the_change_with_it():
-    with pytest.raises(ParameterError, match="model cannot become 'other'.*cleanup"):
+    with pytest.raises(ParameterError, match=r"model cannot become 'other'.*cleanup"):
         Parameters().changed({'model': 'other', 'max_faces': 2}, configured=True)
     assert Parameters().changed({'model': 'other'}, configured=False).model == 'other'
     assert Parameters().changed({'max_faces': 2}, configured=True).max_faces == 2

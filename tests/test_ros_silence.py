@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy  # noqa: E402
-from ros_graph import image_message, noise  # noqa: E402
-from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from ros_graph import image_message, noise
+from sensor_msgs.msg import CompressedImage, Image
 
 pytestmark = pytest.mark.ros
 
