@@ -259,7 +259,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     measurement.conditions = {
         'images': f'{options.images.name if options.images else "gray"} at {options.size}, {options.rate:g} Hz, {options.seconds:g} s',
-        'processor': f'{_processor()} ({len(os.sched_getaffinity(0))} cores)', 'load before and after': f'{load:.1f}, {os.getloadavg()[0]:.1f}',
+        'processor': f'{_processor()} ({len(os.sched_getaffinity(0))} cores)',
+        'load before and after': f'{load:.1f}, {os.getloadavg()[0]:.1f}',
         'python': platform.python_version(), 'node arguments': ' '.join(options.node_arguments) or 'none'}
     print(measurement.report())
     if options.json:
