@@ -82,7 +82,7 @@ def test_a_failed_activation_is_said_and_can_be_tried_again(graph):
     from sensor_msgs.msg import CompressedImage
     blocking = graph.probe.create_subscription(CompressedImage, '/image', lambda _: None, 1)
     graph.head_pose_node()
-    graph.wait_for_log('not activated')
+    graph.wait_for_log('cannot subscribe to /image')
     assert state(graph) == 'inactive'
     graph.probe.destroy_subscription(blocking)
     assert change(graph, Transition.TRANSITION_ACTIVATE) and state(graph) == 'active'
