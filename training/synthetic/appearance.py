@@ -15,7 +15,7 @@ Colour = tuple[float, float, float]
 _HAIR_MALE = ('hair/short01', 'hair/short02', 'hair/short03', 'hair/short04', 'hair/afro01', '')
 _HAIR_MALE_SHARE = (0.24, 0.22, 0.18, 0.14, 0.07, 0.15)
 _HAIR_FEMALE = ('hair/bob01', 'hair/bob02', 'hair/long01', 'hair/ponytail01', 'hair/Braid01', 'hair/afro01', 'hair/short04', 'hair/short03')
-_HAIR_FEMALE_SHARE = (0.19, 0.19, 0.19, 0.15, 0.10, 0.06, 0.06, 0.06)
+_HAIR_FEMALE_SHARE = (0.08, 0.13, 0.19, 0.22, 0.16, 0.06, 0.10, 0.06)
 _HAIR_COLOURS = np.array([[.012, .010, .009], [.03, .018, .011], [.075, .04, .02], [.16, .09, .045], [.33, .22, .11], [.22, .07, .025],
                           [.35, .34, .33], [.55, .5, .42]])
 """Linear RGB: black, dark brown, brown, light brown, blond, red, grey, white."""
@@ -135,7 +135,7 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
             density = float(rng.uniform(0.35, 1.0))
             length = float(rng.choice([0.0, rng.uniform(0.1, 0.5), rng.uniform(0.5, 1.0)], p=[0.45, 0.25, 0.3]))
     if hat:
-        hair = '' if hat != 'fedora' or draws[4] < 0.4 else ('hair/bob02' if female else 'hair/short04')
+        hair = ''      # hair would stand through cloth
     return Wardrobe(
         hair=hair, hat=hat, eyewear=eyewear or 'none', covering=covering or 'none', brows=f'eyebrows/eyebrow{rng.integers(1, 13):03d}',
         lashes=str(rng.choice(['eyelashes/Eyelashes01', 'eyelashes/eyelashes02', 'eyelashes/eyelashes03', 'eyelashes/eyelashes04'])),
@@ -144,12 +144,13 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
         arms_down_deg=float(rng.uniform(35, 48)), seed=int(rng.integers(2 ** 31)))
 
 
-def sample_look(rng: np.random.Generator, identity: Identity, skins: dict[tuple[str, str, str], list[str]]) -> Look:
+def sample_look(rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe, skins: dict[tuple[str, str, str], list[str]]) -> Look:
     """Colours of a person; the skin follows ethnicity, sex and age.
 
     Args:
         rng: random generator.
         identity: who.
+        wardrobe: what is worn.
         skins: pictures by (age, race, sex), `skin_pictures`.
     """
     age = 'young' if identity.age_years < 38 else 'middleage' if identity.age_years < 58 else 'old'
@@ -157,7 +158,7 @@ def sample_look(rng: np.random.Generator, identity: Identity, skins: dict[tuple[
     first, second = (str(rng.choice(skins[(age, RACES[r], identity.sex)])) for r in race)
     dark = max(identity.race[0], identity.race[1]) > 0.45
     hair = _HAIR_COLOURS[rng.choice([0, 0, 1, 1, 2] if dark else len(_HAIR_COLOURS) - 2)] * rng.uniform(0.8, 1.25)
-    if rng.random() < np.clip((identity.age_years - 45) / 30, 0, 0.9):
+    if rng.random() < np.clip((identity.age_years - 50) / 40, 0, 0.7):
         hair = _HAIR_COLOURS[rng.choice([_GREY, _GREY, _WHITE])] * rng.uniform(0.7, 1.2)
     tint = np.clip(rng.normal(1, 0.05, 3) * rng.uniform(0.75, 1.12), 0.55, 1.25)
     female = identity.sex == 'female'
@@ -170,18 +171,13 @@ def sample_look(rng: np.random.Generator, identity: Identity, skins: dict[tuple[
         'cloth_pattern': (float(pattern * rng.uniform(20, 70)), float(rng.integers(0, 2))),
         'beard_colour': _colour(np.minimum(hair * rng.uniform(0.6, 1.0), 0.4)),
     }
-    eyes = {'iris_colour': _colour(_IRISES[rng.choice(2) if dark else rng.choice(len(_IRISES))]), 'pupil': float(rng.uniform(0.10, 0.22)), 'pupil_glow': 0.0}
+    eyes = {'iris_colour': _colour(_IRISES[rng.choice(2) if dark else rng.choice(len(_IRISES))]), 'pupil': float(rng.uniform(0.10, 0.22))}
     mask = [(0.75, 0.75, 0.75), (0.28, 0.48, 0.62), (0.02, 0.02, 0.02), _colour(_cloth(rng))][rng.integers(4)]
     return Look(
         skin=skin, eyes=eyes, skin_picture=first, skin_picture2=second, hair_colour=_colour(hair), hair_shine=float(rng.uniform(0.5, 2.0)),
         brow_colour=_colour(np.minimum(hair * 0.8, 0.12)), hat_colour=_colour(_cloth(rng)), hat_picture=int(rng.integers(3)), covering_colour=mask,
         frame_colour=_colour(rng.choice([0.01, 0.03, 0.3]) * rng.uniform(0.3, 1.0, 3)), lens_colour=_colour(rng.uniform(0.01, 0.08, 3)),
-        lens_opacity=float(rng.uniform(0.02, 0.12)))
-
-
-def darken_lenses(rng: np.random.Generator) -> float:
-    """Opacity of sunglasses."""
-    return float(rng.uniform(0.7, 1.0))
+        lens_opacity=float(rng.uniform(0.7, 1.0) if wardrobe.eyewear == 'sunglasses' else rng.uniform(0.02, 0.12)))
 
 
 def sample_expression(rng: np.random.Generator, actions: list[str], variety: Variety) -> tuple[str, dict[str, float]]:

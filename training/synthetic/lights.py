@@ -72,7 +72,8 @@ def near_infrared(rng: np.random.Generator) -> tuple[float, float, Lighting]:
     ambient = rng.uniform(0.01, 0.15)
     sky = np.repeat(sample_sky(rng, ambient).mean(1, keepdims=True), 3, axis=1)
     lighting = Lighting(directions, colours, sky, float(rng.uniform(0.6, 1.0)), falloff_m=1.0,
-                        exposure=float(rng.uniform(0.6, 1.5)), near_infrared=1.0)
+                        exposure=float(rng.uniform(0.6, 1.5)), near_infrared=1.0,
+                        pupil_glow=float(rng.uniform(0.3, 1.0)) if np.hypot(azimuth, elevation) < 12 else 0.0)
     return float(azimuth), float(colours[0, 0]), lighting
 
 

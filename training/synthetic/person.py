@@ -126,7 +126,7 @@ class Dresser:
         person.parts.append(Part('body', 'skin', points, mesh.triangles, {
             **look.skin, 'collar': (*wardrobe.collar, 1.0), 'collar_origin': tuple(float(x) for x in person.shape.bone_heads[1]),
             'beard': (wardrobe.beard_density, wardrobe.beard_length), 'beard_depth': 0.007 * wardrobe.beard_length * (wardrobe.beard_density > 0),
-        }, {'picture': look.skin_picture, 'picture2': look.skin_picture2, 'lips': 'lips.png'}))
+        }, {'picture': look.skin_picture, 'picture2': look.skin_picture2, 'lips': 'lips.png'}, closed=True))
 
     def _add_eyes(self, person: Person, neutral: Shape, gaze_deg: np.ndarray, look: Look) -> np.ndarray:
         side, up = np.radians(gaze_deg)
@@ -144,25 +144,26 @@ class Dresser:
             centres.append(centre)
             axes.append(axis)
         person.parts.append(Part('eyes', 'eye', np.concatenate(points), np.concatenate(triangles), {
-            **look.eyes, 'eye_centre': [tuple(c) for c in centres], 'gaze': [tuple(a) for a in axes]}))
+            **look.eyes, 'eye_centre': [tuple(c) for c in centres], 'gaze': [tuple(a) for a in axes]}, closed=True))
         return np.array(centres)
 
     def _add_fitted(self, person: Person, expression: dict[str, float], wardrobe: Wardrobe, look: Look) -> None:
-        def add(name: str, surface: str, occlusion: float, uniforms: dict[str, object], picture: int = 0) -> None:
+        def add(name: str, surface: str, occlusion: float, uniforms: dict[str, object], picture: int = 0, closed: bool = False,
+                thin: bool = False) -> None:
             fitted = self.model.fitted[name]
             at = fitted.place(person.shape.vertices)
             v = fitted.mesh.vertex
             n = normals(at, v[fitted.mesh.triangles])
             person.parts.append(Part(name, surface, pack(at[v], n[v], fitted.mesh.uv, occlusion, 0.0, _ONLY_HEAD), fitted.mesh.triangles,
-                                     dict(uniforms), {'picture': f"{name.replace('/', '_')}_{picture}.png"}))
+                                     dict(uniforms), {'picture': f"{name.replace('/', '_')}_{picture}.png"}, closed=closed, thin=thin))
 
         woven = {'weave': (0.0, 0.0, 0.0, 1.0)}
-        if expression.get('jawOpen', 0) > 0.02 or any(k.startswith(('mouth', 'tongue')) and v > 0.1 for k, v in expression.items()):
-            add('teeth/Teeth_Base', 'plain', 0.55, {'tint': (0.85, 0.82, 0.76), 'roughness': 0.25, **woven})
+        if expression.get('jawOpen', 0) > 0.02 or any(k.startswith(('mouth', 'tongue')) and v > 0.25 for k, v in expression.items()):
+            add('teeth/Teeth_Base', 'plain', 0.55, {'tint': (0.85, 0.82, 0.76), 'roughness': 0.25, **woven}, closed=True, thin=True)
         if expression.get('jawOpen', 0) > 0.3:
-            add('tongue/tongue01', 'plain', 0.3, {'roughness': 0.35, **woven})
-        add(wardrobe.brows, 'hair', 1.0, {'tint': look.brow_colour})
-        add(wardrobe.lashes, 'hair', 1.0, {'tint': (0.012, 0.010, 0.009)})
+            add('tongue/tongue01', 'plain', 0.3, {'roughness': 0.35, **woven}, closed=True, thin=True)
+        add(wardrobe.brows, 'hair', 1.0, {'tint': look.brow_colour}, thin=True)
+        add(wardrobe.lashes, 'hair', 1.0, {'tint': (0.012, 0.010, 0.009)}, thin=True)
         if wardrobe.hair:
             add(wardrobe.hair, 'hair', 0.9, {'tint': look.hair_colour, 'shine': look.hair_shine})
         if wardrobe.hat == 'fedora':
@@ -174,7 +175,9 @@ class Dresser:
 
         def add(key: str, surface: str, pieces: list[garments.Garment], uniforms: dict[str, object]) -> None:
             for number, g in enumerate(pieces):
-                points = pack(g.points, normals(g.points, g.triangles), g.uv, 0.9, 0.0, g.neck)
+                # Of a lens, a fan of few triangles, the curved front's own normal.
+                n = normals(g.points, g.triangles) if surface != 'lens' else g.points * [7.0, 0, 0] + [0, 0, 1.0]
+                points = pack(g.points, n, g.uv, 0.9, 0.0, g.neck)
                 person.parts.append(Part(f'{key}{number}', surface, points, g.triangles, dict(uniforms)))
 
         cloth = {'roughness': 0.85, 'shine': 0.5}

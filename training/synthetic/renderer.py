@@ -1,6 +1,8 @@
 """Draws people with OpenGL, without a window: EGL on a GPU, llvmpipe on a CPU.
 
-Each pixel is the average of 2x2 samples. Colour is premultiplied by coverage; depth is z along the optical axis.
+Colour is drawn larger and averaged down (on llvmpipe cheaper than multisampling, whose cost is per small triangle), and premultiplied
+by coverage. Depth is a pass of its own, one sample at the pixel's centre, because the mean over an edge lies on no surface; it is z
+along the optical axis.
 """
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ import cv2
 import moderngl
 import numpy as np
 
-SAMPLES = 2
 ATTRIBUTES = (('position', 3), ('normal', 3), ('uv', 2), ('occlusion', 1), ('region', 1), ('neck', 4))
 FLOATS = sum(n for _, n in ATTRIBUTES)
 _SURFACES = ('skin', 'eye', 'hair', 'plain', 'lens')
-_SHADOW_SIZE = 512
+_SHADOW_SIZE = 400
+_ORDER = {'plain': 0, 'eye': 1, 'hair': 2, 'skin': 3, 'lens': 4}   # what hides much first, what needs all behind it last
 _NEAR_M, _FAR_M = 0.05, 20.0
 _SHADERS = Path(__file__).parent / 'shaders'
 
@@ -34,6 +36,8 @@ class Part:
         uniforms: how it looks: names of the surface's shader.
         textures: sampler name to picture name in the asset folder.
         pose: (3, 4) its own place in the camera's frame, for things that no neck moves; None for parts of the person.
+        closed: triangles that show their back need no drawing.
+        thin: too little to cast a shadow or to stand off in depth (brows, lashes), or hidden inside (teeth).
     """
 
     key: str
@@ -43,6 +47,8 @@ class Part:
     uniforms: dict[str, Any] = field(default_factory=dict)
     textures: dict[str, str] = field(default_factory=dict)
     pose: np.ndarray | None = None
+    closed: bool = False
+    thin: bool = False
 
 
 def pack(points: np.ndarray, normals: np.ndarray, uv: np.ndarray, occlusion: np.ndarray | float, region: np.ndarray | float,
@@ -74,13 +80,14 @@ class Lighting:
 
     Attributes:
         directions: (3, 3) unit vectors towards the lights; the first casts shadows.
-        colours: (3, 3) linear BGR-free RGB strengths; 0 for a light that is off.
+        colours: (3, 3) linear RGB strengths; 0 for a light that is off.
         sky: (9, 3) spherical harmonics of the ambient light.
         shadow_strength: 0..1.
         gobo: (4,) pattern in the key light: strength, size, 1 stripes or 0 leaves, turn in radians.
         falloff_m: distance at which a lamp at the camera has its stated colour; 0 for far lights.
         exposure: factor before the camera's response curve.
         near_infrared: 0 visible, 1 near infrared.
+        pupil_glow: 0 dark pupils .. 1 the near-infrared lamp shines back out of them.
     """
 
     directions: np.ndarray
@@ -91,6 +98,7 @@ class Lighting:
     falloff_m: float = 0.0
     exposure: float = 1.0
     near_infrared: float = 0.0
+    pupil_glow: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,28 +121,30 @@ class Renderer:
 
     Args:
         assets: the asset cache, for textures.
+        supersampling: how much larger than the picture it is drawn.
 
     Raises:
         RuntimeError: where no OpenGL 3.3 can be had without a window, with the remedy.
     """
 
-    def __init__(self, assets: Path):
+    def __init__(self, assets: Path, supersampling: float = 1.5):
         try:
             self._gl = moderngl.create_standalone_context(backend='egl', require=330)
         except Exception as error:  # moderngl raises bare Exceptions of several kinds
             raise RuntimeError(f'no headless OpenGL 3.3 ({error}): install libegl1 and libgl1-mesa-dri, or a GPU driver with EGL') from error
         self.device = str(self._gl.info['GL_RENDERER'])
         self._assets = Path(assets)
+        self._supersampling = supersampling
         common = '#version 330\n'
         vertex = common + (_SHADERS / 'person.vert').read_text()
         light = (_SHADERS / 'light.glsl').read_text()
         self._programs = {}
-        for name in (*_SURFACES, 'shadow', 'coordinates'):
+        for name in (*_SURFACES, 'depth', 'coordinates'):
             fragment = common + light + (_SHADERS / f'{name}.frag').read_text()
             self._programs[name] = self._gl.program(vertex_shader=vertex, fragment_shader=fragment)
         self._buffers: dict[str, tuple[moderngl.Buffer, dict[str, moderngl.VertexArray]]] = {}
         self._textures: dict[str, tuple[moderngl.Texture, float]] = {}
-        self._frames: dict[tuple[int, int, int], moderngl.Framebuffer] = {}
+        self._frames: dict[tuple[int, int, str, int], moderngl.Framebuffer] = {}
         self._shadow = self._gl.depth_texture((_SHADOW_SIZE, _SHADOW_SIZE))
         self._shadow.compare_func = '<='
         self._shadow.filter = (moderngl.LINEAR, moderngl.LINEAR)
@@ -143,6 +153,7 @@ class Renderer:
         self._noise = self._noise_texture()
         self._white = self._gl.texture((1, 1), 4, b'\xff' * 4)
         self._gl.enable(moderngl.DEPTH_TEST)
+        self._gl.front_face = 'cw'     # image rows run downwards
 
     def upload(self, parts: Iterable[Part]) -> None:
         """Copies the parts' points to the device; needed again only when their geometry changes."""
@@ -152,7 +163,7 @@ class Renderer:
                 triangles = self._gl.buffer(np.ascontiguousarray(part.triangles, np.int32))
                 layout = (points, ' '.join(f'{n}f' for _, n in ATTRIBUTES), *(name for name, _ in ATTRIBUTES))
                 arrays = {name: self._gl.vertex_array(self._programs[name], [layout], triangles, skip_errors=True)
-                          for name in (part.surface, 'shadow', 'coordinates')}
+                          for name in (part.surface, 'depth', 'coordinates')}
                 self._buffers[part.key] = (points, arrays)
             else:
                 self._buffers[part.key][0].write(part.points)
@@ -170,35 +181,58 @@ class Renderer:
         light_view = _light_view(lighting.directions[0], focus_m)
         if lighting.shadow_strength > 0:
             self._draw_shadow(parts, bones, light_view)
-        frame = self._frame(view.width * SAMPLES, view.height * SAMPLES, 1)
+        projection = _projection(view)
+        width, height = round(view.width * self._supersampling), round(view.height * self._supersampling)
+        frame = self._frame(width, height, 'f1', 4)
         frame.use()
         frame.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
-        projection = _projection(view)
         scene = self._scene_uniforms(lighting)
         ready = set()
-        for part in sorted(parts, key=lambda p: p.surface == 'lens'):
+        for part in sorted(parts, key=lambda p: _ORDER[p.surface]):
             program = self._programs[part.surface]
             if part.surface not in ready:
                 self._begin(program, scene, projection, light_view)
                 ready.add(part.surface)
             _set_bones(program, bones if part.pose is None else np.broadcast_to(part.pose, (5, 3, 4)))
             self._set_look(program, part)
-            if part.surface == 'lens':
-                self._gl.enable(moderngl.BLEND)
-                self._gl.blend_func = (moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA)
-                frame.depth_mask = False
-            self._buffers[part.key][1][part.surface].render(moderngl.TRIANGLES)
-            if part.surface == 'lens':
-                self._gl.disable(moderngl.BLEND)
-                frame.depth_mask = True
-        return self._read(frame, view)
+            self._draw(frame, part)
+        rgba = np.frombuffer(frame.read(components=4), np.uint8).reshape(height, width, 4)
+        rgba = cv2.resize(rgba, (view.width, view.height), interpolation=cv2.INTER_AREA)
+        depth_m = self._draw_depth(parts, bones, view, projection)
+        return Layers(cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), np.ascontiguousarray(rgba[..., 3]), depth_m)
+
+    def _draw(self, frame: moderngl.Framebuffer, part: Part) -> None:
+        vertices = self._buffers[part.key][1][part.surface]
+        if part.surface == 'lens':
+            self._gl.enable(moderngl.BLEND)
+            self._gl.blend_func = (moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA)
+            frame.depth_mask = False
+            vertices.render(moderngl.TRIANGLES)
+            frame.depth_mask = True
+            self._gl.disable(moderngl.BLEND)
+        else:
+            self._cull(part)
+            vertices.render(moderngl.TRIANGLES)
+
+    def _cull(self, part: Part) -> None:
+        if part.closed:
+            self._gl.enable(moderngl.CULL_FACE)
+        else:
+            self._gl.disable(moderngl.CULL_FACE)
+
+    def _draw_depth(self, parts: Sequence[Part], bones: np.ndarray, view: View, projection: np.ndarray) -> np.ndarray:
+        frame = self._frame(view.width, view.height, 'f4', 1)
+        frame.use()
+        frame.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        self._draw_plain(parts, bones, projection)
+        return np.frombuffer(frame.read(components=1, dtype='f4'), np.float32).reshape(view.height, view.width).copy()
 
     def render_coordinates(self, parts: Sequence[Part], bones: np.ndarray, view: View) -> np.ndarray:
         """(H, W, 4) float32: each pixel's own place on the mesh at rest, sampled at the pixel's centre, and 1 where the head alone moves it.
 
         For checks of labels against pixels; parts with a pose of their own are left out.
         """
-        frame = self._frame(view.width, view.height, 4)
+        frame = self._frame(view.width, view.height, 'f4', 4)
         frame.use()
         frame.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         program = self._programs['coordinates']
@@ -206,25 +240,26 @@ class Renderer:
         _set_bones(program, bones)
         for part in parts:
             if part.pose is None and part.surface != 'lens':
-                _set(program, 'rigid', 1.0)
-                _set(program, 'collar', (0.0, 0.0, 0.0, 0.0))
                 self._buffers[part.key][1]['coordinates'].render(moderngl.TRIANGLES)
-        return np.frombuffer(frame.read(components=4, attachment=1, dtype='f4'), np.float32).reshape(view.height, view.width, 4).copy()
+        return np.frombuffer(frame.read(components=4, dtype='f4'), np.float32).reshape(view.height, view.width, 4).copy()
 
     def _draw_shadow(self, parts: Sequence[Part], bones: np.ndarray, light_view: np.ndarray) -> None:
         self._shadow_frame.use()
         self._shadow_frame.clear(depth=1.0)
-        program = self._programs['shadow']
-        clip = np.array([[2.0, 0, 0, -1], [0, 2, 0, -1], [0, 0, 2, -1], [0, 0, 0, 1]]) @ light_view
-        program['projection'].write(clip.T.astype('f4').tobytes())
+        clip = np.array([[2.0, 0, 0, -1], [0, 2, 0, -1], [0, 0, 2, -1], [0, 0, 0, 1]]) @ light_view   # as an image: rows downwards
+        self._draw_plain([part for part in parts if part.surface != 'eye'], bones, clip)
+
+    def _draw_plain(self, parts: Sequence[Part], bones: np.ndarray, projection: np.ndarray) -> None:
+        """Draws shapes without light: for shadows and depth. Lenses do not count."""
+        program = self._programs['depth']
+        program['projection'].write(projection.T.astype('f4').tobytes())
         for part in parts:
-            if part.surface in ('lens', 'eye'):
+            if part.surface == 'lens' or part.thin:
                 continue
+            self._cull(part)
             _set_bones(program, bones if part.pose is None else np.broadcast_to(part.pose, (5, 3, 4)))
-            picture = self.texture(part.textures['picture'])[0] if part.surface == 'hair' else self._white
-            picture.use(0)
-            _set(program, 'picture', 0)
-            self._buffers[part.key][1]['shadow'].render(moderngl.TRIANGLES)
+            self._set_look(program, part)
+            self._buffers[part.key][1]['depth'].render(moderngl.TRIANGLES)
 
     def _begin(self, program: moderngl.Program, scene: dict[str, Any], projection: np.ndarray, light_view: np.ndarray) -> None:
         program['projection'].write(projection.T.astype('f4').tobytes())
@@ -245,6 +280,7 @@ class Renderer:
                 _set(program, name, unit)
                 if name == 'picture':
                     _set(program, 'brightness', brightness)
+        _set(program, 'beard_on', int(part.uniforms.get('beard', (0, 0))[0] > 0))
         looks = {'collar': (0.0, 0.0, 0.0, 0.0), 'beard_depth': 0.0, 'tint': (1.0, 1.0, 1.0), 'roughness': 0.5, 'shine': 1.0, **part.uniforms}
         for name, value in looks.items():
             _set(program, name, value)
@@ -253,8 +289,10 @@ class Renderer:
     def _scene_uniforms(lighting: Lighting) -> dict[str, Any]:
         rows = {name: [tuple(float(v) for v in row) for row in rows] for name, rows in (
             ('light_direction', lighting.directions), ('light_colour', lighting.colours), ('sky', lighting.sky))}
-        return {**rows, 'shadow_strength': lighting.shadow_strength, 'gobo': lighting.gobo, 'falloff': lighting.falloff_m,
-                'exposure': lighting.exposure, 'near_infrared': lighting.near_infrared}
+        lights = int(np.flatnonzero(lighting.colours.any(1)).max(initial=-1)) + 1
+        return {**rows, 'lights': lights, 'shadow_taps': 4 if lighting.shadow_strength > 0 else 0, 'gobo_on': int(lighting.gobo[0] > 0),
+                'shadow_strength': lighting.shadow_strength, 'gobo': lighting.gobo, 'falloff': lighting.falloff_m,
+                'exposure': lighting.exposure, 'near_infrared': lighting.near_infrared, 'pupil_glow': lighting.pupil_glow}
 
     def texture(self, name: str) -> tuple[moderngl.Texture, float]:
         """A picture of the asset folder, and its typical linear brightness where it is opaque."""
@@ -292,39 +330,12 @@ class Renderer:
         texture.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
         return texture
 
-    def _frame(self, width: int, height: int, depth_channels: int) -> moderngl.Framebuffer:
-        key = (width, height, depth_channels)
+    def _frame(self, width: int, height: int, kind: str, channels: int) -> moderngl.Framebuffer:
+        key = (width, height, kind, channels)
         if key not in self._frames:
-            self._frames[key] = self._gl.framebuffer(
-                [self._gl.renderbuffer((width, height), 4), self._gl.renderbuffer((width, height), depth_channels, dtype='f4')],
-                self._gl.depth_renderbuffer((width, height)))
+            self._frames[key] = self._gl.framebuffer([self._gl.renderbuffer((width, height), channels, dtype=kind)],
+                                                     self._gl.depth_renderbuffer((width, height)))
         return self._frames[key]
-
-    @staticmethod
-    def _read(frame: moderngl.Framebuffer, view: View) -> Layers:
-        width, height = view.width, view.height
-        rgba = np.frombuffer(frame.read(components=4), np.uint8).reshape(height * SAMPLES, width * SAMPLES, 4)
-        z = np.frombuffer(frame.read(components=1, attachment=1, dtype='f4'), np.float32).reshape(height * SAMPLES, width * SAMPLES)
-        small = cv2.resize(rgba, (width, height), interpolation=cv2.INTER_AREA)
-        return Layers(cv2.cvtColor(small, cv2.COLOR_RGBA2BGR), np.ascontiguousarray(small[..., 3]), pixel_depth(z))
-
-
-def pixel_depth(z: np.ndarray) -> np.ndarray:
-    """Depth of pixels from that of their 2x2 samples: the mean of those on the nearest surface, where at least two samples have any.
-
-    Args:
-        z: (2H, 2W) float32 metres, 0 nothing.
-
-    Returns:
-        (H, W) float32 metres, 0 nothing.
-    """
-    samples = np.stack([z[0::2, 0::2], z[0::2, 1::2], z[1::2, 0::2], z[1::2, 1::2]])
-    there = samples > 0
-    nearest = np.where(there, samples, np.inf).min(0)
-    same = there & (samples < nearest + 0.01)
-    count = same.sum(0)
-    mean = (samples * same).sum(0) / np.maximum(count, 1)
-    return np.where(there.sum(0) >= 2, mean, 0.0).astype(np.float32)
 
 
 def _set(program: moderngl.Program, name: str, value: Any) -> None:

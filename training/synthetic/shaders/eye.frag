@@ -20,5 +20,5 @@ void main() {
     iris = mix(hole, iris, smoothstep(pupil, pupil + 0.03, angle));
     vec3 albedo = mix(iris, white, smoothstep(IRIS - 0.035, IRIS + 0.02, angle));
     vec3 n = normalize(normal_camera);
-    write(shade(albedo, n, vec3(0.0), angle < IRIS ? 0.10 : 0.16, 0.04), 1.0);
+    colour = vec4(photograph(shade(albedo, n, vec3(0.0), angle < IRIS ? 0.10 : 0.16, 0.04)), 1.0);
 }

@@ -8,7 +8,6 @@ in vec4 neck;          // weights of neck01..03 and head; the rest is the torso'
 
 uniform mat4x3 bone[5];
 uniform mat4 projection;
-uniform mat4 light_view;     // camera frame -> the key light's map, 0..1
 uniform vec3 sky[9];         // ambient light, spherical harmonics in the camera frame
 uniform vec4 collar;         // height, slope to the front, slope to the sides, 1 where clothes are worn; x is relative to collar_origin
 uniform vec3 collar_origin;
@@ -17,12 +16,12 @@ uniform float beard_depth;   // metres the beard stands off the skin
 out vec3 at_camera;
 out vec3 at_rest;
 out vec3 normal_camera;
-out vec3 in_light;
 out vec3 ambient;
 out vec2 texture_point;
 out float open_sky;
 out float region_value;
 out float above_collar;
+out float head_share;
 
 vec3 sky_light(vec3 n) {
     return max(vec3(0.0), sky[0] + sky[1] * n.y + sky[2] * n.z + sky[3] * n.x + sky[4] * n.x * n.y + sky[5] * n.y * n.z
@@ -37,10 +36,10 @@ void main() {
     at_rest = position;
     at_camera = m * vec4(position + normal * stands_off, 1.0);
     normal_camera = normalize(mat3(m) * normal);
-    in_light = (light_view * vec4(at_camera, 1.0)).xyz;
     ambient = sky_light(normal_camera);
     texture_point = vec2(uv.x, 1.0 - uv.y);
     open_sky = occlusion;
     region_value = region;
+    head_share = neck.w;
     gl_Position = projection * vec4(at_camera, 1.0);
 }

@@ -11,5 +11,5 @@ void main() {
     float thread = weave.z * sin(atan(at_rest.x, at_rest.z + 0.02) * weave.y);
     n = normalize(n + weave.x * (rough_cloth + vec3(thread, 0.0, 0.0) * 0.6));
     albedo *= 1.0 + weave.x * (rough_cloth.x * 0.6 + thread * 0.25);
-    write(shade(albedo, n, vec3(0.08), roughness, 0.04 * shine), 1.0);
+    colour = vec4(photograph(shade(albedo, n, vec3(0.08), roughness, 0.04 * shine)), 1.0);
 }
