@@ -151,7 +151,7 @@ class CoarseToFine(nn.Module):
         """(B, 4) logits of L1..L4: each category's sub-spaces, summed in probability."""
         if logits.shape[1] == 4:
             return logits
-        parts = logits.reshape(len(logits), -1, 4)  # cells are listed band by band, each L1..L4
+        parts = logits.reshape(-1, len(self.cells) // 4, 4)  # cells are listed band by band, each L1..L4
         return torch.logsumexp(parts, 1)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
