@@ -71,7 +71,7 @@ def test_a_damaged_model_file_leaves_the_node_unconfigured(graph, tmp_path):
 
 def test_wrong_parameters_at_start_are_all_named_and_can_be_corrected(graph):
     graph.head_pose_node(detection_threshold=3.0, threads='many')
-    graph.wait_for_log('not configured', 'detection_threshold cannot be 3.0: use a number, 0 to 1', "threads cannot be 'many'")
+    graph.wait_for_log('not configured', 'detection_threshold cannot be 3.0: use a number, 0.01 to 0.99', "threads cannot be 'many'")
     assert state(graph) == 'unconfigured'
     assert set_atomically(graph, detection_threshold=0.5, threads=1).successful
     assert change(graph, Transition.TRANSITION_CONFIGURE)
