@@ -7,7 +7,7 @@ import numpy as np
 
 from . import garments, identities, shapes
 from .appearance import Look, Wardrobe
-from .heads import Calibration, HeadModel, Shape, neck_transforms, normals, sellion
+from .heads import NECK1, Calibration, HeadModel, Shape, neck_transforms, normals, sellion
 from .identities import Identity
 from .landmarks import HEAD_FROM_MESH
 from .renderer import Part, pack
@@ -51,22 +51,34 @@ class Person:
         Returns:
             (5, 3, 4) float64 mesh axes at rest -> camera frame, of torso, neck01..03, head.
         """
-        cam_from_mesh_head = R_cam_head @ HEAD_FROM_MESH @ self.zero
-        cam_from_mesh_torso = R_cam_torso @ HEAD_FROM_MESH @ self.zero
-        local = neck_transforms(self.shape, cam_from_mesh_torso.T @ cam_from_mesh_head)
+        placed, local = self._turned(R_cam_head, R_cam_torso)
         # The head must land exactly on its label; the rest of the body follows from it.
-        placed = cam_from_mesh_head @ local[4, :, :3].T
         shift = np.asarray(t_cam_head_m, float) - placed @ (local[4, :, :3] @ self.origin + local[4, :, 3])
-        out = np.empty((5, 3, 4))
-        out[:, :, :3] = placed @ local[:, :, :3]
-        out[:, :, 3] = local[:, :, 3] @ placed.T + shift
-        return out
+        return _placed(placed, local, shift)
+
+    def bones_on_torso(self, R_cam_head: np.ndarray, R_cam_torso: np.ndarray, neck_root_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same for a body that stays where it is: the neck's root at (3,) neck_root_m. Also gives t_cam_head_m, (3,)."""
+        placed, local = self._turned(R_cam_head, R_cam_torso)
+        bones = _placed(placed, local, np.asarray(neck_root_m, float) - placed @ self.shape.bone_heads[NECK1])
+        return bones, bones[4, :, :3] @ self.origin + bones[4, :, 3]
+
+    def _turned(self, R_cam_head: np.ndarray, R_cam_torso: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        head, torso = R_cam_head @ HEAD_FROM_MESH @ self.zero, R_cam_torso @ HEAD_FROM_MESH @ self.zero
+        local = neck_transforms(self.shape, torso.T @ head)
+        return head @ local[4, :, :3].T, local
 
     def landmarks_in_camera(self, bones: np.ndarray) -> np.ndarray:
         """(68, 3) float64 landmarks in the camera's frame, metres."""
         weights = np.concatenate([1 - self.landmark_weights.sum(1, keepdims=True), self.landmark_weights], axis=1)
         blended = np.einsum('nb,bij->nij', weights, bones)
         return np.einsum('nij,nj->ni', blended[:, :, :3], self.landmarks) + blended[:, :, 3]
+
+
+def _placed(R: np.ndarray, local: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    out = np.empty((5, 3, 4))
+    out[:, :, :3] = R @ local[:, :, :3]
+    out[:, :, 3] = local[:, :, 3] @ R.T + shift
+    return out
 
 
 class Dresser:

@@ -240,6 +240,8 @@ class Renderer:
         _set_bones(program, bones)
         for part in parts:
             if part.pose is None and part.surface != 'lens':
+                self._cull(part)
+                self._set_look(program, part)
                 self._buffers[part.key][1]['coordinates'].render(moderngl.TRIANGLES)
         return np.frombuffer(frame.read(components=4, dtype='f4'), np.float32).reshape(view.height, view.width, 4).copy()
 

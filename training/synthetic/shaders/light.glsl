@@ -37,10 +37,10 @@ float key_light() {
     float lit = 1.0;
     vec3 in_light = (light_view * vec4(at_camera, 1.0)).xyz;
     const vec2 taps[4] = vec2[](vec2(0.0014, 0.0005), vec2(-0.0005, 0.0014), vec2(-0.0014, -0.0005), vec2(0.0005, -0.0014));
-    for (int i = 0; i < shadow_taps; i++) {
-        vec3 q = clamp(in_light, 0.0, 1.0);
-        lit -= 0.25 * shadow_strength * (1.0 - texture(shadow_map, vec3(q.xy + taps[i], q.z - 0.005)));
-    }
+    vec3 border = min(in_light, 1.0 - in_light);
+    float mapped = step(0.0, min(border.x, min(border.y, border.z)));
+    for (int i = 0; i < shadow_taps; i++)
+        lit -= 0.25 * shadow_strength * mapped * (1.0 - texture(shadow_map, vec3(in_light.xy + taps[i], in_light.z - 0.005)));
     for (int i = 0; i < gobo_on; i++) {
         vec2 p = mat2(cos(gobo.w), sin(gobo.w), -sin(gobo.w), cos(gobo.w)) * in_light.xy * gobo.y;
         float leaves = smoothstep(0.44, 0.56, texture(noise, p * 0.05).r);
