@@ -17,12 +17,13 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
+from sensor_msgs.msg import CompressedImage, Image
 
 from . import running
 from .qos import replayed
 from .recording import RecordingError, open_recording
 
-_SETTLED_S = 0.5
+_SETTLED_S = 1.0
 _ACKNOWLEDGED_S = 2.0
 _LATE_S = 0.1
 
@@ -66,7 +67,8 @@ class ReplayNode(Node):
             raise RecordingError('nothing to replay; say what: replay_node PATH, or the parameter path')
         self._recording = open_recording(Path(path).expanduser(), self._value('image_topic'), self._value('transport') == 'raw',
                                          self._value('topics') == 'plain', self._value('picture_rate_hz'))
-        self._outputs = {topic: self.create_publisher(type_, topic, replayed()) for topic, type_ in self._recording.topics.items()}
+        self._outputs = {topic: self.create_publisher(type_, topic, replayed(large=type_ in (Image, CompressedImage)))
+                         for topic, type_ in self._recording.topics.items()}
         self.exit_status = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._play, name='replay', daemon=True)
