@@ -4,8 +4,8 @@ import json
 import cv2
 import numpy as np
 import pytest
-import sample
 
+import sample
 from c2f_head_pose import EstimatorOptions, HeadPoseEstimator, demo
 from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.draw import draw_poses
@@ -149,7 +149,7 @@ def test_the_demo_command_writes_the_promised_json_and_pictures(tmp_path, capsys
 
 
 def test_the_demo_command_reads_a_video_with_tracks(tmp_path):
-    video = cv2.VideoWriter(str(tmp_path / 'v.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 30, (640, 480))
+    video = cv2.VideoWriter(str(tmp_path / 'v.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 30, (640, 480))
     for frame in sample.frames()[:8]:
         video.write(frame.image)
     video.release()

@@ -215,7 +215,7 @@ def _write_video(recording: Recording, path: Path) -> None:
         return
     fps = 1e9 / float(np.median(np.diff(stamps)))
     height, width = recording.pictures[stamps[0]].shape[:2]
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, (width, height))
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps, (width, height))
     for stamp in stamps:
         video.write(recording.pictures[stamp])
     video.release()
