@@ -20,7 +20,7 @@ from c2f_head_pose.geometry import quaternion_from_rotation
 
 START_NS = 1_700_000_000_000_000_000
 FRAME_ID = 'camera_optical'
-JPEG_QUALITY = 82
+JPEG_QUALITY = 72
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 T = TYPES.types
 
@@ -35,8 +35,9 @@ def write(folder: Path, frames: Iterable, fps: float) -> None:
         for number, frame in enumerate(frames):
             stamp_ns = START_NS + round(number / fps * 1e9)
             header = T['std_msgs/msg/Header'](T['builtin_interfaces/msg/Time'](*divmod(stamp_ns, 1_000_000_000)), FRAME_ID)
-            for connection, message in ((info, camera_info(header, frame.camera)), (truth, pose(header, frame.R_cam_head, frame.t_cam_head_m)),
-                                        (image, picture(header, frame.image))):
+            for connection, message in ((info, camera_info(header, frame.camera)),
+                                        (truth, pose(header, frame.R_cam_head, frame.t_cam_head_m)),
+                                        (image, picture(header, frame.image_bgr))):
                 bag.write(connection, stamp_ns, TYPES.serialize_cdr(message, connection.msgtype))
             print(f'\r{number + 1} frames', end='', file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -59,5 +60,21 @@ def camera_info(header, camera):
     """CameraInfo of an undistorted camera."""
     P = np.c_[camera.K, np.zeros(3)]
     roi = T['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
-    return T['sensor_msgs/msg/CameraInfo'](header, camera.height, camera.width, 'plumb_bob', np.zeros(5), camera.K.ravel(), np.eye(3).ravel(),
-                                           P.ravel(), 0, 0, roi)
+    return T['sensor_msgs/msg/CameraInfo'](header, camera.height, camera.width, 'plumb_bob', np.zeros(5), camera.K.ravel(),
+                                           np.eye(3).ravel(), P.ravel(), 0, 0, roi)
+
+
+def main():
+    """Renders and writes sample/head_motion."""
+    from training.synthetic.sequence import render_sequence
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--output', type=Path, default=Path(__file__).parent / 'head_motion')
+    parser.add_argument('--seconds', type=float, default=10.0)
+    parser.add_argument('--fps', type=float, default=30.0)
+    parser.add_argument('--seed', type=int, default=2, help='picks the person, the room and the light')
+    options = parser.parse_args()
+    write(options.output, render_sequence(options.seconds, options.fps, options.seed, depth_model=None), options.fps)
+
+
+if __name__ == '__main__':
+    main()
