@@ -38,7 +38,7 @@ def build(package: Path, output: Path, say: Callable[[str], None]) -> None:
     weights = _bone_weights(model, len(template))
     out: dict[str, Any] = {}
     parts = {
-        'body': _split_by_uv(_bust_faces(groups['body'], template), uv_points),
+        'body': _split_by_uv(_bust_faces(groups['body'], template, _limb_share(model, ('wrist.L', 'wrist.R'))), uv_points),
         'eye_left': _split_by_uv(groups['helper-l-eye'], uv_points),
         'eye_right': _split_by_uv(groups['helper-r-eye'], uv_points),
     }
@@ -70,7 +70,8 @@ def build(package: Path, output: Path, say: Callable[[str], None]) -> None:
         fit['reference'], fit['scale_vertices'] = index[fit['reference']], index[fit['scale_vertices']]
         for key, value in fit.items():
             out[f'fit:{name}:{key}'] = value
-    hand = _split_by_uv(_hand_faces(groups['body'], model, template), uv_points)
+    arm = _limb_share(model, ('lowerarm01.L',))
+    hand = _split_by_uv([f for f in groups['body'] if all(arm[v] > 0.5 for v, _ in f)], uv_points)
     out['hand:vertices'], out['hand:uv'], out['hand:triangles'] = template[hand[0]].astype(np.float32), hand[1], hand[2]
     say('copying textures')
     _copy_skins(package, output)
@@ -141,25 +142,24 @@ def _read_obj(path: Path) -> tuple[np.ndarray, dict[str, list[list[tuple[int, in
     return np.array(uv, np.float32), groups
 
 
-def _bust_faces(faces: list[list[tuple[int, int]]], template: np.ndarray) -> list[list[tuple[int, int]]]:
+def _bust_faces(faces: list[list[tuple[int, int]]], template: np.ndarray, hands: np.ndarray) -> list[list[tuple[int, int]]]:
     body = template[sorted({v for face in faces for v, _ in face})]
     floor = body[:, 1].max() - _BUST_HEIGHT_M
-    return [f for f in faces if min(template[v, 1] for v, _ in f) > floor and max(abs(template[v, 0]) for v, _ in f) < _BUST_HALF_WIDTH_M]
+    return [f for f in faces if all(template[v, 1] > floor and abs(template[v, 0]) < _BUST_HALF_WIDTH_M and hands[v] < 0.5 for v, _ in f)]
 
 
-def _hand_faces(faces: list[list[tuple[int, int]]], model: Any, template: np.ndarray) -> list[list[tuple[int, int]]]:
-    """Faces of the left hand and the lower half of its forearm."""
+def _limb_share(model: Any, roots: tuple[str, ...]) -> np.ndarray:
+    """(n,) share of each vertex that moves with bones at or below the given ones."""
     names, parents = model.bone_labels, model.bone_parents
-    inside = set()
-    for bone, name in enumerate(names):
+    inside = []
+    for bone in range(len(names)):
         up = bone
-        while up >= 0 and names[up] not in ('lowerarm02.L', 'wrist.L'):
+        while up >= 0 and names[up] not in roots:
             up = parents[up]
         if up >= 0:
-            inside.add(bone)
+            inside.append(bone)
     weight, index = model.vertex_bone_weights.numpy(), model.vertex_bone_indices.numpy()
-    share = (weight * np.isin(index, list(inside))).sum(1) / np.maximum(weight.sum(1), 1e-6)
-    return [f for f in faces if all(share[v] > 0.5 for v, _ in f)]
+    return (weight * np.isin(index, inside)).sum(1) / np.maximum(weight.sum(1), 1e-6)
 
 
 def _split_by_uv(faces: list[list[tuple[int, int]]], uv_points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -48,8 +48,9 @@ def check_labels(maker: CropMaker, samples: int) -> LabelErrors:
         rng = np.random.default_rng([maker.seed, 0xC4EC, number])
         dressed = maker.dress_person(rng, maker.people[rng.integers(len(maker.people))], preset.variety)
         person = dressed.person
-        # A beard stands off the mesh at rest, of which the places are: without it here.
-        skin = [replace(part, uniforms={**part.uniforms, 'beard_depth': 0.0}) for part in person.parts if part.surface == 'skin']
+        # Beards and clothes stand off the mesh at rest, of which the places are: without them here.
+        bare = {'beard_depth': 0.0, 'collar': (0.0, 0.0, 0.0, 0.0)}
+        skin = [replace(part, uniforms={**part.uniforms, **bare}) for part in person.parts if part.surface == 'skin']
         maker.renderer.upload(skin)
         R_cam_head, R_cam_torso = sample_turn(rng, preset)
         t_cam_head_m, K = sample_place(rng, preset)

@@ -1,7 +1,7 @@
 """Renders one labelled crop: pose, camera, light and person to image, alpha, depth and its row of the table."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -110,6 +110,8 @@ class CropMaker:
         landmarks_m = person.landmarks_in_camera(bones)
         K_crop, R_crop_head = crop_camera(K, landmarks_m, R_cam_head, preset.crop_margin, preset.crop_size)
         kind, azimuth, intensity, lighting = self._light(rng, condition)
+        if lighting.falloff_m > 0:      # a camera with its own lamp exposes for the head it sees
+            lighting = replace(lighting, falloff_m=float(np.linalg.norm(t_cam_head_m)))
         occluder = str(rng.choice(list(preset.occlusion), p=np.array(list(preset.occlusion.values())) / sum(preset.occlusion.values())))
         parts = list(person.parts)
         if occluder != 'none':

@@ -15,6 +15,9 @@ from .person import Person
 from .renderer import Layers, Lighting, Part, Renderer, View
 
 
+_BODY_BELOW_FACE_M = 0.50
+
+
 @dataclass(frozen=True, eq=False)
 class Head:
     """One head's label in a frame.
@@ -107,9 +110,10 @@ def random_frame(maker: CropMaker, number: int, depth_model: str = 'ideal') -> F
     people, heads = [], []
     for column in columns:
         dressed = maker.dress_person(rng, maker.people[rng.integers(len(maker.people))], maker.preset.variety)
-        distance = rng.uniform(0.5, 1.0) if count == 1 else rng.uniform(0.9, 2.2)
+        distance = rng.uniform(0.5, 1.0) if count == 1 else rng.uniform(0.8, 1.7)
         x = (column - 0.5 + rng.uniform(-0.08, 0.08)) * FRAME_WIDTH
-        y = rng.uniform(-0.25, 0.1) * FRAME_HEIGHT
+        lowest = FRAME_HEIGHT / 2 - _BODY_BELOW_FACE_M * camera.K[1, 1] / distance      # the body ends outside the picture
+        y = max(rng.uniform(-0.25, 0.1) * FRAME_HEIGHT, lowest)
         t_cam_head_m = distance * np.array([x / camera.K[0, 0], y / camera.K[1, 1], 1.0])
         pose = np.clip(rng.normal(0, [35, 16, 9]), [-95, -50, -30], [95, 50, 30])
         R_cam_head = geometry.rotation_from_ypr_deg(pose)

@@ -89,7 +89,7 @@ def _hand(rng: np.random.Generator, model: HeadModel, look: Look, at: np.ndarray
 def _hand_points(model: HeadModel) -> tuple[np.ndarray, np.ndarray]:
     """The hand in its own axes: x to the fingertips, y out of the palm's side nearest to the face, origin in the palm."""
     raw = model.hand_vertices.astype(float)
-    along = raw[:, 0] > np.quantile(raw[:, 0], 0.45)
+    along = raw[:, 0] > raw[:, 0].max() - 0.17      # the hand without its forearm
     centre = raw[along].mean(0)
     _, _, vt = np.linalg.svd(raw[along] - centre)
     x, y = vt[0] * np.sign(vt[0, 0]), vt[2]

@@ -199,6 +199,7 @@ class Renderer:
         rgba = np.frombuffer(frame.read(components=4), np.uint8).reshape(height, width, 4)
         rgba = cv2.resize(rgba, (view.width, view.height), interpolation=cv2.INTER_AREA)
         depth_m = self._draw_depth(parts, bones, view, projection)
+        depth_m[rgba[..., 3] == 0] = 0     # a hair's edge that no colour sample met
         return Layers(cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), np.ascontiguousarray(rgba[..., 3]), depth_m)
 
     def _draw(self, frame: moderngl.Framebuffer, part: Part) -> None:
