@@ -32,7 +32,8 @@ def facing(azimuth, elevation):
 
 @pytest.mark.parametrize('name, metres', [
     ('instrument_cluster', (0.75, -0.05, -0.35)), ('interior_mirror', (0.75, -0.42, 0.25)),
-    ('driver_mirror', (0.95, 0.78, -0.25)), ('passenger_mirror', (1.55, -1.62, -0.25)), ('centre_screen', (0.70, -0.45, -0.30)), ('lap', (0.45, -0.10, -0.55)),
+    ('driver_mirror', (0.95, 0.78, -0.25)), ('passenger_mirror', (1.55, -1.62, -0.25)),
+    ('centre_screen', (0.70, -0.45, -0.30)), ('lap', (0.45, -0.10, -0.55)),
     ('passenger', (0.10, -0.75, 0.05)), ('passenger_footwell', (0.60, -0.80, -0.85)), ('road_ahead', (60, 0, -0.9))])
 def test_every_target_measured_in_the_car_lies_in_its_zone_for_the_eyes_and_for_the_head(name, metres):
     """The file's own table: the eyes on the target with share 1, the head at 0.8 of its azimuth and 0.7 of its elevation."""
