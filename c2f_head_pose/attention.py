@@ -21,6 +21,7 @@ __all__ = ['Attention', 'AttentionMonitor', 'AttentionSettings', 'Motion', 'Reas
 
 _BACKWARDS_S = 1.0
 _MAX_STD_DEG = 180.0
+_CONFIDENCE_S = 0.5
 _TICK_S = 1e-3
 """Times are compared to a millisecond: stamps are sums of rounded frame times."""
 
@@ -122,7 +123,7 @@ class AttentionMonitor:
         if last_s is not None:
             self._elapse(last_s, stamp_s, motion)
         evidence = self._look(heads)
-        self._take(stamp_s, evidence, motion)
+        self._take(stamp_s, evidence)
         return self._conclude(stamp_s, evidence, motion)
 
     def at(self, now_s: float) -> Attention:
@@ -174,17 +175,8 @@ class AttentionMonitor:
         held_s = min(stamp_s, self._seen_s + s.uncertain_s) - last_s
         if seen.mass is None or held_s <= 0:
             self._road_run_s = 0.0
-        elif seen.on_road:
-            if self._before.on_road and stamp_s - last_s <= s.max_step_s:
-                self._road_run_s += stamp_s - last_s
-            elif stamp_s - self._seen_s > s.max_step_s:
-                self._road_run_s = 0.0
-        else:
+        elif not seen.on_road:
             self._glance_on(last_s, held_s, seen)
-        if _reached(self._road_run_s, s.gap_s):
-            self._glance = _Glance()
-        if _reached(self._road_run_s, s.short_reset_s):
-            self._short.clear()
         if stamp_s - self._seen_s > s.uncertain_s or stamp_s - last_s > s.stale_s:
             self._road_run_s = 0.0
             if self._now.state in (State.ATTENTIVE, State.DISTRACTED):
@@ -208,24 +200,34 @@ class AttentionMonitor:
                 counted_s += counted_before_s
             self._short.append((counted_from_s, last_s + held_s, counted_s))
 
-    def _take(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> None:
+    def _take(self, stamp_s: float, evidence: _Evidence) -> None:
         """Let a frame's evidence become what was seen last."""
-        self._before = evidence
-        if evidence.why is Reason.NOBODY and evidence.mass is None:
-            self._nobody_since_s = min(self._nobody_since_s, stamp_s)
-        else:
-            self._nobody_since_s = np.inf
+        before, self._before = self._before, evidence
+        self._nobody_since_s = min(self._nobody_since_s, stamp_s) if evidence.why is Reason.NOBODY else np.inf
         if evidence.mass is None:
             return
         assert evidence.head is not None and evidence.head_deg is not None
-        share = 1 - np.exp(-max(0.0, stamp_s - max(self._seen_s, stamp_s - 10.0)) / 0.5)
+        share = 1 - np.exp(-min(10.0, stamp_s - self._seen_s) / _CONFIDENCE_S)
         self._road_mass += float(share) * (evidence.mass.road - self._road_mass)
-        self._seen, self._seen_s, self._track_id = evidence, stamp_s, evidence.head.track_id
         if evidence.on_road:
-            self._road_s = stamp_s
+            self._see_road(stamp_s, before)
         else:
             self._road_run_s = 0.0
+        self._seen, self._seen_s, self._track_id = evidence, stamp_s, evidence.head.track_id
         self._nods.update(stamp_s, evidence.head_deg[1])
+
+    def _see_road(self, stamp_s: float, before: _Evidence) -> None:
+        """Count time on the road: only between two frames that both saw it; a hole that is bridged adds nothing."""
+        s, step_s = self.settings, stamp_s - self._road_s
+        if step_s > s.max_step_s + _TICK_S:
+            self._road_run_s = 0.0
+        elif before.on_road:
+            self._road_run_s += step_s
+        self._road_s = stamp_s
+        if _reached(self._road_run_s, s.gap_s):
+            self._glance = _Glance()
+        if _reached(self._road_run_s, s.short_reset_s):
+            self._short.clear()
 
     def _conclude(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> Attention:
         state, reason = self._decide(stamp_s, evidence, motion)

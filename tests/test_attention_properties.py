@@ -34,28 +34,30 @@ PIECES = st.one_of(  # single oddities, and stretches of one thing at a steady r
 SCRIPTS = st.lists(PIECES, max_size=12).map(lambda pieces: [frame for piece in pieces for frame in piece])
 
 
-def is_evidence_of_road(zones, heads):
-    """Independently of the monitor: some sound head of this frame has most of its mass on the road."""
+def road_masses(zones, heads):
+    """Independently of the monitor: the mass on the road of each head of the frame that says anything."""
+    masses = []
     for h in heads or []:
         R, std = np.asarray(h.R_cam_head), np.asarray(h.rotation_std_deg)
         if not (np.abs(R).max() < 2 and std.min() >= 0 and std.max() < 180) or np.abs(R @ R.T - np.eye(3)).max() > 1e-2:
             continue
-        if zones.mass(MOUNT @ R, std).road >= SETTINGS.min_mass:
-            return True
-    return False
+        road = zones.mass(MOUNT @ R, std).road
+        if max(road, 1 - road) >= SETTINGS.min_mass and std[1:].max() <= SETTINGS.max_std_deg:
+            masses.append(road)
+    return masses
 
 
 @settings(max_examples=80, deadline=None)
 @given(SCRIPTS, st.sampled_from(['any', 'left']))
 def test_no_input_raises_or_is_called_attentive_without_evidence(script, seat):
-    """Attentive at t needs a frame on the road within long_driving_s = 4 s before t, and, once before it, such frames over
-    return_s = 1 s, none further than max_step_s = 0.5 s from the next.
+    """Attentive at t needs a sound frame within uncertain_s = 2 s before t, one on the road within long_driving_s = 4 s and,
+    once before, such frames over return_s = 1 s, none further than max_step_s = 0.5 s from the next.
 
     The natural position is never learned here (no minute of driving), so masses can be checked without it.
     """
     monitor = AttentionMonitor(ZONES, MOUNT, seat=seat)
     stamp_s, newest_s = 100.0, -math.inf
-    road_stamps, run_s, longest_run_s = [], 0.0, 0.0
+    road_stamps, run_s, longest_run_s, seen_s = [], 0.0, 0.0, -math.inf
     for step, heads, motion in script:
         stamp_s += step if math.isfinite(step) and abs(step) < 1e6 else 0.0
         given_s = stamp_s if math.isfinite(step) else step
@@ -65,7 +67,9 @@ def test_no_input_raises_or_is_called_attentive_without_evidence(script, seat):
                 road_stamps, newest_s, run_s, longest_run_s = [], -math.inf, 0.0, 0.0
             if given_s > newest_s:
                 newest_s = given_s
-                if is_evidence_of_road(ZONES, heads):
+                masses = road_masses(ZONES, heads)
+                seen_s = given_s if masses else seen_s
+                if any(road >= SETTINGS.min_mass for road in masses):
                     gap_s = given_s - road_stamps[-1] if road_stamps else math.inf
                     run_s = run_s + gap_s if gap_s <= SETTINGS.max_step_s + 1e-3 else 0.0
                     longest_run_s = max(longest_run_s, run_s)
@@ -75,6 +79,7 @@ def test_no_input_raises_or_is_called_attentive_without_evidence(script, seat):
         assert said.since_s is None or said.since_s <= said.stamp_s
         if said.state is State.ATTENTIVE:
             assert road_stamps and said.stamp_s - road_stamps[-1] <= SETTINGS.long_driving_s + 1e-3
+            assert said.stamp_s - seen_s <= SETTINGS.uncertain_s + 1e-3
             assert longest_run_s >= SETTINGS.return_s - 2e-3
             event('attentive')
             assert said.confidence > 0
