@@ -1,7 +1,7 @@
 """Whether a person looks at a target: for a robot, its camera or any named frame.
 
-The person is judged by where the face points; eyes that move alone are not seen. REP-155 has the frame `gaze_<id>` for it, z along
-the gaze: its z axis is the head's x axis here.
+The person is judged by where the face points; eyes that move alone are not seen. REP-155 has the frame `gaze_<id>` for it, z
+along the gaze: its z axis is the head's x axis here.
 """
 from __future__ import annotations
 
