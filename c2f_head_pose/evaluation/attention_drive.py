@@ -28,8 +28,8 @@ TURN_S = 0.3
 
 GAZE_DEG = {
     'road_ahead': (0.0, -1.0), 'interior_mirror': (-29.0, 16.0), 'driver_mirror': (39.0, -11.0),
-    'passenger_mirror': (-46.0, -6.0), 'instrument_cluster': (-4.0, -25.0), 'centre_screen': (-33.0, -20.0), 'lap': (-13.0, -50.0), 'passenger': (-82.0, 4.0),
-    'driver_window': (70.0, 0.0), 'passenger_footwell': (-53.0, -40.0)}
+    'passenger_mirror': (-46.0, -6.0), 'instrument_cluster': (-4.0, -25.0), 'centre_screen': (-33.0, -20.0),
+    'lap': (-13.0, -50.0), 'passenger': (-82.0, 4.0), 'driver_window': (70.0, 0.0), 'passenger_footwell': (-53.0, -40.0)}
 """Where the eyes look, azimuth and elevation, left-hand drive; source: the table in config/zones_passenger_car_lhd.yaml."""
 
 DRIVING_GLANCES = {
