@@ -65,21 +65,36 @@ def pixel_ray(camera: Camera, x: float, y: float) -> np.ndarray:
 
     K's principal point counts from the first pixel's centre (OpenCV), hence the half pixel.
     """
-    point = np.array([[[x - 0.5, y - 0.5]]])
-    if camera.D.size == 0:
-        u, v = np.linalg.solve(camera.K, [x - 0.5, y - 0.5, 1.0])[:2]
-    elif camera.distortion_model == 'equidistant':
-        return _equidistant_ray(camera, point)
-    else:
-        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9)
-        u, v = cv2.undistortPointsIter(point, camera.K, camera.D, None, None, criteria)[0, 0]
+    pixel = np.array([x - 0.5, y - 0.5])
+    if camera.distortion_model == 'equidistant' and camera.D.size:
+        return _equidistant_ray(camera, pixel)
+    u, v = np.linalg.solve(camera.K, [*pixel, 1.0])[:2] if camera.D.size == 0 else _undistorted(camera, pixel)
     ray = np.array([u, v, 1.0])
     return ray / np.linalg.norm(ray)
 
 
-def _equidistant_ray(camera: Camera, point: np.ndarray) -> np.ndarray:
-    """Beyond 90 degrees off the axis there is no (u, v, 1), so the angle itself is solved for. Source: Kannala and Brandt 2006, as in OpenCV."""
-    x, y = np.linalg.solve(camera.K, [point[0, 0, 0], point[0, 0, 1], 1.0])[:2]
+def _undistorted(camera: Camera, pixel: np.ndarray) -> np.ndarray:
+    """(2,) normalised image point of a pixel: OpenCV's five fixed-point steps, then Newton's, for strong distortion."""
+    point = cv2.undistortPoints(pixel.reshape(1, 1, 2), camera.K, camera.D).reshape(2)
+    step = 1e-6
+    for _ in range(8):
+        around = np.array([[*point, 1.0], [point[0] + step, point[1], 1.0], [point[0], point[1] + step, 1.0]])
+        seen = cv2.projectPoints(around, np.zeros(3), np.zeros(3), camera.K, camera.D)[0].reshape(3, 2)
+        slope = (seen[1:] - seen[0]).T / step
+        if abs(np.linalg.det(slope)) < 1e-9:
+            break
+        point = point + np.linalg.solve(slope, pixel - seen[0])
+        if np.linalg.norm(pixel - seen[0]) < 1e-7:
+            break
+    return point
+
+
+def _equidistant_ray(camera: Camera, pixel: np.ndarray) -> np.ndarray:
+    """Beyond 90 degrees off the axis there is no (u, v, 1), so the angle itself is solved for.
+
+    Source: Kannala and Brandt 2006, as in OpenCV's fisheye model.
+    """
+    x, y = np.linalg.solve(camera.K, [*pixel, 1.0])[:2]
     distorted = float(np.hypot(x, y))
     theta = distorted
     k1, k2, k3, k4 = camera.D

@@ -1,0 +1,198 @@
+"""Estimates head poses in pictures, folders of pictures, videos or a webcam, without ROS."""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .draw import draw_poses
+from .estimator import HeadPoseEstimator
+from .models.registry import ModelError
+from .types import HeadPose
+
+_PICTURES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.pgm', '.ppm'}
+_VIDEO_FPS = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture to estimate.
+
+    Attributes:
+        name: the file's path; for a frame of a video, its path, '#' and the frame's number.
+        output: where its drawing goes inside the output folder.
+        image: (H, W, 3) BGR uint8; None where the file could not be read.
+        stamp_s: seconds from the video's beginning; None for a picture, which stands alone.
+    """
+
+    name: str
+    output: Path
+    image: np.ndarray | None
+    stamp_s: float | None
+
+
+def frames(paths: list[str]) -> Iterator[Frame]:
+    """The frames of pictures, folders (searched below), videos, and webcams (a number), one after another.
+
+    Raises:
+        ValueError: for a path that is none of these.
+    """
+    for path in paths:
+        if path.isdigit() and not Path(path).exists():
+            yield from _video_frames(path, int(path))
+        elif Path(path).is_dir():
+            pictures = sorted(p for p in Path(path).rglob('*') if p.suffix.lower() in _PICTURES)
+            if not pictures:
+                raise ValueError(f"{path} holds no picture ({', '.join(sorted(_PICTURES))})")
+            for picture in pictures:
+                yield Frame(str(picture), picture.relative_to(path), cv2.imread(str(picture)), None)
+        elif Path(path).suffix.lower() in _PICTURES and Path(path).is_file():
+            yield Frame(path, Path(Path(path).name), cv2.imread(path), None)
+        elif Path(path).is_file():
+            yield from _video_frames(path, path)
+        else:
+            raise ValueError(f'{path} is no picture, folder or video, and no webcam number')
+
+
+def pose_record(pose: HeadPose) -> dict[str, Any]:
+    """A head pose as plain numbers for JSON: degrees, pixels, R_cam_head row by row."""
+    box = pose.box
+    return {
+        'box': None if box is None else [round(v, 2) for v in (box.x1, box.y1, box.x2, box.y2)],
+        'score': round(pose.score, 4),
+        'R_cam_head': pose.R_cam_head.tolist(),
+        'yaw_pitch_roll_deg': pose.yaw_pitch_roll_deg.tolist(),
+        'rotation_std_deg': pose.rotation_std_deg.tolist(),
+        'category': pose.category,
+        'category_probabilities': pose.category_probabilities.tolist(),
+        'track_id': pose.track_id,
+    }
+
+
+def _video_frames(name: str, source: str | int) -> Iterator[Frame]:
+    video = cv2.VideoCapture(source)
+    if not video.isOpened():
+        raise ValueError(f'{name} cannot be opened as a video or webcam')
+    fps = video.get(cv2.CAP_PROP_FPS)
+    fps = fps if 1 <= fps <= 1000 else _VIDEO_FPS
+    start, number = time.monotonic(), 0
+    try:
+        while True:
+            read, image = video.read()
+            if not read:
+                return
+            stamp_s = time.monotonic() - start if isinstance(source, int) else number / fps
+            yield Frame(f'{name}#{number}', Path(f'{Path(name).stem}.mp4'), image, stamp_s)
+            number += 1
+    finally:
+        video.release()
+
+
+class _Drawings:
+    """Writes drawings: pictures one by one, the frames of a video into one video."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._video: cv2.VideoWriter | None = None
+        self._video_path = Path()
+
+    def write(self, frame: Frame, drawing: np.ndarray) -> None:
+        path = self._folder / frame.output
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if frame.stamp_s is None:
+            if not cv2.imwrite(str(path), drawing):
+                raise OSError(f'{path} cannot be written')
+            return
+        if path != self._video_path:
+            self.close()
+            self._video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), _VIDEO_FPS, drawing.shape[1::-1])
+            self._video_path = path
+        assert self._video is not None
+        self._video.write(drawing)
+
+    def close(self) -> None:
+        if self._video is not None:
+            self._video.release()
+            self._video = None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command `demo`: 0 when every frame was read, 1 when some were not, 2 when nothing could be done."""
+    parser = argparse.ArgumentParser(prog='demo', description=__doc__)
+    parser.add_argument('path', nargs='+', help='picture, folder, video, or number of a webcam')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write every face as JSON')
+    parser.add_argument('--output', type=Path, metavar='DIR', help='write pictures and videos with the poses drawn in')
+    parser.add_argument('--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s)')
+    parser.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
+    parser.add_argument('--threads', type=int, default=1, help='CPU threads (default %(default)s)')
+    options = parser.parse_args(arguments)
+    try:
+        estimator = HeadPoseEstimator.load(options.model, options.device, options.threads)
+        print(f'model {estimator.model_name} on {estimator.device}', file=sys.stderr)
+        return _run(estimator, options)
+    except KeyboardInterrupt:
+        return 130
+    except (ModelError, ValueError, OSError) as error:
+        print(f'demo: {error}', file=sys.stderr)
+        return 2
+
+
+def _run(estimator: HeadPoseEstimator, options: argparse.Namespace) -> int:
+    records: list[dict[str, Any]] = []
+    unread = faces = 0
+    drawings = _Drawings(options.output) if options.output else None
+    last_output = None
+    try:
+        for frame in frames(options.path):
+            if frame.image is None:
+                unread += 1
+                print(f'\ndemo: {frame.name} cannot be read as a picture', file=sys.stderr)
+                continue
+            if frame.stamp_s is not None and frame.output != last_output:
+                estimator.reset()
+            last_output = frame.output
+            poses = estimator.estimate(frame.image, stamp_s=frame.stamp_s)
+            faces += len(poses)
+            records.append({'image': frame.name, 'faces': [pose_record(p) for p in poses]})
+            if drawings:
+                drawings.write(frame, draw_poses(frame.image, poses))
+            _progress(frame.name, len(records), faces, poses)
+    except KeyboardInterrupt:
+        print('\nstopped', file=sys.stderr)
+    finally:
+        if drawings:
+            drawings.close()
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(records, indent=1))
+    empty = sum(1 for r in records if not r['faces'])
+    print(f'{len(records)} images, {faces} faces, {empty} images without a face' + (f', {unread} not readable' if unread else ''))
+    for written in (options.json, options.output):
+        if written:
+            print(f'wrote {written}')
+    if not options.json and not options.output:
+        print('to keep the results: --json FILE, --output DIR')
+    return 1 if unread else 0
+
+
+def _progress(name: str, images: int, faces: int, poses: list[HeadPose]) -> None:
+    """One line that renews itself on a terminal; a line every hundred images elsewhere."""
+    angles = '  '.join('yaw {:+.0f} pitch {:+.0f} roll {:+.0f}'.format(*p.yaw_pitch_roll_deg) for p in poses[:2]) or 'nobody'
+    if sys.stderr.isatty():
+        print(f'\r\x1b[K{images} images, {faces} faces  {Path(name).name}: {angles}'[:120], end='', file=sys.stderr, flush=True)
+    elif images % 100 == 0:
+        print(f'{images} images, {faces} faces', file=sys.stderr, flush=True)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

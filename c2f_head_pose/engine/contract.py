@@ -1,0 +1,128 @@
+"""What a model file promises, and the refusal of one that does not."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..models.registry import ModelError
+from ..types import CATEGORIES
+
+CONTRACT_VERSION = '1'
+INPUT = 'crops'
+OUTPUTS = ('rotation', 'rotation_std_rad', 'category_logits')
+CONVENTION = 'R_cam_head REP-103/REP-155'
+_REMEDY = "export it with 'python -m training.export', or name a shipped model"
+
+
+@dataclass(frozen=True)
+class ModelContract:
+    """The promises in a model file's metadata.
+
+    Attributes:
+        name: the model's name.
+        version: the model's own version.
+        modality: 'rgb' (gray crops of a colour, gray or infrared image) or 'depth'.
+        input_size: S, pixels: crops are (B, 1, S, S) uint8.
+        crop_margin: side of the square crop over the larger extent of the 68 landmarks' box.
+        detector_margin: side of the square crop over the larger extent of the detector's box.
+        training_data: what it was trained on.
+        licence: of the weights.
+        depth_range_m: metres of depth spread over 1..255 about the head; 0.0 for an rgb model.
+    """
+
+    name: str
+    version: str
+    modality: str
+    input_size: int
+    crop_margin: float
+    detector_margin: float
+    training_data: str
+    licence: str
+    depth_range_m: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkOutput:
+    """What the network says of a batch of crops.
+
+    Attributes:
+        rotation: (B, 3, 3) float32 R_crop_head, relative to the ray through each crop's centre.
+        rotation_std_rad: (B, 3) float32, about the head's x, y, z axes (roll, pitch, yaw), radians.
+        category_logits: (B, 4) float32, of L1..L4.
+    """
+
+    rotation: np.ndarray
+    rotation_std_rad: np.ndarray
+    category_logits: np.ndarray
+
+
+class Engine(Protocol):
+    """Runs a model file. One thread at a time."""
+
+    contract: ModelContract
+    description: str
+
+    def infer(self, crops: np.ndarray) -> NetworkOutput:
+        """Runs the network on (B, 1, S, S) uint8 crops, B >= 1."""
+        ...
+
+
+def read_contract(source: str, metadata: Mapping[str, str], inputs: Mapping[str, Sequence],
+                  outputs: Mapping[str, Sequence]) -> ModelContract:
+    """Checks a model file's metadata and tensors against the contract.
+
+    Args:
+        source: the file, for messages.
+        metadata: ONNX metadata_props.
+        inputs: name to shape (int, or str for a free dimension).
+        outputs: likewise.
+
+    Returns:
+        The contract.
+
+    Raises:
+        ModelError: naming the first promise that is missing or broken.
+    """
+    def refuse(reason: str) -> ModelError:
+        return ModelError(f'{source} is not a c2f_head_pose model: {reason}; {_REMEDY}')
+
+    version = metadata.get('c2f_contract')
+    if version != CONTRACT_VERSION:
+        raise refuse('its metadata has no c2f_contract' if version is None
+                     else f'its contract is version {version}, this package reads {CONTRACT_VERSION}')
+    if metadata.get('convention') != CONVENTION:
+        raise refuse(f"its convention is {metadata.get('convention')!r}, not {CONVENTION!r}")
+    if metadata.get('modality') not in ('rgb', 'depth'):
+        raise refuse(f"its modality is {metadata.get('modality')!r}, not 'rgb' or 'depth'")
+    try:
+        contract = ModelContract(
+            name=metadata['name'], version=metadata['version'], modality=metadata['modality'],
+            input_size=int(metadata['input_size']), crop_margin=float(metadata['crop_margin']),
+            detector_margin=float(metadata['detector_margin']), training_data=metadata['training_data'],
+            licence=metadata['licence'], depth_range_m=float(metadata.get('depth_range_m', 0)))
+    except KeyError as error:
+        raise refuse(f'its metadata lacks {error.args[0]}') from None
+    except ValueError as error:
+        raise refuse(f'its metadata has a wrong number ({error})') from None
+    size = contract.input_size
+    if not 16 <= size <= 1024 or not 0.5 <= contract.crop_margin <= 4 or not 0.5 <= contract.detector_margin <= 4:
+        raise refuse('its input_size must be 16 to 1024 and its margins 0.5 to 4')
+    if contract.modality == 'depth' and not 0 < contract.depth_range_m < 10:
+        raise refuse('a depth model needs depth_range_m, metres, 0 to 10')
+    if set(inputs) != {INPUT} or list(inputs[INPUT][1:]) != [1, size, size] or isinstance(inputs[INPUT][0], int):
+        raise refuse(f'its input must be {INPUT} (batch, 1, {size}, {size}) with a free batch, not {dict(inputs)}')
+    if missing := [name for name in OUTPUTS if name not in outputs]:
+        raise refuse(f"it has no output {', '.join(missing)}")
+    if outputs['category_logits'][-1] not in (len(CATEGORIES), None) and not isinstance(outputs['category_logits'][-1], str):
+        raise refuse(f"its category_logits has {outputs['category_logits'][-1]} columns, not one for each of {', '.join(CATEGORIES)}")
+    return contract
+
+
+def check_crops(crops: np.ndarray, contract: ModelContract) -> None:
+    """Raises ValueError unless crops are (B, 1, S, S) uint8 with B >= 1."""
+    size = contract.input_size
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (1, size, size) or len(crops) == 0:
+        raise ValueError(f'crops must be uint8 of shape (B, 1, {size}, {size}), got {crops.dtype} {crops.shape}')

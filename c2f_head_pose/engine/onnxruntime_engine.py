@@ -1,0 +1,57 @@
+"""The network on ONNX Runtime: the reference, and the engine where there is no GPU."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from ..models.registry import ModelError
+from .contract import INPUT, OUTPUTS, NetworkOutput, check_crops, read_contract
+
+
+class OnnxRuntimeEngine:
+    """Runs a model file on the CPU.
+
+    Args:
+        path: the .onnx file.
+        threads: intra-op threads, at least 1.
+
+    Raises:
+        ModelError: for a file that is missing, damaged or not to the contract.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._session = open_session(path, threads)
+        self.contract = read_contract(str(path), self._session.get_modelmeta().custom_metadata_map,
+                                      {i.name: i.shape for i in self._session.get_inputs()},
+                                      {o.name: o.shape for o in self._session.get_outputs()})
+        self.description = f"cpu (onnxruntime {onnxruntime.__version__}, {threads} thread{'s' if threads > 1 else ''})"
+        size = self.contract.input_size
+        self.infer(np.zeros((1, 1, size, size), np.uint8))
+
+    def infer(self, crops: np.ndarray) -> NetworkOutput:
+        """Runs the network on (B, 1, S, S) uint8 crops, B >= 1."""
+        check_crops(crops, self.contract)
+        return NetworkOutput(*self._session.run(list(OUTPUTS), {INPUT: crops}))
+
+
+def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on the CPU, quiet, that sleeps between calls.
+
+    Raises:
+        ModelError: for a missing or damaged file, or fewer than one thread.
+    """
+    if threads < 1:
+        raise ModelError(f'threads must be at least 1, got {threads}')
+    if not path.is_file():
+        raise ModelError(f'no model file {path}; give the path of an .onnx file')
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    except Exception as error:  # onnxruntime raises classes of its own with no common public base
+        reason = str(error).splitlines()[0][:200]
+        raise ModelError(f'{path} cannot be read as an ONNX model ({reason}); fetch or export it again') from error

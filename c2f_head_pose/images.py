@@ -1,0 +1,144 @@
+"""Pixels of ROS images as arrays: gray or BGR, and depth in metres."""
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+_MAX_PIXELS = 1 << 28
+
+# encoding: bytes per pixel, OpenCV conversion to BGR (None: already gray or BGR)
+_COLOUR: dict[str, tuple[int, int | None]] = {
+    'bgr8': (3, None), '8UC3': (3, None), 'rgb8': (3, cv2.COLOR_RGB2BGR),
+    'bgra8': (4, cv2.COLOR_BGRA2BGR), '8UC4': (4, cv2.COLOR_BGRA2BGR), 'rgba8': (4, cv2.COLOR_RGBA2BGR),
+    'mono8': (1, None), '8UC1': (1, None),
+    # OpenCV names a Bayer pattern by its second row's second and third pixel, ROS by the first row's first two.
+    'bayer_rggb8': (1, cv2.COLOR_BayerBG2BGR), 'bayer_bggr8': (1, cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg8': (1, cv2.COLOR_BayerGR2BGR), 'bayer_grbg8': (1, cv2.COLOR_BayerGB2BGR),
+    'yuv422': (2, cv2.COLOR_YUV2BGR_UYVY), 'uyvy': (2, cv2.COLOR_YUV2BGR_UYVY),
+    'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUY2), 'yuyv': (2, cv2.COLOR_YUV2BGR_YUY2),
+}
+_GRAY16 = ('mono16', '16UC1')
+_DEPTH: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
+ENCODINGS = (*_COLOUR, *_GRAY16, 'nv12', 'nv21')
+
+
+class ImageError(ValueError):
+    """An image message that cannot be read; the message names the field and the remedy."""
+
+
+def image_from_message(message: Any) -> np.ndarray:
+    """The pixels of a sensor_msgs/Image.
+
+    Args:
+        message: anything with sensor_msgs/Image's fields.
+
+    Returns:
+        uint8 (H, W) gray, or (H, W, 3) BGR; may share the message's memory. 16-bit gray is scaled by 255 / 65535.
+
+    Raises:
+        ImageError: naming the field that is wrong.
+    """
+    encoding = message.encoding
+    if encoding in ('nv12', 'nv21'):
+        return _nv(message)
+    if encoding in _GRAY16:
+        return cv2.convertScaleAbs(_rows(message, np.dtype(np.uint16)), alpha=255 / 65535)
+    if encoding not in _COLOUR:
+        raise ImageError(f"encoding {encoding!r} is not read; publish one of {', '.join(ENCODINGS)}")
+    channels, conversion = _COLOUR[encoding]
+    pixels = _rows(message, np.dtype(np.uint8), channels)
+    if conversion is None:
+        return pixels
+    if channels == 2 and message.width % 2:
+        raise ImageError(f'width {message.width} is odd, {encoding} needs an even one')
+    if encoding.startswith('bayer') and min(message.width, message.height) < 4:
+        raise ImageError(f'size {message.width}x{message.height} is too small for {encoding}')
+    return cv2.cvtColor(np.ascontiguousarray(pixels), conversion)
+
+
+def image_from_compressed(message: Any) -> np.ndarray:
+    """The pixels of a sensor_msgs/CompressedImage (JPEG, PNG, ...), as stored: EXIF orientation is left alone.
+
+    Returns:
+        uint8 (H, W) gray, or (H, W, 3) BGR.
+
+    Raises:
+        ImageError: for data that is empty, cut off, or no picture.
+    """
+    data = np.frombuffer(message.data, np.uint8)
+    if data.size == 0:
+        raise ImageError('data is empty; the camera driver sent a picture without bytes')
+    if 'compressedDepth' in message.format:
+        raise ImageError(f'format {message.format!r} is depth, not a picture; subscribe it as depth')
+    # Every JPEG ends with its end marker, some drivers pad behind it; OpenCV fills a cut-off one with gray instead of failing.
+    if data[:2].tobytes() == b'\xff\xd8' and b'\xff\xd9' not in data[-max(64, data.size // 8):].tobytes():
+        raise ImageError(f'data ({data.size} bytes) is a JPEG that is cut off; look for lost packets or a full disk')
+    image = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise ImageError(f'data ({data.size} bytes, format {message.format!r}) is no picture that OpenCV reads; send JPEG or PNG')
+    return image
+
+
+def depth_m_from_message(message: Any) -> np.ndarray:
+    """Depth along the optical axis in metres, of a depth image.
+
+    Args:
+        message: anything with sensor_msgs/Image's fields, encoding 16UC1 (millimetres, 0 unknown) or 32FC1 (metres, NaN unknown).
+
+    Returns:
+        (H, W) float32, NaN where unknown.
+
+    Raises:
+        ImageError: naming the field that is wrong.
+
+    Source: REP-118.
+    """
+    dtype = _DEPTH.get(message.encoding)
+    if dtype is None:
+        raise ImageError(f'depth encoding {message.encoding!r} is not read; publish 16UC1 (mm) or 32FC1 (m)')
+    values = _rows(message, dtype)
+    if dtype == np.uint16:
+        return np.where(values == 0, np.float32(np.nan), values * np.float32(0.001))
+    return np.where(np.isfinite(values) & (values > 0), values, np.float32(np.nan))
+
+
+def _rows(message: Any, dtype: np.dtype[Any], channels: int = 1) -> np.ndarray:
+    """(H, W) or (H, W, channels) view of the message's rows, in native byte order."""
+    height, width, step = message.height, message.width, message.step
+    _check_size(width, height)
+    row = width * channels * dtype.itemsize
+    if step < row:
+        raise ImageError(f'step {step} is shorter than a row of {width} {message.encoding} pixels ({row} bytes); mend the publisher')
+    data = np.frombuffer(message.data, np.uint8)
+    if data.size < step * (height - 1) + row:
+        raise ImageError(f'data has {data.size} bytes, {height} rows of step {step} need {step * height}; the image is cut off')
+    if data.size < step * height:  # the last row's padding may be left out
+        data = np.pad(data, (0, step * height - data.size))
+    rows = data[:step * height].reshape(height, step)[:, :row]
+    if dtype.itemsize > 1:
+        stored = dtype.newbyteorder('>') if message.is_bigendian else dtype.newbyteorder('<')
+        rows = np.ascontiguousarray(rows).view(stored).astype(dtype, copy=False)
+    return rows.reshape(height, width, channels) if channels > 1 else rows
+
+
+def _nv(message: Any) -> np.ndarray:
+    """BGR of NV12 or NV21: a full plane of luma, then half as many rows of interleaved chroma."""
+    height, width, step = message.height, message.width, message.step
+    _check_size(width, height)
+    if width % 2 or height % 2:
+        raise ImageError(f'size {width}x{height} is odd, {message.encoding} needs an even one')
+    if step < width:
+        raise ImageError(f'step {step} is shorter than a row of {width} {message.encoding} pixels; mend the publisher')
+    data = np.frombuffer(message.data, np.uint8)
+    rows = height * 3 // 2
+    if data.size < step * rows:
+        raise ImageError(f'data has {data.size} bytes, {message.encoding} with step {step} needs {step * rows}; the image is cut off')
+    planes = np.ascontiguousarray(data[:step * rows].reshape(rows, step)[:, :width])
+    return cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_NV12 if message.encoding == 'nv12' else cv2.COLOR_YUV2BGR_NV21)
+
+
+def _check_size(width: int, height: int) -> None:
+    if width < 1 or height < 1 or width * height > _MAX_PIXELS:
+        raise ImageError(f'size {width}x{height} is no image; look at the camera driver')

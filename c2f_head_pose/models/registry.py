@@ -1,0 +1,80 @@
+"""Every model file by name: what it is, whose it is, and where it lies."""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ModelError(ValueError):
+    """A model that cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file that the package uses.
+
+    Attributes:
+        file: file name.
+        sha256: hexadecimal digest of the file.
+        licence: SPDX identifier.
+        source: where it comes from.
+    """
+
+    file: str
+    sha256: str
+    licence: str
+    source: str
+
+
+SHIPPED = {
+    'c2f_edge': ModelFile(
+        'c2f_edge.onnx', '822c7f3dc9a5f863b6dd442aa8f1a35ecd98019aec07776abfb32cf3b507c8c6', 'research use, see its card',
+        'starter network, trained on rendered heads; c2f_edge.md'),
+}
+
+YUNET = ModelFile(
+    'face_detection_yunet_2023mar.onnx', '8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4', 'MIT',
+    'opencv_zoo models/face_detection_yunet (Shiqi Yu, Yuantao Feng)')
+
+_SHIPPED_FOLDER = Path(__file__).parent
+
+
+def model_path(model: str) -> Path:
+    """The file of a shipped model's name, or of a path to an .onnx file.
+
+    Raises:
+        ModelError: when it is neither, listing the names.
+    """
+    if model in SHIPPED:
+        return _SHIPPED_FOLDER / SHIPPED[model].file
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    raise ModelError(f"no model {model!r}: neither a shipped name ({', '.join(sorted(SHIPPED))}) nor an existing .onnx file")
+
+
+def fetched_folder() -> Path:
+    """Where fetched models lie: $C2F_HEAD_POSE_MODELS, else c2f_head_pose/models in the user's cache folder (XDG)."""
+    if chosen := os.environ.get('C2F_HEAD_POSE_MODELS'):
+        return Path(chosen).expanduser()
+    cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(cache) / 'c2f_head_pose' / 'models'
+
+
+def detector_path() -> Path:
+    """The face detector's file, made ready by `fetch_models`.
+
+    Raises:
+        ModelError: when it has not been fetched yet, with the command that does.
+    """
+    path = fetched_folder() / detector_file()
+    if not path.is_file():
+        raise ModelError(f"the face detector {path} is missing; fetch it once with 'ros2 run c2f_head_pose fetch_models' "
+                         "or 'python -m c2f_head_pose.models.fetch'")
+    return path
+
+
+def detector_file() -> str:
+    """Name of the detector's file with free image sizes, named after the digest of the official file that it was made from."""
+    return f'{Path(YUNET.file).stem}_{YUNET.sha256[:12]}_dynamic.onnx'
