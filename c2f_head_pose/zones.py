@@ -145,6 +145,22 @@ class ZoneMap:
         middle = np.sum([direction(*_shared(corner, self.head_share)) for corner in zone.polygon_deg], axis=0)
         return middle / np.linalg.norm(middle)
 
+    def outline(self, name: str) -> np.ndarray:
+        """(n, 3) unit directions around a zone's edge, closed, as the head is held against it; for drawing."""
+        zone = next(zone for zone in self.zones if zone.name == name)
+        if zone.cone_deg is None:
+            corners = np.array([direction(*_shared(corner, self.head_share)) for corner in zone.polygon_deg])
+            steps = np.linspace(0, 1, 8, endpoint=False)[:, None]
+            edges = [a + steps * (b - a) for a, b in zip(corners, np.roll(corners, -1, axis=0))]
+            around = np.concatenate([*edges, corners[:1]])
+        else:
+            axis, radius = self.centre(name), np.radians(zone.cone_deg[2])
+            side = np.cross(axis, np.eye(3)[int(np.argmin(np.abs(axis)))])
+            side /= np.linalg.norm(side)
+            turns = np.linspace(0, 2 * np.pi, 33)[:, None]
+            around = np.cos(radius) * axis + np.sin(radius) * (np.cos(turns) * side + np.sin(turns) * np.cross(axis, side))
+        return around / np.linalg.norm(around, axis=1, keepdims=True)
+
     def _assign(self, directions: np.ndarray) -> np.ndarray:
         inside = directions @ self._planes[:, :3].T >= self._planes[:, 3]
         starts = np.flatnonzero(np.diff(self._owner, prepend=-1))

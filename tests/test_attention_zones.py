@@ -134,3 +134,15 @@ def test_a_profile_that_is_none_is_refused_with_its_path(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r'profile\.yaml'):
         load_zones(path)
+
+
+def test_the_outline_runs_along_the_edge():
+    """A step towards the middle is inside the zone, a step outwards is not: for polygons and for a cone."""
+    square = Zone('square', 'away', ((-60, -20), (-60, 20), (-20, 20), (-20, -20)))
+    zones = ZoneMap('test', (Zone('cone', 'road', cone_deg=(10, 5, 12)), square))
+    for name in ('cone', 'square'):
+        middle = zones.centre(name)
+        outline = zones.outline(name)
+        assert outline[0] == pytest.approx(outline[-1])
+        assert all(zones.zone_of(edge + 0.01 * (middle - edge)) == name for edge in outline)
+        assert all(zones.zone_of(edge - 0.01 * (middle - edge)) != name for edge in outline)
