@@ -93,7 +93,7 @@ class AttentionMonitor:
         self._seen: _Evidence = _Evidence()
         self._seen_s = self._road_s = self._nobody_since_s = -np.inf
         self._nobody_since_s = np.inf
-        self._road_run_s = 0.0
+        self._road_run_s = self._off_run_s = 0.0
         self._road_mass = 0.0
         self._track_id: int | None = None
 
@@ -177,6 +177,9 @@ class AttentionMonitor:
             self._road_run_s = 0.0
         elif not seen.on_road:
             self._glance_on(last_s, held_s, seen)
+            self._off_run_s += held_s
+            # A frame or two off the road in between, as noise makes them, take back their time; a look starts anew.
+            self._road_run_s = 0.0 if _reached(self._off_run_s, s.gap_s) else max(0.0, self._road_run_s - held_s)
         if stamp_s - self._seen_s > s.uncertain_s or stamp_s - last_s > s.stale_s:
             self._road_run_s = 0.0
             if self._now.state in (State.ATTENTIVE, State.DISTRACTED):
@@ -211,8 +214,6 @@ class AttentionMonitor:
         self._road_mass += float(share) * (evidence.mass.road - self._road_mass)
         if evidence.on_road:
             self._see_road(stamp_s, before)
-        else:
-            self._road_run_s = 0.0
         self._seen, self._seen_s, self._track_id = evidence, stamp_s, evidence.head.track_id
         self._nods.update(stamp_s, evidence.head_deg[1])
 
@@ -223,7 +224,7 @@ class AttentionMonitor:
             self._road_run_s = 0.0
         elif before.on_road:
             self._road_run_s += step_s
-        self._road_s = stamp_s
+        self._road_s, self._off_run_s = stamp_s, 0.0
         if _reached(self._road_run_s, s.gap_s):
             self._glance = _Glance()
         if _reached(self._road_run_s, s.short_reset_s):

@@ -57,16 +57,18 @@ class AttentionSettings:
         driving_allowance_s: the first second of a look at a mirror or the cluster does not add to short_total_s. AttenD: Kircher
             and Ahlstroem 2009, VTI report 638A (secondary source).
         addw: whether the EU's timer runs beside Euro NCAP's.
-        addw_fast_s: [ADDW] 3.3.2.1: gaze into area 3 (below the plane 30 degrees down) for 3.5 s at 50 km/h and above. Head:
-            the face points into the zones marked area 3, which are shrunk by the head's share of a gaze.
-        addw_slow_s: [ADDW] 3.3.2.2: 6 s from 20 to 50 km/h.
-        addw_fast_mps: [ADDW] 3.3.2.1: 50 km/h. An unknown speed counts as fast.
+        addw_fast_s: [ADDW] 3.3.2.1 and 3.3.2.2 (which of them for which speed: not verified): gaze into area 3 (below the plane
+            30 degrees down) for 3.5 s at 50 km/h and above. Head: the face points into the zones marked area 3, which are shrunk
+            by the head's share of a gaze.
+        addw_slow_s: [ADDW] the same clauses: 6 s from 20 to 50 km/h.
+        addw_fast_mps: [ADDW] the same clauses: 50 km/h. An unknown speed counts as fast.
         judged_from_mps: [NCAP], [ADDW]: 20 km/h. Slower, nobody is called distracted: at a junction or in a car park a long
             look aside is the driving task. The state is then unknown, never attentive. An unknown speed is judged.
         return_s: [NCAP] (Driver Engagement v1.1) an intervention ends after 1 s of continuous gaze to the forward road view.
             Also the evidence needed to be called attentive at all.
         unresponsive_s: [NCAP] gaze away for 6 s, or not back 3 s after a warning: the same moment for a glance warned of at 3 s.
-        gap_s: [ADDW] 3.3.2.4: a timer is not reset by a short 'in, out, back in'; the length is the manufacturer's.
+        gap_s: [ADDW] 3.3.2.4: a timer is not reset by a short 'in, out, back in'; the length is the manufacturer's. Nor does a
+            look off the road that is shorter than this start return_s or short_reset_s anew; it takes back its own time.
         min_mass: a frame speaks for the road, or against it, with at least this probability; between, it says nothing.
         max_std_deg: a frame whose direction is less certain says nothing. At 12 degrees a face straight at the road still has
             0.62 of its mass in the shipped zones' road, just above min_mass; beyond, uncertainty itself would look like a glance.

@@ -36,15 +36,16 @@ def test_without_noise_a_drive_is_judged_without_an_error():
     for zones, right in ((LHD, False), (RHD, True)):
         result = score(script, judge(script, NoisyHeads(0.1, 0.1, 3.0, 10, 0.0, 1), zones, 10, zones.head_share, (0, 0), right))
         assert result.zone_accuracy == 1.0 and result.road_accuracy == 1.0
-        assert (result.missed, result.false_alarms_per_hour, result.attentive_share) == (0, 0.0, 1.0)
-        assert result.distractions >= 3 and abs(result.delay_worst_s) < 1.15
+        assert (result.long_missed, result.short_missed, result.false_alarms_per_hour, result.attentive_share) == (0, 0, 0.0, 1.0)
+        assert result.long_distractions >= 2 and abs(result.long_delay_worst_s) < 0.25
+        assert result.short_distractions >= 1 and abs(result.short_delay_worst_s) < 1.15
 
 
 def test_at_four_degrees_of_noise_nothing_is_missed_and_nobody_falsely_alarmed():
     """4 degrees of independent and 2 of drifting error per axis: neighbouring zones blur, the decision does not."""
     script = scripted_drive(6, seed=2)
     result = score(script, judge(script, NoisyHeads(4.0, 2.0, 3.0, 15, 0.01, 1), LHD, 15, LHD.head_share, (0, 0)))
-    assert (result.missed, result.false_alarms_per_hour) == (0, 0.0)
+    assert (result.long_missed, result.short_missed, result.false_alarms_per_hour) == (0, 0, 0.0)
     assert result.attentive_share > 0.98 and result.road_accuracy > 0.93 and result.zone_accuracy > 0.85
 
 
@@ -52,7 +53,7 @@ def test_a_lizard_is_missed_and_the_figures_say_so():
     """A driver who turns the head by a quarter of the way only: the limit of judging heads, to be seen rather than hidden."""
     script = scripted_drive(6, seed=2)
     result = score(script, judge(script, NoisyHeads(1.0, 0.5, 3.0, 10, 0.0, 1), LHD, 10, (0.25, 0.2), (0, 0)))
-    assert result.missed > 0 and result.zone_accuracy_balanced < 0.5
+    assert result.long_missed > 0 and result.zone_accuracy_balanced < 0.5
 
 
 def test_the_score_counts_what_was_said():
@@ -66,14 +67,14 @@ def test_the_score_counts_what_was_said():
     script = Script(glances, (Distraction('long', 10, 14, 13.0),), 40.0)
     said = [Said(i / 10, 'distracted' if 135 <= i < 150 or 300 <= i < 310 else 'attentive', 'road_ahead') for i in range(400)]
     result = score(script, said)
-    assert (result.distractions, result.missed) == (1, 0)
-    assert result.delay_mean_s == pytest.approx(0.35)
+    assert (result.long_distractions, result.long_missed, result.short_distractions) == (1, 0, 0)
+    assert result.long_delay_mean_s == result.long_delay_worst_s == pytest.approx(0.35)
     assert result.hours_attentive == pytest.approx(29.9 / 3600)
     assert result.false_alarms_per_hour == pytest.approx(3600 / 29.9)
     assert result.attentive_share == pytest.approx(1 - 10 / 299)
     assert result.zone_accuracy == pytest.approx(1 - 37 / 391)
     assert result.by_target == {'lap': 0.0, 'road_ahead': 1.0}
-    assert score(script, [Said(s.stamp_s, 'attentive', s.zone) for s in said]).missed == 1
+    assert score(script, [Said(s.stamp_s, 'attentive', s.zone) for s in said]).long_missed == 1
 
 
 def test_heads_turn_smoothly_to_their_share_of_the_target():
@@ -111,5 +112,5 @@ def test_the_command_writes_a_script_and_scores_what_others_said_of_it(tmp_path)
         [{'stamp_s': i / 10, 'state': 'attentive', 'zone': t} for i, t in enumerate(targets)]))
     printed = run('--said', str(tmp_path / 'said.json'), '--csv', str(tmp_path / 'drive.csv'))
     assert 'zone_accuracy            1.0' in printed
-    assert f"missed                   {len(drive['distractions'])}" in printed
+    assert f"long_missed              {sum(d['kind'] == 'long' for d in drive['distractions'])}" in printed
     assert (tmp_path / 'drive.csv').read_text().count('\n') == 2

@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Glance:
 
 @dataclass(frozen=True)
 class Distraction:
-    """A scripted distraction: between begin and end the monitor has to say so, first at `due_s`."""
+    """A scripted distraction, 'long' or 'short': between begin and end the monitor has to say so, first at `due_s`."""
 
     kind: str
     begin_s: float
@@ -87,10 +88,14 @@ class DriveScore:
         zone_accuracy: share of frames, outside head turns, whose zone is the target's.
         zone_accuracy_balanced: the same, averaged over targets rather than over frames.
         road_accuracy: share of the same frames rightly on the road, or off it; 'unknown' counts as wrong.
-        distractions: scripted.
-        missed: never called distracted while they lasted.
-        delay_mean_s: from the time due to the first frame called distracted, the found ones only.
-        delay_worst_s: the largest such delay by magnitude.
+        long_distractions: scripted.
+        long_missed: never called distracted while they lasted.
+        long_delay_mean_s: from the time due to the first frame called distracted, the found ones only.
+        long_delay_worst_s: the largest such delay by magnitude.
+        short_distractions: scripted series of short glances; the next three as for the long ones.
+        short_missed: see long_missed.
+        short_delay_mean_s: see long_delay_mean_s.
+        short_delay_worst_s: see long_delay_worst_s.
         false_alarms_per_hour: times the state became distracted outside a scripted distraction, per hour of attentive driving.
         attentive_share: of attentive driving called attentive.
         unknown_share: of attentive driving called unknown.
@@ -101,10 +106,14 @@ class DriveScore:
     zone_accuracy: float
     zone_accuracy_balanced: float
     road_accuracy: float
-    distractions: int
-    missed: int
-    delay_mean_s: float
-    delay_worst_s: float
+    long_distractions: int
+    long_missed: int
+    long_delay_mean_s: float
+    long_delay_worst_s: float
+    short_distractions: int
+    short_missed: int
+    short_delay_mean_s: float
+    short_delay_worst_s: float
     false_alarms_per_hour: float
     attentive_share: float
     unknown_share: float
@@ -127,13 +136,13 @@ def scripted_drive(minutes: float, seed: int) -> Script:
                 target = str(rng.choice(['lap', 'centre_screen', 'passenger', 'passenger_footwell', 'driver_window']))
                 glances.append(Glance(t, target))
                 t += float(rng.uniform(3.8, 6.0))
-                distractions.append(Distraction(f'long: {target}', begin_s, t, begin_s + 3.0))
+                distractions.append(Distraction('long', begin_s, t, begin_s + 3.0))
             else:
                 for _ in range(8):
                     glances += [Glance(t, 'centre_screen'), Glance(t + 1.5, 'road_ahead')]
                     t += 2.5
                 t -= 1.0
-                distractions.append(Distraction('short: centre_screen', begin_s, t, begin_s + 16.0))
+                distractions.append(Distraction('short', begin_s, t, begin_s + 16.0))
             glances.append(Glance(t, 'road_ahead'))
             next_distraction_s = t + float(rng.uniform(40, 70))
             t += 5.0
@@ -227,25 +236,30 @@ def score(script: Script, said: Sequence[Said]) -> DriveScore:
 
     became = states == State.DISTRACTED.value
     became[1:] &= states[:-1] != State.DISTRACTED.value
-    attentive, delays, missed = np.ones(len(said), bool), [], 0
+    attentive = np.ones(len(said), bool)
+    delays: dict[str, list[float]] = {'long': [], 'short': []}
     for d in script.distractions:
         during = (stamps >= d.begin_s) & (stamps <= d.end_s + TURN_S)
         attentive &= ~((stamps >= d.begin_s) & (stamps <= d.end_s + 4.0))  # and the way back to attentive
         first = np.flatnonzero(during & (states == State.DISTRACTED.value))
         if len(first):
-            delays.append(float(stamps[first[0]] - d.due_s - TURN_S / 2))
-        else:
-            missed += 1
+            delays[d.kind].append(float(stamps[first[0]] - d.due_s - TURN_S / 2))
     attentive &= stamps >= 2.0
     hours = float(attentive.sum() / max(1, len(said)) * script.end_s / 3600)
     return DriveScore(
         hours_attentive=hours, zone_accuracy=float(np.mean(zones[steady] == targets[steady])),
         zone_accuracy_balanced=float(np.mean(list(by_target.values()))), road_accuracy=float(road_right.sum() / steady.sum()),
-        distractions=len(script.distractions), missed=missed, delay_mean_s=float(np.mean(delays)) if delays else float('nan'),
-        delay_worst_s=float(max(delays, key=abs)) if delays else float('nan'),
+        **_timing('long', script, delays), **_timing('short', script, delays),
         false_alarms_per_hour=float((became & attentive).sum() / hours) if hours else float('nan'),
         attentive_share=float(np.mean(states[attentive] == State.ATTENTIVE.value)),
         unknown_share=float(np.mean(states[attentive] == State.UNKNOWN.value)), by_target=by_target)
+
+
+def _timing(kind: str, script: Script, delays: dict[str, list[float]]) -> dict[str, Any]:
+    scripted, found = sum(d.kind == kind for d in script.distractions), delays[kind]
+    return {f'{kind}_distractions': scripted, f'{kind}_missed': scripted - len(found),
+            f'{kind}_delay_mean_s': float(np.mean(found)) if found else float('nan'),
+            f'{kind}_delay_worst_s': float(max(found, key=abs)) if found else float('nan')}
 
 
 def _rows(scores: Iterable[tuple[dict[str, object], DriveScore]]) -> list[dict[str, object]]:

@@ -169,7 +169,8 @@ class AttentionNode(Node):
             else:
                 how = (f'poses in {frame_id!r} are seen by a camera that looks at azimuth {parameters.camera_azimuth_deg:g}, elevation '
                        f'{parameters.camera_elevation_deg:g}, turned by {parameters.camera_turned_deg:g} degrees')
-            self.get_logger().info(f'vehicle {parameters.zone_map.name}; {how}')
+            if frame_id:
+                self.get_logger().info(f'vehicle {parameters.zone_map.name}; {how}')
         return self._monitor
 
     def _current_motion(self) -> Motion:
