@@ -149,6 +149,17 @@ def test_images_without_stamp_are_answered_singly_and_it_is_said(graph):
     graph.wait_for_log('no stamp', 'header.stamp')
 
 
+def test_images_without_frame_are_answered_in_none_and_it_is_said(graph):
+    results = graph.hear_results()
+    graph.head_pose_node()
+    message = image_message(noise(48, 64))
+    message.header.frame_id = ''
+    graph.image_publisher().publish(message)
+    graph.wait_for_log('no frame_id', 'camera driver')
+    graph.wait_until(lambda: results.markers, 'an answer')
+    assert results.markers[0].markers[0].header.frame_id == ''
+
+
 def test_stamps_that_go_back_start_tracking_anew_and_are_said_once(graph):
     results = graph.hear_results()
     graph.head_pose_node()

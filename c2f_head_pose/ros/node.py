@@ -209,26 +209,28 @@ class HeadPoseNode(LifecycleNode):
 
     def _answer(self, message: Any) -> None:
         start = time.perf_counter()
-        try:
-            image = image_from_compressed(message) if isinstance(message, CompressedImage) else image_from_message(message)
-        except ImageError as error:
-            self._statistics.count_bad_image('bad image', str(error))
-            self._notices.throttled('bad image', f'image on {self._image_topic()} skipped: {error}')
-            return
         header, parameters = message.header, self._declared.parameters
         try:
+            image = image_from_compressed(message) if isinstance(message, CompressedImage) else image_from_message(message)
             camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified)
             poses = self._estimator.estimate(image, camera=camera, stamp_s=self._usable_stamp(header))
             self._outputs.publish(header, poses, parameters.primary_face, parameters.publish_tf)
             published = self.get_clock().now().nanoseconds * 1e-9
             self._outputs.publish_annotated(header, image, poses, camera)
+        except ImageError as error:
+            self._statistics.count_bad_image('bad image', str(error))
+            self._notices.throttled('bad image', f'image on {self._image_topic()} skipped: {error}')
+            return
         except Exception as error:  # the one place that keeps the node alive
             text = f'{type(error).__name__}: {error}'
             self._statistics.count_failure('estimator failed', text)
-            self._notices.throttled('estimator', f'image of {image.shape[1]}x{image.shape[0]} not answered: {text}; if it goes on, '
-                                    'report it with the image, or try device:=cpu', level='error')
+            self._notices.throttled('estimator', f'image not answered: {text}; if it goes on, report it with the image, or try device:=cpu',
+                                    level='error')
             return
         self._frame_id = header.frame_id
+        if not header.frame_id:
+            self._notices.once('frame_id', 'images have no frame_id: TF and RViz cannot place the heads; '
+                               'set header.frame_id in the camera driver')
         latency_s = published - messages.stamp_s(header)
         self._statistics.count_answer(Answer(
             faces=len(poses), processing_ms=1e3 * (time.perf_counter() - start),
