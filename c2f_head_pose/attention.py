@@ -22,6 +22,8 @@ __all__ = ['Attention', 'AttentionMonitor', 'AttentionSettings', 'Motion', 'Reas
 _BACKWARDS_S = 1.0
 _MAX_STD_DEG = 180.0
 _CONFIDENCE_S = 0.5
+_SAME_HEAD_M = 0.35
+"""A head further than this from where the driver's was a moment ago is another's: half the distance between front seats."""
 _TICK_S = 1e-3
 """Times are compared to a millisecond: stamps are sums of rounded frame times."""
 
@@ -91,7 +93,7 @@ class AttentionMonitor:
         self._short: collections.deque[tuple[float, float, float]] = collections.deque()
         self._before = _Evidence()
         self._seen: _Evidence = _Evidence()
-        self._seen_s = self._road_s = self._nobody_since_s = -np.inf
+        self._seen_s = self._road_s = -np.inf
         self._nobody_since_s = np.inf
         self._road_run_s = self._off_run_s = 0.0
         self._road_mass = 0.0
@@ -122,7 +124,7 @@ class AttentionMonitor:
         motion = motion or Motion()
         if last_s is not None:
             self._elapse(last_s, stamp_s, motion)
-        evidence = self._look(heads)
+        evidence = self._look(stamp_s, heads)
         self._take(stamp_s, evidence)
         return self._conclude(stamp_s, evidence, motion)
 
@@ -138,14 +140,14 @@ class AttentionMonitor:
         return replace(self._now, state=State.UNKNOWN, reason=Reason.STALE, since_s=last_s + self.settings.stale_s,
                        confidence=0.0, zone=UNKNOWN_ZONE, zone_probability=0.0, head_deg=None)
 
-    def _look(self, heads: Sequence[HeadPose] | None) -> _Evidence:
+    def _look(self, stamp_s: float, heads: Sequence[HeadPose] | None) -> _Evidence:
         """What the frame's heads say of the driver."""
         if heads is None:
             return _Evidence(why=Reason.BLIND)
-        heads = [head for head in heads if self._in_seat(head)]
+        heads = self._possible_drivers(stamp_s, heads)
         if not heads:
             return _Evidence(why=Reason.NOBODY)
-        head = self._driver_of(heads)
+        head = next((head for head in sorted(heads, key=_size, reverse=True) if _is_pose(head)), None)
         if head is None:
             return _Evidence()
         R_vehicle_head = self.R_vehicle_cam @ head.R_cam_head
@@ -163,11 +165,15 @@ class AttentionMonitor:
             return True
         return bool(((self.R_vehicle_cam @ head.t_cam_head_m)[1] > 0) == (self.seat == 'left'))
 
-    def _driver_of(self, heads: list[HeadPose]) -> HeadPose | None:
-        """The head followed so far where it is still there, else the largest; None where no head's pose is a pose."""
-        followed = self._track_id
-        ranked = sorted(heads, key=lambda head: (followed is not None and head.track_id == followed, _size(head)), reverse=True)
-        return next((head for head in ranked if _is_pose(head)), None)
+    def _possible_drivers(self, stamp_s: float, heads: Sequence[HeadPose]) -> list[HeadPose]:
+        """The head followed so far where it is still there; else those in the driver's seat and near where it was seen last."""
+        heads = [head for head in heads if self._in_seat(head)]
+        followed = [head for head in heads if self._track_id is not None and head.track_id == self._track_id]
+        if followed or stamp_s - self._seen_s > self.settings.uncertain_s:
+            return followed or heads
+        last = None if self._seen.head is None else self._seen.head.t_cam_head_m
+        return [head for head in heads if last is None or head.t_cam_head_m is None
+                or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M]
 
     def _elapse(self, last_s: float, stamp_s: float, motion: Motion) -> None:
         """Let the time since the last frame pass as that frame, or the last that said anything, saw it."""
@@ -184,8 +190,8 @@ class AttentionMonitor:
             self._road_run_s = 0.0
             if self._now.state in (State.ATTENTIVE, State.DISTRACTED):
                 self._now = replace(self._now, state=State.UNKNOWN, since_s=min(stamp_s, last_s + s.stale_s))
-        if seen.raw_deg is not None and self._before.raw_deg is not None and stamp_s - last_s <= s.max_step_s:
-            self._natural.learn(stamp_s - last_s, *seen.raw_deg, motion.speed_mps, motion.yaw_rate_rps)
+        if self._before.raw_deg is not None and stamp_s - last_s <= s.max_step_s:
+            self._natural.learn(stamp_s - last_s, *self._before.raw_deg, motion.speed_mps, motion.yaw_rate_rps)
 
     def _glance_on(self, last_s: float, held_s: float, seen: _Evidence) -> None:
         """Let a look away from the road last for some more time."""
@@ -231,7 +237,7 @@ class AttentionMonitor:
             self._short.clear()
 
     def _conclude(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> Attention:
-        state, reason = self._decide(stamp_s, evidence, motion)
+        state, reason = self._decide(stamp_s, motion)
         if state is State.ABSENT and self._now.state is not State.ABSENT:
             nobody_since_s = self._nobody_since_s
             self._forget_driver()
@@ -246,7 +252,7 @@ class AttentionMonitor:
             cues=('nodding',) if self._nods.nodding(stamp_s) else (), track_id=self._track_id)
         return self._now
 
-    def _decide(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> tuple[State, Reason]:
+    def _decide(self, stamp_s: float, motion: Motion) -> tuple[State, Reason]:
         s = self.settings
         if _reached(stamp_s - self._nobody_since_s, s.absent_s):
             moving = motion.speed_mps is not None and motion.speed_mps > s.moving_mps
