@@ -1,4 +1,5 @@
 """The node `attention` through the real ROS graph, and its messages."""
+import itertools
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ pytest.importorskip('rclpy', reason="needs rclpy: source a ROS installation, or 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseWithCovarianceStamped, TwistStamped
 from rclpy.parameter import Parameter
-from ros_graph import SENSOR, header
+from ros_graph import SENSOR, header, image_message, noise
 from std_msgs.msg import Float32, String
 from test_attention import MOUNT, head
 from visualization_msgs.msg import Marker, MarkerArray
@@ -192,6 +193,24 @@ def test_a_wrong_parameter_is_refused_with_the_shipped_names(graph):
         AttentionNode(context=graph.context, parameter_overrides=[Parameter('zones', value='truck')])
     with pytest.raises(ValueError, match=r'uncertain_s'):
         AttentionNode(context=graph.context, parameter_overrides=[Parameter('uncertain_s', value=9.0)])
+
+
+def test_behind_the_real_head_pose_node_an_empty_car_is_absent_and_a_dead_camera_unknown(graph):
+    """Images in which nobody is; then none. What head_pose says of itself on /diagnostics is understood as it is written."""
+    remaps = ['--ros-args', '-r', 'head_pose:=/head_pose/head_pose', '-r', 'head_poses:=/head_pose/head_poses']
+    states = graph.hear(String, '/attention/state')
+    decisions = graph.hear(DiagnosticArray, '/attention/decision')
+    graph.head_pose_node(silence_timeout_s=1.0)
+    graph.add(AttentionNode(context=graph.context, cli_args=remaps))
+    images = graph.image_publisher()
+    picture, count = noise(120, 160), itertools.count(1)
+
+    def empty_car():
+        images.publish(image_message(picture, 50 + next(count) / 8))
+        return states and states[-1].data == 'absent'
+
+    graph.wait_until(empty_car, 'absent')
+    graph.wait_until(lambda: decisions[-1].status[0].message == 'unknown: blind', 'a blind camera')
 
 
 # Messages and parameters, without the graph.
