@@ -36,6 +36,7 @@ setup(
     },
     entry_points={'console_scripts': [
         f'head_pose_node = {NAME}.ros.node:main',
+        f'attention_node = {NAME}.ros.attention_node:main',
         f'replay_node = {NAME}.ros.replay_node:main',
         f'demo = {NAME}.demo:main',
         f'fetch_models = {NAME}.models.fetch:main',
