@@ -114,7 +114,7 @@ def test_an_engine_that_cannot_be_loaded_is_told_with_tensorrts_reason():
     plan, _ = build_plan(trt, onnx.load(model_path('c2f_edge')), 'fp16', 'c2f_edge', compute_capabilities=['SM89'])
     contract = open_engine('c2f_edge', 'cpu').contract
     for _ in range(2):
-        with pytest.raises(EngineError, match='will not load the engine: .*driver'):
+        with pytest.raises(EngineError, match=r'will not load the engine: .*driver'):
             TensorRTEngine(plan, contract, trt, cuda.Gpu('none', (8, 9), 1, 1, False), 'fp16')
 
 
@@ -124,7 +124,8 @@ def test_the_names_that_only_a_gpu_would_call_exist():
     import tensorrt_rtx as trt
     for owner, names in {
             trt.IExecutionContext: ('set_optimization_profile_async', 'device_memory', 'set_input_shape', 'get_tensor_shape',
-                                    'set_tensor_address', 'execute_async_v3'),
+                                    'set_tensor_address', 'execute_async_v3', 'is_stream_capturable', 'profiler'),
+            trt.IProfiler: ('report_layer_time',),
             trt.ICudaEngine: ('device_memory_size_v2', 'create_execution_context', 'create_runtime_config'),
             trt.IRuntimeConfig: ('set_execution_context_allocation_strategy', 'dynamic_shapes_kernel_specialization_strategy'),
             trt.ExecutionContextAllocationStrategy: ('USER_MANAGED',),
@@ -235,14 +236,14 @@ def test_cuda_python_takes_the_arguments_we_pass():
     host, kind = np.zeros(16, np.uint8), cuda.cudart.cudaMemcpyKind
     mode = cuda.cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
     for function, *arguments in [
-            ('cudaGetDeviceCount',), ('cudaGetDeviceProperties', 0), ('cudaStreamCreateWithFlags', 1), ('cudaMalloc', 4),
-            ('cudaHostAlloc', 4, 0), ('cudaMemcpyAsync', 64, host.ctypes.data, 16, kind.cudaMemcpyHostToDevice, 7),
+            ('cudaGetDeviceCount',), ('cudaGetDeviceProperties', 0), ('cudaMemGetInfo',), ('cudaStreamCreateWithFlags', 1),
+            ('cudaMalloc', 4), ('cudaHostAlloc', 4, 0), ('cudaMemcpyAsync', 64, host.ctypes.data, 16, kind.cudaMemcpyHostToDevice, 7),
             ('cudaMemcpyAsync', host.ctypes.data, 64, 16, kind.cudaMemcpyDeviceToHost, 7),
             ('cudaMemcpyAsync', 64, 128, 16, kind.cudaMemcpyDeviceToDevice, 7), ('cudaStreamSynchronize', 7),
             ('cudaStreamBeginCapture', 7, mode), ('cudaStreamEndCapture', 7), ('cudaGraphInstantiateWithFlags', 7, 0),
-            ('cudaGraphDestroy', 7), ('cudaGraphLaunch', 7, 7), ('cudaGraphExecDestroy', 7), ('cudaEventCreate',), ('cudaEventRecord', 7, 7),
-            ('cudaEventSynchronize', 7), ('cudaEventElapsedTime', 7, 7), ('cudaEventDestroy', 7), ('cudaFree', 7), ('cudaFreeHost', 7),
-            ('cudaStreamDestroy', 7)]:
+            ('cudaGraphDestroy', 7), ('cudaGraphLaunch', 7, 7), ('cudaGraphExecDestroy', 7), ('cudaEventCreate',),
+            ('cudaEventRecord', 7, 7), ('cudaEventSynchronize', 7), ('cudaEventElapsedTime', 7, 7), ('cudaEventDestroy', 7),
+            ('cudaFree', 7), ('cudaFreeHost', 7), ('cudaStreamDestroy', 7)]:
         with pytest.raises(cuda.CudaError, match=f'{function}: cudaError'):
             cuda.call(function, *arguments)
 

@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
         summary = (_check_without_gpu(options.model, options.precision, options.compute_capability, progress)
                    if options.compute_capability else
                    _provision(options.model, options.precision, EngineCache(options.engines), progress, options.again))
-    except (ModelError, EngineError, CacheError, cuda.CudaError) as error:
+    except (ModelError, CacheError, RuntimeError) as error:  # EngineError, CudaError and TensorRT's own are RuntimeErrors
         print(f'build_engine: {error}', file=sys.stderr)
         return 1
     text = json.dumps(summary, indent=2)

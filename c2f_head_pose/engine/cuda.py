@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -100,14 +99,17 @@ def find_gpu() -> Gpu:
 
 
 class Stream:
-    """A CUDA stream with the memory, graphs and events that belong to it; all freed together."""
+    """A CUDA stream with the memory and graphs that belong to it; all freed together by `close`."""
 
     def __init__(self) -> None:
         self._cleanup = ExitStack()
         self.handle = int(self._own(call('cudaStreamCreateWithFlags', 1), 'cudaStreamDestroy'))  # 1: not tied to the default stream
-        self.close = weakref.finalize(self, self._cleanup.close)
         self.device_bytes = 0
         self.pinned_bytes = 0
+
+    def close(self) -> None:
+        """Frees everything, in the reverse order; a second time does nothing."""
+        self._cleanup.close()
 
     def on_close(self, function: Callable[[], None]) -> None:
         """Has a function called when the stream closes, before anything made earlier is freed."""

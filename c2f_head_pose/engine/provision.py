@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..models.registry import ModelError
-from . import cuda
 from .cache import CacheError, EngineCache
 from .contract import Engine
 from .switch import Say, SwitchingEngine
@@ -27,7 +26,7 @@ def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
     Raises:
         ModelError: naming every part that is missing here, each with its remedy.
     """
-    from .tensorrt_engine import EngineError, find_all  # cheap to refuse: TensorRT itself is imported only where it is installed
+    from .tensorrt_engine import find_all  # cheap to refuse: TensorRT itself is imported only where it is installed
     trt, gpu = find_all()
     from .build import get_engine, make_job
     from .precision import with_precision
@@ -51,7 +50,7 @@ def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
         return SwitchingEngine(first, prepare, required)
     try:
         return prepare(lambda _: None)
-    except (EngineError, cuda.CudaError) as error:
+    except RuntimeError as error:  # EngineError, CudaError, and TensorRT's own
         raise ModelError(str(error)) from error
 
 

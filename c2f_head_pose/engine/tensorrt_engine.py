@@ -15,6 +15,7 @@ import functools
 import importlib
 import importlib.util
 import logging
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,6 +134,7 @@ class TensorRTEngine:
 
     def __init__(self, plan: bytes, contract: ModelContract, trt: TensorRT, gpu: cuda.Gpu, label: str) -> None:
         self.contract = contract
+        self._trt = trt
         self.description = f'cuda ({gpu.name}, {trt.flavour} {trt.version}, {label})'
         log = logger_of(trt.module)
         runtime = trt.module.Runtime(log)
@@ -140,11 +142,13 @@ class TensorRTEngine:
         if engine is None:
             raise EngineError(f'{trt.flavour} {trt.version} will not load the engine: {log.reasons()}')
         self.stream = cuda.Stream()
+        self.close = weakref.finalize(self, self.stream.close)  # frees the GPU's memory: now if called, else with the engine
         self._lanes = _make_lanes(trt, engine, self.stream, contract.input_size)
         self._keep_alive = (runtime, engine)  # the contexts need them
         self.stream.on_close(self._lanes.clear)
-        for bucket, lane in self._lanes.items():
-            lane.prepare(np.zeros((bucket, 1, contract.input_size, contract.input_size), np.uint8))
+        plain = [bucket for bucket, lane in self._lanes.items() if not lane.prepare()]
+        if plain:
+            self.description += f'; no CUDA graph for batches of {plain}, which TensorRT refuses to record'
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
         """Runs the network on (B, 1, S, S) uint8 crops, B >= 1."""
@@ -153,12 +157,11 @@ class TensorRTEngine:
 
     def network_ms(self, bucket: int, repeats: int) -> list[float]:
         """Milliseconds on the GPU of the network alone, without copies, replayed as a graph; by CUDA events."""
-        lane = self._lanes[bucket]
-        return self.stream.time_ms(self.stream.capture(lane.start_network), repeats)
+        return self.stream.time_ms(self.stream.capture(self._lanes[bucket].start_network), repeats)
 
-    def close(self) -> None:
-        """Frees the GPU's memory; the engine cannot be used after."""
-        self.stream.close()
+    def kernels_ms(self, bucket: int) -> dict[str, float]:
+        """Milliseconds of each of the network's kernels, by TensorRT's profiler; slower than without it in sum."""
+        return self._lanes[bucket].profile(self._trt.module)
 
 
 class _Lane:
@@ -171,13 +174,16 @@ class _Lane:
         self._copy_in, self._copy_out = copy_in, copy_out
         self._replay: Callable[[], None] | None = None
 
-    def prepare(self, crops: np.ndarray) -> None:
-        """Runs once plainly, as a changed shape demands, then records the graph and runs that."""
-        self._crops[:] = crops
+    def prepare(self) -> bool:
+        """Runs once plainly, as a changed shape demands, then records the graph and runs that; False where it cannot be recorded."""
+        self._crops[:] = 0
         self._start_all()
         self._stream.wait()
-        self._replay = self._stream.capture(self._start_all)
-        self.run(crops)
+        recordable = getattr(self._context, 'is_stream_capturable', None)  # RTX, 11
+        graph = recordable is None or bool(recordable(self._stream.handle))
+        self._replay = self._stream.capture(self._start_all) if graph else self._start_all
+        self.run(self._crops)
+        return graph
 
     def run(self, crops: np.ndarray) -> NetworkOutput:
         """The output of up to this bucket's number of crops; rows beyond are of whatever crops were there before."""
@@ -192,6 +198,23 @@ class _Lane:
         """Starts the network on what lies on the GPU."""
         if not self._context.execute_async_v3(self._stream.handle):
             raise EngineError('TensorRT could not start the network; its log has the reason')
+
+    def profile(self, api: ModuleType) -> dict[str, float]:
+        """Milliseconds of each kernel, the median of ten runs."""
+        times: dict[str, list[float]] = {}
+
+        class Profiler(api.IProfiler):  # type: ignore[misc,name-defined]
+            def __init__(self) -> None:
+                api.IProfiler.__init__(self)
+
+            def report_layer_time(self, name: str, ms: float) -> None:
+                times.setdefault(name, []).append(ms)
+
+        self._context.profiler = Profiler()  # it stays: a context cannot be without one again, but graphs do not call it
+        for _ in range(10):
+            self.start_network()
+            self._stream.wait()
+        return {name: float(np.median(ms)) for name, ms in times.items()}
 
     def _start_all(self) -> None:
         self._copy_in()
@@ -220,6 +243,8 @@ def _make_lanes(trt: TensorRT, engine: Any, stream: cuda.Stream, size: int) -> d
             raise EngineError(f'the engine does not take batches of {bucket}')
         shapes = [tuple(context.get_tensor_shape(name)) for name in OUTPUTS]
         offsets = np.cumsum([0] + [_aligned(4 * int(np.prod(shape))) for shape in shapes])
+        if offsets[-1] > outputs_size:
+            raise EngineError(f'the engine has outputs of shapes {shapes}, which are not to the contract')
         context.set_tensor_address(INPUT, device_crops)
         outputs = []
         for name, shape, offset in zip(OUTPUTS, shapes, offsets):
