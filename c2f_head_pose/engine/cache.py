@@ -143,7 +143,7 @@ class EngineCache:
                 if header.get('key') != expected:
                     raise ValueError('made for something else')
                 content = stream.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, AttributeError) as error:
             _log.warning('%s is not used and will be made again: %s', path, error)
