@@ -64,6 +64,15 @@ def test_a_shipped_model_in_fp16_says_the_same_within_half_a_degree(name, tmp_pa
     assert parity.worst_deg > 0  # it did change: the test would else pass on an untouched file
 
 
+def test_weights_shared_through_an_identity_become_half_without_a_cast():
+    """PyTorch's exporter writes equal weights once and hands them on; only the trunk's input and output are cast."""
+    model = small_model()
+    model.graph.node[2].input[1] = 'w_again'
+    model.graph.node.insert(0, helper.make_node('Identity', ['w'], ['w_again'], 'share'))
+    half = with_precision(model, 'fp16', 'small')
+    assert [node.op_type for node in half.graph.node] == ['Cast', 'Div', 'Cast', 'Conv', 'Cast', 'Relu', 'MatMul']
+
+
 def test_conversion_leaves_the_given_model_as_it_was():
     model = small_model()
     before = model.SerializeToString()

@@ -95,14 +95,13 @@ def _trunk(graph: onnx.GraphProto) -> set[int]:
 
 def _half(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
     """The model with its trunk in fp16; normalisation, decoding, inputs and outputs stay as they are."""
+    model = _with_own_weights(model)
     typed = onnx.shape_inference.infer_shapes(model)
     kinds = {v.name: v.type.tensor_type.elem_type for v in [*typed.graph.value_info, *typed.graph.input, *typed.graph.output]}
     kinds |= {c.name: c.data_type for c in model.graph.initializer}
     floats = {name for name, kind in kinds.items() if kind == TensorProto.FLOAT}
     weights = {c.name: c for c in model.graph.initializer if c.data_type == TensorProto.FLOAT}
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    graph = result.graph
+    result, graph = model, model.graph
     trunk = _trunk(graph)
     made_here = {name for i in trunk for name in graph.node[i].output if name in floats}
     used_outside = {name for i, node in enumerate(graph.node) if i not in trunk for name in node.input} | {o.name for o in graph.output}
@@ -140,6 +139,22 @@ def _half(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
     del graph.initializer[:]
     graph.initializer.extend(kept)
     onnx.checker.check_model(result, full_check=True)
+    return result
+
+
+def _with_own_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without the Identity nodes by which exporters share equal weights."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    constants = {c.name for c in model.graph.initializer}
+    shared = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == 'Identity' and node.input[0] in constants}
+    shared = {name: source for name, source in shared.items() if name not in {o.name for o in model.graph.output}}
+    kept = [node for node in result.graph.node if not (node.op_type == 'Identity' and node.output[0] in shared)]
+    for node in kept:
+        for k, name in enumerate(node.input):
+            node.input[k] = shared.get(name, name)
+    del result.graph.node[:]
+    result.graph.node.extend(kept)
     return result
 
 
