@@ -27,7 +27,7 @@ def test_a_rolled_mirrored_shifted_view_shows_the_head_of_its_label(crops):
     label's rotation; seen from 0.8 m or more the two differ by perspective alone, under 3 % of the face.
     """
     batch = crops.gather(np.arange(40))
-    how = augment.Augmentation(shift_sd=0.15, roll_deg=90, squeeze_sd=0.0, zoom=1.0)
+    how = augment.Augmentation(shift_sd=0.15, roll_sd_deg=60, squeeze_sd=0.0, zoom=1.0)
     view = augment.random_view(batch, how, generator(5))
     assert (view.mirror < 0).any() and (view.mirror > 0).any()
     label = augment.rotation_in_view(batch, view).numpy()

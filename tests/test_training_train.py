@@ -17,7 +17,7 @@ from training.validate import held_out, measure_std
 
 ROOT = Path(__file__).parent.parent
 ALONE = Place(0, 1, torch.device('cpu'))
-CLEAN = {'margin': 1.8, 'zoom': 1.0, 'shift_sd': 0.0, 'squeeze_sd': 0.0, 'roll_deg': 0.0, 'roll_wide_share': 0.0, 'mirror': False, 'border_share': 0.0,
+CLEAN = {'margin': 1.8, 'zoom': 1.0, 'shift_sd': 0.0, 'squeeze_sd': 0.0, 'roll_of': 'picture', 'roll_sd_deg': 0.0, 'roll_wide_share': 0.0, 'mirror': False, 'border_share': 0.0,
          'picture': None}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .rotations import ypr_from_rotation
+from .rotations import face_direction, ypr_from_rotation
 from .synthetic.dataset import SyntheticDataset
 
 
@@ -135,14 +135,36 @@ class SyntheticCrops:
         return True
 
 
+@dataclass(frozen=True)
+class Focus:
+    """Which poses are drawn more often than they were rendered: renders are uniform over the sphere, faces in use are not.
+
+    Attributes:
+        elevation_sd_deg: weights fall as a Gaussian of the face's elevation.
+        azimuth_deg: beyond this, weights fall as a Gaussian of standard deviation 10 degrees.
+        floor: least weight, so that every pose stays known.
+    """
+
+    elevation_sd_deg: float = 35.0
+    azimuth_deg: float = 90.0
+    floor: float = 0.1
+
+    def weights(self, R: Tensor) -> np.ndarray:
+        """(N,) weights of (N, 3, 3) rotations, floor to 1."""
+        azimuth, elevation = (torch.rad2deg(a).abs().double().numpy() for a in face_direction(R))
+        beyond = np.maximum(azimuth - self.azimuth_deg, 0) / 10
+        return self.floor + (1 - self.floor) * np.exp(-0.5 * ((elevation / self.elevation_sd_deg) ** 2 + beyond ** 2))
+
+
 class Shuffler:
     """Row numbers of a global step, without state: any step can be drawn again, so a resumed run sees the same samples.
 
-    Every epoch is a permutation of all rows, seeded by (seed, epoch).
+    Every epoch is a permutation of all rows, seeded by (seed, epoch); with weights it is as many draws with replacement.
     """
 
-    def __init__(self, count: int, batch: int, seed: int):
+    def __init__(self, count: int, batch: int, seed: int, weights: np.ndarray | None = None):
         self.count, self.batch, self.seed = count, batch, seed
+        self.shares = None if weights is None else weights / weights.sum()
         self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def rows(self, step: int) -> np.ndarray:
@@ -153,5 +175,7 @@ class Shuffler:
     def _row(self, position: int) -> int:
         epoch, place = divmod(position, self.count)
         if epoch != self._epoch:
-            self._epoch, self._order = epoch, np.random.default_rng((self.seed, epoch)).permutation(self.count)
+            rng = np.random.default_rng((self.seed, epoch))
+            self._epoch = epoch
+            self._order = rng.permutation(self.count) if self.shares is None else rng.choice(self.count, self.count, p=self.shares)
         return int(self._order[place])

@@ -34,18 +34,18 @@ class Picture:
     """
 
     light_share: float = 0.5
-    light: float = 0.6
+    light: float = 0.5
     stripes_share: float = 0.08
-    occluder_share: float = 0.35
+    occluder_share: float = 0.2
     sunglasses_share: float = 0.06
     gamma: float = 1.8
     contrast: float = 1.7
     brightness: float = 35.0
-    blur_share: float = 0.4
+    blur_share: float = 0.3
     blur_sd: float = 0.02
-    low_resolution_share: float = 0.2
+    low_resolution_share: float = 0.15
     low_resolution_px: int = 28
-    noise_sd: float = 12.0
+    noise_sd: float = 9.0
     jpeg_share: float = 0.3
 
 

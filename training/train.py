@@ -65,7 +65,9 @@ class Run:
         self.optimiser = make_optimiser(self.network, config)
         self.schedule = config.make_schedule()
         self.loss: LossFunction = make_loss(config.loss)
-        self.shuffler = Shuffler(len(train_set), config.batch, config.seed)
+        focus = config.make_focus()
+        weights = None if focus is None else focus.weights(train_set.R_crop_head)
+        self.shuffler = Shuffler(len(train_set), config.batch, config.seed, weights)
         self.generator = torch.Generator(place.device)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash = train_set.data_hash
