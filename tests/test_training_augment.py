@@ -1,4 +1,5 @@
 """Augmented crops keep their labels true, and training cuts the same crop as the package."""
+
 import numpy as np
 import pytest
 import torch
@@ -45,7 +46,7 @@ def test_a_rolled_mirrored_shifted_view_shows_the_head_of_its_label(crops):
         found = in_view - in_view.mean(0)
         shape *= np.linalg.norm(found) / np.linalg.norm(shape)
         assert np.abs(found - shape).max() < 0.1, i  # of 2.0, the crop's side
-        turn = (found[:, 1] * shape[:, 0] - found[:, 0] * shape[:, 1]).sum() / (found ** 2).sum()
+        turn = (found[:, 1] * shape[:, 0] - found[:, 0] * shape[:, 1]).sum() / (found**2).sum()
         assert abs(np.degrees(turn)) < 1.5, i  # no systematic turn between the two
 
 
@@ -69,7 +70,9 @@ def test_training_cuts_the_same_crop_as_the_package(crops):
     for i in range(16):
         box = FaceBox(*(float(v) for v in batch.box[i]))
         theirs = crop.cut(batch.image[i].numpy(), crop.square_about(box, 1.5), 48).astype(int)
-        shifted = [np.abs(mine[i][2:-2, 2:-2] - theirs[2 + dy:46 + dy, 2 + dx:46 + dx]).mean() for dx in (-2, 0, 2) for dy in (-2, 0, 2)]
+        shifted = [
+            np.abs(mine[i][2:-2, 2:-2] - theirs[2 + dy : 46 + dy, 2 + dx : 46 + dx]).mean() for dx in (-2, 0, 2) for dy in (-2, 0, 2)
+        ]
         assert np.argmin(shifted) == 4  # best without any shift
         assert shifted[4] < 6
 
@@ -88,10 +91,14 @@ def test_every_disturbance_stays_in_range_and_changes_the_picture(crops):
     eyes = augment.eyes_in_view(batch, augment.centred_view(batch, 1.5))
     how = picture.Picture(light_share=1, occluder_share=1, sunglasses_share=1)
     changed = {
-        'light': picture.light(image, how, generator()), 'occlude': picture.occlude(image, eyes, torch.full((16,), 1.3), how, generator()),
-        'photometry': picture.photometry(image, how, generator()), 'blur': picture.blur(image, 0.02, generator()),
-        'low_resolution': picture.low_resolution(image, 16, generator()), 'noise': picture.noise(image, 20, generator()),
-        'jpeg': picture.jpeg(image, generator())}
+        'light': picture.light(image, how, generator()),
+        'occlude': picture.occlude(image, eyes, torch.full((16,), 1.3), how, generator()),
+        'photometry': picture.photometry(image, how, generator()),
+        'blur': picture.blur(image, 0.02, generator()),
+        'low_resolution': picture.low_resolution(image, 16, generator()),
+        'noise': picture.noise(image, 20, generator()),
+        'jpeg': picture.jpeg(image, generator()),
+    }
     for name, out in changed.items():
         assert out.shape == image.shape and torch.isfinite(out).all(), name
         assert (out - image).abs().mean() > 0.2, name

@@ -1,4 +1,5 @@
 """Error measures against numbers worked out by hand."""
+
 import numpy as np
 import pytest
 
@@ -58,7 +59,9 @@ def test_calibration_of_honest_deviations_is_a_gaussians():
     assert out['within_2'] == pytest.approx(0.954, abs=0.01)
     assert out['rms_ratio'] == pytest.approx(1, abs=0.03)
     # twice too sure: two of their deviations are one of ours
-    assert metrics.std_calibration(true, np.broadcast_to(geometry.HEAD_AXES, true.shape), std / 2)['within_2'] == pytest.approx(0.683, abs=0.015)
+    assert metrics.std_calibration(true, np.broadcast_to(geometry.HEAD_AXES, true.shape), std / 2)['within_2'] == pytest.approx(
+        0.683, abs=0.015
+    )
 
 
 def test_jitter_is_the_deviation_of_independent_errors_and_a_constant_one_counts_nothing():

@@ -1,4 +1,5 @@
 """The paper's network against numbers worked out by hand from its text and from GoogLeNet's table."""
+
 import numpy as np
 import pytest
 import torch
@@ -70,7 +71,16 @@ def test_regression_networks_have_the_papers_layers(paper):
     """
     for regressor in paper.regressors:
         kinds = [type(layer).__name__ for layer in regressor]
-        assert kinds == ['Conv2d', 'ReLU', 'MaxPool2d'] * 3 + ['Flatten', 'Linear', 'ReLU', 'Dropout', 'Linear', 'ReLU', 'Dropout', 'Linear']
+        assert kinds == ['Conv2d', 'ReLU', 'MaxPool2d'] * 3 + [
+            'Flatten',
+            'Linear',
+            'ReLU',
+            'Dropout',
+            'Linear',
+            'ReLU',
+            'Dropout',
+            'Linear',
+        ]
         assert parameters(regressor) == 1_954_095
         assert multiply_adds(regressor, torch.zeros(1, 1024, 8, 8)) == 107_015_700
     assert parameters(paper.classifier) == 1024 * 4 + 4
@@ -115,13 +125,13 @@ def test_a_pose_trains_only_the_regressor_of_its_true_sub_space():
 
 
 def test_loss_is_half_the_squared_distance_of_normalised_angles():
-    """A regressor that answers 0.5, 0.5, 0.5 (sigmoid of 0) is at 0 degrees; a true yaw of 25 of 50 degrees lies at 0.75: loss 0.5 * 0.25^2."""
+    """A regressor that answers 0.5, 0.5, 0.5 (sigmoid of 0) is at 0 degrees; a true yaw of 25 of 50 is at 0.75: loss 0.5 * 0.25^2."""
     network = small_paper().eval()
     for regressor in network.regressors:
         torch.nn.init.zeros_(regressor[-1].weight)
     R = rotation_from_ypr(torch.deg2rad(torch.tensor([[25.0, 0.0, 0.0]])))
     loss, _ = make_loss({'kind': 'paper', 'category_share': 0.0})(network, torch.zeros(1, 1, 64, 64, dtype=torch.uint8), R)
-    assert loss.item() == pytest.approx(0.5 * 0.25 ** 2, abs=1e-5)
+    assert loss.item() == pytest.approx(0.5 * 0.25**2, abs=1e-5)
 
 
 def test_cascade_answers_with_the_regressor_of_the_most_likely_category():
@@ -140,10 +150,17 @@ def test_cascade_answers_with_the_regressor_of_the_most_likely_category():
 
 
 def test_imagenet_weights_answer_alike_in_the_gray_trunk_with_true_5x5(tmp_path):
-    """The first filters are summed over colour and 3x3 filters ringed with zeros: conv1 of a gray picture repeated thrice is the same sum."""
+    """The first filters are summed over colour and 3x3 filters ringed with zeros: a gray picture thrice is the same sum."""
     trunk, theirs = GoogLeNet('batch'), {}
     names = {'conv1': 'conv1', 'conv2_reduce': 'conv2', 'conv2': 'conv3'}
-    branches = {'one': 'branch1', 'three.0': 'branch2.0', 'three.1': 'branch2.1', 'five.0': 'branch3.0', 'five.1': 'branch3.1', 'pool.1': 'branch4.1'}
+    branches = {
+        'one': 'branch1',
+        'three.0': 'branch2.0',
+        'three.1': 'branch2.1',
+        'five.0': 'branch3.0',
+        'five.1': 'branch3.1',
+        'pool.1': 'branch4.1',
+    }
     for name in trunk.inceptions:
         names |= {f'inceptions.{name}.{a}': f'inception{name}.{b}' for a, b in branches.items()}
     torch.manual_seed(0)
@@ -168,6 +185,7 @@ def test_imagenet_weights_answer_alike_in_the_gray_trunk_with_true_5x5(tmp_path)
 def test_the_papers_recipe_is_its_own():
     """Section 3.4: batches of 128, half with categories; SGD 0.01, momentum 0.9, decay 0.0005; 40k iterations; 256x256."""
     from training.config import read_config
+
     config = read_config('paper')
     assert (config.batch, config.steps, config.size) == (128, 40000, 256)
     assert config.loss == {'kind': 'paper', 'category_share': 0.5}

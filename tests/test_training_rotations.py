@@ -1,4 +1,5 @@
 """Rotations on tensors against the package's own, and sub-spaces at their borders."""
+
 import numpy as np
 import torch
 
@@ -48,6 +49,7 @@ def test_columns_give_the_nearest_rotation_of_their_plane():
 def test_categories_follow_table_1_and_the_package():
     from c2f_head_pose.decode import category_of
     from c2f_head_pose.evaluation import metrics
+
     ypr = random_ypr()
     R = geometry.rotation_from_ypr_deg(ypr)
     mine = rotations.category_of(torch.from_numpy(R)).numpy()

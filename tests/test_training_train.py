@@ -1,4 +1,5 @@
 """The training loop: it learns, resumes exactly, spreads over processes, and refuses what cannot work."""
+
 import os
 import subprocess
 import sys
@@ -17,8 +18,18 @@ from training.validate import held_out, measure_std
 
 ROOT = Path(__file__).parent.parent
 ALONE = Place(0, 1, torch.device('cpu'))
-CLEAN = {'margin': 1.8, 'zoom': 1.0, 'shift_sd': 0.0, 'squeeze_sd': 0.0, 'roll_of': 'picture', 'roll_sd_deg': 0.0, 'roll_wide_share': 0.0, 'mirror': False, 'border_share': 0.0,
-         'picture': None}
+CLEAN = {
+    'margin': 1.8,
+    'zoom': 1.0,
+    'shift_sd': 0.0,
+    'squeeze_sd': 0.0,
+    'roll_of': 'picture',
+    'roll_sd_deg': 0.0,
+    'roll_wide_share': 0.0,
+    'mirror': False,
+    'border_share': 0.0,
+    'picture': None,
+}
 
 
 @pytest.fixture(scope='module')
@@ -29,11 +40,30 @@ def folder(tmp_path_factory):
 
 
 def tiny_config(**changes):
-    values = {'name': 'tiny', 'batch': 16, 'shards': 2, 'steps': 6, 'precision': 'fp32', 'log_every': 1, 'validate_every': 3, 'validate_on': 8,
-              'network': {'kind': 'coarse_to_fine', 'size': 48, 'stem': 4, 'widths': [8, 16], 'depths': [1, 1], 'embedding': 32, 'hidden': 8,
-                          'squeeze': 8, 'dropout': 0.1},
-              'loss': {'kind': 'coarse_to_fine'}, 'schedule': {'kind': 'cooldown', 'warmup': 2},
-              'optimiser': {'kind': 'adamw', 'rate': 1e-3, 'decay': 0.05}}
+    values = {
+        'name': 'tiny',
+        'batch': 16,
+        'shards': 2,
+        'steps': 6,
+        'precision': 'fp32',
+        'log_every': 1,
+        'validate_every': 3,
+        'validate_on': 8,
+        'network': {
+            'kind': 'coarse_to_fine',
+            'size': 48,
+            'stem': 4,
+            'widths': [8, 16],
+            'depths': [1, 1],
+            'embedding': 32,
+            'hidden': 8,
+            'squeeze': 8,
+            'dropout': 0.1,
+        },
+        'loss': {'kind': 'coarse_to_fine'},
+        'schedule': {'kind': 'cooldown', 'warmup': 2},
+        'optimiser': {'kind': 'adamw', 'rate': 1e-3, 'decay': 0.05},
+    }
     return config_of(values | changes)
 
 
@@ -68,14 +98,35 @@ def test_two_processes_take_the_steps_of_one(folder, tmp_path):
     """torchrun with two gloo processes against one process with the same two shards; sums differ in rounding only."""
     config = tmp_path / 'tiny.yaml'
     import yaml
+
     values = tiny_config().as_dict()
     values['pose_limits_deg'] = None
     config.write_text(yaml.safe_dump(values))
     common = ['-m', 'training.train', str(config), '--data', str(folder), '--device', 'cpu', '--threads', '1']
     environment = os.environ | {'OMP_NUM_THREADS': '1'}
-    two = subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', '2', '--master-port', '0', '--standalone', *common,
-                            '--out', str(tmp_path / 'two')], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    one = subprocess.run([sys.executable, *common, '--out', str(tmp_path / 'one')], cwd=ROOT, env=environment, capture_output=True, text=True)
+    two = subprocess.Popen(
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc-per-node',
+            '2',
+            '--master-port',
+            '0',
+            '--standalone',
+            *common,
+            '--out',
+            str(tmp_path / 'two'),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    one = subprocess.run(
+        [sys.executable, *common, '--out', str(tmp_path / 'one')], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
     output, _ = two.communicate(timeout=120)
     assert one.returncode == 0, one.stderr
     assert two.returncode == 0, output
@@ -89,15 +140,54 @@ SMALL = {'size': 48, 'stem': 8, 'widths': [16, 32], 'depths': [1, 1], 'embedding
 ADAM = {'kind': 'adamw', 'rate': 3e-3, 'decay': 0.0}
 CASES = {
     'ours': ({'network': {'kind': 'coarse_to_fine', **SMALL}, 'loss': {'kind': 'coarse_to_fine'}}, 150),
-    'ours, depth': ({'network': {'kind': 'coarse_to_fine', 'modality': 'depth', **SMALL}, 'loss': {'kind': 'coarse_to_fine'}, 'modality': 'depth'}, 150),
-    'paper': ({'network': {'kind': 'paper', 'size': 64, 'width': 0.125, 'channels': 16, 'hidden': 32, 'dropout': 0.0}, 'loss': {'kind': 'paper'}}, 200),
-    'liu': ({'network': {'kind': 'regressor', 'style': 'liu', 'width': 0.25, 'hidden': 32, 'dropout': 0.0}, 'loss': {'kind': 'angles'}}, 200),
-    'ahn': ({'network': {'kind': 'regressor', 'style': 'ahn', 'width': 0.5, 'hidden': 32, 'dropout': 0.0}, 'loss': {'kind': 'angles'}}, 200),
-    'alexnet': ({'network': {'kind': 'classifier', 'backbone': 'alexnet', 'size': 64, 'width': 0.125, 'dropout': 0.0}, 'loss': {'kind': 'classifier'}}, 40),
-    'vgg': ({'network': {'kind': 'classifier', 'backbone': 'vgg', 'size': 32, 'width': 0.125, 'dropout': 0.0}, 'loss': {'kind': 'classifier'}}, 60),
-    'resnet50': ({'network': {'kind': 'classifier', 'backbone': 'resnet50', 'size': 48, 'width': 0.125, 'dropout': 0.0}, 'loss': {'kind': 'classifier'}}, 30),
-    'googlenet, three signs': ({'network': {'kind': 'classifier', 'backbone': 'googlenet', 'size': 64, 'width': 0.125, 'dropout': 0.0,
-                                            'angles': ['pitch', 'yaw', 'roll']}, 'loss': {'kind': 'classifier'}}, 40),
+    'ours, depth': (
+        {'network': {'kind': 'coarse_to_fine', 'modality': 'depth', **SMALL}, 'loss': {'kind': 'coarse_to_fine'}, 'modality': 'depth'},
+        150,
+    ),
+    'paper': (
+        {'network': {'kind': 'paper', 'size': 64, 'width': 0.125, 'channels': 16, 'hidden': 32, 'dropout': 0.0}, 'loss': {'kind': 'paper'}},
+        200,
+    ),
+    'liu': (
+        {'network': {'kind': 'regressor', 'style': 'liu', 'width': 0.25, 'hidden': 32, 'dropout': 0.0}, 'loss': {'kind': 'angles'}},
+        200,
+    ),
+    'ahn': (
+        {'network': {'kind': 'regressor', 'style': 'ahn', 'width': 0.5, 'hidden': 32, 'dropout': 0.0}, 'loss': {'kind': 'angles'}},
+        200,
+    ),
+    'alexnet': (
+        {
+            'network': {'kind': 'classifier', 'backbone': 'alexnet', 'size': 64, 'width': 0.125, 'dropout': 0.0},
+            'loss': {'kind': 'classifier'},
+        },
+        40,
+    ),
+    'vgg': (
+        {'network': {'kind': 'classifier', 'backbone': 'vgg', 'size': 32, 'width': 0.125, 'dropout': 0.0}, 'loss': {'kind': 'classifier'}},
+        60,
+    ),
+    'resnet50': (
+        {
+            'network': {'kind': 'classifier', 'backbone': 'resnet50', 'size': 48, 'width': 0.125, 'dropout': 0.0},
+            'loss': {'kind': 'classifier'},
+        },
+        30,
+    ),
+    'googlenet, three signs': (
+        {
+            'network': {
+                'kind': 'classifier',
+                'backbone': 'googlenet',
+                'size': 64,
+                'width': 0.125,
+                'dropout': 0.0,
+                'angles': ['pitch', 'yaw', 'roll'],
+            },
+            'loss': {'kind': 'classifier'},
+        },
+        40,
+    ),
 }
 
 
@@ -105,15 +195,29 @@ CASES = {
 def test_eight_samples_are_learnt_by_heart(case, folder, tmp_path):
     """Regressors under 1 degree (mean geodesic), classifiers 100 %: reduced width and input, a test schedule."""
     from training.validate import category_accuracy, estimate
+
     values, steps = CASES[case]
-    config = config_of(values | {'name': 'overfit', 'batch': 16, 'precision': 'fp32', 'augment': CLEAN, 'steps': steps, 'ema': 0.9, 'optimiser': ADAM,
-                                 'schedule': {'kind': 'cooldown', 'warmup': 10, 'cooldown': 0.5}, 'log_every': 1000})
+    config = config_of(
+        values
+        | {
+            'name': 'overfit',
+            'batch': 16,
+            'precision': 'fp32',
+            'augment': CLEAN,
+            'steps': steps,
+            'ema': 0.9,
+            'optimiser': ADAM,
+            'schedule': {'kind': 'cooldown', 'warmup': 10, 'cooldown': 0.5},
+            'log_every': 1000,
+        }
+    )
     data = SyntheticCrops([folder], 'train', config.modality == 'depth', limit=8)
     run = Run(config, data, None, tmp_path, ALONE)
     batch = run.batch(0, 0)
     run.batch = lambda step, shard: batch  # the same pictures over the same backgrounds, each twice
     run.go()
     from c2f_head_pose import geometry
+
     R, _, logits = estimate(run.average.network, batch.crops)
     truth = batch.rotation.numpy()
     if config.loss['kind'] == 'classifier':
@@ -122,6 +226,7 @@ def test_eight_samples_are_learnt_by_heart(case, folder, tmp_path):
     assert geometry.geodesic_deg(truth, R).mean() < 1
     if config.loss['kind'] != 'angles':
         from c2f_head_pose.evaluation import metrics
+
         assert metrics.coarse_accuracy(truth, logits)['beyond_0'] == 1
 
 
@@ -149,13 +254,20 @@ def test_paper_schedule_is_caffes_polynomial():
     """0.01 (1 - 20000 / 40000)^0.5 = 0.00707."""
     schedule = read_config('paper').make_schedule()
     assert schedule.rate(0) == 0.01
-    assert schedule.rate(20000) == pytest.approx(0.01 * 0.5 ** 0.5)
+    assert schedule.rate(20000) == pytest.approx(0.01 * 0.5**0.5)
 
 
-@pytest.mark.parametrize('change, message', [
-    ({'network': {'kind': 'other', 'size': 32}}, "network kind 'other'"), ({'loss': {'kind': 'l7'}}, "loss kind 'l7'"),
-    ({'precision': 'fp8'}, "precision 'fp8'"), ({'batch': 15}, 'batch 15'), ({'surprise': 1}, 'unknown surprise'),
-    ({'augment': {'zooom': 2}}, 'zooom')])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        ({'network': {'kind': 'other', 'size': 32}}, "network kind 'other'"),
+        ({'loss': {'kind': 'l7'}}, "loss kind 'l7'"),
+        ({'precision': 'fp8'}, "precision 'fp8'"),
+        ({'batch': 15}, 'batch 15'),
+        ({'surprise': 1}, 'unknown surprise'),
+        ({'augment': {'zooom': 2}}, 'zooom'),
+    ],
+)
 def test_a_wrong_configuration_is_refused_by_name(change, message, folder, tmp_path):
     with pytest.raises(ValueError, match=message):
         Run(tiny_config(**change), SyntheticCrops([folder], 'train'), None, tmp_path, ALONE)
@@ -165,6 +277,7 @@ def test_every_configuration_file_builds():
     from training.config import CONFIGS
     from training.losses import make_loss
     from training.models import build
+
     names = sorted(p.stem for p in CONFIGS.glob('*.yaml'))
     assert {'edge', 'c2f', 'paper', 'depth'} <= set(names)
     for name in names:
@@ -176,7 +289,9 @@ def test_every_configuration_file_builds():
 def test_edge_costs_at_most_a_third_of_a_gflop():
     """Two operations a multiply-add."""
     from test_training_paper_network import multiply_adds
+
     from training.models import build
+
     network = build(read_config('edge').network).eval()
     assert network.size <= 128
     assert 2 * multiply_adds(network, torch.zeros(1, 1, network.size, network.size, dtype=torch.uint8)) <= 0.3e9
@@ -187,6 +302,7 @@ def test_networks_without_uncertainty_get_the_one_they_make(folder):
     from c2f_head_pose.evaluation import metrics
     from training.models import build
     from training.validate import estimate
+
     config = tiny_config(network=CASES['paper'][0]['network'], loss={'kind': 'paper'})
     network, data = build(config.network).eval(), SyntheticCrops([folder], 'val')
     measure_std(network, data, config)

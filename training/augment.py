@@ -2,13 +2,14 @@
 
 Everything random comes from one generator passed in, so a step can be repeated exactly.
 """
+
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .batches import Crops
 from .picture import Picture, disturb, random_background
@@ -46,7 +47,7 @@ class Augmentation:
     roll_wide_share: float = 0.15
     mirror: bool = True
     border_share: float = 0.15
-    picture: Picture | None = Picture()
+    picture: Picture | None = field(default_factory=Picture)
 
     def __post_init__(self):
         if self.roll_of not in ('head', 'picture'):
@@ -105,8 +106,12 @@ def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> 
     squeeze = (g[:, 0].clamp(-2.5, 2.5) * how.squeeze_sd / 2).exp()
     roll = torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg * (2 * u[:, 2] - 1), how.roll_sd_deg * g[:, 3])
     mirror = torch.where(u[:, 3] < 0.5, -1.0, 1.0) if how.mirror else torch.ones(n, device=device)
-    view = View(plain.centre + g[:, 1:3].clamp(-2.5, 2.5) * how.shift_sd * extent,
-                plain.half * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1), torch.zeros(n, device=device), mirror)
+    view = View(
+        plain.centre + g[:, 1:3].clamp(-2.5, 2.5) * how.shift_sd * extent,
+        plain.half * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1),
+        torch.zeros(n, device=device),
+        mirror,
+    )
     roll = torch.deg2rad(roll)
     if how.roll_of == 'head':
         # facing away there is no roll to speak of: the picture stays as it is, turned by the drawn one
@@ -133,10 +138,11 @@ def rotation_in_view(crops: Crops, view: View) -> Tensor:
 
 def ray_rotations(rays: Tensor) -> Tensor:
     """(B, 3, 3) smallest rotations taking +z to (B, 3) rays; the batched twin of `c2f_head_pose.geometry.ray_rotation`."""
-    x, y, z = F.normalize(rays, dim=1).unbind(1)
+    x, y, z = functional.normalize(rays, dim=1).unbind(1)
     k = 1 / (1 + z)
-    return torch.stack([torch.stack([1 - k * x * x, -k * x * y, x], 1), torch.stack([-k * x * y, 1 - k * y * y, y], 1),
-                        torch.stack([-x, -y, z], 1)], 1)
+    return torch.stack(
+        [torch.stack([1 - k * x * x, -k * x * y, x], 1), torch.stack([-k * x * y, 1 - k * y * y, y], 1), torch.stack([-x, -y, z], 1)], 1
+    )
 
 
 def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Tensor:
@@ -144,8 +150,8 @@ def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Te
     n, _, height, width = channels.shape
     scale = torch.tensor([2 / width, 2 / height], device=channels.device)
     theta = torch.cat([view.matrix() * scale[:, None], ((view.centre * scale) - 1)[:, :, None]], 2)
-    grid = F.affine_grid(theta, [n, 1, size, size], align_corners=False)
-    return F.grid_sample(channels, grid, mode='nearest' if nearest else 'bilinear', padding_mode='zeros', align_corners=False)
+    grid = functional.affine_grid(theta, [n, 1, size, size], align_corners=False)
+    return functional.grid_sample(channels, grid, mode='nearest' if nearest else 'bilinear', padding_mode='zeros', align_corners=False)
 
 
 def eyes_in_view(crops: Crops, view: View) -> Tensor:
@@ -197,5 +203,3 @@ def plain(crops: Crops, size: int, margin: float, background: float = 0.0) -> Ba
     layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
     image = layers[:, :1] + (1 - layers[:, 1:] / 255) * background
     return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view))
-
-

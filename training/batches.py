@@ -1,4 +1,5 @@
 """Rendered crops as batches of tensors, gathered from memory-mapped shards or held on the training device."""
+
 from __future__ import annotations
 
 import hashlib
@@ -59,8 +60,14 @@ class SyntheticCrops:
         limit: at most this many samples, spread evenly over the split.
     """
 
-    def __init__(self, paths: list[str | Path], split: str | None = 'train', depth: bool = False,
-                 pose_limits_deg: tuple[float, float, float] | None = None, limit: int | None = None):
+    def __init__(
+        self,
+        paths: list[str | Path],
+        split: str | None = 'train',
+        depth: bool = False,
+        pose_limits_deg: tuple[float, float, float] | None = None,
+        limit: int | None = None,
+    ):
         self.sets = [SyntheticDataset(p, split) for p in paths]
         self.depth = depth
         self.composited = self.sets[0].manifest.composited
@@ -68,8 +75,10 @@ class SyntheticCrops:
         for other in self.sets[1:]:
             if (other.manifest.composited, other.manifest.crop_size) != (self.composited, self.size):
                 raise ValueError(f'{other.path} differs from {self.sets[0].path} in crop_size or composited: train on one kind at a time')
-        table = {name: np.concatenate([s.column(name) for s in self.sets])
-                 for name in ('R_cam_head', 'R_crop_head', 'K_crop', 'box_px', 'landmarks68_px', 'identity', 'condition', 'light', 'occluder')}
+        table = {
+            name: np.concatenate([s.column(name) for s in self.sets])
+            for name in ('R_cam_head', 'R_crop_head', 'K_crop', 'box_px', 'landmarks68_px', 'identity', 'condition', 'light', 'occluder')
+        }
         where = np.concatenate([np.column_stack([np.full(len(s), i), s.index]) for i, s in enumerate(self.sets)])
         keep = np.arange(len(where))
         if pose_limits_deg is not None:
@@ -78,7 +87,7 @@ class SyntheticCrops:
         if limit is not None and limit < len(keep):
             keep = keep[np.linspace(0, len(keep) - 1, limit).astype(int)]
         if not len(keep):
-            raise ValueError(f"no sample of split {split!r} in {', '.join(map(str, paths))}: render more shards, or widen pose_limits_deg")
+            raise ValueError(f'no sample of split {split!r} in {", ".join(map(str, paths))}: render more shards, or widen pose_limits_deg')
         self.where = where[keep]
         self.table = {name: values[keep] for name, values in table.items()}
         self.R_crop_head = torch.from_numpy(self.table['R_crop_head']).float()
@@ -86,8 +95,9 @@ class SyntheticCrops:
             'R_cam_head': torch.from_numpy(self.table['R_cam_head']).float(),
             'K': torch.from_numpy(self.table['K_crop']).float(),
             'box': torch.from_numpy(self.table['box_px']).float(),
-            'eyes': torch.from_numpy(np.stack([self.table['landmarks68_px'][:, 36:42].mean(1),
-                                               self.table['landmarks68_px'][:, 42:48].mean(1)], 1)).float(),
+            'eyes': torch.from_numpy(
+                np.stack([self.table['landmarks68_px'][:, 36:42].mean(1), self.table['landmarks68_px'][:, 42:48].mean(1)], 1)
+            ).float(),
         }
         self._held: Crops | None = None
 
@@ -127,11 +137,12 @@ class SyntheticCrops:
 
     def hold(self, device: torch.device | str, limit_bytes: int) -> bool:
         """Copies everything to a device if it fits into `limit_bytes`; whether it did."""
-        if len(self) * self.size ** 2 * (6 if self.depth else 2) > limit_bytes:
+        if len(self) * self.size**2 * (6 if self.depth else 2) > limit_bytes:
             return False
         parts = [self.gather(np.arange(i, min(i + 4096, len(self)))).to(device) for i in range(0, len(self), 4096)]
-        self._held = Crops(*(None if getattr(parts[0], name) is None else torch.cat([getattr(p, name) for p in parts])
-                             for name in vars(parts[0])))
+        self._held = Crops(
+            *(None if getattr(parts[0], name) is None else torch.cat([getattr(p, name) for p in parts]) for name in vars(parts[0]))
+        )
         return True
 
 
@@ -153,7 +164,7 @@ class Focus:
         """(N,) weights of (N, 3, 3) rotations, floor to 1."""
         azimuth, elevation = (torch.rad2deg(a).abs().double().numpy() for a in face_direction(R))
         beyond = np.maximum(azimuth - self.azimuth_deg, 0) / 10
-        return self.floor + (1 - self.floor) * np.exp(-0.5 * ((elevation / self.elevation_sd_deg) ** 2 + beyond ** 2))
+        return self.floor + (1 - self.floor) * np.exp(-0.5 * ((elevation / self.elevation_sd_deg) ** 2 + beyond**2))
 
 
 class Shuffler:

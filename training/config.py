@@ -1,4 +1,5 @@
 """Configuration of a run: a yaml file, checked whole when it is read."""
+
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields

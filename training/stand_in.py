@@ -3,6 +3,7 @@
 They let every command be tried, and tested, where nothing has been rendered yet. Their labels are exact, their looks are not:
 networks trained on them are good for nothing else. `python -m training.stand_in FOLDER` writes some.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -18,17 +19,39 @@ from .synthetic.dataset import COLUMNS, Manifest, ShardWriter, write_manifest
 SEMI_AXES_M = np.array([0.10, 0.078, 0.12])
 """Half extents of the head along its x (out of the face), y (left), z (up)."""
 # painted spots: direction from the centre in head axes, half width in radians, brightness
-_SPOTS = (((0.9, 0.38, 0.25), 0.16, -0.8), ((0.9, -0.38, 0.25), 0.16, -0.8), ((1.0, 0.0, -0.05), 0.14, 0.45), ((0.9, 0.0, -0.45), 0.2, -0.55),
-          ((0.1, 1.0, 0.0), 0.22, 0.5), ((0.1, -1.0, 0.0), 0.22, 0.5), ((0.3, 0.0, 1.0), 0.7, -0.5), ((-1.0, 0.0, 0.2), 1.0, -0.5))
+_SPOTS = (
+    ((0.9, 0.38, 0.25), 0.16, -0.8),
+    ((0.9, -0.38, 0.25), 0.16, -0.8),
+    ((1.0, 0.0, -0.05), 0.14, 0.45),
+    ((0.9, 0.0, -0.45), 0.2, -0.55),
+    ((0.1, 1.0, 0.0), 0.22, 0.5),
+    ((0.1, -1.0, 0.0), 0.22, 0.5),
+    ((0.3, 0.0, 1.0), 0.7, -0.5),
+    ((-1.0, 0.0, 0.2), 1.0, -0.5),
+)
 
 
 def landmarks_m() -> np.ndarray:
     """(68, 3) points on the ellipsoid in head axes, spread as the 68 landmarks are: a jaw line, then brows, nose, eyes, mouth."""
     jaw = np.linspace(-1.35, 1.35, 17)
-    azimuth = [*jaw, *np.linspace(-0.7, -0.2, 5), *np.linspace(0.2, 0.7, 5), *([0.0] * 4), *np.linspace(-0.2, 0.2, 5),
-               *(-0.4 + 0.12 * np.cos(np.arange(6))), *(0.4 + 0.12 * np.cos(np.arange(6))), *(0.3 * np.cos(np.arange(20)))]
-    elevation = [*(-0.75 * np.cos(jaw / 1.35 * np.pi / 2) - 0.05), *([0.45] * 10), *np.linspace(0.3, 0, 4), *([-0.1] * 5),
-                 *(0.27 + 0.05 * np.sin(np.arange(12))), *(-0.45 + 0.1 * np.sin(np.arange(20)))]
+    azimuth = [
+        *jaw,
+        *np.linspace(-0.7, -0.2, 5),
+        *np.linspace(0.2, 0.7, 5),
+        *([0.0] * 4),
+        *np.linspace(-0.2, 0.2, 5),
+        *(-0.4 + 0.12 * np.cos(np.arange(6))),
+        *(0.4 + 0.12 * np.cos(np.arange(6))),
+        *(0.3 * np.cos(np.arange(20))),
+    ]
+    elevation = [
+        *(-0.75 * np.cos(jaw / 1.35 * np.pi / 2) - 0.05),
+        *([0.45] * 10),
+        *np.linspace(0.3, 0, 4),
+        *([-0.1] * 5),
+        *(0.27 + 0.05 * np.sin(np.arange(12))),
+        *(-0.45 + 0.1 * np.sin(np.arange(20))),
+    ]
     # the person's right side comes first, as in the 68-point scheme
     a, e = np.array(azimuth), np.array(elevation)
     return np.stack([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], 1) * SEMI_AXES_M
@@ -55,8 +78,15 @@ def draw(R_cam_head: np.ndarray, t_m: np.ndarray, K: np.ndarray, size: int, ligh
     return image, (hit * 255).astype(np.uint8), np.where(hit, 1000 * z, 0).astype(np.uint16)
 
 
-def write(folder: Path | str, count: int = 64, size: int = 96, seed: int = 0, limits_deg: tuple[float, float, float] = (50, 40, 15),
-          shard_size: int = 64, conditions: tuple[str, ...] = ()) -> None:
+def write(
+    folder: Path | str,
+    count: int = 64,
+    size: int = 96,
+    seed: int = 0,
+    limits_deg: tuple[float, float, float] = (50, 40, 15),
+    shard_size: int = 64,
+    conditions: tuple[str, ...] = (),
+) -> None:
     """Writes a dataset of stand-in heads; 8 of 10 identities train, one validates, one tests.
 
     Args:
@@ -94,15 +124,25 @@ def write(folder: Path | str, count: int = 64, size: int = 96, seed: int = 0, li
             image, alpha, depth = draw(R, t, K, size, light / np.linalg.norm(light), rng.uniform(0.5, 0.9))
             ray = np.linalg.solve(K, [size / 2 - 0.5, size / 2 - 0.5, 1])
             columns = {name: np.zeros(shape, dtype) for name, (dtype, shape) in COLUMNS.items()}
-            columns.update(R_cam_head=R, R_crop_head=geometry.ray_rotation(ray).T @ R, t_cam_head_m=t, K_crop=K, landmarks68_px=pixels,
-                           box_px=[*pixels.min(0), *pixels.max(0)], identity=row % 10, condition=row % len(conditions) if conditions else -1)
+            columns.update(
+                R_cam_head=R,
+                R_crop_head=geometry.ray_rotation(ray).T @ R,
+                t_cam_head_m=t,
+                K_crop=K,
+                landmarks68_px=pixels,
+                box_px=[*pixels.min(0), *pixels.max(0)],
+                identity=row % 10,
+                condition=row % len(conditions) if conditions else -1,
+            )
             writer_.put(row, image, alpha, depth, columns)
         writer_.finish()
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog='python -m training.stand_in', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m training.stand_in', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('folder', type=Path)
     parser.add_argument('--count', type=int, default=64)
     parser.add_argument('--size', type=int, default=96)
