@@ -44,6 +44,18 @@ class EstimatorOptions:
     smoothing_min_cutoff_hz: float = 1.5
     smoothing_beta: float = 3.0
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value that cannot work, naming it."""
+        for name, right, allowed in (
+                ('detection_threshold', 0 < self.detection_threshold < 1, 'between 0 and 1'),
+                ('max_faces', self.max_faces >= 1, 'at least 1'),
+                ('rescan_period_s', self.rescan_period_s >= 0, 'at least 0'),
+                ('track_timeout_s', self.track_timeout_s >= 0, 'at least 0'),
+                ('smoothing_min_cutoff_hz', self.smoothing_min_cutoff_hz > 0, 'more than 0'),
+                ('smoothing_beta', self.smoothing_beta >= 0, 'at least 0')):
+            if not right:
+                raise ValueError(f'{name} must be {allowed}, got {getattr(self, name)!r}')
+
 
 class HeadPoseEstimator:
     """Estimates the orientation of every head in an image. Not thread-safe: one estimator, one thread.

@@ -1,0 +1,48 @@
+# Everything sets itself up in .venv; delete that folder to start afresh.
+PYTHON ?= python3
+TORCH ?= torch>=2.4
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help:
+	@echo 'make demo    set up, replay a sample recording through the real ROS graph, leave demo_out/'
+	@echo 'make test    set up, run every test'
+	@echo 'make lint    style and types'
+	@echo 'make clean   remove what the above made'
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m c2f_head_pose.ros.demo --output demo_out
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo_out build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo '$(PYTHON) is older than Python 3.10; give another one: make PYTHON=python3.12 ...' >&2; exit 1; }
+	@echo '== making $(VENV)'
+	@$(PYTHON) -m venv $(VENV) || { echo 'Python has no venv; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python setup.py
+	@echo '== installing the package and a pip build of ROS 2 (about 400 MB, a minute or two)'
+	$(PIP) -e '.[ros,demo]'
+	@echo '== fetching the face detector'
+	$(BIN)/python -m c2f_head_pose.models.fetch
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	@echo '== installing what the tests and training need (PyTorch: 200 MB to 3 GB, by platform)'
+	$(PIP) '$(TORCH)'
+	$(PIP) -e '.[ros,demo,training,test]'
+	@touch $@

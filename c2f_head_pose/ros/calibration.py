@@ -1,0 +1,70 @@
+"""The camera that goes with the images: from camera_info messages, or the reason why there is none."""
+from __future__ import annotations
+
+from typing import Any
+
+from ..camera import camera_from_info
+from ..types import Camera
+from .notices import Notices
+
+UNCORRECTED = 'orientations are relative to the ray through each face, and positions unknown'
+
+
+class Calibration:
+    """Keeps the newest camera_info and turns it into a camera when it changes."""
+
+    def __init__(self, notices: Notices) -> None:
+        self.status = 'no camera_info yet'
+        self._notices = notices
+        self._info: Any = None
+        self._known: tuple = ()
+        self._camera: Camera | None = None
+
+    def update(self, info: Any) -> None:
+        """Takes a sensor_msgs/CameraInfo; called from another thread than `camera`."""
+        self._info = info
+
+    @property
+    def received(self) -> bool:
+        """Whether any camera_info has arrived."""
+        return self._info is not None
+
+    def camera(self, width: int, height: int, rectified: bool) -> Camera | None:
+        """The camera for an image of this size; None, with a throttled warning, where the calibration cannot be used.
+
+        Args:
+            width: of the image, pixels.
+            height: of the image, pixels.
+            rectified: the image is rectified.
+        """
+        info = self._info
+        if info is None:
+            return None
+        known = (width, height, rectified, *_calibration_of(info))
+        if known != self._known:
+            self._known = known
+            self._camera, self.status = self._read(info, width, height, rectified)
+        if self._camera is None:
+            self._notices.throttled('camera_info', f'{self.status}; {UNCORRECTED}', 30.0)
+        elif self._notices.forget('camera_info'):
+            self._notices.say('camera_info is good now: orientations are in the camera frame')
+        return self._camera
+
+    @staticmethod
+    def _read(info: Any, width: int, height: int, rectified: bool) -> tuple[Camera | None, str]:
+        try:
+            camera = camera_from_info(info, rectified)
+        except ValueError as error:
+            return None, f'camera_info cannot be used: {error}'
+        if camera is None:
+            return None, f"camera_info is uncalibrated ({'P' if rectified else 'K'} is 0): calibrate the camera (camera_calibration)"
+        if (camera.width, camera.height) != (width, height):
+            return None, (f'camera_info is for {camera.width}x{camera.height} pixels, the image has {width}x{height}: '
+                          "publish the calibration of this image (of the same driver mode, through image_proc's resize node)")
+        return camera, f'calibrated, {"rectified" if rectified else info.distortion_model or "no distortion model"}'
+
+
+def _calibration_of(info: Any) -> tuple:
+    roi = info.roi
+    return (info.width, info.height, info.distortion_model, info.binning_x, info.binning_y,
+            roi.x_offset, roi.y_offset, roi.width, roi.height, tuple(info.k), tuple(info.p), tuple(info.d))

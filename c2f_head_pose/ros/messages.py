@@ -1,0 +1,189 @@
+"""From head poses to ROS messages: pure functions. Every header is passed through as it came with the image.
+
+Every number is cast to a builtin first: builds of ROS with assertions abort the process on numpy scalars.
+"""
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Point, Pose, PoseWithCovarianceStamped, Quaternion, TransformStamped, Vector3, Vector3Stamped
+from sensor_msgs.msg import Image
+from std_msgs.msg import ColorRGBA
+from visualization_msgs.msg import Marker, MarkerArray
+
+from ..geometry import quaternion_from_rotation
+from ..types import HeadPose
+
+try:
+    from vision_msgs.msg import BoundingBox3D, Detection3D, Detection3DArray, ObjectHypothesisWithPose
+except ImportError:
+    Detection3DArray = None
+try:
+    from tf2_msgs.msg import TFMessage
+except ImportError:
+    TFMessage = None
+
+UNKNOWN_VARIANCE_M2 = 1e6
+"""Variance of a position that is not known, which is published as 0: a kilometre, so that no filter takes it for one."""
+
+GAZE_IN_FACE_XYZW = (-0.5, 0.5, -0.5, 0.5)
+"""Orientation of gaze_<id> (z along the gaze, x right, y down) in face_<id>. Source: REP-155, 'gaze'."""
+
+HEAD_SIZE_M = (0.20, 0.16, 0.24)
+"""Box drawn about a head, along its x (depth), y (breadth) and z (height): a nominal adult's, nothing measured."""
+
+_AXIS_LENGTH_M = 0.15
+_AXIS_COLOURS = ((1.0, 0.2, 0.2), (0.2, 1.0, 0.2), (0.3, 0.5, 1.0))
+
+
+def choose_primary(poses: Sequence[HeadPose], rule: str) -> HeadPose | None:
+    """The face that `~/head_pose` is about; None if there is none.
+
+    Args:
+        poses: this image's.
+        rule: 'largest' box, 'nearest' position (the largest box where no position is known), 'longest_tracked'.
+    """
+    def size(pose: HeadPose) -> float:
+        return pose.box.width * pose.box.height if pose.box is not None else 0.0
+
+    def rank(pose: HeadPose) -> tuple[float, float]:
+        if rule == 'nearest':
+            distance = np.inf if pose.t_cam_head_m is None else float(np.linalg.norm(pose.t_cam_head_m))
+            return -distance, size(pose)
+        if rule == 'longest_tracked':  # ids are given in order of appearance
+            return -np.inf if pose.track_id is None else -float(pose.track_id), size(pose)
+        return size(pose), 0.0
+
+    return max(poses, key=rank, default=None)
+
+
+def head_pose(header: Any, pose: HeadPose) -> PoseWithCovarianceStamped:
+    """One face's pose in the image's frame; position 0 with variance 1e6 where it is not known."""
+    message = PoseWithCovarianceStamped(header=header)
+    message.pose.pose = _pose(pose)
+    message.pose.covariance = covariance(pose)
+    return message
+
+
+def covariance(pose: HeadPose) -> list[float]:
+    """36 numbers, row-major x, y, z (m), rotation about the header frame's x, y, z (rad).
+
+    The model states its uncertainty s of the rotation vector d in R_true = R exp([d]x), in head axes. In the header's frame
+    R_true = exp([R d]x) R, so the covariance is R diag(s^2) R^T.
+    """
+    matrix = np.zeros((6, 6))
+    variance = np.full(3, UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m)
+    matrix[:3, :3] = np.diag(variance)
+    matrix[3:, 3:] = pose.R_cam_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ pose.R_cam_head.T
+    return matrix.ravel().tolist()
+
+
+def head_angles(header: Any, pose: HeadPose) -> Vector3Stamped:
+    """One face's angles in radians: x roll, y pitch, z yaw.
+
+    300W-LP signs: yaw > 0 turns to the image's left, pitch > 0 looks up, roll > 0 tilts clockwise in the image; each is the
+    opposite of a right-handed turn about the head's own axis.
+    """
+    yaw, pitch, roll = np.radians(pose.yaw_pitch_roll_deg).tolist()
+    return Vector3Stamped(header=header, vector=Vector3(x=roll, y=pitch, z=yaw))
+
+
+def markers(header: Any, poses: Iterable[HeadPose]) -> MarkerArray:
+    """Head axes (red out of the face, green to the person's left, blue to the scalp) and a label a face, for RViz.
+
+    The first marker deletes what was drawn before, so with no face nothing remains. A face whose position is not known is
+    drawn at the frame's origin.
+    """
+    array_ = [Marker(header=header, ns='head_axes', action=Marker.DELETEALL)]
+    for index, pose in enumerate(poses):
+        position = _position(pose)
+        for axis, colour in enumerate(_AXIS_COLOURS):
+            tip = np.array([position.x, position.y, position.z]) + _AXIS_LENGTH_M * pose.R_cam_head[:, axis]
+            array_.append(Marker(header=header, ns='head_axes', id=3 * index + axis, type=Marker.ARROW, action=Marker.ADD,
+                                 points=[position, Point(**dict(zip('xyz', tip.tolist())))], scale=Vector3(x=0.015, y=0.03, z=0.04),
+                                 color=ColorRGBA(r=colour[0], g=colour[1], b=colour[2], a=1.0)))
+        yaw, pitch, roll = pose.yaw_pitch_roll_deg.tolist()
+        name = f'face {pose.track_id}' if pose.track_id is not None else 'face'
+        angles = f'yaw {yaw:.0f} pitch {pitch:.0f} roll {roll:.0f}' if pose.angles_reliable else 'turned away'
+        label = Marker(header=header, ns='head_label', id=index, type=Marker.TEXT_VIEW_FACING, action=Marker.ADD,
+                       scale=Vector3(x=0.0, y=0.0, z=0.06), color=ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0),
+                       text=f'{name}\n{angles}' + ('' if pose.t_cam_head_m is not None else '\nposition unknown'))
+        label.pose.position = Point(x=position.x, y=position.y - 0.25, z=position.z)
+        array_.append(label)
+    return MarkerArray(markers=array_)
+
+
+def head_poses(header: Any, poses: Iterable[HeadPose]) -> Any:
+    """vision_msgs/Detection3DArray of every face; empty when nobody is there. Needs vision_msgs.
+
+    Of each: id `face_<track>`, class_id the category L1..L4, the detection's score, pose with covariance, and a box of a
+    head's size where the position is known (else of size 0).
+    """
+    array_ = Detection3DArray(header=header)
+    for pose in poses:
+        detection = Detection3D(header=header, id=face_frame(pose) if pose.track_id is not None else '')
+        result = ObjectHypothesisWithPose()
+        result.hypothesis.class_id = str(pose.category)
+        result.hypothesis.score = float(pose.score)
+        result.pose.pose = _pose(pose)
+        result.pose.covariance = covariance(pose)
+        detection.results = [result]
+        size = HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
+        detection.bbox = BoundingBox3D(center=_pose(pose), size=Vector3(x=size[0], y=size[1], z=size[2]))
+        array_.detections.append(detection)
+    return array_
+
+
+def transforms(header: Any, poses: Iterable[HeadPose]) -> Any:
+    """tf2_msgs/TFMessage with face_<id> and gaze_<id> of every tracked face whose position is known. Needs tf2_msgs."""
+    message = TFMessage()
+    for pose in poses:
+        if pose.t_cam_head_m is None or pose.track_id is None:
+            continue
+        face = TransformStamped(header=header, child_frame_id=face_frame(pose))
+        position = _position(pose)
+        face.transform.translation = Vector3(x=position.x, y=position.y, z=position.z)
+        face.transform.rotation = _quaternion(pose)
+        gaze = TransformStamped(child_frame_id=f'gaze_{pose.track_id}')
+        gaze.header.stamp, gaze.header.frame_id = header.stamp, face.child_frame_id
+        gaze.transform.rotation = Quaternion(**dict(zip('xyzw', GAZE_IN_FACE_XYZW)))
+        message.transforms += [face, gaze]
+    return message
+
+
+def image(header: Any, pixels: np.ndarray) -> Image:
+    """sensor_msgs/Image of (H, W) gray or (H, W, 3) BGR uint8."""
+    pixels = np.ascontiguousarray(pixels)
+    data = array('B')
+    data.frombytes(memoryview(pixels).cast('B'))  # a tenth of a millisecond; assigning bytes or an array takes 100
+    return Image(header=header, height=pixels.shape[0], width=pixels.shape[1], encoding='mono8' if pixels.ndim == 2 else 'bgr8',
+                 step=pixels.strides[0], data=data)
+
+
+def face_frame(pose: HeadPose) -> str:
+    """Name of a tracked face and of its TF frame."""
+    return f'face_{pose.track_id}'
+
+
+def stamp_s(header: Any) -> float:
+    """A header's stamp in seconds."""
+    return header.stamp.sec + 1e-9 * header.stamp.nanosec
+
+
+def _pose(pose: HeadPose) -> Pose:
+    return Pose(position=_position(pose), orientation=_quaternion(pose))
+
+
+def _position(pose: HeadPose) -> Point:
+    if pose.t_cam_head_m is None:
+        return Point()
+    x, y, z = np.asarray(pose.t_cam_head_m, float).tolist()
+    return Point(x=x, y=y, z=z)
+
+
+def _quaternion(pose: HeadPose) -> Quaternion:
+    x, y, z, w = quaternion_from_rotation(pose.R_cam_head).tolist()
+    return Quaternion(x=x, y=y, z=z, w=w)

@@ -1,0 +1,334 @@
+"""The lifecycle node `head_pose`: images in, head poses out."""
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import SetBool
+
+from ..estimator import HeadPoseEstimator
+from ..images import ImageError, image_from_compressed, image_from_message
+from . import messages, running
+from .calibration import UNCORRECTED, Calibration
+from .declaration import DeclaredParameters
+from .diagnostics import State, diagnostic_array
+from .mailbox import NewestWorker
+from .notices import Notices
+from .outputs import Outputs
+from .qos import newest_only
+from .silence import explain_silence
+from .statistics import Answer, Statistics
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+_WATCH_PERIOD_S = 0.25
+_DIAGNOSTICS_PERIOD_S = 1.0
+_REPEAT_S = 30.0
+_FOREIGN_CLOCK_S = 60.0  # an image older or newer than this was not stamped by our clock
+
+
+class HeadPoseNode(LifecycleNode):
+    """Answers each image of `image` with the head poses in it, under the image's own stamp and frame.
+
+    One worker thread estimates and publishes; the executor's thread only hands it the newest image. The lifecycle's
+    transitions start and stop the worker, so nothing is published after a deactivation.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Declares the parameters; loads nothing.
+
+        Args:
+            **kwargs: for rclpy's LifecycleNode, such as namespace or parameter_overrides.
+        """
+        super().__init__('head_pose', **kwargs)
+        self._notices = Notices(self.get_logger())
+        self._statistics = Statistics()
+        self._calibration = Calibration(self._notices)
+        self._estimator: HeadPoseEstimator | None = None
+        self._outputs: Outputs | None = None
+        self._worker: NewestWorker | None = None
+        self._subscriptions_in: list[Any] = []
+        self._image_qos = qos_profile_sensor_data
+        self._active = False
+        self._enabled = True
+        self._listening_since_s = 0.0
+        self._failure = ''
+        self._silence = ''
+        self._last_stamp_s = 0.0
+        self._frame_id = ''
+        self._declared = DeclaredParameters(self, self._apply_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
+        # Steady: under use_sim_time without a /clock the node must still say why nothing comes.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timers_own = [self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady),
+                            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)]
+
+    def bring_up(self) -> bool:
+        """Configures and activates, unless the parameter autostart is false; returns whether all that was asked went well."""
+        if not self._declared.parameters.autostart:
+            self.get_logger().info('waiting for a lifecycle manager (autostart is false): '
+                                   f'ros2 lifecycle set {self._name()} configure, then activate')
+            return True
+        return (self.trigger_configure() == TransitionCallbackReturn.SUCCESS
+                and self.trigger_activate() == TransitionCallbackReturn.SUCCESS)
+
+    # Lifecycle. rclpy swallows exceptions of these, so they are caught and said here.
+
+    def on_configure(self, state: Any) -> TransitionCallbackReturn:
+        """Loads the model and creates the outputs; stays unconfigured, with the reason said, if it cannot."""
+        try:
+            self._declared.check()
+            parameters = self._declared.parameters
+            self._estimator = HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads,
+                                                     parameters.estimator_options())
+            self._outputs = Outputs(self, self._notices)
+        except Exception as error:
+            self._failure = str(error) if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'
+            self._notices.throttled('configure', f'not configured: {self._failure}', 0.0, 'error')
+            self._release()
+            return TransitionCallbackReturn.FAILURE
+        self._failure = ''
+        self.get_logger().info(f'model {self._estimator.model_name} on {self._estimator.device}')
+        return super().on_configure(state)
+
+    def on_activate(self, state: Any) -> TransitionCallbackReturn:
+        """Subscribes to the images."""
+        result = super().on_activate(state)
+        self._active = True
+        try:
+            self._listen()
+        except Exception as error:
+            self._notices.say(f'not activated: {type(error).__name__}: {error}', 'error')
+            self.on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
+        return result
+
+    def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
+        """Unsubscribes, and takes back what was published."""
+        self._active = False
+        self._stop_listening()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: Any) -> TransitionCallbackReturn:
+        """Frees the model and removes the outputs."""
+        result = super().on_cleanup(state)
+        self._release()
+        return result
+
+    def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
+        """Stops and frees everything, from any state."""
+        self._active = False
+        self._stop_listening()
+        result = super().on_shutdown(state)
+        self._release()
+        return result
+
+    def on_error(self, state: Any) -> TransitionCallbackReturn:
+        """Frees everything, so that configure can be tried again."""
+        return self.on_shutdown(state)
+
+    def destroy_node(self) -> None:
+        """Takes back what was published and frees everything, in whatever state; also how the process ends."""
+        self._active = False
+        self._stop_listening()
+        self._release()
+        super().destroy_node()
+
+    def _release(self) -> None:
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._outputs = self._estimator = None
+
+    # Inputs.
+
+    def _listen(self) -> None:
+        if not self._enabled:
+            return
+        self._statistics = Statistics()
+        self._calibration = Calibration(self._notices)
+        self._notices.forget_all()
+        self._silence, self._last_stamp_s = '', 0.0
+        self._listening_since_s = time.monotonic()
+        self._estimator.reset()
+        self._worker = NewestWorker(self._answer, 'head_pose')
+        compressed = self._declared.parameters.image_transport == 'compressed'
+        self._image_qos = newest_only()
+        self._subscriptions_in = [
+            self.create_subscription(
+                CompressedImage if compressed else Image, self._image_topic(), self._on_image, self._image_qos,
+                event_callbacks=SubscriptionEventCallbacks(incompatible_qos=lambda _: self._watch_silence(at_once=True)),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies()),
+            self.create_subscription(CameraInfo, 'camera_info', self._calibration.update, newest_only()),
+        ]
+
+    def _stop_listening(self) -> None:
+        for subscription in self._subscriptions_in:
+            self.destroy_subscription(subscription)
+        self._subscriptions_in = []
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+        if self._outputs is not None:
+            self._outputs.clear()
+
+    def _image_topic(self) -> str:
+        topic = self.resolve_topic_name('image')
+        return f'{topic}/compressed' if self._declared.parameters.image_transport == 'compressed' else topic
+
+    def _on_image(self, message: Any) -> None:
+        self._statistics.count_image()
+        if self._silence:
+            self._notices.forget('silence')
+            self._notices.say(f'images arrive on {self._image_topic()}')
+            self._silence = ''
+        if self._worker is not None and self._worker.put(message):
+            self._statistics.count_drop('newer image')
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if request.data != self._enabled:
+            self._enabled = request.data
+            if self._active:
+                self._listen() if self._enabled else self._stop_listening()
+        response.success = True
+        response.message = ('enabled' if self._enabled else 'disabled') + ('' if self._active else '; takes effect once the node is active')
+        return response
+
+    # One image, in the worker's thread. Whatever it is, it must not stop the node.
+
+    def _answer(self, message: Any) -> None:
+        start = time.perf_counter()
+        try:
+            image = image_from_compressed(message) if isinstance(message, CompressedImage) else image_from_message(message)
+        except ImageError as error:
+            self._statistics.count_bad_image('bad image', str(error))
+            self._notices.throttled('bad image', f'image on {self._image_topic()} skipped: {error}')
+            return
+        header, parameters = message.header, self._declared.parameters
+        try:
+            camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified)
+            poses = self._estimator.estimate(image, camera=camera, stamp_s=self._usable_stamp(header))
+            self._outputs.publish(header, poses, parameters.primary_face, parameters.publish_tf)
+            published = self.get_clock().now().nanoseconds * 1e-9
+            self._outputs.publish_annotated(header, image, poses, camera)
+        except Exception as error:  # the one place that keeps the node alive
+            text = f'{type(error).__name__}: {error}'
+            self._statistics.count_failure('estimator failed', text)
+            self._notices.throttled('estimator', f'image of {image.shape[1]}x{image.shape[0]} not answered: {text}; if it goes on, '
+                                    'report it with the image, or try device:=cpu', level='error')
+            return
+        self._frame_id = header.frame_id
+        latency_s = published - messages.stamp_s(header)
+        self._statistics.count_answer(Answer(
+            faces=len(poses), processing_ms=1e3 * (time.perf_counter() - start),
+            latency_ms=1e3 * latency_s if abs(latency_s) < _FOREIGN_CLOCK_S else None, stage_ms=dict(self._estimator.stage_ms)))
+
+    def _usable_stamp(self, header: Any) -> float | None:
+        """The stamp to track and smooth by, in seconds; None if the image has none."""
+        stamp_s = messages.stamp_s(header)
+        if stamp_s == 0.0:
+            self._notices.once('zero stamp', 'images have no stamp (0): each is answered by itself, without tracking or smoothing; '
+                               'set header.stamp in the camera driver')
+            return None
+        if stamp_s < self._last_stamp_s:
+            self._estimator.reset()
+            self._notices.once('time jump', f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracks and smoothing start anew; '
+                               'normal for a recording that starts again, otherwise look for two publishers of the image topic')
+        self._last_stamp_s = stamp_s
+        return stamp_s
+
+    # Parameters and health, in the executor's thread.
+
+    def _apply_parameters(self) -> None:
+        if self._estimator is not None:
+            self._estimator.options = self._declared.parameters.estimator_options(self._estimator.options)
+
+    @property
+    def configured(self) -> bool:
+        """Whether a model is loaded, which fixes some parameters."""
+        return self._estimator is not None
+
+    def _watch(self) -> None:
+        if self._worker is not None:
+            self._watch_silence()
+            self._watch_surroundings()
+        elif self._failure:
+            self._notices.throttled('configure', f'still not configured: {self._failure}; then ros2 lifecycle set {self._name()} configure',
+                                    _REPEAT_S, 'error')
+
+    def _publish_diagnostics(self) -> None:
+        state, reason = self._state()
+        values = {'model': self._declared.parameters.model, 'camera': self._calibration.status} | self._statistics.values()
+        if self._estimator is not None:
+            values |= {'model': self._estimator.model_name, 'device': self._estimator.device}
+        now: Time = self.get_clock().now().to_msg()
+        self._diagnostics.publish(diagnostic_array(now, self._name(), self._frame_id, state, reason, values))
+
+    def _watch_silence(self, at_once: bool = False) -> None:
+        """Says why no image comes once none has come for a while."""
+        last_s = self._statistics.last_image_s
+        silent_s = time.monotonic() - max(last_s or 0.0, self._listening_since_s)
+        if not at_once and silent_s < self._declared.parameters.silence_timeout_s:
+            return
+        kind = 'sensor_msgs/msg/CompressedImage' if self._image_topic().endswith('/compressed') else 'sensor_msgs/msg/Image'
+        reason = explain_silence(self, self._image_topic(), kind, self._image_qos, last_s is not None)
+        if reason != self._silence:
+            self._silence = reason
+            self._notices.forget('silence')
+        self._notices.throttled('silence', f'no image for {silent_s:.1f} s: {reason}', _REPEAT_S)
+
+    def _watch_surroundings(self) -> None:
+        """Says what is missing around a node that does get images."""
+        timeout_s = self._declared.parameters.silence_timeout_s
+        if not self._statistics.images or time.monotonic() - self._listening_since_s < timeout_s:
+            return
+        if not self._calibration.received:
+            self._notices.once('no camera_info', f"no camera_info on {self.resolve_topic_name('camera_info')}: {UNCORRECTED}; "
+                               'publish it, or remap camera_info:=TOPIC')
+        topics = self._outputs.topics
+        if self._outputs.listeners == 0:
+            self._notices.once('nobody', f"nobody subscribes to {', '.join(topics)}; try: ros2 topic echo {topics[0]}", 'info')
+        elif self._notices.forget('nobody'):
+            self._notices.say('somebody subscribes to the results now')
+
+    def _state(self) -> tuple[State, str]:
+        statistics = self._statistics
+        if self._estimator is None:
+            return (State.CONFIGURE_FAILED, self._failure) if self._failure else (State.UNCONFIGURED, '')
+        if not self._active:
+            return State.INACTIVE, ''
+        if not self._enabled:
+            return State.DISABLED, ''
+        if self._silence:
+            return (State.SILENT if statistics.images else State.NO_IMAGE), self._silence
+        if statistics.model_failing:
+            return State.MODEL_FAILED, statistics.last_failure
+        if statistics.images_bad:
+            return State.BAD_IMAGES, statistics.last_failure
+        answer = statistics.last_answer
+        if answer is None:
+            return State.NO_IMAGE, ''
+        return (State.OK if answer.faces else State.NO_FACE), ''
+
+    def _name(self) -> str:
+        return self.get_fully_qualified_name()
+
+
+def main(args: list[str] | None = None) -> int:
+    """Runs the node until SIGINT or SIGTERM; returns the process's exit status."""
+    return running.run(HeadPoseNode, HeadPoseNode.bring_up, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

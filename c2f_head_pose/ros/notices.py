@@ -1,0 +1,61 @@
+"""What the node says: each thing once or throttled, so that a log stays readable at 60 images a second."""
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+class Notices:
+    """Says things through a ROS logger; thread-safe."""
+
+    def __init__(self, logger: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        """Says nothing yet.
+
+        Args:
+            logger: has info, warning and error.
+            clock: seconds, steady.
+        """
+        self._logger = logger
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._said: dict[str, float] = {}
+        self._held_back: dict[str, int] = {}
+
+    def once(self, key: str, text: str, level: str = 'warning') -> bool:
+        """Says a text unless something was said under this key; returns whether it was said."""
+        return self.throttled(key, text, float('inf'), level)
+
+    def throttled(self, key: str, text: str, period_s: float = 5.0, level: str = 'warning') -> bool:
+        """Says a text at most once per period under this key, with how often it was held back; returns whether it was said."""
+        now = self._clock()
+        with self._lock:
+            if key in self._said and now - self._said[key] < period_s:
+                self._held_back[key] = self._held_back.get(key, 0) + 1
+                return False
+            self._said[key] = now
+            held_back = self._held_back.pop(key, 0)
+        self.say(text + (f' ({held_back} more like it since)' if held_back else ''), level)
+        return True
+
+    def forget(self, key: str) -> bool:
+        """Lets the key be said again at once; returns whether it had been said."""
+        with self._lock:
+            self._held_back.pop(key, None)
+            return self._said.pop(key, None) is not None
+
+    def forget_all(self) -> None:
+        """Lets every key be said again."""
+        with self._lock:
+            self._said.clear()
+            self._held_back.clear()
+
+    def say(self, text: str, level: str = 'info') -> None:
+        """Says a text now. Each level has its own line: rclpy refuses two severities from one."""
+        if level == 'error':
+            self._logger.error(text)
+        elif level == 'warning':
+            self._logger.warning(text)
+        else:
+            self._logger.info(text)

@@ -1,0 +1,203 @@
+"""The node's parameters: one table, from which descriptors, validation, config/head_pose.yaml and the README's table come.
+
+    python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml
+    python -m c2f_head_pose.ros.parameters --markdown
+"""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..estimator import EstimatorOptions
+
+
+class Change(enum.Enum):
+    """When a parameter may be changed."""
+
+    LIVE = 'live'
+    UNCONFIGURED = 'while unconfigured'
+    START = 'at start only'
+
+
+class ParameterError(ValueError):
+    """A parameter set that cannot be used; the text names each parameter, its value and the remedy."""
+
+
+def _parameter(default: Any, text: str, unit: str = '', minimum: float | None = None, maximum: float | None = None,
+               choices: tuple[str, ...] = (), change: Change = Change.LIVE) -> Any:
+    """One row of the table."""
+    return dataclasses.field(default=default, metadata={
+        'text': text, 'unit': unit, 'minimum': minimum, 'maximum': maximum, 'choices': choices, 'change': change})
+
+
+_OPTIONS = EstimatorOptions()
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Every parameter of the node `head_pose`: this class is the table."""
+
+    model: str = _parameter('c2f_edge', 'Shipped model name, or path to an .onnx file of the model contract.',
+                            change=Change.UNCONFIGURED)
+    device: str = _parameter('auto', 'Where the network runs.', choices=('auto', 'cpu', 'cuda'), change=Change.UNCONFIGURED)
+    threads: int = _parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
+    image_transport: str = _parameter('raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'),
+                                      change=Change.UNCONFIGURED)
+    rectified: bool = _parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
+    detection_threshold: float = _parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.0, 1.0)
+    max_faces: int = _parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
+    rescan_period_s: float = _parameter(_OPTIONS.rescan_period_s, 'How often the whole image is searched for new faces.', 's', 0.0, 60.0)
+    track_timeout_s: float = _parameter(_OPTIONS.track_timeout_s, 'A face unseen for so long loses its id.', 's', 0.0, 60.0)
+    smoothing: bool = _parameter(_OPTIONS.smoothing, "Smooth each face's rotation over time.")
+    smoothing_min_cutoff_hz: float = _parameter(_OPTIONS.smoothing_min_cutoff_hz,
+                                                'Cutoff of a head at rest: lower is steadier, with more lag.', 'Hz', 0.01, 100.0)
+    smoothing_beta: float = _parameter(_OPTIONS.smoothing_beta, 'How fast the cutoff rises with angular speed: higher lags less.',
+                                       'Hz per rad/s', 0.0, 100.0)
+    primary_face: str = _parameter('largest', 'Which face goes to `~/head_pose` and `~/head_angles`.',
+                                   choices=('largest', 'nearest', 'longest_tracked'))
+    publish_tf: bool = _parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
+    silence_timeout_s: float = _parameter(3.0, 'Without an image for so long, the node says why.', 's', 0.1, 4.5)
+    autostart: bool = _parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Parameters:
+        """A whole validated set.
+
+        Args:
+            values: parameter values by name; names left out take their default.
+
+        Raises:
+            ParameterError: naming every wrong parameter, its value and what it may be.
+        """
+        checked, problems = {}, []
+        for row in fields(cls):
+            try:
+                checked[row.name] = _checked(row, values.get(row.name, row.default))
+            except ParameterError as error:
+                problems.append(str(error))
+        if not problems:
+            try:
+                EstimatorOptions(**{name: checked[name] for name in _option_names()})
+            except ValueError as error:
+                problems.append(str(error))
+        if problems:
+            raise ParameterError('; '.join(problems))
+        return cls(**checked)
+
+    def changed(self, values: Mapping[str, Any], configured: bool) -> Parameters:
+        """The set with some values changed, validated whole.
+
+        Args:
+            values: the new values by name.
+            configured: whether a model is loaded, which fixes some parameters.
+
+        Raises:
+            ParameterError: as `from_values`, and for a parameter that cannot be changed now.
+        """
+        new = type(self).from_values({**dataclasses.asdict(self), **values})
+        fixed = [f'{row.name} cannot become {getattr(new, row.name)!r} while a model is loaded: deactivate and clean up the node first '
+                 '(ros2 lifecycle set NODE deactivate; ros2 lifecycle set NODE cleanup)'
+                 for row in fields(self)
+                 if row.metadata['change'] is Change.UNCONFIGURED and getattr(new, row.name) != getattr(self, row.name)]
+        if configured and fixed:
+            raise ParameterError('; '.join(fixed))
+        return new
+
+    def estimator_options(self, base: EstimatorOptions | None = None) -> EstimatorOptions:
+        """The estimator's options of this set; what has no parameter is kept from `base`."""
+        return dataclasses.replace(base or EstimatorOptions(), **{name: getattr(self, name) for name in _option_names()})
+
+
+def nearest_name(name: str) -> str | None:
+    """The parameter that a misspelt name probably means; None if none is near."""
+    return next(iter(difflib.get_close_matches(name, [row.name for row in fields(Parameters)], 1)), None)
+
+
+def descriptor(name: str) -> Any:
+    """The rcl_interfaces ParameterDescriptor of a parameter."""
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+    row = Parameters.__dataclass_fields__[name]
+    # Typed by our own validation, whose message names the parameter and which takes `1` for `1.0`.
+    message = ParameterDescriptor(name=name, description=_description(row), dynamic_typing=True,
+                                  read_only=row.metadata['change'] is Change.START)
+    low, high = row.metadata['minimum'], row.metadata['maximum']
+    if low is not None and isinstance(row.default, float):
+        message.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)]
+    elif low is not None:
+        message.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    message.additional_constraints = _allowed(row)
+    return message
+
+
+def yaml_text() -> str:
+    """The text of config/head_pose.yaml: every parameter with its default."""
+    lines = ['# Every parameter of the node head_pose with its default; a profile needs only what differs.',
+             '# Generated: python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml', '/**:', '  ros__parameters:']
+    for row in fields(Parameters):
+        lines += [f'    # {row.metadata["text"]} ({_allowed(row)}; {row.metadata["change"].value})',
+                  f'    {row.name}: {_yaml_value(row.default)}']
+    return '\n'.join(lines) + '\n'
+
+
+def markdown_table() -> str:
+    """The README's table of parameters."""
+    lines = ['| Parameter | Default | Range | Changes | What it does |', '|---|---|---|---|---|']
+    for row in fields(Parameters):
+        cells = f'`{row.name}`', f'`{_yaml_value(row.default)}`', _allowed(row), row.metadata['change'].value, row.metadata['text']
+        lines.append(f'| {" | ".join(cells)} |')
+    return '\n'.join(lines) + '\n'
+
+
+def _option_names() -> list[str]:
+    options = {option.name for option in fields(EstimatorOptions)}
+    return [row.name for row in fields(Parameters) if row.name in options]
+
+
+def _checked(row: dataclasses.Field, value: Any) -> Any:
+    kind = type(row.default)
+    if kind is float and type(value) is int:
+        value = float(value)
+    choices, low, high = row.metadata['choices'], row.metadata['minimum'], row.metadata['maximum']
+    right = type(value) is kind and (not choices or value in choices) and (kind is not str or value.strip() != '')
+    if right and low is not None:
+        right = math.isfinite(value) and low <= value <= high
+    if not right:
+        raise ParameterError(f'{row.name} cannot be {value!r}: use {_allowed(row)} (default {_yaml_value(row.default)})')
+    return value
+
+
+def _allowed(row: dataclasses.Field) -> str:
+    kind = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}[type(row.default)]
+    low, high, unit = row.metadata['minimum'], row.metadata['maximum'], row.metadata['unit']
+    if row.metadata['choices']:
+        return ', '.join(row.metadata['choices'][:-1]) + ' or ' + row.metadata['choices'][-1]
+    return kind if low is None else f'{kind}, {low:g} to {high:g}{" " + unit if unit else ""}'
+
+
+def _description(row: dataclasses.Field) -> str:
+    unit = row.metadata['unit']
+    return row.metadata['text'] + (f' Unit: {unit}.' if unit else '')
+
+
+def _yaml_value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def main() -> None:
+    """Prints the yaml or the README's table."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    form = parser.add_mutually_exclusive_group(required=True)
+    form.add_argument('--yaml', action='store_true', help='config/head_pose.yaml')
+    form.add_argument('--markdown', action='store_true', help="the README's table")
+    print(yaml_text() if parser.parse_args().yaml else markdown_table(), end='')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,75 @@
+"""Running a node as a process: signals, spinning, and an orderly end."""
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from . import transport
+
+_SPIN_S = 0.1
+
+
+class Interrupt:
+    """Whether SIGINT or SIGTERM came. A second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self._came = threading.Event()
+        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __bool__(self) -> bool:
+        return self._came.is_set()
+
+    def restore(self) -> None:
+        """Puts the former handlers back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _: Any) -> None:
+        self._came.set()
+        signal.signal(number, signal.SIG_DFL)
+
+
+def run(make_node: Callable[[], Any], start: Callable[[Any], Any], args: list[str] | None = None,
+        finished: Callable[[Any], bool] = lambda _: False) -> int:
+    """Runs one node until a signal, or until it has finished.
+
+    The context outlives the signal (rclpy's own handlers would end it at once), so the node can take back what it published.
+
+    Args:
+        make_node: makes the node, after rclpy.init.
+        start: called with the node before it spins.
+        args: the command line; sys.argv by default.
+        finished: asked with the node between callbacks.
+
+    Returns:
+        Exit status: 0 or the node's own `exit_status`; 1 when the node could not be made, with the reason on stderr.
+    """
+    interrupt = Interrupt()
+    transport.share_large_images()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    node = None
+    try:
+        try:
+            node = make_node()
+        except ValueError as error:
+            print(f'error: {error}', file=sys.stderr)
+            return 1
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        start(node)
+        while not interrupt and not finished(node):
+            executor.spin_once(timeout_sec=_SPIN_S)
+        executor.shutdown()
+        return getattr(node, 'exit_status', 0)
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+        interrupt.restore()

@@ -1,0 +1,143 @@
+"""Rates, latencies and counts of a running node: what its diagnostics are made of."""
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+WINDOW_S = 10.0
+_FAILING_IN_ROW = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one answered image took.
+
+    Attributes:
+        faces: how many were found.
+        processing_ms: from taking the image out of the mailbox to the last publish.
+        latency_ms: from the image's stamp to the last publish; None where the stamp says nothing.
+        stage_ms: the estimator's stages.
+    """
+
+    faces: int
+    processing_ms: float
+    latency_ms: float | None
+    stage_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Statistics:
+    """Counts since activation and a window of the last seconds; thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Starts counting.
+
+        Args:
+            clock: seconds, steady.
+        """
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._images: deque[float] = deque()
+        self._answers: deque[tuple[float, Answer]] = deque()
+        self._dropped: Counter[str] = Counter()
+        self._bad_in_row = 0
+        self._failed_in_row = 0
+        self.images = 0
+        self.answered = 0
+        self.last_image_s: float | None = None
+        self.last_failure = ''
+
+    def count_image(self) -> None:
+        """An image arrived."""
+        with self._lock:
+            self.images += 1
+            self.last_image_s = self._clock()
+            self._images.append(self.last_image_s)
+
+    def count_drop(self, cause: str) -> None:
+        """An image was not worked on, for a reason that is nobody's fault, such as a newer one."""
+        with self._lock:
+            self._dropped[cause] += 1
+
+    def count_bad_image(self, cause: str, text: str) -> None:
+        """An image could not be read."""
+        with self._lock:
+            self._dropped[cause] += 1
+            self._bad_in_row += 1
+            self.last_failure = text
+
+    def count_failure(self, cause: str, text: str) -> None:
+        """The estimator failed on an image."""
+        with self._lock:
+            self._dropped[cause] += 1
+            self._failed_in_row += 1
+            self.last_failure = text
+
+    def count_answer(self, answer: Answer) -> None:
+        """An image was answered."""
+        with self._lock:
+            self.answered += 1
+            self._bad_in_row = self._failed_in_row = 0
+            self._answers.append((self._clock(), answer))
+
+    @property
+    def model_failing(self) -> bool:
+        """Whether the last images, three or more in a row, made the estimator fail."""
+        return self._failed_in_row >= _FAILING_IN_ROW
+
+    @property
+    def images_bad(self) -> bool:
+        """Whether the last images, three or more in a row, could not be read."""
+        return self._bad_in_row >= _FAILING_IN_ROW
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Images not answered since the start, by cause."""
+        with self._lock:
+            return dict(self._dropped)
+
+    @property
+    def last_answer(self) -> Answer | None:
+        """The newest answer of the window; None if there is none."""
+        with self._lock:
+            self._forget_old()
+            return self._answers[-1][1] if self._answers else None
+
+    def values(self) -> dict[str, str]:
+        """Everything as text by name, for a diagnostic status."""
+        with self._lock:
+            self._forget_old()
+            answers = [answer for _, answer in self._answers]
+            values = {'images': str(self.images), 'answered': str(self.answered),
+                      'image rate (Hz)': f'{_rate(list(self._images)):.1f}',
+                      'answer rate (Hz)': f'{_rate([at for at, _ in self._answers]):.1f}'}
+            values |= {f'dropped: {cause}': str(count) for cause, count in sorted(self._dropped.items())}
+        if answers:
+            values['faces'] = str(answers[-1].faces)
+            values['processing (ms: median, p99, worst)'] = _percentiles([answer.processing_ms for answer in answers])
+            latencies = [answer.latency_ms for answer in answers if answer.latency_ms is not None]
+            values['stamp to publish (ms: median, p99, worst)'] = (_percentiles(latencies) if latencies
+                                                                   else 'unknown: stamps are not of this clock')
+            stages = list(answers[-1].stage_ms)
+            values |= {f'stage {stage} (ms: median)': f'{np.median([a.stage_ms[stage] for a in answers if stage in a.stage_ms]):.2f}'
+                       for stage in stages}
+        return values
+
+    def _forget_old(self) -> None:
+        oldest = self._clock() - WINDOW_S
+        while self._images and self._images[0] < oldest:
+            self._images.popleft()
+        while self._answers and self._answers[0][0] < oldest:
+            self._answers.popleft()
+
+
+def _rate(times_s: list[float]) -> float:
+    return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 and times_s[-1] > times_s[0] else 0.0
+
+
+def _percentiles(values: list[float]) -> str:
+    return ', '.join(f'{value:.1f}' for value in (np.median(values), np.percentile(values, 99), max(values)))

@@ -1,0 +1,43 @@
+from glob import glob
+from xml.etree import ElementTree
+
+from setuptools import find_packages, setup
+
+NAME = 'c2f_head_pose'
+MANIFEST = ElementTree.parse('package.xml').getroot()
+
+ROS_WHEELS = [f'ros-jazzy-{package}' for package in
+              ('rclpy[fastrtps]', 'sensor-msgs', 'diagnostic-msgs', 'visualization-msgs', 'std-srvs')]
+
+setup(
+    name=NAME,
+    version=MANIFEST.findtext('version'),
+    description=MANIFEST.findtext('description'),
+    license=MANIFEST.findtext('license'),
+    maintainer=MANIFEST.findtext('maintainer'),
+    maintainer_email=MANIFEST.find('maintainer').get('email'),
+    python_requires='>=3.10',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['py.typed', 'models/*.onnx', 'models/*.md', 'models/*.json', 'assets/*']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/launch', sorted(glob('launch/*.launch.py'))),
+        (f'share/{NAME}/config', sorted(glob('config/*'))),
+    ],
+    zip_safe=False,
+    install_requires=['numpy>=1.21', 'onnx>=1.14', 'onnxruntime>=1.16', 'opencv-python-headless>=4.5', 'pyyaml', 'rosbags>=0.9.20'],
+    extras_require={
+        'ros': ROS_WHEELS,  # a real rclpy for machines without an apt ROS (Linux x86_64); with one, source its setup.bash instead
+        'demo': ['matplotlib'],
+        'test': ['hypothesis', 'mypy', 'onnx', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML'],
+        'training': ['matplotlib', 'moderngl', 'onnx', 'scipy', 'torch>=2.4'],
+        'tensorrt': ['cuda-python', 'tensorrt>=8.5'],
+    },
+    entry_points={'console_scripts': [
+        f'head_pose_node = {NAME}.ros.node:main',
+        f'replay_node = {NAME}.ros.replay_node:main',
+        f'demo = {NAME}.demo:main',
+        f'fetch_models = {NAME}.models.fetch:main',
+    ]},
+)

@@ -1,0 +1,84 @@
+"""CameraInfo's whole meaning, and the rays that follow from it."""
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from c2f_head_pose.camera import camera_from_info, pixel_ray
+from c2f_head_pose.types import Camera
+
+K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
+
+
+def info(**changes):
+    fields = dict(width=640, height=480, k=K.ravel(), p=np.c_[K, np.zeros(3)].ravel(), d=[], distortion_model='plumb_bob',
+                  binning_x=0, binning_y=0,
+                  roi=SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0))
+    return SimpleNamespace(**{**fields, **changes})
+
+
+def test_a_pixel_at_the_principal_point_looks_along_the_optical_axis():
+    """Continuous pixels count from the corner, K from the first pixel's centre: K's (320, 240) is (320.5, 240.5)."""
+    np.testing.assert_allclose(pixel_ray(camera_from_info(info()), 320.5, 240.5), [0, 0, 1], atol=1e-12)
+
+
+def test_a_pixel_one_focal_length_aside_looks_45_degrees_aside():
+    np.testing.assert_allclose(pixel_ray(camera_from_info(info()), 320.5 + 500, 240.5), np.array([1, 0, 1]) / np.sqrt(2), atol=1e-12)
+
+
+def test_binning_and_region_of_interest_shift_and_shrink_the_intrinsics():
+    """ROI offset (100, 60) in full pixels, then 2x2 binning: cx = (320 - 100) / 2, fx = 500 / 2; the ROI's 400x300 become 200x150."""
+    camera = camera_from_info(info(binning_x=2, binning_y=2, roi=SimpleNamespace(x_offset=100, y_offset=60, width=400, height=300)))
+    np.testing.assert_allclose(camera.K, [[250, 0, 110], [0, 255, 90], [0, 0, 1]])
+    assert (camera.width, camera.height) == (200, 150)
+
+
+def test_a_rectified_image_uses_p_without_distortion():
+    P = np.array([[400.0, 0, 300, 0], [0, 400, 200, 0], [0, 0, 1, 0]])
+    camera = camera_from_info(info(p=P.ravel(), d=[-0.3, 0.1, 0, 0, 0]), rectified=True)
+    np.testing.assert_allclose(camera.K, P[:, :3])
+    assert camera.D.size == 0
+
+
+def test_an_uncalibrated_camera_is_none():
+    assert camera_from_info(info(k=np.zeros(9))) is None
+
+
+@pytest.mark.parametrize(('model', 'D'), [
+    ('plumb_bob', [-0.35, 0.15, 0.001, -0.002, -0.03]),
+    ('rational_polynomial', [0.5, -0.2, 0.001, 0.0005, 0.05, 0.8, -0.1, 0.02]),
+    ('equidistant', [0.02, -0.01, 0.004, -0.001]),
+])
+def test_rays_through_a_distorting_lens_project_back_to_their_pixel(model, D):
+    camera = camera_from_info(info(d=D, distortion_model=model))
+    for x, y in ((320.5, 240.5), (20.0, 30.0), (630.0, 470.0), (500.0, 100.0)):
+        ray = pixel_ray(camera, x, y).reshape(1, 1, 3)
+        project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
+        seen = project(ray, np.zeros(3), np.zeros(3), camera.K, camera.D)[0].ravel()
+        np.testing.assert_allclose(seen + 0.5, [x, y], atol=1e-3)
+
+
+def test_a_fisheye_sees_beyond_90_degrees_off_its_axis():
+    """Equidistant without distortion: angle = radius / f; 100 degrees at f = 200 is a radius of 200 * 1.7453 = 349.07 pixels."""
+    camera = Camera(1000, 1000, np.array([[200.0, 0, 500], [0, 200, 500], [0, 0, 1]]), np.array([0, 0, 0, 0.0]), 'equidistant')
+    ray = pixel_ray(camera, 500.5 + 200 * np.radians(100), 500.5)
+    np.testing.assert_allclose(ray, [np.sin(np.radians(100)), 0, np.cos(np.radians(100))], atol=1e-9)
+
+
+@pytest.mark.parametrize(('changes', 'named'), [
+    (dict(k=np.full(9, np.nan)), 'CameraInfo.k'),
+    (dict(k=np.r_[-500.0, K.ravel()[1:]]), 'CameraInfo.k'),
+    (dict(k=[1, 2, 3]), 'CameraInfo.k'),
+    (dict(distortion_model='thin_prism', d=[1.0]), 'distortion_model'),
+    (dict(d=[0.1, 0.2, 0.3]), 'CameraInfo.d'),
+])
+def test_a_camera_info_that_is_no_cameras_is_refused_by_field(changes, named):
+    with pytest.raises(ValueError, match=named):
+        camera_from_info(info(**changes))
+
+
+def test_ros_1_capitals_are_read_too():
+    ros1 = info()
+    ros1 = SimpleNamespace(**{name.upper() if name in 'kdp' else name: value for name, value in vars(ros1).items()})
+    np.testing.assert_allclose(camera_from_info(ros1).K, K)

@@ -1,0 +1,37 @@
+"""The one crop: where it cuts, what lies beyond the image, how it resizes."""
+import numpy as np
+import pytest
+
+from c2f_head_pose.crop import CropSquare, cut, square_about
+from c2f_head_pose.types import FaceBox
+
+
+def test_the_square_is_centred_on_the_box_and_sized_by_its_larger_extent():
+    """Box 40 x 60 about (100, 200), margin 1.5: side 90, from (55, 155)."""
+    assert square_about(FaceBox(80, 170, 120, 230), 1.5) == CropSquare(55, 155, 90)
+    assert square_about(FaceBox(80, 170, 120, 230), 1.5).centre == (100, 200)
+
+
+def test_what_lies_beyond_the_image_is_black_and_the_rest_is_unmoved():
+    image = np.full((20, 30), 200, np.uint8)
+    crop = cut(image, CropSquare(-5, 10, 20), 20)
+    expected = np.zeros((20, 20), np.uint8)
+    expected[:10, 5:] = 200
+    np.testing.assert_array_equal(crop, expected)
+
+
+@pytest.mark.parametrize('square', [CropSquare(500, 0, 10), CropSquare(-50, -50, 10)])
+def test_a_square_wholly_outside_is_black(square):
+    assert cut(np.full((20, 30, 3), 9, np.uint8), square, 16).tolist() == np.zeros((16, 16, 3)).tolist()
+
+
+def test_shrinking_averages_so_that_fine_stripes_turn_gray():
+    """Stripes one pixel wide, shrunk to a quarter: every output pixel averages two black and two white columns, 127.5."""
+    stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))
+    assert set(np.unique(cut(stripes, CropSquare(0, 0, 64), 16))) <= {127, 128}
+
+
+def test_gray_is_the_same_cut_as_colour():
+    image = np.random.default_rng(0).integers(0, 256, (90, 70), dtype=np.uint8)
+    square = CropSquare(-8, 20, 61)
+    np.testing.assert_array_equal(cut(np.dstack([image] * 3), square, 48)[..., 1], cut(image, square, 48))

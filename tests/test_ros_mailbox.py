@@ -1,0 +1,44 @@
+import threading
+
+from c2f_head_pose.ros.mailbox import NewestWorker
+
+
+def test_only_the_newest_item_is_worked_on_while_one_is_in_work():
+    """While 0 is in work 1, 2 and 3 arrive: 2 and 3 each replace one that waits, and only 3 is taken."""
+    done, entered, release, finished = [], threading.Event(), threading.Event(), threading.Event()
+
+    def work(item):
+        entered.set()
+        assert release.wait(10)
+        done.append(item)
+        if item == 3:
+            finished.set()
+
+    worker = NewestWorker(work, 'test')
+    assert worker.put(0) is False
+    assert entered.wait(10)
+    assert [worker.put(item) for item in (1, 2, 3)] == [False, True, True]
+    release.set()
+    assert finished.wait(10)
+    worker.close()
+    assert done == [0, 3]
+
+
+def test_close_waits_for_the_item_in_work_and_drops_the_waiting_one():
+    done, entered, release = [], threading.Event(), threading.Event()
+
+    def work(item):
+        entered.set()
+        assert release.wait(10)
+        done.append(item)
+
+    worker = NewestWorker(work, 'test')
+    worker.put('in work')
+    assert entered.wait(10)
+    worker.put('waiting')
+    closer = threading.Thread(target=worker.close)
+    closer.start()
+    release.set()
+    closer.join(10)
+    worker.close()
+    assert done == ['in work']

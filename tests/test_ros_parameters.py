@@ -1,0 +1,58 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from c2f_head_pose.estimator import EstimatorOptions
+from c2f_head_pose.ros import parameters
+from c2f_head_pose.ros.parameters import ParameterError, Parameters
+
+
+def test_every_option_of_the_estimator_is_a_parameter_with_the_same_default():
+    options = EstimatorOptions()
+    assert {option.name: getattr(options, option.name) for option in fields(EstimatorOptions)}.items() <= vars(Parameters()).items()
+    assert Parameters(max_faces=3).estimator_options() == EstimatorOptions(max_faces=3)
+
+
+def test_the_committed_yaml_is_the_generated_one_and_holds_the_defaults():
+    text = (Path(__file__).parents[1] / 'config' / 'head_pose.yaml').read_text()
+    assert text == parameters.yaml_text(), 'run: python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml'
+    assert Parameters.from_values(yaml.safe_load(text)['/**']['ros__parameters']) == Parameters()
+
+
+def test_the_markdown_table_has_a_row_for_every_parameter():
+    rows = parameters.markdown_table().splitlines()[2:]
+    assert [row.split('`')[1] for row in rows] == [row.name for row in fields(Parameters)]
+
+
+@pytest.mark.parametrize('name, value, remedy', [
+    ('detection_threshold', 1.5, '0 to 1'), ('detection_threshold', float('nan'), '0 to 1'), ('detection_threshold', '0.5', 'a number'),
+    ('max_faces', 0, '1 to 100'), ('max_faces', 2.5, 'a whole number'), ('max_faces', True, 'a whole number'),
+    ('device', 'gpu', 'auto, cpu or cuda'), ('smoothing', 1, 'true or false'), ('model', ' ', 'a text'),
+])
+def test_a_wrong_value_is_refused_with_its_name_the_value_and_what_it_may_be(name, value, remedy):
+    with pytest.raises(ParameterError) as error:
+        Parameters.from_values({name: value})
+    assert name in str(error.value) and repr(value) in str(error.value) and remedy in str(error.value)
+
+
+def test_all_wrong_values_are_named_at_once():
+    with pytest.raises(ParameterError, match=r'threads.*primary_face'):
+        Parameters.from_values({'threads': 0, 'primary_face': 'tallest'})
+
+
+def test_a_whole_number_is_taken_for_a_number():
+    assert Parameters.from_values({'rescan_period_s': 2}).rescan_period_s == 2.0
+
+
+def test_the_model_is_fixed_once_loaded_and_the_rest_of_the_change_with_it():
+    with pytest.raises(ParameterError, match=r"model cannot become 'other'.*cleanup"):
+        Parameters().changed({'model': 'other', 'max_faces': 2}, configured=True)
+    assert Parameters().changed({'model': 'other'}, configured=False).model == 'other'
+    assert Parameters().changed({'max_faces': 2}, configured=True).max_faces == 2
+
+
+def test_a_misspelt_name_leads_to_the_right_one():
+    assert parameters.nearest_name('detection_treshold') == 'detection_threshold'
+    assert parameters.nearest_name('zzz') is None
