@@ -15,10 +15,13 @@ from rosbags.typesys import Stores, get_typestore
 
 from c2f_head_pose.camera import pixel_ray
 from c2f_head_pose.evaluation.bagfile import ros2_typestore
-from c2f_head_pose.geometry import HEAD_AXES, quaternion_from_rotation, ray_rotation, rotation_from_vector
+from c2f_head_pose.geometry import quaternion_from_rotation, ray_rotation, rotation_from_vector, rotation_from_ypr_deg
 from c2f_head_pose.types import Camera
 
 FACE = Path(__file__).parent / 'data' / 'face.jpg'
+"""Rendered by training/synthetic (preset wide, seed 1, sample 7, over gray), so free to use."""
+R_PICTURE = rotation_from_ypr_deg(np.array([6.75, -8.71, -1.63]))
+"""(3, 3) the rotation it was rendered with, relative to the ray through its middle."""
 START_NS = 1_700_000_000_000_000_000
 FRAME_ID = 'camera_optical'
 CAMERA = Camera(640, 480, np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]))
@@ -26,7 +29,7 @@ CAMERA = Camera(640, 480, np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]))
 
 @dataclass(frozen=True)
 class Scene:
-    """A face picture's course. Its roll is known, so the truth is R_ray Rz(roll) times the rotation in the picture (unknown, constant).
+    """A face picture's course: the truth is R_ray Rz(roll) R_PICTURE.
 
     Attributes:
         rate_hz: images a second.
@@ -41,16 +44,16 @@ class Scene:
     x_px: Callable[[float], float] = lambda t: 320 + 60 * np.sin(2 * np.pi * 0.15 * t)
     y_px: Callable[[float], float] = lambda t: 240.0
     absent: Callable[[float], bool] = lambda t: False
-    size_px: int = 260
+    size_px: int = 340
 
     @property
     def times_s(self) -> np.ndarray:
         return np.arange(round(self.duration_s * self.rate_hz)) / self.rate_hz
 
     def truth(self, t: float) -> np.ndarray:
-        """(3, 3) R_cam_head, were the picture's face to look straight into the camera."""
+        """(3, 3) R_cam_head."""
         ray = pixel_ray(CAMERA, self.x_px(t), self.y_px(t))
-        return ray_rotation(ray) @ rotation_from_vector(np.array([0, 0, np.radians(self.roll_deg(t))])) @ HEAD_AXES
+        return ray_rotation(ray) @ rotation_from_vector(np.array([0, 0, np.radians(self.roll_deg(t))])) @ R_PICTURE
 
     def position_m(self, t: float) -> np.ndarray:
         """(3,) somewhere along the ray through the picture's centre."""
@@ -116,7 +119,8 @@ def scene_recording(scene: Scene, truth_delay_s: float = 0.0, R_mount: np.ndarra
         for t in np.arange(-0.6, scene.duration_s + 0.6, 0.01):
             R = scene.truth(t) @ (np.eye(3) if R_mount is None else R_mount)
             stamp_ns = START_NS + round((t + truth_delay_s) * 1e9)
-            recording.add('/truth/head', kind, max(START_NS, stamp_ns), lambda s, R=R, n=stamp_ns, p=scene.position_m(t): pose_message(s, R, n, kind, position_m=p))
+            recording.add('/truth/head', kind, max(START_NS, stamp_ns),
+                          lambda s, R=R, n=stamp_ns, t=t: pose_message(s, R, n, kind, position_m=scene.position_m(t)))
     return recording
 
 
