@@ -122,7 +122,8 @@ def test_an_empty_bag_has_no_image_topic(tmp_path):
 
 def test_images_that_cannot_be_read_are_counted_and_left_out(tmp_path):
     made = recording(count=3)
-    made.add('/camera/color/image_raw', 'sensor_msgs/msg/Image', START_NS + 7, lambda s: image_message(s, PICTURES[0], START_NS + 7, '32SC4'))
+    made.add('/camera/color/image_raw', 'sensor_msgs/msg/Image', START_NS + 7,
+             lambda s: image_message(s, PICTURES[0], START_NS + 7, '32SC4'))
     notes = Notes()
     frames, _ = frames_of(write_bag(tmp_path / 'bag', made), notes)
     assert [f.index for f in frames] == [0, 2, 3]

@@ -22,8 +22,11 @@ _LEAST_SAMPLE = 20
 _LEAST_GAIN = 0.02
 """The offset counts as found when the residual a quarter of a second beside it is larger by this part at least, and 0.2 degrees."""
 _LEAST_GAIN_DEG = 0.2
+_CAMERA_WINS_BY = 0.8
+"""The rotation is taken to sit on the head, where a model's bias sits, unless the camera's side leaves a fifth less."""
 _WINS_BY = 0.5
 _WINS_BY_DEG = 10.0
+_CAPPED_DEG = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,23 +37,26 @@ class Alignment:
         time_offset_s: the truth's stamps are later than the images' by this much: truth for an image at t stands at t + offset.
         time_offset_found: whether the head moves enough to tell.
         side: where the rotation sits: 'head' (R_right; a tracker on the head, or the model's bias) or 'camera' (R_left).
-        R: (3, 3) that rotation.
+        rotations: by side, the (3, 3) rotation that fits best there.
+        residuals_deg: by side, the mean angle that it leaves; angles beyond 60 degrees count as 60.
         samples: pairs used.
-        residual_raw_deg: median angle between estimates and truth, as stated.
-        residual_deg: the same, aligned.
-        other_side_residual_deg: the same, with the best rotation on the other side.
+        residual_raw_deg: the same, with the truth as it is stated.
         curve: (k, 2) offset in s, and residual in degrees with the best rotation at each.
     """
 
     time_offset_s: float
     time_offset_found: bool
     side: str
-    R: np.ndarray
+    rotations: dict[str, np.ndarray]
+    residuals_deg: dict[str, float]
     samples: int
     residual_raw_deg: float
-    residual_deg: float
-    other_side_residual_deg: float
     curve: np.ndarray
+
+    @property
+    def R(self) -> np.ndarray:
+        """(3, 3) the mount rotation, on its side."""
+        return self.rotations[self.side]
 
     @property
     def rotation_deg(self) -> float:
@@ -74,7 +80,7 @@ class Pairs:
 
 
 def estimate_alignment(pairs: Sequence[Pairs], max_gap_s: float) -> Alignment | None:
-    """Finds the time offset and the mount rotation with the least median-like residual.
+    """Finds the time offset and the mount rotation that leave the least between truth and estimates.
 
     Args:
         pairs: one a head.
@@ -91,15 +97,14 @@ def estimate_alignment(pairs: Sequence[Pairs], max_gap_s: float) -> Alignment | 
         return None
     curves = {side: fits.curve(np.arange(-_SEARCH_S, _SEARCH_S + 1e-9, _COARSE_S), side) for side in ('head', 'camera')}
     best = {side: fits.refine(curve, side) for side, curve in curves.items()}
-    side = min(best, key=lambda s: best[s].residual_deg)
+    side = 'camera' if best['camera'].residual_deg < _CAMERA_WINS_BY * best['head'].residual_deg else 'head'
     curve, fit = curves[side], best[side]
     beside = np.interp([fit.offset_s - 0.25, fit.offset_s + 0.25], curve[:, 0], curve[:, 1])
     inside = abs(fit.offset_s) < _SEARCH_S - _COARSE_S
     found = inside and bool((beside - fit.residual_deg).min() > max(_LEAST_GAIN_DEG, _LEAST_GAIN * fit.residual_deg))
-    if not found:
-        fit = fits.at(0.0, side) or fit
-    other = best['camera' if side == 'head' else 'head']
-    return Alignment(fit.offset_s, found, side, fit.R, fit.samples, fits.raw_deg(0.0), fit.residual_deg, other.residual_deg, curve)
+    both = {s: best[s] if found else fits.at(0.0, s) or best[s] for s in best}
+    return Alignment(both[side].offset_s, found, side, {s: f.R for s, f in both.items()}, {s: f.residual_deg for s, f in both.items()},
+                     fit.samples, fits.raw_deg(0.0), curve)
 
 
 def likelier_convention(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) -> tuple[str, str] | None:
@@ -141,7 +146,7 @@ class _Fits:
 
     def raw_deg(self, offset_s: float) -> float:
         truth, estimate = self._both(offset_s)
-        return float(np.median(_angles_deg(truth, estimate))) if len(truth) else float('nan')
+        return _residual_deg(truth, estimate) if len(truth) else float('nan')
 
     def at(self, offset_s: float, side: str) -> _Fit | None:
         truth, estimate = self._both(offset_s)
@@ -149,7 +154,7 @@ class _Fits:
             return None
         relative = np.swapaxes(truth, 1, 2) @ estimate if side == 'head' else estimate @ np.swapaxes(truth, 1, 2)
         R = median_rotation(relative)
-        return _Fit(offset_s, R, float(np.mean(np.minimum(_angles_deg(relative, R[None]), 30.0))), len(truth))
+        return _Fit(offset_s, R, _residual_deg(relative, R[None]), len(truth))
 
     def curve(self, offsets_s: np.ndarray, side: str) -> np.ndarray:
         rows = [(o, fit.residual_deg) for o in offsets_s if (fit := self.at(float(o), side)) is not None]
@@ -172,6 +177,7 @@ class _Fits:
         return fit
 
 
-def _angles_deg(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """(n,) angles between rotations, by their chordal distance: |A - B| = 2 sqrt(2) sin(angle / 2)."""
-    return np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(A - B, axis=(1, 2)) / np.sqrt(8), 0, 1)))
+def _residual_deg(A: np.ndarray, B: np.ndarray) -> float:
+    """Mean angle between rotations, outliers capped; by their chordal distance: |A - B| = 2 sqrt(2) sin(angle / 2)."""
+    angles = np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(A - B, axis=(1, 2)) / np.sqrt(8), 0, 1)))
+    return float(np.mean(np.minimum(angles, _CAPPED_DEG)))
