@@ -6,7 +6,13 @@ from bag_making import CAMERA, FRAME_ID, START_NS, Recording, header, pose_messa
 from c2f_head_pose.evaluation.alignment import Pairs, estimate_alignment, likelier_convention
 from c2f_head_pose.evaluation.bagfile import BagError, BagFile
 from c2f_head_pose.evaluation.matching import Matcher
-from c2f_head_pose.evaluation.rotations import interpolate, median_rotation, quaternions_from_rotations, rotations_from_quaternions
+from c2f_head_pose.evaluation.rotations import (
+    interpolate,
+    median_rotation,
+    quaternions_from_rotations,
+    rotation_vectors,
+    rotations_from_quaternions,
+)
 from c2f_head_pose.evaluation.truth import AXES, Truth, TruthHead, read_csv, read_truth
 from c2f_head_pose.geometry import (
     HEAD_AXES,
@@ -15,6 +21,7 @@ from c2f_head_pose.geometry import (
     rotation_from_quaternion,
     rotation_from_vector,
     rotation_from_ypr_deg,
+    rotation_vector,
 )
 from c2f_head_pose.types import FaceBox, HeadPose
 
@@ -28,6 +35,8 @@ def random_rotations(n):
 def test_many_quaternions_equal_those_made_one_by_one():
     R = np.concatenate([random_rotations(200), [np.eye(3), np.diag([1.0, -1, -1]), np.diag([-1.0, 1, -1]), np.diag([-1.0, -1, 1])]])
     assert np.allclose(rotations_from_quaternions(quaternions_from_rotations(R)), R, atol=1e-12)
+    vectors = np.array([rotation_vector(r) for r in R[:200]])
+    assert np.allclose(rotation_vectors(R[:200]), vectors) and np.allclose(rotation_vectors(np.eye(3)[None]), 0)
     one_by_one = np.array([quaternion_from_rotation(r) for r in R])
     assert np.allclose(np.abs(np.sum(one_by_one * quaternions_from_rotations(R), axis=1)), 1)
 

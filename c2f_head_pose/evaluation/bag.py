@@ -21,11 +21,12 @@ from ..estimator import HeadPoseEstimator
 from ..models.registry import ModelError
 from . import gate, results
 from .environment import environment
-from .evaluate import Evaluated, Options, evaluate_recording, load_estimator, names_of
+from .evaluate import Options, evaluate_recording, load_estimator, names_of
 from .recording import folder_name
 from .report import write_report
 from .summary import Scored, summarise
 from .truth import AXES, PARENTS
+from .worst import Thumbnail
 
 _PASSED, _GATE_TRIPPED, _NOTHING, _PARTIAL, _UNDECIDED, _INTERRUPTED = 0, 1, 2, 3, 4, 130
 _PROGRESS_S = 0.5
@@ -59,9 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
 class _Done:
     """One recording, evaluated now or earlier: its entry for metrics.json and what is remembered of it."""
 
-    def __init__(self, entry: dict[str, Any], scored: Scored | None, evaluated: Evaluated | None, facts: dict[str, Any]) -> None:
-        self.entry, self.scored, self.evaluated, self.facts = entry, scored, evaluated, facts
-        self.interrupted = evaluated is not None and evaluated.interrupted
+    def __init__(self, entry: dict[str, Any], scored: Scored | None, worst: list[Thumbnail], facts: dict[str, Any],
+                 folder: Path | None = None, interrupted: bool = False) -> None:
+        self.entry, self.scored, self.worst, self.facts = entry, scored, worst, facts
+        self.folder, self.interrupted = folder, interrupted
 
 
 def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: int) -> list[_Done]:
@@ -91,8 +93,8 @@ def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: i
 def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix: str) -> _Done:
     """Evaluates a recording and writes all that belongs to it alone; an earlier result is only loaded."""
     if results.is_result(path):
-        entry, scored = results.load_result(path)
-        return _Done(entry | {'name': name}, scored, None, results.read_metrics(path)['environment'])
+        entry, scored, worst = results.load_result(path)
+        return _Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
     estimator = load_estimator(options)
     second = HeadPoseEstimator.load(options.second_model, options.device, options.threads) if options.second_model else None
     facts = environment(None if estimator is None else options.model, None if estimator is None else estimator.model_name,
@@ -105,8 +107,8 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
     for line in entry['errors']:
         print(f'evaluate_bag: {name}: {line}', file=sys.stderr)
     if evaluated.scored is not None:
-        results.save_series(folder, evaluated.scored)
-    return _Done(entry, evaluated.scored, evaluated, facts)
+        results.save_series(folder, evaluated.scored, evaluated.worst)
+    return _Done(entry, evaluated.scored, evaluated.worst, facts, folder, evaluated.interrupted)
 
 
 def _conclude(done: Sequence[_Done], output: Path, command: Sequence[str], options: Options, baseline: dict[str, Any] | None,
@@ -125,10 +127,10 @@ def _conclude(done: Sequence[_Done], output: Path, command: Sequence[str], optio
     results.write_json(output / 'metrics.json', record)
     if len(done) > 1:
         for d in done:
-            if d.evaluated is not None:
+            if d.folder is not None:
                 single = results.result_record(command, d.facts, [d.entry], d.entry.get('figures', {}), None, [])
-                results.write_json(output / d.entry['name'] / 'metrics.json', single)
-    write_report(output / 'report.html', record, [(d.entry, d.scored, d.evaluated.worst if d.evaluated else []) for d in done])
+                results.write_json(d.folder / 'metrics.json', single)
+    write_report(output / 'report.html', record, [(d.scored, d.worst) for d in done if d.scored is not None])
     _say(record, output)
     if any(d.interrupted for d in done):
         return _INTERRUPTED

@@ -16,9 +16,10 @@ from .evaluate import Evaluated
 from .gate import Change
 from .series import Series
 from .summary import Scored, summarise
+from .worst import Thumbnail
 
 SCHEMA = 'c2f_head_pose.evaluation/1'
-_SERIES, _ALIGNED = 'series.npz', 'aligned.npy'
+_SERIES, _ALIGNED, _WORST = 'series.npz', 'aligned.npy', 'worst.json'
 
 
 class ResultError(ValueError):
@@ -74,13 +75,14 @@ def result_record(command: Sequence[str], environment: Mapping[str, Any], record
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Writes strict JSON (no NaN: null) under another name first, so that a reader never finds half a file."""
     part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(_plain(record), indent=1, allow_nan=False))
+    part.write_text(json.dumps(plain(record), indent=1, allow_nan=False))
     part.replace(path)
 
 
-def save_series(folder: Path, scored: Scored) -> None:
+def save_series(folder: Path, scored: Scored, worst: Sequence[Thumbnail]) -> None:
     """Keeps what is remembered of a recording, so that results of several machines can be put together."""
     scored.series.save(folder / _SERIES)
+    write_json(folder / _WORST, {'worst': [asdict(t) for t in worst]})
     if scored.aligned_true is not None:
         np.save(folder / _ALIGNED, scored.aligned_true.astype(np.float32))
     else:
@@ -92,8 +94,8 @@ def is_result(path: Path) -> bool:
     return (path / _SERIES).is_file() and (path / 'metrics.json').is_file()
 
 
-def load_result(folder: Path) -> tuple[dict[str, Any], Scored]:
-    """The entry of `recordings`, and what is remembered, of an earlier evaluation of one recording.
+def load_result(folder: Path) -> tuple[dict[str, Any], Scored, list[Thumbnail]]:
+    """The entry of `recordings`, what is remembered, and the thumbnails, of an earlier evaluation of one recording.
 
     Raises:
         ResultError: for a folder that holds something else.
@@ -102,7 +104,8 @@ def load_result(folder: Path) -> tuple[dict[str, Any], Scored]:
     entry = record['recordings'][0]
     aligned = np.load(folder / _ALIGNED, allow_pickle=False).astype(float) if (folder / _ALIGNED).is_file() else None
     wall_s = (entry.get('figures') or {}).get('images', {}).get('wall_s') or 0.0
-    return entry, Scored(entry['name'], Series.load(folder / _SERIES), aligned, wall_s)
+    stored = json.loads((folder / _WORST).read_text())['worst'] if (folder / _WORST).is_file() else []
+    return entry, Scored(entry['name'], Series.load(folder / _SERIES), aligned, wall_s), [Thumbnail(**t) for t in stored]
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
@@ -122,14 +125,14 @@ def read_metrics(path: Path) -> dict[str, Any]:
     return record
 
 
-def _plain(value: Any) -> Any:
-    """Numpy's numbers as Python's, NaN and infinities as None."""
+def plain(value: Any) -> Any:
+    """A record for JSON: numpy's numbers as Python's, NaN and infinities as None."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, (float, np.floating)):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, (bool, np.bool_)):

@@ -36,6 +36,14 @@ def rotations_from_quaternions(quaternions_xyzw: np.ndarray) -> np.ndarray:
                      2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1).reshape(-1, 3, 3)
 
 
+def rotation_vectors(R: np.ndarray) -> np.ndarray:
+    """(n, 3) float64 rotation vectors (axis times angle, radians) of (n, 3, 3) rotations: geometry.rotation_vector of many."""
+    q = quaternions_from_rotations(R)
+    sine = np.linalg.norm(q[:, :3], axis=1)
+    factor = np.divide(2 * np.arctan2(sine, q[:, 3]), sine, out=np.full(len(q), 2.0), where=sine > 1e-12)
+    return q[:, :3] * factor[:, None]
+
+
 def slerp(q_a: np.ndarray, q_b: np.ndarray, fraction: np.ndarray) -> np.ndarray:
     """(n, 4) unit quaternions along the shortest geodesics from a to b.
 

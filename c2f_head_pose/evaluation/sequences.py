@@ -17,7 +17,9 @@ _REST_WINDOW_S = 0.25
 _LAG_LARGEST_S = 0.5
 _LAG_STEP_S = 0.01
 _LAG_LEAST_SPEED_DEG_S = 10.0
+_LAG_SAMPLE = 4000
 _CONFIDENCE = 0.95
+_LEAST_BLOCKS = 2
 _REPLICATES = 1000
 BLOCK_S = 2.0
 """Errors of neighbouring frames are alike; those of blocks of two seconds are nearly independent."""
@@ -70,6 +72,7 @@ def smoothing_lag_s(series: Series) -> float:
         moving = moving[inside]
         if not len(moving):
             continue
+        moving = moving[::max(1, len(moving) // _LAG_SAMPLE)]
         for k, shift in enumerate(shifts):
             q, known = interpolate(rows['stamp_s'], rows['q'], moving['stamp_s'] + shift, 0.2)
             cosine = np.abs(np.sum(q[known] * moving['q_unsmoothed'][known], axis=1))
@@ -100,9 +103,9 @@ def calibration_curve(sigmas: np.ndarray) -> list[list[float]]:
     return [[p, float((sigmas <= NormalDist().inv_cdf(0.5 + p / 2)).mean())] for p in levels] if sigmas.size else []
 
 
-def blocks(stamps_s: np.ndarray) -> np.ndarray:
-    """(n,) number of the two-second block of each row of a recording."""
-    return np.floor((stamps_s - stamps_s.min()) / BLOCK_S).astype(int) if len(stamps_s) else np.zeros(0, int)
+def blocks(stamps_s: np.ndarray, start_s: float) -> np.ndarray:
+    """(n,) number of the two-second block of each row of a recording that starts at start_s."""
+    return np.maximum(np.floor((stamps_s - start_s) / BLOCK_S), 0).astype(int)
 
 
 def bootstrap(recordings: Sequence[Mapping[str, tuple[np.ndarray, np.ndarray]]], seed: int = 0) -> dict[str, list[float]]:
@@ -118,26 +121,33 @@ def bootstrap(recordings: Sequence[Mapping[str, tuple[np.ndarray, np.ndarray]]],
     Source: Kuensch 1989 (blocks); Davison and Hinkley 1997, section 3.8 (two levels).
     """
     names = sorted({name for recording in recordings for name in recording})
-    intervals = {}
-    for name in names:
-        rng = np.random.default_rng(seed)
-        parts = [r[name] for r in recordings if name in r and r[name][1].sum() > 0]
-        if sum(len(counts) for _, counts in parts) < 2:
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(recordings), size=(_REPLICATES, len(recordings)))
+    sums, counts = np.zeros((_REPLICATES, len(names))), np.zeros((_REPLICATES, len(names)))
+    whole, known_blocks = np.zeros((2, len(names))), np.zeros(len(names), int)
+    for k, recording in enumerate(recordings):
+        n = max((len(c) for _, c in recording.values()), default=0)
+        if n == 0:
             continue
-        drawn = rng.integers(len(parts), size=(_REPLICATES, len(parts))) if len(parts) > 1 else np.zeros((_REPLICATES, 1), int)
-        sums, counts = np.zeros(_REPLICATES), np.zeros(_REPLICATES)
-        for k, (block_sums, block_counts) in enumerate(parts):
-            times = (drawn == k).sum(axis=1)
-            n = len(block_sums)
-            for turn in range(int(times.max(initial=0))):
-                chosen = rng.multinomial(n, np.full(n, 1 / n), size=_REPLICATES) * (times > turn)[:, None]
-                sums += chosen @ block_sums
-                counts += chosen @ block_counts
-        means = np.divide(sums, counts, out=np.full(_REPLICATES, np.nan), where=counts > 0)
-        middle = sum(sums.sum() for sums, _ in parts) / sum(counts.sum() for _, counts in parts)
-        low, high = np.nanquantile(means, [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
-        widened = _small_sample_factor(sum(len(counts) for _, counts in parts))
-        intervals[name] = [float(middle - widened * (middle - low)), float(middle + widened * (high - middle))]
+        table = np.zeros((2, n, len(names)))
+        for name, parts in recording.items():
+            for row, values in zip(table, parts):
+                row[:len(values), names.index(name)] = values
+        whole += table.sum(axis=1)
+        known_blocks += (table[1] > 0).sum(axis=0)
+        times = (drawn == k).sum(axis=1)
+        for turn in range(int(times.max(initial=0))):
+            chosen = rng.multinomial(n, np.full(n, 1 / n), size=_REPLICATES) * (times > turn)[:, None]
+            sums += chosen @ table[0]
+            counts += chosen @ table[1]
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    intervals = {}
+    for j, name in enumerate(names):
+        if known_blocks[j] >= _LEAST_BLOCKS:
+            middle = whole[0, j] / whole[1, j]
+            low, high = np.nanquantile(means[:, j], [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
+            widened = _small_sample_factor(int(known_blocks[j]))
+            intervals[name] = [float(middle - widened * (middle - low)), float(middle + widened * (high - middle))]
     return intervals
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import rotation_vector, ypr_deg_from_rotation
+from ..geometry import ypr_deg_from_rotation
 from ..types import CATEGORIES
 from .alignment import Alignment, Pairs
 from .metrics import AXES, AngleErrors, by_bin, category_of, coarse_accuracy, rotation_errors, std_calibration, wrapped_deg
-from .rotations import rotations_from_quaternions
+from .rotations import rotation_vectors, rotations_from_quaternions
 from .sequences import blocks, bootstrap, calibration_curve, id_switches, rest_jitter, smoothing_lag_s
 from .series import STAGES, Series
 from .truth import Truth
@@ -131,7 +131,7 @@ def _calibration(R_true: np.ndarray, R: np.ndarray, std_deg: np.ndarray) -> dict
     if not stated.any():
         return None
     R_true, R, std_rad = R_true[stated], R[stated], np.radians(std_deg[stated].astype(float))
-    d = np.array([rotation_vector(r) for r in np.swapaxes(R, 1, 2) @ R_true])
+    d = rotation_vectors(np.swapaxes(R, 1, 2) @ R_true)
     return std_calibration(R_true, R, std_rad) | {'curve': calibration_curve(np.abs(d) / std_rad)}
 
 
@@ -180,12 +180,13 @@ def _latency(scored: Sequence[Scored]) -> dict[str, Any]:
 def _block_sums(scored: Scored) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Sums and counts by block of time of every figure that gets a confidence interval."""
     series = scored.series
+    start_s = float(series.images['stamp_s'].min()) if len(series.images) else 0.0
     out: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def add(name: str, stamps_s: np.ndarray, values: np.ndarray) -> None:
         known = np.isfinite(values)
         if known.any():
-            number = blocks(stamps_s)[known]
+            number = blocks(stamps_s, start_s)[known]
             out[name] = np.bincount(number, values[known]), np.bincount(number).astype(float)
 
     rows = series.matched

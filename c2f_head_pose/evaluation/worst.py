@@ -72,7 +72,7 @@ def _picture(image: np.ndarray, pose: HeadPose, camera: Camera | None) -> str:
     """The part of the image about the face, with the pose drawn in, as JPEG."""
     drawn = draw_poses(image, [pose], camera)
     if pose.box is not None:
-        side = 2.4 * max(pose.box.width, pose.box.height)
+        side = 1.9 * max(pose.box.width, pose.box.height)
         x, y = pose.box.centre
         left, top = int(max(0, min(x - side / 2, drawn.shape[1] - side))), int(max(0, min(y - side / 2, drawn.shape[0] - side)))
         drawn = drawn[top:top + max(2, int(side)), left:left + max(2, int(side))]
