@@ -149,6 +149,17 @@ def test_images_without_stamp_are_answered_singly_and_it_is_said(graph):
     graph.wait_for_log('no stamp', 'header.stamp')
 
 
+def test_images_without_frame_are_answered_in_none_and_it_is_said(graph):
+    results = graph.hear_results()
+    graph.head_pose_node()
+    message = image_message(noise(48, 64))
+    message.header.frame_id = ''
+    graph.image_publisher().publish(message)
+    graph.wait_for_log('no frame_id', 'camera driver')
+    graph.wait_until(lambda: results.markers, 'an answer')
+    assert results.markers[0].markers[0].header.frame_id == ''
+
+
 def test_stamps_that_go_back_start_tracking_anew_and_are_said_once(graph):
     results = graph.hear_results()
     graph.head_pose_node()
@@ -208,7 +219,7 @@ def test_a_refused_parameter_change_names_the_reason_and_changes_nothing(graph):
     result = set_atomically(graph, max_faces=2, model='other')
     assert not result.successful and 'model' in result.reason and 'cleanup' in result.reason
     result = set_atomically(graph, max_faces=2, detection_threshold=7.0)
-    assert not result.successful and all(word in result.reason for word in ('detection_threshold', '7.0', 'Max: 1'))
+    assert not result.successful and all(word in result.reason for word in ('detection_threshold', '7.0', 'Max: 0.99'))
     assert not set_atomically(graph, max_faces=2, autostart=False).successful
     assert node._estimator.options.max_faces == node.get_parameter('max_faces').value == 10
 

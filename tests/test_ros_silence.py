@@ -69,6 +69,11 @@ def test_an_answer_that_nobody_hears_is_said(graph):
     graph.wait_for_log('nobody subscribes to /head_pose/head_pose', 'ros2 topic echo')
 
 
+def test_silence_is_explained_under_simulated_time_without_a_clock(graph):
+    graph.head_pose_node(silence_timeout_s=0.5, use_sim_time=True)
+    graph.wait_for_log('nobody publishes /image')
+
+
 def test_an_unknown_parameter_is_reported_with_the_name_meant(graph):
     graph.head_pose_node(detection_treshold=0.5)
     graph.wait_for_log('detection_treshold is not known', 'did you mean detection_threshold?')

@@ -4,13 +4,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .baselines import Classifier, Regressor
 from .network import CoarseToFine
-from .rotations import category_of, geodesic_rad, rotation_vector
+from .paper_network import PaperNetwork
+from .rotations import category_of, geodesic_rad, rotation_from_ypr, rotation_vector, ypr_from_rotation
 from .subspaces import membership, subspace_of
 
 
@@ -91,6 +94,42 @@ def likelihood_loss(rotation: Tensor, std: Tensor, R: Tensor, moves_rotation: bo
     return (belongs * nll).sum() / belongs.sum().clamp(min=1)
 
 
+def paper_loss(network: PaperNetwork, crops: Tensor, R: Tensor, category_share: float = 0.5) -> tuple[Tensor, dict[str, Tensor]]:
+    """The paper's joint loss: softmax loss on the first half of a batch, Euclidean loss on the second (sections 3.1, 3.2, 3.4).
+
+    A sample of the first half carries a category only, one of the second a pose only; a pose trains the regressor of its
+    true sub-space. The Euclidean loss, eq. 3, is half the squared distance of angles as parts of their ranges.
+    """
+    n = round(category_share * len(crops))
+    features = network.features(crops)
+    ypr = ypr_from_rotation(R)
+    zero = features.new_zeros(())
+    category = F.cross_entropy(network.classify(features[:n]), category_of(R[:n])) if n else zero
+    pose, error = zero, zero
+    if n < len(crops):
+        own = network.regress(features[n:])[torch.arange(len(crops) - n, device=R.device), category_of(R[n:])]
+        pose = 0.5 * (own - network.normalised(ypr[n:])).square().sum(1).mean()
+        error = geodesic_rad(rotation_from_ypr(network.angles(own.detach())), R[n:]).mean()
+    loss = category + pose
+    return loss, {'loss': loss.detach(), 'error_deg': error * (180 / math.pi), 'category_loss': category.detach()}
+
+
+def classifier_loss(network: Classifier, crops: Tensor, R: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Softmax loss of a classifier's own categories."""
+    target = network.target(ypr_from_rotation(R))
+    logits = network.classify(crops)
+    loss = F.cross_entropy(logits, target)
+    return loss, {'loss': loss.detach(), 'category_loss': loss.detach(), 'coarse_accuracy': (logits.argmax(1) == target).float().mean()}
+
+
+def angle_loss(network: Regressor, crops: Tensor, R: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Euclidean loss of a single regressor, eq. 3."""
+    estimate = network.regress(crops)
+    loss = 0.5 * (estimate - network.normalised(ypr_from_rotation(R))).square().sum(1).mean()
+    ypr = (2 * estimate.detach() - 1) * network.ranges_rad
+    return loss, {'loss': loss.detach(), 'error_deg': geodesic_rad(rotation_from_ypr(ypr), R).mean() * (180 / math.pi)}
+
+
 def make_loss(config: dict) -> LossFunction:
     """The loss function that a configuration's `loss` part names by `kind`; the rest are that kind's settings.
 
@@ -113,4 +152,5 @@ def _coarse_to_fine(**settings: float) -> LossFunction:
 
 
 LossFunction = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]
-LOSSES = {'coarse_to_fine': _coarse_to_fine}
+LOSSES = {'coarse_to_fine': _coarse_to_fine, 'paper': lambda **settings: partial(paper_loss, **settings),
+          'classifier': lambda: classifier_loss, 'angles': lambda: angle_loss}

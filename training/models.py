@@ -5,7 +5,10 @@ from typing import Any
 
 from torch import nn
 
+from .baselines import Classifier, Regressor
+from .googlenet import GoogLeNet
 from .network import CoarseToFine, Normalise
+from .paper_network import PaperNetwork
 from .trunk import ResidualTrunk
 
 
@@ -33,4 +36,9 @@ def _coarse_to_fine(stem: int, widths: list[int], depths: list[int], modality: s
     return CoarseToFine(trunk, modality=modality, **settings)
 
 
-KINDS = {'coarse_to_fine': _coarse_to_fine}
+def _coarse_to_fine_googlenet(modality: str = 'rgb', norm: str = 'batch', width: float = 1.0, **settings: Any) -> CoarseToFine:
+    return CoarseToFine(GoogLeNet(norm, width, Normalise(modality).channels), modality=modality, **settings)
+
+
+KINDS = {'coarse_to_fine': _coarse_to_fine, 'coarse_to_fine_googlenet': _coarse_to_fine_googlenet, 'paper': PaperNetwork,
+         'classifier': Classifier, 'regressor': Regressor}

@@ -27,7 +27,7 @@ from .depth import augment_depth
 from .losses import LossFunction, make_loss
 from .models import build
 from .parallel import Place, agree, join, leave, mean_buffers, same_start, sum_gradients
-from .validate import validate
+from .validate import measure_std, validate
 
 _MALLOPT_TRIM_THRESHOLD, _MALLOPT_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
@@ -173,6 +173,9 @@ class Run:
             if agree(time.monotonic() - last_save, self.place) > self.config.save_every_s:
                 self.save()
                 last_save = time.monotonic()
+        if hasattr(self.network, 'std_rad') and self.val_set is not None and self.step >= self.schedule.last_step:
+            measure_std(self.average.network, self.val_set, self.config)
+            self.network.std_rad.copy_(self.average.network.std_rad)
         self.save()
         if self.place.first:
             if self.minutes is None or self.schedule.decay_from >= 0:

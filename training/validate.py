@@ -5,12 +5,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
 from .augment import augment, plain
+from .baselines import Classifier
 from .batches import SyntheticCrops
 from .config import RunConfig
 from .depth import augment_depth, plain_depth
+from .rotations import ypr_from_rotation
 
 
 @torch.no_grad()
@@ -51,7 +54,27 @@ def validate(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> dic
     """The log's `val_` figures, on disturbed held-out crops."""
     crops, truth = held_out(data, config)
     R, std, logits = estimate(network, crops)
+    if isinstance(network, Classifier):
+        return {'val_coarse': category_accuracy(network, crops, truth)}
     summary = metrics.rotation_errors(truth, R).summary()
     return {'val_geodesic': summary['geodesic'], 'val_mae': summary['mae'], 'val_yaw': summary['yaw'], 'val_pitch': summary['pitch'],
             'val_roll': summary['roll'], 'val_coarse': metrics.coarse_accuracy(truth, logits)['beyond_0'],
             'val_within_1': metrics.std_calibration(truth, R, std)['within_1']}
+
+
+@torch.no_grad()
+def category_accuracy(network: Classifier, crops: torch.Tensor, truth: np.ndarray) -> float:
+    """Share of crops that a classifier puts into the right one of its own categories."""
+    network.eval()
+    device = next(network.parameters()).device
+    guessed = torch.cat([network.classify(part.to(device)).argmax(1).cpu() for part in crops.split(128)])
+    target = network.target(ypr_from_rotation(torch.from_numpy(truth)))
+    return float((guessed == target).float().mean())
+
+
+def measure_std(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> None:
+    """Gives a network that states no uncertainty of its own the constants it makes on held-out crops: root mean squares of d."""
+    crops, truth = held_out(data, config)
+    R = estimate(network, crops)[0]
+    d = np.array([geometry.rotation_vector(r) for r in np.swapaxes(R, 1, 2) @ truth])
+    network.std_rad.copy_(torch.from_numpy(np.sqrt((d ** 2).mean(0))))

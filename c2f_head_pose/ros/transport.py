@@ -32,7 +32,7 @@ def find_profile() -> Path | None:
     try:
         from ament_index_python.packages import get_package_share_directory
         candidates.append(Path(get_package_share_directory('c2f_head_pose')) / _FILE)
-    except (ImportError, LookupError):
+    except (ImportError, LookupError, OSError):  # no ament, not built with colcon, no sourced workspace
         pass
     candidates.append(Path(sys.prefix) / 'share' / 'c2f_head_pose' / _FILE)
     return next((candidate for candidate in candidates if candidate.is_file()), None)
