@@ -74,7 +74,7 @@ class DepthInput:
             return self._degrade(f'depth image on {self._topic} cannot be read: {error}')
         if depth_m.shape != shape:
             return self._degrade(f'depth on {self._topic} has {depth_m.shape[1]}x{depth_m.shape[0]} pixels, the image {shape[1]}x{shape[0]}: '
-                                 'depth must be registered to the image (depth_image_proc/register, or the driver\'s aligned depth)')
+                                 'depth must be registered to the image (depth_image_proc/register, or aligned depth of the driver)')
         if self._notices.forget('depth'):
             self._notices.say(f'depth on {self._topic} is good again')
         self.status = 'paired'
@@ -144,9 +144,9 @@ def depth_m_from_compressed(message: Any) -> np.ndarray:
     """
     encoding = message.format.split(';')[0].strip()
     if 'compressedDepth' not in message.format or encoding not in ('16UC1', '32FC1'):
-        raise ImageError(f"depth format {message.format!r} is not read; publish '16UC1; compressedDepth png' or '32FC1; compressedDepth png'")
+        raise ImageError(f"depth format {message.format!r} is not read; publish '16UC1; compressedDepth png' or '32FC1; ...'")
     if 'rvl' in message.format:
-        raise ImageError(f'depth format {message.format!r} is not read; set the publisher\'s compressedDepth format to png')
+        raise ImageError(f'depth format {message.format!r} is not read; let the publisher send compressedDepth as png')
     data = np.frombuffer(message.data, np.uint8)
     values = cv2.imdecode(data[_HEADER_BYTES:], cv2.IMREAD_UNCHANGED) if data.size > _HEADER_BYTES else None
     if values is None or values.dtype != np.uint16 or values.ndim != 2:
