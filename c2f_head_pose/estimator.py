@@ -125,6 +125,11 @@ class HeadPoseEstimator:
         return ' and '.join(f'{e.contract.name} {e.contract.version}' for e in (self._engine, self._depth_engine) if e is not None)
 
     @property
+    def reads_depth(self) -> bool:
+        """Whether orientations can come from depth."""
+        return self._depth_engine is not None
+
+    @property
     def _main(self) -> Engine:
         engine = self._engine or self._depth_engine
         assert engine is not None
