@@ -1,7 +1,7 @@
 """The lifecycle node `head_pose`: images in, head poses out."""
 from __future__ import annotations
 
-from . import needs_ros  # noqa: I001 isort: skip, before anything that imports rclpy
+from . import needs_ros  # noqa: F401, I001 isort: skip, before anything that imports rclpy
 
 import sys
 import time
