@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, LogInfo, Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -39,8 +39,10 @@ def installed_driver() -> tuple[str, str] | None:
 
 def generate_launch_description() -> LaunchDescription:
     if (driver := installed_driver()) is None:
-        return LaunchDescription([Shutdown(reason='no webcam driver is installed: install ros-$ROS_DISTRO-usb-cam or '
-                                           'ros-$ROS_DISTRO-v4l2-camera, or start your own driver and use head_pose.launch.py')])
+        return LaunchDescription([
+            LogInfo(msg='no webcam driver is installed: install ros-$ROS_DISTRO-usb-cam or ros-$ROS_DISTRO-v4l2-camera, '
+                        'or start your own driver and use head_pose.launch.py'),
+            Shutdown(reason='no webcam driver')])
     package, executable = driver
     device, url = LaunchConfiguration('device'), LaunchConfiguration('camera_info_url')
     named = ({'video_device': device, 'camera_info_url': url, 'frame_id': 'webcam_optical_frame'} if package == 'usb_cam'

@@ -125,3 +125,4 @@ def test_without_the_transform_nothing_wrong_is_published_and_the_reason_said(gr
     images.publish(image_message(noise(), 5.0))
     graph.wait_until(lambda: results.poses, 'a pose')
     assert results.poses[0].header.frame_id == 'base_link'
+    graph.wait_for_log('the transform to target_frame is known now')

@@ -1,7 +1,7 @@
 """The lifecycle node `head_pose`: images in, head poses out."""
 from __future__ import annotations
 
-from . import needs_ros  # noqa: F401, I001 isort: skip, before anything that imports rclpy
+from . import needs_ros  # noqa: F401 isort: skip, before anything that imports rclpy
 
 import sys
 import time
@@ -275,6 +275,8 @@ class HeadPoseNode(LifecycleNode):
             self._notices.throttled('estimator', f'image not answered: {text}; if it goes on, report it with the image, or try device:=cpu',
                                     level='error')
             return
+        if self._frame_problem and self._notices.forget('transform'):
+            self._notices.say('the transform to target_frame is known now')
         self._frame_id, self._frame_problem = header.frame_id, ''
         if not header.frame_id:
             self._notices.once('frame_id', 'images have no frame_id: TF and RViz cannot place the heads; '

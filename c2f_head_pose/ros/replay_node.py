@@ -5,7 +5,7 @@
 """
 from __future__ import annotations
 
-from . import needs_ros  # noqa: F401, I001 isort: skip, before anything that imports rclpy
+from . import needs_ros  # noqa: F401 isort: skip, before anything that imports rclpy
 
 import argparse
 import sys
