@@ -93,6 +93,13 @@ def test_depth_that_stops_and_comes_back_is_said_once_each(paired):
     assert 'good again' in paired.heard[1]
 
 
+def test_depth_that_never_comes_is_said_once_and_not_while_cameras_start(paired):
+    assert paired.get(1.0) is None and paired.heard == []
+    paired.now.s = 1.5
+    assert paired.get(2.0) is None and paired.get(3.0) is None
+    assert len(paired.heard) == 1 and 'remap depth/image' in paired.heard[0]
+
+
 def test_depth_of_another_size_is_refused_with_the_remedy(paired):
     paired.depth.put(depth_message(np.full((4, 4), 1000), 1.0))
     assert paired.get(1.0) is None

@@ -39,6 +39,7 @@ class DepthInput:
         self._changed = threading.Condition()
         self._kept: deque[Any] = deque(maxlen=_KEPT)
         self._unpaired = 0
+        self._since_s = clock()
 
     @property
     def degraded(self) -> bool:
@@ -91,6 +92,8 @@ class DepthInput:
                     self._unpaired = 0
                     return nearest
                 now = self._clock()
+                if self.last_s is None and now - self._since_s < stopped_s:
+                    return ''  # a camera that starts is no news
                 if self.last_s is None:
                     reason = f'no depth image has come on {self._topic}; remap depth/image to the registered depth, or set modality to rgb'
                 elif now - self.last_s > stopped_s:
