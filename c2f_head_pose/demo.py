@@ -113,7 +113,7 @@ class _Drawings:
             return
         if path != self._video_path:
             self.close()
-            self._video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), _VIDEO_FPS, drawing.shape[1::-1])
+            self._video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), _VIDEO_FPS, drawing.shape[1::-1])
             self._video_path = path
         assert self._video is not None
         self._video.write(drawing)

@@ -31,5 +31,5 @@ def generate_launch_description() -> LaunchDescription:
         package='c2f_head_pose', executable='head_pose_node', name='head_pose', namespace=LaunchConfiguration('namespace'),
         parameters=[LaunchConfiguration('params_file')], output='screen',
         remappings=[('image', LaunchConfiguration('image')), ('camera_info', LaunchConfiguration('camera_info'))],
-        arguments=['--ros-args', '--log-level', ['head_pose:=', LaunchConfiguration('log_level')]]))
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')]))
     return LaunchDescription(actions)

@@ -21,7 +21,7 @@ def test_every_link_of_a_page_leads_to_a_file(page):
 def test_the_parameter_table_is_the_generated_one():
     table = subprocess.run([sys.executable, '-m', 'c2f_head_pose.ros.parameters', '--markdown'], cwd=ROOT, capture_output=True, text=True,
                            check=True).stdout
-    shown = README.split('<!-- parameters: python -m c2f_head_pose.ros.parameters --markdown -->\n')[1].split('<!-- end of parameters -->')[0]
+    shown = README.split('ros.parameters --markdown -->\n')[1].split('<!-- end of parameters -->')[0]
     assert shown == table
 
 

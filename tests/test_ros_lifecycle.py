@@ -71,7 +71,7 @@ def test_a_damaged_model_file_leaves_the_node_unconfigured(graph, tmp_path):
 
 def test_wrong_parameters_at_start_are_all_named_and_can_be_corrected(graph):
     graph.head_pose_node(detection_threshold=3.0, threads='many')
-    graph.wait_for_log('not configured', 'detection_threshold cannot be 3.0: use a number, 0 to 1', "threads cannot be 'many'")
+    graph.wait_for_log('not configured', 'detection_threshold cannot be 3.0: use a number, 0.01 to 0.99', "threads cannot be 'many'")
     assert state(graph) == 'unconfigured'
     assert set_atomically(graph, detection_threshold=0.5, threads=1).successful
     assert change(graph, Transition.TRANSITION_CONFIGURE)
@@ -82,7 +82,7 @@ def test_a_failed_activation_is_said_and_can_be_tried_again(graph):
     from sensor_msgs.msg import CompressedImage
     blocking = graph.probe.create_subscription(CompressedImage, '/image', lambda _: None, 1)
     graph.head_pose_node()
-    graph.wait_for_log('not activated')
+    graph.wait_for_log('cannot subscribe to /image')
     assert state(graph) == 'inactive'
     graph.probe.destroy_subscription(blocking)
     assert change(graph, Transition.TRANSITION_ACTIVATE) and state(graph) == 'active'

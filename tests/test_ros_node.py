@@ -11,6 +11,7 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_graph import SENSOR, camera_info, compressed_message, image_message, noise
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
+from visualization_msgs.msg import MarkerArray
 
 pytestmark = pytest.mark.ros
 
@@ -45,6 +46,17 @@ def test_every_image_is_answered_under_its_own_stamp_and_frame(graph):
     status = graph.wait_for_state('no face')
     assert values(status)['answered'] == values(status)['images'] == str(FRAMES)
     assert status.hardware_id == 'camera_optical'
+
+
+def test_two_cameras_are_two_nodes_in_their_namespaces(graph):
+    answers = {}
+    for number, camera in enumerate(('front', 'rear')):
+        answers[camera] = graph.hear(MarkerArray, f'/{camera}/head_pose/markers')
+        graph.head_pose_node(namespace=camera)
+        graph.image_publisher(topic=f'/{camera}/image').publish(image_message(noise(48, 64), 1.0 + number))
+    for number, camera in enumerate(answers):
+        graph.wait_until(lambda c=camera: answers[c], f'an answer of the {camera} camera')
+        assert [answer.markers[0].header.stamp.sec for answer in answers[camera]] == [1 + number]
 
 
 def test_compressed_images_are_answered_when_asked_for(graph):
@@ -219,7 +231,7 @@ def test_a_refused_parameter_change_names_the_reason_and_changes_nothing(graph):
     result = set_atomically(graph, max_faces=2, model='other')
     assert not result.successful and 'model' in result.reason and 'cleanup' in result.reason
     result = set_atomically(graph, max_faces=2, detection_threshold=7.0)
-    assert not result.successful and all(word in result.reason for word in ('detection_threshold', '7.0', 'Max: 1'))
+    assert not result.successful and all(word in result.reason for word in ('detection_threshold', '7.0', 'Max: 0.99'))
     assert not set_atomically(graph, max_faces=2, autostart=False).successful
     assert node._estimator.options.max_faces == node.get_parameter('max_faces').value == 10
 

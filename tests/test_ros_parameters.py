@@ -27,7 +27,8 @@ def test_the_markdown_table_has_a_row_for_every_parameter():
 
 
 @pytest.mark.parametrize('name, value, remedy', [
-    ('detection_threshold', 1.5, '0 to 1'), ('detection_threshold', float('nan'), '0 to 1'), ('detection_threshold', '0.5', 'a number'),
+    ('detection_threshold', 1.5, '0.01 to 0.99'), ('detection_threshold', float('nan'), '0.01 to 0.99'),
+    ('detection_threshold', '0.5', 'a number'),
     ('max_faces', 0, '1 to 100'), ('max_faces', 2.5, 'a whole number'), ('max_faces', True, 'a whole number'),
     ('device', 'gpu', 'auto, cpu or cuda'), ('smoothing', 1, 'true or false'), ('model', ' ', 'a text'),
 ])
@@ -51,6 +52,12 @@ def test_the_model_is_fixed_once_loaded_and_the_rest_of_the_change_with_it():
         Parameters().changed({'model': 'other', 'max_faces': 2}, configured=True)
     assert Parameters().changed({'model': 'other'}, configured=False).model == 'other'
     assert Parameters().changed({'max_faces': 2}, configured=True).max_faces == 2
+
+
+@pytest.mark.parametrize('bound', ['minimum', 'maximum'])
+def test_the_estimator_takes_both_ends_of_every_range(bound):
+    values = {row.name: row.metadata[bound] for row in fields(Parameters) if row.metadata[bound] is not None}
+    assert Parameters.from_values({name: type(getattr(Parameters(), name))(value) for name, value in values.items()})
 
 
 def test_a_misspelt_name_leads_to_the_right_one():

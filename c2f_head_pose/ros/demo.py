@@ -30,7 +30,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from ..geometry import geodesic_deg, rotation_from_quaternion, ypr_deg_from_rotation
 from ..images import image_from_message
 
-SAMPLE = Path(__file__).parents[2] / 'sample' / 'head_motion'
+_CHECKOUT = Path(__file__).parents[2]
+SAMPLE = _CHECKOUT / 'sample' / 'head_motion'
+_FAST_DDS_PROFILE = _CHECKOUT / 'config' / 'fastdds.xml'
 _TRUTH_TOPIC = '/truth/head_pose'
 _NAMES = ('yaw', 'pitch', 'roll')
 _START_TIMEOUT_S = 30.0
@@ -102,6 +104,8 @@ def record(bag: Path, output: Path, rate: float) -> Recording:
     """
     os.environ['ROS_DOMAIN_ID'] = str(random.randrange(1, 100))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    if _FAST_DDS_PROFILE.exists():  # its default shared memory is smaller than an image, which costs frames
+        os.environ.setdefault('FASTRTPS_DEFAULT_PROFILES_FILE', str(_FAST_DDS_PROFILE))
     rclpy.init(args=[])
     recorder = Recorder()
     executor = SingleThreadedExecutor()
@@ -211,7 +215,7 @@ def _write_video(recording: Recording, path: Path) -> None:
         return
     fps = 1e9 / float(np.median(np.diff(stamps)))
     height, width = recording.pictures[stamps[0]].shape[:2]
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, (width, height))
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps, (width, height))
     for stamp in stamps:
         video.write(recording.pictures[stamp])
     video.release()

@@ -107,10 +107,7 @@ class HeadPoseNode(LifecycleNode):
         """Subscribes to the images."""
         result = super().on_activate(state)
         self._active = True
-        try:
-            self._listen()
-        except Exception as error:
-            self._notices.say(f'not activated: {type(error).__name__}: {error}', 'error')
+        if not self._listen():
             self.on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
         return result
@@ -153,9 +150,10 @@ class HeadPoseNode(LifecycleNode):
 
     # Inputs.
 
-    def _listen(self) -> None:
+    def _listen(self) -> bool:
+        """Starts the worker and subscribes, if enabled; returns False, with the reason said, if it cannot."""
         if not self._enabled:
-            return
+            return True
         self._statistics = Statistics()
         self._calibration = Calibration(self._notices)
         self._notices.forget_all()
@@ -163,15 +161,22 @@ class HeadPoseNode(LifecycleNode):
         self._listening_since_s = time.monotonic()
         self._estimator.reset()
         self._worker = NewestWorker(self._answer, 'head_pose')
+        try:
+            self._subscribe()
+        except Exception as error:  # what the middleware refuses, such as another type on the same topic
+            self._notices.say(f'cannot subscribe to {self._image_topic()} and camera_info: {type(error).__name__}: {error}', 'error')
+            self._stop_listening()
+            return False
+        return True
+
+    def _subscribe(self) -> None:
         compressed = self._declared.parameters.image_transport == 'compressed'
         self._image_qos = newest_only()
-        self._subscriptions_in = [
-            self.create_subscription(
-                CompressedImage if compressed else Image, self._image_topic(), self._on_image, self._image_qos,
-                event_callbacks=SubscriptionEventCallbacks(incompatible_qos=lambda _: self._watch_silence(at_once=True)),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies()),
-            self.create_subscription(CameraInfo, 'camera_info', self._calibration.update, newest_only()),
-        ]
+        self._subscriptions_in = [self.create_subscription(
+            CompressedImage if compressed else Image, self._image_topic(), self._on_image, self._image_qos,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=lambda _: self._watch_silence(at_once=True)),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies())]
+        self._subscriptions_in.append(self.create_subscription(CameraInfo, 'camera_info', self._calibration.update, newest_only()))
 
     def _stop_listening(self) -> None:
         for subscription in self._subscriptions_in:
@@ -197,11 +202,13 @@ class HeadPoseNode(LifecycleNode):
             self._statistics.count_drop('newer image')
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.success = True
         if request.data != self._enabled:
             self._enabled = request.data
-            if self._active:
-                self._listen() if self._enabled else self._stop_listening()
-        response.success = True
+            if self._active and self._enabled:
+                response.success = self._enabled = self._listen()
+            elif self._active:
+                self._stop_listening()
         response.message = ('enabled' if self._enabled else 'disabled') + ('' if self._active else '; takes effect once the node is active')
         return response
 

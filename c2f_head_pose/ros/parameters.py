@@ -103,7 +103,7 @@ class Parameters(ParameterTable):
     image_transport: str = parameter('raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'),
                                      change=Change.UNCONFIGURED)
     rectified: bool = parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
-    detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.0, 1.0)
+    detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.01, 0.99)
     max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
     rescan_period_s: float = parameter(_OPTIONS.rescan_period_s, 'How often the whole image is searched for new faces.', 's', 0.0, 60.0)
     track_timeout_s: float = parameter(_OPTIONS.track_timeout_s, 'A face unseen for so long loses its id.', 's', 0.0, 60.0)

@@ -10,7 +10,12 @@ def newest_only() -> QoSProfile:
                       durability=QoSDurabilityPolicy.VOLATILE)
 
 
-def replayed(depth: int = 10) -> QoSProfile:
-    """For replayed recordings: reliable, which both reliable and best-effort subscriptions match."""
+def replayed(large: bool) -> QoSProfile:
+    """For replayed recordings: reliable, which both reliable and best-effort subscriptions match.
+
+    Args:
+        large: the messages are images; small ones are kept for a slow subscriber for much longer.
+    """
+    depth = 10 if large else 1000
     return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE,
                       durability=QoSDurabilityPolicy.VOLATILE)

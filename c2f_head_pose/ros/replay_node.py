@@ -17,12 +17,13 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
+from sensor_msgs.msg import CompressedImage, Image
 
 from . import running
 from .qos import replayed
 from .recording import RecordingError, open_recording
 
-_SETTLED_S = 0.5
+_SETTLED_S = 1.0
 _ACKNOWLEDGED_S = 2.0
 _LATE_S = 0.1
 
@@ -66,7 +67,8 @@ class ReplayNode(Node):
             raise RecordingError('nothing to replay; say what: replay_node PATH, or the parameter path')
         self._recording = open_recording(Path(path).expanduser(), self._value('image_topic'), self._value('transport') == 'raw',
                                          self._value('topics') == 'plain', self._value('picture_rate_hz'))
-        self._outputs = {topic: self.create_publisher(type_, topic, replayed()) for topic, type_ in self._recording.topics.items()}
+        self._outputs = {topic: self.create_publisher(type_, topic, replayed(large=type_ in (Image, CompressedImage)))
+                         for topic, type_ in self._recording.topics.items()}
         self.exit_status = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._play, name='replay', daemon=True)
@@ -131,24 +133,27 @@ class ReplayNode(Node):
                                       'remap the subscriber, or topics:=plain')
 
     def _play_once(self) -> None:
-        rate, shift = self._value('rate'), None
-        start, count, late = time.monotonic(), 0, 0
+        rate, shifted = self._value('rate'), self._value('stamps') == 'now'
+        start = first_ns = now_ns = None
+        count = total = late = 0
         for entry in self._recording.entries():
+            stamp = entry.message.header.stamp
+            if start is None:  # only now that the recording is open and its first picture decoded
+                start, now_ns = time.monotonic() - entry.at_s / rate, self.get_clock().now().nanoseconds
+                first_ns = stamp.sec * 10**9 + stamp.nanosec
             due = start + entry.at_s / rate
             if self._stop.wait(max(due - time.monotonic(), 0.0)):
                 return
-            late += time.monotonic() - due > _LATE_S
-            if self._value('stamps') == 'now':
-                stamp = entry.message.header.stamp
-                recorded_ns = stamp.sec * 10**9 + stamp.nanosec
-                if shift is None:
-                    shift = self.get_clock().now().nanoseconds, recorded_ns
-                entry.message.header.stamp = _time(shift[0] + round((recorded_ns - shift[1]) / rate))
+            if shifted:
+                entry.message.header.stamp = _time(now_ns + round((stamp.sec * 10**9 + stamp.nanosec - first_ns) / rate))
             self._outputs[entry.topic].publish(entry.message)
+            late += time.monotonic() - due > _LATE_S
+            total += 1
             count += entry.topic == self._recording.output
-        seconds = time.monotonic() - start
+        seconds = time.monotonic() - (start or time.monotonic())
         self.get_logger().info(f'played {count} images in {seconds:.1f} s' + (
-            f'; {late} messages came more than {1e3 * _LATE_S:.0f} ms late: this machine cannot keep up, lower rate' if late else ''))
+            f'; {late} of {total} messages came more than {1e3 * _LATE_S:.0f} ms late, this machine is too slow for them: lower rate'
+            if late else ''))
 
 
 def _time(nanoseconds: int) -> Time:

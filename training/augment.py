@@ -1,0 +1,188 @@
+"""Augmentation of rendered crops on tensors, on whichever device they are: geometry, then picture.
+
+Everything random comes from one generator passed in, so a step can be repeated exactly.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .batches import Crops
+from .picture import Picture, disturb, random_background
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training crops vary. Lengths are in units of the landmarks' larger extent unless said otherwise.
+
+    The box jitter is YuNet's against the landmarks' box, measured: centre sd 0.04-0.07, width sd 6-10 %, height sd 10-16 %.
+
+    Attributes:
+        margin: side of the crop, the middle of its range.
+        zoom: the margin varies log-uniformly by this factor either way.
+        shift_sd: of the crop's centre.
+        squeeze_sd: of the log of width over height of the region that is stretched to the square.
+        roll_deg: image rotation, uniform up to this, either way.
+        roll_wide_deg: a wider rotation, for `roll_wide_share` of the samples.
+        roll_wide_share: 0..1.
+        mirror: whether half of the samples are mirrored.
+        border_share: samples cut off by an image border (black beyond it) 0..1.
+        picture: strengths of the disturbances of the picture; None leaves it clean over a random background.
+    """
+
+    margin: float = 1.5
+    zoom: float = 1.3
+    shift_sd: float = 0.06
+    squeeze_sd: float = 0.10
+    roll_deg: float = 20.0
+    roll_wide_deg: float = 90.0
+    roll_wide_share: float = 0.1
+    mirror: bool = True
+    border_share: float = 0.15
+    picture: Picture | None = Picture()
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What the network trains on: crops (B, 1, S, S) uint8 and rotation (B, 3, 3) R_crop_head."""
+
+    crops: Tensor
+    rotation: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Which part of a source crop becomes the training crop, per sample.
+
+    Attributes:
+        centre: (B, 2) source pixels, continuous.
+        half: (B, 2) half width and half height of the region, source pixels.
+        roll: (B,) rad, clockwise rotation of the picture.
+        mirror: (B,) +1, or -1 for mirrored.
+    """
+
+    centre: Tensor
+    half: Tensor
+    roll: Tensor
+    mirror: Tensor
+
+    def matrix(self) -> Tensor:
+        """(B, 2, 2): a training crop's coordinates in [-1, 1] to source pixels about the centre."""
+        c, s = self.roll.cos(), self.roll.sin()
+        # undo the squeeze (half), then the clockwise roll, then the mirror
+        x = torch.stack([c * self.half[:, 0], s * self.half[:, 1]], -1) * self.mirror[:, None]
+        y = torch.stack([-s * self.half[:, 0], c * self.half[:, 1]], -1)
+        return torch.stack([x, y], 1)
+
+
+def centred_view(crops: Crops, margin: float) -> View:
+    """The plain square about the landmarks' box, as evaluation cuts it."""
+    n, device = len(crops), crops.box.device
+    centre = (crops.box[:, :2] + crops.box[:, 2:]) / 2
+    half = (crops.box[:, 2:] - crops.box[:, :2]).amax(1, keepdim=True).expand(n, 2) * margin / 2
+    return View(centre, half, torch.zeros(n, device=device), torch.ones(n, device=device))
+
+
+def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> View:
+    """A jittered, zoomed, squeezed, rolled and perhaps mirrored view of each sample."""
+    n, device = len(crops), crops.box.device
+    u = torch.rand(n, 5, generator=generator, device=device)
+    g = torch.randn(n, 3, generator=generator, device=device)
+    plain = centred_view(crops, how.margin)
+    extent = plain.half / how.margin * 2
+    scale = how.zoom ** (2 * u[:, 0] - 1)
+    squeeze = (g[:, 0].clamp(-2.5, 2.5) * how.squeeze_sd / 2).exp()
+    roll = torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg, how.roll_deg) * (2 * u[:, 2] - 1)
+    mirror = torch.where(u[:, 3] < 0.5, -1.0, 1.0) if how.mirror else torch.ones(n, device=device)
+    return View(plain.centre + g[:, 1:].clamp(-2.5, 2.5) * how.shift_sd * extent,
+                plain.half * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1), torch.deg2rad(roll), mirror)
+
+
+def rotation_in_view(crops: Crops, view: View) -> Tensor:
+    """(B, 3, 3) R_crop_head of the view: relative to the ray through its own centre, rolled and mirrored with the picture.
+
+    A picture rotated clockwise by a shows the head rolled by a; a mirrored one shows diag(-1, 1, 1) R diag(1, -1, 1).
+    """
+    pixel = torch.cat([view.centre - 0.5, torch.ones_like(view.centre[:, :1])], 1)  # K counts from the first pixel's centre
+    ray = torch.linalg.solve(crops.K, pixel[..., None])[..., 0]
+    R = ray_rotations(ray).transpose(1, 2) @ crops.R_cam_head
+    left = torch.stack([view.mirror, torch.ones_like(view.mirror), torch.ones_like(view.mirror)], 1)
+    right = torch.stack([torch.ones_like(view.mirror), view.mirror, torch.ones_like(view.mirror)], 1)
+    R = left[:, :, None] * R * right[:, None, :]
+    c, s, zero, one = view.roll.cos(), view.roll.sin(), torch.zeros_like(view.roll), torch.ones_like(view.roll)
+    about_z = torch.stack([torch.stack([c, -s, zero], 1), torch.stack([s, c, zero], 1), torch.stack([zero, zero, one], 1)], 1)
+    return about_z @ R
+
+
+def ray_rotations(rays: Tensor) -> Tensor:
+    """(B, 3, 3) smallest rotations taking +z to (B, 3) rays; the batched twin of `c2f_head_pose.geometry.ray_rotation`."""
+    x, y, z = F.normalize(rays, dim=1).unbind(1)
+    k = 1 / (1 + z)
+    return torch.stack([torch.stack([1 - k * x * x, -k * x * y, x], 1), torch.stack([-k * x * y, 1 - k * y * y, y], 1),
+                        torch.stack([-x, -y, z], 1)], 1)
+
+
+def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Tensor:
+    """(B, C, S, S) float channels seen through a view: (B, C, size, size), zero outside."""
+    n, _, height, width = channels.shape
+    scale = torch.tensor([2 / width, 2 / height], device=channels.device)
+    theta = torch.cat([view.matrix() * scale[:, None], ((view.centre * scale) - 1)[:, :, None]], 2)
+    grid = F.affine_grid(theta, [n, 1, size, size], align_corners=False)
+    return F.grid_sample(channels, grid, mode='nearest' if nearest else 'bilinear', padding_mode='zeros', align_corners=False)
+
+
+def eyes_in_view(crops: Crops, view: View) -> Tensor:
+    """(B, 2, 2) both eyes' centres in the view's coordinates, [-1, 1]."""
+    offset = crops.eyes - view.centre[:, None]
+    return torch.linalg.solve(view.matrix(), offset.transpose(1, 2)).transpose(1, 2)
+
+
+def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generator) -> Batch:
+    """Training crops of random views over random backgrounds, disturbed as cameras disturb them.
+
+    Args:
+        crops: a rendered batch; the generator is on its device.
+        size: output side in pixels.
+        how: strengths.
+        generator: the only source of randomness.
+    """
+    view = random_view(crops, how, generator)
+    image = over_background(crops, view, size, generator)
+    face = 2 / (view.half.mean(1) * 2 / (crops.box[:, 2:] - crops.box[:, :2]).amax(1))  # landmarks' extent in [-1, 1] units
+    if how.picture is not None:
+        image = disturb(image, eyes_in_view(crops, view), face, how.picture, generator)
+    image = cut_at_borders(image, how.border_share, generator)
+    return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view))
+
+
+def over_background(crops: Crops, view: View, size: int, generator: torch.Generator) -> Tensor:
+    """(B, 1, size, size) float gray of the view, each sample over its own random background."""
+    layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
+    # beyond the source crop alpha is 0 as well: the background shows there
+    return layers[:, :1] + (1 - layers[:, 1:] / 255) * random_background(len(crops), size, generator, layers.device)
+
+
+def cut_at_borders(image: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Blackens one side of some samples, as a face at the edge of the camera's image is cut."""
+    n, size, device = len(image), image.shape[-1], image.device
+    u = torch.rand(n, 3, generator=generator, device=device)
+    depth = torch.where(u[:, 0] < share, u[:, 1] * 0.3, -1.0)[:, None, None] * size
+    side = (u[:, 2] * 4).long()
+    steps = torch.arange(size, device=device, dtype=torch.float32)
+    along = torch.where((side % 2 == 0)[:, None], steps, size - 1 - steps)
+    black = torch.where((side < 2)[:, None, None], along[:, None, :], along[:, :, None]) < depth
+    return image.masked_fill(black[:, None], 0)
+
+
+def plain(crops: Crops, size: int, margin: float, background: float = 0.0) -> Batch:
+    """The undisturbed centred crop over a flat background, for evaluation: the same square as `c2f_head_pose.crop` cuts."""
+    view = centred_view(crops, margin)
+    layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
+    image = layers[:, :1] + (1 - layers[:, 1:] / 255) * background
+    return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view))
+
+

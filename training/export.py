@@ -1,0 +1,271 @@
+"""Writes model files: `python -m training.export CHECKPOINT --name NAME --out FOLDER [--precision fp32 fp16 int8]`.
+
+Every file keeps the model contract (checked by the package's own reader) and must answer as PyTorch does: fp32 to 0.1 degree on
+every crop, or the export fails. fp16 and int8 are reported beside it, also on the evaluation sets that are named.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from c2f_head_pose import geometry
+from c2f_head_pose.decode import softmax
+from c2f_head_pose.engine import open_engine
+from c2f_head_pose.engine.contract import CONTRACT_VERSION, CONVENTION, INPUT, OUTPUTS
+
+from . import checkpoint
+from .batches import SyntheticCrops
+from .config import RunConfig, config_of
+from .depth import DEPTH_RANGE_M
+from .model_file import DETECTOR_EXTENT
+from .validate import held_out
+
+OPSET = 17
+LARGEST_DIFFERENCE_DEG = 0.1
+PRECISIONS = ('fp32', 'fp16', 'int8')
+
+
+class ExportError(RuntimeError):
+    """An exported file that does not answer as its network does."""
+
+
+class HalfTrunk(nn.Module):
+    """A trunk computed in half precision between single-precision ends: the heads' small numbers stay exact."""
+
+    def __init__(self, trunk: nn.Module):
+        super().__init__()
+        self.trunk = trunk.half()
+        self.channels, self.stride = getattr(trunk, 'channels', 0), getattr(trunk, 'stride', 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the trunk's."""
+        return self.trunk(x.half()).float()
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a model file says of itself.
+
+    Attributes:
+        name: the model's name.
+        version: its own version.
+        training_data: what it was trained on.
+        licence: of the weights.
+    """
+
+    name: str
+    version: str
+    training_data: str
+    licence: str = 'Apache-2.0'
+
+
+def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precision: str) -> dict[str, str]:
+    """The contract's metadata, all strings."""
+    margin = config.augmentation().margin
+    out = {
+        'c2f_contract': CONTRACT_VERSION, 'name': labels.name, 'version': labels.version, 'modality': config.modality,
+        'input_size': str(config.size), 'crop_margin': f'{margin:.4g}', 'detector_margin': f'{margin / DETECTOR_EXTENT:.4g}',
+        'convention': CONVENTION, 'training_data': labels.training_data, 'licence': labels.licence, 'seed': str(content['seed']),
+        'commit': content['commit'], 'data_hash': content['data_hash'], 'samples': str(content['samples']), 'precision': precision,
+    }
+    if config.modality == 'depth':
+        out['depth_range_m'] = f'{DEPTH_RANGE_M:g}'
+    return out
+
+
+def write_onnx(network: nn.Module, size: int, path: Path, properties: dict[str, str]) -> None:
+    """Exports a network with the contract's names, a free batch and its metadata."""
+    import onnx
+    network = network.eval()
+    example = torch.randint(0, 256, (2, 1, size, size), dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # the exporter by tracing needs no further package and folds batch normalisation; its successor warns about it
+        warnings.simplefilter('ignore')
+        torch.onnx.export(network, (example,), str(path), input_names=[INPUT], output_names=list(OUTPUTS), opset_version=OPSET,
+                          dynamic_axes={name: {0: 'batch'} for name in (INPUT, *OUTPUTS)}, dynamo=False)
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, properties)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, str(path))
+
+
+def quantise(source: Path, path: Path, crops: np.ndarray, properties: dict[str, str], target: str = 'cpu') -> None:
+    """Writes an int8 QDQ file, its ranges calibrated on crops.
+
+    Convolutions and matrix products are quantised, weights by channel; the decoding after the embedding stays in float32.
+
+    Args:
+        source: the fp32 file.
+        path: the file to write.
+        crops: (N, 1, S, S) uint8.
+        properties: metadata.
+        target: 'cpu' (unsigned activations, ONNX Runtime's fast kernels) or 'tensorrt' (symmetric, float biases).
+    """
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            self.batches = iter(np.array_split(crops, max(1, len(crops) // 16)))
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            batch = next(self.batches, None)
+            return None if batch is None else {INPUT: batch}
+
+    model = onnx.load(str(source))
+    # the last products decode angles and logits: kept exact, they are 0.1 % of the work
+    products = [node.name for node in model.graph.node if node.op_type in ('Gemm', 'MatMul')]
+    symmetric = target == 'tensorrt'
+    quantize_static(str(source), str(path), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
+                    activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8, weight_type=QuantType.QInt8,
+                    op_types_to_quantize=['Conv', 'Add', 'Relu', 'MaxPool', 'Concat', 'Gemm'],
+                    nodes_to_exclude=products[1:] + _decoding_nodes(model), calibrate_method=CalibrationMethod.MinMax,
+                    extra_options={'ActivationSymmetric': symmetric, 'QuantizeBias': not symmetric})
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, properties)
+    onnx.save(model, str(path))
+
+
+def _decoding_nodes(model: Any) -> list[str]:
+    """Names of the nodes outside the trunk: before the first convolution and after the last."""
+    places = [i for i, node in enumerate(model.graph.node) if node.op_type == 'Conv']
+    inside = range(places[0], _embedding(model, places[-1]) + 1)
+    return [node.name for i, node in enumerate(model.graph.node) if i not in inside]
+
+
+def _embedding(model: Any, last_convolution: int) -> int:
+    """Place of the first matrix product after the trunk, the only large one."""
+    for i in range(last_convolution, len(model.graph.node)):
+        if model.graph.node[i].op_type in ('Gemm', 'MatMul'):
+            return i
+    return last_convolution
+
+
+@torch.no_grad()
+def differences_deg(network: nn.Module, path: Path, crops: np.ndarray) -> np.ndarray:
+    """(N,) largest difference between what PyTorch (fp32) and ONNX Runtime say of the same crops, degrees.
+
+    Of the rotation, of the standard deviations, and of the category's probabilities (0.01 counts as 1 degree). Batches of
+    1 and of 15, neither the size that was traced.
+    """
+    engine = open_engine(str(path), 'cpu')
+    mine = [output.numpy() for output in network(torch.from_numpy(crops))]
+    cuts = [0, 1, *range(16, len(crops), 15), len(crops)]
+    answers = [engine.infer(crops[a:b]) for a, b in zip(cuts[:-1], cuts[1:]) if b > a]
+    theirs = [np.concatenate([getattr(a, name) for a in answers]) for name in OUTPUTS]
+    rotation = geometry.geodesic_deg(mine[0], theirs[0])
+    std = np.degrees(np.abs(mine[1] - theirs[1])).max(1)
+    category = 100 * np.abs(softmax(mine[2]) - softmax(theirs[2])).max(1)
+    return np.stack([rotation, std, category]).max(0)
+
+
+def test_crops(config: RunConfig, data: list[str] | None, count: int) -> np.ndarray:
+    """(N, 1, S, S) uint8 rendered crops disturbed as in training; without data, noise (good for parity, useless for int8 ranges)."""
+    if not data:
+        return np.random.default_rng(0).integers(0, 256, (min(count, 64), 1, config.size, config.size), np.uint8)
+    crops = SyntheticCrops(data, 'train', config.modality == 'depth', config.pose_limits_deg, count)
+    return held_out(crops, config)[0].numpy()
+
+
+def export(source: Path, folder: Path, labels: Labels, precisions: list[str], data: list[str] | None = None, target: str = 'cpu',
+           calibrate_on: int = 512) -> dict[str, Path]:
+    """Writes a checkpoint's model files.
+
+    Args:
+        source: checkpoint.
+        folder: for NAME.onnx, NAME_fp16.onnx, NAME_int8.onnx.
+        labels: what the files say of themselves.
+        precisions: of PRECISIONS; fp32 is always written.
+        data: rendered datasets for parity and int8 ranges.
+        target: of int8.
+        calibrate_on: crops for int8 ranges.
+
+    Returns:
+        The file of each precision.
+
+    Raises:
+        ExportError: if ONNX Runtime's fp32 answers differ from PyTorch's by more than 0.1 degree.
+        ValueError: for int8 without data.
+    """
+    if 'int8' in precisions and not data:
+        raise ValueError('int8 needs rendered crops for its ranges: give --data')
+    content = checkpoint.load(source)
+    config = config_of(content['config'])
+    crops = test_crops(config, data, calibrate_on)
+    folder.mkdir(parents=True, exist_ok=True)
+    network = checkpoint.network_of(content)
+    network.fuse()
+    files = {'fp32': folder / f'{labels.name}.onnx'}
+    write_onnx(network, config.size, files['fp32'], metadata(config, content, labels, 'fp32'))
+    check = crops[:128]
+    worst = float(differences_deg(network, files['fp32'], check).max())
+    print(f'{files["fp32"].name}: {files["fp32"].stat().st_size / 1e6:.2f} MB, at most {worst:.4f} degrees from PyTorch on {len(check)} crops')
+    if not worst <= LARGEST_DIFFERENCE_DEG:
+        raise ExportError(f'{files["fp32"]} differs from PyTorch by {worst:.3f} degrees, more than {LARGEST_DIFFERENCE_DEG}')
+    for precision in (p for p in precisions if p != 'fp32'):
+        files[precision] = folder / f'{labels.name}_{precision}.onnx'
+        properties = metadata(config, content, labels, precision)
+        if precision == 'fp16':
+            half = checkpoint.network_of(content)
+            half.fuse()
+            half.trunk = HalfTrunk(half.trunk)
+            write_onnx(half, config.size, files[precision], properties)
+        else:
+            quantise(files['fp32'], files[precision], crops, properties, target)
+        apart = differences_deg(network, files[precision], check)
+        print(f'{files[precision].name}: {files[precision].stat().st_size / 1e6:.2f} MB, from PyTorch by {apart.mean():.3f} degrees in the mean, '
+              f'{np.percentile(apart, 99):.3f} at the 99th percentile')
+    return files
+
+
+def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
+    """Evaluates each precision on the same sets, one line each with its loss against fp32."""
+    from .datasets import MissingData
+    from .evaluate import line, run_set, write_rows
+    from .model_file import open_model
+    before: dict[str, float] = {}
+    for precision, path in files.items():
+        model = open_model(path, 'cpu')
+        for name in sets:
+            try:
+                result = run_set(model, str(path), name, None, None, None, 1)
+            except MissingData as error:
+                print(f'{name}: not run. {error}', file=sys.stderr)
+                continue
+            result.row.update(model=f'{model.name} {precision}', ms=model.milliseconds(result.crops[:64, None]), threads=1,
+                              command=f'python -m training.export ... --precision {precision} --sets {name}')
+            before.setdefault(name, result.row['mae'])
+            print(f'{line(result.row)}  {result.row["mae"] - before[name]:+.3f} MAE against fp32', flush=True)
+            write_rows(out / 'precisions.csv', [result.row])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog='python -m training.export', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('--name', required=True)
+    parser.add_argument('--version', default='0.1.0')
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--precision', nargs='+', default=['fp32'], choices=PRECISIONS)
+    parser.add_argument('--data', nargs='+', help='rendered datasets, for parity and int8 ranges')
+    parser.add_argument('--training-data', default='rendered heads of this project (training.render), CC0 assets; nothing real')
+    parser.add_argument('--licence', default='Apache-2.0')
+    parser.add_argument('--target', choices=('cpu', 'tensorrt'), default='cpu', help='of int8')
+    parser.add_argument('--sets', nargs='*', default=[], help='evaluation sets to report each precision on')
+    args = parser.parse_args(arguments)
+    files = export(args.checkpoint, args.out, Labels(args.name, args.version, args.training_data, args.licence), args.precision, args.data,
+                   args.target)
+    if args.sets:
+        report_sets(files, args.sets, args.out)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,104 @@
+"""One way to run a model, whether a checkpoint, an .onnx file or a shipped name."""
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from c2f_head_pose.engine import NetworkOutput, open_engine
+
+from . import checkpoint
+from .config import config_of
+from .validate import estimate
+
+DETECTOR_EXTENT = 1.3
+"""Larger extent of YuNet's box over that of the 68 landmarks' box (1.03 x as wide, 1.3 x as high)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model to evaluate.
+
+    Attributes:
+        name: for tables.
+        size: input side, pixels.
+        crop_margin: of the landmarks' larger extent.
+        detector_margin: of YuNet's larger extent.
+        modality: 'rgb' or 'depth'.
+        commit: that trained it, or ''.
+        data_hash: of its training data, or ''.
+        seed: of its training, or -1.
+        engine: has `infer`.
+    """
+
+    name: str
+    size: int
+    crop_margin: float
+    detector_margin: float
+    modality: str
+    commit: str
+    data_hash: str
+    seed: int
+    engine: Any
+
+    def infer(self, crops: np.ndarray) -> NetworkOutput:
+        """Runs (N, 1, S, S) uint8 crops, N as large as you like."""
+        parts = [self.engine.infer(crops[i:i + 64]) for i in range(0, len(crops), 64)]
+        return NetworkOutput(*(np.concatenate([getattr(p, name) for p in parts])
+                               for name in ('rotation', 'rotation_std_rad', 'category_logits')))
+
+    def milliseconds(self, crops: np.ndarray, repeats: int = 200) -> float:
+        """Median milliseconds of one crop at a time."""
+        times = []
+        for i in range(repeats):
+            one = crops[i % len(crops)][None]
+            start = time.perf_counter()
+            self.engine.infer(one)
+            times.append(time.perf_counter() - start)
+        return 1e3 * float(np.median(times))
+
+
+class TorchEngine:
+    """Runs a network in PyTorch."""
+
+    def __init__(self, network: torch.nn.Module, device: str = 'cpu'):
+        self.network = network.eval().to(device)
+
+    def infer(self, crops: np.ndarray) -> NetworkOutput:
+        """As the package's engines do."""
+        return NetworkOutput(*estimate(self.network, torch.from_numpy(crops)))
+
+
+def open_model(source: str | Path, device: str = 'auto', threads: int = 1) -> Model:
+    """Opens a checkpoint (.pt), an .onnx file or a shipped name.
+
+    Raises:
+        ValueError: for a file that is neither.
+    """
+    path = Path(source)
+    if path.suffix == '.pt':
+        content = checkpoint.load(path)
+        config = config_of(content['config'])
+        margin = config.augmentation().margin
+        if device == 'auto':
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        torch.set_num_threads(threads)
+        return Model(config.name, config.size, margin, margin / DETECTOR_EXTENT, config.modality, content['commit'], content['data_hash'],
+                     content['seed'], TorchEngine(checkpoint.network_of(content), device))
+    engine = open_engine(str(source), device, threads)
+    metadata = _metadata(source)
+    contract = engine.contract
+    return Model(f'{contract.name} {contract.version}', contract.input_size, contract.crop_margin, contract.detector_margin, contract.modality,
+                 metadata.get('commit', ''), metadata.get('data_hash', ''), int(metadata.get('seed') or -1), engine)
+
+
+def _metadata(source: str | Path) -> dict[str, str]:
+    import onnx
+
+    from c2f_head_pose.models.registry import model_path
+    model = onnx.load(str(model_path(str(source))), load_external_data=False)
+    return {entry.key: entry.value for entry in model.metadata_props}

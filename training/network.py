@@ -1,0 +1,165 @@
+"""Our coarse-to-fine network: a shared trunk, a classifier of sub-spaces, a regressor per sub-space, a soft hand-over."""
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .rotations import rotation_from_columns
+from .subspaces import SUBSPACES, anchors
+
+STD_RANGE_RAD = (math.radians(0.2), math.radians(60.0))
+"""Limits of a regressor's stated standard deviation, so that one wild sample cannot make the likelihood explode."""
+
+
+class Raw(NamedTuple):
+    """What the network says before the hand-over.
+
+    Attributes:
+        logits: (B, K) of the sub-spaces.
+        rotations: (B, K, 3, 3) R_crop_head of every regressor.
+        stds: (B, K, 3) rad, standard deviations about the head's axes.
+    """
+
+    logits: Tensor
+    rotations: Tensor
+    stds: Tensor
+
+
+class Normalise(nn.Module):
+    """uint8 crops to the trunk's input.
+
+    RGB: each crop to zero mean and unit deviation, so exposure and gain cancel. Depth: 0 is a hole; the others to about
+    [-1, 1], with the mask of what was measured as a second channel.
+    """
+
+    def __init__(self, modality: str):
+        super().__init__()
+        if modality not in ('rgb', 'depth'):
+            raise ValueError(f"modality {modality!r} is neither 'rgb' nor 'depth'")
+        self.modality = modality
+        self.channels = 1 if modality == 'rgb' else 2
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(B, 1, S, S) uint8 to (B, channels, S, S) float32."""
+        x = crops.float()
+        if self.modality == 'depth':
+            mask = (x > 0).to(x.dtype)
+            return torch.cat([(x - 128) / 64 * mask, mask], 1)
+        x = x - x.mean((2, 3), keepdim=True)
+        return x / (x.square().mean((2, 3), keepdim=True) + 1.0).sqrt()
+
+
+class Regressors(nn.Module):
+    """K two-layer regressors over one embedding, all in two matrix products.
+
+    The first layer of all of them is one matrix; the second is block-diagonal, kept as (K, hidden, out) while training and
+    laid out as one dense matrix by `fuse` for export: 0.03 % of the FLOPs, and no gather in the graph.
+    """
+
+    def __init__(self, features: int, count: int, hidden: int, out: int):
+        super().__init__()
+        self.count, self.out = count, out
+        self.first = nn.Linear(features, count * hidden)
+        self.weight = nn.Parameter(torch.randn(count, hidden, out) * 0.01)
+        self.bias = nn.Parameter(torch.zeros(count, out))
+        self.fused: nn.Linear | None = None
+
+    def fuse(self) -> None:
+        """Lays the second layers out as one matrix; for inference and export only."""
+        self.fused = nn.Linear(self.weight.shape[0] * self.weight.shape[1], self.count * self.out)
+        with torch.no_grad():
+            self.fused.weight.copy_(torch.block_diag(*self.weight).T)
+            self.fused.bias.copy_(self.bias.flatten())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, features) to (B, K, out)."""
+        h = torch.relu(self.first(x))
+        if self.fused is not None:
+            return self.fused(h).reshape(-1, self.count, self.out)
+        return torch.einsum('bkh,kho->bko', h.reshape(len(h), self.count, -1), self.weight) + self.bias
+
+
+class CoarseToFine(nn.Module):
+    """Coarse-to-fine head orientation, made robust.
+
+    The classifier weighs the sub-spaces, each regressor turns its sub-space's anchor by a small rotation and states its
+    standard deviations, and the answer is the rotation nearest to their weighted mean, so nothing jumps at a border. Its
+    variance is the mixture's: the regressors' own and their disagreement.
+
+    Args:
+        trunk: (B, C, S, S) to (B, trunk.channels, S / trunk.stride, ...).
+        size: input side in pixels.
+        modality: 'rgb' or 'depth'.
+        subspaces: a name in `SUBSPACES`.
+        handover: 'soft', 'hard' (the most likely regressor alone) or 'single' (one regressor; the classifier only reports).
+        squeeze: channels of the last 1x1 convolution, flattened with its places.
+        embedding: width of the shared embedding.
+        hidden: width of a regressor's hidden layer.
+    """
+
+    def __init__(self, trunk: nn.Module, size: int, modality: str = 'rgb', subspaces: str = 'eight', handover: str = 'soft',
+                 squeeze: int = 64, embedding: int = 256, hidden: int = 64, dropout: float = 0.0):
+        super().__init__()
+        if handover not in ('soft', 'hard', 'single'):
+            raise ValueError(f"handover {handover!r} is none of 'soft', 'hard', 'single'")
+        self.size, self.modality, self.handover = size, modality, handover
+        self.cells = SUBSPACES[subspaces]
+        self.normalise = Normalise(modality)
+        self.trunk = trunk
+        side = math.ceil(size / trunk.stride)
+        self.squeeze = nn.Sequential(nn.Conv2d(trunk.channels, squeeze, 1, bias=False), nn.BatchNorm2d(squeeze), nn.ReLU(inplace=True))
+        self.embed = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(squeeze * side * side, embedding), nn.ReLU(inplace=True))
+        self.classifier = nn.Linear(embedding, len(self.cells))
+        count = 1 if handover == 'single' else len(self.cells)
+        self.regressors = Regressors(embedding, count, hidden, 9)
+        start = anchors(self.cells) if count > 1 else anchors(SUBSPACES['four']).mean(0, keepdim=True).round()
+        self.register_buffer('anchors', start, persistent=False)
+        with torch.no_grad():
+            self.regressors.bias[:, 0] = self.regressors.bias[:, 4] = 1.0  # 6D identity: begin at the anchors
+            self.regressors.bias[:, 6:] = math.log(math.radians(8.0))
+
+    def raw(self, crops: Tensor) -> Raw:
+        """(B, 1, S, S) uint8 crops to what each regressor says."""
+        features = self.embed(self.squeeze(self.trunk(self.normalise(crops)))).float()
+        with torch.autocast(features.device.type, enabled=False):
+            out = self.regressors(features)
+            rotations = rotation_from_columns(out[..., :6]) @ self.anchors
+            low, high = STD_RANGE_RAD
+            stds = out[..., 6:].clamp(math.log(low), math.log(high)).exp()
+            return Raw(self.classifier(features), rotations, stds)
+
+    def hand_over(self, raw: Raw) -> tuple[Tensor, Tensor]:
+        """The one rotation (B, 3, 3) and its standard deviations (B, 3) rad."""
+        if self.handover == 'single':
+            return raw.rotations[:, 0], raw.stds[:, 0]
+        if self.handover == 'hard':
+            weights = nn.functional.one_hot(raw.logits.argmax(1), raw.logits.shape[1]).to(raw.stds.dtype)
+        else:
+            weights = raw.logits.softmax(1)
+        mean = (weights[:, :, None, None] * raw.rotations).sum(1)
+        rotation = rotation_from_columns(torch.cat([mean[..., 0], mean[..., 1]], -1))
+        apart = rotation.transpose(1, 2)[:, None] @ raw.rotations
+        d = (torch.stack([apart[..., 2, 1], apart[..., 0, 2], apart[..., 1, 0]], -1)
+             - torch.stack([apart[..., 1, 2], apart[..., 2, 0], apart[..., 0, 1]], -1)) / 2
+        variance = (weights[..., None] * (raw.stds.square() + d.detach().square())).sum(1)
+        return rotation, variance.sqrt()
+
+    def category_logits(self, logits: Tensor) -> Tensor:
+        """(B, 4) logits of L1..L4: each category's sub-spaces, summed in probability."""
+        if logits.shape[1] == 4:
+            return logits
+        parts = logits.reshape(-1, len(self.cells) // 4, 4)  # cells are listed band by band, each L1..L4
+        return torch.logsumexp(parts, 1)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The model contract: crops (B, 1, S, S) uint8 to rotation (B, 3, 3), rotation_std_rad (B, 3), category_logits (B, 4)."""
+        raw = self.raw(crops)
+        rotation, std = self.hand_over(raw)
+        return rotation, std, self.category_logits(raw.logits)
+
+    def fuse(self) -> None:
+        """Readies the network for export."""
+        self.regressors.fuse()

@@ -1,0 +1,93 @@
+"""One process or many: what data-parallel training needs, started by torchrun or not at all.
+
+A global batch is cut into `shards`, each drawn, augmented and normalised by itself with its own seed. A process works
+through its share of them and the gradients are summed, so one process and many take the same step.
+"""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of how many processes this is, and its device."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes files and talks."""
+        return self.rank == 0
+
+    def shards(self, count: int) -> range:
+        """This process's shards of a step.
+
+        Raises:
+            ValueError: if the shards do not divide among the processes.
+        """
+        if count % self.world:
+            raise ValueError(f'{count} shards do not divide among {self.world} processes: set `shards` to a multiple')
+        each = count // self.world
+        return range(self.rank * each, (self.rank + 1) * each)
+
+
+def join(device: str) -> Place:
+    """Joins the process group that torchrun describes in the environment (NCCL on GPUs, gloo on CPUs), or stands alone."""
+    world = int(os.environ.get('WORLD_SIZE', '1'))
+    if device == 'auto':
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if device == 'cuda':
+        device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
+        torch.cuda.set_device(device)
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group('nccl' if device.startswith('cuda') else 'gloo')
+    return Place(dist.get_rank() if world > 1 else 0, world, torch.device(device))
+
+
+def leave(place: Place) -> None:
+    """Leaves the process group."""
+    if place.world > 1:
+        dist.destroy_process_group()
+
+
+def same_start(network: nn.Module, place: Place) -> None:
+    """Gives every process the first one's weights."""
+    if place.world > 1:
+        for tensor in network.state_dict().values():
+            dist.broadcast(tensor, 0)
+
+
+def sum_gradients(network: nn.Module, place: Place) -> None:
+    """Sums the gradients over all processes, in one flat buffer."""
+    if place.world == 1:
+        return
+    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in network.parameters()]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    dist.all_reduce(flat)
+    for parameter, part in zip(network.parameters(), flat.split([g.numel() for g in gradients]), strict=True):
+        parameter.grad = part.view_as(parameter).clone()
+
+
+def mean_buffers(network: nn.Module, place: Place) -> None:
+    """Averages batch statistics over all processes."""
+    if place.world > 1:
+        for buffer in network.buffers():
+            if buffer.is_floating_point():
+                dist.all_reduce(buffer)
+                buffer /= place.world
+
+
+def agree(value: float, place: Place) -> float:
+    """The first process's value in all of them, so that clocks cannot part them."""
+    if place.world == 1:
+        return value
+    tensor = torch.tensor([value], dtype=torch.float64, device=place.device)
+    dist.broadcast(tensor, 0)
+    return float(tensor.item())

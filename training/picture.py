@@ -1,0 +1,243 @@
+"""What happens to a picture between the scene and the network: light, occluders, lens, sensor, compression; on tensors.
+
+Pictures are (B, 1, S, S) float, 0..255. Costly steps touch only the samples they are drawn for.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Strengths of the disturbances; a share is the part of the samples that get one.
+
+    Attributes:
+        light_share: one-sided light or a soft shadow's edge.
+        light: the strongest gain or loss across the picture.
+        stripes_share: patterned light (blinds, leaves).
+        occluder_share: a textured blob over part of the picture.
+        sunglasses_share: dark blobs over both eyes.
+        gamma: log-uniform exponent, by this factor either way.
+        contrast: log-uniform gain, by this factor either way.
+        brightness: offset, grey levels either way.
+        blur_share: defocus or motion.
+        blur_sd: largest standard deviation, in parts of the side.
+        low_resolution_share: sampled down and up again.
+        low_resolution_px: the fewest pixels a side is sampled down to.
+        noise_sd: largest standard deviation, grey levels.
+        jpeg_share: compressed in 8x8 blocks.
+    """
+
+    light_share: float = 0.5
+    light: float = 0.6
+    stripes_share: float = 0.08
+    occluder_share: float = 0.35
+    sunglasses_share: float = 0.06
+    gamma: float = 1.8
+    contrast: float = 1.7
+    brightness: float = 35.0
+    blur_share: float = 0.4
+    blur_sd: float = 0.02
+    low_resolution_share: float = 0.2
+    low_resolution_px: int = 28
+    noise_sd: float = 12.0
+    jpeg_share: float = 0.3
+
+
+_BLUR_TAPS = 11
+
+
+def disturb(image: Tensor, eyes: Tensor, face: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
+    """Light, occluders, photometry, blur, low resolution, noise, compression, in the order of a real picture.
+
+    Args:
+        image: (B, 1, S, S) float, 0..255.
+        eyes: (B, 2, 2) centres of the eyes, [-1, 1].
+        face: (B,) the landmarks' larger extent in the same units.
+        how: strengths.
+        generator: on the image's device.
+    """
+    image = light(image, how, generator)
+    image = occlude(image, eyes, face, how, generator)
+    image = photometry(image, how, generator)
+    image = some(image, how.blur_share, generator, lambda x: blur(x, how.blur_sd, generator))
+    image = some(image, how.low_resolution_share, generator, lambda x: low_resolution(x, how.low_resolution_px, generator))
+    image = noise(image, how.noise_sd, generator)
+    return some(image, how.jpeg_share, generator, lambda x: jpeg(x, generator))
+
+
+def some(image: Tensor, share: float, generator: torch.Generator, change) -> Tensor:
+    """Applies a change to a random part of the batch of fixed size, so that the cost does not vary."""
+    count = round(share * len(image))
+    if not count:
+        return image
+    rows = torch.randperm(len(image), generator=generator, device=image.device)[:count]
+    return image.index_copy(0, rows, change(image[rows]))
+
+
+def random_background(count: int, size: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """(B, 1, S, S) procedural backgrounds: noise of several scales and straight edges, of random level and contrast."""
+    half = max(size // 2, 8)
+    out = torch.zeros(count, 1, half, half, device=device)
+    weight = torch.rand(count, 6, 1, 1, 1, generator=generator, device=device).pow(2)
+    for i, cells in enumerate((2, 4, 8, 16, 32)):
+        grid = torch.rand(count, 1, min(cells, half), min(cells, half), generator=generator, device=device) - 0.5
+        out += weight[:, i] * F.interpolate(grid, (half, half), mode='bilinear' if i % 2 else 'nearest')
+    x, y = coordinates(half, device)
+    u = torch.rand(count, 2, 4, 1, 1, generator=generator, device=device)
+    for k in range(2):  # walls, door frames
+        angle = u[:, k, 0] * 2 * math.pi
+        out += ((x * angle.cos() + y * angle.sin() > 2 * u[:, k, 1] - 1).float() * (u[:, k, 2] - 0.5) * 1.5)[:, None]
+    out = out - out.mean((2, 3), keepdim=True)
+    v = torch.rand(count, 2, 1, 1, 1, generator=generator, device=device)
+    out = v[:, 0] * 255 + out * v[:, 1] * 260
+    return F.interpolate(out, (size, size), mode='bilinear', align_corners=False).clamp(0, 255)
+
+
+def coordinates(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """x (1, 1, S) and y (1, S, 1) of pixel centres, [-1, 1]."""
+    steps = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2 / size) - 1
+    return steps[None, None, :], steps[None, :, None]
+
+
+def light(image: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
+    """A gain that varies across the picture: a slope, or a shadow with a soft edge; stripes on some."""
+    n, device = len(image), image.device
+    u = torch.rand(n, 8, 1, 1, generator=generator, device=device)
+    x, y = coordinates(image.shape[-1], device)
+    angle = u[:, 0] * 2 * math.pi
+    along = x * angle.cos() + y * angle.sin() + (u[:, 1] - 0.5)
+    sharp = torch.where(u[:, 2] < 0.6, 1.0, 12 * u[:, 3] + 1)
+    strength = torch.where(u[:, 4] < how.light_share, u[:, 5] * how.light, 0.0)
+    gain = 1 + strength * (along * sharp).clamp(-1, 1)
+    if how.stripes_share:
+        waves = torch.sin((along * 9 * (1 + 2 * u[:, 6]))).clamp(-0.3, 0.3) * 1.3
+        gain = gain * torch.where(u[:, 7] < how.stripes_share, 1 + waves, 1.0)
+    return (image * gain[:, None]).clamp(0, 255)
+
+
+def blob(centre: Tensor, radius: Tensor, angle: Tensor, power: Tensor, size: int) -> Tensor:
+    """(B, S, S) soft masks of superellipses.
+
+    Args:
+        centre: (B, 2) in [-1, 1].
+        radius: (B, 2) half axes in the same units.
+        angle: (B,) rad.
+        power: (B,) 2 for an ellipse, larger towards a rectangle.
+        size: S.
+    """
+    x, y = coordinates(size, centre.device)
+    x, y = x - centre[:, 0, None, None], y - centre[:, 1, None, None]
+    c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    u, v = (c * x + s * y).abs() / radius[:, 0, None, None], (c * y - s * x).abs() / radius[:, 1, None, None]
+    p = power[:, None, None]
+    inside = 1 - (u.clamp(1e-4).pow(p) + v.clamp(1e-4).pow(p))
+    return (inside * 8).clamp(0, 1)
+
+
+def occlude(image: Tensor, eyes: Tensor, face: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
+    """Textured blobs over some faces and sunglasses over some eyes."""
+    n, size, device = len(image), image.shape[-1], image.device
+
+    def cover(x: Tensor) -> Tensor:
+        m = len(x)
+        u = torch.rand(m, 6, generator=generator, device=device)
+        # anywhere, more often near the rim than over the middle
+        centre = torch.stack([(u[:, 0] * 2 * math.pi).cos(), (u[:, 0] * 2 * math.pi).sin()], 1) * (0.35 + 0.75 * u[:, 1:2])
+        mask = blob(centre, 0.12 + 0.38 * u[:, 2:4], u[:, 4] * math.pi, 2 + 6 * u[:, 5], size)[:, None]
+        return x + mask * (random_background(m, size, generator, device) - x)
+
+    image = some(image, how.occluder_share, generator, cover)
+    count = round(how.sunglasses_share * n)
+    if count:
+        rows = torch.randperm(n, generator=generator, device=device)[:count]
+        u = torch.rand(count, 4, generator=generator, device=device)
+        between = eyes[rows, 1] - eyes[rows, 0]
+        angle = torch.atan2(between[:, 1], between[:, 0])
+        radius = torch.stack([0.15 + 0.06 * u[:, 0], 0.11 + 0.06 * u[:, 1]], 1) * face[rows, None]
+        power = 2 + 4 * u[:, 2]
+        mask = torch.maximum(*(blob(eyes[rows, i], radius, angle, power, size) for i in (0, 1)))[:, None]
+        dark = image[rows] * 0.15 + (u[:, 3] * 40)[:, None, None, None]
+        image = image.index_copy(0, rows, image[rows] + mask * (dark - image[rows]))
+    return image
+
+
+def photometry(image: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
+    """Gamma, contrast about the mean, brightness; clipped as a sensor clips."""
+    u = 2 * torch.rand(len(image), 3, 1, 1, 1, generator=generator, device=image.device) - 1
+    image = 255 * (image / 255).clamp(1e-4, 1).pow(how.gamma ** u[:, 0])
+    mean = image.mean((2, 3), keepdim=True)
+    return ((image - mean) * how.contrast ** u[:, 1] + mean + how.brightness * u[:, 2]).clamp(0, 255)
+
+
+def blur(image: Tensor, largest_sd: float, generator: torch.Generator) -> Tensor:
+    """Each picture by its own Gaussian of random width, length and direction: defocus and motion blur."""
+    n, size, device = len(image), image.shape[-1], image.device
+    u = torch.rand(n, 3, 1, 1, generator=generator, device=device)
+    sd = 0.3 + u[:, 0] * largest_sd * size
+    across = sd * (0.25 + 0.75 * u[:, 1])
+    angle = u[:, 2] * math.pi
+    r = _BLUR_TAPS // 2
+    steps = torch.arange(-r, r + 1, device=device, dtype=torch.float32)
+    x, y = steps[None, None, :], steps[None, :, None]
+    along, side = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
+    kernel = (-0.5 * ((along / sd) ** 2 + (side / across) ** 2)).exp()
+    kernel = kernel / kernel.sum((1, 2), keepdim=True)
+    padded = F.pad(image.transpose(0, 1), (r, r, r, r), mode='replicate')
+    return F.conv2d(padded, kernel[:, None], groups=n).transpose(0, 1)
+
+
+def low_resolution(image: Tensor, fewest_px: int, generator: torch.Generator) -> Tensor:
+    """Sampled down to one of four sizes, a quarter of the pictures each, and up again."""
+    size = image.shape[-1]
+    shift = float(torch.rand((), generator=generator, device=image.device))
+    parts = []
+    for i, part in enumerate(image.tensor_split(4)):
+        if len(part):
+            small = round(fewest_px * (size / fewest_px) ** ((i + shift) / 4))
+            part = F.interpolate(F.interpolate(part, (small, small), mode='area'), (size, size), mode='bilinear', align_corners=False)
+        parts.append(part)
+    return torch.cat(parts)
+
+
+def noise(image: Tensor, largest_sd: float, generator: torch.Generator) -> Tensor:
+    """Sensor noise of random strength, part of it growing with the square root of the light (shot noise)."""
+    u = torch.rand(len(image), 2, 1, 1, 1, generator=generator, device=image.device)
+    sd = largest_sd * u[:, 0].pow(2) * (u[:, 1] + (1 - u[:, 1]) * (image / 128).clamp(min=0).sqrt())
+    return image + sd * torch.randn(image.shape, generator=generator, device=image.device)
+
+
+def _dct_matrix(device: torch.device) -> Tensor:
+    """(8, 8) orthonormal DCT-II."""
+    k = torch.arange(8, dtype=torch.float32, device=device)
+    matrix = torch.cos(math.pi / 8 * (k[None] + 0.5) * k[:, None]) / 2
+    matrix[0] /= math.sqrt(2)
+    return matrix
+
+
+# ITU-T T.81, Annex K, table K.1
+_LUMINANCE = (16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+              18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100,
+              103, 99)
+
+
+def jpeg(image: Tensor, generator: torch.Generator) -> Tensor:
+    """JPEG's loss: 8x8 blocks, DCT, quantised with the standard table at a random quality from 20 to 90."""
+    n, size = len(image), image.shape[-1]
+    blocks = size // 8
+    side = blocks * 8
+    quality = 20 + 70 * torch.rand(n, 1, 1, 1, 1, generator=generator, device=image.device)
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)  # libjpeg's rule
+    table = (torch.tensor(_LUMINANCE, device=image.device, dtype=torch.float32).reshape(8, 8) * scale).clamp(min=1)
+    dct = _dct_matrix(image.device)
+    x = image[:, 0, :side, :side].reshape(n, blocks, 8, blocks, 8).transpose(2, 3) - 128
+    coefficients = dct @ x @ dct.T
+    x = dct.T @ ((coefficients / table).round() * table) @ dct + 128
+    out = image.clone()
+    out[:, 0, :side, :side] = x.transpose(2, 3).reshape(n, side, side)
+    return out

@@ -1,0 +1,97 @@
+"""Crops of real faces, by name, so that a figure says what the network saw.
+
+    published     AFLW2000 as published by FSA-Net: the 21 visible points' bounds, widened by 0.4 of their size on each side and
+                  clipped to the picture; stretched to the square. The same for every network.
+    landmarks     the square about the 68 landmarks, `crop_margin` times their larger extent: an oracle crop
+    box           the square about the set's own face box, its larger extent times `crop_margin` / 1.13: for Pointing'04, 1.25 where
+                  a network wants 1.41 times the landmarks' extent, the protocol that the peers are measured by
+    detector      YuNet end to end, as the package runs; faces it misses are counted, not scored
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import crop
+from c2f_head_pose.types import FaceBox
+
+from .datasets import Face
+
+CROPS = ('published', 'landmarks', 'box', 'detector')
+BOX_OVER_LANDMARKS = 1.41 / 1.25
+"""Larger extent of a set's face box over that of the 68 landmarks, as the peers' protocol takes it for Pointing'04."""
+
+
+def gray(image: np.ndarray) -> np.ndarray:
+    """(H, W) of a BGR or gray picture."""
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def published_bounds(face: Face, height: int, width: int) -> tuple[int, int, int, int]:
+    """x1, y1, x2, y2 of FSA-Net's published AFLW2000 crop: whole pixels, inside the picture.
+
+    Raises:
+        ValueError: for a face without the 21 points.
+    """
+    if face.points21 is None:
+        raise ValueError(f"{face.name} has no 21 points: the crop 'published' is AFLW2000's alone")
+    x, y = face.points21.T
+    seen = y > 0 if (x > 0).sum() > (y > 0).sum() else x > 0
+    x, y = x[seen], y[seen]
+    x1, x2, y1, y2 = int(x.min()), int(x.max()), int(y.min()), int(y.max())
+    dx, dy = 0.4 * (x2 - x1), 0.4 * (y2 - y1)
+    return max(int(x1 - dx), 0), max(int(y1 - dy), 0), min(int(x2 + dx), width - 1), min(int(y2 + dy), height - 1)
+
+
+def landmark_box(face: Face) -> FaceBox:
+    """The box of the 68 landmarks.
+
+    Raises:
+        ValueError: for a face without them.
+    """
+    if face.landmarks is None:
+        raise ValueError(f"{face.name} has no landmarks: the crop 'landmarks' needs a set that has them")
+    (x1, y1), (x2, y2) = face.landmarks.min(0), face.landmarks.max(0)
+    return FaceBox(float(x1), float(y1), float(x2), float(y2))
+
+
+def box_square(face: Face, crop_margin: float) -> crop.CropSquare:
+    """The square that the crop 'box' cuts.
+
+    Raises:
+        ValueError: for a face without a box.
+    """
+    if face.box is None:
+        raise ValueError(f"{face.name} has no box: the crop 'box' needs a set that has one")
+    return crop.square_about(face.box, crop_margin / BOX_OVER_LANDMARKS)
+
+
+def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarray], np.ndarray]:
+    """The function that cuts a face's (size, size) gray uint8 crop out of its picture.
+
+    Args:
+        name: 'published', 'landmarks' or 'box' ('detector' is not a crop of the truth: see `evaluate`).
+        size: the network's input.
+        crop_margin: the network's.
+
+    Raises:
+        ValueError: for another name.
+    """
+    def published(face: Face, image: np.ndarray) -> np.ndarray:
+        x1, y1, x2, y2 = published_bounds(face, *image.shape[:2])
+        # bilinear without averaging, as published: the protocol's own resize, not the package's
+        return cv2.resize(image[y1:max(y2, y1 + 2), x1:max(x2, x1 + 2)], (size, size))
+
+    def landmarks(face: Face, image: np.ndarray) -> np.ndarray:
+        return crop.cut(image, crop.square_about(landmark_box(face), crop_margin), size)
+
+    def box(face: Face, image: np.ndarray) -> np.ndarray:
+        return crop.cut(image, box_square(face, crop_margin), size)
+
+    named = {'published': published, 'landmarks': landmarks, 'box': box}
+    if name not in named:
+        raise ValueError(f"crop {name!r} is none of {', '.join(named)}")
+    # gray after cutting, as the package does
+    return lambda face, image: gray(named[name](face, image))

@@ -1,0 +1,93 @@
+"""Rotations on tensors, written with operations that ONNX Runtime and TensorRT have."""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+HEAD_AXES = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (-1.0, 0.0, 0.0))
+"""R_cam_head of a face looking straight into the camera (DESIGN section 3); R_cv = R_cam_head @ HEAD_AXES.T."""
+
+_TINY = 1e-6
+
+
+def rotation_from_columns(columns: Tensor) -> Tensor:
+    """The rotation whose first two columns are nearest to the given ones.
+
+    The pair is orthonormalised symmetrically: A (A^T A)^(-1/2), the polar factor, so neither column is preferred as
+    Gram-Schmidt would; the square root of the 2x2 Gram matrix has a closed form.
+
+    Args:
+        columns: (..., 6): the first column, then the second.
+
+    Returns:
+        (..., 3, 3).
+
+    Source: 6D representation of Zhou et al. 2019, On the continuity of rotation representations; for 2x2
+    G with s = sqrt(det G), sqrt(G) = (G + s I) / sqrt(tr G + 2 s).
+    """
+    a, b = columns[..., :3], columns[..., 3:]
+    aa = (a * a).sum(-1, keepdim=True) + _TINY
+    bb = (b * b).sum(-1, keepdim=True) + _TINY
+    ab = (a * b).sum(-1, keepdim=True)
+    s = (aa * bb - ab * ab).clamp(min=_TINY * _TINY).sqrt()
+    scale = 1 / (s * (aa + bb + 2 * s).sqrt())
+    x = ((bb + s) * a - ab * b) * scale
+    y = ((aa + s) * b - ab * a) * scale
+    # x cross y by rolling the axes: two gathers less than torch.linalg.cross in the exported graph
+    z = torch.cat([x[..., 1:], x[..., :1]], -1) * torch.cat([y[..., 2:], y[..., :2]], -1) \
+        - torch.cat([x[..., 2:], x[..., :2]], -1) * torch.cat([y[..., 1:], y[..., :1]], -1)
+    return torch.stack([x, y, z], -1)
+
+
+def rotation_from_ypr(ypr_rad: Tensor) -> Tensor:
+    """(..., 3, 3) head rotation of (..., 3) yaw, pitch, roll in radians, the tensor twin of `c2f_head_pose.geometry`."""
+    yaw, pitch, roll = ypr_rad.unbind(-1)
+    cy, sy, cp, sp, cr, sr = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin(), roll.cos(), roll.sin()
+    # R_cv = Rx(-pitch) Ry(yaw) Rz(roll), multiplied out
+    c0 = torch.stack([cy * cr, cp * sr - sp * sy * cr, -sp * sr - cp * sy * cr], -1)
+    c1 = torch.stack([-cy * sr, cp * cr + sp * sy * sr, -sp * cr + cp * sy * sr], -1)
+    c2 = torch.stack([sy, sp * cy, cp * cy], -1)
+    # R_cam_head = R_cv @ HEAD_AXES: its columns are -c2, c0, -c1
+    return torch.stack([-c2, c0, -c1], -1)
+
+
+def ypr_from_rotation(R: Tensor) -> Tensor:
+    """(..., 3) yaw, pitch, roll in radians of (..., 3, 3) head rotations; for |yaw| < 90 degrees."""
+    c0, c1, c2 = R[..., :, 1], -R[..., :, 2], -R[..., :, 0]
+    yaw = torch.asin(c2[..., 0].clamp(-1, 1))
+    pitch = torch.atan2(c2[..., 1], c2[..., 2])
+    roll = torch.atan2(-c1[..., 0], c0[..., 0])
+    return torch.stack([yaw, pitch, roll], -1)
+
+
+def geodesic_rad(R_a: Tensor, R_b: Tensor) -> Tensor:
+    """(...) angle between rotations, radians; its gradient stays finite at 0 and at 180 degrees.
+
+    From the chord: |R_a - R_b|_F = 2 sqrt(2) sin(angle / 2).
+    """
+    squared = (R_a - R_b).square().sum((-2, -1)) / 8
+    return 2 * torch.asin((squared + 1e-9).sqrt().clamp(max=1 - 1e-5))
+
+
+def rotation_vector(R: Tensor) -> Tensor:
+    """(..., 3) rotation vector (radians) of (..., 3, 3); a half turn gives the right length about an uncertain axis."""
+    v = torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1) / 2
+    sine = v.norm(dim=-1, keepdim=True)
+    cosine = (R.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1) / 2
+    angle = torch.atan2(sine, cosine)
+    return v * torch.where(sine > 1e-5, angle / sine.clamp(min=1e-5), torch.ones_like(sine))
+
+
+def face_direction(R: Tensor) -> tuple[Tensor, Tensor]:
+    """Azimuth and elevation (radians) of where the face points, without Euler's singularity at 90 degrees.
+
+    Azimuth has yaw's sign (> 0 to the image's left), elevation has pitch's (> 0 up), for any rotation.
+    """
+    x, y, z = R[..., 0, 0], R[..., 1, 0], R[..., 2, 0]
+    return torch.atan2(-x, -z), torch.asin((-y).clamp(-1, 1))
+
+
+def category_of(R: Tensor) -> Tensor:
+    """(...) int64, 0..3 for L1..L4 of the paper's Table 1 by the signs of yaw and pitch: (+,+), (yaw +, pitch -), (-,-), (yaw -, pitch +)."""
+    yaw_left, pitch_up = R[..., 0, 0] <= 0, R[..., 1, 0] <= 0
+    return torch.where(yaw_left, torch.where(pitch_up, 0, 1), torch.where(pitch_up, 3, 2))

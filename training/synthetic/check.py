@@ -1,0 +1,144 @@
+"""Checks that labels are true: python -m training.synthetic.check --samples 200."""
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import geometry
+from training.assets import ensure_assets
+
+from . import identities, lights
+from .crops import CropMaker, crop_camera, sample_place, sample_turn
+from .heads import Calibration, HeadModel
+from .landmarks import HEAD_FROM_MESH, rigid_alignment
+from .presets import PRESETS
+from .renderer import View
+
+_INNER = slice(17, 68)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelErrors:
+    """How far labels are off, per sample.
+
+    Attributes:
+        matrix_deg: rotation found from the vertices that the renderer's own matrices give, float64.
+        picture_deg: rotation found by PnP from each pixel's own place on the mesh and the crop's intrinsics.
+        position_mm: of the sellion, by the same PnP.
+        depth_mm: largest difference of ideal depth from the geometry, over skin pixels.
+        misaligned: share of skin pixels whose alpha or depth is missing, or whose depth is another surface's.
+    """
+
+    matrix_deg: np.ndarray
+    picture_deg: np.ndarray
+    position_mm: np.ndarray
+    depth_mm: np.ndarray
+    misaligned: np.ndarray
+
+
+def check_labels(maker: CropMaker, samples: int) -> LabelErrors:
+    """Renders bare heads (no hair, so that every pixel is skin or eye) at random poses and compares with their labels."""
+    preset = maker.preset
+    rows = []
+    for number in range(samples):
+        rng = np.random.default_rng([maker.seed, 0xC4EC, number])
+        dressed = maker.dress_person(rng, maker.people[rng.integers(len(maker.people))], preset.variety)
+        person = dressed.person
+        # A beard stands off the mesh at rest, of which the places are: without it here.
+        skin = [replace(part, uniforms={**part.uniforms, 'beard_depth': 0.0}) for part in person.parts if part.surface == 'skin']
+        maker.renderer.upload(skin)
+        R_cam_head, R_cam_torso = sample_turn(rng, preset)
+        t_cam_head_m, K = sample_place(rng, preset)
+        bones = person.bones(R_cam_head, R_cam_torso, t_cam_head_m)
+        to_head = HEAD_FROM_MESH @ person.zero
+        rigid = np.flatnonzero(maker.model.bone_weights[:, 4] > 0.9999)[::7]
+        at_rest = person.shape.vertices[rigid].astype(float)
+        in_camera = at_rest @ bones[4, :, :3].T + bones[4, :, 3]
+        found = rigid_alignment((at_rest - person.origin) @ to_head.T, in_camera)
+        landmarks_m = person.landmarks_in_camera(bones)
+        K_crop, _ = crop_camera(K, landmarks_m, R_cam_head, preset.crop_margin, preset.crop_size)
+        view = View(K_crop, preset.crop_size, preset.crop_size)
+        layers = maker.renderer.render(skin, bones, view, lights.paper(), landmarks_m.mean(0))
+        places = maker.renderer.render_coordinates(skin, bones, view)
+        y, x = np.nonzero(places[..., 3] > 0.5)
+        head = (places[y, x, :3].astype(float) - person.origin) @ to_head.T
+        z = (head @ R_cam_head.T + t_cam_head_m)[:, 2]
+        measured = layers.depth_m[y, x]
+        missing = (measured == 0) | (layers.alpha[y, x] == 0)
+        off = 1000 * np.abs(measured - z)
+        R, t = _pnp(head, np.stack([x, y], 1).astype(float), K_crop, rng)
+        rows.append((geometry.geodesic_deg(found, R_cam_head), geometry.geodesic_deg(R, R_cam_head), 1000 * np.linalg.norm(t - t_cam_head_m),
+                     off[~missing].max(initial=0.0), missing.mean()))
+    return LabelErrors(*np.array(rows, float).T)
+
+
+def _pnp(points: np.ndarray, pixels: np.ndarray, K: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    chosen = rng.permutation(len(points))[:1500]
+    _, vector, t = cv2.solvePnP(points[chosen], pixels[chosen], K, None, flags=cv2.SOLVEPNP_SQPNP)
+    _, vector, t = cv2.solvePnP(points[chosen], pixels[chosen], K, None, vector, t, True, cv2.SOLVEPNP_ITERATIVE)
+    return cv2.Rodrigues(vector)[0], t.ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class NeutralBias:
+    """Pitch of people's neutral faces against the mean face, by their 51 inner landmarks, degrees.
+
+    Attributes:
+        before_deg: (n,) as the body model makes them.
+        after_deg: (n,) as we pose them.
+        people: who.
+    """
+
+    before_deg: np.ndarray
+    after_deg: np.ndarray
+    people: list[identities.Identity]
+
+
+def neutral_bias(model: HeadModel, calibration: Calibration, count: int = 300, seed: int = 4) -> NeutralBias:
+    """Measures how the neutral pitch depends on who it is, before and after the rigid alignment to the mean face."""
+    people = identities.population(count, 0.5, seed)
+    shapes = [identities.neutral_shape(model, p) for p in people]
+    inner = np.array([s.vertices[model.landmarks[_INNER]] for s in shapes], float)
+    mean = inner.mean(0)
+    before = [_pitch_deg(rigid_alignment(points, mean)) for points in inner]
+    after = []
+    for shape, points in zip(shapes, inner):
+        posed = points @ (calibration.zero.T @ calibration.rotation(shape)).T
+        after.append(_pitch_deg(rigid_alignment(posed, mean)))
+    return NeutralBias(np.array(before), np.array(after), people)
+
+
+def _pitch_deg(R: np.ndarray) -> float:
+    return float(np.degrees(np.arctan2(R[2, 1], R[2, 2])))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog='python -m training.synthetic.check', description=__doc__)
+    parser.add_argument('--samples', type=int, default=200)
+    parser.add_argument('--preset', choices=sorted(PRESETS), default='wide')
+    parser.add_argument('--people', type=int, default=300, help='for the neutral pitch')
+    options = parser.parse_args(arguments)
+    assets = ensure_assets()
+    maker = CropMaker(assets, PRESETS[options.preset], 11)
+    errors = check_labels(maker, options.samples)
+    print(f'{options.samples} samples of {options.preset}, largest errors:')
+    print(f'  rotation from the matrices  {errors.matrix_deg.max():.5f} deg\n  rotation from the picture   {errors.picture_deg.max():.5f} deg')
+    print(f'  position from the picture   {errors.position_mm.max():.3f} mm\n  ideal depth                 {errors.depth_mm.max():.4f} mm')
+    print(f'  skin without alpha or depth {errors.misaligned.max():.5f} of its pixels')
+    bias = neutral_bias(maker.model, maker.dresser.calibration, options.people)
+    print(f'neutral pitch of {options.people} people against their mean, degrees: before sd {bias.before_deg.std():.2f}, largest '
+          f'{np.abs(bias.before_deg).max():.2f}; after sd {bias.after_deg.std():.2f}, largest {np.abs(bias.after_deg).max():.2f}')
+    for name, value in (('female', lambda p: p.sex == 'female'), *((r, lambda p, r=i: p.race[r]) for i, r in enumerate(identities.RACES)),
+                        ('age', lambda p: p.age_years)):
+        who = np.array([float(value(p)) for p in bias.people])
+        print(f'  correlation with {name:10s} before {np.corrcoef(who, bias.before_deg)[0, 1]:+.2f}  after {np.corrcoef(who, bias.after_deg)[0, 1]:+.2f}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,262 @@
+"""Trains a network on rendered crops: `python -m training.train CONFIG --data FOLDER --out FOLDER`.
+
+Run again with the same --out to go on where it stopped: the result is the same as without the stop. Under torchrun it uses
+every process: `torchrun --nproc-per-node 8 -m training.train ...`.
+"""
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from . import checkpoint, progress
+from .augment import Augmentation, Batch, augment
+from .average import Average
+from .batches import Shuffler, SyntheticCrops
+from .config import RunConfig, read_config
+from .depth import augment_depth
+from .losses import LossFunction, make_loss
+from .models import build
+from .parallel import Place, agree, join, leave, mean_buffers, same_start, sum_gradients
+from .validate import measure_std, validate
+
+_MALLOPT_TRIM_THRESHOLD, _MALLOPT_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc to keep large freed blocks: otherwise every batch's tensors are page-faulted in anew (a third of the step)."""
+    try:
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_MALLOPT_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(_MALLOPT_TRIM_THRESHOLD, (1 << 31) - 1)
+    except (OSError, AttributeError):
+        pass  # another C library: only slower
+
+
+class Run:
+    """One training run: its network, optimiser and data, and the steps it has done.
+
+    Args:
+        config: what to train and how.
+        train_set: crops to train on.
+        val_set: held-out crops, or None.
+        out: folder for checkpoints, log and pictures.
+        place: this process among others.
+        minutes: time budget over all resumed parts; None for the configured steps.
+    """
+
+    def __init__(self, config: RunConfig, train_set: SyntheticCrops, val_set: SyntheticCrops | None, out: Path, place: Place,
+                 minutes: float | None = None):
+        self.config, self.train_set, self.val_set = config, train_set, val_set
+        self.out, self.place, self.minutes = out, place, minutes
+        torch.manual_seed(config.seed)
+        self.network = build(config.network).to(place.device, memory_format=torch.channels_last)
+        same_start(self.network, place)
+        self.average = Average(self.network, config.ema)
+        self.optimiser = make_optimiser(self.network, config)
+        self.schedule = config.make_schedule()
+        self.loss: LossFunction = make_loss(config.loss)
+        self.shuffler = Shuffler(len(train_set), config.batch, config.seed)
+        self.generator = torch.Generator(place.device)
+        self.step, self.elapsed_s = 0, 0.0
+        self.data_hash = train_set.data_hash
+        out.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            self._resume()
+        self.schedule.plan(by_time=minutes is not None)
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint that a run resumes from."""
+        return self.out / 'last.pt'
+
+    def _resume(self) -> None:
+        state = checkpoint.load(self.path)
+        if state['config'] != self.config.as_dict():
+            differing = [k for k, v in self.config.as_dict().items() if state['config'].get(k) != v]
+            raise ValueError(f'{self.path} was trained with another configuration ({", ".join(differing)} differ): give another --out')
+        if state['data_hash'] != self.data_hash:
+            print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
+        self.network.load_state_dict(state['network'])
+        self.average.network.load_state_dict(state['average'])
+        self.optimiser.load_state_dict(state['optimiser'])
+        self.step, self.elapsed_s = state['step'], state['elapsed_s']
+        self.schedule.decay_from, self.schedule.decay_steps = state['schedule']
+
+    def save(self, name: str = 'last.pt') -> None:
+        """Writes a checkpoint."""
+        mean_buffers(self.network, self.place)
+        if self.place.first:
+            checkpoint.save(self.out / name, network=self.network.state_dict(), average=self.average.network.state_dict(),
+                            optimiser=self.optimiser.state_dict(), step=self.step, elapsed_s=self.elapsed_s,
+                            schedule=(self.schedule.decay_from, self.schedule.decay_steps), config=self.config.as_dict(),
+                            seed=self.config.seed, commit=checkpoint.commit(), data_hash=self.data_hash,
+                            data=[s.path.name for s in self.train_set.sets], samples=self.step * self.config.batch)
+
+    def batch(self, step: int, shard: int) -> Batch:
+        """One shard of one step's global batch, augmented; the same whoever draws it, whenever."""
+        each = self.config.batch // self.config.shards
+        rows = self.shuffler.rows(step)[shard * each:(shard + 1) * each]
+        seed = int(np.random.SeedSequence((self.config.seed, step, shard)).generate_state(1, np.uint64)[0] >> 1)
+        self.generator.manual_seed(seed)
+        torch.manual_seed(seed)  # dropout
+        crops = self.train_set.gather(rows).to(self.place.device)
+        how = augment_depth if self.config.modality == 'depth' else augment
+        return how(crops, self.config.size, self.config.augmentation(), self.generator)
+
+    def do_step(self) -> dict[str, float]:
+        """One optimiser step over the global batch; the mean figures of this process's shards."""
+        self.network.train()
+        for group in self.optimiser.param_groups:
+            group['lr'] = self.schedule.rate(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        figures: dict[str, float] = {}
+        shards = self.place.shards(self.config.shards)
+        for shard in shards:
+            batch = self.batch(self.step, shard)
+            crops = batch.crops.contiguous(memory_format=torch.channels_last)
+            with precision(self.config.precision, self.place.device):
+                loss, parts = self.loss(self.network, crops, batch.rotation)
+            (loss / self.config.shards).backward()
+            for name, value in parts.items():
+                figures[name] = figures.get(name, 0.0) + float(value) / len(shards)
+        sum_gradients(self.network, self.place)
+        if self.config.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.average.update(self.network, self.step)
+        self.step += 1
+        if not np.isfinite(figures['loss']):
+            raise FloatingPointError(f'the loss is {figures["loss"]} at step {self.step}: lower the learning rate in the configuration')
+        return figures
+
+    def go(self) -> dict[str, float]:
+        """Trains to the end of the steps or of the time; the last validation's figures."""
+        log = progress.Log(self.out, self.step) if self.place.first else None
+        if self.place.first and self.step == 0:
+            self.show_samples()
+        began, before, first = time.monotonic(), self.elapsed_s, self.step
+        last_save, figures, val = time.monotonic(), {}, {}
+        while self.step < self.schedule.last_step:
+            self.elapsed_s = before + time.monotonic() - began
+            if self.minutes is not None:
+                used = agree(self.elapsed_s / (60 * self.minutes), self.place)
+                falls = self.schedule.decay_from >= 0
+                self.schedule.clock(self.step, used)
+                if not falls and self.schedule.decay_from >= 0:
+                    self.save('steady.pt')  # a longer budget later goes on from here
+                if used >= 1.1:
+                    break  # the machine became slower during the fall
+            new = self.do_step()
+            figures = {k: 0.98 * figures.get(k, v) + 0.02 * v for k, v in new.items()}
+            speed = (self.step - first) * self.config.batch / max(time.monotonic() - began, 1e-9)
+            at_end = self.step >= self.schedule.last_step
+            if self.val_set is not None and (self.step % self.config.validate_every == 0 or at_end):
+                mean_buffers(self.network, self.place)
+                val = validate(self.average.network, self.val_set, self.config)
+            if log and (self.step % self.config.log_every == 0 or at_end):
+                log.add(step=self.step, seconds=round(self.elapsed_s, 1), samples=self.step * self.config.batch, rate=self.schedule.rate(self.step - 1),
+                        **figures, **(val if self.step % self.config.validate_every == 0 or at_end else {}))
+                left = None if self.minutes is None else 60 * self.minutes - self.elapsed_s
+                told = ' '.join(f'{k} {v:.3f}' for k, v in {**figures, **val}.items() if k in ('loss', 'error_deg', 'val_geodesic', 'val_coarse'))
+                print(f'step {self.step}/{self.schedule.last_step} {told} {speed:.0f} samples/s, '
+                      f'{progress.remaining(self.step - first, self.schedule.last_step - first, time.monotonic() - began, left)}', flush=True)
+            if agree(time.monotonic() - last_save, self.place) > self.config.save_every_s:
+                self.save()
+                last_save = time.monotonic()
+        if hasattr(self.network, 'std_rad') and self.val_set is not None and self.step >= self.schedule.last_step:
+            measure_std(self.average.network, self.val_set, self.config)
+            self.network.std_rad.copy_(self.average.network.std_rad)
+        self.save()
+        if self.place.first:
+            if self.minutes is None or self.schedule.decay_from >= 0:
+                self.save('final.pt')
+            self.show_samples()
+            plot_if_possible(self.out)
+        return val or figures
+
+    def show_samples(self) -> None:
+        """Writes samples.png: 32 training crops with the true axes, and thin the estimated ones."""
+        import cv2
+        batch = self.batch(self.step, 0)
+        count = min(32, len(batch.crops))
+        estimated = self.average.network(batch.crops[:count])[0].detach().cpu().numpy()
+        tiles = []
+        for image, true, guess in zip(batch.crops[:count, 0].cpu().numpy(), batch.rotation[:count].cpu().numpy(), estimated, strict=True):
+            pair = [cv2.resize(progress.draw_axes(image, R, 2), (128, 128)) for R in (true, guess)]
+            tiles.append(np.concatenate(pair, 1))
+        cv2.imwrite(str(self.out / 'samples.png'), progress.sheet(tiles, 4))
+
+
+def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
+    """AdamW or SGD; biases and normalisation are not decayed by AdamW, and all are by SGD, as in the paper's Caffe."""
+    settings = config.optimiser
+    if settings['kind'] == 'sgd':
+        return torch.optim.SGD(network.parameters(), settings['rate'], momentum=settings['momentum'], weight_decay=settings['decay'])
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW([{'params': decayed, 'weight_decay': settings['decay']}, {'params': others, 'weight_decay': 0.0}], settings['rate'])
+
+
+def precision(name: str, device: torch.device) -> Any:
+    """Autocast to bfloat16, or nothing for float32."""
+    return torch.autocast(device.type, torch.bfloat16) if name == 'bf16' else nullcontext()
+
+
+def plot_if_possible(folder: Path) -> None:
+    """Draws the curves; says so where matplotlib is missing."""
+    try:
+        progress.plot_curves(folder)
+    except ImportError:
+        print('no curves.png: matplotlib is not installed (log.csv has the figures)', file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog='python -m training.train', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='a file, or a name in training/configs')
+    parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render)')
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--minutes', type=float, help='time budget, over all resumed parts; without it, the configured steps')
+    parser.add_argument('--steps', type=int, help='instead of the configured steps')
+    parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
+    parser.add_argument('--threads', type=int, help='CPU threads')
+    parser.add_argument('--limit', type=int, help='train on so many samples only')
+    parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='other settings, as network.handover=hard')
+    args = parser.parse_args(arguments)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    keep_freed_memory()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    config = read_config(args.config, [*args.set, *([f'steps={args.steps}'] if args.steps else [])])
+    place = join(args.device)
+    depth = config.modality == 'depth'
+    train_set = SyntheticCrops(args.data, 'train', depth, config.pose_limits_deg, args.limit)
+    try:
+        val_set = SyntheticCrops(args.data, 'val', depth, config.pose_limits_deg, config.validate_on)
+    except ValueError as error:
+        print(f'no validation: {error}', file=sys.stderr)
+        val_set = None
+    if place.device.type == 'cuda':
+        free, _ = torch.cuda.mem_get_info(place.device)
+        held = train_set.hold(place.device, int(free * 0.6))
+        print(f'training data {"held on the GPU" if held else "streamed from the disk"}', flush=True)
+    if place.first:
+        print(f'{config.name}: {len(train_set)} training crops, {len(val_set) if val_set else 0} held out, on {place.device} '
+              f'x {place.world}, {os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads', flush=True)
+    run = Run(config, train_set, val_set, args.out, place, args.minutes)
+    run.go()
+    leave(place)
+
+
+if __name__ == '__main__':
+    main()
