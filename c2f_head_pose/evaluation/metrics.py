@@ -2,13 +2,16 @@
 
 Nothing is aligned or forgiven: errors are plain differences, wrapped to 180 degrees.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from .. import geometry
+from .rotations import rotation_vectors
 
 AXES = ('yaw', 'pitch', 'roll')
 
@@ -44,8 +47,11 @@ class AngleErrors:
     def percentiles(self, percents: tuple[float, ...] = (50, 68, 90, 95, 99)) -> dict[str, dict[str, float]]:
         """Percentiles in degrees by axis, and of the geodesic error where it is known."""
         columns = {axis: self.absolute_deg[:, i] for i, axis in enumerate(AXES)} | {'geodesic': self.geodesic_deg}
-        return {name: {f'p{p:g}': float(np.nanpercentile(values, p)) for p in percents}
-                for name, values in columns.items() if np.isfinite(values).any()}
+        return {
+            name: {f'p{p:g}': float(np.nanpercentile(values, p)) for p in percents}
+            for name, values in columns.items()
+            if np.isfinite(values).any()
+        }
 
 
 def wrapped_deg(difference_deg: np.ndarray) -> np.ndarray:
@@ -87,11 +93,17 @@ def by_bin(values: np.ndarray, errors: np.ndarray, edges: np.ndarray) -> list[di
     """
     values, errors, edges = (np.asarray(a, float) for a in (values, errors, edges))
     rows = []
-    for i, (low, high) in enumerate(zip(edges[:-1], edges[1:])):
+    for i, (low, high) in enumerate(pairwise(edges)):
         last = i == len(edges) - 2
         inside = (values >= low) & ((values <= high) if last else (values < high)) & np.isfinite(errors)
-        rows.append({'low': float(low), 'high': float(high), 'n': int(inside.sum()),
-                     'mean': float(errors[inside].mean()) if inside.any() else float('nan')})
+        rows.append(
+            {
+                'low': float(low),
+                'high': float(high),
+                'n': int(inside.sum()),
+                'mean': float(errors[inside].mean()) if inside.any() else float('nan'),
+            }
+        )
     return rows
 
 
@@ -120,9 +132,9 @@ def std_calibration(R_true: np.ndarray, R_estimated: np.ndarray, std_rad: np.nda
     Of d in R_true = R_estimated exp([d]x): the share of its components within 1 and 2 of their standard deviations (a Gaussian
     has 0.683 and 0.954), by axis of the head and together, and the root mean square of d / std (1 is right).
     """
-    d = np.array([geometry.rotation_vector(R) for R in np.swapaxes(R_estimated, 1, 2) @ np.asarray(R_true, float)]).reshape(-1, 3)
+    d = rotation_vectors(np.swapaxes(R_estimated, 1, 2) @ np.asarray(R_true, float))
     ratio = np.abs(d) / np.asarray(std_rad, float)
-    out = {'within_1': float((ratio <= 1).mean()), 'within_2': float((ratio <= 2).mean()), 'rms_ratio': float(np.sqrt((ratio ** 2).mean()))}
+    out = {'within_1': float((ratio <= 1).mean()), 'within_2': float((ratio <= 2).mean()), 'rms_ratio': float(np.sqrt((ratio**2).mean()))}
     for i, axis in enumerate('xyz'):
         out[f'within_1_{axis}'], out[f'within_2_{axis}'] = float((ratio[:, i] <= 1).mean()), float((ratio[:, i] <= 2).mean())
     return out
@@ -141,9 +153,9 @@ def jitter_deg(R: np.ndarray, R_true: np.ndarray | None = None) -> float:
     """
     R = np.asarray(R, float)
     if R_true is not None:
-        error = np.array([geometry.rotation_vector(r) for r in np.asarray(R_true, float) @ np.swapaxes(R, 1, 2)])
+        error = rotation_vectors(np.asarray(R_true, float) @ np.swapaxes(R, 1, 2))
         change = np.diff(error, axis=0)
         return float(np.degrees(np.sqrt((change ** 2).sum(1).mean() / 2))) if len(change) else float('nan')
-    step = np.array([geometry.rotation_vector(r) for r in R[1:] @ np.swapaxes(R[:-1], 1, 2)]).reshape(-1, 3)
+    step = rotation_vectors(R[1:] @ np.swapaxes(R[:-1], 1, 2))
     change = np.diff(step, axis=0)
-    return float(np.degrees(np.sqrt((change ** 2).sum(1).mean() / 6))) if len(change) else float('nan')
+    return float(np.degrees(np.sqrt((change**2).sum(1).mean() / 6))) if len(change) else float('nan')
