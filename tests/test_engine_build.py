@@ -119,6 +119,22 @@ def test_an_engine_that_cannot_be_loaded_is_told_with_tensorrts_reason():
 
 
 @needs_rtx
+@without_gpu
+def test_a_kept_engine_that_tensorrt_refuses_is_thrown_away(tmp_path):
+    """Whole and of the right key, but not an engine: as after an update of libraries under the same version."""
+    from c2f_head_pose.engine.build import load_engine, make_job
+    from c2f_head_pose.engine.cache import EngineCache
+    from c2f_head_pose.engine.tensorrt_engine import find_tensorrt
+    job, cache = make_job('c2f_edge', None, find_tensorrt(), cuda.Gpu('none', (8, 9), 1, 1, False)), EngineCache(tmp_path)
+    assert job.precision == 'fp16' and job.key.profile == 'batch 1-1-8 16-64-64'
+    assert load_engine(job, cache) is None
+    cache.get(job.key, lambda: b'refused')
+    assert cache.find(job.key) is not None
+    assert load_engine(job, cache) is None
+    assert cache.find(job.key) is None
+
+
+@needs_rtx
 def test_the_names_that_only_a_gpu_would_call_exist():
     """Of TensorRT-RTX, whose calls are TensorRT 11's; those of 8.5, 8.6 and 10.3 were looked up in NVIDIA's source."""
     import tensorrt_rtx as trt
