@@ -13,7 +13,7 @@ import pytest
 from c2f_head_pose.engine import cuda, open_engine
 from c2f_head_pose.engine.build import main
 from c2f_head_pose.engine.parity import sample_crops
-from c2f_head_pose.engine.precision import natural_precision, with_precision
+from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, node_name, with_precision
 from c2f_head_pose.engine.provision import build_aside, unwritable
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 
@@ -69,6 +69,8 @@ def test_the_parser_takes_every_node_and_keeps_the_types_of_the_fp16_file():
     model = with_precision(onnx.load(model_path('c2f_edge')), 'fp16', 'c2f_edge')
     assert parser.parse(model.SerializeToString())
     layers = [network.get_layer(i) for i in range(network.num_layers)]
+    pinned = {node_name(node) for node in model.graph.node if node.op_type in ('Sub', 'Mul', 'Div', 'MatMul')} & geometry_nodes(model)
+    assert pinned and pinned <= {layer.name for layer in layers}  # by these names, builders before 10 are told what stays fp32
     convolutions = [layer for layer in layers if layer.type == trt.LayerType.CONVOLUTION]
     assert len(convolutions) == sum(node.op_type == 'Conv' for node in model.graph.node)
     assert {layer.get_output(0).dtype for layer in convolutions} == {trt.float16}
