@@ -15,6 +15,7 @@ Progress = Callable[[float, str], None]
 """Told the share of a build that is done, 0 to 1, and what is being done."""
 
 _LARGEST_WORKSPACE = 1 << 30
+_ARITHMETIC = ('ELEMENTWISE', 'UNARY', 'REDUCE', 'MATRIX_MULTIPLY', 'SOFTMAX', 'ACTIVATION')  # layers that have a precision to set
 
 
 def build_plan(trt: TensorRT, model: onnx.ModelProto, precision: str, source: str, notes: bytes = b'', progress: Progress | None = None,
@@ -94,10 +95,10 @@ def _configure(trt: TensorRT, config: Any, network: Any, model: onnx.ModelProto,
         config.set_flag(api.BuilderFlag.FP16)
         config.set_flag(api.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
         keep = geometry_nodes(model)
+        arithmetic = {getattr(api.LayerType, name) for name in _ARITHMETIC}
         for i in range(network.num_layers):
             layer = network.get_layer(i)
-            if layer.name in keep and layer.type not in (api.LayerType.CONSTANT, api.LayerType.SHAPE) \
-                    and layer.num_outputs and layer.get_output(0).dtype == api.float32:
+            if layer.name in keep and layer.type in arithmetic and layer.get_output(0).dtype == api.float32:
                 layer.precision = api.float32
     if precision == 'int8':
         config.set_flag(api.BuilderFlag.INT8)
