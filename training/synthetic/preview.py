@@ -137,8 +137,8 @@ def distribution(assets: Path, preset: Preset, seed: int) -> np.ndarray:
     The labels are drawn before anything is rendered, so nothing is rendered here.
     """
     rows = []
-    for name in ('paper', 'wide'):
-        rng = np.random.default_rng([seed, 6])
+    for number, name in enumerate(('paper', 'wide')):
+        rng = np.random.default_rng([seed, 6, number])
         drawn = np.array([sample_pose_deg(rng, PRESETS[name]) for _ in range(20_000)])
         tiles = []
         for column, angle, limit in (
