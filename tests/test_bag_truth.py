@@ -203,3 +203,13 @@ def test_without_positions_the_one_head_is_the_largest_face_and_stays_with_its_t
     assert matcher.match([face_at(100, 100, 1, 60), face_at(300, 100, 2, 90)], [None], None) == [None, 0]
     assert matcher.match([face_at(100, 100, 1, 99), face_at(300, 100, 2, 90)], [None], None) == [None, 0]
     assert matcher.match([face_at(100, 100, 1, 99)], [None], None) == [0]
+    with pytest.raises(BagError, match='told apart'):
+        matcher.match([face_at(100, 100, 1, 99)], [None, None], None)
+
+
+def test_positions_are_used_only_where_there_are_any():
+    """Sources that know no position leave it at 0, 0, 0; heads are before the camera."""
+    q = quaternions_from_rotations(np.eye(3)[None])
+    for position, located in (((0.0, 0.0, 0.0), False), ((0.1, 0.0, 0.7), True), (None, False)):
+        head = TruthHead('h', np.array([1.0]), q, None if position is None else np.array([position], np.float32))
+        assert Truth((head,), 'x').stated_in('head', 'optical').located is located

@@ -4,7 +4,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,7 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     words = f'{truth.source}, axes {truth.axes}, in {truth.frame_id or "the camera frame"} ({options.truth_parent})'
     result.truth = words + (f', stated {1e3 * options.truth_offset_s:+.0f} ms late' if options.truth_offset_s else '')
     if truth.frame_id and truth.frame_id != frame_id:
+        truth = replace(truth, located=False)
         result.notes[f"the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: taken for the same; the alignment tells"] = 1
     return truth
 
@@ -189,8 +190,7 @@ class _Run:
         self.truth, self.worst = truth, WorstFrames()
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
         self._options = options
-        by_position = truth is not None and all(h.t_cam_head_m is not None for h in truth.heads)
-        self._matcher = Matcher(by_position)
+        self._matcher = Matcher(by_position=truth is not None and truth.located)
         self._csv = FramesWriter(folder / 'frames.csv')
         open_files.callback(self._csv.close)
         self._poses = PosesWriter(folder / 'poses.mcap') if options.poses and not options.recorded_topic else None
