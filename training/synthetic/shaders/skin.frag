@@ -33,14 +33,15 @@ void main() {
     for (int i = 0; i < beard_on; i++) {
         float hairs = texture(noise, texture_point * vec2(30.0, 7.0)).b * 0.6 + fine.g * 0.4;
         float covered = clamp(region_value * 1.6 - 0.25 + (hairs - 0.5) * 2.2, 0.0, 1.0) * beard.x * smoothstep(0.02, 0.25, region_value) * (1.0 - lip);
-        albedo = mix(albedo, mix(albedo * 0.55 + beard_colour * 0.3, beard_colour * (0.5 + hairs), beard.y), covered);
+        vec3 strands = mix(beard_colour, vec3(0.1 + 0.55 * grey(beard_colour)), near_infrared);
+        albedo = mix(albedo, mix(albedo * 0.55 + strands * 0.3, strands * (0.5 + hairs), beard.y), covered);
         bump += (fine.rgb - 0.5) * covered * beard.y;
         rough = mix(rough, 0.75, covered);
     }
     float stripe = step(0.5, fract(texture_point.y * cloth_pattern.x + cloth_pattern.y * floor(texture_point.x * cloth_pattern.x) * 0.5)) * step(0.5, cloth_pattern.x);
     vec3 fabric = mix(cloth, cloth2, stripe) * (0.8 + 0.4 * fine.r) * mix(0.5, 1.0, smoothstep(0.0, -0.005, above_collar));
     fabric = mix(fabric, vec3(grey(fabric)), near_infrared);
-    n = normalize(n + mix(bump, (coarse.rgb - 0.5) * 0.9, dressed));
+    n = normalize(n + mix(bump, (coarse.rgb - 0.5) * 0.4, dressed));
     colour = vec4(photograph(shade(mix(albedo, fabric, dressed), n, mix(wrap, vec3(0.1), dressed), mix(rough, 0.85, dressed),
                                    mix(f0, 0.02, dressed))), 1.0);
 }
