@@ -9,6 +9,8 @@ from c2f_head_pose.types import FaceBox
 from training import augment, depth, picture, stand_in
 from training.batches import Shuffler, SyntheticCrops
 
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope='module')
 def crops(tmp_path_factory):

@@ -78,7 +78,7 @@ class Run:
         self.shuffler = Shuffler(len(train_set), config.batch, config.seed, weights)
         self.generator = torch.Generator(place.device)
         self.step, self.elapsed_s = 0, 0.0
-        self.data_hash = train_set.data_hash
+        self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
         out.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self._resume()
@@ -91,6 +91,11 @@ class Run:
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path)
+        steady = self.out / 'steady.pt'
+        if self.minutes is not None and self.minutes > state.get('minutes', 0.0) and steady.exists():
+            print(f'the budget grew: going on from {steady.name}, where the rate had not fallen yet', flush=True)
+            state = checkpoint.load(steady)
+            state['schedule'] = (-1, 0)
         if state['config'] != self.config.as_dict():
             differing = [k for k, v in self.config.as_dict().items() if state['config'].get(k) != v]
             raise ValueError(f'{self.path} was trained with another configuration ({", ".join(differing)} differ): give another --out')
@@ -113,10 +118,11 @@ class Run:
                 optimiser=self.optimiser.state_dict(),
                 step=self.step,
                 elapsed_s=self.elapsed_s,
+                minutes=self.minutes or 0.0,
                 schedule=(self.schedule.decay_from, self.schedule.decay_steps),
                 config=self.config.as_dict(),
                 seed=self.config.seed,
-                commit=checkpoint.commit(),
+                commit=self.commit,
                 data_hash=self.data_hash,
                 data=[s.path.name for s in self.train_set.sets],
                 samples=self.step * self.config.batch,
@@ -208,9 +214,9 @@ class Run:
             measure_std(self.average.network, self.val_set, self.config)
             self.network.std_rad.copy_(self.average.network.std_rad)
         self.save()
+        if self.step >= self.schedule.last_step:
+            self.save('final.pt')
         if self.place.first:
-            if self.minutes is None or self.schedule.decay_from >= 0:
-                self.save('final.pt')
             self.show_samples()
             plot_if_possible(self.out)
         return val or figures
