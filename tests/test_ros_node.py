@@ -43,6 +43,7 @@ def test_every_image_is_answered_under_its_own_stamp_and_frame(graph):
     assert [h.stamp.sec + h.stamp.nanosec * 1e-9 for h in headers] == [100 + number / 32 for number in range(FRAMES)]
     assert {h.frame_id for h in headers} == {'camera_optical'}
     assert results.poses == results.angles == []
+    graph.wait_until(lambda: values(results.diagnostics[-1].status[0])['answered'] == str(FRAMES), 'the count of answers')
     status = graph.wait_for_state('no face')
     assert values(status)['answered'] == values(status)['images'] == str(FRAMES)
     assert status.hardware_id == 'camera_optical'

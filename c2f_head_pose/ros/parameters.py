@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import enum
 import math
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -31,7 +32,7 @@ class ParameterError(ValueError):
 
 def parameter(default: Any, text: str, unit: str = '', minimum: float | None = None, maximum: float | None = None,
               choices: tuple[str, ...] = (), change: Change = Change.LIVE) -> Any:
-    """One row of the table."""
+    """One row of the table. A tuple of numbers has a fixed length; a text may be empty only if that is its default."""
     return dataclasses.field(default=default, metadata={
         'text': text, 'unit': unit, 'minimum': minimum, 'maximum': maximum, 'choices': choices, 'change': change})
 
@@ -102,6 +103,14 @@ class Parameters(ParameterTable):
     threads: int = parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
     image_transport: str = parameter('raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'),
                                      change=Change.UNCONFIGURED)
+    modality: str = parameter('rgb', 'rgb: images alone; rgbd: also `depth/image`, registered to the image; depth: `depth/image` alone.',
+                              choices=('rgb', 'depth', 'rgbd'), change=Change.UNCONFIGURED)
+    depth_model: str = parameter('c2f_depth', 'Model for depth and rgbd (modality depth), shipped name or path; rgbd without one takes '
+                                 'positions from depth and orientations from the image.', change=Change.UNCONFIGURED)
+    depth_transport: str = parameter('raw', 'Subscribe to `depth/image` (raw) or to `depth/image/compressedDepth`.',
+                                     choices=('raw', 'compressedDepth'), change=Change.UNCONFIGURED)
+    depth_tolerance_s: float = parameter(0.02, 'Depth belongs to an image if their stamps differ by no more.', 's', 0.0, 1.0)
+    depth_wait_s: float = parameter(0.02, 'An image waits so long for depth that comes after it.', 's', 0.0, 1.0)
     rectified: bool = parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
     detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.01, 0.99)
     max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
@@ -146,7 +155,9 @@ def descriptor(name: str, table: type = Parameters) -> Any:
     message = ParameterDescriptor(name=name, description=_description(row), dynamic_typing=True,
                                   read_only=row.metadata['change'] is Change.START)
     low, high = row.metadata['minimum'], row.metadata['maximum']
-    if low is not None and isinstance(row.default, float):
+    if low is not None and isinstance(row.default, tuple):
+        pass  # rcl checks ranges of single numbers only; ours checks these
+    elif low is not None and isinstance(row.default, float):
         message.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)]
     elif low is not None:
         message.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
@@ -182,8 +193,10 @@ def _checked(row: dataclasses.Field, value: Any) -> Any:
     kind = type(row.default)
     if kind is float and type(value) is int:
         value = float(value)
+    if kind is tuple:
+        return _checked_numbers(row, value)
     choices, low, high = row.metadata['choices'], row.metadata['minimum'], row.metadata['maximum']
-    right = type(value) is kind and (not choices or value in choices) and (kind is not str or value.strip() != '')
+    right = type(value) is kind and (not choices or value in choices) and (kind is not str or row.default == '' or value.strip() != '')
     if right and low is not None:
         right = math.isfinite(value) and low <= value <= high
     if not right:
@@ -191,7 +204,19 @@ def _checked(row: dataclasses.Field, value: Any) -> Any:
     return value
 
 
+def _checked_numbers(row: dataclasses.Field, value: Any) -> tuple[float, ...]:
+    low, high = row.metadata['minimum'], row.metadata['maximum']
+    numbers = tuple(value) if isinstance(value, (list, tuple, array)) else ()
+    if len(numbers) != len(row.default) or not all(type(n) in (int, float) and math.isfinite(n) and low <= n <= high for n in numbers):
+        shown = list(numbers) or value
+        raise ParameterError(f'{row.name} cannot be {shown!r}: use {_allowed(row)} (default {_yaml_value(row.default)})')
+    return tuple(float(n) for n in numbers)
+
+
 def _allowed(row: dataclasses.Field) -> str:
+    if isinstance(row.default, tuple):
+        unit = f" {row.metadata['unit']}" if row.metadata['unit'] else ''
+        return f"{len(row.default)} numbers, each {row.metadata['minimum']:g} to {row.metadata['maximum']:g}{unit}"
     kind = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}[type(row.default)]
     low, high, unit = row.metadata['minimum'], row.metadata['maximum'], row.metadata['unit']
     if row.metadata['choices']:
@@ -205,7 +230,9 @@ def _description(row: dataclasses.Field) -> str:
 
 
 def _yaml_value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, tuple):
+        return str(list(value))
+    return "''" if value == '' else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def main(table: type = Parameters, node: str = 'head_pose', module: str = 'parameters') -> None:
