@@ -15,11 +15,11 @@ from pathlib import Path
 
 from training.synthetic import sources
 
-CACHE_VERSION = 'heads-2'
+CACHE_VERSION = 'heads-3'
 
 
 def cache_dir() -> Path:
-    """Where the built assets lie: $XDG_CACHE_HOME/c2f_head_pose/heads-2, by default under ~/.cache."""
+    """Where the built assets lie: $XDG_CACHE_HOME/c2f_head_pose/heads-3, by default under ~/.cache."""
     base = os.environ.get('XDG_CACHE_HOME') or str(Path.home() / '.cache')
     return Path(base) / 'c2f_head_pose' / CACHE_VERSION
 
