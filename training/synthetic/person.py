@@ -96,15 +96,14 @@ class Dresser:
         self.model = model
         self.calibration = calibration
         self._beard = beard_region(model)
-        self._neutral: tuple[int, np.ndarray, Shape, np.ndarray] | None = None
+        self._neutral: tuple[Identity, Shape, np.ndarray] | None = None
 
     def neutral(self, identity: Identity) -> tuple[Shape, np.ndarray]:
         """An identity at rest without expression, and its rotation into the zero pose."""
-        key = hash((identity.seed, identity.sex, identity.age_years))
-        if self._neutral is None or self._neutral[0] != key:
+        if self._neutral is None or self._neutral[0] != identity:
             shape = identities.neutral_shape(self.model, identity)
-            self._neutral = (key, np.zeros(0), shape, self.calibration.rotation(shape))
-        return self._neutral[2], self._neutral[3]
+            self._neutral = (identity, shape, self.calibration.rotation(shape))
+        return self._neutral[1], self._neutral[2]
 
     def dress(
         self, identity: Identity, expression: dict[str, float], gaze_deg: np.ndarray, wardrobe: Wardrobe, look: Look
