@@ -18,7 +18,7 @@ setup(
     maintainer_email=MANIFEST.find('maintainer').get('email'),
     python_requires='>=3.10',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed', 'models/*.onnx', 'models/*.md', 'models/*.json', 'assets/*']},
+    package_data={NAME: ['py.typed', 'models/*.onnx', 'models/*.md', 'models/*.json'], f'{NAME}.evaluation': ['assets/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -31,13 +31,17 @@ setup(
         'ros': ROS_WHEELS,  # a real rclpy for machines without an apt ROS (Linux x86_64); with one, source its setup.bash instead
         'demo': ['matplotlib'],
         'test': ['hypothesis', 'mypy', 'onnx', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML'],
-        'training': ['matplotlib', 'moderngl', 'onnx', 'scipy', 'torch>=2.4'],
+        'training': ['anny>=0.6.2', 'matplotlib', 'moderngl', 'onnx', 'scipy', 'torch>=2.4'],
         'tensorrt': ['cuda-python', 'tensorrt>=8.5'],
     },
     entry_points={'console_scripts': [
         f'head_pose_node = {NAME}.ros.node:main',
+        f'attention_node = {NAME}.ros.attention_node:main',
         f'replay_node = {NAME}.ros.replay_node:main',
         f'demo = {NAME}.demo:main',
+        f'evaluate_bag = {NAME}.evaluation.bag:main',
+        f'build_engine = {NAME}.engine.build:main',
+        f'bench = {NAME}.bench:main',
         f'fetch_models = {NAME}.models.fetch:main',
     ]},
 )

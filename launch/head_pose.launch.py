@@ -5,11 +5,10 @@
 import os
 
 from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-
-from launch import LaunchDescription
 
 SHARE = get_package_share_directory('c2f_head_pose')
 
@@ -31,5 +30,5 @@ def generate_launch_description() -> LaunchDescription:
         package='c2f_head_pose', executable='head_pose_node', name='head_pose', namespace=LaunchConfiguration('namespace'),
         parameters=[LaunchConfiguration('params_file')], output='screen',
         remappings=[('image', LaunchConfiguration('image')), ('camera_info', LaunchConfiguration('camera_info'))],
-        arguments=['--ros-args', '--log-level', ['head_pose:=', LaunchConfiguration('log_level')]]))
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')]))
     return LaunchDescription(actions)

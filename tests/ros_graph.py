@@ -68,11 +68,11 @@ class Graph:
         self._strangers.append((rclpy.create_node('stranger', context=context), context))
         return self._strangers[-1][0]
 
-    def head_pose_node(self, up: bool = True, **parameters) -> HeadPoseNode:
-        """The node under test, brought up unless told not to."""
-        node = self.add(HeadPoseNode(context=self.context, parameter_overrides=[Parameter(k, value=v) for k, v in parameters.items()]))
-        if up:
-            node.bring_up()
+    def head_pose_node(self, namespace: str = '', **parameters) -> HeadPoseNode:
+        """The node under test, brought up unless its parameters say otherwise."""
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        node = self.add(HeadPoseNode(context=self.context, namespace=namespace, parameter_overrides=overrides))
+        node.bring_up()
         return node
 
     def hear(self, message_type, topic: str, qos=RELIABLE) -> list:

@@ -11,6 +11,7 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_graph import SENSOR, camera_info, compressed_message, image_message, noise
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
+from visualization_msgs.msg import MarkerArray
 
 pytestmark = pytest.mark.ros
 
@@ -42,9 +43,21 @@ def test_every_image_is_answered_under_its_own_stamp_and_frame(graph):
     assert [h.stamp.sec + h.stamp.nanosec * 1e-9 for h in headers] == [100 + number / 32 for number in range(FRAMES)]
     assert {h.frame_id for h in headers} == {'camera_optical'}
     assert results.poses == results.angles == []
+    graph.wait_until(lambda: values(results.diagnostics[-1].status[0])['answered'] == str(FRAMES), 'the count of answers')
     status = graph.wait_for_state('no face')
     assert values(status)['answered'] == values(status)['images'] == str(FRAMES)
     assert status.hardware_id == 'camera_optical'
+
+
+def test_two_cameras_are_two_nodes_in_their_namespaces(graph):
+    answers = {}
+    for number, camera in enumerate(('front', 'rear')):
+        answers[camera] = graph.hear(MarkerArray, f'/{camera}/head_pose/markers')
+        graph.head_pose_node(namespace=camera)
+        graph.image_publisher(topic=f'/{camera}/image').publish(image_message(noise(48, 64), 1.0 + number))
+    for number, camera in enumerate(answers):
+        graph.wait_until(lambda c=camera: answers[c], f'an answer of the {camera} camera')
+        assert [answer.markers[0].header.stamp.sec for answer in answers[camera]] == [1 + number]
 
 
 def test_compressed_images_are_answered_when_asked_for(graph):

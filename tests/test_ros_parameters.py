@@ -27,7 +27,8 @@ def test_the_markdown_table_has_a_row_for_every_parameter():
 
 
 @pytest.mark.parametrize('name, value, remedy', [
-    ('detection_threshold', 1.5, '0.01 to 0.99'), ('detection_threshold', float('nan'), '0.01 to 0.99'), ('detection_threshold', '0.5', 'a number'),
+    ('detection_threshold', 1.5, '0.01 to 0.99'), ('detection_threshold', float('nan'), '0.01 to 0.99'),
+    ('detection_threshold', '0.5', 'a number'),
     ('max_faces', 0, '1 to 100'), ('max_faces', 2.5, 'a whole number'), ('max_faces', True, 'a whole number'),
     ('device', 'gpu', 'auto, cpu or cuda'), ('smoothing', 1, 'true or false'), ('model', ' ', 'a text'),
 ])

@@ -1,4 +1,5 @@
 """The dataset on disk: written once, read back, resumed, split by identity."""
+
 import dataclasses
 
 import numpy as np

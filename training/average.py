@@ -1,4 +1,5 @@
 """Moving average of a network's weights: smoother than the last step's."""
+
 from __future__ import annotations
 
 import copy

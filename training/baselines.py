@@ -1,11 +1,12 @@
 """Networks that the tables compare with: classifiers of Tables 2 and 3, single regressors of Table 4."""
+
 from __future__ import annotations
 
 import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .googlenet import GoogLeNet
 from .paper_network import PaperInput, _initialise, regression_network
@@ -23,10 +24,22 @@ class AlexNet(nn.Module):
         super().__init__()
         c = [max(4, round(n * width)) for n in (96, 256, 384, 384, 256)]
         self.layers = nn.Sequential(
-            nn.Conv2d(1, c[0], 11, 4, 2), nn.ReLU(inplace=True), nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0), nn.MaxPool2d(3, 2),
-            nn.Conv2d(c[0], c[1], 5, padding=2), nn.ReLU(inplace=True), nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0), nn.MaxPool2d(3, 2),
-            nn.Conv2d(c[1], c[2], 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(c[2], c[3], 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(c[3], c[4], 3, padding=1), nn.ReLU(inplace=True), nn.AdaptiveMaxPool2d(6))
+            nn.Conv2d(1, c[0], 11, 4, 2),
+            nn.ReLU(inplace=True),
+            nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(c[0], c[1], 5, padding=2),
+            nn.ReLU(inplace=True),
+            nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(c[1], c[2], 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(c[2], c[3], 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(c[3], c[4], 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveMaxPool2d(6),
+        )
         self.features = c[4] * 36
         self.hidden = max(16, round(4096 * width))
 
@@ -61,14 +74,24 @@ class _Residual(nn.Module):
     def __init__(self, channels_in: int, inner: int, stride: int):
         super().__init__()
         out = 4 * inner
-        self.body = nn.Sequential(nn.Conv2d(channels_in, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(inplace=True),
-                                  nn.Conv2d(inner, inner, 3, stride, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(inplace=True),
-                                  nn.Conv2d(inner, out, 1, bias=False), nn.BatchNorm2d(out))
-        self.skip = nn.Identity() if channels_in == out and stride == 1 else \
-            nn.Sequential(nn.Conv2d(channels_in, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+        self.body = nn.Sequential(
+            nn.Conv2d(channels_in, inner, 1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(inner, inner, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(inner, out, 1, bias=False),
+            nn.BatchNorm2d(out),
+        )
+        self.skip = (
+            nn.Identity()
+            if channels_in == out and stride == 1
+            else nn.Sequential(nn.Conv2d(channels_in, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.body(x) + self.skip(x))
+        return functional.relu(self.body(x) + self.skip(x))
 
 
 class ResNet50(nn.Module):
@@ -77,9 +100,14 @@ class ResNet50(nn.Module):
     def __init__(self, width: float = 1.0):
         super().__init__()
         channels = max(4, round(64 * width))
-        layers: list[nn.Module] = [nn.Conv2d(1, channels, 7, 2, 3, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(1, channels, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2, 1),
+        ]
         for i, count in enumerate((3, 4, 6, 3)):
-            inner = max(4, round(64 * width)) * 2 ** i
+            inner = max(4, round(64 * width)) * 2**i
             for k in range(count):
                 layers.append(_Residual(channels, inner, 2 if i and k == 0 else 1))
                 channels = 4 * inner
@@ -98,7 +126,7 @@ class _PooledGoogLeNet(nn.Module):
         self.features, self.hidden = self.trunk.channels, 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(self.trunk(x), 1)
+        return functional.adaptive_avg_pool2d(self.trunk(x), 1)
 
 
 BACKBONES = {'alexnet': AlexNet, 'vgg': VGG16, 'resnet50': ResNet50, 'googlenet': _PooledGoogLeNet}
@@ -117,7 +145,14 @@ class Classifier(nn.Module):
 
     modality = 'rgb'
 
-    def __init__(self, backbone: str, size: int = 256, angles: tuple[str, ...] | list[str] = ('pitch', 'yaw'), width: float = 1.0, dropout: float = 0.5):
+    def __init__(
+        self,
+        backbone: str,
+        size: int = 256,
+        angles: tuple[str, ...] | list[str] = ('pitch', 'yaw'),
+        width: float = 1.0,
+        dropout: float = 0.5,
+    ):
         super().__init__()
         if backbone not in BACKBONES:
             raise ValueError(f'backbone {backbone!r} is none of {sorted(BACKBONES)}')
@@ -149,10 +184,15 @@ class Classifier(nn.Module):
         signs = torch.stack([((logits.argmax(1) >> i) & 1) * 2 - 1 for i in range(len(self.by))], 1).float()
         middle = {'yaw': 25.0, 'pitch': 37.0, 'roll': 10.0}
         column = {name: i for i, name in enumerate(self.by)}
-        ypr = torch.stack([signs[:, column[name]] * math.radians(middle[name]) if name in column else torch.zeros(len(logits), device=logits.device)
-                           for name in ('yaw', 'pitch', 'roll')], 1)
+        ypr = torch.stack(
+            [
+                signs[:, column[name]] * math.radians(middle[name]) if name in column else torch.zeros(len(logits), device=logits.device)
+                for name in ('yaw', 'pitch', 'roll')
+            ],
+            1,
+        )
         rotation = rotation_from_ypr(ypr)
-        return rotation, torch.full_like(ypr, math.radians(20.0)), F.one_hot(category_of(rotation), 4).float() * 10
+        return rotation, torch.full_like(ypr, math.radians(20.0)), functional.one_hot(category_of(rotation), 4).float() * 10
 
     def fuse(self) -> None:
         """Nothing to do."""
@@ -189,18 +229,20 @@ class Regressor(nn.Module):
 
     modality = 'rgb'
 
-    def __init__(self, style: str, size: int | None = None, width: float = 1.0, hidden: int = 300, dropout: float = 0.5):
+    def __init__(self, style: str, size: int = 256, width: float = 1.0, hidden: int = 300, dropout: float = 0.5):
         super().__init__()
         self.normalise = PaperInput('rgb')
         if style == 'googlenet':
-            self.size = size or 256
+            self.size = size
             self.trunk = GoogLeNet('batch', width)
             self.head = regression_network(self.trunk.channels, math.ceil(self.size / 32), hidden=hidden, dropout=(dropout, dropout))
         elif style in ('liu', 'ahn'):
             self.trunk, features, self.size = (_liu if style == 'liu' else _ahn)(width)
-            if size not in (None, self.size):
+            if size != self.size:
                 raise ValueError(f'style {style!r} works on {self.size}x{self.size}, not {size}')
-            self.head = nn.Sequential(nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout), nn.Linear(hidden, 3))
+            self.head = nn.Sequential(
+                nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout), nn.Linear(hidden, 3)
+            )
         else:
             raise ValueError(f"style {style!r} is none of 'liu', 'ahn', 'googlenet'")
         self.register_buffer('ranges_rad', torch.deg2rad(torch.tensor([100.0, 90.0, 90.0])), persistent=False)
@@ -219,7 +261,7 @@ class Regressor(nn.Module):
         """As the model contract has it; the category follows from the signs."""
         ypr = (2 * self.regress(crops) - 1) * self.ranges_rad
         rotation = rotation_from_ypr(ypr)
-        return rotation, self.std_rad.expand(ypr.shape), F.one_hot(category_of(rotation), 4).float() * 10
+        return rotation, self.std_rad.expand(ypr.shape), functional.one_hot(category_of(rotation), 4).float() * 10
 
     def fuse(self) -> None:
         """Nothing to do."""

@@ -1,4 +1,5 @@
 """Rendered crops as batches of tensors, gathered from memory-mapped shards or held on the training device."""
+
 from __future__ import annotations
 
 import hashlib
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .rotations import ypr_from_rotation
+from .rotations import face_direction, ypr_from_rotation
 from .synthetic.dataset import SyntheticDataset
 
 
@@ -59,8 +60,14 @@ class SyntheticCrops:
         limit: at most this many samples, spread evenly over the split.
     """
 
-    def __init__(self, paths: list[str | Path], split: str | None = 'train', depth: bool = False,
-                 pose_limits_deg: tuple[float, float, float] | None = None, limit: int | None = None):
+    def __init__(
+        self,
+        paths: list[str | Path],
+        split: str | None = 'train',
+        depth: bool = False,
+        pose_limits_deg: tuple[float, float, float] | None = None,
+        limit: int | None = None,
+    ):
         self.sets = [SyntheticDataset(p, split) for p in paths]
         self.depth = depth
         self.composited = self.sets[0].manifest.composited
@@ -68,8 +75,10 @@ class SyntheticCrops:
         for other in self.sets[1:]:
             if (other.manifest.composited, other.manifest.crop_size) != (self.composited, self.size):
                 raise ValueError(f'{other.path} differs from {self.sets[0].path} in crop_size or composited: train on one kind at a time')
-        table = {name: np.concatenate([s.column(name) for s in self.sets])
-                 for name in ('R_cam_head', 'R_crop_head', 'K_crop', 'box_px', 'landmarks68_px', 'identity', 'condition', 'light', 'occluder')}
+        table = {
+            name: np.concatenate([s.column(name) for s in self.sets])
+            for name in ('R_cam_head', 'R_crop_head', 'K_crop', 'box_px', 'landmarks68_px', 'identity', 'condition', 'light', 'occluder')
+        }
         where = np.concatenate([np.column_stack([np.full(len(s), i), s.index]) for i, s in enumerate(self.sets)])
         keep = np.arange(len(where))
         if pose_limits_deg is not None:
@@ -78,7 +87,7 @@ class SyntheticCrops:
         if limit is not None and limit < len(keep):
             keep = keep[np.linspace(0, len(keep) - 1, limit).astype(int)]
         if not len(keep):
-            raise ValueError(f"no sample of split {split!r} in {', '.join(map(str, paths))}: render more shards, or widen pose_limits_deg")
+            raise ValueError(f'no sample of split {split!r} in {", ".join(map(str, paths))}: render more shards, or widen pose_limits_deg')
         self.where = where[keep]
         self.table = {name: values[keep] for name, values in table.items()}
         self.R_crop_head = torch.from_numpy(self.table['R_crop_head']).float()
@@ -86,8 +95,9 @@ class SyntheticCrops:
             'R_cam_head': torch.from_numpy(self.table['R_cam_head']).float(),
             'K': torch.from_numpy(self.table['K_crop']).float(),
             'box': torch.from_numpy(self.table['box_px']).float(),
-            'eyes': torch.from_numpy(np.stack([self.table['landmarks68_px'][:, 36:42].mean(1),
-                                               self.table['landmarks68_px'][:, 42:48].mean(1)], 1)).float(),
+            'eyes': torch.from_numpy(
+                np.stack([self.table['landmarks68_px'][:, 36:42].mean(1), self.table['landmarks68_px'][:, 42:48].mean(1)], 1)
+            ).float(),
         }
         self._held: Crops | None = None
 
@@ -127,22 +137,45 @@ class SyntheticCrops:
 
     def hold(self, device: torch.device | str, limit_bytes: int) -> bool:
         """Copies everything to a device if it fits into `limit_bytes`; whether it did."""
-        if len(self) * self.size ** 2 * (6 if self.depth else 2) > limit_bytes:
+        if len(self) * self.size**2 * (6 if self.depth else 2) > limit_bytes:
             return False
         parts = [self.gather(np.arange(i, min(i + 4096, len(self)))).to(device) for i in range(0, len(self), 4096)]
-        self._held = Crops(*(None if getattr(parts[0], name) is None else torch.cat([getattr(p, name) for p in parts])
-                             for name in vars(parts[0])))
+        self._held = Crops(
+            *(None if getattr(parts[0], name) is None else torch.cat([getattr(p, name) for p in parts]) for name in vars(parts[0]))
+        )
         return True
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Which poses are drawn more often than they were rendered: renders are uniform over the sphere, faces in use are not.
+
+    Attributes:
+        elevation_sd_deg: weights fall as a Gaussian of the face's elevation.
+        azimuth_deg: beyond this, weights fall as a Gaussian of standard deviation 10 degrees.
+        floor: least weight, so that every pose stays known.
+    """
+
+    elevation_sd_deg: float = 35.0
+    azimuth_deg: float = 90.0
+    floor: float = 0.1
+
+    def weights(self, R: Tensor) -> np.ndarray:
+        """(N,) weights of (N, 3, 3) rotations, floor to 1."""
+        azimuth, elevation = (torch.rad2deg(a).abs().double().numpy() for a in face_direction(R))
+        beyond = np.maximum(azimuth - self.azimuth_deg, 0) / 10
+        return self.floor + (1 - self.floor) * np.exp(-0.5 * ((elevation / self.elevation_sd_deg) ** 2 + beyond**2))
 
 
 class Shuffler:
     """Row numbers of a global step, without state: any step can be drawn again, so a resumed run sees the same samples.
 
-    Every epoch is a permutation of all rows, seeded by (seed, epoch).
+    Every epoch is a permutation of all rows, seeded by (seed, epoch); with weights it is as many draws with replacement.
     """
 
-    def __init__(self, count: int, batch: int, seed: int):
+    def __init__(self, count: int, batch: int, seed: int, weights: np.ndarray | None = None):
         self.count, self.batch, self.seed = count, batch, seed
+        self.shares = None if weights is None else weights / weights.sum()
         self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def rows(self, step: int) -> np.ndarray:
@@ -153,5 +186,7 @@ class Shuffler:
     def _row(self, position: int) -> int:
         epoch, place = divmod(position, self.count)
         if epoch != self._epoch:
-            self._epoch, self._order = epoch, np.random.default_rng((self.seed, epoch)).permutation(self.count)
+            rng = np.random.default_rng((self.seed, epoch))
+            self._epoch = epoch
+            self._order = rng.permutation(self.count) if self.shares is None else rng.choice(self.count, self.count, p=self.shares)
         return int(self._order[place])

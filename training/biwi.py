@@ -4,6 +4,7 @@ Source: Fanelli, Dantone, Gall, Fossati, Van Gool 2013, Random Forests for Real 
 of the data set. Its poses are in the depth camera's frame (x right, y down, z forward, millimetres); a face looking straight into
 that camera has the identity, so they are R_cv as they stand. The axes projected on the picture confirm it (README).
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -51,8 +52,13 @@ def read_calibration(path: Path) -> Calibration:
     numbers = [float(word) for word in path.read_text().split()]
     if len(numbers) != 27:
         raise ValueError(f'{path} has {len(numbers)} numbers, a Biwi calibration has 27: K, distortion, R, t, width and height')
-    return Calibration(np.array(numbers[:9]).reshape(3, 3), np.array(numbers[13:22]).reshape(3, 3), np.array(numbers[22:25]) / 1000,
-                       int(numbers[25]), int(numbers[26]))
+    return Calibration(
+        np.array(numbers[:9]).reshape(3, 3),
+        np.array(numbers[13:22]).reshape(3, 3),
+        np.array(numbers[22:25]) / 1000,
+        int(numbers[25]),
+        int(numbers[26]),
+    )
 
 
 def read_depth_m(path: Path) -> np.ndarray:
@@ -76,7 +82,7 @@ def read_depth_m(path: Path) -> np.ndarray:
         empty, full = (int(v) for v in np.frombuffer(content, '<i4', 2, offset))
         if min(empty, full) < 0 or place + empty + full > len(out) or offset + 8 + 2 * full > len(content):
             raise ValueError(f'{path} is damaged at byte {offset}: unpack the data set again')
-        out[place + empty:place + empty + full] = np.frombuffer(content, '<i2', full, offset + 8)
+        out[place + empty : place + empty + full] = np.frombuffer(content, '<i2', full, offset + 8)
         place, offset = place + empty + full, offset + 8 + 2 * full
     metres = out.reshape(int(height), int(width)).astype(np.float32) / 1000
     metres[metres <= 0] = np.nan
@@ -113,19 +119,37 @@ def read_biwi(folder: Path, sequences: tuple[int, ...] | None = None) -> Iterato
         R_depth, centre_m = read_pose(path)
         R = rgb.R @ R_depth
         picture, depth = (path.with_name(path.name.replace('_pose.txt', end)) for end in ('_rgb.png', '_depth.bin'))
-        yield Face(f'{sequence}/{path.stem[:-5]}', geometry.ypr_deg_from_rotation(R), read_picture(picture),
-                   box=box_about(rgb.R @ centre_m + rgb.t_m, rgb.K), R_cam_head=R, K=rgb.K,
-                   read_depth_m=(lambda p=depth: read_depth_m(p)) if depth.exists() else None, sequence=sequence)
+        yield Face(
+            f'{sequence}/{path.stem[:-5]}',
+            geometry.ypr_deg_from_rotation(R),
+            read_picture(picture),
+            box=box_about(rgb.R @ centre_m + rgb.t_m, rgb.K),
+            R_cam_head=R,
+            K=rgb.K,
+            read_depth_m=(lambda p=depth: read_depth_m(p)) if depth.exists() else None,
+            sequence=sequence,
+        )
 
 
 def depth_face(face: Face, folder: Path) -> Face:
     """The same frame as the depth camera sees it: its pose, its box, its calibration."""
-    path = next(folder.glob(f'**/{face.name.split("/")[-1]}_pose.txt')) if not (folder / face.name).parent.is_dir() \
+    path = (
+        next(folder.glob(f'**/{face.name.split("/")[-1]}_pose.txt'))
+        if not (folder / face.name).parent.is_dir()
         else folder / f'{face.name}_pose.txt'
+    )
     depth = read_calibration(path.parent / 'depth.cal')
     R, centre_m = read_pose(path)
-    return Face(face.name, geometry.ypr_deg_from_rotation(R), face.read, box=box_about(centre_m, depth.K), R_cam_head=R, K=depth.K,
-                read_depth_m=face.read_depth_m, sequence=face.sequence)
+    return Face(
+        face.name,
+        geometry.ypr_deg_from_rotation(R),
+        face.read,
+        box=box_about(centre_m, depth.K),
+        R_cam_head=R,
+        K=depth.K,
+        read_depth_m=face.read_depth_m,
+        sequence=face.sequence,
+    )
 
 
 def split_80_20(faces: list[Face], seed: int = 0) -> tuple[list[Face], list[Face]]:

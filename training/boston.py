@@ -4,6 +4,7 @@ Source: La Cascia, Sclaroff, Athitsos 2000, IEEE PAMI 22(4). Columns and signs o
 frame, x, y, z (inches), roll, yaw, pitch (degrees), each angle the opposite of ours. The data were not at hand when this was
 written: look at `python -m training.evaluate --axes boston` before trusting a figure.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ def _reader(path: Path, number: int) -> Callable[[], np.ndarray]:
         if number >= len(frames):
             raise ValueError(f'{path} has {len(frames)} frames, its .dat file speaks of frame {number + 1}')
         return frames[number]
+
     return read
 
 

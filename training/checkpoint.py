@@ -1,4 +1,5 @@
 """Checkpoints: everything a run needs to go on to the same result, and where it came from."""
+
 from __future__ import annotations
 
 import os
@@ -16,8 +17,10 @@ FORMAT = 1
 
 def commit() -> str:
     """Short id of the checkout's commit, '+' appended where files were changed since; 'unknown' outside git."""
+
     def git(*args: str) -> str:
         return subprocess.run(['git', *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
         return git('rev-parse', '--short=12', 'HEAD') + ('+' if git('status', '--porcelain', '--untracked-files=no') else '')
     except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,5 @@
 """Configuration of a run: a yaml file, checked whole when it is read."""
+
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
@@ -8,6 +9,7 @@ from typing import Any
 import yaml
 
 from .augment import Augmentation
+from .batches import Focus
 from .picture import Picture
 from .schedule import Schedule
 
@@ -34,6 +36,7 @@ class RunConfig:
         ema: decay of the moving average.
         clip: largest norm of the gradient, 0 for none.
         pose_limits_deg: yaw, pitch, roll beyond which samples are left out, or null.
+        focus: `Focus`'s settings, or null to draw every rendered pose alike.
         validate_every: steps.
         validate_on: held-out samples.
         log_every: steps.
@@ -55,6 +58,7 @@ class RunConfig:
     ema: float = 0.999
     clip: float = 1.0
     pose_limits_deg: tuple[float, float, float] | None = None
+    focus: dict[str, float] | None = None
     validate_every: int = 500
     validate_on: int = 1024
     log_every: int = 50
@@ -69,7 +73,10 @@ class RunConfig:
             raise ValueError(f"optimiser kind {self.optimiser.get('kind')!r} is neither 'adamw' nor 'sgd'")
         if self.modality not in ('rgb', 'depth'):
             raise ValueError(f"modality {self.modality!r} is neither 'rgb' nor 'depth'")
+        if not isinstance(self.network.get('size'), int):
+            raise ValueError('network needs a size, pixels')
         self.augmentation()
+        self.make_focus()
         self.make_schedule()
 
     @property
@@ -82,6 +89,10 @@ class RunConfig:
         settings = dict(self.augment)
         picture = settings.pop('picture', {})
         return Augmentation(**settings, picture=None if picture is None else Picture(**picture))
+
+    def make_focus(self) -> Focus | None:
+        """Which poses are drawn more often."""
+        return None if self.focus is None else Focus(**self.focus)
 
     def make_schedule(self) -> Schedule:
         """The learning rate of every step."""

@@ -2,6 +2,7 @@
 
 Folders are given on the command line or by environment variables; a missing one says how to get it.
 """
+
 from __future__ import annotations
 
 import csv
@@ -71,7 +72,7 @@ class Source:
     options: tuple[str, ...] = field(default=())
 
 
-class MissingData(ValueError):
+class MissingDataError(ValueError):
     """A data set that is not there; the message has the steps to get it."""
 
 
@@ -81,11 +82,13 @@ def read_picture(path: Path) -> Callable[[], np.ndarray]:
     Raises (when called):
         ValueError: for a file that is no picture.
     """
+
     def read() -> np.ndarray:
         image = cv2.imread(str(path))
         if image is None:
             raise ValueError(f'{path} is missing or no picture: unpack the data set again')
         return image
+
     return read
 
 
@@ -95,13 +98,19 @@ def aflw2000(folder: Path) -> Iterator[Face]:
     The .mat files hold pitch, yaw, roll in Pose_Para (radians), 68 fitted landmarks in pt3d_68, and AFLW's 21 in pt2d.
     """
     from scipy.io import loadmat
+
     for path in sorted(folder.glob('*.mat')):
         content = loadmat(path)
         pitch, yaw, roll = np.degrees(content['Pose_Para'][0][:3])
         if max(abs(pitch), abs(yaw), abs(roll)) > 99:
             continue
-        yield Face(path.stem, np.array([yaw, pitch, roll]), read_picture(path.with_suffix('.jpg')),
-                   landmarks=content['pt3d_68'][:2].T.astype(float), points21=content['pt2d'].T.astype(float))
+        yield Face(
+            path.stem,
+            np.array([yaw, pitch, roll]),
+            read_picture(path.with_suffix('.jpg')),
+            landmarks=content['pt3d_68'][:2].T.astype(float),
+            points21=content['pt2d'].T.astype(float),
+        )
 
 
 def w300lp(folder: Path, flipped: bool = True) -> Iterator[Face]:
@@ -112,6 +121,7 @@ def w300lp(folder: Path, flipped: bool = True) -> Iterator[Face]:
         flipped: whether the `*_Flip` folders are read too.
     """
     from scipy.io import loadmat
+
     for path in sorted(folder.glob('*/*.mat')):
         if path.parent.name in ('landmarks', 'Code') or (not flipped and path.parent.name.endswith('_Flip')):
             continue
@@ -119,8 +129,12 @@ def w300lp(folder: Path, flipped: bool = True) -> Iterator[Face]:
         pitch, yaw, roll = np.degrees(content['Pose_Para'][0][:3])
         if max(abs(pitch), abs(yaw), abs(roll)) > 99:
             continue
-        yield Face(f'{path.parent.name}/{path.stem}', np.array([yaw, pitch, roll]), read_picture(path.with_suffix('.jpg')),
-                   landmarks=content['pt2d'].T.astype(float))
+        yield Face(
+            f'{path.parent.name}/{path.stem}',
+            np.array([yaw, pitch, roll]),
+            read_picture(path.with_suffix('.jpg')),
+            landmarks=content['pt2d'].T.astype(float),
+        )
 
 
 def pointing04(folder: Path, max_pan_deg: float = 60, max_tilt_deg: float = 30, people: tuple[int, ...] | None = None) -> Iterator[Face]:
@@ -140,8 +154,13 @@ def pointing04(folder: Path, max_pan_deg: float = 60, max_tilt_deg: float = 30, 
         if abs(pan) > max_pan_deg or abs(tilt) > max_tilt_deg or (people is not None and person not in people):
             continue
         x, y, width, height = map(float, path.with_suffix('.txt').read_text().split()[-4:])
-        yield Face(path.name, np.array([pan, tilt, np.nan]), read_picture(path),
-                   box=FaceBox(x - width / 2, y - height / 2, x + width / 2, y + height / 2), sequence=f'person{person:02d}')
+        yield Face(
+            path.name,
+            np.array([pan, tilt, np.nan]),
+            read_picture(path),
+            box=FaceBox(x - width / 2, y - height / 2, x + width / 2, y + height / 2),
+            sequence=f'person{person:02d}',
+        )
 
 
 def user_csv(path: Path) -> Iterator[Face]:
@@ -169,32 +188,70 @@ def user_csv(path: Path) -> Iterator[Face]:
 
 def _biwi(folder: Path, **options: object) -> Iterator[Face]:
     from .biwi import read_biwi
+
     return read_biwi(folder, **options)
 
 
 def _boston(folder: Path, **options: object) -> Iterator[Face]:
     from .boston import read_boston
+
     return read_boston(folder, **options)
 
 
 SOURCES = {
-    'aflw2000': Source('AFLW2000-3D', 'AFLW2000_DIR', '*.mat',
-                       'Ask for it on the page of Zhu et al. 2016 (3DDFA, "Face Alignment Across Large Poses"), unpack AFLW2000-3D.zip; '
-                       'the folder has image00002.jpg and image00002.mat.', 'research use only', aflw2000, 'published'),
-    '300wlp': Source('300W-LP', 'W300LP_DIR', '*/*.mat',
-                     'From the same page, unpack 300W-LP.zip; the folder has AFW, HELEN, IBUG, LFPW.', 'research use only', w300lp, 'landmarks',
-                     ('flipped',)),
-    'pointing04': Source("Pointing'04", 'POINTING04_DIR', 'Person*/*.jpg',
-                         "From the Pointing'04 workshop's page (Gourier, Hall, Crowley; PRIMA, INRIA), unpack Person01.tar.gz ... "
-                         'Person15.tar.gz into one folder.', 'free use, to be cited', pointing04, 'box',
-                         ('max_pan_deg', 'max_tilt_deg', 'people')),
-    'biwi': Source('Biwi Kinect Head Pose Database', 'BIWI_DIR', '**/*_pose.txt',
-                   'Ask for kinect_head_pose_db.tgz on the page of Fanelli et al. (ETH Zurich), unpack; the folder has 01 ... 24 with '
-                   'frame_00003_rgb.png, frame_00003_depth.bin, frame_00003_pose.txt, rgb.cal and depth.cal.', 'research use only', _biwi, 'box',
-                   ('sequences',)),
-    'boston': Source('Boston University head tracking', 'BOSTON_DIR', '**/*.dat',
-                     'From the page of La Cascia, Sclaroff and Athitsos (Boston University, "headtracking"), unpack uniform-light and '
-                     'varying-light: jam1.avi with jam1.dat and so on.', 'research use', _boston, 'detector', ('light',)),
+    'aflw2000': Source(
+        'AFLW2000-3D',
+        'AFLW2000_DIR',
+        '*.mat',
+        'Ask for it on the page of Zhu et al. 2016 (3DDFA, "Face Alignment Across Large Poses"), unpack AFLW2000-3D.zip; '
+        'the folder has image00002.jpg and image00002.mat.',
+        'research use only',
+        aflw2000,
+        'published',
+    ),
+    '300wlp': Source(
+        '300W-LP',
+        'W300LP_DIR',
+        '*/*.mat',
+        'From the same page, unpack 300W-LP.zip; the folder has AFW, HELEN, IBUG, LFPW.',
+        'research use only',
+        w300lp,
+        'landmarks',
+        ('flipped',),
+    ),
+    'pointing04': Source(
+        "Pointing'04",
+        'POINTING04_DIR',
+        'Person*/*.jpg',
+        "From the Pointing'04 workshop's page (Gourier, Hall, Crowley; PRIMA, INRIA), unpack Person01.tar.gz ... "
+        'Person15.tar.gz into one folder.',
+        'free use, to be cited',
+        pointing04,
+        'box',
+        ('max_pan_deg', 'max_tilt_deg', 'people'),
+    ),
+    'biwi': Source(
+        'Biwi Kinect Head Pose Database',
+        'BIWI_DIR',
+        '**/*_pose.txt',
+        'Ask for kinect_head_pose_db.tgz on the page of Fanelli et al. (ETH Zurich), unpack; the folder has 01 ... 24 with '
+        'frame_00003_rgb.png, frame_00003_depth.bin, frame_00003_pose.txt, rgb.cal and depth.cal.',
+        'research use only',
+        _biwi,
+        'box',
+        ('sequences',),
+    ),
+    'boston': Source(
+        'Boston University head tracking',
+        'BOSTON_DIR',
+        '**/*.dat',
+        'From the page of La Cascia, Sclaroff and Athitsos (Boston University, "headtracking"), unpack uniform-light and '
+        'varying-light: jam1.avi with jam1.dat and so on.',
+        'research use',
+        _boston,
+        'detector',
+        ('light',),
+    ),
 }
 
 
@@ -207,22 +264,22 @@ def open_faces(name: str, folder: str | Path | None = None, **options: object) -
         options: of that set's reader.
 
     Raises:
-        MissingData: with the steps to get it.
+        MissingDataError: with the steps to get it.
         ValueError: for an unknown set or option.
     """
     if name.startswith('csv:'):
         path = Path(name[4:])
         if not path.is_file():
-            raise MissingData(f'{path} does not exist: {user_csv.__doc__.splitlines()[0]}')
+            raise MissingDataError(f'{path} does not exist: {user_csv.__doc__.splitlines()[0]}')
         return list(user_csv(path))
     if name not in SOURCES:
-        raise ValueError(f"data set {name!r} is none of {', '.join(SOURCES)}, csv:FILE")
+        raise ValueError(f'data set {name!r} is none of {", ".join(SOURCES)}, csv:FILE')
     source = SOURCES[name]
     if unknown := set(options) - set(source.options):
         raise ValueError(f'{name} has no option {", ".join(sorted(unknown))}; it has {", ".join(source.options) or "none"}')
     given = folder or os.environ.get(source.variable)
     if not given:
-        raise MissingData(f'{source.title} ({source.licence}) is not given: set {source.variable} or name its folder. {source.steps}')
+        raise MissingDataError(f'{source.title} ({source.licence}) is not given: set {source.variable} or name its folder. {source.steps}')
     if next(Path(given).glob(source.pattern), None) is None:
-        raise MissingData(f'{given} has no {source.pattern} of {source.title}. {source.steps}')
+        raise MissingDataError(f'{given} has no {source.pattern} of {source.title}. {source.steps}')
     return list(source.read(Path(given), **options))

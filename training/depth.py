@@ -3,12 +3,13 @@
 A byte is 0 where nothing was measured or what was lies farther than half the range behind the head; otherwise 1 (far) to 255
 (near), linear over `DEPTH_RANGE_M` about the head's depth: the median of what was measured in the middle half of the crop.
 """
+
 from __future__ import annotations
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .augment import Augmentation, Batch, View, centred_view, random_view, rotation_in_view, sample
 from .batches import Crops
@@ -30,8 +31,8 @@ def encode(depth_m: np.ndarray) -> np.ndarray:
     size = depth_m.shape[0]
     valid = np.isfinite(depth_m) & (depth_m > 0)
     quarter = size // 4
-    middle = depth_m[quarter:size - quarter, quarter:size - quarter]
-    measured = middle[valid[quarter:size - quarter, quarter:size - quarter]]
+    middle = depth_m[quarter : size - quarter, quarter : size - quarter]
+    measured = middle[valid[quarter : size - quarter, quarter : size - quarter]]
     if not len(measured):
         return np.zeros(depth_m.shape, np.uint8)
     height = 0.5 - (np.where(valid, depth_m, 0) - np.median(measured)) / DEPTH_RANGE_M
@@ -42,7 +43,7 @@ def head_depth_mm(depth_mm: Tensor) -> Tensor:
     """(B, 1, 1, 1) median of what was measured in the middle half of (B, 1, S, S) crops; 1000 where nothing was."""
     size = depth_mm.shape[-1]
     quarter = size // 4
-    middle = depth_mm[:, 0, quarter:size - quarter:2, quarter:size - quarter:2].flatten(1)
+    middle = depth_mm[:, 0, quarter : size - quarter : 2, quarter : size - quarter : 2].flatten(1)
     median = torch.where(middle > 0, middle, torch.nan).nanmedian(1).values
     return torch.nan_to_num(median, nan=1000.0)[:, None, None, None]
 
@@ -112,14 +113,14 @@ def _measure(depth: Tensor, generator: torch.Generator) -> Tensor:
     noisy = depth + 2.85 * u[:, 0] * metres.square() * torch.randn(depth.shape, generator=generator, device=device)
     step = (2.85 * metres.square() * u[:, 1]).clamp(min=0.1)
     depth = torch.where(depth > 0, (noisy / step).round() * step, 0.0)
-    near = -F.max_pool2d(-torch.where(depth > 0, depth, 1e6), 3, 1, 1)
+    near = -functional.max_pool2d(-torch.where(depth > 0, depth, 1e6), 3, 1, 1)
     edge = (depth - near > 40) & (torch.rand(depth.shape, generator=generator, device=device) < u[:, 2])
     grain = torch.rand(n, 1, 16, 16, generator=generator, device=device)
-    holes = F.interpolate(grain, (size, size), mode='bilinear', align_corners=False) < 0.35 * u[:, 3].square()
+    holes = functional.interpolate(grain, (size, size), mode='bilinear', align_corners=False) < 0.35 * u[:, 3].square()
     return depth.masked_fill(edge | holes, 0)
 
 
 def _coarsen(depth: Tensor, fewest_px: int, generator: torch.Generator) -> Tensor:
     size = depth.shape[-1]
     small = round(fewest_px * (size / fewest_px) ** float(torch.rand((), generator=generator, device=depth.device)))
-    return F.interpolate(F.interpolate(depth, (small, small), mode='nearest'), (size, size), mode='nearest')
+    return functional.interpolate(functional.interpolate(depth, (small, small), mode='nearest'), (size, size), mode='nearest')

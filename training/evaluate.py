@@ -4,6 +4,7 @@ MODEL is a checkpoint, an .onnx file or a shipped name. A SET is aflw2000, point
 synthetic:FOLDER (held-out identities, clean) or disturbed:FOLDER (the same as in training). Real sets may carry their crop:
 aflw2000@landmarks. Nothing is aligned or forgiven.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -24,14 +25,42 @@ from . import plots
 from .batches import SyntheticCrops
 from .checkpoint import commit
 from .config import RunConfig, config_of
-from .datasets import SOURCES, Face, MissingData, open_faces
+from .datasets import SOURCES, Face, MissingDataError, open_faces
 from .model_file import Model, open_model
 from .progress import draw_axes, sheet
 from .protocols import CROPS, box_square, cutter, gray, landmark_box
 from .validate import held_out
 
-FIELDS = ('model', 'set', 'crop', 'n', 'detected', 'yaw', 'yaw_std', 'pitch', 'pitch_std', 'roll', 'roll_std', 'mae', 'geodesic', 'p50', 'p90', 'p99',
-          'coarse', 'coarse_beyond_3', 'within_1', 'within_2', 'jitter', 'ms', 'threads', 'command', 'commit', 'trained_by', 'data_hash', 'seed')
+FIELDS = (
+    'model',
+    'set',
+    'crop',
+    'n',
+    'detected',
+    'yaw',
+    'yaw_std',
+    'pitch',
+    'pitch_std',
+    'roll',
+    'roll_std',
+    'mae',
+    'geodesic',
+    'p50',
+    'p90',
+    'p99',
+    'coarse',
+    'coarse_beyond_3',
+    'within_1',
+    'within_2',
+    'jitter',
+    'ms',
+    'threads',
+    'command',
+    'commit',
+    'trained_by',
+    'data_hash',
+    'seed',
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +107,7 @@ def in_camera(faces: list[Face], R_crop_head: np.ndarray, crop_name: str, crop_m
 def depth_crops(faces: list[Face], model: Model) -> np.ndarray:
     """(N, 1, S, S) uint8 depth crops about the faces' boxes, which must be the depth camera's (`biwi.depth_face`)."""
     from .depth import encode
+
     out = []
     for face in faces:
         if face.read_depth_m is None or face.box is None:
@@ -102,13 +132,23 @@ def evaluate_faces(model: Model, faces: list[Face], crop_name: str) -> Result:
     output = model.infer(crops)
     truth = np.array([face.ypr_deg for face in faces])
     rotation = in_camera(faces, output.rotation, crop_name, model.crop_margin)
-    return collect(model, [f.name for f in faces], truth, rotation, output.rotation_std_rad, output.category_logits, crops[:, 0],
-                   crop_name, [f.sequence for f in faces])
+    return collect(
+        model,
+        [f.name for f in faces],
+        truth,
+        rotation,
+        output.rotation_std_rad,
+        output.category_logits,
+        crops[:, 0],
+        crop_name,
+        [f.sequence for f in faces],
+    )
 
 
 def evaluate_detected(source: str, faces: list[Face], threads: int = 1) -> Result:
     """Runs the whole package on a set's pictures: the face that overlaps the labelled one most, if any does by 0.2."""
     from c2f_head_pose.estimator import HeadPoseEstimator
+
     if Path(source).suffix == '.pt':
         raise ValueError("the crop 'detector' runs the package: export the checkpoint first (python -m training.export)")
     estimator, model = HeadPoseEstimator.load(source, threads=threads), open_model(source, threads=threads)
@@ -124,33 +164,70 @@ def evaluate_detected(source: str, faces: list[Face], threads: int = 1) -> Resul
         poses.append(best)
         half = max(best.box.width, best.box.height) * model.detector_margin / 2
         (x, y), (height, width) = best.box.centre, image.shape[:2]
-        part = image[max(0, int(y - half)):min(height, int(y + half) + 1), max(0, int(x - half)):min(width, int(x + half) + 1)]
+        part = image[max(0, int(y - half)) : min(height, int(y + half) + 1), max(0, int(x - half)) : min(width, int(x + half) + 1)]
         crops.append(gray(cv2.resize(part, (model.size, model.size))))
     if not kept:
         raise ValueError('the detector found no labelled face')
     logits = np.log(np.maximum([p.category_probabilities for p in poses], 1e-12))
-    result = collect(model, [f.name for f in kept], np.array([f.ypr_deg for f in kept]), np.array([p.R_cam_head for p in poses]),
-                     np.radians([p.rotation_std_deg for p in poses]), logits, np.stack(crops), 'detector', [f.sequence for f in kept])
+    result = collect(
+        model,
+        [f.name for f in kept],
+        np.array([f.ypr_deg for f in kept]),
+        np.array([p.R_cam_head for p in poses]),
+        np.radians([p.rotation_std_deg for p in poses]),
+        logits,
+        np.stack(crops),
+        'detector',
+        [f.sequence for f in kept],
+    )
     result.row['detected'] = len(kept) / len(faces)
     return result
 
 
-def evaluate_synthetic(model: Model, folder: str, disturbed: bool, config: RunConfig | None = None, split: str = 'test',
-                       limit: int | None = 4000) -> Result:
+def evaluate_synthetic(
+    model: Model, folder: str, disturbed: bool, config: RunConfig | None = None, split: str = 'test', limit: int | None = 4000
+) -> Result:
     """Runs a model on rendered crops of held-out identities, clean or disturbed as in training."""
     if config is None:
-        config = config_of({'name': model.name, 'network': {'kind': 'coarse_to_fine', 'size': model.size}, 'loss': {'kind': 'coarse_to_fine'},
-                            'modality': model.modality, 'augment': {'margin': model.crop_margin}})
+        config = config_of(
+            {
+                'name': model.name,
+                'network': {'kind': 'coarse_to_fine', 'size': model.size},
+                'loss': {'kind': 'coarse_to_fine'},
+                'modality': model.modality,
+                'augment': {'margin': model.crop_margin},
+            }
+        )
     data = SyntheticCrops([folder], split, model.modality == 'depth', config.pose_limits_deg, limit)
     crops, truth = held_out(data, config, disturbed)
     output = model.infer(crops.numpy())
     ypr = geometry.ypr_deg_from_rotation(truth)
-    return collect(model, [str(i) for i in range(len(truth))], ypr, output.rotation, output.rotation_std_rad, output.category_logits,
-                   crops[:, 0].numpy(), 'landmarks', None, truth)
+    return collect(
+        model,
+        [str(i) for i in range(len(truth))],
+        ypr,
+        output.rotation,
+        output.rotation_std_rad,
+        output.category_logits,
+        crops[:, 0].numpy(),
+        'landmarks',
+        None,
+        truth,
+    )
 
 
-def collect(model: Model, names: list[str], truth_ypr: np.ndarray, R: np.ndarray, std: np.ndarray, logits: np.ndarray, crops: np.ndarray,
-            crop_name: str, sequences: list[str] | None = None, R_true: np.ndarray | None = None) -> Result:
+def collect(
+    model: Model,
+    names: list[str],
+    truth_ypr: np.ndarray,
+    R: np.ndarray,
+    std: np.ndarray,
+    logits: np.ndarray,
+    crops: np.ndarray,
+    crop_name: str,
+    sequences: list[str] | None = None,
+    R_true: np.ndarray | None = None,
+) -> Result:
     """Figures of a model's answers."""
     errors = metrics.angle_errors(truth_ypr, R) if R_true is None else metrics.rotation_errors(R_true, R)
     row: dict[str, object] = {'model': model.name, 'crop': crop_name, **errors.summary()}
@@ -186,6 +263,7 @@ def run_set(model: Model, source: str, name: str, crop_name: str | None, folder:
         crop_name = own or crop_name or (SOURCES[kind].crop if kind in SOURCES else 'box')
         if model.modality == 'depth' and kind == 'biwi':
             from .biwi import depth_face
+
             faces = [depth_face(face, Path(folder or os.environ['BIWI_DIR'])) for face in faces]
         result = evaluate_detected(source, faces, threads) if crop_name == 'detector' else evaluate_faces(model, faces, crop_name)
     result.row['set'] = name.split('@')[0].partition(':')[0] + (f':{Path(rest).name}' if rest else '')
@@ -194,14 +272,19 @@ def run_set(model: Model, source: str, name: str, crop_name: str | None, folder:
 
 def line(row: dict[str, object]) -> str:
     """One row to read."""
+
     def shown(key: str, digits: int = 2, factor: float = 1) -> str:
         value = row.get(key)
         return '-' if value is None else f'{float(value) * factor:.{digits}f}'
+
     detected = f' detected {shown("detected", 1, 100)} %' if 'detected' in row else ''
-    return (f"{row['model']} {row['set']} @{row['crop']}: n {row['n']}{detected}  yaw {shown('yaw')}±{shown('yaw_std')} pitch {shown('pitch')}±"
-            f"{shown('pitch_std')} roll {shown('roll')}±{shown('roll_std')} MAE {shown('mae')} geodesic {shown('geodesic')} (p50 {shown('p50')}, p90 "
-            f"{shown('p90')})  coarse {shown('coarse', 1, 100)} % ({shown('coarse_beyond_3', 1, 100)} % beyond 3)  within 1/2 std "
-            f"{shown('within_1', 1, 100)}/{shown('within_2', 1, 100)} %  {shown('ms')} ms")
+    return (
+        f'{row["model"]} {row["set"]} @{row["crop"]}: n {row["n"]}{detected}  yaw {shown("yaw")}±{shown("yaw_std")} pitch {shown("pitch")}±'
+        f'{shown("pitch_std")} roll {shown("roll")}±{shown("roll_std")} MAE {shown("mae")} geodesic {shown("geodesic")} '
+        f'(p50 {shown("p50")}, p90 '
+        f'{shown("p90")})  coarse {shown("coarse", 1, 100)} % ({shown("coarse_beyond_3", 1, 100)} % beyond 3)  within 1/2 std '
+        f'{shown("within_1", 1, 100)}/{shown("within_2", 1, 100)} %  {shown("ms")} ms'
+    )
 
 
 def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
@@ -218,15 +301,30 @@ def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
 def write_report(folder: Path, result: Result) -> None:
     """Every face as csv, error by bin and calibration as plots, and the sheet of the 32 worst."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{str(result.row['set']).replace(':', '_')}_{result.row['crop']}"
+    stem = f'{str(result.row["set"]).replace(":", "_")}_{result.row["crop"]}'
     estimated = geometry.ypr_deg_from_rotation(result.R)
     with open(folder / f'{stem}.csv', 'w', newline='') as file:
         writer = csv.writer(file)
-        writer.writerow(['name', *(f'{kind}_{axis}_deg' for kind in ('true', 'estimated') for axis in metrics.AXES), 'geodesic_deg', 'std_x_deg',
-                         'std_y_deg', 'std_z_deg'])
+        writer.writerow(
+            [
+                'name',
+                *(f'{kind}_{axis}_deg' for kind in ('true', 'estimated') for axis in metrics.AXES),
+                'geodesic_deg',
+                'std_x_deg',
+                'std_y_deg',
+                'std_z_deg',
+            ]
+        )
         for i, name in enumerate(result.names):
-            writer.writerow([name, *(f'{v:.3f}' for v in (*result.truth_ypr_deg[i], *estimated[i], result.errors.geodesic_deg[i],
-                                                         *np.degrees(result.std_rad[i])))])
+            writer.writerow(
+                [
+                    name,
+                    *(
+                        f'{v:.3f}'
+                        for v in (*result.truth_ypr_deg[i], *estimated[i], result.errors.geodesic_deg[i], *np.degrees(result.std_rad[i]))
+                    ),
+                ]
+            )
     plots.error_by_pose(folder / f'{stem}_bins.png', result.truth_ypr_deg, result.errors)
     plots.calibration(folder / f'{stem}_std.png', result.errors, result.std_rad)
     worst = np.argsort(-np.nan_to_num(np.nanmean(result.errors.absolute_deg, 1)))[:32]
@@ -249,14 +347,18 @@ def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
         if face.landmarks is not None or face.box is not None:
             image = cv2.cvtColor(cutter('landmarks' if face.landmarks is not None else 'box', 160, 1.6)(face, image), cv2.COLOR_GRAY2BGR)
         tile = draw_axes(cv2.resize(image, (160, 160)), geometry.rotation_from_ypr_deg(np.nan_to_num(face.ypr_deg)), 2)
-        cv2.putText(tile, 'y{:.0f} p{:.0f} r{:.0f}'.format(*face.ypr_deg), (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA)
+        cv2.putText(
+            tile, 'y{:.0f} p{:.0f} r{:.0f}'.format(*face.ypr_deg), (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA
+        )
         tiles.append(tile)
     cv2.imwrite(str(path), sheet(tiles, 6))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns 1 if a set was missing."""
-    parser = argparse.ArgumentParser(prog='python -m training.evaluate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m training.evaluate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('model', nargs='?', help='checkpoint, .onnx file or shipped name')
     parser.add_argument('sets', nargs='*')
     parser.add_argument('--crop', choices=CROPS)
@@ -279,12 +381,14 @@ def main(arguments: list[str] | None = None) -> int:
     for name in args.sets:
         try:
             result = run_set(model, args.model, name, args.crop, args.folder, args.limit, args.threads)
-        except MissingData as error:
+        except MissingDataError as error:
             print(f'{name}: not run. {error}', file=sys.stderr)
             missing = 1
             continue
         command = ' '.join(Path(a).name if os.sep in a else a for a in arguments or sys.argv[1:])
-        result.row.update(ms=model.milliseconds(result.crops[:64, None]), threads=args.threads, command=f'python -m training.evaluate {command}')
+        result.row.update(
+            ms=model.milliseconds(result.crops[:64, None]), threads=args.threads, command=f'python -m training.evaluate {command}'
+        )
         print(line(result.row), flush=True)
         if args.out:
             write_rows(args.out / 'summary.csv', [result.row])

@@ -3,12 +3,14 @@
 Every file keeps the model contract (checked by the package's own reader) and must answer as PyTorch does: fp32 to 0.1 degree on
 every crop, or the export fails. fp16 and int8 are reported beside it, also on the evaluation sets that are named.
 """
+
 from __future__ import annotations
 
 import argparse
 import sys
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +73,21 @@ def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precisi
     """The contract's metadata, all strings."""
     margin = config.augmentation().margin
     out = {
-        'c2f_contract': CONTRACT_VERSION, 'name': labels.name, 'version': labels.version, 'modality': config.modality,
-        'input_size': str(config.size), 'crop_margin': f'{margin:.4g}', 'detector_margin': f'{margin / DETECTOR_EXTENT:.4g}',
-        'convention': CONVENTION, 'training_data': labels.training_data, 'licence': labels.licence, 'seed': str(content['seed']),
-        'commit': content['commit'], 'data_hash': content['data_hash'], 'samples': str(content['samples']), 'precision': precision,
+        'c2f_contract': CONTRACT_VERSION,
+        'name': labels.name,
+        'version': labels.version,
+        'modality': config.modality,
+        'input_size': str(config.size),
+        'crop_margin': f'{margin:.4g}',
+        'detector_margin': f'{margin / DETECTOR_EXTENT:.4g}',
+        'convention': CONVENTION,
+        'training_data': labels.training_data,
+        'licence': labels.licence,
+        'seed': str(content['seed']),
+        'commit': content['commit'],
+        'data_hash': content['data_hash'],
+        'samples': str(content['samples']),
+        'precision': precision,
     }
     if config.modality == 'depth':
         out['depth_range_m'] = f'{DEPTH_RANGE_M:g}'
@@ -84,13 +97,22 @@ def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precisi
 def write_onnx(network: nn.Module, size: int, path: Path, properties: dict[str, str]) -> None:
     """Exports a network with the contract's names, a free batch and its metadata."""
     import onnx
+
     network = network.eval()
     example = torch.randint(0, 256, (2, 1, size, size), dtype=torch.uint8)
     with warnings.catch_warnings():
         # the exporter by tracing needs no further package and folds batch normalisation; its successor warns about it
         warnings.simplefilter('ignore')
-        torch.onnx.export(network, (example,), str(path), input_names=[INPUT], output_names=list(OUTPUTS), opset_version=OPSET,
-                          dynamic_axes={name: {0: 'batch'} for name in (INPUT, *OUTPUTS)}, dynamo=False)
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            opset_version=OPSET,
+            dynamic_axes={name: {0: 'batch'} for name in (INPUT, *OUTPUTS)},
+            dynamo=False,
+        )
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, properties)
     onnx.checker.check_model(model, full_check=True)
@@ -124,11 +146,19 @@ def quantise(source: Path, path: Path, crops: np.ndarray, properties: dict[str, 
     # the last products decode angles and logits: kept exact, they are 0.1 % of the work
     products = [node.name for node in model.graph.node if node.op_type in ('Gemm', 'MatMul')]
     symmetric = target == 'tensorrt'
-    quantize_static(str(source), str(path), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-                    activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8, weight_type=QuantType.QInt8,
-                    op_types_to_quantize=['Conv', 'Add', 'Relu', 'MaxPool', 'Concat', 'Gemm'],
-                    nodes_to_exclude=products[1:] + _decoding_nodes(model), calibrate_method=CalibrationMethod.MinMax,
-                    extra_options={'ActivationSymmetric': symmetric, 'QuantizeBias': not symmetric})
+    quantize_static(
+        str(source),
+        str(path),
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=['Conv', 'Add', 'Relu', 'MaxPool', 'Concat', 'Gemm'],
+        nodes_to_exclude=products[1:] + _decoding_nodes(model),
+        calibrate_method=CalibrationMethod.MinMax,
+        extra_options={'ActivationSymmetric': symmetric, 'QuantizeBias': not symmetric},
+    )
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, properties)
     onnx.save(model, str(path))
@@ -159,7 +189,7 @@ def differences_deg(network: nn.Module, path: Path, crops: np.ndarray) -> np.nda
     engine = open_engine(str(path), 'cpu')
     mine = [output.numpy() for output in network(torch.from_numpy(crops))]
     cuts = [0, 1, *range(16, len(crops), 15), len(crops)]
-    answers = [engine.infer(crops[a:b]) for a, b in zip(cuts[:-1], cuts[1:]) if b > a]
+    answers = [engine.infer(crops[a:b]) for a, b in pairwise(cuts) if b > a]
     theirs = [np.concatenate([getattr(a, name) for a in answers]) for name in OUTPUTS]
     rotation = geometry.geodesic_deg(mine[0], theirs[0])
     std = np.degrees(np.abs(mine[1] - theirs[1])).max(1)
@@ -175,8 +205,15 @@ def test_crops(config: RunConfig, data: list[str] | None, count: int) -> np.ndar
     return held_out(crops, config)[0].numpy()
 
 
-def export(source: Path, folder: Path, labels: Labels, precisions: list[str], data: list[str] | None = None, target: str = 'cpu',
-           calibrate_on: int = 512) -> dict[str, Path]:
+def export(
+    source: Path,
+    folder: Path,
+    labels: Labels,
+    precisions: list[str],
+    data: list[str] | None = None,
+    target: str = 'cpu',
+    calibrate_on: int = 512,
+) -> dict[str, Path]:
     """Writes a checkpoint's model files.
 
     Args:
@@ -207,7 +244,9 @@ def export(source: Path, folder: Path, labels: Labels, precisions: list[str], da
     write_onnx(network, config.size, files['fp32'], metadata(config, content, labels, 'fp32'))
     check = crops[:128]
     worst = float(differences_deg(network, files['fp32'], check).max())
-    print(f'{files["fp32"].name}: {files["fp32"].stat().st_size / 1e6:.2f} MB, at most {worst:.4f} degrees from PyTorch on {len(check)} crops')
+    print(
+        f'{files["fp32"].name}: {files["fp32"].stat().st_size / 1e6:.2f} MB, at most {worst:.4f} degrees from PyTorch on {len(check)} crops'
+    )
     if not worst <= LARGEST_DIFFERENCE_DEG:
         raise ExportError(f'{files["fp32"]} differs from PyTorch by {worst:.3f} degrees, more than {LARGEST_DIFFERENCE_DEG}')
     for precision in (p for p in precisions if p != 'fp32'):
@@ -221,27 +260,35 @@ def export(source: Path, folder: Path, labels: Labels, precisions: list[str], da
         else:
             quantise(files['fp32'], files[precision], crops, properties, target)
         apart = differences_deg(network, files[precision], check)
-        print(f'{files[precision].name}: {files[precision].stat().st_size / 1e6:.2f} MB, from PyTorch by {apart.mean():.3f} degrees in the mean, '
-              f'{np.percentile(apart, 99):.3f} at the 99th percentile')
+        print(
+            f'{files[precision].name}: {files[precision].stat().st_size / 1e6:.2f} MB, '
+            f'from PyTorch by {apart.mean():.3f} degrees in the mean, '
+            f'{np.percentile(apart, 99):.3f} at the 99th percentile'
+        )
     return files
 
 
 def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
     """Evaluates each precision on the same sets, one line each with its loss against fp32."""
-    from .datasets import MissingData
+    from .datasets import MissingDataError
     from .evaluate import line, run_set, write_rows
     from .model_file import open_model
+
     before: dict[str, float] = {}
     for precision, path in files.items():
         model = open_model(path, 'cpu')
         for name in sets:
             try:
                 result = run_set(model, str(path), name, None, None, None, 1)
-            except MissingData as error:
+            except MissingDataError as error:
                 print(f'{name}: not run. {error}', file=sys.stderr)
                 continue
-            result.row.update(model=f'{model.name} {precision}', ms=model.milliseconds(result.crops[:64, None]), threads=1,
-                              command=f'python -m training.export ... --precision {precision} --sets {name}')
+            result.row.update(
+                model=f'{model.name} {precision}',
+                ms=model.milliseconds(result.crops[:64, None]),
+                threads=1,
+                command=f'python -m training.export ... --precision {precision} --sets {name}',
+            )
             before.setdefault(name, result.row['mae'])
             print(f'{line(result.row)}  {result.row["mae"] - before[name]:+.3f} MAE against fp32', flush=True)
             write_rows(out / 'precisions.csv', [result.row])
@@ -249,7 +296,9 @@ def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog='python -m training.export', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m training.export', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('checkpoint', type=Path)
     parser.add_argument('--name', required=True)
     parser.add_argument('--version', default='0.1.0')
@@ -261,8 +310,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--target', choices=('cpu', 'tensorrt'), default='cpu', help='of int8')
     parser.add_argument('--sets', nargs='*', default=[], help='evaluation sets to report each precision on')
     args = parser.parse_args(arguments)
-    files = export(args.checkpoint, args.out, Labels(args.name, args.version, args.training_data, args.licence), args.precision, args.data,
-                   args.target)
+    files = export(
+        args.checkpoint, args.out, Labels(args.name, args.version, args.training_data, args.licence), args.precision, args.data, args.target
+    )
     if args.sets:
         report_sets(files, args.sets, args.out)
 

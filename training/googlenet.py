@@ -1,18 +1,24 @@
 """GoogLeNet up to inception 5b (Szegedy et al. 2015, Table 1): the paper's shared trunk."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 # 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection: Szegedy et al. 2015, Table 1
 INCEPTIONS = {
-    '3a': (64, 96, 128, 16, 32, 32), '3b': (128, 128, 192, 32, 96, 64),
-    '4a': (192, 96, 208, 16, 48, 64), '4b': (160, 112, 224, 24, 64, 64), '4c': (128, 128, 256, 24, 64, 64),
-    '4d': (112, 144, 288, 32, 64, 64), '4e': (256, 160, 320, 32, 128, 128),
-    '5a': (256, 160, 320, 32, 128, 128), '5b': (384, 192, 384, 48, 128, 128),
+    '3a': (64, 96, 128, 16, 32, 32),
+    '3b': (128, 128, 192, 32, 96, 64),
+    '4a': (192, 96, 208, 16, 48, 64),
+    '4b': (160, 112, 224, 24, 64, 64),
+    '4c': (128, 128, 256, 24, 64, 64),
+    '4d': (112, 144, 288, 32, 64, 64),
+    '4e': (256, 160, 320, 32, 128, 128),
+    '5a': (256, 160, 320, 32, 128, 128),
+    '5b': (384, 192, 384, 48, 128, 128),
 }
 NORMS = ('batch', 'response', 'none')
 
@@ -27,7 +33,7 @@ class Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', H / stride, W / stride)."""
-        return F.relu(self.norm(self.conv(x)), inplace=True)
+        return functional.relu(self.norm(self.conv(x)), inplace=True)
 
 
 class Inception(nn.Module):
@@ -37,8 +43,12 @@ class Inception(nn.Module):
         super().__init__()
         one, reduce3, three, reduce5, five, pool = widths
         self.one = Convolution(channels_in, one, 1, batch_norm=batch_norm)
-        self.three = nn.Sequential(Convolution(channels_in, reduce3, 1, batch_norm=batch_norm), Convolution(reduce3, three, 3, batch_norm=batch_norm))
-        self.five = nn.Sequential(Convolution(channels_in, reduce5, 1, batch_norm=batch_norm), Convolution(reduce5, five, 5, batch_norm=batch_norm))
+        self.three = nn.Sequential(
+            Convolution(channels_in, reduce3, 1, batch_norm=batch_norm), Convolution(reduce3, three, 3, batch_norm=batch_norm)
+        )
+        self.five = nn.Sequential(
+            Convolution(channels_in, reduce5, 1, batch_norm=batch_norm), Convolution(reduce5, five, 5, batch_norm=batch_norm)
+        )
         self.pool = nn.Sequential(nn.MaxPool2d(3, 1, 1), Convolution(channels_in, pool, 1, batch_norm=batch_norm))
         self.channels = one + three + five + pool
 
@@ -104,7 +114,14 @@ def load_imagenet(trunk: GoogLeNet, path: str | Path) -> None:
     """
     theirs = torch.load(path, map_location='cpu', weights_only=True)
     names = {'conv1': 'conv1', 'conv2_reduce': 'conv2', 'conv2': 'conv3'}
-    branches = {'one': 'branch1', 'three.0': 'branch2.0', 'three.1': 'branch2.1', 'five.0': 'branch3.0', 'five.1': 'branch3.1', 'pool.1': 'branch4.1'}
+    branches = {
+        'one': 'branch1',
+        'three.0': 'branch2.0',
+        'three.1': 'branch2.1',
+        'five.0': 'branch3.0',
+        'five.1': 'branch3.1',
+        'pool.1': 'branch4.1',
+    }
     for name in INCEPTIONS:
         names |= {f'inceptions.{name}.{mine}': f'inception{name}.{theirs_}' for mine, theirs_ in branches.items()}
     mine = trunk.state_dict()
@@ -117,7 +134,7 @@ def load_imagenet(trunk: GoogLeNet, path: str | Path) -> None:
                 if key == 'conv1.conv.weight' and mine[key].shape[1] == 1:
                     value = value.sum(1, keepdim=True)
                 if value.ndim == 4 and value.shape[-1] == 3 and mine[key].shape[-1] == 5:
-                    value = F.pad(value, (1, 1, 1, 1))
+                    value = functional.pad(value, (1, 1, 1, 1))
                 if value.shape != mine[key].shape:
                     raise ValueError(f'{key} is {tuple(mine[key].shape)} here and {tuple(value.shape)} in {path}: use the trunk at width 1')
                 mine[key] = value

@@ -1,4 +1,5 @@
 """Losses of our coarse-to-fine network and of the paper's."""
+
 from __future__ import annotations
 
 import math
@@ -8,7 +9,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .baselines import Classifier, Regressor
 from .network import CoarseToFine
@@ -66,12 +67,17 @@ def coarse_to_fine_loss(network: CoarseToFine, crops: Tensor, R: Tensor, weights
         own_nll = likelihood_loss(raw.rotations, raw.stds, truth, weights.likelihood_moves_rotation, belongs)
         loss = loss + weights.experts * (own + weights.likelihood * own_nll)
     target = subspace_of(R, network.cells)
-    category = F.cross_entropy(raw.logits, target)
+    category = functional.cross_entropy(raw.logits, target)
     loss = loss + weights.category * category
     with torch.no_grad():
         right = (network.category_logits(raw.logits).argmax(1) == category_of(R)).float().mean()
-    return loss, {'loss': loss.detach(), 'error_deg': answer.detach() * (180 / math.pi), 'nll': nll.detach(),
-                  'category_loss': category.detach(), 'coarse_accuracy': right}
+    return loss, {
+        'loss': loss.detach(),
+        'error_deg': answer.detach() * (180 / math.pi),
+        'nll': nll.detach(),
+        'category_loss': category.detach(),
+        'coarse_accuracy': right,
+    }
 
 
 def likelihood_loss(rotation: Tensor, std: Tensor, R: Tensor, moves_rotation: bool, belongs: Tensor | None = None) -> Tensor:
@@ -104,7 +110,7 @@ def paper_loss(network: PaperNetwork, crops: Tensor, R: Tensor, category_share: 
     features = network.features(crops)
     ypr = ypr_from_rotation(R)
     zero = features.new_zeros(())
-    category = F.cross_entropy(network.classify(features[:n]), category_of(R[:n])) if n else zero
+    category = functional.cross_entropy(network.classify(features[:n]), category_of(R[:n])) if n else zero
     pose, error = zero, zero
     if n < len(crops):
         own = network.regress(features[n:])[torch.arange(len(crops) - n, device=R.device), category_of(R[n:])]
@@ -118,7 +124,7 @@ def classifier_loss(network: Classifier, crops: Tensor, R: Tensor) -> tuple[Tens
     """Softmax loss of a classifier's own categories."""
     target = network.target(ypr_from_rotation(R))
     logits = network.classify(crops)
-    loss = F.cross_entropy(logits, target)
+    loss = functional.cross_entropy(logits, target)
     return loss, {'loss': loss.detach(), 'category_loss': loss.detach(), 'coarse_accuracy': (logits.argmax(1) == target).float().mean()}
 
 
@@ -152,5 +158,9 @@ def _coarse_to_fine(**settings: float) -> LossFunction:
 
 
 LossFunction = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]
-LOSSES = {'coarse_to_fine': _coarse_to_fine, 'paper': lambda **settings: partial(paper_loss, **settings),
-          'classifier': lambda: classifier_loss, 'angles': lambda: angle_loss}
+LOSSES = {
+    'coarse_to_fine': _coarse_to_fine,
+    'paper': lambda **settings: partial(paper_loss, **settings),
+    'classifier': lambda: classifier_loss,
+    'angles': lambda: angle_loss,
+}

@@ -1,4 +1,5 @@
 """One way to run a model, whether a checkpoint, an .onnx file or a shipped name."""
+
 from __future__ import annotations
 
 import time
@@ -47,9 +48,10 @@ class Model:
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
         """Runs (N, 1, S, S) uint8 crops, N as large as you like."""
-        parts = [self.engine.infer(crops[i:i + 64]) for i in range(0, len(crops), 64)]
-        return NetworkOutput(*(np.concatenate([getattr(p, name) for p in parts])
-                               for name in ('rotation', 'rotation_std_rad', 'category_logits')))
+        parts = [self.engine.infer(crops[i : i + 64]) for i in range(0, len(crops), 64)]
+        return NetworkOutput(
+            *(np.concatenate([getattr(p, name) for p in parts]) for name in ('rotation', 'rotation_std_rad', 'category_logits'))
+        )
 
     def milliseconds(self, crops: np.ndarray, repeats: int = 200) -> float:
         """Median milliseconds of one crop at a time."""
@@ -87,18 +89,37 @@ def open_model(source: str | Path, device: str = 'auto', threads: int = 1) -> Mo
         if device == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
         torch.set_num_threads(threads)
-        return Model(config.name, config.size, margin, margin / DETECTOR_EXTENT, config.modality, content['commit'], content['data_hash'],
-                     content['seed'], TorchEngine(checkpoint.network_of(content), device))
+        return Model(
+            config.name,
+            config.size,
+            margin,
+            margin / DETECTOR_EXTENT,
+            config.modality,
+            content['commit'],
+            content['data_hash'],
+            content['seed'],
+            TorchEngine(checkpoint.network_of(content), device),
+        )
     engine = open_engine(str(source), device, threads)
     metadata = _metadata(source)
     contract = engine.contract
-    return Model(f'{contract.name} {contract.version}', contract.input_size, contract.crop_margin, contract.detector_margin, contract.modality,
-                 metadata.get('commit', ''), metadata.get('data_hash', ''), int(metadata.get('seed') or -1), engine)
+    return Model(
+        f'{contract.name} {contract.version}',
+        contract.input_size,
+        contract.crop_margin,
+        contract.detector_margin,
+        contract.modality,
+        metadata.get('commit', ''),
+        metadata.get('data_hash', ''),
+        int(metadata.get('seed') or -1),
+        engine,
+    )
 
 
 def _metadata(source: str | Path) -> dict[str, str]:
     import onnx
 
     from c2f_head_pose.models.registry import model_path
+
     model = onnx.load(str(model_path(str(source))), load_external_data=False)
     return {entry.key: entry.value for entry in model.metadata_props}

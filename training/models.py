@@ -1,4 +1,5 @@
 """Networks by configuration: `build` turns the `network` part of a config file into a module."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -40,5 +41,10 @@ def _coarse_to_fine_googlenet(modality: str = 'rgb', norm: str = 'batch', width:
     return CoarseToFine(GoogLeNet(norm, width, Normalise(modality).channels), modality=modality, **settings)
 
 
-KINDS = {'coarse_to_fine': _coarse_to_fine, 'coarse_to_fine_googlenet': _coarse_to_fine_googlenet, 'paper': PaperNetwork,
-         'classifier': Classifier, 'regressor': Regressor}
+KINDS = {
+    'coarse_to_fine': _coarse_to_fine,
+    'coarse_to_fine_googlenet': _coarse_to_fine_googlenet,
+    'paper': PaperNetwork,
+    'classifier': Classifier,
+    'regressor': Regressor,
+}

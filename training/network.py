@@ -1,4 +1,5 @@
 """Our coarse-to-fine network: a shared trunk, a classifier of sub-spaces, a regressor per sub-space, a soft hand-over."""
+
 from __future__ import annotations
 
 import math
@@ -100,8 +101,18 @@ class CoarseToFine(nn.Module):
         hidden: width of a regressor's hidden layer.
     """
 
-    def __init__(self, trunk: nn.Module, size: int, modality: str = 'rgb', subspaces: str = 'eight', handover: str = 'soft',
-                 squeeze: int = 64, embedding: int = 256, hidden: int = 64, dropout: float = 0.0):
+    def __init__(
+        self,
+        trunk: nn.Module,
+        size: int,
+        modality: str = 'rgb',
+        subspaces: str = 'eight',
+        handover: str = 'soft',
+        squeeze: int = 64,
+        embedding: int = 256,
+        hidden: int = 64,
+        dropout: float = 0.0,
+    ):
         super().__init__()
         if handover not in ('soft', 'hard', 'single'):
             raise ValueError(f"handover {handover!r} is none of 'soft', 'hard', 'single'")
@@ -142,8 +153,10 @@ class CoarseToFine(nn.Module):
         mean = (weights[:, :, None, None] * raw.rotations).sum(1)
         rotation = rotation_from_columns(torch.cat([mean[..., 0], mean[..., 1]], -1))
         apart = rotation.transpose(1, 2)[:, None] @ raw.rotations
-        d = (torch.stack([apart[..., 2, 1], apart[..., 0, 2], apart[..., 1, 0]], -1)
-             - torch.stack([apart[..., 1, 2], apart[..., 2, 0], apart[..., 0, 1]], -1)) / 2
+        d = (
+            torch.stack([apart[..., 2, 1], apart[..., 0, 2], apart[..., 1, 0]], -1)
+            - torch.stack([apart[..., 1, 2], apart[..., 2, 0], apart[..., 0, 1]], -1)
+        ) / 2
         variance = (weights[..., None] * (raw.stds.square() + d.detach().square())).sum(1)
         return rotation, variance.sqrt()
 

@@ -1,11 +1,12 @@
 """The paper's network, exactly (Wang et al. 2019, sections 3.1 to 3.4): README.md lists what the paper leaves open and our choice."""
+
 from __future__ import annotations
 
 import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .googlenet import GoogLeNet, load_imagenet
 from .rotations import rotation_from_ypr
@@ -29,8 +30,9 @@ class PaperInput(nn.Module):
         return crops.float() * self.scale - self.shift
 
 
-def regression_network(channels: int, side: int, width: int = REGRESSION_CHANNELS, hidden: int = HIDDEN,
-                       dropout: tuple[float, float] = (0.5, 0.5)) -> nn.Sequential:
+def regression_network(
+    channels: int, side: int, width: int = REGRESSION_CHANNELS, hidden: int = HIDDEN, dropout: tuple[float, float] = (0.5, 0.5)
+) -> nn.Sequential:
     """One sub-space's regression network: three 5x5 convolutions, each with ReLU and 2x2 pooling, two layers of 300, three angles.
 
     Args:
@@ -45,8 +47,16 @@ def regression_network(channels: int, side: int, width: int = REGRESSION_CHANNEL
         # ceil_mode only matters below 256x256, where the map is used up before the third pooling
         layers += [nn.Conv2d(channels if i == 0 else width, width, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2, 2, ceil_mode=True)]
         side = math.ceil(side / 2)
-    layers += [nn.Flatten(), nn.Linear(width * side * side, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout[0]),
-               nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout[1]), nn.Linear(hidden, 3)]
+    layers += [
+        nn.Flatten(),
+        nn.Linear(width * side * side, hidden),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout[0]),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout[1]),
+        nn.Linear(hidden, 3),
+    ]
     return nn.Sequential(*layers)
 
 
@@ -64,15 +74,28 @@ class PaperNetwork(nn.Module):
         imagenet: a torchvision GoogLeNet file to start the trunk from; None starts from scratch.
     """
 
-    def __init__(self, size: int = 256, modality: str = 'rgb', norm: str = 'batch', width: float = 1.0, channels: int = REGRESSION_CHANNELS,
-                 hidden: int = HIDDEN, dropout: float = 0.5, imagenet: str | None = None):
+    def __init__(
+        self,
+        size: int = 256,
+        modality: str = 'rgb',
+        norm: str = 'batch',
+        width: float = 1.0,
+        channels: int = REGRESSION_CHANNELS,
+        hidden: int = HIDDEN,
+        dropout: float = 0.5,
+        imagenet: str | None = None,
+    ):
         super().__init__()
         self.size, self.modality = size, modality
         self.normalise = PaperInput(modality)
         self.trunk = GoogLeNet(norm, width)
-        self.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(min(dropout, 0.4)), nn.Linear(self.trunk.channels, 4))
+        self.classifier = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(min(dropout, 0.4)), nn.Linear(self.trunk.channels, 4)
+        )
         side = math.ceil(size / 32)
-        self.regressors = nn.ModuleList(regression_network(self.trunk.channels, side, channels, hidden, (dropout, dropout)) for _ in range(4))
+        self.regressors = nn.ModuleList(
+            regression_network(self.trunk.channels, side, channels, hidden, (dropout, dropout)) for _ in range(4)
+        )
         self.register_buffer('ranges_rad', torch.deg2rad(torch.tensor(RANGES_DEG)), persistent=False)
         self.register_buffer('std_rad', torch.full((3,), math.radians(6.0)))
         self.apply(_initialise)
@@ -111,7 +134,7 @@ class PaperNetwork(nn.Module):
         """
         features = self.features(crops)
         logits = self.classify(features)
-        chosen = F.one_hot(logits.argmax(1), 4).to(logits.dtype)
+        chosen = functional.one_hot(logits.argmax(1), 4).to(logits.dtype)
         ypr = self.angles((chosen[:, :, None] * self.regress(features)).sum(1))
         return rotation_from_ypr(ypr), self.std_rad.expand(ypr.shape), logits
 

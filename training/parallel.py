@@ -3,6 +3,7 @@
 A global batch is cut into `shards`, each drawn, augmented and normalised by itself with its own seed. A process works
 through its share of them and the gradients are summed, so one process and many take the same step.
 """
+
 from __future__ import annotations
 
 import os
@@ -27,7 +28,7 @@ class Place:
         return self.rank == 0
 
     def shards(self, count: int) -> range:
-        """This process's shards of a step.
+        """Which shards of a step are done by this process.
 
         Raises:
             ValueError: if the shards do not divide among the processes.
@@ -44,7 +45,7 @@ def join(device: str) -> Place:
     if device == 'auto':
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
     if device == 'cuda':
-        device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
+        device = f'cuda:{int(os.environ.get("LOCAL_RANK", "0"))}'
         torch.cuda.set_device(device)
     if world > 1 and not dist.is_initialized():
         dist.init_process_group('nccl' if device.startswith('cuda') else 'gloo')

@@ -2,6 +2,7 @@
 
 Pictures are (B, 1, S, S) float, 0..255. Costly steps touch only the samples they are drawn for.
 """
+
 from __future__ import annotations
 
 import math
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,18 @@ class Picture:
     """
 
     light_share: float = 0.5
-    light: float = 0.6
+    light: float = 0.5
     stripes_share: float = 0.08
-    occluder_share: float = 0.35
+    occluder_share: float = 0.2
     sunglasses_share: float = 0.06
     gamma: float = 1.8
     contrast: float = 1.7
     brightness: float = 35.0
-    blur_share: float = 0.4
+    blur_share: float = 0.3
     blur_sd: float = 0.02
-    low_resolution_share: float = 0.2
+    low_resolution_share: float = 0.15
     low_resolution_px: int = 28
-    noise_sd: float = 12.0
+    noise_sd: float = 9.0
     jpeg_share: float = 0.3
 
 
@@ -87,7 +88,7 @@ def random_background(count: int, size: int, generator: torch.Generator, device:
     weight = torch.rand(count, 6, 1, 1, 1, generator=generator, device=device).pow(2)
     for i, cells in enumerate((2, 4, 8, 16, 32)):
         grid = torch.rand(count, 1, min(cells, half), min(cells, half), generator=generator, device=device) - 0.5
-        out += weight[:, i] * F.interpolate(grid, (half, half), mode='bilinear' if i % 2 else 'nearest')
+        out += weight[:, i] * functional.interpolate(grid, (half, half), mode='bilinear' if i % 2 else 'nearest')
     x, y = coordinates(half, device)
     u = torch.rand(count, 2, 4, 1, 1, generator=generator, device=device)
     for k in range(2):  # walls, door frames
@@ -96,11 +97,11 @@ def random_background(count: int, size: int, generator: torch.Generator, device:
     out = out - out.mean((2, 3), keepdim=True)
     v = torch.rand(count, 2, 1, 1, 1, generator=generator, device=device)
     out = v[:, 0] * 255 + out * v[:, 1] * 260
-    return F.interpolate(out, (size, size), mode='bilinear', align_corners=False).clamp(0, 255)
+    return functional.interpolate(out, (size, size), mode='bilinear', align_corners=False).clamp(0, 255)
 
 
 def coordinates(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """x (1, 1, S) and y (1, S, 1) of pixel centres, [-1, 1]."""
+    """The x (1, 1, S) and y (1, S, 1) of pixel centres, [-1, 1]."""
     steps = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2 / size) - 1
     return steps[None, None, :], steps[None, :, None]
 
@@ -116,7 +117,7 @@ def light(image: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
     strength = torch.where(u[:, 4] < how.light_share, u[:, 5] * how.light, 0.0)
     gain = 1 + strength * (along * sharp).clamp(-1, 1)
     if how.stripes_share:
-        waves = torch.sin((along * 9 * (1 + 2 * u[:, 6]))).clamp(-0.3, 0.3) * 1.3
+        waves = torch.sin(along * 9 * (1 + 2 * u[:, 6])).clamp(-0.3, 0.3) * 1.3
         gain = gain * torch.where(u[:, 7] < how.stripes_share, 1 + waves, 1.0)
     return (image * gain[:, None]).clamp(0, 255)
 
@@ -188,8 +189,8 @@ def blur(image: Tensor, largest_sd: float, generator: torch.Generator) -> Tensor
     along, side = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
     kernel = (-0.5 * ((along / sd) ** 2 + (side / across) ** 2)).exp()
     kernel = kernel / kernel.sum((1, 2), keepdim=True)
-    padded = F.pad(image.transpose(0, 1), (r, r, r, r), mode='replicate')
-    return F.conv2d(padded, kernel[:, None], groups=n).transpose(0, 1)
+    padded = functional.pad(image.transpose(0, 1), (r, r, r, r), mode='replicate')
+    return functional.conv2d(padded, kernel[:, None], groups=n).transpose(0, 1)
 
 
 def low_resolution(image: Tensor, fewest_px: int, generator: torch.Generator) -> Tensor:
@@ -200,7 +201,9 @@ def low_resolution(image: Tensor, fewest_px: int, generator: torch.Generator) ->
     for i, part in enumerate(image.tensor_split(4)):
         if len(part):
             small = round(fewest_px * (size / fewest_px) ** ((i + shift) / 4))
-            part = F.interpolate(F.interpolate(part, (small, small), mode='area'), (size, size), mode='bilinear', align_corners=False)
+            part = functional.interpolate(
+                functional.interpolate(part, (small, small), mode='area'), (size, size), mode='bilinear', align_corners=False
+            )
         parts.append(part)
     return torch.cat(parts)
 
@@ -221,9 +224,72 @@ def _dct_matrix(device: torch.device) -> Tensor:
 
 
 # ITU-T T.81, Annex K, table K.1
-_LUMINANCE = (16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-              18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100,
-              103, 99)
+_LUMINANCE = (
+    16,
+    11,
+    10,
+    16,
+    24,
+    40,
+    51,
+    61,
+    12,
+    12,
+    14,
+    19,
+    26,
+    58,
+    60,
+    55,
+    14,
+    13,
+    16,
+    24,
+    40,
+    57,
+    69,
+    56,
+    14,
+    17,
+    22,
+    29,
+    51,
+    87,
+    80,
+    62,
+    18,
+    22,
+    37,
+    56,
+    68,
+    109,
+    103,
+    77,
+    24,
+    35,
+    55,
+    64,
+    81,
+    104,
+    113,
+    92,
+    49,
+    64,
+    78,
+    87,
+    103,
+    121,
+    120,
+    101,
+    72,
+    92,
+    95,
+    98,
+    112,
+    100,
+    103,
+    99,
+)
 
 
 def jpeg(image: Tensor, generator: torch.Generator) -> Tensor:

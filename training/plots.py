@@ -1,4 +1,5 @@
 """Plots of an evaluation: error by pose, and how honest the stated uncertainty is."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,8 +12,10 @@ from c2f_head_pose.evaluation import metrics
 def error_by_pose(path: Path, truth_ypr_deg: np.ndarray, errors: metrics.AngleErrors) -> None:
     """Mean error of each axis by the true yaw and by the true pitch."""
     import matplotlib
+
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
+
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), sharey=True)
     edges = np.arange(-105, 106, 15)
     for axis, (which, name) in zip(axes, enumerate(('yaw', 'pitch'))):
@@ -36,8 +39,10 @@ def calibration(path: Path, errors: metrics.AngleErrors, std_rad: np.ndarray) ->
     if known.sum() < 10:
         return
     import matplotlib
+
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
+
     stated = np.degrees(np.sqrt((std_rad[known] ** 2).sum(1)))
     order = np.argsort(stated)
     parts = np.array_split(order, 10)

@@ -1,4 +1,5 @@
 """What a run leaves to look at: a csv of every figure, curves, sample pictures, and a line with the time left."""
+
 from __future__ import annotations
 
 import csv
@@ -7,8 +8,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-FIELDS = ('step', 'seconds', 'samples', 'rate', 'loss', 'error_deg', 'nll', 'category_loss', 'coarse_accuracy',
-          'val_geodesic', 'val_mae', 'val_yaw', 'val_pitch', 'val_roll', 'val_coarse', 'val_within_1')
+FIELDS = (
+    'step',
+    'seconds',
+    'samples',
+    'rate',
+    'loss',
+    'error_deg',
+    'nll',
+    'category_loss',
+    'coarse_accuracy',
+    'val_geodesic',
+    'val_mae',
+    'val_yaw',
+    'val_pitch',
+    'val_roll',
+    'val_coarse',
+    'val_within_1',
+)
 
 
 class Log:
@@ -37,11 +54,15 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def plot_curves(folder: Path) -> None:
     """Draws curves.png from log.csv."""
     import matplotlib
+
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
+
     rows = read_rows(folder / 'log.csv')
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.6))
-    for axis, names in zip(axes, (('error_deg', 'val_geodesic', 'val_mae'), ('coarse_accuracy', 'val_coarse', 'val_within_1'), ('loss', 'nll'))):
+    for axis, names in zip(
+        axes, (('error_deg', 'val_geodesic', 'val_mae'), ('coarse_accuracy', 'val_coarse', 'val_within_1'), ('loss', 'nll'))
+    ):
         for name in names:
             points = [(int(r['samples']), float(r[name])) for r in rows if r.get(name)]
             if points:
@@ -68,7 +89,7 @@ def draw_axes(image: np.ndarray, R: np.ndarray, thickness: int = 1) -> np.ndarra
 def sheet(tiles: list[np.ndarray], columns: int = 8) -> np.ndarray:
     """One picture of equal BGR tiles, row by row."""
     tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    return np.concatenate([np.concatenate(tiles[i:i + columns], 1) for i in range(0, len(tiles), columns)])
+    return np.concatenate([np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)])
 
 
 def remaining(done: int, total: int, seconds: float, seconds_left: float | None) -> str:

@@ -1,12 +1,13 @@
 """Crops of real faces, by name, so that a figure says what the network saw.
 
-    published     AFLW2000 as published by FSA-Net: the 21 visible points' bounds, widened by 0.4 of their size on each side and
-                  clipped to the picture; stretched to the square. The same for every network.
-    landmarks     the square about the 68 landmarks, `crop_margin` times their larger extent: an oracle crop
-    box           the square about the set's own face box, its larger extent times `crop_margin` / 1.13: for Pointing'04, 1.25 where
-                  a network wants 1.41 times the landmarks' extent, the protocol that the peers are measured by
-    detector      YuNet end to end, as the package runs; faces it misses are counted, not scored
+published     AFLW2000 as published by FSA-Net: the 21 visible points' bounds, widened by 0.4 of their size on each side and
+              clipped to the picture; stretched to the square. The same for every network.
+landmarks     the square about the 68 landmarks, `crop_margin` times their larger extent: an oracle crop
+box           the square about the set's own face box, its larger extent times `crop_margin` / 1.13: for Pointing'04, 1.25 where
+              a network wants 1.41 times the landmarks' extent, the protocol that the peers are measured by
+detector      YuNet end to end, as the package runs; faces it misses are counted, not scored
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -79,10 +80,11 @@ def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarr
     Raises:
         ValueError: for another name.
     """
+
     def published(face: Face, image: np.ndarray) -> np.ndarray:
         x1, y1, x2, y2 = published_bounds(face, *image.shape[:2])
         # bilinear without averaging, as published: the protocol's own resize, not the package's
-        return cv2.resize(image[y1:max(y2, y1 + 2), x1:max(x2, x1 + 2)], (size, size))
+        return cv2.resize(image[y1 : max(y2, y1 + 2), x1 : max(x2, x1 + 2)], (size, size))
 
     def landmarks(face: Face, image: np.ndarray) -> np.ndarray:
         return crop.cut(image, crop.square_about(landmark_box(face), crop_margin), size)
@@ -92,6 +94,6 @@ def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarr
 
     named = {'published': published, 'landmarks': landmarks, 'box': box}
     if name not in named:
-        raise ValueError(f"crop {name!r} is none of {', '.join(named)}")
+        raise ValueError(f'crop {name!r} is none of {", ".join(named)}')
     # gray after cutting, as the package does
     return lambda face, image: gray(named[name](face, image))

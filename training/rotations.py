@@ -1,4 +1,5 @@
 """Rotations on tensors, written with operations that ONNX Runtime and TensorRT have."""
+
 from __future__ import annotations
 
 import torch
@@ -34,8 +35,9 @@ def rotation_from_columns(columns: Tensor) -> Tensor:
     x = ((bb + s) * a - ab * b) * scale
     y = ((aa + s) * b - ab * a) * scale
     # x cross y by rolling the axes: two gathers less than torch.linalg.cross in the exported graph
-    z = torch.cat([x[..., 1:], x[..., :1]], -1) * torch.cat([y[..., 2:], y[..., :2]], -1) \
-        - torch.cat([x[..., 2:], x[..., :2]], -1) * torch.cat([y[..., 1:], y[..., :1]], -1)
+    z = torch.cat([x[..., 1:], x[..., :1]], -1) * torch.cat([y[..., 2:], y[..., :2]], -1) - torch.cat(
+        [x[..., 2:], x[..., :2]], -1
+    ) * torch.cat([y[..., 1:], y[..., :1]], -1)
     return torch.stack([x, y, z], -1)
 
 
@@ -88,6 +90,6 @@ def face_direction(R: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def category_of(R: Tensor) -> Tensor:
-    """(...) int64, 0..3 for L1..L4 of the paper's Table 1 by the signs of yaw and pitch: (+,+), (yaw +, pitch -), (-,-), (yaw -, pitch +)."""
+    """(...) int64, 0..3 for L1..L4 of the paper's Table 1, by the signs of (yaw, pitch): (+, +), (+, -), (-, -), (-, +)."""
     yaw_left, pitch_up = R[..., 0, 0] <= 0, R[..., 1, 0] <= 0
     return torch.where(yaw_left, torch.where(pitch_up, 0, 1), torch.where(pitch_up, 3, 2))

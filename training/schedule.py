@@ -1,4 +1,5 @@
 """Learning rates over steps, and how a time budget bends them."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 A sub-space is a cell of (azimuth, elevation) of where the face points, so nothing is singular in profile. Every cell lies in
 one category of the paper's Table 1; the exported graph sums the cells of a category.
 """
+
 from __future__ import annotations
 
 import math
@@ -39,17 +40,15 @@ def _cells(bands: list[tuple[float, float, float, float]]) -> tuple[Subspace, ..
     return tuple(cells)
 
 
-SUBSPACES = {
-    'four': _cells([(0, 180, 25, 18)]),
-    'eight': _cells([(0, 45, 20, 18), (45, 180, 70, 18)]),
-}
+SUBSPACES = {'four': _cells([(0, 180, 25, 18)]), 'eight': _cells([(0, 45, 20, 18), (45, 180, 70, 18)])}
 """'four' is the paper's Table 1; 'eight' parts near-frontal faces from profiles."""
 
 
 def anchors(cells: tuple[Subspace, ...]) -> Tensor:
     """(K, 3, 3) rotations each sub-space's regressor starts from."""
-    return torch.stack([rotation_from_ypr(torch.tensor([math.radians(c.anchor_deg[0]), math.radians(c.anchor_deg[1]), 0.0]))
-                        for c in cells])
+    return torch.stack(
+        [rotation_from_ypr(torch.tensor([math.radians(c.anchor_deg[0]), math.radians(c.anchor_deg[1]), 0.0])) for c in cells]
+    )
 
 
 def membership(R: Tensor, cells: tuple[Subspace, ...], overlap_deg: float) -> Tensor:
@@ -75,6 +74,16 @@ def membership(R: Tensor, cells: tuple[Subspace, ...], overlap_deg: float) -> Te
 def subspace_of(R: Tensor, cells: tuple[Subspace, ...]) -> Tensor:
     """(B,) int64 index of the sub-space each pose lies in."""
     azimuth, elevation = (torch.rad2deg(a)[:, None] for a in face_direction(R))
-    inside = torch.stack([((azimuth >= c.azimuth_deg[0]) & (azimuth <= c.azimuth_deg[1])
-                           & (elevation >= c.elevation_deg[0]) & (elevation <= c.elevation_deg[1]))[:, 0] for c in cells], 1)
+    inside = torch.stack(
+        [
+            (
+                (azimuth >= c.azimuth_deg[0])
+                & (azimuth <= c.azimuth_deg[1])
+                & (elevation >= c.elevation_deg[0])
+                & (elevation <= c.elevation_deg[1])
+            )[:, 0]
+            for c in cells
+        ],
+        1,
+    )
     return inside.to(torch.uint8).argmax(1)

@@ -3,6 +3,7 @@
 Run again with the same --out to go on where it stopped: the result is the same as without the stop. Under torchrun it uses
 every process: `torchrun --nproc-per-node 8 -m training.train ...`.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 
 from . import checkpoint, progress
-from .augment import Augmentation, Batch, augment
+from .augment import Batch, augment
 from .average import Average
 from .batches import Shuffler, SyntheticCrops
 from .config import RunConfig, read_config
@@ -54,8 +55,15 @@ class Run:
         minutes: time budget over all resumed parts; None for the configured steps.
     """
 
-    def __init__(self, config: RunConfig, train_set: SyntheticCrops, val_set: SyntheticCrops | None, out: Path, place: Place,
-                 minutes: float | None = None):
+    def __init__(
+        self,
+        config: RunConfig,
+        train_set: SyntheticCrops,
+        val_set: SyntheticCrops | None,
+        out: Path,
+        place: Place,
+        minutes: float | None = None,
+    ):
         self.config, self.train_set, self.val_set = config, train_set, val_set
         self.out, self.place, self.minutes = out, place, minutes
         torch.manual_seed(config.seed)
@@ -65,10 +73,12 @@ class Run:
         self.optimiser = make_optimiser(self.network, config)
         self.schedule = config.make_schedule()
         self.loss: LossFunction = make_loss(config.loss)
-        self.shuffler = Shuffler(len(train_set), config.batch, config.seed)
+        focus = config.make_focus()
+        weights = None if focus is None else focus.weights(train_set.R_crop_head)
+        self.shuffler = Shuffler(len(train_set), config.batch, config.seed, weights)
         self.generator = torch.Generator(place.device)
         self.step, self.elapsed_s = 0, 0.0
-        self.data_hash = train_set.data_hash
+        self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
         out.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self._resume()
@@ -81,6 +91,11 @@ class Run:
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path)
+        steady = self.out / 'steady.pt'
+        if self.minutes is not None and self.minutes > state.get('minutes', 0.0) and steady.exists():
+            print(f'the budget grew: going on from {steady.name}, where the rate had not fallen yet', flush=True)
+            state = checkpoint.load(steady)
+            state['schedule'] = (-1, 0)
         if state['config'] != self.config.as_dict():
             differing = [k for k, v in self.config.as_dict().items() if state['config'].get(k) != v]
             raise ValueError(f'{self.path} was trained with another configuration ({", ".join(differing)} differ): give another --out')
@@ -96,16 +111,27 @@ class Run:
         """Writes a checkpoint."""
         mean_buffers(self.network, self.place)
         if self.place.first:
-            checkpoint.save(self.out / name, network=self.network.state_dict(), average=self.average.network.state_dict(),
-                            optimiser=self.optimiser.state_dict(), step=self.step, elapsed_s=self.elapsed_s,
-                            schedule=(self.schedule.decay_from, self.schedule.decay_steps), config=self.config.as_dict(),
-                            seed=self.config.seed, commit=checkpoint.commit(), data_hash=self.data_hash,
-                            data=[s.path.name for s in self.train_set.sets], samples=self.step * self.config.batch)
+            checkpoint.save(
+                self.out / name,
+                network=self.network.state_dict(),
+                average=self.average.network.state_dict(),
+                optimiser=self.optimiser.state_dict(),
+                step=self.step,
+                elapsed_s=self.elapsed_s,
+                minutes=self.minutes or 0.0,
+                schedule=(self.schedule.decay_from, self.schedule.decay_steps),
+                config=self.config.as_dict(),
+                seed=self.config.seed,
+                commit=self.commit,
+                data_hash=self.data_hash,
+                data=[s.path.name for s in self.train_set.sets],
+                samples=self.step * self.config.batch,
+            )
 
     def batch(self, step: int, shard: int) -> Batch:
         """One shard of one step's global batch, augmented; the same whoever draws it, whenever."""
         each = self.config.batch // self.config.shards
-        rows = self.shuffler.rows(step)[shard * each:(shard + 1) * each]
+        rows = self.shuffler.rows(step)[shard * each : (shard + 1) * each]
         seed = int(np.random.SeedSequence((self.config.seed, step, shard)).generate_state(1, np.uint64)[0] >> 1)
         self.generator.manual_seed(seed)
         torch.manual_seed(seed)  # dropout
@@ -164,12 +190,23 @@ class Run:
                 mean_buffers(self.network, self.place)
                 val = validate(self.average.network, self.val_set, self.config)
             if log and (self.step % self.config.log_every == 0 or at_end):
-                log.add(step=self.step, seconds=round(self.elapsed_s, 1), samples=self.step * self.config.batch, rate=self.schedule.rate(self.step - 1),
-                        **figures, **(val if self.step % self.config.validate_every == 0 or at_end else {}))
+                log.add(
+                    step=self.step,
+                    seconds=round(self.elapsed_s, 1),
+                    samples=self.step * self.config.batch,
+                    rate=self.schedule.rate(self.step - 1),
+                    **figures,
+                    **(val if self.step % self.config.validate_every == 0 or at_end else {}),
+                )
                 left = None if self.minutes is None else 60 * self.minutes - self.elapsed_s
-                told = ' '.join(f'{k} {v:.3f}' for k, v in {**figures, **val}.items() if k in ('loss', 'error_deg', 'val_geodesic', 'val_coarse'))
-                print(f'step {self.step}/{self.schedule.last_step} {told} {speed:.0f} samples/s, '
-                      f'{progress.remaining(self.step - first, self.schedule.last_step - first, time.monotonic() - began, left)}', flush=True)
+                told = ' '.join(
+                    f'{k} {v:.3f}' for k, v in {**figures, **val}.items() if k in ('loss', 'error_deg', 'val_geodesic', 'val_coarse')
+                )
+                print(
+                    f'step {self.step}/{self.schedule.last_step} {told} {speed:.0f} samples/s, '
+                    f'{progress.remaining(self.step - first, self.schedule.last_step - first, time.monotonic() - began, left)}',
+                    flush=True,
+                )
             if agree(time.monotonic() - last_save, self.place) > self.config.save_every_s:
                 self.save()
                 last_save = time.monotonic()
@@ -177,9 +214,9 @@ class Run:
             measure_std(self.average.network, self.val_set, self.config)
             self.network.std_rad.copy_(self.average.network.std_rad)
         self.save()
+        if self.step >= self.schedule.last_step:
+            self.save('final.pt')
         if self.place.first:
-            if self.minutes is None or self.schedule.decay_from >= 0:
-                self.save('final.pt')
             self.show_samples()
             plot_if_possible(self.out)
         return val or figures
@@ -187,6 +224,7 @@ class Run:
     def show_samples(self) -> None:
         """Writes samples.png: 32 training crops with the true axes, and thin the estimated ones."""
         import cv2
+
         batch = self.batch(self.step, 0)
         count = min(32, len(batch.crops))
         estimated = self.average.network(batch.crops[:count])[0].detach().cpu().numpy()
@@ -204,7 +242,9 @@ def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimiz
         return torch.optim.SGD(network.parameters(), settings['rate'], momentum=settings['momentum'], weight_decay=settings['decay'])
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW([{'params': decayed, 'weight_decay': settings['decay']}, {'params': others, 'weight_decay': 0.0}], settings['rate'])
+    return torch.optim.AdamW(
+        [{'params': decayed, 'weight_decay': settings['decay']}, {'params': others, 'weight_decay': 0.0}], settings['rate']
+    )
 
 
 def precision(name: str, device: torch.device) -> Any:
@@ -222,7 +262,9 @@ def plot_if_possible(folder: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog='python -m training.train', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m training.train', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('config', help='a file, or a name in training/configs')
     parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render)')
     parser.add_argument('--out', type=Path, required=True)
@@ -251,8 +293,11 @@ def main(arguments: list[str] | None = None) -> None:
         held = train_set.hold(place.device, int(free * 0.6))
         print(f'training data {"held on the GPU" if held else "streamed from the disk"}', flush=True)
     if place.first:
-        print(f'{config.name}: {len(train_set)} training crops, {len(val_set) if val_set else 0} held out, on {place.device} '
-              f'x {place.world}, {os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads', flush=True)
+        print(
+            f'{config.name}: {len(train_set)} training crops, {len(val_set) if val_set else 0} held out, on {place.device} '
+            f'x {place.world}, {os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
+            flush=True,
+        )
     run = Run(config, train_set, val_set, args.out, place, args.minutes)
     run.go()
     leave(place)

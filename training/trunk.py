@@ -1,4 +1,5 @@
 """Small residual trunks: dense 3x3 convolutions and ReLU, which CPUs, int8 and GPUs all run fast."""
+
 from __future__ import annotations
 
 import torch
@@ -7,8 +8,9 @@ from torch import Tensor, nn
 
 def conv_bn(channels_in: int, channels_out: int, size: int, stride: int = 1) -> nn.Sequential:
     """Convolution, batch normalisation, ReLU; padded so that only the stride shrinks the map."""
-    return nn.Sequential(nn.Conv2d(channels_in, channels_out, size, stride, size // 2, bias=False),
-                         nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, size, stride, size // 2, bias=False), nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)
+    )
 
 
 class Bottleneck(nn.Module):

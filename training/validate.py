@@ -1,4 +1,5 @@
 """Figures on held-out rendered crops, while training and after."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -57,9 +58,15 @@ def validate(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> dic
     if isinstance(network, Classifier):
         return {'val_coarse': category_accuracy(network, crops, truth)}
     summary = metrics.rotation_errors(truth, R).summary()
-    return {'val_geodesic': summary['geodesic'], 'val_mae': summary['mae'], 'val_yaw': summary['yaw'], 'val_pitch': summary['pitch'],
-            'val_roll': summary['roll'], 'val_coarse': metrics.coarse_accuracy(truth, logits)['beyond_0'],
-            'val_within_1': metrics.std_calibration(truth, R, std)['within_1']}
+    return {
+        'val_geodesic': summary['geodesic'],
+        'val_mae': summary['mae'],
+        'val_yaw': summary['yaw'],
+        'val_pitch': summary['pitch'],
+        'val_roll': summary['roll'],
+        'val_coarse': metrics.coarse_accuracy(truth, logits)['beyond_0'],
+        'val_within_1': metrics.std_calibration(truth, R, std)['within_1'],
+    }
 
 
 @torch.no_grad()
@@ -77,4 +84,4 @@ def measure_std(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> 
     crops, truth = held_out(data, config)
     R = estimate(network, crops)[0]
     d = np.array([geometry.rotation_vector(r) for r in np.swapaxes(R, 1, 2) @ truth])
-    network.std_rad.copy_(torch.from_numpy(np.sqrt((d ** 2).mean(0))))
+    network.std_rad.copy_(torch.from_numpy(np.sqrt((d**2).mean(0))))

@@ -2,9 +2,11 @@
 
 Nothing is aligned or forgiven: errors are plain differences, wrapped to 180 degrees.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,8 +47,11 @@ class AngleErrors:
     def percentiles(self, percents: tuple[float, ...] = (50, 68, 90, 95, 99)) -> dict[str, dict[str, float]]:
         """Percentiles in degrees by axis, and of the geodesic error where it is known."""
         columns = {axis: self.absolute_deg[:, i] for i, axis in enumerate(AXES)} | {'geodesic': self.geodesic_deg}
-        return {name: {f'p{p:g}': float(np.nanpercentile(values, p)) for p in percents}
-                for name, values in columns.items() if np.isfinite(values).any()}
+        return {
+            name: {f'p{p:g}': float(np.nanpercentile(values, p)) for p in percents}
+            for name, values in columns.items()
+            if np.isfinite(values).any()
+        }
 
 
 def wrapped_deg(difference_deg: np.ndarray) -> np.ndarray:
@@ -88,11 +93,17 @@ def by_bin(values: np.ndarray, errors: np.ndarray, edges: np.ndarray) -> list[di
     """
     values, errors, edges = (np.asarray(a, float) for a in (values, errors, edges))
     rows = []
-    for i, (low, high) in enumerate(zip(edges[:-1], edges[1:])):
+    for i, (low, high) in enumerate(pairwise(edges)):
         last = i == len(edges) - 2
         inside = (values >= low) & ((values <= high) if last else (values < high)) & np.isfinite(errors)
-        rows.append({'low': float(low), 'high': float(high), 'n': int(inside.sum()),
-                     'mean': float(errors[inside].mean()) if inside.any() else float('nan')})
+        rows.append(
+            {
+                'low': float(low),
+                'high': float(high),
+                'n': int(inside.sum()),
+                'mean': float(errors[inside].mean()) if inside.any() else float('nan'),
+            }
+        )
     return rows
 
 
@@ -123,7 +134,7 @@ def std_calibration(R_true: np.ndarray, R_estimated: np.ndarray, std_rad: np.nda
     """
     d = rotation_vectors(np.swapaxes(R_estimated, 1, 2) @ np.asarray(R_true, float))
     ratio = np.abs(d) / np.asarray(std_rad, float)
-    out = {'within_1': float((ratio <= 1).mean()), 'within_2': float((ratio <= 2).mean()), 'rms_ratio': float(np.sqrt((ratio ** 2).mean()))}
+    out = {'within_1': float((ratio <= 1).mean()), 'within_2': float((ratio <= 2).mean()), 'rms_ratio': float(np.sqrt((ratio**2).mean()))}
     for i, axis in enumerate('xyz'):
         out[f'within_1_{axis}'], out[f'within_2_{axis}'] = float((ratio[:, i] <= 1).mean()), float((ratio[:, i] <= 2).mean())
     return out
@@ -147,4 +158,4 @@ def jitter_deg(R: np.ndarray, R_true: np.ndarray | None = None) -> float:
         return float(np.degrees(np.sqrt((change ** 2).sum(1).mean() / 2))) if len(change) else float('nan')
     step = rotation_vectors(R[1:] @ np.swapaxes(R[:-1], 1, 2))
     change = np.diff(step, axis=0)
-    return float(np.degrees(np.sqrt((change ** 2).sum(1).mean() / 6))) if len(change) else float('nan')
+    return float(np.degrees(np.sqrt((change**2).sum(1).mean() / 6))) if len(change) else float('nan')

@@ -18,6 +18,7 @@ class State(enum.Enum):
     SILENT = (DiagnosticStatus.ERROR, 'images have stopped')
     BAD_IMAGES = (DiagnosticStatus.ERROR, 'images cannot be read')
     MODEL_FAILED = (DiagnosticStatus.ERROR, 'model failed')
+    DEGRADED = (DiagnosticStatus.WARN, 'degraded')
     NO_FACE = (DiagnosticStatus.OK, 'no face')
     OK = (DiagnosticStatus.OK, 'ok')
 

@@ -5,13 +5,12 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from rclpy.qos import qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_srvs.srv import SetBool
 
 from ..estimator import HeadPoseEstimator
@@ -19,18 +18,14 @@ from ..images import ImageError, image_from_compressed, image_from_message
 from . import messages, running
 from .calibration import UNCORRECTED, Calibration
 from .declaration import DeclaredParameters
+from .depth_input import DepthInput
 from .diagnostics import State, diagnostic_array
+from .inputs import Input, Inputs, depth_input, image_input, type_name
 from .mailbox import NewestWorker
 from .notices import Notices
 from .outputs import Outputs
-from .qos import newest_only
 from .silence import explain_silence
 from .statistics import Answer, Statistics
-
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
 
 _WATCH_PERIOD_S = 0.25
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -58,8 +53,9 @@ class HeadPoseNode(LifecycleNode):
         self._estimator: HeadPoseEstimator | None = None
         self._outputs: Outputs | None = None
         self._worker: NewestWorker | None = None
-        self._subscriptions_in: list[Any] = []
-        self._image_qos = qos_profile_sensor_data
+        self._inputs = Inputs(self, lambda: self._watch_silence(at_once=True))
+        self._images_in: Input | None = None
+        self._depth: DepthInput | None = None
         self._active = False
         self._enabled = True
         self._listening_since_s = 0.0
@@ -170,27 +166,25 @@ class HeadPoseNode(LifecycleNode):
         return True
 
     def _subscribe(self) -> None:
-        compressed = self._declared.parameters.image_transport == 'compressed'
-        self._image_qos = newest_only()
-        self._subscriptions_in = [self.create_subscription(
-            CompressedImage if compressed else Image, self._image_topic(), self._on_image, self._image_qos,
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=lambda _: self._watch_silence(at_once=True)),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())]
-        self._subscriptions_in.append(self.create_subscription(CameraInfo, 'camera_info', self._calibration.update, newest_only()))
+        parameters = self._declared.parameters
+        self._images_in = self._inputs.add(*image_input(self, parameters.image_transport == 'compressed'), self._on_image)
+        self._inputs.add(CameraInfo, self.resolve_topic_name('camera_info'), self._calibration.update)
+        if parameters.modality == 'rgbd':
+            message_type, topic = depth_input(self, parameters.depth_transport == 'compressedDepth')
+            self._depth = DepthInput(self._notices, topic)
+            self._inputs.add(message_type, topic, self._depth.put)
 
     def _stop_listening(self) -> None:
-        for subscription in self._subscriptions_in:
-            self.destroy_subscription(subscription)
-        self._subscriptions_in = []
+        self._inputs.clear()
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+        self._depth = None
         if self._outputs is not None:
             self._outputs.clear()
 
     def _image_topic(self) -> str:
-        topic = self.resolve_topic_name('image')
-        return f'{topic}/compressed' if self._declared.parameters.image_transport == 'compressed' else topic
+        return image_input(self, self._declared.parameters.image_transport == 'compressed')[1]
 
     def _on_image(self, message: Any) -> None:
         self._statistics.count_image()
@@ -220,7 +214,8 @@ class HeadPoseNode(LifecycleNode):
         try:
             image = image_from_compressed(message) if isinstance(message, CompressedImage) else image_from_message(message)
             camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified)
-            poses = self._estimator.estimate(image, camera=camera, stamp_s=self._usable_stamp(header))
+            depth_m = self._depth_of(header, image.shape[:2])
+            poses = self._estimator.estimate(image, camera=camera, depth_m=depth_m, stamp_s=self._usable_stamp(header))
             self._outputs.publish(header, poses, parameters.primary_face, parameters.publish_tf)
             published = self.get_clock().now().nanoseconds * 1e-9
             self._outputs.publish_annotated(header, image, poses, camera)
@@ -242,6 +237,13 @@ class HeadPoseNode(LifecycleNode):
         self._statistics.count_answer(Answer(
             faces=len(poses), processing_ms=1e3 * (time.perf_counter() - start),
             latency_ms=1e3 * latency_s if abs(latency_s) < _FOREIGN_CLOCK_S else None, stage_ms=dict(self._estimator.stage_ms)))
+
+    def _depth_of(self, header: Any, shape: tuple[int, int]) -> np.ndarray | None:
+        """The depth that goes with an image; None without, or where none is asked for."""
+        parameters = self._declared.parameters
+        if self._depth is None:
+            return None
+        return self._depth.depth_m(header, shape, parameters.depth_tolerance_s, parameters.depth_wait_s, parameters.silence_timeout_s)
 
     def _usable_stamp(self, header: Any) -> float | None:
         """The stamp to track and smooth by, in seconds; None if the image has none."""
@@ -270,6 +272,7 @@ class HeadPoseNode(LifecycleNode):
 
     def _watch(self) -> None:
         if self._worker is not None:
+            self._inputs.match_publishers()
             self._watch_silence()
             self._watch_surroundings()
         elif self._failure:
@@ -279,6 +282,8 @@ class HeadPoseNode(LifecycleNode):
     def _publish_diagnostics(self) -> None:
         state, reason = self._state()
         values = {'model': self._declared.parameters.model, 'camera': self._calibration.status} | self._statistics.values()
+        if self._depth is not None:
+            values['depth'] = self._depth.status
         if self._estimator is not None:
             values |= {'model': self._estimator.model_name, 'device': self._estimator.device}
         now: Time = self.get_clock().now().to_msg()
@@ -290,8 +295,8 @@ class HeadPoseNode(LifecycleNode):
         silent_s = time.monotonic() - max(last_s or 0.0, self._listening_since_s)
         if not at_once and silent_s < self._declared.parameters.silence_timeout_s:
             return
-        kind = 'sensor_msgs/msg/CompressedImage' if self._image_topic().endswith('/compressed') else 'sensor_msgs/msg/Image'
-        reason = explain_silence(self, self._image_topic(), kind, self._image_qos, last_s is not None)
+        images = self._images_in
+        reason = explain_silence(self, images.topic, type_name(images.message_type), images.qos, last_s is not None)
         if reason != self._silence:
             self._silence = reason
             self._notices.forget('silence')
@@ -328,6 +333,8 @@ class HeadPoseNode(LifecycleNode):
         answer = statistics.last_answer
         if answer is None:
             return State.NO_IMAGE, ''
+        if self._depth is not None and self._depth.degraded:
+            return State.DEGRADED, self._depth.status
         return (State.OK if answer.faces else State.NO_FACE), ''
 
     def _name(self) -> str:

@@ -1,6 +1,9 @@
 """QoS profiles."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 
 
@@ -8,6 +11,27 @@ def newest_only() -> QoSProfile:
     """For live sensor input: best effort, which every publisher matches, and a queue of one, so that none grows old in it."""
     return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT,
                       durability=QoSDurabilityPolicy.VOLATILE)
+
+
+def matching(publishers: Sequence[Any], otherwise: QoSProfile) -> QoSProfile:
+    """A queue of one that gets the most from a topic's publishers and matches each of them.
+
+    Args:
+        publishers: rclpy's TopicEndpointInfo of each.
+        otherwise: returned where there are none.
+
+    Returns:
+        Reliable if all of them are, transient local if all of them are.
+    """
+    if not publishers:
+        return otherwise
+    profiles = [publisher.qos_profile for publisher in publishers]
+    qos = newest_only()
+    if all(profile.reliability == QoSReliabilityPolicy.RELIABLE for profile in profiles):
+        qos.reliability = QoSReliabilityPolicy.RELIABLE
+    if all(profile.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL for profile in profiles):
+        qos.durability = QoSDurabilityPolicy.TRANSIENT_LOCAL
+    return qos
 
 
 def replayed(large: bool) -> QoSProfile:

@@ -1,4 +1,5 @@
 """What people look like: expression, gaze, hair, clothes, what they wear, and its colours. Sampled; nothing here draws."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -14,13 +15,42 @@ Colour = tuple[float, float, float]
 
 _HAIR_MALE = ('hair/short01', 'hair/short02', 'hair/short03', 'hair/short04', 'hair/afro01', '')
 _HAIR_MALE_SHARE = (0.24, 0.22, 0.18, 0.14, 0.07, 0.15)
-_HAIR_FEMALE = ('hair/bob01', 'hair/bob02', 'hair/long01', 'hair/ponytail01', 'hair/Braid01', 'hair/afro01', 'hair/short04', 'hair/short03')
+_HAIR_FEMALE = (
+    'hair/bob01',
+    'hair/bob02',
+    'hair/long01',
+    'hair/ponytail01',
+    'hair/Braid01',
+    'hair/afro01',
+    'hair/short04',
+    'hair/short03',
+)
 _HAIR_FEMALE_SHARE = (0.08, 0.13, 0.19, 0.22, 0.16, 0.06, 0.10, 0.06)
-_HAIR_COLOURS = np.array([[.012, .010, .009], [.03, .018, .011], [.075, .04, .02], [.16, .09, .045], [.33, .22, .11], [.22, .07, .025],
-                          [.35, .34, .33], [.55, .5, .42]])
+_HAIR_COLOURS = np.array(
+    [
+        [0.012, 0.010, 0.009],
+        [0.03, 0.018, 0.011],
+        [0.075, 0.04, 0.02],
+        [0.16, 0.09, 0.045],
+        [0.33, 0.22, 0.11],
+        [0.22, 0.07, 0.025],
+        [0.35, 0.34, 0.33],
+        [0.55, 0.5, 0.42],
+    ]
+)
 """Linear RGB: black, dark brown, brown, light brown, blond, red, grey, white."""
 _GREY, _WHITE = 6, 7
-_IRISES = np.array([[.10, .045, .018], [.05, .022, .01], [.20, .11, .04], [.10, .20, .32], [.16, .27, .36], [.12, .2, .1], [.22, .25, .27]])
+_IRISES = np.array(
+    [
+        [0.10, 0.045, 0.018],
+        [0.05, 0.022, 0.01],
+        [0.20, 0.11, 0.04],
+        [0.10, 0.20, 0.32],
+        [0.16, 0.27, 0.36],
+        [0.12, 0.2, 0.1],
+        [0.22, 0.25, 0.27],
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +156,11 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
     draws = rng.random(8)
     if not variety.plain:
         if draws[0] < variety.hat:
-            hat = str(rng.choice(['fedora', 'beanie', 'visor_cap', 'headscarf'], p=[0.15, 0.3, 0.25, 0.3] if female else [0.2, 0.4, 0.4, 0.0]))
+            hat = str(
+                rng.choice(
+                    ['fedora', 'beanie', 'visor_cap', 'headscarf'], p=[0.15, 0.3, 0.25, 0.3] if female else [0.2, 0.4, 0.4, 0.0]
+                )
+            )
         if draws[1] < variety.glasses + variety.sunglasses:
             eyewear = 'glasses' if draws[1] < variety.glasses else 'sunglasses'
         if draws[2] < variety.mask + variety.scarf and hat != 'headscarf':
@@ -135,16 +169,27 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
             density = float(rng.uniform(0.35, 1.0))
             length = float(rng.choice([0.0, rng.uniform(0.1, 0.5), rng.uniform(0.5, 1.0)], p=[0.45, 0.25, 0.3]))
     if hat:
-        hair = ''      # hair would stand through cloth
+        hair = ''  # hair would stand through cloth
     return Wardrobe(
-        hair=hair, hat=hat, eyewear=eyewear or 'none', covering=covering or 'none', brows=f'eyebrows/eyebrow{rng.integers(1, 13):03d}',
-        lashes=str(rng.choice(['eyelashes/Eyelashes01', 'eyelashes/eyelashes02', 'eyelashes/eyelashes03', 'eyelashes/eyelashes04'])),
-        beard_density=density, beard_length=length,
+        hair=hair,
+        hat=hat,
+        eyewear=eyewear or 'none',
+        covering=covering or 'none',
+        brows=f'eyebrows/eyebrow{rng.integers(1, 13):03d}',
+        lashes=str(
+            rng.choice(['eyelashes/Eyelashes01', 'eyelashes/eyelashes02', 'eyelashes/eyelashes03', 'eyelashes/eyelashes04'])
+        ),
+        beard_density=density,
+        beard_length=length,
         collar=(float(rng.uniform(-0.045, 0.005)), float(rng.uniform(-0.35, 0.1)), float(rng.choice([0, rng.uniform(0.2, 1.2)]))),
-        arms_down_deg=float(rng.uniform(35, 48)), seed=int(rng.integers(2 ** 31)))
+        arms_down_deg=float(rng.uniform(35, 48)),
+        seed=int(rng.integers(2**31)),
+    )
 
 
-def sample_look(rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe, skins: dict[tuple[str, str, str], list[str]]) -> Look:
+def sample_look(
+    rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe, skins: dict[tuple[str, str, str], list[str]]
+) -> Look:
     """Colours of a person; the skin follows ethnicity, sex and age.
 
     Args:
@@ -164,20 +209,39 @@ def sample_look(rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe
     female = identity.sex == 'female'
     pattern = rng.choice([0, 0, 0, 1])
     skin = {
-        'tint': _colour(tint), 'roughness': float(rng.uniform(0.36, 0.55)), 'shine': float(rng.uniform(0.7, 1.6)), 'picture_mix': float(rng.random()),
-        'lip_colour': float(rng.uniform(0, 0.45) * (1.6 if female else 0.6)), 'blotches': float(rng.uniform(0.3, 1.3)),
-        'freckles': float(max(0, rng.normal(-0.1, 0.3))), 'pores': float(rng.uniform(0.4, 1.1)),
-        'cloth': _colour(_cloth(rng)), 'cloth2': _colour(_cloth(rng)),
+        'tint': _colour(tint),
+        'roughness': float(rng.uniform(0.36, 0.55)),
+        'shine': float(rng.uniform(0.7, 1.6)),
+        'picture_mix': float(rng.random()),
+        'lip_colour': float(rng.uniform(0, 0.45) * (1.6 if female else 0.6)),
+        'blotches': float(rng.uniform(0.3, 1.3)),
+        'freckles': float(max(0, rng.normal(-0.1, 0.3))),
+        'pores': float(rng.uniform(0.4, 1.1)),
+        'cloth': _colour(_cloth(rng)),
+        'cloth2': _colour(_cloth(rng)),
         'cloth_pattern': (float(pattern * rng.uniform(20, 70)), float(rng.integers(0, 2))),
         'beard_colour': _colour(np.minimum(hair * rng.uniform(0.6, 1.0), 0.4)),
     }
-    eyes = {'iris_colour': _colour(_IRISES[rng.choice(2) if dark else rng.choice(len(_IRISES))]), 'pupil': float(rng.uniform(0.10, 0.22))}
+    eyes = {
+        'iris_colour': _colour(_IRISES[rng.choice(2) if dark else rng.choice(len(_IRISES))]),
+        'pupil': float(rng.uniform(0.10, 0.22)),
+    }
     mask = [(0.75, 0.75, 0.75), (0.28, 0.48, 0.62), (0.02, 0.02, 0.02), _colour(_cloth(rng))][rng.integers(4)]
     return Look(
-        skin=skin, eyes=eyes, skin_picture=first, skin_picture2=second, hair_colour=_colour(hair), hair_shine=float(rng.uniform(0.5, 2.0)),
-        brow_colour=_colour(np.minimum(hair * 0.8, 0.12)), hat_colour=_colour(_cloth(rng)), hat_picture=int(rng.integers(3)), covering_colour=mask,
-        frame_colour=_colour(rng.choice([0.01, 0.03, 0.3]) * rng.uniform(0.3, 1.0, 3)), lens_colour=_colour(rng.uniform(0.01, 0.08, 3)),
-        lens_opacity=float(rng.uniform(0.7, 1.0) if wardrobe.eyewear == 'sunglasses' else rng.uniform(0.02, 0.12)))
+        skin=skin,
+        eyes=eyes,
+        skin_picture=first,
+        skin_picture2=second,
+        hair_colour=_colour(hair),
+        hair_shine=float(rng.uniform(0.5, 2.0)),
+        brow_colour=_colour(np.minimum(hair * 0.8, 0.12)),
+        hat_colour=_colour(_cloth(rng)),
+        hat_picture=int(rng.integers(3)),
+        covering_colour=mask,
+        frame_colour=_colour(rng.choice([0.01, 0.03, 0.3]) * rng.uniform(0.3, 1.0, 3)),
+        lens_colour=_colour(rng.uniform(0.01, 0.08, 3)),
+        lens_opacity=float(rng.uniform(0.7, 1.0) if wardrobe.eyewear == 'sunglasses' else rng.uniform(0.02, 0.12)),
+    )
 
 
 def sample_expression(rng: np.random.Generator, actions: list[str], variety: Variety) -> tuple[str, dict[str, float]]:
@@ -196,7 +260,9 @@ def sample_expression(rng: np.random.Generator, actions: list[str], variety: Var
     out: dict[str, float] = {}
     if kind == 'talk':
         out['jawOpen'] = rng.uniform(0.05, 0.45)
-        out[str(rng.choice(['mouthFunnel', 'mouthPucker', 'mouthStretchLeft', 'mouthShrugLower', 'mouthRollUpper']))] = rng.uniform(0, 0.5)
+        out[str(rng.choice(['mouthFunnel', 'mouthPucker', 'mouthStretchLeft', 'mouthShrugLower', 'mouthRollUpper']))] = (
+            rng.uniform(0, 0.5)
+        )
     elif kind == 'smile':
         s = rng.uniform(0.3, 1)
         out.update(mouthSmileLeft=s, mouthSmileRight=s * rng.uniform(0.8, 1), cheekSquintLeft=s * 0.6, cheekSquintRight=s * 0.6)
@@ -206,12 +272,20 @@ def sample_expression(rng: np.random.Generator, actions: list[str], variety: Var
         out['browInnerUp'] = rng.uniform(0, 0.8)
     elif kind == 'squint':
         s = rng.uniform(0.4, 1)
-        out.update(eyeSquintLeft=s, eyeSquintRight=s, browDownLeft=s * rng.uniform(0.2, 1), browDownRight=s * rng.uniform(0.2, 1), noseSneerLeft=s * 0.3,
-                   noseSneerRight=s * 0.3)
+        out.update(
+            eyeSquintLeft=s,
+            eyeSquintRight=s,
+            browDownLeft=s * rng.uniform(0.2, 1),
+            browDownRight=s * rng.uniform(0.2, 1),
+            noseSneerLeft=s * 0.3,
+            noseSneerRight=s * 0.3,
+        )
     elif kind == 'random':
         free = [a for a in actions if a != 'tongueOut' and 'eyeLook' not in a and 'Blink' not in a and a != 'mouthClose']
         out.update({str(a): rng.uniform(0, 0.6) for a in rng.choice(free, 4, replace=False)})
-    lids = rng.uniform(0.85, 1.0) if kind == 'blink' else rng.choice([rng.uniform(0, 0.25), rng.uniform(0.25, 0.6)], p=[0.85, 0.15])
+    lids = (
+        rng.uniform(0.85, 1.0) if kind == 'blink' else rng.choice([rng.uniform(0, 0.25), rng.uniform(0.25, 0.6)], p=[0.85, 0.15])
+    )
     out['eyeBlinkLeft'] = out['eyeBlinkRight'] = lids
     return kind, {k: float(v) for k, v in out.items()}
 

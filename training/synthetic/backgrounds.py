@@ -1,4 +1,5 @@
 """What is behind people: procedural scenes that belong to nobody, or the user's own pictures."""
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -6,6 +7,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+from c2f_head_pose.images import PICTURE_SUFFIXES
 
 _KINDS = ('plain', 'gradient', 'clouds', 'shapes', 'room', 'stripes')
 
@@ -16,7 +19,7 @@ def list_photographs(folder: Path) -> list[Path]:
     Raises:
         ValueError: if it has none.
     """
-    found = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in ('.jpg', '.jpeg', '.png'))
+    found = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
     if not found:
         raise ValueError(f'{folder} has no .jpg or .png pictures for backgrounds')
     return found
@@ -40,7 +43,11 @@ def procedural(rng: np.random.Generator, width: int, height: int, kind: str) -> 
     elif kind in ('gradient', 'stripes'):
         angle = rng.uniform(0, 2 * np.pi)
         t = (np.cos(angle) * x + np.sin(angle) * y) / max(width, height)
-        t = (t - t.min()) / max(np.ptp(t), 1e-6) if kind == 'gradient' else (np.sin(t * rng.uniform(8, 60)) * rng.uniform(1, 6)).clip(-1, 1) / 2 + 0.5
+        t = (
+            (t - t.min()) / max(np.ptp(t), 1e-6)
+            if kind == 'gradient'
+            else (np.sin(t * rng.uniform(8, 60)) * rng.uniform(1, 6)).clip(-1, 1) / 2 + 0.5
+        )
         image = one + (two - one) * t[..., None]
     else:
         image = (one + two) / 2 + clouds(rng, width, height) * rng.uniform(15, 60)
@@ -85,7 +92,11 @@ def room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
                     at += thick + 1
                 cv2.rectangle(image, (left - 4, base), (left + w, base + max(3, height // 90)), (60, 90, 120), -1)
         elif thing == 'picture':
-            w, h, top = int(rng.uniform(0.1, 0.25) * width), int(rng.uniform(0.12, 0.3) * height), int(rng.uniform(0.05, 0.3) * height)
+            w, h, top = (
+                int(rng.uniform(0.1, 0.25) * width),
+                int(rng.uniform(0.12, 0.3) * height),
+                int(rng.uniform(0.05, 0.3) * height),
+            )
             cv2.rectangle(image, (left - 5, top - 5), (left + w + 5, top + h + 5), (40, 40, 45), -1)
             _paste(image, 120 + clouds(rng, max(w, 8), max(h, 8)) * 60, left, top)
         elif thing == 'door':
@@ -93,7 +104,9 @@ def room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
             cv2.rectangle(image, (left, top), (left + w, height), tuple(int(v) for v in _tone(rng, 0.3)), -1)
             cv2.rectangle(image, (left, top), (left + w, height), (90, 90, 95), 3)
         else:
-            cv2.circle(image, (left, int(rng.uniform(0.05, 0.35) * height)), int(rng.uniform(0.02, 0.07) * width), (225, 245, 255), -1)
+            cv2.circle(
+                image, (left, int(rng.uniform(0.05, 0.35) * height)), int(rng.uniform(0.02, 0.07) * width), (225, 245, 255), -1
+            )
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.004, 0.014) * width + 0.5)
     return np.clip(image + clouds(rng, width, height) * 3, 0, 255).astype(np.uint8)
 
@@ -104,7 +117,7 @@ def clouds(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     mixing = (np.eye(3) * 0.4 + 0.2).astype(np.float32)
     for cells in (3, 6, 12, 30, 80):
         grid = rng.standard_normal((cells, cells + 2, 3)).astype(np.float32) @ mixing
-        out += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) / cells ** 0.5
+        out += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) / cells**0.5
     return out
 
 
@@ -112,7 +125,7 @@ def _paste(image: np.ndarray, patch: np.ndarray, left: int, top: int) -> None:
     height, width = image.shape[:2]
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + patch.shape[1], width), min(top + patch.shape[0], height)
     if x0 < x1 and y0 < y1:
-        image[y0:y1, x0:x1] = np.clip(patch[y0 - top:y1 - top, x0 - left:x1 - left], 0, 255)
+        image[y0:y1, x0:x1] = np.clip(patch[y0 - top : y1 - top, x0 - left : x1 - left], 0, 255)
 
 
 def _tone(rng: np.random.Generator, colourful: float = 0.6) -> np.ndarray:
@@ -133,4 +146,4 @@ def _photograph(rng: np.random.Generator, width: int, height: int, path: Path) -
     share = rng.uniform(0.3, 1.0)
     h, w = max(2, int(image.shape[0] * share)), max(2, int(image.shape[1] * share))
     y, x = rng.integers(0, image.shape[0] - h + 1), rng.integers(0, image.shape[1] - w + 1)
-    return cv2.resize(image[y:y + h, x:x + w], (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(image[y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_AREA)

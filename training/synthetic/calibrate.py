@@ -1,4 +1,5 @@
 """Calibrates the built assets once: the zero pose, the mean face, and how deep in creases each vertex lies."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -20,8 +21,13 @@ def calibrate(folder: Path) -> None:
     mean_shape = Shape(mean.astype(np.float32), model.template.bone_heads)
     zero = landmarks.zero_rotation(mean[model.landmarks])
     region = face_region(model, mean_shape)
-    np.savez(folder / 'calibration.npz', zero=zero, region=region, mean_face=mean[region],
-             occlusion=ambient_occlusion(mean_shape.vertices, model.body_triangles, model.landmarks))
+    np.savez(
+        folder / 'calibration.npz',
+        zero=zero,
+        region=region,
+        mean_face=mean[region],
+        occlusion=ambient_occlusion(mean_shape.vertices, model.body_triangles, model.landmarks),
+    )
 
 
 def face_region(model: HeadModel, mean: Shape) -> np.ndarray:
@@ -32,13 +38,15 @@ def face_region(model: HeadModel, mean: Shape) -> np.ndarray:
     back = points[[3, 13], 2].mean()
     v, n = mean.vertices, normals(mean.vertices, model.body_triangles)
     inside = (v[:, 1] > chin) & (v[:, 1] < brow + 0.02) & (np.abs(v[:, 0]) < side) & (v[:, 2] > back) & (n[:, 2] > 0.2)
-    mouth = np.linalg.norm((v - points[60:68].mean(0)) / [0.02, 0.006, 1], axis=1) < 1   # teeth side of the lips
+    mouth = np.linalg.norm((v - points[60:68].mean(0)) / [0.02, 0.006, 1], axis=1) < 1  # teeth side of the lips
     body = np.zeros(len(v), bool)
     body[model.parts['body'].vertex] = True
     return np.flatnonzero(inside & body & ~mouth)
 
 
-def ambient_occlusion(vertices: np.ndarray, triangles: np.ndarray, landmark_vertices: np.ndarray, directions: int = 160) -> np.ndarray:
+def ambient_occlusion(
+    vertices: np.ndarray, triangles: np.ndarray, landmark_vertices: np.ndarray, directions: int = 160
+) -> np.ndarray:
     """Share of an even sky that each vertex sees, by depth maps from many sides.
 
     Args:
@@ -55,8 +63,8 @@ def ambient_occlusion(vertices: np.ndarray, triangles: np.ndarray, landmark_vert
     n = normals(vertices, triangles)
     seen, whole = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
     k = np.arange(directions) + 0.5
-    height, turn = 1 - 2 * k / directions, np.pi * (1 + 5 ** 0.5) * k
-    ring = np.sqrt(1 - height ** 2)
+    height, turn = 1 - 2 * k / directions, np.pi * (1 + 5**0.5) * k
+    ring = np.sqrt(1 - height**2)
     for light in np.stack([ring * np.cos(turn), height, ring * np.sin(turn)], 1):
         up = np.array([0, 1, 0]) if abs(light[1]) < 0.9 else np.array([1, 0, 0])
         x = np.cross(up, light)

@@ -1,4 +1,5 @@
 """Checks that labels are true: python -m training.synthetic.check --samples 200."""
+
 from __future__ import annotations
 
 import argparse
@@ -72,8 +73,15 @@ def check_labels(maker: CropMaker, samples: int) -> LabelErrors:
         missing = (measured == 0) | (layers.alpha[y, x] == 0)
         off = 1000 * np.abs(measured - z)
         R, t = _pnp(head, np.stack([x, y], 1).astype(float), K_crop, rng)
-        rows.append((geometry.geodesic_deg(found, R_cam_head), geometry.geodesic_deg(R, R_cam_head), 1000 * np.linalg.norm(t - t_cam_head_m),
-                     off[~missing].max(initial=0.0), missing.mean()))
+        rows.append(
+            (
+                geometry.geodesic_deg(found, R_cam_head),
+                geometry.geodesic_deg(R, R_cam_head),
+                1000 * np.linalg.norm(t - t_cam_head_m),
+                off[~missing].max(initial=0.0),
+                missing.mean(),
+            )
+        )
     return LabelErrors(*np.array(rows, float).T)
 
 
@@ -128,16 +136,30 @@ def main(arguments: list[str] | None = None) -> int:
     maker = CropMaker(assets, PRESETS[options.preset], 11)
     errors = check_labels(maker, options.samples)
     print(f'{options.samples} samples of {options.preset}, largest errors:')
-    print(f'  rotation from the matrices  {errors.matrix_deg.max():.5f} deg\n  rotation from the picture   {errors.picture_deg.max():.5f} deg')
-    print(f'  position from the picture   {errors.position_mm.max():.3f} mm\n  ideal depth                 {errors.depth_mm.max():.4f} mm')
+    print(
+        f'  rotation from the matrices  {errors.matrix_deg.max():.5f} deg\n'
+        f'  rotation from the picture   {errors.picture_deg.max():.5f} deg'
+    )
+    print(
+        f'  position from the picture   {errors.position_mm.max():.3f} mm\n'
+        f'  ideal depth                 {errors.depth_mm.max():.4f} mm'
+    )
     print(f'  skin without alpha or depth {errors.misaligned.max():.5f} of its pixels')
     bias = neutral_bias(maker.model, maker.dresser.calibration, options.people)
-    print(f'neutral pitch of {options.people} people against their mean, degrees: before sd {bias.before_deg.std():.2f}, largest '
-          f'{np.abs(bias.before_deg).max():.2f}; after sd {bias.after_deg.std():.2f}, largest {np.abs(bias.after_deg).max():.2f}')
-    for name, value in (('female', lambda p: p.sex == 'female'), *((r, lambda p, r=i: p.race[r]) for i, r in enumerate(identities.RACES)),
-                        ('age', lambda p: p.age_years)):
+    print(
+        f'neutral pitch of {options.people} people against their mean, degrees: before sd {bias.before_deg.std():.2f}, largest '
+        f'{np.abs(bias.before_deg).max():.2f}; after sd {bias.after_deg.std():.2f}, largest {np.abs(bias.after_deg).max():.2f}'
+    )
+    for name, value in (
+        ('female', lambda p: p.sex == 'female'),
+        *((r, lambda p, r=i: p.race[r]) for i, r in enumerate(identities.RACES)),
+        ('age', lambda p: p.age_years),
+    ):
         who = np.array([float(value(p)) for p in bias.people])
-        print(f'  correlation with {name:10s} before {np.corrcoef(who, bias.before_deg)[0, 1]:+.2f}  after {np.corrcoef(who, bias.after_deg)[0, 1]:+.2f}')
+        print(
+            f'  correlation with {name:10s} before {np.corrcoef(who, bias.before_deg)[0, 1]:+.2f}'
+            f'  after {np.corrcoef(who, bias.after_deg)[0, 1]:+.2f}'
+        )
     return 0
 
 

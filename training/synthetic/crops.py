@@ -1,4 +1,5 @@
 """Renders one labelled crop: pose, camera, light and person to image, alpha, depth and its row of the table."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -110,9 +111,11 @@ class CropMaker:
         landmarks_m = person.landmarks_in_camera(bones)
         K_crop, R_crop_head = crop_camera(K, landmarks_m, R_cam_head, preset.crop_margin, preset.crop_size)
         kind, azimuth, intensity, lighting = self._light(rng, condition)
-        if lighting.falloff_m > 0:      # a camera with its own lamp exposes for the head it sees
+        if lighting.falloff_m > 0:  # a camera with its own lamp exposes for the head it sees
             lighting = replace(lighting, falloff_m=float(np.linalg.norm(t_cam_head_m)))
-        occluder = str(rng.choice(list(preset.occlusion), p=np.array(list(preset.occlusion.values())) / sum(preset.occlusion.values())))
+        occluder = str(
+            rng.choice(list(preset.occlusion), p=np.array(list(preset.occlusion.values())) / sum(preset.occlusion.values()))
+        )
         parts = list(person.parts)
         if occluder != 'none':
             things = occluders.occlude(rng, occluder, self.model, dressed.look, landmarks_m)
@@ -125,10 +128,21 @@ class CropMaker:
         pixels = landmarks_m @ K_crop.T
         pixels = pixels[:, :2] / pixels[:, 2:] + 0.5
         row = {
-            'R_cam_head': R_cam_head, 'R_crop_head': R_crop_head, 't_cam_head_m': t_cam_head_m, 'K_crop': K_crop, 'landmarks68_px': pixels,
-            'box_px': np.concatenate([pixels.min(0), pixels.max(0)]), 'identity': person.identity.id, 'expression': EXPRESSIONS.index(dressed.expression),
-            'light': LIGHTS.index(kind), 'light_azimuth_deg': azimuth, 'light_intensity': intensity, 'occluder': OCCLUDERS.index(occluder),
-            'covering': COVERINGS.index(dressed.wardrobe.covering), 'eyewear': EYEWEAR.index(dressed.wardrobe.eyewear), 'condition': condition,
+            'R_cam_head': R_cam_head,
+            'R_crop_head': R_crop_head,
+            't_cam_head_m': t_cam_head_m,
+            'K_crop': K_crop,
+            'landmarks68_px': pixels,
+            'box_px': np.concatenate([pixels.min(0), pixels.max(0)]),
+            'identity': person.identity.id,
+            'expression': EXPRESSIONS.index(dressed.expression),
+            'light': LIGHTS.index(kind),
+            'light_azimuth_deg': azimuth,
+            'light_intensity': intensity,
+            'occluder': OCCLUDERS.index(occluder),
+            'covering': COVERINGS.index(dressed.wardrobe.covering),
+            'eyewear': EYEWEAR.index(dressed.wardrobe.eyewear),
+            'condition': condition,
             'seed': sample_seed,
         }
         return Crop(image, layers.alpha, np.rint(1000 * np.clip(depth_m, 0, 65)).astype(np.uint16), row)
@@ -183,7 +197,9 @@ def sample_place(rng: np.random.Generator, preset: Preset) -> tuple[np.ndarray, 
     return distance * np.array([x / focal, y / focal, 1.0]), K
 
 
-def crop_camera(K: np.ndarray, landmarks_m: np.ndarray, R_cam_head: np.ndarray, margin: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+def crop_camera(
+    K: np.ndarray, landmarks_m: np.ndarray, R_cam_head: np.ndarray, margin: float, size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The camera of a square crop about the landmarks' box, and the label relative to the ray through its centre.
 
     Args:
@@ -212,5 +228,3 @@ def crop_rotation(K_crop: np.ndarray, R_cam_head: np.ndarray, size: int) -> np.n
     """(3, 3) head rotation relative to the ray through a crop's centre."""
     ray = np.linalg.solve(K_crop, [size / 2 - 0.5, size / 2 - 0.5, 1.0])
     return geometry.ray_rotation(ray).T @ R_cam_head
-
-

@@ -18,6 +18,7 @@ Pixels are continuous, the first pixel covers [0, 1); K's principal point counts
 point X projects to K X / z + 0.5. A shard is written to `shard-xxxxx.part` and renamed when whole: a killed run resumes,
 and a reader sees only whole shards, also while the renderer is still running.
 """
+
 from __future__ import annotations
 
 import csv
@@ -38,22 +39,22 @@ COVERINGS = ('none', 'mask', 'scarf')
 EYEWEAR = ('none', 'glasses', 'sunglasses')
 
 COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
-    'R_cam_head': ('f8', (3, 3)),         # head axes -> optical axes of the camera that the crop was seen by
-    'R_crop_head': ('f8', (3, 3)),        # ray_rotation(crop centre).T @ R_cam_head: what a network that sees the crop can know
-    't_cam_head_m': ('f8', (3,)),         # sellion in the camera's optical frame, metres
-    'K_crop': ('f8', (3, 3)),             # intrinsics of the crop's own pixels
-    'landmarks68_px': ('f4', (68, 2)),    # crop pixels, continuous; all 68, hidden or not
-    'box_px': ('f4', (4,)),               # x1 y1 x2 y2 of the landmarks, crop pixels
-    'identity': ('i4', ()),               # id in identities.csv
-    'expression': ('u1', ()),             # index into EXPRESSIONS
-    'light': ('u1', ()),                  # index into LIGHTS
-    'light_azimuth_deg': ('f4', ()),      # key light, 0 at the camera, > 0 towards the image's right
-    'light_intensity': ('f4', ()),        # key light, 1 = the paper's default
-    'occluder': ('u1', ()),               # index into OCCLUDERS
-    'covering': ('u1', ()),               # index into COVERINGS
-    'eyewear': ('u1', ()),                # index into EYEWEAR
-    'condition': ('i2', ()),              # a robustness set's own step (manifest's `conditions`), else -1
-    'seed': ('u8', ()),                   # of this sample's random generator
+    'R_cam_head': ('f8', (3, 3)),  # head axes -> optical axes of the camera that the crop was seen by
+    'R_crop_head': ('f8', (3, 3)),  # ray_rotation(crop centre).T @ R_cam_head: what a network that sees the crop can know
+    't_cam_head_m': ('f8', (3,)),  # sellion in the camera's optical frame, metres
+    'K_crop': ('f8', (3, 3)),  # intrinsics of the crop's own pixels
+    'landmarks68_px': ('f4', (68, 2)),  # crop pixels, continuous; all 68, hidden or not
+    'box_px': ('f4', (4,)),  # x1 y1 x2 y2 of the landmarks, crop pixels
+    'identity': ('i4', ()),  # id in identities.csv
+    'expression': ('u1', ()),  # index into EXPRESSIONS
+    'light': ('u1', ()),  # index into LIGHTS
+    'light_azimuth_deg': ('f4', ()),  # key light, 0 at the camera, > 0 towards the image's right
+    'light_intensity': ('f4', ()),  # key light, 1 = the paper's default
+    'occluder': ('u1', ()),  # index into OCCLUDERS
+    'covering': ('u1', ()),  # index into COVERINGS
+    'eyewear': ('u1', ()),  # index into EYEWEAR
+    'condition': ('i2', ()),  # a robustness set's own step (manifest's `conditions`), else -1
+    'seed': ('u8', ()),  # of this sample's random generator
 }
 """Columns of samples.npz: dtype and shape of one sample."""
 
@@ -79,6 +80,7 @@ class Manifest:
         asset_sha256: of the asset cache that the heads came from.
         licences: asset name to licence.
         conditions: names of the steps of a robustness set, or empty.
+        settings: what the command line may change in the preset, by name: pose ranges, people, crops per dressed head.
         format_version: of this layout.
     """
 
@@ -96,6 +98,7 @@ class Manifest:
     asset_sha256: str = ''
     licences: dict[str, str] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
+    settings: dict[str, float] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     @property
@@ -110,7 +113,7 @@ class Manifest:
     @property
     def bytes_per_sample(self) -> int:
         """Bytes of one sample's arrays on disk, without the table."""
-        return self.crop_size ** 2 * (self.channels + 1 + 2)
+        return self.crop_size**2 * (self.channels + 1 + 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +201,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise ValueError(f'{folder} has no manifest.json: render a dataset with `python -m training.render --output {folder}`')
     values = json.loads(path.read_text())
     if values.get('format_version') != FORMAT_VERSION:
-        raise ValueError(f"{path} has layout {values.get('format_version')}, this reader knows {FORMAT_VERSION}: render it again")
+        raise ValueError(f'{path} has layout {values.get("format_version")}, this reader knows {FORMAT_VERSION}: render it again')
     values['conditions'] = tuple(values['conditions'])
     return Manifest(**values)
 
@@ -307,8 +310,14 @@ class SyntheticDataset:
         arrays, table = self.arrays(shard), self.table(shard)
         named = {name: table[name][row] for name, (_, shape) in COLUMNS.items() if shape}
         rest = {name: table[name][row].item() for name in COLUMNS if name not in named}
-        return Sample(image=arrays['image'][row], alpha=arrays['alpha'][row], depth_mm=arrays['depth_mm'][row],
-                      identity=int(rest['identity']), row=rest, **named)
+        return Sample(
+            image=arrays['image'][row],
+            alpha=arrays['alpha'][row],
+            depth_mm=arrays['depth_mm'][row],
+            identity=int(rest['identity']),
+            row=rest,
+            **named,
+        )
 
 
 def read_splits(folder: Path) -> dict[int, str]:

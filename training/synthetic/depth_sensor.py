@@ -1,4 +1,8 @@
-"""Depth cameras: what they make of the true depth. Input and output are z along the optical axis in metres, 0 for none (REP-118)."""
+"""Depth cameras: what they make of the true depth.
+
+Input and output are z along the optical axis in metres, 0 for none (REP-118).
+"""
+
 from __future__ import annotations
 
 import cv2
@@ -34,11 +38,15 @@ def ray_distance(depth_m: np.ndarray, K: np.ndarray) -> np.ndarray:
     return (depth_m * np.sqrt(1 + x * x + y * y)).astype(np.float32)
 
 
-def structured_light(depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generator, baseline_m: float = 0.075,
-                     sensor_focal_px: float = 575.0) -> np.ndarray:
-    """A Kinect-like sensor: lateral jitter, disparity in eighths of a pixel, no answer at edges, on grazing skin and in the projector's shadow.
+def structured_light(
+    depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generator, baseline_m: float = 0.075, sensor_focal_px: float = 575.0
+) -> np.ndarray:
+    """A Kinect-like sensor.
 
-    Source: Khoshelham and Elberink 2012 (disparity quantisation, noise growing with z^2); Nguyen et al. 2012 (lateral noise, angle limit).
+    Lateral jitter, disparity in eighths of a pixel, no answer at edges, on grazing skin and in the projector's shadow.
+
+    Source: Khoshelham and Elberink 2012 (disparity quantisation, noise growing with z^2); Nguyen et al. 2012 (lateral noise,
+    angle limit).
     """
     height, width = depth_m.shape
     zoom = float(K[0, 0]) / sensor_focal_px
@@ -61,11 +69,12 @@ def structured_light(depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generato
 
 
 def time_of_flight(depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A time-of-flight sensor: noise that grows with distance and on slanted skin, pixels that hang between near and far at edges, a slow bias.
+    """A time-of-flight sensor.
+
+    Noise that grows with distance and on slanted skin, pixels that hang between near and far at edges, a slow bias.
 
     Source: Sarbolandi, Lefloch and Kolb 2015, Kinect range sensing (noise, flying pixels, wiggling error).
     """
-    height, width = depth_m.shape
     x, y = _directions(depth_m.shape, K)
     smooth = cv2.GaussianBlur(depth_m, (0, 0), 0.8 * max(float(K[0, 0]) / 365.0, 0.5))
     covered = cv2.GaussianBlur((depth_m > 0).astype(np.float32), (0, 0), 0.8 * max(float(K[0, 0]) / 365.0, 0.5))
@@ -73,7 +82,7 @@ def time_of_flight(depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generator)
     edge = _grazing(depth_m, K)
     out = np.where(depth_m > 0, np.where(edge, mixed, depth_m), 0)
     range_m = out * np.sqrt(1 + x * x + y * y)
-    sigma = 0.0015 + 0.0012 * range_m ** 2 + 0.004 * edge
+    sigma = 0.0015 + 0.0012 * range_m**2 + 0.004 * edge
     wiggle = 0.003 * np.sin(4 * np.pi * range_m / 1.875 + rng.uniform(0, 2 * np.pi))
     out = np.where(out > 0, out + rng.normal(0, 1, out.shape) * sigma + wiggle, 0)
     out[edge & (rng.random(out.shape) < 0.35)] = 0
@@ -81,7 +90,7 @@ def time_of_flight(depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generator)
 
 
 def _directions(shape: tuple[int, int], K: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    y, x = np.mgrid[:shape[0], :shape[1]].astype(np.float64)
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
     return (x - K[0, 2]) / K[0, 0], (y - K[1, 2]) / K[1, 1]
 
 

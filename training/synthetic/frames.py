@@ -1,4 +1,5 @@
 """Whole camera frames with one to three people, in colour and depth, with every head's label."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -13,7 +14,6 @@ from . import backgrounds, depth_sensor, lights, sensor
 from .crops import FRAME_HEIGHT, FRAME_WIDTH, CropMaker, composite_bgr
 from .person import Person
 from .renderer import Layers, Lighting, Part, Renderer, View
-
 
 _BODY_BELOW_FACE_M = 0.50
 
@@ -68,8 +68,14 @@ def head_label(person: Person, bones: np.ndarray, R_cam_head: np.ndarray, t_cam_
     return Head(R_cam_head, t_cam_head_m, pixels, FaceBox(float(x1), float(y1), float(x2), float(y2)), person.identity.id)
 
 
-def draw(renderer: Renderer, people: list[tuple[list[Part], np.ndarray, np.ndarray]], camera: Camera, lighting: Lighting, behind: np.ndarray,
-         behind_m: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def draw(
+    renderer: Renderer,
+    people: list[tuple[list[Part], np.ndarray, np.ndarray]],
+    camera: Camera,
+    lighting: Lighting,
+    behind: np.ndarray,
+    behind_m: np.ndarray | float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
     """Draws people over a background, the farthest first.
 
     Args:
@@ -112,7 +118,7 @@ def random_frame(maker: CropMaker, number: int, depth_model: str = 'ideal') -> F
         dressed = maker.dress_person(rng, maker.people[rng.integers(len(maker.people))], maker.preset.variety)
         distance = rng.uniform(0.5, 1.0) if count == 1 else rng.uniform(0.8, 1.7)
         x = (column - 0.5 + rng.uniform(-0.08, 0.08)) * FRAME_WIDTH
-        lowest = FRAME_HEIGHT / 2 - _BODY_BELOW_FACE_M * camera.K[1, 1] / distance      # the body ends outside the picture
+        lowest = FRAME_HEIGHT / 2 - _BODY_BELOW_FACE_M * camera.K[1, 1] / distance  # the body ends outside the picture
         y = max(rng.uniform(-0.25, 0.1) * FRAME_HEIGHT, lowest)
         t_cam_head_m = distance * np.array([x / camera.K[0, 0], y / camera.K[1, 1], 1.0])
         pose = np.clip(rng.normal(0, [35, 16, 9]), [-95, -50, -30], [95, 50, 30])
@@ -126,4 +132,6 @@ def random_frame(maker: CropMaker, number: int, depth_model: str = 'ideal') -> F
         behind = cv2.cvtColor((cv2.cvtColor(behind, cv2.COLOR_BGR2GRAY) * 0.35).astype(np.uint8), cv2.COLOR_GRAY2BGR)
     image, depth_m = draw(maker.renderer, people, camera, lighting, behind, rng.uniform(2.4, 4.0))
     heads.sort(key=lambda h: h.t_cam_head_m[2])
-    return Frame(sensor.everyday_camera(image, rng), depth_sensor.measure(depth_model, depth_m, camera.K, rng), camera, tuple(heads))
+    return Frame(
+        sensor.everyday_camera(image, rng), depth_sensor.measure(depth_model, depth_m, camera.K, rng), camera, tuple(heads)
+    )

@@ -3,6 +3,7 @@
 Cloth is a surface around the head: in every direction from a centre, the farthest skin, widened and smoothed, plus a gap. So it
 fits every head and cannot let skin through. Mesh axes (x to the person's left, y up, z to the front), metres.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from . import shapes
 from .heads import HeadModel, Shape
 
-_TURN, _TILT = 72, 48      # cells of the map of the skin's distance: azimuth, elevation
+_TURN, _TILT = 72, 48  # cells of the map of the skin's distance: azimuth, elevation
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +68,16 @@ class SkinDistance:
         """(..., 3) points `gap` metres off the skin; radians, azimuth 0 to the front and > 0 to the person's left."""
         column = ((azimuth / (2 * np.pi) + 0.5) % 1.0 * _TURN - 0.5 + _TURN).astype(np.float32)
         row = ((elevation / np.pi + 0.5) * _TILT - 0.5).astype(np.float32)
-        radius = cv2.remap(self._grid, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(azimuth.shape) + gap
+        radius = (
+            cv2.remap(self._grid, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(azimuth.shape) + gap
+        )
         direction = np.stack([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)], -1)
         return self.centre + radius[..., None] * direction
 
 
 def _sheet(points: np.ndarray, neck: np.ndarray | None = None) -> Garment:
     rows, columns = points.shape[:2]
-    v, u = np.mgrid[0:1:complex(0, rows), 0:1:complex(0, columns)]
+    v, u = np.mgrid[0 : 1 : complex(0, rows), 0 : 1 : complex(0, columns)]
     flat = points.reshape(-1, 3)
     if neck is None:
         neck = np.tile([0.0, 0, 0, 1], (len(flat), 1))
@@ -96,9 +99,9 @@ def cap(model: HeadModel, shape: Shape, rng: np.random.Generator, visor: bool) -
     edge = back + (front - back) * (0.5 + 0.5 * np.cos(azimuth)) ** 0.8
     share = np.linspace(0, 1, 20)[:, None]
     elevation = edge + (np.pi / 2 - edge) * share
-    gap = rng.uniform(0.006, 0.012) + rng.uniform(0.0, 0.03) * share ** 2 * (not visor) + np.zeros_like(elevation)
+    gap = rng.uniform(0.006, 0.012) + rng.uniform(0.0, 0.03) * share**2 * (not visor) + np.zeros_like(elevation)
     if not visor:
-        gap[:3] += 0.004          # the turned-up rim
+        gap[:3] += 0.004  # the turned-up rim
     pieces = [_sheet(distance.surface(np.broadcast_to(azimuth, elevation.shape).copy(), elevation, gap))]
     if visor:
         a = np.linspace(-0.95, 0.95, 21)
@@ -115,20 +118,30 @@ def headscarf(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[
     distance = SkinDistance(model, shape)
     points = shape.vertices[model.landmarks].astype(float)
     top = _elevation(distance, points[19:25].mean(0)) + np.radians(rng.uniform(8, 18))
-    side = np.arctan2(np.abs(points[[1, 15], 0]).mean(), points[[1, 15], 2].mean() - distance.centre[2]) + np.radians(rng.uniform(-22, -8))
+    side = np.arctan2(np.abs(points[[1, 15], 0]).mean(), points[[1, 15], 2].mean() - distance.centre[2]) + np.radians(
+        rng.uniform(-22, -8)
+    )
     chin = _elevation(distance, points[8]) - np.radians(6)
     around = np.linspace(-np.pi, np.pi, 61)
     middle = (top + chin) / 2
     hole_azimuth, hole_elevation = side * np.sin(around), middle + (top - middle) * np.cos(around)
     share = np.linspace(0, 1, 22)[:, None] ** 0.8
     behind = np.array([0.0, 0.2, -1.0])
-    direction = np.stack([np.sin(hole_azimuth) * np.cos(hole_elevation), np.sin(hole_elevation), np.cos(hole_azimuth) * np.cos(hole_elevation)], -1)
-    swept = direction[None] * (1 - share[..., None]) + behind * share[..., None] + 0.9 * np.sin(np.pi * share)[..., None] * (direction * [1, 1, 0])[None]
+    direction = np.stack(
+        [np.sin(hole_azimuth) * np.cos(hole_elevation), np.sin(hole_elevation), np.cos(hole_azimuth) * np.cos(hole_elevation)], -1
+    )
+    swept = (
+        direction[None] * (1 - share[..., None])
+        + behind * share[..., None]
+        + 0.9 * np.sin(np.pi * share)[..., None] * (direction * [1, 1, 0])[None]
+    )
     swept /= np.linalg.norm(swept, axis=-1, keepdims=True)
     azimuth, elevation = np.arctan2(swept[..., 0], swept[..., 2]), np.arcsin(np.clip(swept[..., 1], -1, 1))
     folds = 0.003 * np.sin(around * rng.integers(5, 11) + rng.uniform(0, 6))
-    return [_sheet(distance.surface(azimuth, elevation, rng.uniform(0.007, 0.011) + folds + 0.006 * np.sin(np.pi * share))),
-            *scarf(model, shape, rng, top_landmark=8, lift=-0.004, wide=0.012)]
+    return [
+        _sheet(distance.surface(azimuth, elevation, rng.uniform(0.007, 0.011) + folds + 0.006 * np.sin(np.pi * share))),
+        *scarf(model, shape, rng, top_landmark=8, lift=-0.004, wide=0.012),
+    ]
 
 
 def mask(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[Garment]:
@@ -140,12 +153,12 @@ def mask(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[Garme
     half = np.radians(rng.uniform(48, 66))
     azimuth = np.linspace(-half, half, 33)
     s = np.abs(azimuth) / half
-    upper = top - (top - np.radians(-18)) * s ** 1.6
-    lower = low + (np.radians(-42) - low) * s ** 2
+    upper = top - (top - np.radians(-18)) * s**1.6
+    lower = low + (np.radians(-42) - low) * s**2
     share = np.linspace(0, 1, 16)[:, None]
     elevation = upper + (lower - upper) * share
     pleats = rng.uniform(0, 0.002) * np.sin(share * 3 * 2 * np.pi)
-    gap = 0.004 + 0.010 * np.sin(np.pi * share) * (1 - s ** 2) + pleats
+    gap = 0.004 + 0.010 * np.sin(np.pi * share) * (1 - s**2) + pleats
     sheet = distance.surface(np.broadcast_to(azimuth, elevation.shape).copy(), elevation, gap)
     pieces = [_sheet(sheet)]
     for column, landmark in ((0, 0), (-1, 16)):
@@ -153,14 +166,23 @@ def mask(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[Garme
         ear[0] *= 1.04
         for row in (1, -2):
             path = np.linspace(sheet[row, column], ear, 8)
-            a, e = np.arctan2(path[:, 0] - distance.centre[0], path[:, 2] - distance.centre[2]), np.array([_elevation(distance, p) for p in path])
+            a, e = (
+                np.arctan2(path[:, 0] - distance.centre[0], path[:, 2] - distance.centre[2]),
+                np.array([_elevation(distance, p) for p in path]),
+            )
             points_, triangles = shapes.tube(distance.surface(a, e, 0.002), 0.0013, 5)
             pieces.append(Garment(points_, triangles, np.tile([0.0, 0, 0, 1], (len(points_), 1)), np.zeros((len(points_), 2))))
     return pieces
 
 
-def scarf(model: HeadModel, shape: Shape, rng: np.random.Generator, top_landmark: int | None = None, lift: float = 0.0,
-          wide: float | None = None) -> list[Garment]:
+def scarf(
+    model: HeadModel,
+    shape: Shape,
+    rng: np.random.Generator,
+    top_landmark: int | None = None,
+    lift: float = 0.0,
+    wide: float | None = None,
+) -> list[Garment]:
     """A scarf around the neck, up to the chin, the mouth or the nose."""
     points = shape.vertices[model.landmarks].astype(float)
     if top_landmark is None:
@@ -189,8 +211,14 @@ def scarf(model: HeadModel, shape: Shape, rng: np.random.Generator, top_landmark
     grid = cv2.GaussianBlur(cv2.dilate(grid, kernel), (7, 7), 1.6)
     x = np.broadcast_to((azimuth / (2 * np.pi) + 0.5) * _TURN - 0.5 + _TURN, height.shape).astype(np.float32)
     y = ((height - low) / (top.max() + 0.03 - low) * rows - 0.5).astype(np.float32)
-    folds = rng.uniform(0.002, 0.006) * np.sin(share * 2 * np.pi * rng.uniform(2, 4) + 2 * np.sin(azimuth * 2 + rng.uniform(0, 6)))
-    r = cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + wide * (0.45 + 0.55 * np.sin(np.pi * np.clip(share, 0.1, 0.9))) + folds
+    folds = rng.uniform(0.002, 0.006) * np.sin(
+        share * 2 * np.pi * rng.uniform(2, 4) + 2 * np.sin(azimuth * 2 + rng.uniform(0, 6))
+    )
+    r = (
+        cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        + wide * (0.45 + 0.55 * np.sin(np.pi * np.clip(share, 0.1, 0.9)))
+        + folds
+    )
     sheet = np.stack([r * np.sin(azimuth), height, axis[1] + r * np.cos(azimuth)], -1)
     chin = points[8, 1]
     t = np.clip((sheet[..., 1] - low) / max(chin - low, 0.02), 0, 1).reshape(-1) * 4
@@ -198,7 +226,9 @@ def scarf(model: HeadModel, shape: Shape, rng: np.random.Generator, top_landmark
     return [_sheet(sheet, neck)]
 
 
-def glasses(model: HeadModel, shape: Shape, eye_centres: np.ndarray, rng: np.random.Generator, sun: bool) -> tuple[Garment, Garment]:
+def glasses(
+    model: HeadModel, shape: Shape, eye_centres: np.ndarray, rng: np.random.Generator, sun: bool
+) -> tuple[Garment, Garment]:
     """Frame and lenses.
 
     Args:
@@ -224,7 +254,7 @@ def glasses(model: HeadModel, shape: Shape, eye_centres: np.ndarray, rng: np.ran
     for side, centre in ((1, eye_centres[0]), (-1, eye_centres[1])):
         x = centre[0] + side * 0.003 + half_width * np.sign(c) * np.abs(c) ** (2 / power)
         y = centre[1] - 0.004 + half_height * np.sign(s) * np.abs(s) ** (2 / power)
-        rim = np.stack([x, y, front - 3.5 * x ** 2], 1)
+        rim = np.stack([x, y, front - 3.5 * x**2], 1)
         rims.append(rim)
         frame.append(shapes.tube(rim, thick, 6, closed=True))
         lenses.append(shapes.fan(rim))
@@ -235,7 +265,9 @@ def glasses(model: HeadModel, shape: Shape, eye_centres: np.ndarray, rng: np.ran
         bow[:, 0] += side * 0.006 * np.sin(np.pi * np.linspace(0, 1, 8)) + side * 0.001
         frame.append(shapes.tube(bow, max(thick, 0.0012), 6))
     inner = [rims[0][np.argmin(rims[0][:, 0])], rims[1][np.argmax(rims[1][:, 0])]]
-    bridge = np.linspace(inner[0], inner[1], 7) + np.stack([np.zeros(7), 0.004 * np.sin(np.pi * np.linspace(0, 1, 7)) + 0.004, np.zeros(7)], 1)
+    bridge = np.linspace(inner[0], inner[1], 7) + np.stack(
+        [np.zeros(7), 0.004 * np.sin(np.pi * np.linspace(0, 1, 7)) + 0.004, np.zeros(7)], 1
+    )
     frame.append(shapes.tube(bridge, thick, 6))
 
     def garment(pieces: list[shapes.Triangulated]) -> Garment:

@@ -2,6 +2,7 @@
 
 Mesh axes: x to the person's left, y up, z to the front; metres.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -102,8 +103,10 @@ class HeadModel:
         self.fitted = {}
         for name in sorted({key.split(':')[1] for key in arrays if key.startswith('fit:')}):
             key = f'fit:{name}'
-            self.fitted[name] = Fitted(self._mesh(arrays, key), *(arrays[f'{key}:{k}'] for k in (
-                'reference', 'weight', 'offset', 'scale_vertices', 'scale_m')))
+            self.fitted[name] = Fitted(
+                self._mesh(arrays, key),
+                *(arrays[f'{key}:{k}'] for k in ('reference', 'weight', 'offset', 'scale_vertices', 'scale_m')),
+            )
         self.hand_vertices = arrays['hand:vertices']
         self.hand_mesh = Mesh(np.arange(len(arrays['hand:uv'])), arrays['hand:uv'], arrays['hand:triangles'])
         self.actions = {name.split(':')[1]: i for i, name in enumerate(self.names) if name.startswith('facial_action')}
@@ -124,11 +127,12 @@ class HeadModel:
         pairs: dict[str, dict[str, tuple[int, int]]] = {}
         for (one, name), (other, _) in zip(local[::2], local[1::2]):
             side = name[:2] if name[:2] in ('l-', 'r-') else ''
-            pairs.setdefault(name[len(side):], {})[side] = (one, other)
+            pairs.setdefault(name[len(side) :], {})[side] = (one, other)
         return pairs
 
-    def phenotype(self, race: np.ndarray, gender: float, age: float, muscle: float, weight: float, height: float,
-                  proportions: float) -> np.ndarray:
+    def phenotype(
+        self, race: np.ndarray, gender: float, age: float, muscle: float, weight: float, height: float, proportions: float
+    ) -> np.ndarray:
         """Coefficients of the phenotype shapes.
 
         Args:
@@ -142,10 +146,19 @@ class HeadModel:
 
         Source: anny 0.6.2: hat functions at each phenotype's anchors, multiplied.
         """
-        values = np.concatenate([
-            np.asarray(race, float) / np.sum(race), _hats(gender, np.linspace(0, 1, 2)), _hats(age, np.linspace(-1 / 3, 1, 5)),
-            _hats(muscle, np.linspace(0, 1, 3)), _hats(weight, np.linspace(0, 1, 3)), _hats(height, np.linspace(0, 1, 2)),
-            _hats(proportions, np.linspace(0, 1, 2)), _hats(0.3, np.linspace(0, 1, 3)), _hats(0.7, np.linspace(0, 1, 3))])
+        values = np.concatenate(
+            [
+                np.asarray(race, float) / np.sum(race),
+                _hats(gender, np.linspace(0, 1, 2)),
+                _hats(age, np.linspace(-1 / 3, 1, 5)),
+                _hats(muscle, np.linspace(0, 1, 3)),
+                _hats(weight, np.linspace(0, 1, 3)),
+                _hats(height, np.linspace(0, 1, 2)),
+                _hats(proportions, np.linspace(0, 1, 2)),
+                _hats(0.3, np.linspace(0, 1, 3)),
+                _hats(0.7, np.linspace(0, 1, 3)),
+            ]
+        )
         return np.prod(values * self._mask + 1 - self._mask, axis=1) @ self._projection
 
     def evaluate(self, coefficients: np.ndarray) -> Shape:
@@ -175,7 +188,7 @@ class HeadModel:
 
     def neck_weights(self) -> np.ndarray:
         """(n, 4) float32 weights of the three neck bones and the head; the rest is the torso's."""
-        return np.ascontiguousarray(self.bone_weights[:, NECK1:HEAD + 1])
+        return np.ascontiguousarray(self.bone_weights[:, NECK1 : HEAD + 1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,5 @@
 """Who is rendered: a population spread evenly over sex, age and ethnicity, fixed by one seed."""
+
 from __future__ import annotations
 
 import csv
@@ -11,9 +12,15 @@ from .heads import HeadModel, Shape
 
 RACES = ('african', 'asian', 'caucasian')
 _HEAD_SHAPES = ('head-', 'forehead', 'cheek', 'chin', 'ear-', 'eye', 'mouth', 'nose', 'neck')
-_LEFT_OUT = ('head-angle',                                          # would move the zero pose
-             'head-age', 'ear-shape',                               # babies, elves
-             'septumangle', 'nose-compression', 'nose-nostrils-width', 'nose-flaring')  # the nostrils' inside shows
+_LEFT_OUT = (
+    'head-angle',  # would move the zero pose
+    'head-age',
+    'ear-shape',  # babies, elves
+    'septumangle',
+    'nose-compression',
+    'nose-nostrils-width',
+    'nose-flaring',
+)  # the nostrils' inside shows
 _SMALLER = ('head-trans', 'eye-trans', 'neck', 'mouth-trans', 'nose-trans')
 _SPREAD = 0.30
 _SIDES = 0.10
@@ -56,8 +63,8 @@ def population(count: int, male_share: float, seed: int) -> list[Identity]:
     splits = np.array(['train'] * count, dtype='U5')
     order = rng.permutation(count)
     held = max(1, round(0.05 * count)) if count >= 3 else 0
-    splits[order[:held]], splits[order[held:2 * held]] = 'val', 'test'
-    seeds = rng.integers(0, 2 ** 32, count)
+    splits[order[:held]], splits[order[held : 2 * held]] = 'val', 'test'
+    seeds = rng.integers(0, 2**32, count)
     out = []
     for i in range(count):
         race = rng.dirichlet(np.where(np.arange(3) == leaders[i], 6.0, 0.6))
@@ -76,9 +83,15 @@ def coefficients(model: HeadModel, identity: Identity) -> np.ndarray:
     female = identity.sex == 'female'
     gender = rng.uniform(0.8, 1.0) if female else rng.uniform(0.0, 0.2)
     out = np.zeros(len(model.names), np.float32)
-    out[:model.phenotype_count] = model.phenotype(
-        np.array(identity.race), gender, age_scale(identity.age_years), rng.uniform(0.2, 0.8),
-        float(np.clip(rng.normal(0.5, 0.22), 0.05, 0.98)), rng.uniform(0.3, 0.7), rng.uniform(0.2, 0.8))
+    out[: model.phenotype_count] = model.phenotype(
+        np.array(identity.race),
+        gender,
+        age_scale(identity.age_years),
+        rng.uniform(0.2, 0.8),
+        float(np.clip(rng.normal(0.5, 0.22), 0.05, 0.98)),
+        rng.uniform(0.3, 0.7),
+        rng.uniform(0.2, 0.8),
+    )
     for name, sides in model.local_pairs().items():
         if not name.startswith(_HEAD_SHAPES) or name.startswith(_LEFT_OUT) or any(skip in name for skip in _LEFT_OUT[3:]):
             continue
@@ -93,7 +106,10 @@ def coefficients(model: HeadModel, identity: Identity) -> np.ndarray:
 
 
 def age_scale(years: float) -> float:
-    """The body model's age scale: 12 years 1/3 (child), 25 years 2/3 (young adult), 90 years 1. Source: MakeHuman's macro targets."""
+    """The body model's age scale: 12 years 1/3 (child), 25 years 2/3 (young adult), 90 years 1.
+
+    Source: MakeHuman's macro targets.
+    """
     return float(np.interp(years, [12, 25, 90], [1 / 3, 2 / 3, 1]))
 
 

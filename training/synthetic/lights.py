@@ -1,14 +1,33 @@
 """Lights: what falls on a head, and how the camera exposes for it. Directions in the camera's optical frame."""
+
 from __future__ import annotations
 
 import numpy as np
 
 from .renderer import Lighting
 
-_SHARES = {'soft': 0.30, 'sun': 0.15, 'one_sided': 0.20, 'patterned': 0.08, 'backlit': 0.07, 'coloured': 0.08, 'near_infrared': 0.12}
+_SHARES = {
+    'soft': 0.30,
+    'sun': 0.15,
+    'one_sided': 0.20,
+    'patterned': 0.08,
+    'backlit': 0.07,
+    'coloured': 0.08,
+    'near_infrared': 0.12,
+}
 
-COLOURS = {'red': (1.0, 0.05, 0.05), 'orange': (1.0, 0.45, 0.05), 'yellow': (1.0, 0.95, 0.1), 'green': (0.1, 0.9, 0.1), 'cyan': (0.1, 0.9, 0.9),
-           'blue': (0.1, 0.15, 1.0), 'purple': (0.55, 0.1, 0.85), 'pink': (1.0, 0.5, 0.7), 'gray': (0.5, 0.5, 0.5), 'white': (1.0, 1.0, 1.0)}
+COLOURS = {
+    'red': (1.0, 0.05, 0.05),
+    'orange': (1.0, 0.45, 0.05),
+    'yellow': (1.0, 0.95, 0.1),
+    'green': (0.1, 0.9, 0.1),
+    'cyan': (0.1, 0.9, 0.9),
+    'blue': (0.1, 0.15, 1.0),
+    'purple': (0.55, 0.1, 0.85),
+    'pink': (1.0, 0.5, 0.7),
+    'gray': (0.5, 0.5, 0.5),
+    'white': (1.0, 1.0, 1.0),
+}
 """The ten colours of the paper's section 4.4; linear RGB values are ours, the paper names them only."""
 
 
@@ -32,8 +51,14 @@ def sample(rng: np.random.Generator, kinds: dict[str, float] | None = None) -> t
     kind = str(rng.choice(list(kinds), p=np.array(list(kinds.values())) / sum(kinds.values())))
     if kind == 'near_infrared':
         return (kind, *near_infrared(rng))
-    sides, level = {'soft': (60, (0.3, 0.8)), 'sun': (100, (0.9, 1.6)), 'one_sided': (0, (0.8, 1.5)), 'patterned': (80, (0.9, 1.5)),
-                    'backlit': (0, (0.6, 1.4)), 'coloured': (100, (0.5, 1.2))}[kind]
+    sides, level = {
+        'soft': (60, (0.3, 0.8)),
+        'sun': (100, (0.9, 1.6)),
+        'one_sided': (0, (0.8, 1.5)),
+        'patterned': (80, (0.9, 1.5)),
+        'backlit': (0, (0.6, 1.4)),
+        'coloured': (100, (0.5, 1.2)),
+    }[kind]
     azimuth = rng.uniform(-sides, sides)
     elevation = rng.uniform(-15, 65)
     if kind == 'one_sided':
@@ -56,10 +81,25 @@ def sample(rng: np.random.Generator, kinds: dict[str, float] | None = None) -> t
     sky = sample_sky(rng, ambient)
     gobo = (0.0, 1.0, 0.0, 0.0)
     if kind == 'patterned':
-        gobo = (float(rng.uniform(0.5, 0.95)), float(rng.uniform(4, 14)), float(rng.choice([0.0, 1.0], p=[0.65, 0.35])), float(rng.uniform(0, 3.2)))
-    return kind, float(azimuth), float(intensity), Lighting(
-        directions, colours, sky, float(rng.choice([0.0, rng.uniform(0.6, 1.0)], p=[0.2, 0.8])), gobo,
-        exposure=exposure_for(directions, colours, ambient) * float(rng.uniform(0.7, 1.3)))
+        gobo = (
+            float(rng.uniform(0.5, 0.95)),
+            float(rng.uniform(4, 14)),
+            float(rng.choice([0.0, 1.0], p=[0.65, 0.35])),
+            float(rng.uniform(0, 3.2)),
+        )
+    return (
+        kind,
+        float(azimuth),
+        float(intensity),
+        Lighting(
+            directions,
+            colours,
+            sky,
+            float(rng.choice([0.0, rng.uniform(0.6, 1.0)], p=[0.2, 0.8])),
+            gobo,
+            exposure=exposure_for(directions, colours, ambient) * float(rng.uniform(0.7, 1.3)),
+        ),
+    )
 
 
 def near_infrared(rng: np.random.Generator) -> tuple[float, float, Lighting]:
@@ -71,9 +111,16 @@ def near_infrared(rng: np.random.Generator) -> tuple[float, float, Lighting]:
         directions[1], colours[1] = direction(rng.uniform(-120, 120), rng.uniform(0, 60)), np.full(3, rng.uniform(0.1, 0.8))
     ambient = rng.uniform(0.01, 0.15)
     sky = np.repeat(sample_sky(rng, ambient).mean(1, keepdims=True), 3, axis=1)
-    lighting = Lighting(directions, colours, sky, float(rng.uniform(0.6, 1.0)), falloff_m=1.0,
-                        exposure=float(rng.uniform(0.6, 1.5)), near_infrared=1.0,
-                        pupil_glow=float(rng.uniform(0.3, 1.0)) if np.hypot(azimuth, elevation) < 12 else 0.0)
+    lighting = Lighting(
+        directions,
+        colours,
+        sky,
+        float(rng.uniform(0.6, 1.0)),
+        falloff_m=1.0,
+        exposure=float(rng.uniform(0.6, 1.5)),
+        near_infrared=1.0,
+        pupil_glow=float(rng.uniform(0.3, 1.0)) if np.hypot(azimuth, elevation) < 12 else 0.0,
+    )
     return float(azimuth), float(colours[0, 0]), lighting
 
 
@@ -89,8 +136,11 @@ def paper(azimuth_deg: float = 0.0, intensity: float = 1.0, colour: tuple[float,
 def sample_sky(rng: np.random.Generator, ambient: float) -> np.ndarray:
     """(9, 3) smooth surroundings, as a rule brighter from above."""
     base = np.clip(rng.normal(1, 0.07, 3), 0.7, 1.3) * ambient
-    sky = np.stack([base] + [base * rng.normal(0, 0.28) * np.clip(rng.normal(1, 0.2, 3), 0.5, 1.5) for _ in range(3)]
-                   + [base * rng.normal(0, 0.08) for _ in range(5)])
+    sky = np.stack(
+        [base]
+        + [base * rng.normal(0, 0.28) * np.clip(rng.normal(1, 0.2, 3), 0.5, 1.5) for _ in range(3)]
+        + [base * rng.normal(0, 0.08) for _ in range(5)]
+    )
     sky[1] = -np.abs(sky[1])
     return sky
 

@@ -1,4 +1,5 @@
 """One person, dressed: the parts to draw, and where the labels are on them."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -56,7 +57,9 @@ class Person:
         shift = np.asarray(t_cam_head_m, float) - placed @ (local[4, :, :3] @ self.origin + local[4, :, 3])
         return _placed(placed, local, shift)
 
-    def bones_on_torso(self, R_cam_head: np.ndarray, R_cam_torso: np.ndarray, neck_root_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def bones_on_torso(
+        self, R_cam_head: np.ndarray, R_cam_torso: np.ndarray, neck_root_m: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The same for a body that stays where it is: the neck's root at (3,) neck_root_m. Also gives t_cam_head_m, (3,)."""
         placed, local = self._turned(R_cam_head, R_cam_torso)
         bones = _placed(placed, local, np.asarray(neck_root_m, float) - placed @ self.shape.bone_heads[NECK1])
@@ -103,7 +106,9 @@ class Dresser:
             self._neutral = (key, np.zeros(0), shape, self.calibration.rotation(shape))
         return self._neutral[2], self._neutral[3]
 
-    def dress(self, identity: Identity, expression: dict[str, float], gaze_deg: np.ndarray, wardrobe: Wardrobe, look: Look) -> Person:
+    def dress(
+        self, identity: Identity, expression: dict[str, float], gaze_deg: np.ndarray, wardrobe: Wardrobe, look: Look
+    ) -> Person:
         """A person.
 
         Args:
@@ -121,8 +126,14 @@ class Dresser:
         shape = model.with_arms_down(model.add(neutral, moved), wardrobe.arms_down_deg)
         neck = model.neck_weights()
         landmark_vertices = model.landmarks
-        person = Person(identity, shape, zero, sellion(model, neutral), shape.vertices[landmark_vertices].astype(float),
-                        neck[landmark_vertices].astype(float))
+        person = Person(
+            identity,
+            shape,
+            zero,
+            sellion(model, neutral),
+            shape.vertices[landmark_vertices].astype(float),
+            neck[landmark_vertices].astype(float),
+        )
         self._add_body(person, wardrobe, look, neck)
         eyes = self._add_eyes(person, neutral, gaze_deg, look)
         self._add_fitted(person, expression, wardrobe, look)
@@ -135,10 +146,23 @@ class Dresser:
         v = mesh.vertex
         region = self._beard * (wardrobe.beard_density > 0)
         points = pack(at[v], n[v], mesh.uv, self.calibration.occlusion[v], region[v], neck[v])
-        person.parts.append(Part('body', 'skin', points, mesh.triangles, {
-            **look.skin, 'collar': (*wardrobe.collar, 1.0), 'collar_origin': tuple(float(x) for x in person.shape.bone_heads[1]),
-            'beard': (wardrobe.beard_density, wardrobe.beard_length), 'beard_depth': 0.007 * wardrobe.beard_length * (wardrobe.beard_density > 0),
-        }, {'picture': look.skin_picture, 'picture2': look.skin_picture2, 'lips': 'lips.png'}, closed=True))
+        person.parts.append(
+            Part(
+                'body',
+                'skin',
+                points,
+                mesh.triangles,
+                {
+                    **look.skin,
+                    'collar': (*wardrobe.collar, 1.0),
+                    'collar_origin': tuple(float(x) for x in person.shape.bone_heads[1]),
+                    'beard': (wardrobe.beard_density, wardrobe.beard_length),
+                    'beard_depth': 0.007 * wardrobe.beard_length * (wardrobe.beard_density > 0),
+                },
+                {'picture': look.skin_picture, 'picture2': look.skin_picture2, 'lips': 'lips.png'},
+                closed=True,
+            )
+        )
 
     def _add_eyes(self, person: Person, neutral: Shape, gaze_deg: np.ndarray, look: Look) -> np.ndarray:
         side, up = np.radians(gaze_deg)
@@ -155,23 +179,57 @@ class Dresser:
             triangles.append(_SPHERE_TRIANGLES + number * len(_SPHERE))
             centres.append(centre)
             axes.append(axis)
-        person.parts.append(Part('eyes', 'eye', np.concatenate(points), np.concatenate(triangles), {
-            **look.eyes, 'eye_centre': [tuple(c) for c in centres], 'gaze': [tuple(a) for a in axes]}, closed=True))
+        person.parts.append(
+            Part(
+                'eyes',
+                'eye',
+                np.concatenate(points),
+                np.concatenate(triangles),
+                {**look.eyes, 'eye_centre': [tuple(c) for c in centres], 'gaze': [tuple(a) for a in axes]},
+                closed=True,
+            )
+        )
         return np.array(centres)
 
     def _add_fitted(self, person: Person, expression: dict[str, float], wardrobe: Wardrobe, look: Look) -> None:
-        def add(name: str, surface: str, occlusion: float, uniforms: dict[str, object], picture: int = 0, closed: bool = False,
-                thin: bool = False) -> None:
+        def add(
+            name: str,
+            surface: str,
+            occlusion: float,
+            uniforms: dict[str, object],
+            picture: int = 0,
+            closed: bool = False,
+            thin: bool = False,
+        ) -> None:
             fitted = self.model.fitted[name]
             at = fitted.place(person.shape.vertices)
             v = fitted.mesh.vertex
             n = normals(at, v[fitted.mesh.triangles])
-            person.parts.append(Part(name, surface, pack(at[v], n[v], fitted.mesh.uv, occlusion, 0.0, _ONLY_HEAD), fitted.mesh.triangles,
-                                     dict(uniforms), {'picture': f"{name.replace('/', '_')}_{picture}.png"}, closed=closed, thin=thin))
+            person.parts.append(
+                Part(
+                    name,
+                    surface,
+                    pack(at[v], n[v], fitted.mesh.uv, occlusion, 0.0, _ONLY_HEAD),
+                    fitted.mesh.triangles,
+                    dict(uniforms),
+                    {'picture': f'{name.replace("/", "_")}_{picture}.png'},
+                    closed=closed,
+                    thin=thin,
+                )
+            )
 
         woven = {'weave': (0.0, 0.0, 0.0, 1.0)}
-        if expression.get('jawOpen', 0) > 0.02 or any(k.startswith(('mouth', 'tongue')) and v > 0.25 for k, v in expression.items()):
-            add('teeth/Teeth_Base', 'plain', 0.55, {'tint': (0.85, 0.82, 0.76), 'roughness': 0.25, **woven}, closed=True, thin=True)
+        if expression.get('jawOpen', 0) > 0.02 or any(
+            k.startswith(('mouth', 'tongue')) and v > 0.25 for k, v in expression.items()
+        ):
+            add(
+                'teeth/Teeth_Base',
+                'plain',
+                0.55,
+                {'tint': (0.85, 0.82, 0.76), 'roughness': 0.25, **woven},
+                closed=True,
+                thin=True,
+            )
         if expression.get('jawOpen', 0) > 0.3:
             add('tongue/tongue01', 'plain', 0.3, {'roughness': 0.35, **woven}, closed=True, thin=True)
         add(wardrobe.brows, 'hair', 1.0, {'tint': look.brow_colour}, thin=True)
@@ -179,7 +237,13 @@ class Dresser:
         if wardrobe.hair:
             add(wardrobe.hair, 'hair', 0.9, {'tint': look.hair_colour, 'shine': look.hair_shine})
         if wardrobe.hat == 'fedora':
-            add('clothes/fedora', 'plain', 0.9, {'tint': look.hat_colour, 'roughness': 0.8, 'weave': (0.2, 0.0, 0.0, 0.6)}, int(look.hat_picture))
+            add(
+                'clothes/fedora',
+                'plain',
+                0.9,
+                {'tint': look.hat_colour, 'roughness': 0.8, 'weave': (0.2, 0.0, 0.0, 0.6)},
+                int(look.hat_picture),
+            )
 
     def _add_garments(self, person: Person, eyes: np.ndarray, wardrobe: Wardrobe, look: Look) -> None:
         rng = np.random.default_rng(wardrobe.seed)
@@ -195,22 +259,52 @@ class Dresser:
         cloth = {'roughness': 0.85, 'shine': 0.5}
         if wardrobe.hat in ('beanie', 'visor_cap'):
             knit = (0.5, 150.0, 1.0, 0.0) if wardrobe.hat == 'beanie' else (0.15, 0.0, 0.0, 0.0)
-            add(wardrobe.hat, 'plain', garments.cap(model, shape, rng, wardrobe.hat == 'visor_cap'), {**cloth, 'tint': look.hat_colour, 'weave': knit})
+            add(
+                wardrobe.hat,
+                'plain',
+                garments.cap(model, shape, rng, wardrobe.hat == 'visor_cap'),
+                {**cloth, 'tint': look.hat_colour, 'weave': knit},
+            )
         if wardrobe.hat == 'headscarf':
-            add('headscarf', 'plain', garments.headscarf(model, shape, rng), {**cloth, 'tint': look.hat_colour, 'weave': (0.25, 0.0, 0.0, 0.0)})
+            add(
+                'headscarf',
+                'plain',
+                garments.headscarf(model, shape, rng),
+                {**cloth, 'tint': look.hat_colour, 'weave': (0.25, 0.0, 0.0, 0.0)},
+            )
         if wardrobe.covering == 'mask':
-            add('mask', 'plain', garments.mask(model, shape, rng), {**cloth, 'tint': look.covering_colour, 'weave': (0.1, 0.0, 0.0, 0.0)})
+            add(
+                'mask',
+                'plain',
+                garments.mask(model, shape, rng),
+                {**cloth, 'tint': look.covering_colour, 'weave': (0.1, 0.0, 0.0, 0.0)},
+            )
         if wardrobe.covering == 'scarf':
-            add('scarf', 'plain', garments.scarf(model, shape, rng), {**cloth, 'tint': look.covering_colour, 'weave': (0.4, 90.0, 0.5, 0.0)})
+            add(
+                'scarf',
+                'plain',
+                garments.scarf(model, shape, rng),
+                {**cloth, 'tint': look.covering_colour, 'weave': (0.4, 90.0, 0.5, 0.0)},
+            )
         if wardrobe.eyewear != 'none':
             sun = wardrobe.eyewear == 'sunglasses'
             frame, lenses = garments.glasses(model, shape, eyes, rng, sun)
-            add('frame', 'plain', [frame], {'tint': look.frame_colour, 'roughness': 0.25, 'shine': 1.5, 'weave': (0.0, 0.0, 0.0, 0.0)})
-            add('lenses', 'lens', [lenses], {'tint': look.lens_colour, 'opacity': look.lens_opacity, 'roughness': 0.12, 'shine': 1.0})
+            add(
+                'frame',
+                'plain',
+                [frame],
+                {'tint': look.frame_colour, 'roughness': 0.25, 'shine': 1.5, 'weave': (0.0, 0.0, 0.0, 0.0)},
+            )
+            add(
+                'lenses',
+                'lens',
+                [lenses],
+                {'tint': look.lens_colour, 'opacity': look.lens_opacity, 'roughness': 0.12, 'shine': 1.0},
+            )
 
 
 def beard_region(model: HeadModel) -> np.ndarray:
-    """(n,) float32 where a beard grows, 0..1: upper lip, chin, cheeks below a line from the mouth to the ear, and under the jaw."""
+    """(n,) float32 where a beard grows, 0..1: upper lip, chin, cheeks below a line from mouth to ear, and under the jaw."""
     v = model.template.vertices
     p = v[model.landmarks]
     across = np.array([0.0, abs(p[54, 0]), abs(p[[4, 12], 0]).mean(), abs(p[[2, 14], 0]).mean(), 0.2])

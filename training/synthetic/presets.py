@@ -1,4 +1,5 @@
 """Presets: what a dataset is made of. One table; the command line only picks and overrides."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -71,32 +72,68 @@ class Preset:
     per_head: int = 4
 
 
-_PAPER = dict(identities=300, male_share=2 / 3, composited=True, yaw_deg=50.0, pitch_deg=75.0, roll_deg=20.0, distance_m=(0.8, 1.3),
-              focal_px=(575.0, 575.0), reach=0.2, variety=Variety(plain=True, neutral=1.0, closed_eyes=0.0), lights={}, occlusion={'none': 1.0},
-              noise_sigma=4.0, crop_margin=1.4)
+_PAPER = dict(
+    identities=300,
+    male_share=2 / 3,
+    composited=True,
+    yaw_deg=50.0,
+    pitch_deg=75.0,
+    roll_deg=20.0,
+    distance_m=(0.8, 1.3),
+    focal_px=(575.0, 575.0),
+    reach=0.2,
+    variety=Variety(plain=True, neutral=1.0, closed_eyes=0.0),
+    lights={},
+    occlusion={'none': 1.0},
+    noise_sigma=4.0,
+    crop_margin=1.4,
+)
 _ROBUST = {**_PAPER, 'crop_size': 256}
 
 _ANGLES = tuple(range(-100, 101, 20))
 _INTENSITIES = tuple(round(0.3 + 0.1 * i, 1) for i in range(10))
 
-PRESETS = {p.name: p for p in (
-    Preset('wide', 20_000),
-    Preset('back', 20_000, yaw_deg=180.0),
-    Preset('near_infrared', 20_000, lights={'near_infrared': 1.0}),
-    Preset('paper', 310_000, crop_size=128, **_PAPER),
-    Preset('illumination_angle', 11_000, conditions=tuple(f'{a} deg' for a in _ANGLES), light_of=lambda i: paper_light(azimuth_deg=_ANGLES[i]), **_ROBUST),
-    Preset('illumination_intensity', 10_000, conditions=tuple(str(v) for v in _INTENSITIES),
-           light_of=lambda i: paper_light(intensity=_INTENSITIES[i]), **_ROBUST),
-    Preset('illumination_colour', 9_000, conditions=tuple(COLOURS), channels=3,
-           light_of=lambda i: paper_light(colour=list(COLOURS.values())[i]), **_ROBUST),
-    Preset('blur', 10_000, blur_sigma_px=(1.0, 4.0), **_ROBUST),
-    Preset('occlusion', 10_000, masks=True, conditions=('60x60', '60x120'), **_ROBUST),
-    Preset('depth', 60_000, depth_model='ray_distance', **{**_PAPER, 'crop_size': 128}),
-    Preset('depth_structured_light', 20_000, depth_model='structured_light'),
-    Preset('depth_time_of_flight', 20_000, depth_model='time_of_flight'),
-)}
-"""The paper's sizes: 310k in all (4.1), 30k illumination, 10k blur, 10k occlusion (4.4), 60k depth (4.5). The paper gives neither the blur's
-sigma (here 1 to 4 pixels of the 256x256 input, uniform) nor the noise's (here 4 of 255)."""
+PRESETS = {
+    p.name: p
+    for p in (
+        Preset('wide', 20_000),
+        Preset('back', 20_000, yaw_deg=180.0),
+        Preset('near_infrared', 20_000, lights={'near_infrared': 1.0}),
+        Preset('paper', 310_000, crop_size=128, **_PAPER),
+        Preset(
+            'illumination_angle',
+            11_000,
+            conditions=tuple(f'{a} deg' for a in _ANGLES),
+            light_of=lambda i: paper_light(azimuth_deg=_ANGLES[i]),
+            **_ROBUST,
+        ),
+        Preset(
+            'illumination_intensity',
+            10_000,
+            conditions=tuple(str(v) for v in _INTENSITIES),
+            light_of=lambda i: paper_light(intensity=_INTENSITIES[i]),
+            **_ROBUST,
+        ),
+        Preset(
+            'illumination_colour',
+            9_000,
+            conditions=tuple(COLOURS),
+            channels=3,
+            light_of=lambda i: paper_light(colour=list(COLOURS.values())[i]),
+            **_ROBUST,
+        ),
+        Preset('blur', 10_000, blur_sigma_px=(1.0, 4.0), **_ROBUST),
+        Preset('occlusion', 10_000, masks=True, conditions=('60x60', '60x120'), **_ROBUST),
+        Preset('depth', 60_000, depth_model='ray_distance', **{**_PAPER, 'crop_size': 128}),
+        Preset('depth_structured_light', 20_000, depth_model='structured_light'),
+        Preset('depth_time_of_flight', 20_000, depth_model='time_of_flight'),
+    )
+}
+"""The paper's sizes: 310k in all (4.1), 30k illumination, 10k blur, 10k occlusion (4.4), 60k depth (4.5).
+
+The paper gives neither the blur's sigma (here 1 to 4 pixels of the 256x256 input, uniform) nor the noise's (here 4 of 255).
+"""
+
 
 
 def sample_pose_deg(rng: np.random.Generator, preset: Preset) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Contact sheets: what a preset looks like, at a glance."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -71,7 +72,12 @@ def people(assets: Path, preset: Preset, seed: int) -> np.ndarray:
             group = sorted((p for p in maker.people if p.sex == sex and p.race[race] > 0.6), key=lambda p: p.age_years)
             for place in np.linspace(0.02, 0.98, 8):
                 dressed = _plain(maker, 1, group[int(place * (len(group) - 1))])
-                tiles.append(_label(_portrait(maker, dressed, np.zeros(3), lights.paper(15, 0.9), 160)[0], f'{dressed.person.identity.age_years:.0f} years'))
+                tiles.append(
+                    _label(
+                        _portrait(maker, dressed, np.zeros(3), lights.paper(15, 0.9), 160)[0],
+                        f'{dressed.person.identity.age_years:.0f} years',
+                    )
+                )
     return _sheet(tiles, 8, 128)
 
 
@@ -84,7 +90,9 @@ def robustness(assets: Path, preset: Preset, seed: int) -> np.ndarray:
         for number in range(10):
             step = number + (11 if name == 'illumination_angle' and number == 10 else 0)
             crop = maker.make(40 + step - 40 % max(len(maker.preset.conditions), 1))
-            tiles.append(_label(crop.image, maker.preset.conditions[crop.row['condition']] if maker.preset.conditions else 'blurred', 2))
+            tiles.append(
+                _label(crop.image, maker.preset.conditions[crop.row['condition']] if maker.preset.conditions else 'blurred', 2)
+            )
         rows.append(_sheet(tiles, 10, 112))
     return np.vstack(rows)
 
@@ -100,7 +108,9 @@ def depth(assets: Path, preset: Preset, seed: int) -> np.ndarray:
             seen = depth_sensor.measure(model, frame.depth_m, frame.camera.K, np.random.default_rng(number))
             colours = cv2.applyColorMap(np.clip((seen - 0.4) / 3.0 * 255, 0, 255).astype(np.uint8), cv2.COLORMAP_TURBO)
             tiles.append(np.where(seen[..., None] > 0, colours, 0))
-    return np.vstack([np.hstack([cv2.resize(t, (320, 240), interpolation=cv2.INTER_AREA) for t in tiles[k:k + 4]]) for k in (0, 4, 8)])
+    return np.vstack(
+        [np.hstack([cv2.resize(t, (320, 240), interpolation=cv2.INTER_AREA) for t in tiles[k : k + 4]]) for k in (0, 4, 8)]
+    )
 
 
 def scenes(assets: Path, preset: Preset, seed: int) -> np.ndarray:
@@ -113,7 +123,7 @@ def scenes(assets: Path, preset: Preset, seed: int) -> np.ndarray:
         for head in frame.heads:
             cv2.rectangle(image, (int(head.box.x1), int(head.box.y1)), (int(head.box.x2), int(head.box.y2)), (60, 255, 60), 2)
         tiles.append(cv2.resize(image, (400, 300), interpolation=cv2.INTER_AREA))
-    return np.vstack([np.hstack(tiles[k:k + 3]) for k in (0, 3)])
+    return np.vstack([np.hstack(tiles[k : k + 3]) for k in (0, 3)])
 
 
 def near_infrared(assets: Path, preset: Preset, seed: int) -> np.ndarray:
@@ -127,11 +137,15 @@ def distribution(assets: Path, preset: Preset, seed: int) -> np.ndarray:
     The labels are drawn before anything is rendered, so nothing is rendered here.
     """
     rows = []
-    for name in ('paper', 'wide'):
-        rng = np.random.default_rng([seed, 6])
+    for number, name in enumerate(('paper', 'wide')):
+        rng = np.random.default_rng([seed, 6, number])
         drawn = np.array([sample_pose_deg(rng, PRESETS[name]) for _ in range(20_000)])
         tiles = []
-        for column, angle, limit in ((1, 'pitch', PRESETS[name].pitch_deg), (0, 'yaw', PRESETS[name].yaw_deg), (2, 'roll', PRESETS[name].roll_deg)):
+        for column, angle, limit in (
+            (1, 'pitch', PRESETS[name].pitch_deg),
+            (0, 'yaw', PRESETS[name].yaw_deg),
+            (2, 'roll', PRESETS[name].roll_deg),
+        ):
             counts, _ = np.histogram(drawn[:, column], bins=20, range=(-limit, limit))
             chi_square = float(((counts - counts.mean()) ** 2 / counts.mean()).sum())
             image = np.full((200, 320, 3), 255, np.uint8)
@@ -145,8 +159,15 @@ def distribution(assets: Path, preset: Preset, seed: int) -> np.ndarray:
 
 
 SHEETS: dict[str, Callable[[Path, Preset, int], np.ndarray]] = {
-    'crops': crops, 'poses': poses, 'people': people, 'robustness': robustness, 'depth': depth, 'scenes': scenes, 'near_infrared': near_infrared,
-    'distribution': distribution}
+    'crops': crops,
+    'poses': poses,
+    'people': people,
+    'robustness': robustness,
+    'depth': depth,
+    'scenes': scenes,
+    'near_infrared': near_infrared,
+    'distribution': distribution,
+}
 
 
 def _plain(maker: CropMaker, seed: int, identity: object = None) -> Dressed:
@@ -156,7 +177,9 @@ def _plain(maker: CropMaker, seed: int, identity: object = None) -> Dressed:
     return maker.dress_person(rng, who, variety)
 
 
-def _portrait(maker: CropMaker, dressed: Dressed, pose_deg: np.ndarray, lighting: Lighting, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _portrait(
+    maker: CropMaker, dressed: Dressed, pose_deg: np.ndarray, lighting: Lighting, size: int
+) -> tuple[np.ndarray, np.ndarray]:
     R_cam_head = geometry.rotation_from_ypr_deg(pose_deg)
     bones = dressed.person.bones(R_cam_head, geometry.rotation_from_ypr_deg(pose_deg * 0.45), np.array([0, 0, 1.0]))
     landmarks_m = dressed.person.landmarks_in_camera(bones)
@@ -177,4 +200,4 @@ def _label(image: np.ndarray, text: str, scale: int = 1) -> np.ndarray:
 def _sheet(tiles: list[np.ndarray], columns: int, tile: int) -> np.ndarray:
     small = [cv2.resize(t, (tile, tile), interpolation=cv2.INTER_AREA) for t in tiles]
     small += [np.zeros_like(small[0])] * (-len(small) % columns)
-    return np.vstack([np.hstack(small[k:k + columns]) for k in range(0, len(small), columns)])
+    return np.vstack([np.hstack(small[k : k + columns]) for k in range(0, len(small), columns)])

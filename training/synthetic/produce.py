@@ -1,4 +1,5 @@
 """Produces a dataset: shards, several processes, progress."""
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -17,19 +18,35 @@ from . import identities, sources
 from .dataset import Manifest, ShardWriter, shard_path, write_manifest
 from .presets import Preset
 
+SETTINGS = ('identities', 'yaw_deg', 'pitch_deg', 'roll_deg', 'per_head')
 _DISK_RESERVE = 1.02
 
 
 def manifest_of(preset: Preset, count: int, seed: int, shard_size: int, assets: Path, command: str) -> Manifest:
     """The manifest of a dataset that is about to be rendered."""
     versions = {name: importlib.metadata.version(name) for name in ('numpy', 'moderngl', 'anny')}
-    return Manifest(preset=preset.name, seed=seed, count=count, shard_size=shard_size, crop_size=preset.crop_size, crop_margin=preset.crop_margin,
-                    channels=preset.channels, composited=preset.composited, depth_model=preset.depth_model, command=command,
-                    versions={'python': sys.version.split()[0], **versions}, asset_sha256=assets_sha256(assets), licences=sources.licences(),
-                    conditions=preset.conditions)
+    return Manifest(
+        preset=preset.name,
+        seed=seed,
+        count=count,
+        shard_size=shard_size,
+        crop_size=preset.crop_size,
+        crop_margin=preset.crop_margin,
+        channels=preset.channels,
+        composited=preset.composited,
+        depth_model=preset.depth_model,
+        command=command,
+        versions={'python': sys.version.split()[0], **versions},
+        asset_sha256=assets_sha256(assets),
+        licences=sources.licences(),
+        conditions=preset.conditions,
+        settings={name: getattr(preset, name) for name in SETTINGS},
+    )
 
 
-def produce(preset: Preset, output: Path, manifest: Manifest, workers: int, device: str, part: tuple[int, int], photographs: Path | None) -> None:
+def produce(
+    preset: Preset, output: Path, manifest: Manifest, workers: int, device: str, part: tuple[int, int], photographs: Path | None
+) -> None:
     """Renders the shards that are missing.
 
     Args:
@@ -51,7 +68,11 @@ def produce(preset: Preset, output: Path, manifest: Manifest, workers: int, devi
     samples = sum(manifest.shard_count(s) for s in missing)
     needed = samples * manifest.bytes_per_sample * _DISK_RESERVE
     free = shutil.disk_usage(output).free
-    print(f'{samples} samples in {len(missing)} shards to render into {output}: {needed / 1e9:.2f} GB of disk, {free / 1e9:.1f} GB free', flush=True)
+    print(
+        f'{samples} samples in {len(missing)} shards to render into {output}: '
+        f'{needed / 1e9:.2f} GB of disk, {free / 1e9:.1f} GB free',
+        flush=True,
+    )
     if needed > free:
         raise RuntimeError(f'{output} lacks {(needed - free) / 1e9:.1f} GB: free some, render fewer (--count), or another folder')
     if not missing:
@@ -63,28 +84,41 @@ def produce(preset: Preset, output: Path, manifest: Manifest, workers: int, devi
     workers = min(workers, len(missing))
     for _ in range(workers):
         tasks.put(None)
-    os.environ['LP_NUM_THREADS'] = '0' if workers > 1 else str(os.cpu_count() or 1)   # llvmpipe: processes instead of threads
+    os.environ['LP_NUM_THREADS'] = '0' if workers > 1 else str(os.cpu_count() or 1)  # llvmpipe: processes instead of threads
     if device == 'cpu':
         os.environ['LIBGL_ALWAYS_SOFTWARE'] = '1'
-    processes = [context.Process(target=_work, args=(asdict(manifest), preset.name, _overrides(preset), output, tasks, done, photographs), daemon=True)
-                 for _ in range(workers)]
+    processes = [
+        context.Process(
+            target=_work, args=(asdict(manifest), preset.name, _overrides(preset), output, tasks, done, photographs), daemon=True
+        )
+        for _ in range(workers)
+    ]
     for process in processes:
         process.start()
     _watch(processes, done, samples, device)
 
 
 def _overrides(preset: Preset) -> dict[str, object]:
-    return {name: getattr(preset, name) for name in ('count', 'identities', 'crop_size', 'crop_margin', 'channels', 'yaw_deg', 'pitch_deg', 'roll_deg')}
+    return {name: getattr(preset, name) for name in ('count', 'crop_size', 'crop_margin', 'channels', *SETTINGS)}
 
 
-def _work(manifest_values: dict, preset_name: str, overrides: dict, output: Path, tasks: multiprocessing.Queue, done: multiprocessing.Queue,
-          photographs: Path | None) -> None:
+def _work(
+    manifest_values: dict,
+    preset_name: str,
+    overrides: dict,
+    output: Path,
+    tasks: multiprocessing.Queue,
+    done: multiprocessing.Queue,
+    photographs: Path | None,
+) -> None:
     from dataclasses import replace
 
     from .crops import CropMaker
     from .presets import PRESETS
+
     try:
         import cv2
+
         cv2.setNumThreads(1)
         manifest = Manifest(**manifest_values)
         maker = CropMaker(ensure_assets(quiet=True), replace(PRESETS[preset_name], **overrides), manifest.seed, photographs)
@@ -120,7 +154,9 @@ def _watch(processes: list, done: multiprocessing.Queue, samples: int, device: s
             named = value
             print(f'{len(processes)} processes on {named}', flush=True)
             if device == 'gpu' and 'llvmpipe' in named:
-                raise RuntimeError('--device gpu, but OpenGL came up on llvmpipe: install the GPU driver with EGL, or use --device cpu')
+                raise RuntimeError(
+                    '--device gpu, but OpenGL came up on llvmpipe: install the GPU driver with EGL, or use --device cpu'
+                )
         ended += kind == 'end'
         count += kind == 'sample'
         now = time.monotonic()
@@ -128,6 +164,11 @@ def _watch(processes: list, done: multiprocessing.Queue, samples: int, device: s
             shown = now
             rate = count / (now - started)
             end = '\r' if sys.stdout.isatty() else '\n'
-            print(f'{count}/{samples} {100 * count / samples:5.1f} %  {rate:6.1f} samples/s  {(samples - count) / rate / 60:6.1f} min left', end=end, flush=True)
+            print(
+                f'{count}/{samples} {100 * count / samples:5.1f} %  {rate:6.1f} samples/s  '
+                f'{(samples - count) / rate / 60:6.1f} min left',
+                end=end,
+                flush=True,
+            )
     for process in processes:
         process.join()

@@ -1,9 +1,10 @@
 """Draws people with OpenGL, without a window: EGL on a GPU, llvmpipe on a CPU.
 
-Colour is drawn larger and averaged down (on llvmpipe cheaper than multisampling, whose cost is per small triangle), and premultiplied
-by coverage. Depth is a pass of its own, one sample at the pixel's centre, because the mean over an edge lies on no surface; it is z
-along the optical axis.
+Colour is drawn larger and averaged down (on llvmpipe cheaper than multisampling, whose cost is per small triangle), and
+premultiplied by coverage. Depth is a pass of its own, one sample at the pixel's centre, because the mean over an edge lies on no
+surface; it is z along the optical axis.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ ATTRIBUTES = (('position', 3), ('normal', 3), ('uv', 2), ('occlusion', 1), ('reg
 FLOATS = sum(n for _, n in ATTRIBUTES)
 _SURFACES = ('skin', 'eye', 'hair', 'plain', 'lens')
 _SHADOW_SIZE = 400
-_ORDER = {'plain': 0, 'eye': 1, 'hair': 2, 'skin': 3, 'lens': 4}   # what hides much first, what needs all behind it last
+_ORDER = {'plain': 0, 'eye': 1, 'hair': 2, 'skin': 3, 'lens': 4}  # what hides much first, what needs all behind it last
 _NEAR_M, _FAR_M = 0.05, 20.0
 _SHADERS = Path(__file__).parent / 'shaders'
 
@@ -51,8 +52,14 @@ class Part:
     thin: bool = False
 
 
-def pack(points: np.ndarray, normals: np.ndarray, uv: np.ndarray, occlusion: np.ndarray | float, region: np.ndarray | float,
-         neck: np.ndarray) -> np.ndarray:
+def pack(
+    points: np.ndarray,
+    normals: np.ndarray,
+    uv: np.ndarray,
+    occlusion: np.ndarray | float,
+    region: np.ndarray | float,
+    neck: np.ndarray,
+) -> np.ndarray:
     """(n, 14) float32 points of a Part."""
     out = np.empty((len(points), FLOATS), np.float32)
     out[:, 0:3], out[:, 3:6], out[:, 6:8], out[:, 8], out[:, 9], out[:, 10:14] = points, normals, uv, occlusion, region, neck
@@ -131,7 +138,9 @@ class Renderer:
         try:
             self._gl = moderngl.create_standalone_context(backend='egl', require=330)
         except Exception as error:  # moderngl raises bare Exceptions of several kinds
-            raise RuntimeError(f'no headless OpenGL 3.3 ({error}): install libegl1 and libgl1-mesa-dri, or a GPU driver with EGL') from error
+            raise RuntimeError(
+                f'no headless OpenGL 3.3 ({error}): install libegl1 and libgl1-mesa-dri, or a GPU driver with EGL'
+            ) from error
         self.device = str(self._gl.info['GL_RENDERER'])
         self._assets = Path(assets)
         self._supersampling = supersampling
@@ -142,6 +151,7 @@ class Renderer:
         for name in (*_SURFACES, 'depth', 'coordinates'):
             fragment = common + light + (_SHADERS / f'{name}.frag').read_text()
             self._programs[name] = self._gl.program(vertex_shader=vertex, fragment_shader=fragment)
+        self._uniforms = {program.glo: frozenset(program) for program in self._programs.values()}
         self._buffers: dict[str, tuple[moderngl.Buffer, dict[str, moderngl.VertexArray]]] = {}
         self._textures: dict[str, tuple[moderngl.Texture, float]] = {}
         self._frames: dict[tuple[int, int, str, int], moderngl.Framebuffer] = {}
@@ -153,7 +163,7 @@ class Renderer:
         self._noise = self._noise_texture()
         self._white = self._gl.texture((1, 1), 4, b'\xff' * 4)
         self._gl.enable(moderngl.DEPTH_TEST)
-        self._gl.front_face = 'cw'     # image rows run downwards
+        self._gl.front_face = 'cw'  # image rows run downwards
 
     def upload(self, parts: Iterable[Part]) -> None:
         """Copies the parts' points to the device; needed again only when their geometry changes."""
@@ -162,8 +172,10 @@ class Renderer:
                 points = self._gl.buffer(part.points, dynamic=True)
                 triangles = self._gl.buffer(np.ascontiguousarray(part.triangles, np.int32))
                 layout = (points, ' '.join(f'{n}f' for _, n in ATTRIBUTES), *(name for name, _ in ATTRIBUTES))
-                arrays = {name: self._gl.vertex_array(self._programs[name], [layout], triangles, skip_errors=True)
-                          for name in (part.surface, 'depth', 'coordinates')}
+                arrays = {
+                    name: self._gl.vertex_array(self._programs[name], [layout], triangles, skip_errors=True)
+                    for name in (part.surface, 'depth', 'coordinates')
+                }
                 self._buffers[part.key] = (points, arrays)
             else:
                 self._buffers[part.key][0].write(part.points)
@@ -199,7 +211,7 @@ class Renderer:
         rgba = np.frombuffer(frame.read(components=4), np.uint8).reshape(height, width, 4)
         rgba = cv2.resize(rgba, (view.width, view.height), interpolation=cv2.INTER_AREA)
         depth_m = self._draw_depth(parts, bones, view, projection)
-        depth_m[rgba[..., 3] == 0] = 0     # a hair's edge that no colour sample met
+        depth_m[rgba[..., 3] == 0] = 0  # a hair's edge that no colour sample met
         return Layers(cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), np.ascontiguousarray(rgba[..., 3]), depth_m)
 
     def _draw(self, frame: moderngl.Framebuffer, part: Part) -> None:
@@ -215,6 +227,10 @@ class Renderer:
             self._cull(part)
             vertices.render(moderngl.TRIANGLES)
 
+    def _set(self, program: moderngl.Program, name: str, value: Any) -> None:
+        if name in self._uniforms[program.glo]:     # asking the program itself walks through all its names
+            program[name].value = value
+
     def _cull(self, part: Part) -> None:
         if part.closed:
             self._gl.enable(moderngl.CULL_FACE)
@@ -229,9 +245,10 @@ class Renderer:
         return np.frombuffer(frame.read(components=1, dtype='f4'), np.float32).reshape(view.height, view.width).copy()
 
     def render_coordinates(self, parts: Sequence[Part], bones: np.ndarray, view: View) -> np.ndarray:
-        """(H, W, 4) float32: each pixel's own place on the mesh at rest, sampled at the pixel's centre, and 1 where the head alone moves it.
+        """Each pixel's own place on the mesh at rest.
 
-        For checks of labels against pixels; parts with a pose of their own are left out.
+        (H, W, 4) float32: x, y, z sampled at the pixel's centre, and 1 where the head alone moves it. For checks of labels
+        against pixels; parts with a pose of their own are left out.
         """
         frame = self._frame(view.width, view.height, 'f4', 4)
         frame.use()
@@ -249,7 +266,7 @@ class Renderer:
     def _draw_shadow(self, parts: Sequence[Part], bones: np.ndarray, light_view: np.ndarray) -> None:
         self._shadow_frame.use()
         self._shadow_frame.clear(depth=1.0)
-        clip = np.array([[2.0, 0, 0, -1], [0, 2, 0, -1], [0, 0, 2, -1], [0, 0, 0, 1]]) @ light_view   # as an image: rows downwards
+        clip = np.array([[2.0, 0, 0, -1], [0, 2, 0, -1], [0, 0, 2, -1], [0, 0, 0, 1]]) @ light_view  # as an image: rows downwards
         self._draw_plain([part for part in parts if part.surface != 'eye'], bones, clip)
 
     def _draw_plain(self, parts: Sequence[Part], bones: np.ndarray, projection: np.ndarray) -> None:
@@ -266,36 +283,58 @@ class Renderer:
 
     def _begin(self, program: moderngl.Program, scene: dict[str, Any], projection: np.ndarray, light_view: np.ndarray) -> None:
         program['projection'].write(projection.T.astype('f4').tobytes())
-        if 'light_view' in program:
+        if 'light_view' in self._uniforms[program.glo]:
             program['light_view'].write(light_view.T.astype('f4').tobytes())
         self._noise.use(2)
         self._shadow.use(3)
-        _set(program, 'noise', 2)
-        _set(program, 'shadow_map', 3)
+        self._set(program, 'noise', 2)
+        self._set(program, 'shadow_map', 3)
         for name, value in scene.items():
-            _set(program, name, value)
+            self._set(program, name, value)
 
     def _set_look(self, program: moderngl.Program, part: Part) -> None:
         for unit, name in ((0, 'picture'), (1, 'picture2'), (4, 'lips')):
-            if name in program:
+            if name in self._uniforms[program.glo]:
                 texture, brightness = self.texture(part.textures[name]) if name in part.textures else (self._white, 1.0)
                 texture.use(unit)
-                _set(program, name, unit)
+                self._set(program, name, unit)
                 if name == 'picture':
-                    _set(program, 'brightness', brightness)
-        _set(program, 'beard_on', int(part.uniforms.get('beard', (0, 0))[0] > 0))
-        looks = {'collar': (0.0, 0.0, 0.0, 0.0), 'beard_depth': 0.0, 'tint': (1.0, 1.0, 1.0), 'roughness': 0.5, 'shine': 1.0, **part.uniforms}
+                    self._set(program, 'brightness', brightness)
+        self._set(program, 'beard_on', int(part.uniforms.get('beard', (0, 0))[0] > 0))
+        looks = {
+            'collar': (0.0, 0.0, 0.0, 0.0),
+            'beard_depth': 0.0,
+            'tint': (1.0, 1.0, 1.0),
+            'roughness': 0.5,
+            'shine': 1.0,
+            **part.uniforms,
+        }
         for name, value in looks.items():
-            _set(program, name, value)
+            self._set(program, name, value)
 
     @staticmethod
     def _scene_uniforms(lighting: Lighting) -> dict[str, Any]:
-        rows = {name: [tuple(float(v) for v in row) for row in rows] for name, rows in (
-            ('light_direction', lighting.directions), ('light_colour', lighting.colours), ('sky', lighting.sky))}
+        rows = {
+            name: [tuple(float(v) for v in row) for row in rows]
+            for name, rows in (
+                ('light_direction', lighting.directions),
+                ('light_colour', lighting.colours),
+                ('sky', lighting.sky),
+            )
+        }
         lights = int(np.flatnonzero(lighting.colours.any(1)).max(initial=-1)) + 1
-        return {**rows, 'lights': lights, 'shadow_taps': 4 if lighting.shadow_strength > 0 else 0, 'gobo_on': int(lighting.gobo[0] > 0),
-                'shadow_strength': lighting.shadow_strength, 'gobo': lighting.gobo, 'falloff': lighting.falloff_m,
-                'exposure': lighting.exposure, 'near_infrared': lighting.near_infrared, 'pupil_glow': lighting.pupil_glow}
+        return {
+            **rows,
+            'lights': lights,
+            'shadow_taps': 4 if lighting.shadow_strength > 0 else 0,
+            'gobo_on': int(lighting.gobo[0] > 0),
+            'shadow_strength': lighting.shadow_strength,
+            'gobo': lighting.gobo,
+            'falloff': lighting.falloff_m,
+            'exposure': lighting.exposure,
+            'near_infrared': lighting.near_infrared,
+            'pupil_glow': lighting.pupil_glow,
+        }
 
     def texture(self, name: str) -> tuple[moderngl.Texture, float]:
         """A picture of the asset folder, and its typical linear brightness where it is opaque."""
@@ -310,7 +349,7 @@ class Renderer:
                 colours = image[..., :3][image[..., 3] > 100] if image.shape[2] == 4 else image[..., :3].reshape(-1, 3)
                 if len(colours):
                     brightness = float(np.percentile((colours / 255.0) ** 2.2 @ [0.0722, 0.7152, 0.2126], 65))
-                image = image[..., [2, 1, 0, 3][:image.shape[2]]]
+                image = image[..., [2, 1, 0, 3][: image.shape[2]]]
             texture = self._gl.texture(image.shape[1::-1], image.shape[2], np.ascontiguousarray(image).tobytes(), alignment=1)
             texture.build_mipmaps()
             texture.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
@@ -326,7 +365,7 @@ class Renderer:
             wrapped = np.pad(coarse, ((2, 2), (2, 2), (0, 0)), mode='wrap')
             scale = size // cells
             large = cv2.resize(wrapped, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-            out += share * large[2 * scale:2 * scale + size, 2 * scale:2 * scale + size]
+            out += share * large[2 * scale : 2 * scale + size, 2 * scale : 2 * scale + size]
         out = np.clip(0.5 + 0.17 * out / out.std() * 1.0, 0, 1)
         texture = self._gl.texture((size, size), 4, (out * 255).astype(np.uint8).tobytes())
         texture.build_mipmaps()
@@ -336,14 +375,10 @@ class Renderer:
     def _frame(self, width: int, height: int, kind: str, channels: int) -> moderngl.Framebuffer:
         key = (width, height, kind, channels)
         if key not in self._frames:
-            self._frames[key] = self._gl.framebuffer([self._gl.renderbuffer((width, height), channels, dtype=kind)],
-                                                     self._gl.depth_renderbuffer((width, height)))
+            self._frames[key] = self._gl.framebuffer(
+                [self._gl.renderbuffer((width, height), channels, dtype=kind)], self._gl.depth_renderbuffer((width, height))
+            )
         return self._frames[key]
-
-
-def _set(program: moderngl.Program, name: str, value: Any) -> None:
-    if name in program:
-        program[name].value = value
 
 
 def _set_bones(program: moderngl.Program, bones: np.ndarray) -> None:
@@ -354,8 +389,14 @@ def _projection(view: View) -> np.ndarray:
     """(4, 4) camera frame -> clip space, with image row 0 as the framebuffer's first row."""
     (fx, skew, cx), (_, fy, cy), _ = view.K
     w, h, n, f = view.width, view.height, _NEAR_M, _FAR_M
-    return np.array([[2 * fx / w, 2 * skew / w, 2 * (cx + 0.5) / w - 1, 0], [0, 2 * fy / h, 2 * (cy + 0.5) / h - 1, 0],
-                     [0, 0, (f + n) / (f - n), -2 * f * n / (f - n)], [0, 0, 1, 0]])
+    return np.array(
+        [
+            [2 * fx / w, 2 * skew / w, 2 * (cx + 0.5) / w - 1, 0],
+            [0, 2 * fy / h, 2 * (cy + 0.5) / h - 1, 0],
+            [0, 0, (f + n) / (f - n), -2 * f * n / (f - n)],
+            [0, 0, 1, 0],
+        ]
+    )
 
 
 def _light_view(direction: np.ndarray, focus_m: np.ndarray, half_m: float = 0.30) -> np.ndarray:

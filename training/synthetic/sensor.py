@@ -1,4 +1,5 @@
 """What a colour camera adds: noise, blur, exposure, compression. All on uint8 images, gray or BGR."""
+
 from __future__ import annotations
 
 import cv2
@@ -20,7 +21,7 @@ def shot_noise(image: np.ndarray, electrons_at_white: float, read_electrons: flo
         rng: random generator.
     """
     electrons = (image / 255.0) ** 2 * electrons_at_white
-    noisy = rng.normal(electrons, np.sqrt(electrons + read_electrons ** 2))
+    noisy = rng.normal(electrons, np.sqrt(electrons + read_electrons**2))
     return _to_bytes(255 * np.sqrt(np.clip(noisy / electrons_at_white, 0, 1)))
 
 
@@ -48,7 +49,7 @@ def defocus(image: np.ndarray, radius_px: float) -> np.ndarray:
 
 def expose(image: np.ndarray, stops: float) -> np.ndarray:
     """More (> 0) or less light, in stops; gamma 2."""
-    return _to_bytes(image * np.sqrt(2.0 ** stops))
+    return _to_bytes(image * np.sqrt(2.0**stops))
 
 
 def compress(image: np.ndarray, quality: int) -> np.ndarray:
@@ -69,14 +70,20 @@ def rolling_shutter(image: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     late = y / max(height - 1, 1) - 0.5
-    return cv2.remap(image, x - late * np.float32(shift_px[0]), y - late * np.float32(shift_px[1]), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(
+        image,
+        x - late * np.float32(shift_px[0]),
+        y - late * np.float32(shift_px[1]),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def black_masks(image: np.ndarray, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     """One black rectangle somewhere on the image, as in the paper's section 4.4."""
     out = image.copy()
     y, x = rng.integers(0, image.shape[0] - height + 1), rng.integers(0, image.shape[1] - width + 1)
-    out[y:y + height, x:x + width] = 0
+    out[y : y + height, x : x + width] = 0
     return out
 
 

@@ -2,10 +2,11 @@
 
     from training.synthetic.sequence import render_sequence
     for frame in render_sequence(seconds=10, fps=30, seed=3):
-        frame.stamp_s, frame.image_bgr, frame.depth_m, frame.R_cam_head, frame.t_cam_head_m, frame.landmarks68_px, frame.box, frame.camera
+        frame.stamp_s, frame.image_bgr, frame.depth_m, frame.R_cam_head, frame.t_cam_head_m, frame.box, frame.camera
 
 Needs the asset cache (`python -m training.assets`), numpy, OpenCV and moderngl; no torch.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -24,8 +25,21 @@ from .identities import Identity, population
 from .person import Dresser
 from .renderer import Lighting, Renderer
 
-DEMO_MOTION = ((0.0, 0, 0, 0), (1.0, 0, 0, 0), (2.0, 38, 2, 3), (2.7, 38, 2, 3), (4.0, -42, -3, -4), (4.7, -42, -3, -4), (5.6, -4, 22, 0),
-               (6.1, -4, 22, 0), (7.0, 5, -28, 0), (7.6, 5, -28, 0), (8.4, 12, -4, 22), (9.1, -10, -2, -18), (10.0, 0, 0, 0))
+DEMO_MOTION = (
+    (0.0, 0, 0, 0),
+    (1.0, 0, 0, 0),
+    (2.0, 38, 2, 3),
+    (2.7, 38, 2, 3),
+    (4.0, -42, -3, -4),
+    (4.7, -42, -3, -4),
+    (5.6, -4, 22, 0),
+    (6.1, -4, 22, 0),
+    (7.0, 5, -28, 0),
+    (7.6, 5, -28, 0),
+    (8.4, 12, -4, 22),
+    (9.1, -10, -2, -18),
+    (10.0, 0, 0, 0),
+)
 """Seconds, yaw, pitch, roll in degrees: left, right, up, down, tilted both ways, and back."""
 
 
@@ -54,8 +68,16 @@ class SequenceFrame:
     camera: Camera
 
 
-def render_sequence(seconds: float = 10.0, fps: float = 30.0, seed: int = 3, distance_m: float = 0.7, motion: str = 'demo',
-                    depth_model: str | None = 'structured_light', near_infrared: bool = False, camera: Camera | None = None) -> Iterator[SequenceFrame]:
+def render_sequence(
+    seconds: float = 10.0,
+    fps: float = 30.0,
+    seed: int = 3,
+    distance_m: float = 0.7,
+    motion: str = 'demo',
+    depth_model: str | None = 'structured_light',
+    near_infrared: bool = False,
+    camera: Camera | None = None,
+) -> Iterator[SequenceFrame]:
     """Renders a recording, frame by frame.
 
     Args:
@@ -94,8 +116,8 @@ def render_sequence(seconds: float = 10.0, fps: float = 30.0, seed: int = 3, dis
         person = dresser.dress(identity, expression, gaze, wardrobe, look)
         R_cam_head = geometry.rotation_from_ypr_deg(pose)
         R_cam_torso = geometry.rotation_from_ypr_deg(pose * [0.18, 0.05, 0.1] + wander.pose_deg(stamp_s + 50) * 0.4)
-        if root is None:      # the body sits where the face is at the stated distance
-            at_rest, t = person.bones_on_torso(geometry.HEAD_AXES, geometry.HEAD_AXES, np.zeros(3))
+        if root is None:  # the body sits where the face is at the stated distance
+            _, t = person.bones_on_torso(geometry.HEAD_AXES, geometry.HEAD_AXES, np.zeros(3))
             root = np.array([0.0, -0.01, distance_m]) - t
         bones, t_cam_head_m = person.bones_on_torso(R_cam_head, R_cam_torso, root + wander.shift_m(stamp_s))
         renderer.upload(person.parts)
@@ -123,7 +145,7 @@ def _between(keys: np.ndarray, now: float) -> np.ndarray:
     after = int(np.clip(np.searchsorted(keys[:, 0], now, side='right'), 1, len(keys) - 1))
     start, end = keys[after - 1], keys[after]
     s = float(np.clip((now - start[0]) / max(end[0] - start[0], 1e-9), 0, 1))
-    return start[1:] + (end[1:] - start[1:]) * (10 * s ** 3 - 15 * s ** 4 + 6 * s ** 5)
+    return start[1:] + (end[1:] - start[1:]) * (10 * s**3 - 15 * s**4 + 6 * s**5)
 
 
 class _Wander:
@@ -149,11 +171,18 @@ class _Wander:
 
 
 def _face(now: float, blinks: np.ndarray, pose: np.ndarray, wander: _Wander) -> tuple[dict[str, float], np.ndarray]:
-    lid = float(np.exp(-((now - blinks) / 0.07) ** 2).max())
+    lid = float(np.exp(-(((now - blinks) / 0.07) ** 2)).max())
     voice = wander.speech(now)
-    gaze = np.clip(-0.25 * pose[:2] * [-1, 1], [-20, -12], [20, 12])     # the eyes hold on to the camera a little
-    expression = {'eyeBlinkLeft': lid, 'eyeBlinkRight': lid, 'jawOpen': 0.28 * voice, 'mouthFunnel': 0.2 * voice * (np.sin(5 * now) > 0),
-                  'mouthSmileLeft': 0.18, 'mouthSmileRight': 0.15, 'browInnerUp': 0.25 * voice}
+    gaze = np.clip(-0.25 * pose[:2] * [-1, 1], [-20, -12], [20, 12])  # the eyes hold on to the camera a little
+    expression = {
+        'eyeBlinkLeft': lid,
+        'eyeBlinkRight': lid,
+        'jawOpen': 0.28 * voice,
+        'mouthFunnel': 0.2 * voice * (np.sin(5 * now) > 0),
+        'mouthSmileLeft': 0.18,
+        'mouthSmileRight': 0.15,
+        'browInnerUp': 0.25 * voice,
+    }
     for eye in ('Left', 'Right'):
         expression[f'eyeLookUp{eye}'], expression[f'eyeLookDown{eye}'] = max(gaze[1], 0) / 25, max(-gaze[1], 0) / 25
     return {k: float(v) for k, v in expression.items()}, gaze
@@ -169,7 +198,10 @@ def _room_light(rng: np.random.Generator) -> Lighting:
     """A window to one side, the room's own light from all round."""
     directions, colours = np.tile([0.0, 0, -1], (3, 1)), np.zeros((3, 3))
     side = rng.choice([-1, 1])
-    directions[0], colours[0] = lights.direction(side * rng.uniform(25, 45), rng.uniform(20, 40)), np.array([0.95, 1.0, 1.05]) * 0.75
+    directions[0], colours[0] = (
+        lights.direction(side * rng.uniform(25, 45), rng.uniform(20, 40)),
+        np.array([0.95, 1.0, 1.05]) * 0.75,
+    )
     directions[1], colours[1] = lights.direction(-side * 60, 15), np.array([1.1, 1.0, 0.85]) * 0.2
     sky = lights.sample_sky(rng, 0.38)
     lighting = Lighting(directions, colours, sky, 0.6)

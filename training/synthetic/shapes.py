@@ -1,4 +1,5 @@
 """Simple geometry of our own: spheres, tubes, grids, boxes. Points in metres, triangles as indices."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -61,5 +62,7 @@ def fan(outline: np.ndarray) -> Triangulated:
 def join(*pieces: Triangulated) -> Triangulated:
     """Several pieces as one."""
     offsets = np.cumsum([0] + [len(p) for p, _ in pieces[:-1]])
-    return (np.concatenate([p for p, _ in pieces]),
-            np.concatenate([t + offset for (_, t), offset in zip(pieces, offsets)]).astype(np.int32))
+    return (
+        np.concatenate([p for p, _ in pieces]),
+        np.concatenate([t + offset for (_, t), offset in zip(pieces, offsets)]).astype(np.int32),
+    )

