@@ -161,7 +161,7 @@ def test_a_planted_offset_and_mount_rotation_are_found_and_on_the_right_side(sid
     estimates[::30] = random_rotations(len(estimates[::30]))
     found = estimate_alignment([Pairs(head, t[::3], estimates)], 0.1)
     assert found.time_offset_found and abs(found.time_offset_s - 0.08) < 0.004
-    assert found.side == side
+    assert found.side == side and found.time_offset_std_s < 0.004
     assert geodesic_deg(found.R, mount) < 0.4 and abs(found.rotation_deg - 5) < 0.4
     aligned, known = found.apply(head, t[300:600], 0.1)
     assert known.all() and geodesic_deg(aligned, R[300:600]).max() < 0.6

@@ -119,10 +119,10 @@ class Stage:
         self.actors = [self._actor(name, adults[k], keys, distance_m, phase, skins) for name, k, keys, distance_m, phase in
                        (('first', chosen[0], _FIRST, 0.7, 0.0), ('second', chosen[1], _SECOND, 0.95, 1.5))]
 
-    def render(self, seconds: float, fps: float) -> Iterator[Moment]:
-        """The images, one after another."""
+    def render(self, seconds: float, fps: float, start_s: float = 0.0) -> Iterator[Moment]:
+        """The images from a time on, one after another."""
         for k in range(round(seconds * fps)):
-            t = k / fps
+            t = start_s + k / fps
             drawn = []
             for actor in self.actors:
                 _, bones, t_cam_head_m = actor.at(t)
@@ -157,7 +157,8 @@ class Stage:
         return Actor(name, person, look, np.array(keys, float), np.array([0.0, -0.01, distance_m]) - at_rest, phase)
 
 
-def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, seed: int = 3, raw: bool = False) -> None:
+def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, seed: int = 3, raw: bool = False,
+                    start_s: float = 0.0) -> Stage:
     """Renders and writes the recording as a rosbag2 folder (mcap).
 
     Args:
@@ -166,6 +167,10 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
         fps: images a second.
         seed: see Stage.
         raw: bgr8 images instead of JPEG.
+        start_s: where in the minute to begin.
+
+    Returns:
+        The stage, which knows the truth.
     """
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
     stage = Stage(seed)
@@ -184,7 +189,7 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
             writer.write(connections[topic], log_ns, store.serialize_cdr(message, kinds[topic]))
 
         count = round(seconds * fps)
-        for k, moment in enumerate(stage.render(seconds, fps)):
+        for k, moment in enumerate(stage.render(seconds, fps, start_s)):
             ns = _START_NS + round(1e9 * moment.time_s)
             put(image[0], ns, messages.image(ns, moment.image) if raw else messages.jpeg(ns, moment.image))
             put('/camera/camera_info', ns, messages.camera_info(ns, moment.camera))
@@ -200,6 +205,7 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
                         put('/truth/planted', stamp_ns, messages.pose(late_ns, R @ PLANTED_MOUNT.T, t_m))
             if (k + 1) % 50 == 0 or k + 1 == count:
                 print(f'{k + 1}/{count} images', file=sys.stderr, flush=True)
+    return stage
 
 
 class _Messages:
@@ -268,10 +274,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('output', type=Path, help='rosbag2 folder to write')
     parser.add_argument('--seconds', type=float, default=SECONDS)
     parser.add_argument('--fps', type=float, default=30.0)
+    parser.add_argument('--start', type=float, default=0.0, help='where in the minute to begin, seconds')
     parser.add_argument('--seed', type=int, default=3)
     parser.add_argument('--raw', action='store_true', help='bgr8 images instead of JPEG (1.7 GB a minute)')
     options = parser.parse_args(arguments)
-    write_recording(options.output, options.seconds, options.fps, options.seed, options.raw)
+    write_recording(options.output, options.seconds, options.fps, options.seed, options.raw, options.start)
     return 0
 
 

@@ -88,7 +88,10 @@ def _say(record: dict[str, Any], output: Path) -> None:
             print(f"{label:8s} geodesic {part['geodesic_deg']['mean']:.2f} deg (median {part['geodesic_deg']['p50']:.2f}), MAE {axes}")
     for entry in record['recordings']:
         if alignment := entry['alignment']:
-            offset = f"{1e3 * alignment['time_offset_s']:+.0f} ms" if alignment['time_offset_found'] else 'not told: the head hardly turns'
+            std_s = alignment['time_offset_std_s']
+            margin = f' +- {1e3 * std_s:.0f}' if std_s is not None and std_s == std_s else ''
+            found = alignment['time_offset_found']
+            offset = f"{1e3 * alignment['time_offset_s']:+.0f}{margin} ms" if found else 'not told: the head hardly turns'
             print(f"{entry['name']}: truth against estimates: time offset {offset}, mount rotation {alignment['rotation_deg']:.2f} deg "
                   f"({alignment['side']} side; the model's own bias is in it)")
         if change := entry.get('alignment_change'):
