@@ -156,7 +156,12 @@ CASES = {
     'alexnet': ({'kind': 'classifier', 'backbone': 'alexnet', 'size': 64, **NARROW}, 'classifier', 40, 3e-3),
     'vgg': ({'kind': 'classifier', 'backbone': 'vgg', 'size': 32, **NARROW}, 'classifier', 120, 1e-3),
     'resnet50': ({'kind': 'classifier', 'backbone': 'resnet50', 'size': 48, **NARROW}, 'classifier', 90, 3e-3),
-    'googlenet, three signs': ({'kind': 'classifier', 'backbone': 'googlenet', 'size': 64, 'angles': THREE, **NARROW}, 'classifier', 90, 3e-3),
+    'googlenet, three signs': (
+        {'kind': 'classifier', 'backbone': 'googlenet', 'size': 64, 'angles': THREE, **NARROW},
+        'classifier',
+        90,
+        3e-3,
+    ),
 }
 
 
@@ -165,8 +170,17 @@ def test_eight_samples_are_learnt_by_heart(case, folder, tmp_path):
     """Regressors under 1 degree (mean geodesic), classifiers 100 %: reduced width and input, a test schedule."""
     network, loss, steps, rate = CASES[case]
     config = tiny_config(
-        network=network, loss={'kind': loss}, steps=steps, modality=network.get('modality', 'rgb'), shards=1, augment=CLEAN, ema=0.9,
-        optimiser={'kind': 'adamw', 'rate': rate, 'decay': 0.0}, schedule={'kind': 'cooldown', 'warmup': 10, 'cooldown': 0.5}, log_every=1000)
+        network=network,
+        loss={'kind': loss},
+        steps=steps,
+        modality=network.get('modality', 'rgb'),
+        shards=1,
+        augment=CLEAN,
+        ema=0.9,
+        optimiser={'kind': 'adamw', 'rate': rate, 'decay': 0.0},
+        schedule={'kind': 'cooldown', 'warmup': 10, 'cooldown': 0.5},
+        log_every=1000,
+    )
     data = SyntheticCrops([folder], 'train', config.modality == 'depth', limit=8)
     run = Run(config, data, None, tmp_path, ALONE)
     drawn = run.batch(0, 0)
@@ -248,7 +262,6 @@ def test_every_configuration_file_builds():
 def test_edge_costs_at_most_a_third_of_a_gflop():
     """Two operations a multiply-add."""
     from test_training_paper_network import multiply_adds
-
 
     network = build(read_config('edge').network).eval()
     assert network.size <= 128

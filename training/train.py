@@ -165,14 +165,16 @@ class Run:
             raise FloatingPointError(f'the loss is {figures["loss"]} at step {self.step}: lower the learning rate in the configuration')
         return figures
 
-    def go(self) -> dict[str, float]:
-        """Trains to the end of the steps or of the time; the last validation's figures."""
+    def go(self, pause_s: float | None = None) -> dict[str, float]:
+        """Trains to the end of the steps or of the time, or for `pause_s` seconds of it; the last validation's figures."""
         log = progress.Log(self.out, self.step) if self.place.first else None
         if self.place.first and self.step == 0:
             self.show_samples()
         began, before, first = time.monotonic(), self.elapsed_s, self.step
         last_save, figures, val = time.monotonic(), {}, {}
         while self.step < self.schedule.last_step:
+            if pause_s is not None and agree(time.monotonic() - began, self.place) >= pause_s:
+                break
             self.elapsed_s = before + time.monotonic() - began
             if self.minutes is not None:
                 used = agree(self.elapsed_s / (60 * self.minutes), self.place)
@@ -269,6 +271,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render)')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, help='time budget, over all resumed parts; without it, the configured steps')
+    parser.add_argument('--pause-minutes', type=float, help='stop after so long and go on when run again (to take in new renders)')
     parser.add_argument('--steps', type=int, help='instead of the configured steps')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
     parser.add_argument('--threads', type=int, help='CPU threads')
@@ -299,7 +302,7 @@ def main(arguments: list[str] | None = None) -> None:
             flush=True,
         )
     run = Run(config, train_set, val_set, args.out, place, args.minutes)
-    run.go()
+    run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
     leave(place)
 
 
