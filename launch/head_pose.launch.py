@@ -16,6 +16,7 @@ ARGUMENTS = {
     'image': ('image', 'image topic (of compressed images: without /compressed)'),
     'camera_info': ('camera_info', 'calibration topic'),
     'namespace': ('', 'namespace of the node, one for each camera'),
+    'depth': ('depth/image', 'depth topic, registered to the images (modality rgbd), or alone (depth)'),
     'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), 'parameters'),
     'log_level': ('info', 'debug, info, warn or error'),
 }
@@ -29,6 +30,7 @@ def generate_launch_description() -> LaunchDescription:
     actions.append(Node(
         package='c2f_head_pose', executable='head_pose_node', name='head_pose', namespace=LaunchConfiguration('namespace'),
         parameters=[LaunchConfiguration('params_file')], output='screen',
-        remappings=[('image', LaunchConfiguration('image')), ('camera_info', LaunchConfiguration('camera_info'))],
+        remappings=[('image', LaunchConfiguration('image')), ('camera_info', LaunchConfiguration('camera_info')),
+                    ('depth/image', LaunchConfiguration('depth'))],
         arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')]))
     return LaunchDescription(actions)

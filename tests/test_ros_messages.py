@@ -76,6 +76,14 @@ def test_the_primary_face_follows_the_rule(rule, chosen):
     assert messages.choose_primary([], rule) is None
 
 
+def test_only_faces_in_the_seats_part_of_the_image_are_candidates():
+    """Of 100 x 100 pixels the left half is the seat: the largest face, centred at (70, 45), does not sit there."""
+    poses = [head(box=FaceBox(0, 0, 20, 20)), head(box=FaceBox(10, 0, 50, 40)), head(box=FaceBox(25, 0, 115, 90))]
+    assert messages.choose_primary(poses, 'largest', (0.0, 0.0, 0.5, 1.0), (100, 100)) is poses[1]
+    assert messages.choose_primary(poses, 'largest', (0.0, 0.6, 0.5, 1.0), (100, 100)) is None
+    assert messages.choose_primary(poses, 'largest', (0.0, 0.0, 1.0, 1.0), (100, 100)) is poses[2]
+
+
 @pytest.mark.skipif(messages.TFMessage is None, reason='needs tf2_msgs')
 def test_the_gaze_frame_has_z_out_of_the_face_and_y_down():
     """REP-155: gaze z = face x, gaze y = -face z."""

@@ -73,8 +73,8 @@ class DepthInput:
         except ImageError as error:
             return self._degrade(f'depth image on {self._topic} cannot be read: {error}')
         if depth_m.shape != shape:
-            return self._degrade(f'depth on {self._topic} has {depth_m.shape[1]}x{depth_m.shape[0]} pixels, the image {shape[1]}x{shape[0]}: '
-                                 'depth must be registered to the image (depth_image_proc/register, or aligned depth of the driver)')
+            return self._degrade(f'depth on {self._topic} has {depth_m.shape[1]}x{depth_m.shape[0]} pixels, the image {shape[1]}x{shape[0]}'
+                                 ': depth must be registered to the image (depth_image_proc/register, or aligned depth of the driver)')
         if self._notices.forget('depth'):
             self._notices.say(f'depth on {self._topic} is good again')
         self.status = 'paired'

@@ -20,8 +20,11 @@ from .calibration import UNCORRECTED, Calibration
 from .declaration import DeclaredParameters
 from .depth_input import DepthInput
 from .diagnostics import State, diagnostic_array
+from .frames import FixedMount, FrameError, TfMount, mount_source
+from .humans import FaceNames
 from .inputs import Input, Inputs, depth_input, image_input, type_name
 from .mailbox import NewestWorker
+from .neutral_services import NeutralServices
 from .notices import Notices
 from .outputs import Outputs
 from .silence import explain_silence
@@ -63,9 +66,13 @@ class HeadPoseNode(LifecycleNode):
         self._silence = ''
         self._last_stamp_s = 0.0
         self._frame_id = ''
+        self._idle = False
+        self._frame_problem = ''
+        self._mount: FixedMount | TfMount | None = None
         self._declared = DeclaredParameters(self, self._apply_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
+        self._neutral = NeutralServices(self, self._notices, lambda: self._declared.parameters)
         # Steady: under use_sim_time without a /clock the node must still say why nothing comes.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_own = [self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady),
@@ -89,7 +96,9 @@ class HeadPoseNode(LifecycleNode):
             parameters = self._declared.parameters
             self._estimator = HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads,
                                                      parameters.estimator_options())
-            self._outputs = Outputs(self, self._notices)
+            names = FaceNames(parameters.hri_announce_after, parameters.hri_drop_after) if parameters.hri else None
+            self._mount = mount_source(self, parameters)
+            self._outputs = Outputs(self, self._notices, names)
         except Exception as error:
             self._failure = str(error) if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'
             self._notices.throttled('configure', f'not configured: {self._failure}', 0.0, 'error')
@@ -142,7 +151,9 @@ class HeadPoseNode(LifecycleNode):
     def _release(self) -> None:
         if self._outputs is not None:
             self._outputs.destroy()
-        self._outputs = self._estimator = None
+        if self._mount is not None:
+            self._mount.destroy()
+        self._outputs = self._estimator = self._mount = None
 
     # Inputs.
 
@@ -154,6 +165,8 @@ class HeadPoseNode(LifecycleNode):
         self._calibration = Calibration(self._notices)
         self._notices.forget_all()
         self._silence, self._last_stamp_s = '', 0.0
+        self._idle, self._frame_problem = False, ''
+        self._neutral.start()
         self._listening_since_s = time.monotonic()
         self._estimator.reset()
         self._worker = NewestWorker(self._answer, 'head_pose')
@@ -192,8 +205,13 @@ class HeadPoseNode(LifecycleNode):
             self._notices.forget('silence')
             self._notices.say(f'images arrive on {self._image_topic()}')
             self._silence = ''
-        if self._worker is not None and self._worker.put(message):
+        self._idle = self._declared.parameters.lazy and not self._read_by_somebody()
+        if not self._idle and self._worker is not None and self._worker.put(message):
             self._statistics.count_drop('newer image')
+
+    def _read_by_somebody(self) -> bool:
+        own = isinstance(self._mount, TfMount)
+        return self._outputs.listeners > 0 or (self._declared.parameters.publish_tf and self._outputs.tf_listeners > own)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         response.success = True
@@ -216,9 +234,18 @@ class HeadPoseNode(LifecycleNode):
             camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified)
             depth_m = self._depth_of(header, image.shape[:2])
             poses = self._estimator.estimate(image, camera=camera, depth_m=depth_m, stamp_s=self._usable_stamp(header))
-            self._outputs.publish(header, poses, parameters.primary_face, parameters.publish_tf)
+            primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, image.shape[1::-1])
+            offset = self._neutral.update(header.frame_id, primary)
+            mount = self._mount.mount(header) if self._mount is not None else None
+            poses, primary = offset.of_poses(poses), primary and offset.of_poses([primary])[0]
+            self._outputs.publish(header, poses, primary, parameters.publish_tf, mount, offset.R_turned_cam, image)
             published = self.get_clock().now().nanoseconds * 1e-9
             self._outputs.publish_annotated(header, image, poses, camera)
+        except FrameError as error:
+            self._statistics.count_drop('no transform')
+            self._frame_problem = str(error)
+            self._notices.throttled('transform', f'image not answered: {error}', _REPEAT_S)
+            return
         except ImageError as error:
             self._statistics.count_bad_image('bad image', str(error))
             self._notices.throttled('bad image', f'image on {self._image_topic()} skipped: {error}')
@@ -229,7 +256,7 @@ class HeadPoseNode(LifecycleNode):
             self._notices.throttled('estimator', f'image not answered: {text}; if it goes on, report it with the image, or try device:=cpu',
                                     level='error')
             return
-        self._frame_id = header.frame_id
+        self._frame_id, self._frame_problem = header.frame_id, ''
         if not header.frame_id:
             self._notices.once('frame_id', 'images have no frame_id: TF and RViz cannot place the heads; '
                                'set header.frame_id in the camera driver')
@@ -330,6 +357,10 @@ class HeadPoseNode(LifecycleNode):
             return State.MODEL_FAILED, statistics.last_failure
         if statistics.images_bad:
             return State.BAD_IMAGES, statistics.last_failure
+        if self._idle:
+            return State.IDLE, ''
+        if self._frame_problem:
+            return State.NO_TRANSFORM, self._frame_problem
         answer = statistics.last_answer
         if answer is None:
             return State.NO_IMAGE, ''

@@ -123,13 +123,38 @@ class Parameters(ParameterTable):
                                       'Hz per rad/s', 0.0, 100.0)
     primary_face: str = parameter('largest', 'Which face goes to `~/head_pose` and `~/head_angles`.',
                                   choices=('largest', 'nearest', 'longest_tracked'))
+    seat_region: tuple = parameter((0.0, 0.0, 1.0, 1.0), 'That face is chosen among those whose box is centred in this part of the image: '
+                                   'left, top, right, bottom.', 'of width or height', 0.0, 1.0)
+    target_frame: str = parameter('', 'Poses, boxes and markers are given in this frame instead of the camera\'s; angles and TF stay '
+                                  'the camera\'s.', change=Change.UNCONFIGURED)
+    target_frame_from: str = parameter('tf', 'Where the camera is in target_frame: from TF, or from the two parameters below.',
+                                       choices=('tf', 'mount'), change=Change.UNCONFIGURED)
+    mount_position_m: tuple = parameter((0.0, 0.0, 0.0), 'Camera in target_frame: x, y, z.', 'm', -1000.0, 1000.0,
+                                        change=Change.UNCONFIGURED)
+    mount_rotation_deg: tuple = parameter((0.0, 0.0, 0.0), 'Optical frame in target_frame: roll, pitch, yaw about fixed x, y, z (URDF).',
+                                          'deg', -360.0, 360.0, change=Change.UNCONFIGURED)
+    neutral: str = parameter('person', '`~/set_neutral` learns the person\'s offset (looks into the camera; mends poses and angles) or the '
+                             'mount\'s (looks straight ahead; mends angles).', choices=('person', 'mount'))
+    neutral_window_s: float = parameter(1.0, 'What `~/set_neutral` learns from: the last images.', 's', 0.1, 30.0)
+    neutral_folder: str = parameter('', 'Where it is kept, a file for each camera; empty for c2f_head_pose in $ROS_HOME or ~/.ros.',
+                                    change=Change.UNCONFIGURED)
+    lazy: bool = parameter(False, 'Answer images only while somebody subscribes to a result (TF counts).')
+    hri: bool = parameter(False, 'Publish REP-155 topics below /humans/faces, and name faces by short random ids.',
+                          change=Change.UNCONFIGURED)
+    hri_announce_after: int = parameter(3, 'A face is announced once seen in so many images in a row.', '', 1, 1000,
+                                        change=Change.UNCONFIGURED)
+    hri_drop_after: int = parameter(15, 'An announced face is dropped after so many images without it.', '', 1, 1000,
+                                    change=Change.UNCONFIGURED)
     publish_tf: bool = parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
     silence_timeout_s: float = parameter(3.0, 'Without an image for so long, the node says why.', 's', 0.1, 4.5)
     autostart: bool = parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
 
     @classmethod
     def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
-        """What the estimator refuses."""
+        """An empty region, and what the estimator refuses."""
+        left, top, right, bottom = checked['seat_region']
+        if left >= right or top >= bottom:
+            return [f"seat_region cannot be {list(checked['seat_region'])}: left must be less than right, top less than bottom"]
         try:
             EstimatorOptions(**{name: checked[name] for name in _option_names()})
         except ValueError as error:
