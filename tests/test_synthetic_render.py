@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +97,36 @@ def test_a_stopped_run_goes_on_and_gives_the_same_dataset(tmp_path):
     assert len(dataset.SyntheticDataset(tmp_path / 'heads', None)) == 3
     assert render_command.main([*arguments, '--shard', '1/2']) == 0
     np.testing.assert_array_equal(np.load(second / 'image.npy'), before)
+
+
+def test_workers_end_when_the_command_is_killed(assets, tmp_path):
+    command = [sys.executable, '-m', 'training.render', '--output', str(tmp_path), '--count', '5000', '--shard-size', '5000',
+               '--crop-size', '64', '--identities', '20', '--workers', '1']
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        while 'processes on' not in process.stdout.readline():
+            assert process.poll() is None
+        workers = _children(process.pid)
+        assert workers
+    finally:
+        process.kill()
+        process.wait()
+    deadline = time.monotonic() + 30
+    while any(_alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_alive(pid) for pid in workers)
+
+
+def _children(pid):
+    return [int(v) for task in Path(f'/proc/{pid}/task').iterdir() for v in (task / 'children').read_text().split()]
+
+
+def _alive(pid):
+    stat = Path(f'/proc/{pid}/stat')
+    try:
+        return stat.read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_robustness_set_changes_nothing_but_its_condition(assets):

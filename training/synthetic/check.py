@@ -14,10 +14,10 @@ from training.assets import ensure_assets
 
 from . import identities, lights
 from .crops import CropMaker, crop_camera, sample_place, sample_turn
+from .drawables import View
 from .heads import Calibration, HeadModel
 from .landmarks import HEAD_FROM_MESH, rigid_alignment
 from .presets import PRESETS
-from .renderer import View
 
 _INNER = slice(17, 68)
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from . import garments, identities, shapes
 from .appearance import Look, Wardrobe
+from .drawables import Part, pack
 from .heads import NECK1, Calibration, HeadModel, Shape, neck_transforms, normals, sellion
 from .identities import Identity
 from .landmarks import HEAD_FROM_MESH
-from .renderer import Part, pack
 
 _ONLY_HEAD = np.array([0.0, 0, 0, 1])
 _SPHERE, _SPHERE_TRIANGLES = shapes.sphere()

@@ -14,8 +14,8 @@ from c2f_head_pose import geometry
 from . import appearance, backgrounds, depth_sensor, frames, lights
 from .crops import CropMaker, Dressed, composite_bgr, crop_camera
 from .dataset import composite
+from .drawables import Layers, Lighting, View
 from .presets import PRESETS, Preset, sample_pose_deg
-from .renderer import Layers, Lighting, View
 
 _GREY = (126, 120, 112)
 
