@@ -99,7 +99,7 @@ def test_a_file_that_answers_differently_is_refused(trained, tmp_path, monkeypat
             network.regressors.fused.bias[1::9] -= 0.0044 * network.regressors.fused.bias[0::9]
 
     monkeypatch.setattr(export, 'write_onnx', other)
-    with pytest.raises(ExportError, match='more than 0[.]1'):
+    with pytest.raises(ExportError, match=r'more than 0[.]1'):
         export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
 
 

@@ -67,11 +67,13 @@ class RealCrops:
         """The samples of some row numbers."""
         index, n = torch.from_numpy(rows), len(rows)
         K = torch.tensor([[_FAR, 0, self.size / 2 - 0.5], [0, _FAR, self.size / 2 - 0.5], [0, 0, 1]]).expand(n, 3, 3)
-        # the eyes, for painted sunglasses: of an upright frontal face
-        middle, quarter = self.size / 2, self.size / MARGIN / 4
-        eyes = torch.tensor([[middle - quarter, middle - quarter], [middle + quarter, middle - quarter]]).expand(n, 2, 2)
+        # landmarks of an upright frontal face: the box's corners, and the eyes for painted sunglasses
+        low, high, middle = self.size / 2 - self.size / MARGIN / 2, self.size / 2 + self.size / MARGIN / 2, self.size / 2
+        points = torch.tensor([[low, low], [high, high]]).repeat(34, 1)
+        points[36:42] = torch.tensor([(low + middle) / 2, (low + middle) / 2])
+        points[42:48] = torch.tensor([(high + middle) / 2, (low + middle) / 2])
         image = self.images[index]
-        return Crops(image, torch.full_like(image, 255), None, self.R_crop_head[index], K, self.boxes[index], eyes)
+        return Crops(image, torch.full_like(image, 255), None, self.R_crop_head[index], K, self.boxes[index], points.expand(n, 68, 2))
 
 
 class JoinedCrops:

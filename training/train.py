@@ -53,6 +53,7 @@ class Run:
         out: folder for checkpoints, log and pictures.
         place: this process among others.
         minutes: time budget over all resumed parts; None for the configured steps.
+        start: checkpoint whose averaged weights a new run begins with.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Run:
         out: Path,
         place: Place,
         minutes: float | None = None,
+        start: Path | None = None,
     ):
         self.config, self.train_set, self.val_set = config, train_set, val_set
         self.out, self.place, self.minutes = out, place, minutes
@@ -79,9 +81,13 @@ class Run:
         self.generator = torch.Generator(place.device)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
+        self.started_from = '' if start is None else f'{checkpoint.load(start)["commit"]}, {checkpoint.load(start)["samples"]} samples'
         out.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self._resume()
+        elif start is not None:
+            self.network.load_state_dict(checkpoint.load(start)['average'])
+            self.average = Average(self.network, config.ema)
         self.schedule.plan(by_time=minutes is not None)
 
     @property
@@ -101,6 +107,7 @@ class Run:
             raise ValueError(f'{self.path} was trained with another configuration ({", ".join(differing)} differ): give another --out')
         if state['data_hash'] != self.data_hash:
             print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
+        self.started_from = state.get('started_from', '')
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
         self.optimiser.load_state_dict(state['optimiser'])
@@ -123,6 +130,7 @@ class Run:
                 config=self.config.as_dict(),
                 seed=self.config.seed,
                 commit=self.commit,
+                started_from=self.started_from,
                 data_hash=self.data_hash,
                 data=[s.path.name for s in self.train_set.sets],
                 samples=self.step * self.config.batch,
@@ -271,6 +279,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render)')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, help='time budget, over all resumed parts; without it, the configured steps')
+    parser.add_argument('--start', type=Path, help='checkpoint whose weights a new run begins with; noted in the checkpoints')
     parser.add_argument('--pause-minutes', type=float, help='stop after so long and go on when run again (to take in new renders)')
     parser.add_argument('--steps', type=int, help='instead of the configured steps')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
@@ -301,7 +310,7 @@ def main(arguments: list[str] | None = None) -> None:
             f'x {place.world}, {os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
             flush=True,
         )
-    run = Run(config, train_set, val_set, args.out, place, args.minutes)
+    run = Run(config, train_set, val_set, args.out, place, args.minutes, args.start)
     run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
     leave(place)
 
