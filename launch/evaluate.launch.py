@@ -17,7 +17,7 @@ SHARE = get_package_share_directory('c2f_head_pose')
 ARGUMENTS = {
     'bag': (None, 'rosbag2 folder or .bag file'),
     'output': ('evaluation', 'folder for metrics.json, frames.csv and report.html'),
-    'truth': ('/truth/head', "topic, tf:FRAME or CSV file with the true head pose, or 'none'"),
+    'truth': ('', "topic, tf:FRAME or CSV file with the true head pose, 'none', or empty: a topic with 'truth' in its name"),
     'image_topic': ('', 'image topic in the bag; empty for the only one'),
     'rate': ('1.0', '1.0 is real time'),
     'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), "head_pose's parameters"),
@@ -28,7 +28,8 @@ def generate_launch_description() -> LaunchDescription:
     # Live poses are what it evaluates, so nothing is drawn or written again here; run evaluate_bag for that.
     evaluation = Node(package='c2f_head_pose', executable='evaluation_node', output='screen',
                       arguments=[LaunchConfiguration('bag'), '--output', LaunchConfiguration('output'),
-                                 '--truth', LaunchConfiguration('truth'), '--no-video', '--no-poses'],
+                                 '--truth', LaunchConfiguration('truth'), '--image', LaunchConfiguration('image_topic'),
+                                 '--no-video', '--no-poses'],
                       remappings=[('pose', '/head_pose/head_pose'), ('poses', '/head_pose/head_poses')])
     replay = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'replay.launch.py')),
