@@ -25,8 +25,8 @@ ARGUMENTS = {
 def nodes(context) -> list:
     """One included launch file for each camera."""
     same = {name: LaunchConfiguration(name) for name in ('image', 'camera_info', 'params_file', 'log_level')}
-    source = PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py'))
-    return [IncludeLaunchDescription(source, launch_arguments={**same, 'namespace': camera}.items())
+    path = os.path.join(SHARE, 'launch', 'head_pose.launch.py')  # a source can be included only once
+    return [IncludeLaunchDescription(PythonLaunchDescriptionSource(path), launch_arguments={**same, 'namespace': camera}.items())
             for camera in LaunchConfiguration('cameras').perform(context).split()]
 
 

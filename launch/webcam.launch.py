@@ -2,10 +2,12 @@
 
     ros2 launch c2f_head_pose webcam.launch.py device:=/dev/video0
 """
+from __future__ import annotations
+
 import os
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -24,24 +26,22 @@ ARGUMENTS = {
 DRIVERS = (('usb_cam', 'usb_cam_node_exe'), ('v4l2_camera', 'v4l2_camera_node'))
 
 
-def installed_driver() -> tuple[str, str]:
-    """Package and executable of the first driver installed.
-
-    Raises:
-        RuntimeError: where there is none, with the remedy.
-    """
+def installed_driver() -> tuple[str, str] | None:
+    """Package and executable of the first driver installed; None if there is none."""
     for package, executable in DRIVERS:
         try:
             get_package_prefix(package)
         except PackageNotFoundError:
             continue
         return package, executable
-    raise RuntimeError('no webcam driver is installed: install ros-$ROS_DISTRO-usb-cam or ros-$ROS_DISTRO-v4l2-camera, '
-                       'or start your own driver and use head_pose.launch.py')
+    return None
 
 
 def generate_launch_description() -> LaunchDescription:
-    package, executable = installed_driver()
+    if (driver := installed_driver()) is None:
+        return LaunchDescription([Shutdown(reason='no webcam driver is installed: install ros-$ROS_DISTRO-usb-cam or '
+                                           'ros-$ROS_DISTRO-v4l2-camera, or start your own driver and use head_pose.launch.py')])
+    package, executable = driver
     device, url = LaunchConfiguration('device'), LaunchConfiguration('camera_info_url')
     named = ({'video_device': device, 'camera_info_url': url, 'frame_id': 'webcam_optical_frame'} if package == 'usb_cam'
              else {'video_device': device, 'camera_info_url': url, 'camera_frame_id': 'webcam_optical_frame'})

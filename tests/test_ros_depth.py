@@ -129,3 +129,99 @@ def test_positions_come_from_depth_until_it_stops_mid_way(graph):
     graph.wait_until(lambda: node._depth._kept[-1].header.stamp.sec == 4, 'the depth')
     images.publish(image_message(noise(), 4.0))
     graph.wait_for_log('is good again')
+
+
+@pytest.fixture(scope='module')
+def depth_model(tmp_path_factory) -> str:
+    """An untrained network of modality depth, exported as training exports its own: right in form, not in what it says."""
+    torch = pytest.importorskip('torch', reason='needs torch')
+    from training.export import write_onnx
+
+    class Untrained(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.trunk = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 5, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+                                             torch.nn.Flatten(), torch.nn.Linear(4, 4))
+
+        def forward(self, crops):
+            logits = self.trunk(crops.float() / 255)
+            frontal = torch.tensor([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]])
+            return frontal + 0 * logits[:, :1, None], 0.1 + 0 * logits[:, :3].abs(), logits
+
+    path = tmp_path_factory.mktemp('model') / 'untrained_depth.onnx'
+    write_onnx(Untrained(), 64, path, {
+        'c2f_contract': '1', 'name': 'untrained_depth', 'version': '0', 'modality': 'depth', 'input_size': '64', 'crop_margin': '1.5',
+        'detector_margin': '1.15', 'convention': 'R_cam_head REP-103/REP-155', 'training_data': 'none', 'licence': 'Apache-2.0',
+        'depth_range_m': '0.5'})
+    return str(path)
+
+
+def calibrate(graph, node):
+    infos = graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
+    graph.wait_until(infos.get_subscription_count, 'a subscription of camera_info')
+    infos.publish(camera_info(focal=575.0))
+    graph.wait_until(lambda: node._calibration.received, 'the camera_info')
+
+
+def a_doll() -> np.ndarray:
+    from test_depth_heads import doll, room
+    return (1000 * doll(room(), (0.1, -0.05, 1.2))).astype(np.uint16)
+
+
+def test_depth_alone_is_enough_with_a_depth_model(graph, depth_model):
+    """The doll's middle is at (0.1, -0.05, 1.2); the network calls every head frontal to its ray: the sellion is 9 cm nearer."""
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='depth', depth_model=depth_model)
+    calibrate(graph, node)
+    depths = graph.image_publisher(topic='/depth/image')
+    for number in range(3):
+        depths.publish(depth_message(a_doll(), 5.0 + number))
+        graph.wait_until(lambda n=number: len(results.poses) > n, 'a pose')
+    pose = results.poses[0]
+    assert (pose.header.frame_id, pose.header.stamp.sec) == ('camera_optical', 5)
+    position = np.array([pose.pose.pose.position.x, pose.pose.pose.position.y, pose.pose.pose.position.z])
+    middle_m = np.array([0.1, -0.05, 1.2])
+    np.testing.assert_allclose(position, middle_m * (1 - 0.09 / np.linalg.norm(middle_m)), atol=0.04)
+    graph.wait_for_state('ok')
+
+
+def test_depth_alone_without_camera_info_says_why_nothing_comes(graph, depth_model):
+    results = graph.hear_results()
+    graph.head_pose_node(modality='depth', depth_model=depth_model)
+    graph.image_publisher(topic='/depth/image').publish(depth_message(a_doll(), 5.0))
+    graph.wait_for_log('image on /depth/image skipped', 'needs camera_info')
+    assert results.markers == []
+
+
+def test_depth_alone_without_a_depth_model_is_refused_with_what_is_missing(graph):
+    graph.head_pose_node(modality='depth')
+    graph.wait_for_log('not configured', "modality 'depth' needs a depth model", "no model 'c2f_depth'", 'training.export', 'depth_model')
+
+
+def test_a_model_of_images_is_refused_for_depth(graph):
+    graph.head_pose_node(modality='depth', depth_model='c2f_edge')
+    graph.wait_for_log('not configured', "depth_model 'c2f_edge' reads images")
+
+
+def test_rgbd_without_a_depth_model_says_once_what_depth_is_good_for(graph):
+    graph.head_pose_node(modality='rgbd')
+    graph.wait_for_log("no model 'c2f_depth'", 'depth gives positions')
+
+
+def test_when_images_stop_heads_are_found_in_depth_alone_and_images_take_over_again(graph, depth_model):
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='rgbd', depth_model=depth_model, silence_timeout_s=0.5)
+    calibrate(graph, node)
+    depths, images = graph.image_publisher(topic='/depth/image'), graph.image_publisher()
+    images.publish(image_message(noise(), 1.0))
+    graph.wait_until(lambda: results.markers, 'an answer')
+    graph.wait_until(lambda: node._silence, 'the images to have stopped')
+    depths.publish(depth_message(a_doll(), 2.0))
+    graph.wait_until(lambda: results.poses, 'a pose from depth')
+    assert results.poses[0].header.stamp.sec == 2
+    graph.wait_for_state('degraded: heads are found in depth alone')
+    before = len(results.markers)
+    images.publish(image_message(noise(), 3.0))
+    graph.wait_until(lambda: len(results.markers) > before, 'an answer to the image')
+    assert results.markers[-1].markers[0].header.stamp.sec == 3
+    graph.wait_for_log('images arrive on /image')

@@ -1,6 +1,8 @@
 """The lifecycle node `head_pose`: images in, head poses out."""
 from __future__ import annotations
 
+from . import needs_ros  # noqa: I001 isort: skip, before anything that imports rclpy
+
 import sys
 import time
 from typing import Any
@@ -15,10 +17,10 @@ from std_srvs.srv import SetBool
 
 from ..estimator import HeadPoseEstimator
 from ..images import ImageError, image_from_compressed, image_from_message
-from . import messages, running
+from . import loading, messages, running
 from .calibration import UNCORRECTED, Calibration
 from .declaration import DeclaredParameters
-from .depth_input import DepthInput
+from .depth_input import DepthInput, depth_from_message, depth_picture
 from .diagnostics import State, diagnostic_array
 from .frames import FixedMount, FrameError, TfMount, mount_source
 from .humans import FaceNames
@@ -94,8 +96,7 @@ class HeadPoseNode(LifecycleNode):
         try:
             self._declared.check()
             parameters = self._declared.parameters
-            self._estimator = HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads,
-                                                     parameters.estimator_options())
+            self._estimator = loading.load_estimator(parameters, self._notices)
             names = FaceNames(parameters.hri_announce_after, parameters.hri_drop_after) if parameters.hri else None
             self._mount = mount_source(self, parameters)
             self._outputs = Outputs(self, self._notices, names)
@@ -180,12 +181,12 @@ class HeadPoseNode(LifecycleNode):
 
     def _subscribe(self) -> None:
         parameters = self._declared.parameters
-        self._images_in = self._inputs.add(*image_input(self, parameters.image_transport == 'compressed'), self._on_image)
+        self._images_in = self._inputs.add(*self._main_input(), self._on_image)
         self._inputs.add(CameraInfo, self.resolve_topic_name('camera_info'), self._calibration.update)
         if parameters.modality == 'rgbd':
             message_type, topic = depth_input(self, parameters.depth_transport == 'compressedDepth')
             self._depth = DepthInput(self._notices, topic)
-            self._inputs.add(message_type, topic, self._depth.put)
+            self._inputs.add(message_type, topic, self._on_depth)
 
     def _stop_listening(self) -> None:
         self._inputs.clear()
@@ -196,8 +197,15 @@ class HeadPoseNode(LifecycleNode):
         if self._outputs is not None:
             self._outputs.clear()
 
+    def _main_input(self) -> tuple[Any, str]:
+        """Message class and topic of what is answered: images, or depth alone."""
+        parameters = self._declared.parameters
+        if parameters.modality == 'depth':
+            return depth_input(self, parameters.depth_transport == 'compressedDepth')
+        return image_input(self, parameters.image_transport == 'compressed')
+
     def _image_topic(self) -> str:
-        return image_input(self, self._declared.parameters.image_transport == 'compressed')[1]
+        return self._main_input()[1]
 
     def _on_image(self, message: Any) -> None:
         self._statistics.count_image()
@@ -206,8 +214,16 @@ class HeadPoseNode(LifecycleNode):
             self._notices.say(f'images arrive on {self._image_topic()}')
             self._silence = ''
         self._idle = self._declared.parameters.lazy and not self._read_by_somebody()
-        if not self._idle and self._worker is not None and self._worker.put(message):
+        if not self._idle and self._worker is not None and self._worker.put((message, self._declared.parameters.modality == 'depth')):
             self._statistics.count_drop('newer image')
+
+    def _on_depth(self, message: Any) -> None:
+        """Depth beside the images; answered by itself while images have stopped."""
+        self._depth.put(message)
+        if self._silence and self._estimator.reads_depth and self._worker is not None:
+            self._idle = self._declared.parameters.lazy and not self._read_by_somebody()
+            if not self._idle:
+                self._worker.put((message, True))
 
     def _read_by_somebody(self) -> bool:
         own = isinstance(self._mount, TfMount)
@@ -226,21 +242,24 @@ class HeadPoseNode(LifecycleNode):
 
     # One image, in the worker's thread. Whatever it is, it must not stop the node.
 
-    def _answer(self, message: Any) -> None:
+    def _answer(self, work: tuple[Any, bool]) -> None:
+        message, depth_alone = work
         start = time.perf_counter()
         header, parameters = message.header, self._declared.parameters
         try:
-            image = image_from_compressed(message) if isinstance(message, CompressedImage) else image_from_message(message)
-            camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified)
-            depth_m = self._depth_of(header, image.shape[:2])
+            image, depth_m = self._read(message, depth_alone)
+            height, width = (depth_m if image is None else image).shape[:2]
+            camera = self._calibration.camera(width, height, parameters.rectified)
+            if depth_alone and camera is None:
+                raise ImageError(f'heads are found in depth by their size in metres, which needs camera_info: {self._calibration.status}')
             poses = self._estimator.estimate(image, camera=camera, depth_m=depth_m, stamp_s=self._usable_stamp(header))
-            primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, image.shape[1::-1])
+            primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, (width, height))
             offset = self._neutral.update(header.frame_id, primary)
             mount = self._mount.mount(header) if self._mount is not None else None
             poses, primary = offset.of_poses(poses), primary and offset.of_poses([primary])[0]
             self._outputs.publish(header, poses, primary, parameters.publish_tf, mount, offset.R_turned_cam, image)
             published = self.get_clock().now().nanoseconds * 1e-9
-            self._outputs.publish_annotated(header, image, poses, camera)
+            self._outputs.publish_annotated(header, image if image is not None else depth_picture(depth_m), poses, camera)
         except FrameError as error:
             self._statistics.count_drop('no transform')
             self._frame_problem = str(error)
@@ -264,6 +283,13 @@ class HeadPoseNode(LifecycleNode):
         self._statistics.count_answer(Answer(
             faces=len(poses), processing_ms=1e3 * (time.perf_counter() - start),
             latency_ms=1e3 * latency_s if abs(latency_s) < _FOREIGN_CLOCK_S else None, stage_ms=dict(self._estimator.stage_ms)))
+
+    def _read(self, message: Any, depth_alone: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The picture of a message and the depth that goes with it; either may be None."""
+        if depth_alone:
+            return None, depth_from_message(message)
+        image = image_from_compressed(message) if isinstance(message, CompressedImage) else image_from_message(message)
+        return image, self._depth_of(message.header, image.shape[:2])
 
     def _depth_of(self, header: Any, shape: tuple[int, int]) -> np.ndarray | None:
         """The depth that goes with an image; None without, or where none is asked for."""
@@ -351,6 +377,8 @@ class HeadPoseNode(LifecycleNode):
             return State.INACTIVE, ''
         if not self._enabled:
             return State.DISABLED, ''
+        if self._silence and self._depth is not None and self._estimator.reads_depth and statistics.last_answer is not None:
+            return State.DEGRADED, f'heads are found in depth alone: {self._silence}'
         if self._silence:
             return (State.SILENT if statistics.images else State.NO_IMAGE), self._silence
         if statistics.model_failing:

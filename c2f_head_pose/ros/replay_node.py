@@ -5,6 +5,8 @@
 """
 from __future__ import annotations
 
+from . import needs_ros  # noqa: I001 isort: skip, before anything that imports rclpy
+
 import argparse
 import sys
 import threading
