@@ -38,6 +38,7 @@ class Job:
         config: of a model; '' for a table.
         preset: of the renders it trains on.
         table: number of a table; 0 for a model.
+        shipped: whether the model is one to ship; otherwise an ablation of one.
     """
 
     name: str
@@ -46,14 +47,18 @@ class Job:
     config: str = ''
     preset: str = 'wide'
     table: int = 0
+    shipped: bool = True
 
+
+ABLATIONS = ('edge_single', 'edge_hard', 'edge_four', 'edge_likelihood', 'edge_plain_poses', 'edge_square')
 
 JOBS = (
     Job('c2f_edge', False, 0.2, config='edge'),
     Job('c2f', True, 0.25, config='c2f'),
     Job('c2f_paper', True, 0.15, config='paper', preset='paper'),
     Job('c2f_depth', False, 0.1, config='depth', preset='depth_structured_light'),
-    *(Job(f'table{n}', True, 0.3 / 7, preset='paper', table=n) for n in (5, 6, 7, 8, 2, 4, 3)),
+    *(Job(f'table{n}', True, 0.24 / 7, preset='paper', table=n) for n in (5, 6, 7, 8, 2, 4, 3)),
+    *(Job(f'c2f_{name}', True, 0.01, config=name, shipped=False) for name in ABLATIONS),
 )
 
 
@@ -175,27 +180,12 @@ class Campaign:
         self.note(
             job.name, iterations=content['step'], samples=content['samples'], data_hash=content['data_hash'], commit=content['commit']
         )
-        code = self.run(
-            [
-                sys.executable,
-                '-m',
-                'training.export',
-                str(run_folder / 'final.pt'),
-                '--name',
-                job.name,
-                '--out',
-                str(self.out / 'models'),
-                '--precision',
-                'fp32',
-                'fp16',
-                'int8',
-                '--data',
-                str(self.data(job.preset)),
-                '--sets',
-                f'disturbed:{self.data(job.preset)}',
-                *(['aflw2000', 'aflw2000@landmarks', 'aflw2000@detector', 'pointing04'] if job.config != 'depth' else ['biwi']),
-            ]
-        )
+        sets = [f'disturbed:{self.data(job.preset)}']
+        sets += ['biwi'] if job.config == 'depth' else ['aflw2000', 'aflw2000@landmarks', 'aflw2000@detector', 'pointing04']
+        command = [sys.executable, '-m', 'training.export', str(run_folder / 'final.pt'), '--name', job.name]
+        command += ['--out', str(self.out / ('models' if job.shipped else 'ablations')), '--data', str(self.data(job.preset))]
+        command += ['--precision', *(('fp32', 'fp16', 'int8') if job.shipped else ('fp32',)), '--sets', *sets]
+        code = self.run(command)
         return 'done' if code == 0 else f'failed: export ended with status {code}'
 
     def do_table(self, job: Job, minutes: float) -> str:
