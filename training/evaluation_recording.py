@@ -6,6 +6,7 @@ a hand before the face (40-43 s), a second person comes in and leaves (28-52 s),
     /camera/image_raw/compressed  JPEG            /camera/camera_info
     /camera/depth/image_raw       16UC1, as a structured-light sensor measures it
     /truth/heads                  vision_msgs/Detection3DArray, both heads, 120 Hz
+    /truth/first                  geometry_msgs/PoseStamped, the first head alone
     /truth/planted                geometry_msgs/PoseStamped, the first head 80 ms late and turned by 5 degrees, as a tracker that is
                                   neither synchronised nor mounted straight would give it
 """
@@ -180,7 +181,8 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
         writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
     image = ('/camera/image_raw', 'sensor_msgs/msg/Image') if raw else ('/camera/image_raw/compressed', 'sensor_msgs/msg/CompressedImage')
     kinds = dict((image, ('/camera/camera_info', 'sensor_msgs/msg/CameraInfo'), ('/camera/depth/image_raw', 'sensor_msgs/msg/Image'),
-                  ('/truth/heads', 'vision_msgs/msg/Detection3DArray'), ('/truth/planted', 'geometry_msgs/msg/PoseStamped')))
+                  ('/truth/heads', 'vision_msgs/msg/Detection3DArray'), ('/truth/first', 'geometry_msgs/msg/PoseStamped'),
+                  ('/truth/planted', 'geometry_msgs/msg/PoseStamped')))
     messages = _Messages(store)
     with writer:
         connections = {topic: writer.add_connection(topic, kind, typestore=store) for topic, kind in kinds.items()}
@@ -202,6 +204,7 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
                 late_ns = stamp_ns + round(1e9 * PLANTED_DELAY_S)
                 for name, R, t_m in heads:
                     if name == 'first':
+                        put('/truth/first', stamp_ns, messages.pose(stamp_ns, R, t_m))
                         put('/truth/planted', stamp_ns, messages.pose(late_ns, R @ PLANTED_MOUNT.T, t_m))
             if (k + 1) % 50 == 0 or k + 1 == count:
                 print(f'{k + 1}/{count} images', file=sys.stderr, flush=True)

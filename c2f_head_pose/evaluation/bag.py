@@ -54,9 +54,10 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Optio
     """The command line: what concerns several recordings, and what each is evaluated with."""
     chosen = _parser().parse_args(arguments)
     known = {f.name for f in fields(Options)}
-    values: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, list) else v for k, v in vars(chosen).items() if k in known}
     # launch files cannot leave an argument out, so an empty one means that it was not given
-    return chosen, Options(**{k: None if v == '' else v for k, v in values.items()})
+    values: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, list) else None if v == '' else v
+                              for k, v in vars(chosen).items() if k in known}
+    return chosen, Options(**values)
 
 
 def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:

@@ -203,7 +203,8 @@ class _Run:
     def take(self, answer: Answer) -> None:
         """Scores one image."""
         frame, poses = answer.frame, answer.poses
-        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth else []
+        known = self.truth is not None and not answer.dropped
+        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth and known else []
         matched = self._matcher.match(poses, [t for _, _, t in present], frame.camera)
         times = (*(answer.stage_ms.get(s, float('nan')) for s in ('detect', 'crop', 'infer', 'decode')), answer.total_ms, answer.publish_ms)
         for pose, other_deg, k in zip(poses, answer.other_deg, matched):
@@ -214,8 +215,8 @@ class _Run:
             assert self.truth is not None
             self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
         if not poses and not missed:
-            self._csv.nobody(frame.index, frame.stamp_ns, times)
-        self.images.add(frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), *times)
+            self._csv.empty(frame.index, frame.stamp_ns, 'dropped' if answer.dropped else 'nobody', times)
+        self.images.add(frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, *times)
         if self._poses and not answer.dropped:
             self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
         if self._video:

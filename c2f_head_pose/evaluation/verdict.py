@@ -80,7 +80,8 @@ def _say(record: dict[str, Any], output: Path) -> None:
     overall = record['overall']
     images = overall.get('images')
     if images:
-        print(f"{images['n']} images in {images['wall_s']:.1f} s ({images['times_real_time'] or 0:.1f} x real time), a face in "
+        dropped = f" ({images['dropped']} dropped)" if images['dropped'] else ''
+        print(f"{images['n']} images{dropped} in {images['wall_s']:.1f} s ({images['times_real_time'] or 0:.1f} x real time), a face in "
               f"{100 * (images['coverage'] or 0):.1f} %")
     for label, part in (('raw', overall), ('aligned', overall.get('aligned'))):
         if part and part.get('geodesic_deg'):
