@@ -1,8 +1,6 @@
 """The lifecycle node `head_pose`: images in, head poses out."""
 from __future__ import annotations
 
-from . import needs_ros  # noqa: I001 isort: skip, before anything that imports rclpy
-
 import sys
 import time
 from typing import Any

@@ -5,8 +5,6 @@
 """
 from __future__ import annotations
 
-from . import needs_ros  # noqa: I001 isort: skip, before anything that imports rclpy
-
 import argparse
 import sys
 import threading
