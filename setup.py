@@ -29,7 +29,7 @@ setup(
         (f'share/{NAME}/config', sorted(glob('config/*'))),
     ],
     zip_safe=False,
-    install_requires=['numpy>=1.21', 'onnx>=1.14', 'onnxruntime>=1.16', 'opencv-python-headless>=4.5', 'pyyaml', 'rosbags>=0.9.20'],
+    install_requires=['numpy>=1.21', 'onnx>=1.14', 'onnxruntime>=1.16', 'opencv-python-headless>=4.5', 'pyyaml', 'rosbags>=0.10.9'],
     extras_require={
         'ros': ROS_WHEELS,  # a real rclpy for machines without an apt ROS (Linux x86_64); with one, source its setup.bash instead
         'demo': ['matplotlib'],
@@ -42,6 +42,7 @@ setup(
     entry_points={'console_scripts': [
         f'head_pose_node = {NAME}.ros.node:main',
         f'attention_node = {NAME}.ros.attention_node:main',
+        f'evaluation_node = {NAME}.ros.evaluation_node:main',
         f'replay_node = {NAME}.ros.replay_node:main',
         f'demo = {NAME}.demo:main',
         f'evaluate_bag = {NAME}.evaluation.bag:main',
