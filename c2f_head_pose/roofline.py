@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from .engine.contract import CONTRACT_VERSION, CONVENTION, INPUT
-from .engine.precision import geometry_nodes
+from .engine.precision import geometry_nodes, node_name
 
 ELEMENT_BYTES = {'fp32': 4, 'fp16': 2, 'int8': 1}
 _LAYERS = ('Conv', 'ConvTranspose', 'Gemm', 'MatMul')
@@ -66,17 +66,17 @@ def count_work(model: onnx.ModelProto, batch: int) -> list[Work]:
     outside = geometry_nodes(model)
     work = []
     for node in fixed.graph.node:
-        if node.op_type not in (*_LAYERS, *_POOLS, 'Add') or node.name in outside:
+        if node.op_type not in (*_LAYERS, *_POOLS, 'Add') or node_name(node) in outside:
             continue
         inputs = [int(np.prod(shapes[name])) for name in node.input if name in shapes]
         output = shapes.get(node.output[0])
         if not output or 0 in output or len(inputs) < len([n for n in node.input if n]):
-            raise ValueError(f'the shapes about {node.name} are not known; export the model with shapes')
+            raise ValueError(f'the shapes about {node_name(node)} are not known; export the model with shapes')
         written = int(np.prod(output))
         if node.op_type == 'Add':
-            work.append(Work(node.name, written, inputs[1]))
+            work.append(Work(node_name(node), written, inputs[1]))
             continue
-        work.append(Work(node.name, _flops(node, shapes, written), sum(inputs) + written))
+        work.append(Work(node_name(node), _flops(node, shapes, written), sum(inputs) + written))
     return work
 
 

@@ -240,6 +240,11 @@ def test_a_covered_camera_while_driving_is_blind_not_an_absent_driver():
     assert said.at(13.0).reason is Reason.NO_FACE_MOVING
 
 
+def test_a_covered_camera_in_a_car_of_unknown_speed_reads_as_absent_but_never_as_attentive():
+    """The limit that docs/attention.md names: nobody found from 10.0, absent_s = 2 s later absent."""
+    assert drive(looks(10, 'road_ahead'), nobody(10), motion=None).changes() == [*STARTED, (12.0, ABSENT)]
+
+
 def test_a_camera_that_knows_it_is_blind_says_so():
     """No image to look at (None) from 10.0: unknown from 12.0 on, standing or not."""
     said = drive(looks(10, 'road_ahead'), blind(10), motion=Motion(0.0, 0.0))

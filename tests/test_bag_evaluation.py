@@ -132,14 +132,21 @@ def test_recorded_poses_score_as_the_estimator_that_made_them(plain, tmp_path):
             for message in bag.messages([topic]):
                 decoded = message.decode()
                 made.add(topic, bag.topics[topic].type, message.log_ns + 30_000_000, lambda s, m=decoded: m)
+    for message in made.messages:  # one answer is lost
+        if message[0] == '/head_pose/head_pose' and message[2] - START_NS < 50_000_000:
+            made.messages.remove(message)
+            break
     bag = write_bag(tmp_path / 'bag', made)
     before = metrics_of(plain[1])['overall']
     for source in ('head_poses', 'head_pose'):
         assert run(bag, '--output', tmp_path / source, '--no-video', '--recorded-topic', f'/head_pose/{source}') == 0
         overall = metrics_of(tmp_path / source)['overall']
-        assert overall['geodesic_deg']['mean'] == pytest.approx(before['geodesic_deg']['mean'], abs=1e-4)
+        lost = int(source == 'head_pose')
+        assert (overall['images']['dropped'], overall['detection']['missed'], overall['geodesic_deg']['n']) == (lost, 0, 60 - lost)
+        if not lost:
+            assert overall['geodesic_deg']['mean'] == pytest.approx(before['geodesic_deg']['mean'], abs=1e-4)
         assert overall['latency_ms']['publish']['p50'] == pytest.approx(32, abs=0.1)  # recorded 2 ms after its stamp, then 30
-        assert overall['calibration']['rms_ratio'] == pytest.approx(before['calibration']['rms_ratio'], rel=1e-3)
+        assert overall['calibration']['rms_ratio'] == pytest.approx(before['calibration']['rms_ratio'], rel=0.03 if lost else 1e-3)
 
 
 def test_the_video_and_thumbnails_show_the_faces(plain):

@@ -1,5 +1,6 @@
 """report.html in a real browser: no errors, nothing requested, every plot drawn."""
 import base64
+import html
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -44,7 +46,7 @@ def scored(name='drive', seconds=20.0, truth=True, seed=0):
             faces.add(k, stamp, -2, 0, np.full(4, np.nan), np.full(4, np.nan), q_true[k], np.full(3, np.nan), -1, np.nan)
         elif not miss:
             faces.add(k, stamp, 1, 0 if truth else -1, q, q, q_true[k] if truth else np.full(4, np.nan), np.full(3, 3.0), k % 4, np.nan)
-        images.add(k, stamp, not miss, int(truth), int(miss and truth), 0, 3, 0.3, 2, 0.2, 5.5 + rng.random(), np.nan)
+        images.add(k, stamp, not miss, int(truth), int(miss and truth), 0, False, 3, 0.3, 2, 0.2, 5.5 + rng.random(), np.nan)
     series = Series(faces.array(), images.array(), ('head',) if truth else ())
     if not truth:
         return Scored(name, series, None, 2.0), None
@@ -65,11 +67,11 @@ def report(folder, *recordings, **record):
     return folder / 'report.html'
 
 
-def browse(page, tmp_path, *flags):
+def browse(page, tmp_path):
     """(drawn part of the document, log) of a page opened in Chromium."""
     if CHROMIUM is None:
         pytest.skip('no Chromium is installed')
-    done = subprocess.run([CHROMIUM, *FLAGS, f'--user-data-dir={tmp_path / "profile"}', *flags, '--dump-dom', page], capture_output=True,
+    done = subprocess.run([CHROMIUM, *FLAGS, f'--user-data-dir={tmp_path / "profile"}', '--dump-dom', page], capture_output=True,
                           text=True, timeout=120, check=False, env=os.environ | {'HOME': str(tmp_path)})
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.partition('<script')[0], done.stderr
@@ -103,30 +105,69 @@ def test_a_report_without_a_single_image_says_why(tmp_path):
     assert 'CONSOLE' not in log and 'x does not exist' in dom
 
 
-def test_the_report_asks_for_nothing_else(tmp_path):
-    """Served over HTTP, the browser asks for the page alone; and nothing in the file names another place."""
-    page = report(tmp_path, scored())
-    asked = []
-
+@pytest.fixture
+def served(tmp_path):
+    """Serves pages by path over HTTP: .pages to fill, .asked to look at, .url."""
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
-            self.send_response(200)
+            self.send_response(200 if self.path in pages else 404)
             self.send_header('Content-Type', 'text/html')
             self.end_headers()
-            self.wfile.write(page.read_bytes())
+            self.wfile.write(pages.get(self.path, '').encode())
 
         def log_message(self, *arguments):
             pass
 
+    pages, asked = {}, []
     server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        _, log = browse(f'http://127.0.0.1:{server.server_port}/report', tmp_path)
-    finally:
-        server.shutdown()
-    assert asked == ['/report'] and 'CONSOLE' not in log
-    assert not re.findall(r'https?://|src="(?!data:)|@import|url\((?!data:|#)', page.read_text())
+    yield SimpleNamespace(pages=pages, asked=asked, url=f'http://127.0.0.1:{server.server_port}')
+    server.shutdown()
+
+
+def test_the_report_asks_for_nothing_else(tmp_path, served):
+    """Served over HTTP, the browser asks for the page alone; and nothing in the file names another place."""
+    served.pages['/report'] = report(tmp_path, scored()).read_text()
+    _, log = browse(f'{served.url}/report', tmp_path)
+    assert served.asked == ['/report'] and 'CONSOLE' not in log
+    assert not re.findall(r'https?://|src="(?!data:)|@import|url\((?!data:|#)', served.pages['/report'])
+
+
+_ON_A_PHONE = """<!DOCTYPE html><title>waiting</title><body><pre id="out"></pre>
+<iframe id="phone" src="/report" width="360" height="740"></iframe><script>
+document.getElementById('phone').addEventListener('load', () => {
+  const page = document.getElementById('phone').contentDocument, said = {};
+  const button = text => [...page.querySelectorAll('button')].find(b => b.textContent.includes(text) || b.ariaLabel === text);
+  said.width = page.documentElement.scrollWidth;
+  const plot = page.querySelector('.timeline'), svg = () => plot.querySelector('svg').innerHTML;
+  const whole = svg();
+  button('Look closer').click(); said.closer = svg() !== whole;
+  button('Look at all').click(); said.whole = svg().split('cursor')[0] === whole.split('cursor')[0];
+  button('aligned truth').click(); said.aligned = svg().includes('var(--aligned)');
+  const box = plot.getBoundingClientRect();
+  plot.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + box.width / 2, clientY: box.top + 40, bubbles: true}));
+  said.readout = page.querySelector('.readout').textContent;
+  page.querySelector('.worst button').click(); said.look = svg().split('cursor')[0] !== whole.split('cursor')[0];
+  button('Light or dark').click(); said.theme = page.documentElement.dataset.theme;
+  const bars = page.querySelector('[aria-label="Histogram of errors"]').parentElement, at = bars.getBoundingClientRect();
+  bars.dispatchEvent(new PointerEvent('pointermove', {clientX: at.left + at.width / 3, clientY: at.top + 90, bubbles: true}));
+  said.bar = bars.querySelector('.hover').textContent;
+  document.getElementById('out').textContent = JSON.stringify(said);
+});
+</script>"""
+
+
+def test_the_report_fits_a_phone_and_its_controls_work(tmp_path, served):
+    """In a frame 360 pixels wide: nothing sticks out; zoom, layers, values under the pointer, thumbnails and theme answer."""
+    served.pages |= {'/report': report(tmp_path, scored()).read_text(), '/phone': _ON_A_PHONE}
+    dom, log = browse(f'{served.url}/phone', tmp_path)
+    assert 'CONSOLE' not in log, log
+    said = json.loads(html.unescape(re.search('<pre id="out">(.*?)</pre>', dom)[1]))
+    assert said['width'] <= 360
+    assert said['closer'] and said['whole'] and said['aligned'] and said['look']
+    assert re.search(r'estimate .*truth .*error .*stated', said['readout'])
+    assert said['theme'] == 'dark' and 'raw: ' in said['bar']
 
 
 def test_an_hour_makes_a_report_no_larger_than_a_minute(tmp_path):

@@ -161,7 +161,7 @@ def test_a_planted_offset_and_mount_rotation_are_found_and_on_the_right_side(sid
     estimates[::30] = random_rotations(len(estimates[::30]))
     found = estimate_alignment([Pairs(head, t[::3], estimates)], 0.1)
     assert found.time_offset_found and abs(found.time_offset_s - 0.08) < 0.004
-    assert found.side == side
+    assert found.side == side and found.time_offset_std_s < 0.004
     assert geodesic_deg(found.R, mount) < 0.4 and abs(found.rotation_deg - 5) < 0.4
     aligned, known = found.apply(head, t[300:600], 0.1)
     assert known.all() and geodesic_deg(aligned, R[300:600]).max() < 0.6
@@ -203,3 +203,13 @@ def test_without_positions_the_one_head_is_the_largest_face_and_stays_with_its_t
     assert matcher.match([face_at(100, 100, 1, 60), face_at(300, 100, 2, 90)], [None], None) == [None, 0]
     assert matcher.match([face_at(100, 100, 1, 99), face_at(300, 100, 2, 90)], [None], None) == [None, 0]
     assert matcher.match([face_at(100, 100, 1, 99)], [None], None) == [0]
+    with pytest.raises(BagError, match='told apart'):
+        matcher.match([face_at(100, 100, 1, 99)], [None, None], None)
+
+
+def test_positions_are_used_only_where_there_are_any():
+    """Sources that know no position leave it at 0, 0, 0; heads are before the camera."""
+    q = quaternions_from_rotations(np.eye(3)[None])
+    for position, located in (((0.0, 0.0, 0.0), False), ((0.1, 0.0, 0.7), True), (None, False)):
+        head = TruthHead('h', np.array([1.0]), q, None if position is None else np.array([position], np.float32))
+        assert Truth((head,), 'x').stated_in('head', 'optical').located is located

@@ -13,7 +13,7 @@ import pytest
 from c2f_head_pose.engine import cuda, open_engine
 from c2f_head_pose.engine.build import main
 from c2f_head_pose.engine.parity import sample_crops
-from c2f_head_pose.engine.precision import natural_precision, with_precision
+from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, node_name, with_precision
 from c2f_head_pose.engine.provision import build_aside, unwritable
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 
@@ -49,7 +49,12 @@ def quantised(path, folder):
 @pytest.mark.parametrize('name', sorted(SHIPPED))
 def test_every_shipped_model_builds_for_three_generations_of_gpus(name, precision, tmp_path, capsys):
     path = model_path(name)
-    if precision == 'int8' and natural_precision(onnx.load(path)) != 'int8':
+    if natural_precision(onnx.load(path)) == 'int8':
+        try:
+            with_precision(onnx.load(path), precision, name)
+        except ModelError as error:
+            pytest.skip(str(error))
+    elif precision == 'int8':
         path = quantised(path, tmp_path)
     status = main([str(path), '--precision', precision, '--compute-capability', 'SM86', 'SM89', 'SM120', '--json', '-'])
     out, err = capsys.readouterr()
@@ -69,6 +74,8 @@ def test_the_parser_takes_every_node_and_keeps_the_types_of_the_fp16_file():
     model = with_precision(onnx.load(model_path('c2f_edge')), 'fp16', 'c2f_edge')
     assert parser.parse(model.SerializeToString())
     layers = [network.get_layer(i) for i in range(network.num_layers)]
+    pinned = {node_name(node) for node in model.graph.node if node.op_type in ('Sub', 'Mul', 'Div', 'MatMul')} & geometry_nodes(model)
+    assert pinned and pinned <= {layer.name for layer in layers}  # by these names, builders before 10 are told what stays fp32
     convolutions = [layer for layer in layers if layer.type == trt.LayerType.CONVOLUTION]
     assert len(convolutions) == sum(node.op_type == 'Conv' for node in model.graph.node)
     assert {layer.get_output(0).dtype for layer in convolutions} == {trt.float16}
@@ -116,6 +123,22 @@ def test_an_engine_that_cannot_be_loaded_is_told_with_tensorrts_reason():
     for _ in range(2):
         with pytest.raises(EngineError, match=r'will not load the engine: .*driver'):
             TensorRTEngine(plan, contract, trt, cuda.Gpu('none', (8, 9), 1, 1, False), 'fp16')
+
+
+@needs_rtx
+@without_gpu
+def test_a_kept_engine_that_tensorrt_refuses_is_thrown_away(tmp_path):
+    """Whole and of the right key, but not an engine: as after an update of libraries under the same version."""
+    from c2f_head_pose.engine.build import load_engine, make_job
+    from c2f_head_pose.engine.cache import EngineCache
+    from c2f_head_pose.engine.tensorrt_engine import find_tensorrt
+    job, cache = make_job('c2f_edge', None, find_tensorrt(), cuda.Gpu('none', (8, 9), 1, 1, False)), EngineCache(tmp_path)
+    assert job.precision == 'fp16' and job.key.profile == 'batch 1-1-8 16-64-64'
+    assert load_engine(job, cache) is None
+    cache.get(job.key, lambda: b'refused')
+    assert cache.find(job.key) is not None
+    assert load_engine(job, cache) is None
+    assert cache.find(job.key) is None
 
 
 @needs_rtx
@@ -183,6 +206,7 @@ def test_build_engine_without_a_gpu_says_what_is_missing(capsys):
 
 
 @pytest.mark.parametrize(('arguments', 'reason'), [(['nobody', '--compute-capability', 'SM89'], 'no model'),
+                                                  (['c2f_edge', '--compute-capability', 'SM90'], 'only for SM120'),
                                                   (['{damaged}', '--compute-capability', 'SM89'], 'cannot be read as an ONNX model')])
 @needs_rtx
 def test_build_engine_refuses_models_that_are_none(arguments, reason, tmp_path, capsys):
@@ -232,7 +256,7 @@ def test_a_folder_that_cannot_be_written_is_known_before_building(tmp_path):
 @pytest.mark.skipif(cuda.cudart is None, reason="cuda-python is not installed (pip install 'cuda-python>=12,<13')")
 @without_gpu
 def test_cuda_python_takes_the_arguments_we_pass():
-    """Without a driver each call must come back with CUDA's own error: a wrong name or argument raises another."""
+    """Without a driver each call must come back with CUDA's own error: a wrong name or argument raises another (from 12.9 on)."""
     host, kind = np.zeros(16, np.uint8), cuda.cudart.cudaMemcpyKind
     mode = cuda.cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
     for function, *arguments in [
@@ -244,7 +268,7 @@ def test_cuda_python_takes_the_arguments_we_pass():
             ('cudaGraphDestroy', 7), ('cudaGraphLaunch', 7, 7), ('cudaGraphExecDestroy', 7), ('cudaEventCreate',),
             ('cudaEventRecord', 7, 7), ('cudaEventSynchronize', 7), ('cudaEventElapsedTime', 7, 7), ('cudaEventDestroy', 7),
             ('cudaFree', 7), ('cudaFreeHost', 7), ('cudaStreamDestroy', 7)]:
-        with pytest.raises(cuda.CudaError, match=f'{function}: cudaError'):
+        with pytest.raises(cuda.CudaError, match=f'{function}: '):
             cuda.call(function, *arguments)
 
 

@@ -64,6 +64,12 @@ def test_a_shipped_model_in_fp16_says_the_same_within_half_a_degree(name, tmp_pa
     assert parity.worst_deg > 0  # it did change: the test would else pass on an untouched file
 
 
+def test_nodes_without_a_name_are_called_as_tensorrts_parser_calls_them():
+    model = small_model()
+    model.graph.node[-1].name = ''
+    assert geometry_nodes(model) == {'cast', 'normalise', 'relu', 'node_of_out'}
+
+
 def test_weights_shared_through_an_identity_become_half_without_a_cast():
     """PyTorch's exporter writes equal weights once and hands them on; only the trunk's input and output are cast."""
     model = small_model()

@@ -9,6 +9,8 @@ from c2f_head_pose.types import FaceBox
 from training import augment, depth, picture, stand_in
 from training.batches import Shuffler, SyntheticCrops
 
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope='module')
 def crops(tmp_path_factory):
@@ -28,7 +30,7 @@ def test_a_rolled_mirrored_shifted_view_shows_the_head_of_its_label(crops):
     label's rotation; seen from 0.8 m or more the two differ by perspective alone, under 3 % of the face.
     """
     batch = crops.gather(np.arange(40))
-    how = augment.Augmentation(shift_sd=0.15, roll_sd_deg=60, squeeze_sd=0.0, zoom=1.0)
+    how = augment.Augmentation(shift_sd=0.15, roll_sd_deg=60, squeeze_sd=0.0, stretch_share=0.0, zoom=1.0)
     view = augment.random_view(batch, how, generator(5))
     assert (view.mirror < 0).any() and (view.mirror > 0).any()
     label = augment.rotation_in_view(batch, view).numpy()
@@ -48,6 +50,31 @@ def test_a_rolled_mirrored_shifted_view_shows_the_head_of_its_label(crops):
         assert np.abs(found - shape).max() < 0.1, i  # of 2.0, the crop's side
         turn = (found[:, 1] * shape[:, 0] - found[:, 0] * shape[:, 1]).sum() / (found**2).sum()
         assert abs(np.degrees(turn)) < 1.5, i  # no systematic turn between the two
+
+
+def test_views_are_about_the_landmarks_box_of_the_turned_picture(crops):
+    """Without jitter the landmarks fill 1 / margin of a square view in their larger direction, and of a stretched one in both."""
+    batch = crops.gather(np.arange(40))
+    for share in (0.0, 1.0):
+        how = augment.Augmentation(margin=1.6, zoom=1.0, shift_sd=0.0, squeeze_sd=0.0, stretch_share=share, roll_sd_deg=60)
+        view = augment.random_view(batch, how, generator(3))
+        seen = torch.linalg.solve(view.matrix(), (batch.landmarks - view.centre[:, None]).transpose(1, 2))
+        sides = seen.amax(2) - seen.amin(2)
+        assert torch.allclose(seen.amax(2) + seen.amin(2), torch.zeros(40, 2), atol=1e-3)
+        if share:
+            assert torch.allclose(sides[:, 1], torch.full((40,), 2 / 1.6), atol=1e-3)
+            assert (sides[:, 0] >= 2 / 1.6 - 1e-3).all() and (sides[:, 0] <= 2 / 1.6 / 0.75 + 1e-3).all()
+        else:
+            assert torch.allclose(sides.amax(1), torch.full((40,), 2 / 1.6), atol=1e-3)
+
+
+def test_the_heads_own_roll_becomes_the_drawn_one(crops):
+    """With a drawn roll of 0 every head comes out upright, whatever it was rendered with, but for the turn of the view's own ray."""
+    batch = crops.gather(np.arange(40))
+    how = augment.Augmentation(roll_sd_deg=0.0, roll_wide_share=0.0, shift_sd=0.0)
+    R = augment.rotation_in_view(batch, augment.random_view(batch, how, generator(3)))
+    roll = np.abs(geometry.ypr_deg_from_rotation(R.numpy())[:, 2])
+    assert np.median(roll) < 1.5 and roll.max() < 10
 
 
 def test_a_centred_view_has_the_renderers_label(crops):

@@ -9,6 +9,8 @@ from training.losses import make_loss
 from training.models import build
 from training.rotations import category_of, rotation_from_ypr
 
+torch.set_num_threads(1)
+
 
 def parameters(module):
     return sum(p.numel() for p in module.parameters())

@@ -27,6 +27,8 @@ class Augmentation:
         zoom: the margin varies log-uniformly by this factor either way.
         shift_sd: of the crop's centre.
         squeeze_sd: of the log of width over height of the region that is stretched to the square.
+        stretch_share: samples whose box itself, not the square about it, is stretched to the square, as many tools and FSA-Net's
+            published AFLW2000 crops do; profiles, whose boxes are narrow, then look twice as wide. 0..1.
         roll_of: 'head': pictures are rotated until the head's own roll is the drawn one, however it was rendered; 'picture': they
             are rotated by the drawn one.
         roll_sd_deg: the drawn roll, normally distributed.
@@ -41,6 +43,7 @@ class Augmentation:
     zoom: float = 1.3
     shift_sd: float = 0.06
     squeeze_sd: float = 0.10
+    stretch_share: float = 0.25
     roll_of: str = 'head'
     roll_sd_deg: float = 18.0
     roll_wide_deg: float = 90.0
@@ -96,28 +99,31 @@ def centred_view(crops: Crops, margin: float) -> View:
 
 
 def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> View:
-    """A jittered, zoomed, squeezed, rolled and perhaps mirrored view of each sample."""
+    """A jittered, zoomed, squeezed, rolled and perhaps mirrored view of each sample, about its landmarks' box in the turned picture."""
     n, device = len(crops), crops.box.device
-    u = torch.rand(n, 5, generator=generator, device=device)
+    u = torch.rand(n, 6, generator=generator, device=device)
     g = torch.randn(n, 4, generator=generator, device=device)
-    plain = centred_view(crops, how.margin)
-    extent = plain.half / how.margin * 2
-    scale = how.zoom ** (2 * u[:, 0] - 1)
-    squeeze = (g[:, 0].clamp(-2.5, 2.5) * how.squeeze_sd / 2).exp()
-    roll = torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg * (2 * u[:, 2] - 1), how.roll_sd_deg * g[:, 3])
-    mirror = torch.where(u[:, 3] < 0.5, -1.0, 1.0) if how.mirror else torch.ones(n, device=device)
-    view = View(
-        plain.centre + g[:, 1:3].clamp(-2.5, 2.5) * how.shift_sd * extent,
-        plain.half * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1),
-        torch.zeros(n, device=device),
-        mirror,
-    )
-    roll = torch.deg2rad(roll)
+    view = centred_view(crops, how.margin)
+    if how.mirror:
+        view = replace(view, mirror=torch.where(u[:, 3] < 0.5, -1.0, 1.0))
+    roll = torch.deg2rad(torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg * (2 * u[:, 2] - 1), how.roll_sd_deg * g[:, 3]))
     if how.roll_of == 'head':
         # facing away there is no roll to speak of: the picture stays as it is, turned by the drawn one
         R = rotation_in_view(crops, view)
         roll = roll - torch.where(R[:, 2, 0] < 0, ypr_from_rotation(R)[:, 2], 0.0)
-    return replace(view, roll=roll)
+    turned = replace(view, roll=roll, half=torch.ones_like(view.half))
+    matrix = turned.matrix()
+    seen = torch.linalg.solve(matrix, (crops.landmarks - view.centre[:, None]).transpose(1, 2))
+    low, high = seen.amin(2), seen.amax(2)
+    sides = high - low
+    extent = sides.amax(1, keepdim=True)
+    narrower = torch.stack([0.75 + 0.25 * u[:, 4], torch.ones_like(u[:, 4])], 1)
+    region = torch.where(u[:, 5:] < how.stretch_share, sides * narrower, extent.expand(n, 2))
+    squeeze = (g[:, 0].clamp(-2.5, 2.5) * how.squeeze_sd / 2).exp()
+    scale = how.margin * how.zoom ** (2 * u[:, 0] - 1)
+    middle = (low + high) / 2 + g[:, 1:3].clamp(-2.5, 2.5) * how.shift_sd * region
+    centre = view.centre + (matrix @ middle[..., None])[..., 0]
+    return replace(turned, centre=centre, half=region / 2 * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1))
 
 
 def rotation_in_view(crops: Crops, view: View) -> Tensor:
@@ -156,7 +162,8 @@ def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Te
 
 def eyes_in_view(crops: Crops, view: View) -> Tensor:
     """(B, 2, 2) both eyes' centres in the view's coordinates, [-1, 1]."""
-    offset = crops.eyes - view.centre[:, None]
+    eyes = torch.stack([crops.landmarks[:, 36:42].mean(1), crops.landmarks[:, 42:48].mean(1)], 1)
+    offset = eyes - view.centre[:, None]
     return torch.linalg.solve(view.matrix(), offset.transpose(1, 2)).transpose(1, 2)
 
 

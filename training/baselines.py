@@ -229,16 +229,16 @@ class Regressor(nn.Module):
 
     modality = 'rgb'
 
-    def __init__(self, style: str, size: int | None = None, width: float = 1.0, hidden: int = 300, dropout: float = 0.5):
+    def __init__(self, style: str, size: int = 256, width: float = 1.0, hidden: int = 300, dropout: float = 0.5):
         super().__init__()
         self.normalise = PaperInput('rgb')
         if style == 'googlenet':
-            self.size = size or 256
+            self.size = size
             self.trunk = GoogLeNet('batch', width)
             self.head = regression_network(self.trunk.channels, math.ceil(self.size / 32), hidden=hidden, dropout=(dropout, dropout))
         elif style in ('liu', 'ahn'):
             self.trunk, features, self.size = (_liu if style == 'liu' else _ahn)(width)
-            if size not in (None, self.size):
+            if size != self.size:
                 raise ValueError(f'style {style!r} works on {self.size}x{self.size}, not {size}')
             self.head = nn.Sequential(
                 nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout), nn.Linear(hidden, 3)

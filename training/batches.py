@@ -25,7 +25,7 @@ class Crops:
         R_cam_head: (B, 3, 3) float32.
         K: (B, 3, 3) float32 intrinsics of the crop's pixels; the principal point counts from the first pixel's centre.
         box: (B, 4) float32 x1 y1 x2 y2 of the 68 landmarks, crop pixels, continuous.
-        eyes: (B, 2, 2) float32 centres of both eyes, crop pixels.
+        landmarks: (B, 68, 2) float32, crop pixels.
     """
 
     image: Tensor
@@ -34,7 +34,7 @@ class Crops:
     R_cam_head: Tensor
     K: Tensor
     box: Tensor
-    eyes: Tensor
+    landmarks: Tensor
 
     def __len__(self) -> int:
         return len(self.image)
@@ -95,9 +95,7 @@ class SyntheticCrops:
             'R_cam_head': torch.from_numpy(self.table['R_cam_head']).float(),
             'K': torch.from_numpy(self.table['K_crop']).float(),
             'box': torch.from_numpy(self.table['box_px']).float(),
-            'eyes': torch.from_numpy(
-                np.stack([self.table['landmarks68_px'][:, 36:42].mean(1), self.table['landmarks68_px'][:, 42:48].mean(1)], 1)
-            ).float(),
+            'landmarks': torch.from_numpy(self.table['landmarks68_px']).float(),
         }
         self._held: Crops | None = None
 

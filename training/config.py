@@ -73,6 +73,8 @@ class RunConfig:
             raise ValueError(f"optimiser kind {self.optimiser.get('kind')!r} is neither 'adamw' nor 'sgd'")
         if self.modality not in ('rgb', 'depth'):
             raise ValueError(f"modality {self.modality!r} is neither 'rgb' nor 'depth'")
+        if not isinstance(self.network.get('size'), int):
+            raise ValueError('network needs a size, pixels')
         self.augmentation()
         self.make_focus()
         self.make_schedule()

@@ -6,6 +6,7 @@ a hand before the face (40-43 s), a second person comes in and leaves (28-52 s),
     /camera/image_raw/compressed  JPEG            /camera/camera_info
     /camera/depth/image_raw       16UC1, as a structured-light sensor measures it
     /truth/heads                  vision_msgs/Detection3DArray, both heads, 120 Hz
+    /truth/first                  geometry_msgs/PoseStamped, the first head alone
     /truth/planted                geometry_msgs/PoseStamped, the first head 80 ms late and turned by 5 degrees, as a tracker that is
                                   neither synchronised nor mounted straight would give it
 """
@@ -44,14 +45,16 @@ _HAND_S = (40.0, 43.0)
 # seconds: yaw, pitch, roll in degrees; x, y, z in metres of the neck's root relative to its place at rest
 _FIRST = (
     (0, 0, 0, 0, 0, 0, 0), (5, 0, 0, 0, 0, 0, 0), (6.5, 45, 3, 4, 0, 0, 0), (8.5, -45, -4, -5, 0, 0, 0), (10, 0, 25, 0, 0, 0, 0),
-    (11.5, 5, -30, 0, 0, 0, 0), (13, 10, -3, 25, 0, 0, 0), (14.5, -10, 0, -22, 0, 0, 0), (16, 30, 15, 0, 0, 0, 0), (18, -30, -18, 5, 0, 0, 0),
+    (11.5, 5, -30, 0, 0, 0, 0), (13, 10, -3, 25, 0, 0, 0), (14.5, -10, 0, -22, 0, 0, 0), (16, 30, 15, 0, 0, 0, 0),
+    (18, -30, -18, 5, 0, 0, 0),
     (20, 0, 0, 0, 0, 0, 0), (23, -20, 4, 0, 0.24, 0, 0.05), (26, 25, -5, 5, -0.22, 0.02, 0.25), (29, 0, 0, 0, -0.15, 0, 0.4),
     (32, -15, 5, 0, -0.16, 0, 0.15), (34, 20, -8, 8, -0.15, 0, 0.1), (37, -25, 10, -8, -0.15, 0, 0.1), (39.5, 0, 0, 0, -0.15, 0, 0.1),
     (43.5, 8, -4, 0, -0.15, 0, 0.1), (46, -60, 0, 0, -0.15, 0, 0.1), (48, 60, 0, 0, -0.14, 0, 0.1), (50, 0, 12, 5, -0.1, 0, 0.05),
     (52, 0, 0, 0, 0, 0, 0), (56, 0, 0, 0, 0, 0, 0), (57.5, 35, -15, 10, 0, 0, 0), (60, -20, 10, -5, 0, 0, 0))
 _SECOND = (
-    (0, 40, 0, 0, 1.1, 0, 0), (28, 40, 0, 0, 1.1, 0, 0), (31, 10, 0, 0, 0.34, 0, 0), (36, -15, 5, 3, 0.3, 0, 0), (41, 20, -10, -5, 0.32, 0, 0),
-    (46, -10, 8, 5, 0.3, 0, 0), (48.5, -35, 0, 0, 0.34, 0, 0), (52, -40, 0, 0, 1.2, 0, 0), (60, -40, 0, 0, 1.2, 0, 0))
+    (0, 40, 0, 0, 1.1, 0, 0), (28, 40, 0, 0, 1.1, 0, 0), (31, 10, 0, 0, 0.34, 0, 0), (36, -15, 5, 3, 0.3, 0, 0),
+    (41, 20, -10, -5, 0.32, 0, 0), (46, -10, 8, 5, 0.3, 0, 0), (48.5, -35, 0, 0, 0.34, 0, 0), (52, -40, 0, 0, 1.2, 0, 0),
+    (60, -40, 0, 0, 1.2, 0, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +120,10 @@ class Stage:
         self.actors = [self._actor(name, adults[k], keys, distance_m, phase, skins) for name, k, keys, distance_m, phase in
                        (('first', chosen[0], _FIRST, 0.7, 0.0), ('second', chosen[1], _SECOND, 0.95, 1.5))]
 
-    def render(self, seconds: float, fps: float) -> Iterator[Moment]:
-        """The images, one after another."""
+    def render(self, seconds: float, fps: float, start_s: float = 0.0) -> Iterator[Moment]:
+        """The images from a time on, one after another."""
         for k in range(round(seconds * fps)):
-            t = k / fps
+            t = start_s + k / fps
             drawn = []
             for actor in self.actors:
                 _, bones, t_cam_head_m = actor.at(t)
@@ -155,7 +158,8 @@ class Stage:
         return Actor(name, person, look, np.array(keys, float), np.array([0.0, -0.01, distance_m]) - at_rest, phase)
 
 
-def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, seed: int = 3, raw: bool = False) -> None:
+def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, seed: int = 3, raw: bool = False,
+                    start_s: float = 0.0) -> Stage:
     """Renders and writes the recording as a rosbag2 folder (mcap).
 
     Args:
@@ -164,6 +168,10 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
         fps: images a second.
         seed: see Stage.
         raw: bgr8 images instead of JPEG.
+        start_s: where in the minute to begin.
+
+    Returns:
+        The stage, which knows the truth.
     """
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
     stage = Stage(seed)
@@ -173,7 +181,8 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
         writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
     image = ('/camera/image_raw', 'sensor_msgs/msg/Image') if raw else ('/camera/image_raw/compressed', 'sensor_msgs/msg/CompressedImage')
     kinds = dict((image, ('/camera/camera_info', 'sensor_msgs/msg/CameraInfo'), ('/camera/depth/image_raw', 'sensor_msgs/msg/Image'),
-                  ('/truth/heads', 'vision_msgs/msg/Detection3DArray'), ('/truth/planted', 'geometry_msgs/msg/PoseStamped')))
+                  ('/truth/heads', 'vision_msgs/msg/Detection3DArray'), ('/truth/first', 'geometry_msgs/msg/PoseStamped'),
+                  ('/truth/planted', 'geometry_msgs/msg/PoseStamped')))
     messages = _Messages(store)
     with writer:
         connections = {topic: writer.add_connection(topic, kind, typestore=store) for topic, kind in kinds.items()}
@@ -182,7 +191,7 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
             writer.write(connections[topic], log_ns, store.serialize_cdr(message, kinds[topic]))
 
         count = round(seconds * fps)
-        for k, moment in enumerate(stage.render(seconds, fps)):
+        for k, moment in enumerate(stage.render(seconds, fps, start_s)):
             ns = _START_NS + round(1e9 * moment.time_s)
             put(image[0], ns, messages.image(ns, moment.image) if raw else messages.jpeg(ns, moment.image))
             put('/camera/camera_info', ns, messages.camera_info(ns, moment.camera))
@@ -195,9 +204,11 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
                 late_ns = stamp_ns + round(1e9 * PLANTED_DELAY_S)
                 for name, R, t_m in heads:
                     if name == 'first':
+                        put('/truth/first', stamp_ns, messages.pose(stamp_ns, R, t_m))
                         put('/truth/planted', stamp_ns, messages.pose(late_ns, R @ PLANTED_MOUNT.T, t_m))
             if (k + 1) % 50 == 0 or k + 1 == count:
                 print(f'{k + 1}/{count} images', file=sys.stderr, flush=True)
+    return stage
 
 
 class _Messages:
@@ -266,10 +277,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('output', type=Path, help='rosbag2 folder to write')
     parser.add_argument('--seconds', type=float, default=SECONDS)
     parser.add_argument('--fps', type=float, default=30.0)
+    parser.add_argument('--start', type=float, default=0.0, help='where in the minute to begin, seconds')
     parser.add_argument('--seed', type=int, default=3)
     parser.add_argument('--raw', action='store_true', help='bgr8 images instead of JPEG (1.7 GB a minute)')
     options = parser.parse_args(arguments)
-    write_recording(options.output, options.seconds, options.fps, options.seed, options.raw)
+    write_recording(options.output, options.seconds, options.fps, options.seed, options.raw, options.start)
     return 0
 
 

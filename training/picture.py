@@ -39,9 +39,9 @@ class Picture:
     stripes_share: float = 0.08
     occluder_share: float = 0.2
     sunglasses_share: float = 0.06
-    gamma: float = 1.8
-    contrast: float = 1.7
-    brightness: float = 35.0
+    gamma: float = 1.6
+    contrast: float = 1.5
+    brightness: float = 28.0
     blur_share: float = 0.3
     blur_sd: float = 0.02
     low_resolution_share: float = 0.15

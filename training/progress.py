@@ -69,7 +69,8 @@ def plot_curves(folder: Path) -> None:
                 axis.plot(*zip(*points), label=name, marker='.' if name.startswith('val') else None, linewidth=1)
         axis.set_xlabel('samples seen')
         axis.grid(alpha=0.3)
-        axis.legend()
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend()
     axes[0].set_yscale('log')
     figure.tight_layout()
     figure.savefig(folder / 'curves.png', dpi=80)

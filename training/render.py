@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--crop-size', type=int, help='side of the crops in pixels')
     parser.add_argument('--colour', action='store_true', help='BGR instead of gray')
     parser.add_argument('--identities', type=int, help='people in the population')
+    parser.add_argument('--per-head', type=int, help='crops drawn from one dressed head; more are faster and more alike')
     parser.add_argument('--yaw', type=float, help='largest yaw in degrees; likewise --pitch, --roll')
     parser.add_argument('--pitch', type=float)
     parser.add_argument('--roll', type=float)
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
                 'yaw_deg': options.yaw,
                 'pitch_deg': options.pitch,
                 'roll_deg': options.roll,
+                'per_head': options.per_head,
             }.items()
             if value is not None
         },

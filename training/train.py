@@ -53,6 +53,7 @@ class Run:
         out: folder for checkpoints, log and pictures.
         place: this process among others.
         minutes: time budget over all resumed parts; None for the configured steps.
+        start: checkpoint whose averaged weights a new run begins with.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Run:
         out: Path,
         place: Place,
         minutes: float | None = None,
+        start: Path | None = None,
     ):
         self.config, self.train_set, self.val_set = config, train_set, val_set
         self.out, self.place, self.minutes = out, place, minutes
@@ -78,10 +80,14 @@ class Run:
         self.shuffler = Shuffler(len(train_set), config.batch, config.seed, weights)
         self.generator = torch.Generator(place.device)
         self.step, self.elapsed_s = 0, 0.0
-        self.data_hash = train_set.data_hash
+        self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
+        self.started_from = '' if start is None else f'{checkpoint.load(start)["commit"]}, {checkpoint.load(start)["samples"]} samples'
         out.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self._resume()
+        elif start is not None:
+            self.network.load_state_dict(checkpoint.load(start)['average'])
+            self.average = Average(self.network, config.ema)
         self.schedule.plan(by_time=minutes is not None)
 
     @property
@@ -91,11 +97,17 @@ class Run:
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path)
+        steady = self.out / 'steady.pt'
+        if self.minutes is not None and self.minutes > state.get('minutes', 0.0) and steady.exists():
+            print(f'the budget grew: going on from {steady.name}, where the rate had not fallen yet', flush=True)
+            state = checkpoint.load(steady)
+            state['schedule'] = (-1, 0)
         if state['config'] != self.config.as_dict():
             differing = [k for k, v in self.config.as_dict().items() if state['config'].get(k) != v]
             raise ValueError(f'{self.path} was trained with another configuration ({", ".join(differing)} differ): give another --out')
         if state['data_hash'] != self.data_hash:
             print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
+        self.started_from = state.get('started_from', '')
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
         self.optimiser.load_state_dict(state['optimiser'])
@@ -113,10 +125,12 @@ class Run:
                 optimiser=self.optimiser.state_dict(),
                 step=self.step,
                 elapsed_s=self.elapsed_s,
+                minutes=self.minutes or 0.0,
                 schedule=(self.schedule.decay_from, self.schedule.decay_steps),
                 config=self.config.as_dict(),
                 seed=self.config.seed,
-                commit=checkpoint.commit(),
+                commit=self.commit,
+                started_from=self.started_from,
                 data_hash=self.data_hash,
                 data=[s.path.name for s in self.train_set.sets],
                 samples=self.step * self.config.batch,
@@ -159,14 +173,16 @@ class Run:
             raise FloatingPointError(f'the loss is {figures["loss"]} at step {self.step}: lower the learning rate in the configuration')
         return figures
 
-    def go(self) -> dict[str, float]:
-        """Trains to the end of the steps or of the time; the last validation's figures."""
+    def go(self, pause_s: float | None = None) -> dict[str, float]:
+        """Trains to the end of the steps or of the time, or for `pause_s` seconds of it; the last validation's figures."""
         log = progress.Log(self.out, self.step) if self.place.first else None
         if self.place.first and self.step == 0:
             self.show_samples()
         began, before, first = time.monotonic(), self.elapsed_s, self.step
         last_save, figures, val = time.monotonic(), {}, {}
         while self.step < self.schedule.last_step:
+            if pause_s is not None and agree(time.monotonic() - began, self.place) >= pause_s:
+                break
             self.elapsed_s = before + time.monotonic() - began
             if self.minutes is not None:
                 used = agree(self.elapsed_s / (60 * self.minutes), self.place)
@@ -208,9 +224,9 @@ class Run:
             measure_std(self.average.network, self.val_set, self.config)
             self.network.std_rad.copy_(self.average.network.std_rad)
         self.save()
+        if self.step >= self.schedule.last_step:
+            self.save('final.pt')
         if self.place.first:
-            if self.minutes is None or self.schedule.decay_from >= 0:
-                self.save('final.pt')
             self.show_samples()
             plot_if_possible(self.out)
         return val or figures
@@ -263,6 +279,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render)')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, help='time budget, over all resumed parts; without it, the configured steps')
+    parser.add_argument('--start', type=Path, help='checkpoint whose weights a new run begins with; noted in the checkpoints')
+    parser.add_argument('--pause-minutes', type=float, help='stop after so long and go on when run again (to take in new renders)')
     parser.add_argument('--steps', type=int, help='instead of the configured steps')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
     parser.add_argument('--threads', type=int, help='CPU threads')
@@ -292,8 +310,8 @@ def main(arguments: list[str] | None = None) -> None:
             f'x {place.world}, {os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
             flush=True,
         )
-    run = Run(config, train_set, val_set, args.out, place, args.minutes)
-    run.go()
+    run = Run(config, train_set, val_set, args.out, place, args.minutes, args.start)
+    run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
     leave(place)
 
 

@@ -21,7 +21,7 @@ from .onnxruntime_engine import OnnxRuntimeEngine
 from .parity import LIMITS_DEG, Parity, compare
 from .precision import PRECISIONS, natural_precision
 from .tensorrt_builder import build_plan
-from .tensorrt_engine import EngineError, TensorRT, TensorRTEngine, find_all, find_tensorrt
+from .tensorrt_engine import EngineError, RefusedEngineError, TensorRT, TensorRTEngine, find_all, find_tensorrt
 
 Progress = Callable[[float, str], None]
 
@@ -101,6 +101,24 @@ def load_onnx(content: bytes, path: Path) -> onnx.ModelProto:
         raise ModelError(f'{path} cannot be read as an ONNX model; fetch or export it again') from error
 
 
+def load_engine(job: Job, cache: EngineCache) -> Built | None:
+    """The job's engine from the cache; None where it must be built.
+
+    Raises:
+        EngineError: when the engine is good but cannot run now.
+    """
+    start = time.monotonic()
+    plan = cache.find(job.key)
+    if plan is None:
+        return None
+    try:
+        engine = TensorRTEngine(plan, OnnxRuntimeEngine(job.path).contract, job.trt, job.gpu, job.precision)
+    except RefusedEngineError:  # whole, of this key, and yet refused: a driver or library changed under the same version
+        cache.discard(job.key)
+        return None
+    return Built(engine, time.monotonic() - start, False, '', len(plan), None)
+
+
 def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool = False, again: bool = False) -> Built:
     """The job's engine, from the cache or built, and then proved.
 
@@ -116,14 +134,18 @@ def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool
         CacheError: when `must_keep` and the cache cannot be written.
     """
     start = time.monotonic()
+    if again:
+        cache.discard(job.key)
+    elif built := load_engine(job, cache):
+        return built
     made: list[tuple[TensorRTEngine, Parity]] = []
-    reference = OnnxRuntimeEngine(job.path)
 
     def build() -> bytes:
         plan, notes = build_plan(job.trt, job.model, job.precision, str(job.path), cache.notes(job.key), progress,
                                  min(1 << 30, job.gpu.memory_bytes // 4))
         cache.keep_notes(job.key, notes)
         progress(1.0, 'comparing with the reference')
+        reference = OnnxRuntimeEngine(job.path)
         engine = TensorRTEngine(plan, reference.contract, job.trt, job.gpu, job.precision)
         parity = compare(reference, engine)
         if not parity.within(job.precision):
@@ -132,23 +154,11 @@ def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool
         made.append((engine, parity))
         return plan
 
-    if again:
-        cache.discard(job.key)
-
-    def wait() -> None:
-        progress(0.0, 'another process is building it')
-
-    found = cache.get(job.key, build, wait, must_keep)
-    if not found.built:
-        progress(1.0, 'loading')
-        try:
-            engine = TensorRTEngine(found.plan, reference.contract, job.trt, job.gpu, job.precision)
-            return Built(engine, time.monotonic() - start, False, '', len(found.plan), None)
-        except EngineError:  # whole, of this key, and yet refused: a driver or library changed under the same version
-            cache.discard(job.key)
-            found = cache.get(job.key, build, wait, must_keep)
-            if not found.built:
-                raise
+    found = cache.get(job.key, build, lambda: progress(0.0, 'another process is building it'), must_keep)
+    if not made:  # built by the process that was waited for
+        if built := load_engine(job, cache):
+            return built
+        raise EngineError(f'{cache.folder / job.key.file} was refused although it was built just now; delete it')
     engine, parity = made[0]
     return Built(engine, time.monotonic() - start, True, found.note, len(found.plan), parity)
 

@@ -57,7 +57,10 @@ def call(function: str, *arguments: Any) -> Any:
     Raises:
         CudaError: when it fails.
     """
-    error, *results = getattr(cudart, function)(*arguments)
+    try:
+        error, *results = getattr(cudart, function)(*arguments)
+    except RuntimeError as reason:  # cuda-python before 12.9, when the driver's library cannot be loaded
+        raise CudaError(f'{function}: {reason}') from reason
     if int(error) != 0:
         raise CudaError(f'{function}: {getattr(error, "name", error)}')
     return None if not results else results[0] if len(results) == 1 else tuple(results)

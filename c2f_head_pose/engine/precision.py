@@ -48,7 +48,12 @@ def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.
 def geometry_nodes(model: onnx.ModelProto) -> set[str]:
     """Names of the nodes that stay fp32 in an fp16 engine: normalisation before the first layer, decoding after the last."""
     trunk = _trunk(model.graph)
-    return {node.name for i, node in enumerate(model.graph.node) if i not in trunk}
+    return {node_name(node) for i, node in enumerate(model.graph.node) if i not in trunk}
+
+
+def node_name(node: onnx.NodeProto) -> str:
+    """A node's name, as TensorRT's parser calls its layer: that of its output where it has none."""
+    return node.name or f'node_of_{node.output[0]}'
 
 
 def _unfit_for_tensorrt(graph: onnx.GraphProto) -> str:

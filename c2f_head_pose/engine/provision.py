@@ -26,32 +26,33 @@ def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
     Raises:
         ModelError: naming every part that is missing here, each with its remedy.
     """
-    from .tensorrt_engine import find_all  # cheap to refuse: TensorRT itself is imported only where it is installed
+    from .tensorrt_engine import EngineError, find_all  # cheap to refuse: TensorRT is imported only where it is installed
     trt, gpu = find_all()
-    from .build import get_engine, make_job
+    from .build import load_engine, make_job
     from .precision import with_precision
     job = make_job(model, None, trt, gpu)
+    try:
+        if loaded := load_engine(job, EngineCache()):
+            return loaded.engine
+    except RuntimeError as error:  # EngineError, CudaError, and TensorRT's own
+        raise ModelError(str(error)) from error
     with_precision(job.model, job.precision, str(job.path))  # refuses what can never be built before anything is started
 
     def prepare(say: Say) -> Engine:
-        cache = EngineCache()
+        cache, note = EngineCache(), ''
         with ExitStack() as stack:
-            note = ''
-            if cache.find(job.key) is None:
-                if reason := unwritable(cache.folder):
-                    note = f', not kept: {reason}'
-                    cache = EngineCache(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='c2f_head_pose_'))))
-                build_aside([model, '--precision', job.precision, '--engines', str(cache.folder)], say)
-            built = get_engine(job, cache, lambda share, what: say(what))
-        built.engine.description += note
-        return built.engine
+            if reason := unwritable(cache.folder):
+                note = f', not kept: {reason}'
+                cache = EngineCache(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='c2f_head_pose_'))))
+            build_aside([model, '--precision', job.precision, '--engines', str(cache.folder)], say)
+            say('loading')
+            loaded = load_engine(job, cache)
+        if loaded is None:
+            raise EngineError('the engine built just now is not to be found or was refused; the log has the reason')
+        loaded.engine.description += note
+        return loaded.engine
 
-    if EngineCache().find(job.key) is None:
-        return SwitchingEngine(first, prepare, required)
-    try:
-        return prepare(lambda _: None)
-    except RuntimeError as error:  # EngineError, CudaError, and TensorRT's own
-        raise ModelError(str(error)) from error
+    return SwitchingEngine(first, prepare, required)
 
 
 def build_aside(arguments: list[str], say: Say, command: tuple[str, ...] = (sys.executable, '-m', 'c2f_head_pose.engine.build')) -> None:

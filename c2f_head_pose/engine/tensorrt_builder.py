@@ -15,6 +15,7 @@ Progress = Callable[[float, str], None]
 """Told the share of a build that is done, 0 to 1, and what is being done."""
 
 _LARGEST_WORKSPACE = 1 << 30
+_ARITHMETIC = ('ELEMENTWISE', 'UNARY', 'REDUCE', 'MATRIX_MULTIPLY', 'SOFTMAX', 'ACTIVATION')  # layers that have a precision to set
 
 
 def build_plan(trt: TensorRT, model: onnx.ModelProto, precision: str, source: str, notes: bytes = b'', progress: Progress | None = None,
@@ -38,10 +39,15 @@ def build_plan(trt: TensorRT, model: onnx.ModelProto, precision: str, source: st
         EngineError: with TensorRT's reasons.
         ModelError: when the file cannot be had in that precision.
     """
+    if compute_capabilities and not trt.is_rtx:
+        raise EngineError(f'only TensorRT-RTX builds for GPUs that are not here, not {trt.flavour} {trt.version}')
     api, log = trt.module, logger_of(trt.module)
     typed = with_precision(model, precision, source)
     log.errors.clear()
-    builder = api.Builder(log)
+    try:
+        builder = api.Builder(log)
+    except TypeError as error:  # what its bindings make of a builder that could not be made
+        raise EngineError(f'{trt.flavour} {trt.version} has no builder here, as without a working driver: {log.reasons()}') from error
     network = builder.create_network(_network_flags(trt))
     parser = api.OnnxParser(network, log)
     # Weakly typed builders choose types themselves, so they get the fp32 file and the names of what must stay so.
@@ -62,10 +68,11 @@ def build_plan(trt: TensorRT, model: onnx.ModelProto, precision: str, source: st
         config.set_memory_pool_limit(api.MemoryPoolType.WORKSPACE, workspace)
         config.set_timing_cache(config.create_timing_cache(notes), False)
     if compute_capabilities:
-        if not trt.is_rtx:
-            raise EngineError('only TensorRT-RTX builds for GPUs that are not here')
         config.num_compute_capabilities = len(compute_capabilities)
         for i, name in enumerate(compute_capabilities):
+            if not hasattr(api.ComputeCapability, name):
+                known = ', '.join(sorted(k for k in dir(api.ComputeCapability) if k.startswith('SM')))
+                raise EngineError(f'{trt.flavour} {trt.version} does not build for {name}, only for {known}')
             config.set_compute_capability(getattr(api.ComputeCapability, name), i)
     if progress is not None and hasattr(config, 'progress_monitor'):
         config.progress_monitor = _make_monitor(api, progress)
@@ -94,10 +101,10 @@ def _configure(trt: TensorRT, config: Any, network: Any, model: onnx.ModelProto,
         config.set_flag(api.BuilderFlag.FP16)
         config.set_flag(api.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
         keep = geometry_nodes(model)
+        arithmetic = {getattr(api.LayerType, name) for name in _ARITHMETIC}
         for i in range(network.num_layers):
             layer = network.get_layer(i)
-            if layer.name in keep and layer.type not in (api.LayerType.CONSTANT, api.LayerType.SHAPE) \
-                    and layer.num_outputs and layer.get_output(0).dtype == api.float32:
+            if layer.name in keep and layer.type in arithmetic and layer.get_output(0).dtype == api.float32:
                 layer.precision = api.float32
     if precision == 'int8':
         config.set_flag(api.BuilderFlag.INT8)

@@ -39,6 +39,10 @@ class EngineError(RuntimeError):
     """A build that failed, or an engine that TensorRT will not load; the message has TensorRT's reasons."""
 
 
+class RefusedEngineError(EngineError):
+    """An engine that this TensorRT does not take; another must be built."""
+
+
 @dataclass(frozen=True)
 class TensorRT:
     """An installed TensorRT.
@@ -128,7 +132,8 @@ class TensorRTEngine:
         label: what to add to the description: precision, where the engine came from.
 
     Raises:
-        EngineError: when TensorRT will not load the engine.
+        RefusedEngineError: when TensorRT will not load the engine.
+        EngineError: when it loads it but cannot run it.
         cuda.CudaError: when the GPU fails, or its memory is full.
     """
 
@@ -140,7 +145,7 @@ class TensorRTEngine:
         runtime = trt.module.Runtime(log)
         engine = runtime.deserialize_cuda_engine(plan)
         if engine is None:
-            raise EngineError(f'{trt.flavour} {trt.version} will not load the engine: {log.reasons()}')
+            raise RefusedEngineError(f'{trt.flavour} {trt.version} will not load the engine: {log.reasons()}')
         self.stream = cuda.Stream()
         self.close = weakref.finalize(self, self.stream.close)  # frees the GPU's memory: now if called, else with the engine
         self._lanes = _make_lanes(trt, engine, self.stream, contract.input_size)

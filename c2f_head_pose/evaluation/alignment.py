@@ -17,6 +17,7 @@ from .truth import AXES, PARENTS, Truth, TruthHead
 _SEARCH_S = 0.5
 _COARSE_S = 0.02
 _FINE_S = 0.001
+_PARTS = 8
 _LARGEST_SAMPLE = 3000
 _LEAST_SAMPLE = 20
 _LEAST_GAIN = 0.02
@@ -35,6 +36,7 @@ class Alignment:
 
     Attributes:
         time_offset_s: the truth's stamps are later than the images' by this much: truth for an image at t stands at t + offset.
+        time_offset_std_s: its standard error, from how much parts of the recording disagree; NaN where not found.
         time_offset_found: whether the head moves enough to tell.
         side: where the rotation sits: 'head' (R_right; a tracker on the head, or the model's bias) or 'camera' (R_left).
         rotations: by side, the (3, 3) rotation that fits best there.
@@ -45,6 +47,7 @@ class Alignment:
     """
 
     time_offset_s: float
+    time_offset_std_s: float
     time_offset_found: bool
     side: str
     rotations: dict[str, np.ndarray]
@@ -103,8 +106,27 @@ def estimate_alignment(pairs: Sequence[Pairs], max_gap_s: float) -> Alignment | 
     inside = abs(fit.offset_s) < _SEARCH_S - _COARSE_S
     found = inside and bool((beside - fit.residual_deg).min() > max(_LEAST_GAIN_DEG, _LEAST_GAIN * fit.residual_deg))
     both = {s: best[s] if found else fits.at(0.0, s) or best[s] for s in best}
-    return Alignment(both[side].offset_s, found, side, {s: f.R for s, f in both.items()}, {s: f.residual_deg for s, f in both.items()},
-                     fit.samples, fits.raw_deg(0.0), curve)
+    std_s = _offset_std_s(thinned, max_gap_s, fit, side) if found else float('nan')
+    return Alignment(both[side].offset_s, std_s, found, side, {s: f.R for s, f in both.items()},
+                     {s: f.residual_deg for s, f in both.items()}, fit.samples, fits.raw_deg(0.0), curve)
+
+
+def _offset_std_s(pairs: Sequence[Pairs], max_gap_s: float, whole: _Fit, side: str) -> float:
+    """Standard error of the offset: fitted anew in each of several parts of the recording, near the whole's.
+
+    A model's errors that depend on the pose pull each part's offset its own way; their scatter is what the whole inherits.
+    """
+    low, high = min(p.stamps_s[0] for p in pairs), max(p.stamps_s[-1] for p in pairs)
+    offsets = []
+    for k in range(_PARTS):
+        start, end = low + k * (high - low) / _PARTS, low + (k + 1) * (high - low) / _PARTS
+        inside = [Pairs(p.head, p.stamps_s[i], p.R[i]) for p in pairs if (i := (p.stamps_s >= start) & (p.stamps_s <= end)).sum()]
+        fits = _Fits(inside, max_gap_s)
+        curve = fits.curve(whole.offset_s + np.arange(-0.2, 0.2 + 1e-9, 2 * _COARSE_S), side)
+        if len(curve) > 2 and 0 < (lowest := int(np.argmin(curve[:, 1]))) < len(curve) - 1:
+            before, at, after = curve[lowest - 1:lowest + 2, 1]
+            offsets.append(curve[lowest, 0] + _COARSE_S * (before - after) / max(before - 2 * at + after, 1e-9))
+    return float(np.std(offsets, ddof=1) / np.sqrt(len(offsets))) if len(offsets) > 1 else float('nan')
 
 
 def likelier_convention(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) -> tuple[str, str] | None:

@@ -176,6 +176,13 @@ def head_deg(script: Script, stamps_s: np.ndarray, share: tuple[float, float], r
     return before + turned * (targets[index] - before)
 
 
+def R_vehicle_face(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
+    """(3, 3) head axes to vehicle axes of a face that points there, without roll."""
+    x = direction(azimuth_deg, elevation_deg)
+    y = np.cross([0, 0, 1], x) / np.hypot(x[0], x[1])
+    return np.stack([x, y, np.cross(x, y)], axis=1)
+
+
 class NoisyHeads:
     """Poses with stated errors: independent from frame to frame, and drifting; the deviation claimed is the true one.
 
@@ -206,16 +213,14 @@ class NoisyHeads:
 
 
 def judge(script: Script, perceive: Perceive, zones: ZoneMap, rate_hz: float, share: tuple[float, float],
-          rest_deg: tuple[float, float], right_hand_drive: bool = False) -> list[Said]:
-    """What the monitor says of a drive at 100 km/h straight ahead, seen by a camera that looks straight back."""
-    mount = camera_mount(180, 0)
+          rest_deg: tuple[float, float], right_hand_drive: bool = False, camera_elevation_deg: float = 0.0) -> list[Said]:
+    """What the monitor says of a drive at 100 km/h straight ahead, seen by a camera that looks back, and so far up."""
+    mount = camera_mount(180, camera_elevation_deg)
     monitor, motion, said = AttentionMonitor(zones, mount), Motion(100 / 3.6, 0.0), []
     stamps = np.arange(int(script.end_s * rate_hz)) / rate_hz
     side = -1 if right_hand_drive else 1
     for stamp_s, (azimuth, elevation) in zip(stamps, head_deg(script, stamps, share, rest_deg)):
-        x = direction(side * azimuth, elevation)
-        y = np.cross([0, 0, 1], x) / np.hypot(x[0], x[1])
-        R_vehicle_head = np.stack([x, y, np.cross(x, y)], axis=1)
+        R_vehicle_head = R_vehicle_face(side * azimuth, elevation)
         now = monitor.update(float(stamp_s), perceive(float(stamp_s), mount.T @ R_vehicle_head), motion)
         said.append(Said(float(stamp_s), now.state.value, now.zone))
     return said

@@ -23,26 +23,19 @@ from . import gate, results
 from .environment import environment
 from .evaluate import Options, evaluate_recording, load_estimator, names_of
 from .recording import folder_name
-from .report import write_report
-from .summary import Scored, summarise
 from .truth import AXES, PARENTS
-from .worst import Thumbnail
+from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
-_PASSED, _GATE_TRIPPED, _NOTHING, _PARTIAL, _UNDECIDED, _INTERRUPTED = 0, 1, 2, 3, 4, 130
 _PROGRESS_S = 0.5
 _PROGRESS_LOG_S = 10.0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command `evaluate_bag`; returns its exit code."""
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
+    chosen, options = parse(arguments)
     command = ['evaluate_bag', *(sys.argv[1:] if arguments is None else arguments)]
-    options = _options(chosen)
     try:
-        baseline = results.read_metrics(chosen.baseline) if chosen.baseline else None
-        for expression in chosen.fail_if:
-            gate.check(expression)
+        baseline = prepare(chosen)
         chosen.output.mkdir(parents=True, exist_ok=True)
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
@@ -50,37 +43,49 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             signal.signal(signal.SIGTERM, before)
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     except (ModelError, ValueError, OSError) as error:
         print(f'evaluate_bag: {error}', file=sys.stderr)
-        return _NOTHING
-    return _conclude(done, chosen.output, command, options, baseline, chosen.fail_if)
+        return NOTHING
+    return conclude(done, chosen.output, command, baseline, chosen.fail_if)
 
 
-class _Done:
-    """One recording, evaluated now or earlier: its entry for metrics.json and what is remembered of it."""
+def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
+    """The command line: what concerns several recordings, and what each is evaluated with."""
+    chosen = _parser().parse_args(arguments)
+    known = {f.name for f in fields(Options)}
+    # launch files cannot leave an argument out, so an empty one means that it was not given
+    values: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, list) else None if v == '' else v
+                              for k, v in vars(chosen).items() if k in known}
+    return chosen, Options(**values)
 
-    def __init__(self, entry: dict[str, Any], scored: Scored | None, worst: list[Thumbnail], facts: dict[str, Any],
-                 folder: Path | None = None, interrupted: bool = False) -> None:
-        self.entry, self.scored, self.worst, self.facts = entry, scored, worst, facts
-        self.folder, self.interrupted = folder, interrupted
+
+def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
+    """The baseline, if one is named; refuses what is wrong with it or a gate before an hour is spent.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    for expression in chosen.fail_if:
+        gate.check(expression)
+    return results.read_metrics(chosen.baseline) if chosen.baseline else None
 
 
-def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: int) -> list[_Done]:
+def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: int) -> list[Done]:
     names = names_of(paths, folder_name)
     folders = [output if len(paths) == 1 else output / name for name in names]
     todo = [(path, name, folder) for path, name, folder in zip(paths, names, folders)]
     if jobs == 1 or len(todo) == 1:
-        done: list[_Done] = []
+        done: list[Done] = []
         for path, name, folder in todo:
             done.append(_evaluate_one(path, name, folder, options, f'[{len(done) + 1}/{len(todo)}] ' if len(todo) > 1 else ''))
             if done[-1].interrupted:
                 break
         return done
     with ProcessPoolExecutor(min(jobs, len(todo)), multiprocessing.get_context('spawn')) as pool:
-        futures: dict[Future[_Done], int] = {pool.submit(_evaluate_one, path, name, folder, options, f'{name}: '): k
+        futures: dict[Future[Done], int] = {pool.submit(_evaluate_one, path, name, folder, options, f'{name}: '): k
                                              for k, (path, name, folder) in enumerate(todo)}
-        finished: dict[int, _Done] = {}
+        finished: dict[int, Done] = {}
         try:
             for future in as_completed(futures):
                 finished[futures[future]] = future.result()
@@ -90,11 +95,11 @@ def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: i
     return [finished[k] for k in sorted(finished)]
 
 
-def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix: str) -> _Done:
+def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix: str) -> Done:
     """Evaluates a recording and writes all that belongs to it alone; an earlier result is only loaded."""
     if results.is_result(path):
         entry, scored, worst = results.load_result(path)
-        return _Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
+        return Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
     estimator = load_estimator(options)
     second = HeadPoseEstimator.load(options.second_model, options.device, options.threads) if options.second_model else None
     facts = environment(None if estimator is None else options.model, None if estimator is None else estimator.model_name,
@@ -108,68 +113,7 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
         print(f'evaluate_bag: {name}: {line}', file=sys.stderr)
     if evaluated.scored is not None:
         results.save_series(folder, evaluated.scored, evaluated.worst)
-    return _Done(entry, evaluated.scored, evaluated.worst, facts, folder, evaluated.interrupted)
-
-
-def _conclude(done: Sequence[_Done], output: Path, command: Sequence[str], options: Options, baseline: dict[str, Any] | None,
-              fail_if: Sequence[str]) -> int:
-    """Writes the figures and reports, says the verdict, and returns the exit code."""
-    scored = [d.scored for d in done if d.scored is not None]
-    overall = summarise(scored) if scored else {}
-    changes = None if baseline is None else gate.compare(overall, baseline['overall'])
-    if baseline is not None and changes is not None:
-        overall['baseline'] = {v: sum(c.verdict == v for c in changes) for v in ('better', 'worse', 'same')}
-        for entry, before in zip([d.entry for d in done], baseline['recordings']):
-            entry['alignment_change'] = results.alignment_change(entry['alignment'], before['alignment'])
-    verdicts = [gate.judge(expression, overall) for expression in fail_if]
-    facts = done[0].facts if done else {}
-    record = results.result_record(command, facts, [d.entry for d in done], overall, changes, verdicts)
-    results.write_json(output / 'metrics.json', record)
-    if len(done) > 1:
-        for d in done:
-            if d.folder is not None:
-                single = results.result_record(command, d.facts, [d.entry], d.entry.get('figures', {}), None, [])
-                results.write_json(d.folder / 'metrics.json', single)
-    write_report(output / 'report.html', record, [(d.scored, d.worst) for d in done if d.scored is not None])
-    _say(record, output)
-    if any(d.interrupted for d in done):
-        return _INTERRUPTED
-    if not scored:
-        return _NOTHING
-    if any(v['failed'] for v in verdicts):
-        return _GATE_TRIPPED
-    if any(v['failed'] is None for v in verdicts):
-        return _UNDECIDED
-    return _PASSED if record['complete'] else _PARTIAL
-
-
-def _say(record: dict[str, Any], output: Path) -> None:
-    """The verdict for the terminal, in a few lines."""
-    overall = record['overall']
-    images = overall.get('images')
-    if images:
-        print(f"{images['n']} images in {images['wall_s']:.1f} s ({images['times_real_time'] or 0:.1f} x real time), a face in "
-              f"{100 * (images['coverage'] or 0):.1f} %")
-    for label, part in (('raw', overall), ('aligned', overall.get('aligned'))):
-        if part and part.get('geodesic_deg'):
-            axes = '  '.join(f"{axis} {part[f'{axis}_deg']['mae']:.2f}" for axis in ('yaw', 'pitch', 'roll') if part[f'{axis}_deg'])
-            print(f"{label:8s} geodesic {part['geodesic_deg']['mean']:.2f} deg (median {part['geodesic_deg']['p50']:.2f}), MAE {axes}")
-    for entry in record['recordings']:
-        if alignment := entry['alignment']:
-            offset = f"{1e3 * alignment['time_offset_s']:+.0f} ms" if alignment['time_offset_found'] else 'not told: the head hardly turns'
-            print(f"{entry['name']}: truth against estimates: time offset {offset}, mount rotation {alignment['rotation_deg']:.2f} deg "
-                  f"({alignment['side']} side; the model's own bias is in it)")
-        if change := entry.get('alignment_change'):
-            print(f"{entry['name']}: against the baseline: time offset {1e3 * change['time_offset_s']:+.0f} ms, "
-                  f"mount rotation {change['rotation_deg']:.2f} deg")
-        if likelier := entry['likelier_convention']:
-            print(f"{entry['name']}: the truth fits far better as --truth-axes {likelier['axes']} --truth-parent {likelier['parent']}")
-    for c in record['comparison'] or ():
-        if c['verdict'] != 'same':
-            print(f"{c['verdict']}: {c['figure']} {c['before']:.4g} -> {c['now']:.4g} (margin {c['margin']:.2g})")
-    for verdict in record['gate']:
-        print(f"gate: {verdict['expression']}: {verdict['verdict']}")
-    print(f"wrote {output / 'metrics.json'} and report.html beside it")
+    return Done(entry, evaluated.scored, evaluated.worst, facts, folder, evaluated.interrupted)
 
 
 class _Progress:
@@ -192,12 +136,6 @@ class _Progress:
 
 def _interrupt(signal_number: int, frame: Any) -> None:
     raise KeyboardInterrupt
-
-
-def _options(chosen: argparse.Namespace) -> Options:
-    known = {f.name for f in fields(Options)}
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(chosen).items() if k in known}
-    return Options(**values)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,7 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     words = f'{truth.source}, axes {truth.axes}, in {truth.frame_id or "the camera frame"} ({options.truth_parent})'
     result.truth = words + (f', stated {1e3 * options.truth_offset_s:+.0f} ms late' if options.truth_offset_s else '')
     if truth.frame_id and truth.frame_id != frame_id:
+        truth = replace(truth, located=False)
         result.notes[f"the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: taken for the same; the alignment tells"] = 1
     return truth
 
@@ -189,8 +190,7 @@ class _Run:
         self.truth, self.worst = truth, WorstFrames()
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
         self._options = options
-        by_position = truth is not None and all(h.t_cam_head_m is not None for h in truth.heads)
-        self._matcher = Matcher(by_position)
+        self._matcher = Matcher(by_position=truth is not None and truth.located)
         self._csv = FramesWriter(folder / 'frames.csv')
         open_files.callback(self._csv.close)
         self._poses = PosesWriter(folder / 'poses.mcap') if options.poses and not options.recorded_topic else None
@@ -203,7 +203,8 @@ class _Run:
     def take(self, answer: Answer) -> None:
         """Scores one image."""
         frame, poses = answer.frame, answer.poses
-        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth else []
+        known = self.truth is not None and not answer.dropped
+        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth and known else []
         matched = self._matcher.match(poses, [t for _, _, t in present], frame.camera)
         times = (*(answer.stage_ms.get(s, float('nan')) for s in ('detect', 'crop', 'infer', 'decode')), answer.total_ms, answer.publish_ms)
         for pose, other_deg, k in zip(poses, answer.other_deg, matched):
@@ -214,8 +215,8 @@ class _Run:
             assert self.truth is not None
             self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
         if not poses and not missed:
-            self._csv.nobody(frame.index, frame.stamp_ns, times)
-        self.images.add(frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), *times)
+            self._csv.empty(frame.index, frame.stamp_ns, 'dropped' if answer.dropped else 'nobody', times)
+        self.images.add(frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, *times)
         if self._poses and not answer.dropped:
             self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
         if self._video:

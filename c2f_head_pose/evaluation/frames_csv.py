@@ -20,7 +20,6 @@ COLUMNS = (
     'unsmoothed_qx', 'unsmoothed_qy', 'unsmoothed_qz', 'unsmoothed_qw', 'std_x_deg', 'std_y_deg', 'std_z_deg', 'x_m', 'y_m', 'z_m',
     'true_qx', 'true_qy', 'true_qz', 'true_qw', 'true_yaw_deg', 'true_pitch_deg', 'true_roll_deg', 'true_category',
     'error_deg', 'unsmoothed_error_deg', 'other_model_deg', 'detect_ms', 'crop_ms', 'infer_ms', 'decode_ms', 'total_ms', 'publish_ms')
-EVENTS = ('matched', 'unmatched', 'missed', 'nobody')
 
 
 class FramesWriter:
@@ -54,9 +53,9 @@ class FramesWriter:
         """A true head without a face."""
         self._write(frame, stamp_ns, 'missed', None, head, *(None,) * 23, *_truth(R_true), *(None,) * 3, *map(_number, times_ms))
 
-    def nobody(self, frame: int, stamp_ns: int, times_ms: tuple[float, ...]) -> None:
-        """An image without a face or a true head."""
-        self._write(frame, stamp_ns, 'nobody', None, None, *(None,) * 34, *map(_number, times_ms))
+    def empty(self, frame: int, stamp_ns: int, event: str, times_ms: tuple[float, ...]) -> None:
+        """An image without a face or a true head ('nobody'), or of which nothing was said ('dropped')."""
+        self._write(frame, stamp_ns, event, None, None, *(None,) * 34, *map(_number, times_ms))
 
     def close(self) -> None:
         """Closes the file."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..camera import pixel_ray
 from ..types import Camera, HeadPose
+from .bagfile import BagError
 
 _GATE = 1.2
 """A true head lies within this many half-diagonals of its face's box: the sellion is well inside, but truth may lag a little."""
@@ -37,6 +38,9 @@ class Matcher:
 
         Returns:
             For each face the index of its head; None for a face that is nobody's.
+
+        Raises:
+            BagError: for several true heads that cannot be told apart.
         """
         matched: list[int | None] = [None] * len(poses)
         if not poses or not positions:
@@ -49,6 +53,9 @@ class Matcher:
                     matched[i] = j
                     taken.add(j)
             return matched
+        if len(positions) > 1:
+            raise BagError('the truth has several heads that cannot be told apart: that needs a calibrated camera, and positions in '
+                           "the images' frame; name the truth of one head with --truth")
         matched[self._primary(poses)] = 0
         return matched
 

@@ -42,7 +42,8 @@ def recording_record(evaluated: Evaluated) -> dict[str, Any]:
 def alignment_record(alignment: Alignment) -> dict[str, Any]:
     """An alignment as plain numbers."""
     return {
-        'time_offset_s': alignment.time_offset_s, 'time_offset_found': alignment.time_offset_found, 'side': alignment.side,
+        'time_offset_s': alignment.time_offset_s, 'time_offset_std_s': alignment.time_offset_std_s,
+        'time_offset_found': alignment.time_offset_found, 'side': alignment.side,
         'rotation_deg': alignment.rotation_deg, 'rotations': {side: R.tolist() for side, R in alignment.rotations.items()},
         'residuals_deg': dict(alignment.residuals_deg), 'residual_raw_deg': alignment.residual_raw_deg, 'samples': alignment.samples,
         'curve': alignment.curve.tolist(),

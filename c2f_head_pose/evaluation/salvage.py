@@ -57,7 +57,10 @@ def _scan_mcap(path: Path) -> Iterator[Record]:
         if _exact(file, 8) != b'\x89MCAP0\r\n':
             raise CutOffError('it does not begin as an mcap file')
         while True:
-            opcode, size = struct.unpack('<BQ', _exact(file, 9))
+            start = file.read(9)
+            if len(start) < 9:
+                raise CutOffError('the file ends without an index')
+            opcode, size = struct.unpack('<BQ', start)
             if opcode in (0x02, 0x0F):
                 return
             body = _exact(file, size)

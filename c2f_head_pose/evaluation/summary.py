@@ -140,8 +140,10 @@ def _images(scored: Sequence[Scored]) -> dict[str, Any]:
     duration_s = float(sum(np.ptp(i['stamp_s']) for i in images if len(i)))
     wall_s = sum(s.wall_s for s in scored)
     count = sum(len(i) for i in images)
-    return {'n': count, 'duration_s': duration_s, 'with_face': int(sum((i['faces'] > 0).sum() for i in images)),
-            'coverage': float(sum((i['faces'] > 0).sum() for i in images) / count) if count else None,
+    dropped = int(sum(i['dropped'].sum() for i in images))
+    answered = count - dropped
+    return {'n': count, 'dropped': dropped, 'duration_s': duration_s, 'with_face': int(sum((i['faces'] > 0).sum() for i in images)),
+            'coverage': float(sum((i['faces'] > 0).sum() for i in images) / answered) if answered else None,
             'faces': int(sum(i['faces'].sum() for i in images)), 'tracks': sum(len(np.unique(s.series.found['track'])) for s in scored),
             'wall_s': wall_s, 'per_second': count / wall_s if wall_s else None, 'times_real_time': duration_s / wall_s if wall_s else None}
 
@@ -204,7 +206,8 @@ def _block_sums(scored: Scored) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         add('coarse.beyond_0', rows['stamp_s'], (rows['category'] == category_of(truths[''])).astype(float))
     heads = series.faces[series.faces['head'] >= 0]
     add('detection.rate', heads['stamp_s'], np.isfinite(heads['q'][:, 0]).astype(float))
-    add('images.coverage', series.images['stamp_s'], (series.images['faces'] > 0).astype(float))
+    answered = series.images[~series.images['dropped']]
+    add('images.coverage', answered['stamp_s'], (answered['faces'] > 0).astype(float))
     add('agreement_deg.mean', series.found['stamp_s'], series.found['other_deg'])
     for stage in STAGES:
         add(f'latency_ms.{stage}.mean', series.images['stamp_s'], series.images[stage])

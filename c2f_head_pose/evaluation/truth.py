@@ -30,6 +30,7 @@ AXES = {'head': np.eye(3), 'gaze': R_HEAD_GAZE.T, 'cv': HEAD_AXES}
 """What turns R_frame_axes into R_frame_head. head: REP-155; gaze: REP-155's gaze frame; cv: no rotation faces the camera."""
 R_OPTICAL_LINK = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
 """(3, 3) maps a camera's body axes (x forward, y left, z up) to its optical axes. Source: REP-103."""
+_NEAREST_M = 0.05
 PARENTS = {'optical': np.eye(3), 'link': R_OPTICAL_LINK}
 
 
@@ -80,6 +81,7 @@ class Truth:
         frame_id: the frame it is stated in; empty if not said.
         complete: whether every face in view has its head here, so that any other face is a false one.
         axes: key of AXES it was stated in; `parent`: key of PARENTS.
+        located: whether heads can be found in the image by their positions.
     """
 
     heads: tuple[TruthHead, ...]
@@ -88,12 +90,13 @@ class Truth:
     complete: bool = False
     axes: str = 'head'
     parent: str = 'optical'
+    located: bool = False
 
     def stated_in(self, axes: str, parent: str) -> Truth:
         """The same numbers understood in another convention."""
         back_left, back_right = PARENTS[self.parent].T, AXES[self.axes].T
         heads = tuple(h.turned(PARENTS[parent] @ back_left, back_right @ AXES[axes]) for h in self.heads)
-        return replace(self, heads=heads, axes=axes, parent=parent)
+        return replace(self, heads=heads, axes=axes, parent=parent, located=all(map(_in_front, heads)))
 
     def delayed(self, seconds: float) -> Truth:
         """The same with all stamps later by some seconds."""
@@ -207,6 +210,11 @@ def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) 
         table = table[np.append(np.diff(table[:, 0]) > 0, True)]
     q = table[:, 1:5] / np.linalg.norm(table[:, 1:5], axis=1, keepdims=True) if len(table) else table[:, 1:5]
     return TruthHead(name, table[:, 0].copy(), q.astype(np.float32), table[:, 5:8].astype(np.float32) if has_position else None)
+
+
+def _in_front(head: TruthHead) -> bool:
+    """Whether a head has positions, mostly before the camera: sources without one often leave it at 0, 0, 0."""
+    return head.t_cam_head_m is not None and len(head.stamps_s) > 0 and float(np.median(head.t_cam_head_m[:, 2])) > _NEAREST_M
 
 
 def _checked(rows: dict[str, list[Any]], source: str) -> dict[str, list[Any]]:

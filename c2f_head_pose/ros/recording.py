@@ -16,10 +16,9 @@ from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from ..images import ImageError, image_from_compressed
+from ..images import PICTURE_SUFFIXES, ImageError, image_from_compressed
 from . import messages
 
-PICTURES = ('.bmp', '.jpg', '.jpeg', '.png', '.tif', '.tiff', '.webp')
 _TYPES = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage, 'sensor_msgs/msg/CameraInfo': CameraInfo,
           'geometry_msgs/msg/PoseStamped': PoseStamped, 'geometry_msgs/msg/PoseWithCovarianceStamped': PoseWithCovarianceStamped}
 _COMPRESSED = '/compressed'
@@ -110,10 +109,10 @@ class Pictures:
         Raises:
             RecordingError: for a folder without pictures.
         """
-        self._files = sorted((file for file in path.iterdir() if file.suffix.lower() in PICTURES),
+        self._files = sorted((file for file in path.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES),
                              key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', file.name)])
         if not self._files:
-            raise RecordingError(f'{path} holds no pictures ({", ".join(PICTURES)}) and no metadata.yaml of a rosbag2')
+            raise RecordingError(f'{path} holds no pictures ({", ".join(PICTURE_SUFFIXES)}) and no metadata.yaml of a rosbag2')
         self._period_s = 1 / rate_hz
         self.output = 'image'
         self.topics = {'image': Image}

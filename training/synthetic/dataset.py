@@ -80,6 +80,7 @@ class Manifest:
         asset_sha256: of the asset cache that the heads came from.
         licences: asset name to licence.
         conditions: names of the steps of a robustness set, or empty.
+        settings: what the command line may change in the preset, by name: pose ranges, people, crops per dressed head.
         format_version: of this layout.
     """
 
@@ -97,6 +98,7 @@ class Manifest:
     asset_sha256: str = ''
     licences: dict[str, str] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
+    settings: dict[str, float] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     @property

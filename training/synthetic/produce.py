@@ -18,6 +18,7 @@ from . import identities, sources
 from .dataset import Manifest, ShardWriter, shard_path, write_manifest
 from .presets import Preset
 
+SETTINGS = ('identities', 'yaw_deg', 'pitch_deg', 'roll_deg', 'per_head')
 _DISK_RESERVE = 1.02
 
 
@@ -39,6 +40,7 @@ def manifest_of(preset: Preset, count: int, seed: int, shard_size: int, assets: 
         asset_sha256=assets_sha256(assets),
         licences=sources.licences(),
         conditions=preset.conditions,
+        settings={name: getattr(preset, name) for name in SETTINGS},
     )
 
 
@@ -97,10 +99,7 @@ def produce(
 
 
 def _overrides(preset: Preset) -> dict[str, object]:
-    return {
-        name: getattr(preset, name)
-        for name in ('count', 'identities', 'crop_size', 'crop_margin', 'channels', 'yaw_deg', 'pitch_deg', 'roll_deg')
-    }
+    return {name: getattr(preset, name) for name in ('count', 'crop_size', 'crop_margin', 'channels', *SETTINGS)}
 
 
 def _work(
@@ -127,6 +126,8 @@ def _work(
         while (shard := tasks.get()) is not None:
             writer = ShardWriter(output, manifest, shard)
             for index in range(manifest.shard_count(shard)):
+                if not multiprocessing.parent_process().is_alive():      # it was killed: nobody wants the rest
+                    return
                 crop = maker.make(shard * manifest.shard_size + index)
                 writer.put(index, crop.image, crop.alpha, crop.depth_mm, crop.row)
                 done.put(('sample', 1))

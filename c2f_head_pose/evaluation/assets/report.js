@@ -68,7 +68,7 @@
     const total = (overall.latency_ms || {}).total, publish = (overall.latency_ms || {}).publish;
     if (total && overall.images) tile('Time a frame', fixed(total.p50, 1), 'ms', `95 % below ${fixed(total.p95, 1)}; ${fixed(overall.images.times_real_time, 1)} × real time`);
     if (publish) tile('Stamp to pose', fixed(publish.p50, 0), 'ms', `95 % below ${fixed(publish.p95, 0)} ms`);
-    if (overall.images) tile('Images', overall.images.n, '', `${fixed(overall.images.duration_s, 1)} s recorded`);
+    if (overall.images) tile('Images', overall.images.n, '', `${fixed(overall.images.duration_s, 1)} s recorded${overall.images.dropped ? `, ${overall.images.dropped} dropped` : ''}`);
     if (found.length) add(page, `<div class="tiles">${found.join('')}</div>`);
   }
 
@@ -128,7 +128,7 @@
     if (!a) return;
     const change = entry.alignment_change;
     box.innerHTML = `<h2>Truth against estimates</h2><p class="note">${escapeText(entry.truth || '')}</p>
-      <table><tr><td class="wrap">Time offset of the truth</td><td class="number"><b>${a.time_offset_found ? `${a.time_offset_s >= 0 ? '+' : '−'}${fixed(Math.abs(1000 * a.time_offset_s), 0)} ms` : 'not told: the head hardly turns'}</b></td></tr>
+      <table><tr><td class="wrap">Time offset of the truth</td><td class="number"><b>${a.time_offset_found ? `${a.time_offset_s >= 0 ? '+' : '−'}${fixed(Math.abs(1000 * a.time_offset_s), 0)}${known(a.time_offset_std_s) ? ` ± ${fixed(1000 * a.time_offset_std_s, 0)}` : ''} ms` : 'not told: the head hardly turns'}</b></td></tr>
       <tr><td class="wrap">Rotation between the two, on the ${a.side}'s side: the mounting of the truth and the model's own bias, which nothing here tells apart</td><td class="number"><b>${fixed(a.rotation_deg)}°</b></td></tr>
       <tr><td class="wrap">Mean angle left: as stated; aligned</td><td class="number">${fixed(a.residual_raw_deg)}°; ${fixed(a.residuals_deg[a.side])}°</td></tr>
       ${change ? `<tr><td class="wrap">Against the baseline: offset; rotation</td><td class="number"><b>${fixed(1000 * change.time_offset_s, 0)} ms; ${fixed(change.rotation_deg)}°</b></td></tr>` : ''}</table>

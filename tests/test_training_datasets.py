@@ -1,0 +1,188 @@
+"""Readers of real data sets: on files made here by hand, and on the real ones where their folders are given."""
+
+import os
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from c2f_head_pose import geometry
+from c2f_head_pose.types import FaceBox
+from training import biwi, boston, datasets, protocols
+from training.datasets import Face, MissingDataError, open_faces
+from training.real_crops import JoinedCrops, RealCrops
+
+
+def need(variable):
+    if not os.environ.get(variable):
+        pytest.skip(f'{variable} is unset: the real data set is not at hand (python -m training.evaluate says how to get it)')
+    return Path(os.environ[variable])
+
+
+def write_biwi(folder, R=((1, 0, 0), (0, 1, 0), (0, 0, 1)), centre_mm=(0, 0, 1000), shift_mm=(0, 0, 0)):
+    """One frame of a 4x2 depth picture: one empty pixel, 900 and 901 mm, four empty, 902 mm."""
+    folder.mkdir(parents=True, exist_ok=True)
+    calibration = '500 0 320\n0 500 240\n0 0 1\n\n0 0 0 0\n\n1 0 0\n0 1 0\n0 0 1\n\n{} {} {}\n\n640 480\n'
+    (folder / 'rgb.cal').write_text(calibration.format(*shift_mm))
+    (folder / 'depth.cal').write_text(calibration.format(0, 0, 0))
+    (folder / 'frame_00001_pose.txt').write_text('\n'.join(' '.join(map(str, row)) for row in R) + '\n\n' + ' '.join(map(str, centre_mm)))
+    runs = struct.pack('<ii', 1, 2) + struct.pack('<hh', 900, 901) + struct.pack('<ii', 4, 1) + struct.pack('<h', 902)
+    (folder / 'frame_00001_depth.bin').write_bytes(struct.pack('<ii', 4, 2) + runs)
+    cv2.imwrite(str(folder / 'frame_00001_rgb.png'), np.full((480, 640, 3), 90, np.uint8))
+
+
+def test_biwi_depth_runs_are_decoded(tmp_path):
+    write_biwi(tmp_path / '01')
+    metres = biwi.read_depth_m(tmp_path / '01' / 'frame_00001_depth.bin')
+    assert metres.shape == (2, 4)
+    assert np.allclose(metres, [[np.nan, 0.9, 0.901, np.nan], [np.nan, np.nan, np.nan, 0.902]], equal_nan=True)
+    broken = tmp_path / 'broken.bin'
+    broken.write_bytes(struct.pack('<iiii', 4, 2, 1, 70))
+    with pytest.raises(ValueError, match='damaged at byte 8'):
+        biwi.read_depth_m(broken)
+
+
+def test_biwi_pose_is_turned_into_the_cameras_frame_and_boxed(tmp_path):
+    """A head centre 100 mm to the right of a colour camera at the depth camera's place, at 1 m: x = 320.5 + 500 * 0.1 = 370.5;
+    a 0.2 m box is 500 * 0.2 = 100 pixels wide. A face turned 20 degrees to the image's left has R_cv = Ry(20)."""
+    write_biwi(tmp_path / '01', geometry.rotation_from_ypr_deg(np.array([20.0, 0, 0])) @ geometry.HEAD_AXES.T, shift_mm=(100, 0, 0))
+    face = open_faces('biwi', tmp_path)[0]
+    assert np.allclose(face.ypr_deg, [20, 0, 0])
+    assert (face.box.x1, face.box.x2, face.box.centre[1]) == pytest.approx((320.5, 420.5, 240.5))
+    assert biwi.depth_face(face, tmp_path).box.centre == pytest.approx((320.5, 240.5))
+    assert open_faces('biwi', tmp_path, sequences=(2,)) == []
+
+
+def test_biwi_estimates_are_compared_in_the_cameras_frame(tmp_path):
+    """A network that sees every crop frontal is wrong by the ray's angle off axis: about atan(50 / 500) = 5.7 degrees."""
+    from training.evaluate import in_camera
+
+    write_biwi(tmp_path / '01', shift_mm=(100, 0, 0))
+    face = open_faces('biwi', tmp_path)[0]
+    R = in_camera([face], geometry.HEAD_AXES[None], 'box', 1.5)
+    assert geometry.geodesic_deg(R[0], geometry.HEAD_AXES) == pytest.approx(np.degrees(np.arctan(0.1)), abs=0.1)
+
+
+def test_paper_split_keeps_every_frame_once():
+    faces = [Face(str(i), np.zeros(3), lambda: None) for i in range(50)]
+    train, test = biwi.split_80_20(faces)
+    assert (len(train), len(test)) == (40, 10)
+    assert {f.name for f in train} | {f.name for f in test} == {str(i) for i in range(50)}
+
+
+def test_boston_columns_and_signs(tmp_path):
+    """frame, x, y, z, roll, yaw, pitch; each angle is the opposite of ours."""
+    (tmp_path / 'jam1.dat').write_text('1 0 0 0 1 2 3\n2 0 0 0 -4 5 -6\n')
+    assert np.allclose(boston.read_truth(tmp_path / 'jam1.dat'), [[-2, -3, -1], [-5, 6, 4]])
+
+
+def test_pointing04_reads_pan_and_tilt_from_names_and_leaves_out_what_is_beyond(tmp_path):
+    """person01 1 07 -15+30: tilt -15 (down), pan +30; the file's last four numbers are the box's centre and size."""
+    folder = tmp_path / 'Person01'
+    folder.mkdir()
+    for name in ('person01107-15+30', 'person01108-60+0'):
+        cv2.imwrite(str(folder / f'{name}.jpg'), np.zeros((288, 384, 3), np.uint8))
+        (folder / f'{name}.txt').write_text(f'{name}.jpg\n\nFace\n200\n150\n80\n100\n')
+    faces = open_faces('pointing04', tmp_path)
+    assert len(faces) == 1 and len(open_faces('pointing04', tmp_path, max_tilt_deg=90)) == 2
+    assert faces[0].ypr_deg[:2].tolist() == [30, -15] and np.isnan(faces[0].ypr_deg[2])
+    assert (faces[0].box.x1, faces[0].box.y2) == (160, 200)
+
+
+def test_a_missing_set_says_how_to_get_it_and_under_which_terms(monkeypatch, tmp_path):
+    for name, source in datasets.SOURCES.items():
+        monkeypatch.delenv(source.variable, raising=False)
+        with pytest.raises(MissingDataError, match=source.variable) as error:
+            open_faces(name)
+        assert source.steps in str(error.value) and source.licence in str(error.value)
+        with pytest.raises(MissingDataError, match='has no'):
+            open_faces(name, tmp_path)
+
+
+def test_the_users_own_faces_are_checked_line_by_line(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((60, 60, 3), 50, np.uint8))
+    path = tmp_path / 'faces.csv'
+    path.write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\na.png,10,10,50,50,20,-5,\n')
+    face = open_faces(f'csv:{path}')[0]
+    assert face.ypr_deg[:2].tolist() == [20, -5] and np.isnan(face.ypr_deg[2]) and face.read().shape == (60, 60, 3)
+    path.write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\na.png,50,10,10,50,20,-5,0\n')
+    with pytest.raises(ValueError, match='line 2: the box needs'):
+        open_faces(f'csv:{path}')
+    path.write_text('image,x1\na.png,5\n')
+    with pytest.raises(ValueError, match='lacks the columns y1'):
+        open_faces(f'csv:{path}')
+
+
+def test_axis_sheet_is_drawn(tmp_path):
+    from training.evaluate import main
+
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((60, 60, 3), 50, np.uint8))
+    (tmp_path / 'faces.csv').write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\na.png,10,10,50,50,20,-5,0\n')
+    main(['--axes', f'csv:{tmp_path / "faces.csv"}', '--out', str(tmp_path)])
+    drawn = cv2.imread(str(tmp_path / 'axes.png'))[:160, :160].astype(int)
+    # yaw > 0: the blue axis, out of the face, leads to the left of the middle
+    blue = np.argwhere((drawn[..., 0] > 200) & (drawn[..., 2] < 60))
+    assert len(blue) and blue[:, 1].mean() < 80
+
+
+def test_published_crop_widens_the_visible_points_and_stays_inside():
+    """Points from (20, 30) to (60, 80), one hidden at (-1, -1): widened by 16 and 20: 4, 10, 76, 99 (100 is outside)."""
+    face = Face('x', np.zeros(3), lambda: None, points21=np.array([[20.0, 30], [60, 80], [-1, -1]]))
+    assert protocols.published_bounds(face, 100, 100) == (4, 10, 76, 99)
+
+
+def test_crops_by_name_keep_their_centre():
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[98:102, 118:122] = 255
+    face = Face('x', np.zeros(3), lambda: image, box=FaceBox(100, 80, 140, 120), landmarks=np.array([[100.0, 80], [140, 120]]))
+    for name in ('landmarks', 'box'):
+        cut = protocols.cutter(name, 64, 1.5)(face, image).astype(float)
+        assert cut.shape == (64, 64)
+        y, x = (np.arange(64) @ cut.sum(1 - i) / cut.sum() for i in (0, 1))
+        assert abs(x - 31.5) < 1.2 and abs(y - 31.5) < 1.2
+    with pytest.raises(ValueError, match='21 points'):
+        protocols.cutter('published', 64, 1.5)(face, image)
+
+
+def test_real_faces_train_beside_renders(tmp_path):
+    from training import stand_in
+    from training.batches import SyntheticCrops
+
+    stand_in.write(tmp_path, 20, 96)
+    image = np.full((200, 200, 3), 77, np.uint8)
+    real = RealCrops([Face('x', np.array([30.0, 0, np.nan]), lambda: image, box=FaceBox(80, 80, 120, 120))] * 3, 96)
+    both = JoinedCrops(SyntheticCrops([tmp_path], None), real)
+    assert len(both) == 40
+    batch = both.gather(np.array([25, 0, 39]))
+    assert (batch.image[0] == 77).any() and not (batch.image[1] == 77).all()
+    assert geometry.geodesic_deg(batch.R_cam_head[0].numpy(), geometry.rotation_from_ypr_deg(np.array([30.0, 0, 0]))) < 0.01
+
+
+def test_real_aflw2000_agrees_with_its_papers_count_and_axes():
+    """Labelled faces with all angles within 99 degrees; a face labelled as turned left has its nose left of its jaw's middle."""
+    faces = open_faces('aflw2000', need('AFLW2000_DIR'))
+    assert len(faces) <= 1969
+    turned = [f for f in faces if abs(f.ypr_deg[0]) > 30 and abs(f.ypr_deg[2]) < 20]
+    agree = [np.sign(f.landmarks[[0, 16], 0].mean() - f.landmarks[30, 0]) == np.sign(f.ypr_deg[0]) for f in turned]
+    assert len(turned) > 100 and np.mean(agree) > 0.98
+
+
+def test_real_pointing04_has_its_grid():
+    faces = open_faces('pointing04', need('POINTING04_DIR'))
+    assert {abs(f.ypr_deg[0]) for f in faces} == {0, 15, 30, 45, 60} and {abs(f.ypr_deg[1]) for f in faces} == {0, 15, 30}
+    assert faces[0].read().shape == (288, 384, 3)
+
+
+def test_real_biwi_frame_has_its_head_near_nine_tenths_of_a_metre():
+    """The box about the labelled centre holds a head: its median depth is within 8 cm of the label's 0.88 m, and it is near frontal."""
+    folder = need('BIWI_DIR')
+    face = open_faces('biwi', folder)[0]
+    metres = face.read_depth_m()
+    assert metres.shape == (480, 640)
+    seen = biwi.depth_face(face, folder)
+    box, label = seen.box, biwi.read_pose(next(folder.glob('**/*_pose.txt')))[1][2]
+    inside = np.nanmedian(metres[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)])
+    assert abs(inside - label) < 0.08 and 0.8 < inside < 1.0
+    assert np.abs(face.ypr_deg).max() < 15

@@ -1,0 +1,142 @@
+"""Exported files keep the contract and answer as PyTorch does; evaluation reads checkpoints and files alike."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from c2f_head_pose.engine import open_engine
+from training import checkpoint, export, stand_in
+from training.batches import SyntheticCrops
+from training.config import config_of
+from training.evaluate import main as evaluate
+from training.export import ExportError, Labels
+from training.model_file import open_model
+from training.parallel import Place
+from training.train import Run
+
+torch.set_num_threads(1)
+NETWORKS = {
+    'ours': (
+        {'kind': 'coarse_to_fine', 'size': 48, 'stem': 4, 'widths': [8, 16], 'depths': [1, 1], 'embedding': 32, 'hidden': 8},
+        'coarse_to_fine',
+    ),
+    'paper': ({'kind': 'paper', 'size': 64, 'width': 0.0625, 'channels': 4, 'hidden': 8}, 'paper'),
+}
+
+
+@pytest.fixture(scope='module')
+def heads(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('heads')
+    stand_in.write(folder, 40, 64, limits_deg=(40, 40, 15))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def trained(heads, tmp_path_factory):
+    """Checkpoints of each network after a few steps, by name and modality."""
+
+    def make(name, modality='rgb'):
+        network, loss = NETWORKS[name]
+        network = {**network, 'modality': modality}
+        config = config_of(
+            {
+                'name': f'tiny_{name}',
+                'network': network,
+                'loss': {'kind': loss},
+                'modality': modality,
+                'batch': 8,
+                'steps': 3,
+                'precision': 'fp32',
+                'log_every': 100,
+            }
+        )
+        out = tmp_path_factory.mktemp(f'{name}_{modality}')
+        Run(config, SyntheticCrops([heads], 'train', modality == 'depth'), None, out, Place(0, 1, torch.device('cpu'))).go()
+        return out / 'final.pt'
+
+    made = {}
+    return lambda *key: made.setdefault(key, None) or made.update({key: make(*key)}) or made[key]
+
+
+@pytest.mark.parametrize('name, modality', [('ours', 'rgb'), ('ours', 'depth'), ('paper', 'rgb')])
+def test_every_precision_keeps_the_contract_and_answers_like_pytorch(name, modality, trained, heads, tmp_path):
+    files = export.export(
+        trained(name, modality), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), ['fp16', 'int8'], [str(heads)], calibrate_on=16
+    )
+    network = checkpoint.network_of(checkpoint.load(trained(name, modality)))
+    crops = np.random.default_rng(0).integers(0, 256, (5, 1, network.size, network.size), np.uint8)
+    for precision, limit in (('fp32', 0.01), ('fp16', 1.0), ('int8', 15.0)):
+        engine = open_engine(str(files[precision]), 'cpu')  # checks the contract
+        assert engine.contract.name == 'c2f_tiny' and engine.contract.modality == modality
+        assert engine.contract.depth_range_m == (0.5 if modality == 'depth' else 0)
+        assert engine.contract.crop_margin == 1.5 and engine.contract.detector_margin == pytest.approx(1.5 / 1.3, abs=1e-3)
+        assert export.differences_deg(network, files[precision], crops).max() < limit
+    rotation = engine.infer(crops).rotation
+    assert np.abs(rotation @ np.swapaxes(rotation, 1, 2) - np.eye(3)).max() < 1e-3
+
+
+def test_fused_regressors_are_the_separate_ones(trained):
+    network = checkpoint.network_of(checkpoint.load(trained('ours')))
+    crops = torch.randint(0, 256, (3, 1, 48, 48), dtype=torch.uint8)
+    with torch.no_grad():
+        before = network(crops)
+        network.fuse()
+        after = network(crops)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(before, after, strict=True))
+
+
+def test_a_file_that_answers_differently_is_refused(trained, tmp_path, monkeypatch):
+    """Exports another network than the one that is compared: a quarter degree is too much."""
+    real = export.write_onnx
+
+    def other(network, size, path, properties):
+        with torch.no_grad():
+            network.regressors.fused.bias[1::9] += 0.0044 * network.regressors.fused.bias[0::9]  # first column turned by 0.25 degrees
+        real(network, size, path, properties)
+        with torch.no_grad():
+            network.regressors.fused.bias[1::9] -= 0.0044 * network.regressors.fused.bias[0::9]
+
+    monkeypatch.setattr(export, 'write_onnx', other)
+    with pytest.raises(ExportError, match=r'more than 0[.]1'):
+        export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
+
+
+def test_int8_without_renders_is_refused(trained, tmp_path):
+    with pytest.raises(ValueError, match='--data'):
+        export.export(trained('ours'), tmp_path, Labels('x', '0', ''), ['int8'])
+
+
+def test_a_checkpoint_and_its_file_get_the_same_figures(trained, heads, tmp_path):
+    """One interface: the rows differ in name and time only."""
+    files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
+    for i, source in enumerate((trained('ours'), files['fp32'])):
+        assert evaluate([str(source), f'synthetic:{heads}', f'disturbed:{heads}', '--out', str(tmp_path / str(i)), '--device', 'cpu']) == 0
+    rows = [list(csv.DictReader(open(tmp_path / str(i) / 'summary.csv', newline=''))) for i in (0, 1)]  # noqa: SIM115
+    for a, b in zip(*rows, strict=True):
+        assert a['set'] == b['set'] and float(a['mae']) == pytest.approx(float(b['mae']), abs=0.01)
+        assert float(a['within_1']) == pytest.approx(float(b['within_1']), abs=0.01) and a['commit'] == b['commit']
+    written = {p.name for p in (tmp_path / '0').iterdir()}
+    assert {'summary.csv', f'synthetic_{heads.name}_landmarks_worst.png', f'synthetic_{heads.name}_landmarks_bins.png'} <= written
+
+
+def test_missing_real_data_is_said_and_fails_the_command(trained, monkeypatch, capsys):
+    monkeypatch.delenv('AFLW2000_DIR', raising=False)
+    assert evaluate([str(trained('ours')), 'aflw2000', '--device', 'cpu']) == 1
+    assert 'AFLW2000_DIR' in capsys.readouterr().err
+
+
+def test_checkpoints_load_without_executing_anything(trained, tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return print, ('executed',)
+
+    (tmp_path / 'evil.pt').write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(Exception, match=r'(?i)weights.only|unsupported'):
+        checkpoint.load(tmp_path / 'evil.pt')
+    torch.save({'format': 99}, tmp_path / 'old.pt')
+    with pytest.raises(ValueError, match='format 1'):
+        open_model(tmp_path / 'old.pt')

@@ -1,0 +1,70 @@
+"""Figures on file: one line each, with everything needed to get it again."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / 'results'
+NOT_RUN = 'not run'
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One cell of a table.
+
+    Attributes:
+        table: 2..8.
+        row: label.
+        cell: column's name.
+        value: the figure, or 'not run'.
+        n: samples tested on.
+        scale: 'tiny' (a trial of the machinery) or words on samples and iterations.
+        protocol: crop and test set.
+        command: that makes it.
+        commit: of the checkout.
+        seed: of the training.
+        data_hash: of the training data.
+    """
+
+    table: int
+    row: str
+    cell: str
+    value: str
+    n: int
+    scale: str
+    protocol: str
+    command: str
+    commit: str
+    seed: int
+    data_hash: str
+
+
+def path_of(table: int, folder: Path = FOLDER) -> Path:
+    """The csv file of a table."""
+    return folder / f'table{table}.csv'
+
+
+def read(table: int, folder: Path = FOLDER) -> list[Figure]:
+    """The figures on file, none if there is no file."""
+    path = path_of(table, folder)
+    if not path.exists():
+        return []
+    with open(path, newline='') as file:
+        return [Figure(**{**row, 'table': int(row['table']), 'n': int(row['n']), 'seed': int(row['seed'])}) for row in csv.DictReader(file)]
+
+
+def write(figures: list[Figure], folder: Path = FOLDER) -> None:
+    """Puts figures on file in the place of those of the same rows and cells; 'not run' never replaces a figure."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in sorted({f.table for f in figures}):
+        kept = {(f.row, f.cell): f for f in read(table, folder)}
+        for figure in (f for f in figures if f.table == table):
+            old = kept.get((figure.row, figure.cell))
+            if figure.value != NOT_RUN or old is None or old.value == NOT_RUN:
+                kept[figure.row, figure.cell] = figure
+        with open(path_of(table, folder), 'w', newline='') as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(Figure)])
+            writer.writeheader()
+            writer.writerows(asdict(f) for f in kept.values())
