@@ -12,6 +12,7 @@ from c2f_head_pose.evaluation.attention_recorded import (
     GRAPH_FILE,
     confusions,
     count_upper_bound,
+    error_by_target,
     load_drive,
     perceive_pictures,
     perceive_truth,
@@ -21,7 +22,7 @@ from c2f_head_pose.evaluation.attention_recorded import (
     timings,
     until,
 )
-from c2f_head_pose.geometry import rotation_vector
+from c2f_head_pose.geometry import geodesic_deg, rotation_vector
 from c2f_head_pose.zones import azimuth_elevation_deg, camera_mount
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +50,19 @@ def test_the_truth_is_the_scripts_heads_seen_by_the_mounted_camera(rendered):
     truth = np.array([azimuth_elevation_deg(mount @ R[:, 0]) for R in drive.R_cam_head])
     assert np.abs(truth - wanted).max() < 2.01
     assert drive.script.end_s == SECONDS and drive.script.distractions == ()
+
+
+@pytest.mark.render
+def test_the_drawn_face_turns_as_the_truth_says(rendered):
+    """From road to mirror, by the landmarks of brows, nose and eyes; the skin of the neck pulls them by a tenth of a degree."""
+    from training.attention_recording import Cabin
+    cabin = Cabin(replace(rendered[1], minutes=1.0))
+    turned = int(np.argmax(np.abs(cabin.head_deg[:, 0])))
+    (R_a, bones_a, _), (R_b, bones_b, _) = cabin._place(0), cabin._place(turned)
+    a, b = (cabin._person(k).landmarks_in_camera(bones)[17:48] for k, bones in ((0, bones_a), (turned, bones_b)))
+    u, _, v = np.linalg.svd((b - b.mean(0)).T @ (a - a.mean(0)))
+    R = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+    assert geodesic_deg(R_a, R_b) > 20 and geodesic_deg(R @ R_a, R_b) < 0.5
 
 
 @pytest.mark.render
@@ -138,6 +152,7 @@ def test_the_error_of_true_heads_with_noise_is_the_noise(tmp_path):
     error = perception_error(drive, perceive_truth(drive, 3.0, 0.0, 0.25, 1))
     assert (error.azimuth_std_deg, error.elevation_std_deg) == pytest.approx((3, 3), rel=0.05)
     assert abs(error.azimuth_bias_deg) < 0.2 and abs(error.elevation_bias_deg) < 0.2 and error.lost == pytest.approx(0.25, abs=0.03)
+    assert error_by_target(drive, perceive_truth(drive, 0.1, 0.0, 0.0, 1))['road_ahead'] == pytest.approx((0, 0), abs=0.02)
     assert rotation_vector(drive.R_cam_head[0] @ R[0].T) == pytest.approx(np.zeros(3), abs=1e-6)
 
 

@@ -152,6 +152,19 @@ def perception_error(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -
         float(elevation_std), float(np.mean([head.rotation_std_deg[1:] for _, head in seen])), 1 - len(seen) / len(drive.R_cam_head))
 
 
+def error_by_target(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> dict[str, tuple[float, float]]:
+    """Mean error of azimuth and elevation while the head rests on each target, degrees: what is systematic, not noise."""
+    R_vehicle_cam = camera_mount(180, drive.camera_elevation_deg)
+    begins = np.array([g.begin_s for g in drive.script.glances])
+    apart: dict[str, list[np.ndarray]] = {}
+    for k, (R, heads) in enumerate(zip(drive.R_cam_head, perceived)):
+        glance = drive.script.glances[int(np.searchsorted(begins, k / drive.rate_hz, side='right')) - 1]
+        if heads and k / drive.rate_hz - glance.begin_s >= TURN_S:
+            seen, true = (azimuth_elevation_deg(R_vehicle_cam @ rotation[:, 0]) for rotation in (heads[0].R_cam_head, R))
+            apart.setdefault(glance.target, []).append(np.subtract(seen, true))
+    return {target: tuple(np.mean(values, axis=0).tolist()) for target, values in sorted(apart.items())}
+
+
 def said_by_graph(drive: Drive) -> list[Said] | None:
     """What the nodes said, on the script's time; None where the drive has not been played."""
     path = drive.folder / GRAPH_FILE
@@ -230,6 +243,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, perceived in seen.items():
         apart = {key: round(value, 3) for key, value in dataclasses.asdict(perception_error(drive, perceived)).items()}
         rows.append(_report(drive, name, said_of(drive, perceived), apart))
+        for target, (azimuth, elevation) in error_by_target(drive, perceived).items():
+            print(f'    {target:20} error of azimuth {azimuth:+.1f}, elevation {elevation:+.1f} deg')
     graph = said_by_graph(drive)
     if graph is not None:
         rows.append(_report(drive, 'ROS graph', graph, dict.fromkeys((f.name for f in dataclasses.fields(PerceptionError)), '')))
