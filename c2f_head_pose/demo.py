@@ -15,10 +15,10 @@ import numpy as np
 
 from .draw import draw_poses
 from .estimator import HeadPoseEstimator
+from .images import PICTURE_SUFFIXES
 from .models.registry import ModelError
 from .types import HeadPose
 
-_PICTURES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.pgm', '.ppm'}
 _VIDEO_FPS = 30.0
 
 
@@ -49,12 +49,12 @@ def frames(paths: list[str]) -> Iterator[Frame]:
         if path.isdigit() and not Path(path).exists():
             yield from _video_frames(path, int(path))
         elif Path(path).is_dir():
-            pictures = sorted(p for p in Path(path).rglob('*') if p.suffix.lower() in _PICTURES)
+            pictures = sorted(p for p in Path(path).rglob('*') if p.suffix.lower() in PICTURE_SUFFIXES)
             if not pictures:
-                raise ValueError(f"{path} holds no picture ({', '.join(sorted(_PICTURES))})")
+                raise ValueError(f"{path} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
             for picture in pictures:
                 yield Frame(str(picture), picture.relative_to(path), cv2.imread(str(picture)), None)
-        elif Path(path).suffix.lower() in _PICTURES and Path(path).is_file():
+        elif Path(path).suffix.lower() in PICTURE_SUFFIXES and Path(path).is_file():
             yield Frame(path, Path(Path(path).name), cv2.imread(path), None)
         elif Path(path).is_file():
             yield from _video_frames(path, path)
@@ -113,7 +113,7 @@ class _Drawings:
             return
         if path != self._video_path:
             self.close()
-            self._video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), _VIDEO_FPS, drawing.shape[1::-1])
+            self._video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), _VIDEO_FPS, drawing.shape[1::-1])
             self._video_path = path
         assert self._video is not None
         self._video.write(drawing)

@@ -36,7 +36,7 @@ def draw_poses(image: np.ndarray, poses: Sequence[HeadPose], camera: Camera | No
         thick = max(1, round(max(canvas.shape[:2]) / 500))
         cv2.rectangle(canvas, _pixel(box.x1, box.y1), _pixel(box.x2, box.y2), (235, 235, 235), thick, cv2.LINE_AA)
         _draw_axes(canvas, R, box.centre, 0.55 * max(box.width, box.height), 2 * thick)
-        _draw_label(canvas, _label(pose), box.x1, box.y1)
+        _draw_label(canvas, _label(pose), box.x1, box.y2)
     return canvas
 
 
@@ -54,11 +54,12 @@ def _label(pose: HeadPose) -> str:
 
 
 def _draw_label(canvas: np.ndarray, text: str, x: float, y: float) -> None:
+    """White on dark, its upper left corner at (x, y), kept inside the image."""
     scale = max(0.4, max(canvas.shape[:2]) / 1400)
     thick = max(1, round(scale))
     (width, height), base = cv2.getTextSize(text, _TEXT, scale, thick)
     left = int(np.clip(x, 0, max(0, canvas.shape[1] - width)))
-    bottom = int(np.clip(y - base, height + base, canvas.shape[0]))
+    bottom = int(np.clip(y + height + base, height + base, max(height + base, canvas.shape[0] - base)))
     cv2.rectangle(canvas, (left, bottom - height - base), (left + width, bottom + base), (40, 40, 40), cv2.FILLED)
     cv2.putText(canvas, text, (left, bottom), _TEXT, scale, (255, 255, 255), thick, cv2.LINE_AA)
 

@@ -11,7 +11,8 @@ import numpy as np
 from .camera import pixel_ray
 from .crop import CropSquare, cut, resize, square_about
 from .decode import decode
-from .depth import position_from_depth, position_from_size
+from .depth import depth_crop, enough_depth, fuse, position_from_depth, position_from_middle, position_from_size
+from .depth_heads import DepthHead, find_heads
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .geometry import ray_rotation
@@ -65,12 +66,28 @@ class HeadPoseEstimator:
         stage_ms: milliseconds of the last image's stages: detect, crop, infer, decode.
     """
 
-    def __init__(self, engine: Engine, detector: FaceDetector, options: EstimatorOptions | None = None) -> None:
-        if engine.contract.modality != 'rgb':
-            raise ModelError(f"model {engine.contract.name!r} reads {engine.contract.modality} crops; name one with modality 'rgb'")
+    def __init__(self, engine: Engine | None, detector: FaceDetector | None, options: EstimatorOptions | None = None,
+                 depth_engine: Engine | None = None) -> None:
+        """Takes what `load` opens.
+
+        Args:
+            engine: of modality 'rgb'; None for depth alone.
+            detector: None for depth alone.
+            options: see EstimatorOptions.
+            depth_engine: of modality 'depth'; None takes orientations from images alone.
+
+        Raises:
+            ModelError: for a model of another modality.
+        """
+        for one, modality in ((engine, 'rgb'), (depth_engine, 'depth')):
+            if one is not None and one.contract.modality != modality:
+                raise ModelError(f"model {one.contract.name!r} reads {one.contract.modality} crops; name one with modality {modality!r}")
+        if engine is None and depth_engine is None:
+            raise ModelError('an estimator needs a model')
         self.options = options or EstimatorOptions()
         self.stage_ms: dict[str, float] = {}
         self._engine = engine
+        self._depth_engine = depth_engine
         self._detector = detector
         self._tracker = FaceTracker(detector)
         self._filters: dict[int, RotationFilter] = {}
@@ -78,29 +95,45 @@ class HeadPoseEstimator:
 
     @classmethod
     def load(cls, model: str = 'c2f_edge', device: str = 'auto', threads: int = 1,
-             options: EstimatorOptions | None = None) -> HeadPoseEstimator:
-        """Opens a model and the face detector.
+             options: EstimatorOptions | None = None, depth_model: str | None = None) -> HeadPoseEstimator:
+        """Opens a model and the face detector; of a model of modality 'depth' no detector: heads are found in depth too.
 
         Args:
             model: a shipped model's name, or the path of an .onnx file.
             device: 'auto', 'cpu' or 'cuda'.
             threads: CPU threads of each network, at least 1.
             options: see EstimatorOptions.
+            depth_model: a model of modality 'depth' beside one of modality 'rgb': where depth is given, both are asked.
 
         Raises:
             ModelError: (a ValueError) for a model or detector that is missing, damaged or foreign, with the remedy.
         """
-        return cls(open_engine(model, device, threads), FaceDetector(threads=threads), options)
+        engine = open_engine(model, device, threads)
+        if engine.contract.modality == 'depth':
+            return cls(None, None, options, engine)
+        depth_engine = open_engine(depth_model, device, threads) if depth_model is not None else None
+        return cls(engine, FaceDetector(threads=threads), options, depth_engine)
 
     @property
     def device(self) -> str:
         """Where and with what the network runs, in words."""
-        return self._engine.description
+        return self._main.description
 
     @property
     def model_name(self) -> str:
         """The model's name and version."""
-        return f'{self._engine.contract.name} {self._engine.contract.version}'
+        return ' and '.join(f'{e.contract.name} {e.contract.version}' for e in (self._engine, self._depth_engine) if e is not None)
+
+    @property
+    def reads_depth(self) -> bool:
+        """Whether orientations can come from depth."""
+        return self._depth_engine is not None
+
+    @property
+    def _main(self) -> Engine:
+        engine = self._engine or self._depth_engine
+        assert engine is not None
+        return engine
 
     def reset(self) -> None:
         """Forgets tracks and smoothing, as after a jump in time; ids are not used again."""
@@ -108,14 +141,14 @@ class HeadPoseEstimator:
         self._filters = {}
         self._last_stamp_s = -np.inf
 
-    def estimate(self, image: np.ndarray, camera: Camera | None = None, depth_m: np.ndarray | None = None,
+    def estimate(self, image: np.ndarray | None, camera: Camera | None = None, depth_m: np.ndarray | None = None,
                  stamp_s: float | None = None, boxes: Sequence[Sequence[float]] | np.ndarray | None = None) -> list[HeadPose]:
-        """The head poses in an image.
+        """The head poses in an image, in an image and its depth, or in depth alone.
 
         Args:
-            image: (H, W) gray or (H, W, 3) BGR, uint8.
+            image: (H, W) gray or (H, W, 3) BGR, uint8; None for depth alone, which needs depth_m, camera and a depth model.
             camera: its calibration; without it rotations are relative to the ray through each face, and positions unknown.
-            depth_m: (H, W) float metres along the optical axis, NaN unknown, registered to the image; needs a camera.
+            depth_m: (H, W) float metres along the optical axis, NaN unknown, registered to the image; positions need a camera.
             stamp_s: the image's stamp; faces are then tracked and smoothed. Without it the image stands alone.
             boxes: (N, 4) x1 y1 x2 y2 of faces already found, pixels; nothing is detected then. With a stamp they are not tracked.
 
@@ -125,27 +158,46 @@ class HeadPoseEstimator:
         Raises:
             ValueError: naming the argument that is wrong.
         """
-        _check_image(image)
-        if camera is not None and (camera.height, camera.width) != image.shape[:2]:
-            raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, '
-                             f'the image has {image.shape[1]}x{image.shape[0]}')
-        if depth_m is not None and depth_m.shape != image.shape[:2]:
-            raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {image.shape[:2]}')
+        self._check(image, camera, depth_m)
         start = time.perf_counter()
-        faces, tracks = self._find(image, stamp_s, boxes)
+        heads: dict[FaceBox, DepthHead] = {}
+        if image is None and boxes is None:
+            assert depth_m is not None and camera is not None
+            heads = {head.box: head for head in find_heads(depth_m, camera)}
+        faces, tracks = self._find(image, stamp_s, boxes, list(heads))
         found = time.perf_counter()
-        margin = self._engine.contract.detector_margin
-        squares = [square_about(face, margin) for face in faces]
-        crops = [self._gray_crop(image, square) for square in squares]
+        crops, squares = self._crops(image, faces)
+        depth_crops, depth_squares = self._depth_crops(depth_m, faces)
         cropped = time.perf_counter()
-        outputs = self._infer(crops)
+        outputs = self._infer(crops, self._engine) if image is not None else len(faces) * [None]
+        depth_outputs = self._infer_depth(depth_crops)
         inferred = time.perf_counter()
-        poses = [self._place(pose, face, square, camera, depth_m) for pose, face, square in zip(outputs, faces, squares)]
-        if tracks is not None and stamp_s is not None:
-            poses = [self._follow(pose, track, stamp_s) for pose, track in zip(poses, tracks)]
+        poses = []
+        tracks_seen = []
+        for i, face in enumerate(faces):
+            seen = [_turned(pose, square, camera) for pose, square in ((outputs[i], squares[i]), (depth_outputs[i], depth_squares[i]))
+                    if pose is not None]
+            if seen:
+                poses.append(self._place(seen[0] if len(seen) == 1 else fuse(*seen), face, camera, depth_m, heads.get(face)))
+                tracks_seen.append(tracks[i] if tracks is not None else None)
+        if stamp_s is not None:
+            poses = [pose if track is None else self._follow(pose, track, stamp_s) for pose, track in zip(poses, tracks_seen)]
         self.stage_ms = {'detect': 1e3 * (found - start), 'crop': 1e3 * (cropped - found), 'infer': 1e3 * (inferred - cropped),
                          'decode': 1e3 * (time.perf_counter() - inferred)}
         return poses
+
+    def _check(self, image: np.ndarray | None, camera: Camera | None, depth_m: np.ndarray | None) -> None:
+        if image is not None:
+            _check_image(image)
+            if self._engine is None:
+                raise ValueError('this estimator was loaded with a depth model alone: give image=None and depth_m, or load an rgb model')
+        elif depth_m is None or camera is None or self._depth_engine is None:
+            raise ValueError('an image must be a uint8 array; without one (None) depth_m, camera and a depth model are needed')
+        shape = image.shape[:2] if image is not None else depth_m.shape  # type: ignore[union-attr]
+        if camera is not None and (camera.height, camera.width) != shape:
+            raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {shape[1]}x{shape[0]}')
+        if depth_m is not None and depth_m.shape != shape:
+            raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
 
     def estimate_crops(self, crops: Sequence[np.ndarray]) -> list[HeadPose]:
         """The head poses of ready-cut faces: resized to the network's input, nothing detected or corrected.
@@ -156,46 +208,68 @@ class HeadPoseEstimator:
         Returns:
             One HeadPose a crop, relative to the ray through the crop's centre.
         """
-        size = self._engine.contract.input_size
+        size = self._main.contract.input_size
         for crop in crops:
             _check_image(crop)
-        return self._infer([_gray(resize(crop, size)) for crop in crops])
+        return self._infer([_gray(resize(crop, size)) for crop in crops], self._main)
 
-    def _find(self, image: np.ndarray, stamp_s: float | None,
-              boxes: Sequence | np.ndarray | None) -> tuple[list[FaceBox], list[Track] | None]:
+    def _find(self, image: np.ndarray | None, stamp_s: float | None, boxes: Sequence | np.ndarray | None,
+              heads: list[FaceBox]) -> tuple[list[FaceBox], list[Track] | None]:
         options = self.options
         if boxes is not None:
             return _checked_boxes(boxes), None
+        if stamp_s is None and image is None:
+            return heads[:options.max_faces], None
         if stamp_s is None:
+            assert self._detector is not None and image is not None
             return self._detector.detect_all_sizes(image, options.detection_threshold)[:options.max_faces], None
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, got {stamp_s}')
         if stamp_s < self._last_stamp_s:
             self.reset()
         self._last_stamp_s = stamp_s
-        tracks = self._tracker.update(image, stamp_s, options.detection_threshold, options.rescan_period_s, options.track_timeout_s)
+        tracks = self._tracker.follow(heads, stamp_s, 0.0, options.track_timeout_s) if image is None else self._tracker.update(
+            image, stamp_s, options.detection_threshold, options.rescan_period_s, options.track_timeout_s)
         tracks = tracks[:options.max_faces]
         return [t.box for t in tracks], tracks
 
-    def _gray_crop(self, image: np.ndarray, square: CropSquare) -> np.ndarray:
-        return _gray(cut(image, square, self._engine.contract.input_size))
+    def _crops(self, image: np.ndarray | None, faces: list[FaceBox]) -> tuple[list[np.ndarray], list[CropSquare | None]]:
+        if image is None or self._engine is None:
+            return [], [None for _ in faces]
+        contract = self._engine.contract
+        squares = [square_about(face, contract.detector_margin) for face in faces]
+        return [_gray(cut(image, square, contract.input_size)) for square in squares], [*squares]
 
-    def _infer(self, crops: list[np.ndarray]) -> list[HeadPose]:
+    def _depth_crops(self, depth_m: np.ndarray | None, faces: list[FaceBox]) -> tuple[list[np.ndarray | None], list[CropSquare | None]]:
+        """A crop a face; None where too little depth is known."""
+        if depth_m is None or self._depth_engine is None:
+            return [None for _ in faces], [None for _ in faces]
+        contract = self._depth_engine.contract
+        squares = [square_about(face, contract.detector_margin) for face in faces]
+        crops = [depth_crop(depth_m, square, contract.input_size, contract.depth_range_m) for square in squares]
+        return [crop if enough_depth(crop) else None for crop in crops], [*squares]
+
+    def _infer(self, crops: list[np.ndarray], engine: Engine | None) -> list[HeadPose]:
         poses: list[HeadPose] = []
         for first in range(0, len(crops), _LARGEST_BATCH):
-            poses += decode(self._engine.infer(np.stack(crops[first:first + _LARGEST_BATCH])[:, None]))
+            assert engine is not None
+            poses += decode(engine.infer(np.stack(crops[first:first + _LARGEST_BATCH])[:, None]))
         return poses
 
-    def _place(self, pose: HeadPose, face: FaceBox, square: CropSquare, camera: Camera | None, depth_m: np.ndarray | None) -> HeadPose:
-        """Turns a crop's pose into the camera's frame."""
+    def _infer_depth(self, crops: list[np.ndarray | None]) -> list[HeadPose | None]:
+        answers = iter(self._infer([crop for crop in crops if crop is not None], self._depth_engine))
+        return [None if crop is None else next(answers) for crop in crops]
+
+    def _place(self, pose: HeadPose, face: FaceBox, camera: Camera | None, depth_m: np.ndarray | None, head: DepthHead | None) -> HeadPose:
+        """Gives a pose in the camera's frame its box and position."""
+        pose = replace(pose, box=face, score=face.score, R_cam_head_unsmoothed=pose.R_cam_head)
         if camera is None:
-            return replace(pose, box=face, score=face.score, R_cam_head_unsmoothed=pose.R_cam_head)
-        R_cam_head = ray_rotation(pixel_ray(camera, *square.centre)) @ pose.R_cam_head
-        position = position_from_depth(face, camera, depth_m) if depth_m is not None else None
-        position = position or position_from_size(face, camera)
-        t_cam_head_m, t_std_m = position or (None, None)
-        return replace(pose, R_cam_head=R_cam_head, box=face, score=face.score, t_cam_head_m=t_cam_head_m, t_std_m=t_std_m,
-                       R_cam_head_unsmoothed=R_cam_head)
+            return pose
+        position = position_from_middle(head.centre_m, pose.R_cam_head) if head is not None else None
+        if position is None and depth_m is not None:
+            position = position_from_depth(face, camera, depth_m)
+        t_cam_head_m, t_std_m = position or position_from_size(face, camera) or (None, None)
+        return replace(pose, t_cam_head_m=t_cam_head_m, t_std_m=t_std_m)
 
     def _follow(self, pose: HeadPose, track: Track, stamp_s: float) -> HeadPose:
         """Gives a pose its track's id and smooths it."""
@@ -206,6 +280,13 @@ class HeadPoseEstimator:
         smoother = self._filters.setdefault(track.track_id, RotationFilter())
         smoothed = smoother.update(pose.R_cam_head, stamp_s, self.options.smoothing_min_cutoff_hz, self.options.smoothing_beta)
         return replace(pose, R_cam_head=smoothed, track_id=track.track_id)
+
+
+def _turned(pose: HeadPose, square: CropSquare | None, camera: Camera | None) -> HeadPose:
+    """A crop's pose in the camera's frame; unchanged without a camera."""
+    if camera is None or square is None:
+        return pose
+    return replace(pose, R_cam_head=ray_rotation(pixel_ray(camera, *square.centre)) @ pose.R_cam_head)
 
 
 def _gray(image: np.ndarray) -> np.ndarray:

@@ -6,6 +6,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+PICTURE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+"""Lower-case endings of picture files that are read from folders."""
+
 _MAX_PIXELS = 1 << 28
 
 # encoding: bytes per pixel, OpenCV conversion to BGR (None: already gray or BGR)

@@ -37,10 +37,10 @@ class FaceTracker:
     """Finds faces in a sequence of images: around the last places first, in the whole image now and then.
 
     Args:
-        detector: finds faces in one image.
+        detector: finds faces in one image; None where only `follow` is used.
     """
 
-    def __init__(self, detector: FaceDetector) -> None:
+    def __init__(self, detector: FaceDetector | None) -> None:
         self._detector = detector
         self._tracks: list[Track] = []
         self._next_id = 1
@@ -70,19 +70,26 @@ class FaceTracker:
         """
         self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= timeout_s]
         boxes = self._search(image, stamp_s, threshold, rescan_period_s)
+        return self.follow(boxes, stamp_s, threshold, timeout_s)
+
+    def follow(self, boxes: list[FaceBox], stamp_s: float, threshold: float, timeout_s: float) -> list[Track]:
+        """The tracks of faces that were found otherwise, as heads in depth are; arguments and result as of `update`."""
+        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= timeout_s]
         self._assign(boxes, stamp_s, threshold)
         return [t for t in self._tracks if t.seen_s == stamp_s]
 
     def _search(self, image: np.ndarray, stamp_s: float, threshold: float, rescan_period_s: float) -> list[FaceBox]:
+        assert self._detector is not None, 'a tracker without a detector can only follow'
+        detector = self._detector
         due = stamp_s - self._full_search_s >= rescan_period_s
         if self._tracks and not due and len(self._tracks) <= _FOLLOWED_ONE_BY_ONE:
-            near = [self._detector.detect_near(image, t.box, _KEEP_THRESHOLD) for t in self._tracks]
+            near = [detector.detect_near(image, t.box, _KEEP_THRESHOLD) for t in self._tracks]
             if all(near):
                 return suppress_overlaps([box for boxes in near for box in boxes])
-        boxes = self._detector.detect(image, _KEEP_THRESHOLD, 320)
+        boxes = detector.detect(image, _KEEP_THRESHOLD, 320)
         lost = [t for t in self._tracks if not any(_distance(t.box, box) < _GATE for box in boxes)]
         if lost or (due and len(boxes) == 0):
-            boxes = suppress_overlaps(boxes + self._detector.detect(image, _KEEP_THRESHOLD, 640))
+            boxes = suppress_overlaps(boxes + detector.detect(image, _KEEP_THRESHOLD, 640))
         if due:
             self._full_search_s = stamp_s
         return boxes

@@ -76,7 +76,8 @@ class HeadPose:
             camera's optical axes (x right, y down, z forward). Smoothed, if the estimator smooths.
         rotation_std_deg: (3,) float64 standard deviation, degrees, of the rotation vector d in
             R_true = R_cam_head exp([d]x), about the head's x, y, z axes (roll, pitch, yaw).
-        category: the paper's sub-space, 'L1'..'L4' (Table 1): pitch and yaw both >= 0; pitch < 0; both < 0; yaw < 0.
+        category: the paper's sub-space, 'L1'..'L4' (Table 1): pitch and yaw both >= 0; pitch < 0; both < 0; yaw < 0. Of the head as the
+            crop shows it, so near 0 it may differ from the signs of the angles after the ray's correction.
         category_probabilities: (4,) float64, of L1..L4, sum 1.
         box: the detected face (never the widened crop); None for a ready-cut crop.
         score: detection score in [0, 1].

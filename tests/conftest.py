@@ -6,11 +6,11 @@ from pathlib import Path
 # Before anything imports rclpy. 101 is the highest domain whose ports are free on every system.
 os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 101))
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ['ROS_LOCALHOST_ONLY'] = '0'
+os.environ.pop('ROS_LOCALHOST_ONLY', None)
 os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
 os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(Path(__file__).parents[1] / 'config' / 'fastdds.xml')
 
-import pytest  # noqa: E402
+import pytest
 
 
 @pytest.fixture

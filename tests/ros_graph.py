@@ -1,6 +1,7 @@
 """A ROS graph for tests: the node under test beside a probe that publishes to it and keeps all that it answers."""
 from __future__ import annotations
 
+import gc
 import time
 from array import array
 from collections import defaultdict
@@ -34,7 +35,7 @@ class Graph:
         self.context = rclpy.Context()
         self.context.init()
         self._executor = SingleThreadedExecutor(context=self.context)
-        self._nodes = []
+        self._nodes, self._strangers = [], []
         self.probe = self.add(rclpy.create_node('probe', context=self.context))
         self.heard = defaultdict(list)
         self.hear(Log, '/rosout', LATCHED)
@@ -42,10 +43,16 @@ class Graph:
 
     def __exit__(self, *_) -> None:
         for node in reversed(self._nodes):
-            if hasattr(node, 'trigger_shutdown'):
-                node.trigger_shutdown()
             node.destroy_node()
         self._executor.shutdown()
+        for stranger, context in self._strangers:
+            stranger.destroy_node()
+            context.try_shutdown()
+        # A lifecycle node's handle lives until it is collected; collected later, it would take the next node's log from /rosout.
+        self._nodes.clear()
+        self.__dict__.pop('node', None)
+        del self._executor, node
+        gc.collect()
         self.context.try_shutdown()
 
     def add(self, node):
@@ -54,11 +61,18 @@ class Graph:
         self._nodes.append(node)
         return node
 
-    def head_pose_node(self, up: bool = True, **parameters) -> HeadPoseNode:
-        """The node under test, brought up unless told not to."""
-        node = self.add(HeadPoseNode(context=self.context, parameter_overrides=[Parameter(k, value=v) for k, v in parameters.items()]))
-        if up:
-            node.bring_up()
+    def stranger(self):
+        """A node as if of another process: with a context, so a DDS participant, of its own."""
+        context = rclpy.Context()
+        context.init()
+        self._strangers.append((rclpy.create_node('stranger', context=context), context))
+        return self._strangers[-1][0]
+
+    def head_pose_node(self, namespace: str = '', **parameters) -> HeadPoseNode:
+        """The node under test, brought up unless its parameters say otherwise."""
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        node = self.add(HeadPoseNode(context=self.context, namespace=namespace, parameter_overrides=overrides))
+        node.bring_up()
         return node
 
     def hear(self, message_type, topic: str, qos=RELIABLE) -> list:
@@ -93,7 +107,8 @@ class Graph:
 
     def wait_for_log(self, *words: str) -> str:
         """Waits for a log line that has all these words, and returns it."""
-        return self.wait_until(lambda: next((line for line in self.log if all(word in line for word in words)), None), f'a log line with {words}')
+        return self.wait_until(lambda: next((line for line in self.log if all(word in line for word in words)), None),
+                               f'a log line with {words}')
 
     def wait_for_state(self, words: str):
         """Waits for a diagnostic status whose message has these words, and returns it."""

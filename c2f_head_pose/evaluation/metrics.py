@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from .. import geometry
+from .rotations import rotation_vectors
 
 AXES = ('yaw', 'pitch', 'roll')
 
@@ -131,7 +132,7 @@ def std_calibration(R_true: np.ndarray, R_estimated: np.ndarray, std_rad: np.nda
     Of d in R_true = R_estimated exp([d]x): the share of its components within 1 and 2 of their standard deviations (a Gaussian
     has 0.683 and 0.954), by axis of the head and together, and the root mean square of d / std (1 is right).
     """
-    d = np.array([geometry.rotation_vector(R) for R in np.swapaxes(R_estimated, 1, 2) @ np.asarray(R_true, float)]).reshape(-1, 3)
+    d = rotation_vectors(np.swapaxes(R_estimated, 1, 2) @ np.asarray(R_true, float))
     ratio = np.abs(d) / np.asarray(std_rad, float)
     out = {'within_1': float((ratio <= 1).mean()), 'within_2': float((ratio <= 2).mean()), 'rms_ratio': float(np.sqrt((ratio**2).mean()))}
     for i, axis in enumerate('xyz'):
@@ -152,9 +153,9 @@ def jitter_deg(R: np.ndarray, R_true: np.ndarray | None = None) -> float:
     """
     R = np.asarray(R, float)
     if R_true is not None:
-        error = np.array([geometry.rotation_vector(r) for r in np.asarray(R_true, float) @ np.swapaxes(R, 1, 2)])
+        error = rotation_vectors(np.asarray(R_true, float) @ np.swapaxes(R, 1, 2))
         change = np.diff(error, axis=0)
-        return float(np.degrees(np.sqrt((change**2).sum(1).mean() / 2))) if len(change) else float('nan')
-    step = np.array([geometry.rotation_vector(r) for r in R[1:] @ np.swapaxes(R[:-1], 1, 2)]).reshape(-1, 3)
+        return float(np.degrees(np.sqrt((change ** 2).sum(1).mean() / 2))) if len(change) else float('nan')
+    step = rotation_vectors(R[1:] @ np.swapaxes(R[:-1], 1, 2))
     change = np.diff(step, axis=0)
     return float(np.degrees(np.sqrt((change**2).sum(1).mean() / 6))) if len(change) else float('nan')

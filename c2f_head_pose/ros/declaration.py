@@ -7,7 +7,7 @@ from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
 
-from .parameters import ParameterError, Parameters, descriptor, nearest_name
+from .parameters import ParameterError, Parameters, ParameterTable, descriptor, nearest_name
 
 
 class DeclaredParameters:
@@ -17,25 +17,27 @@ class DeclaredParameters:
         parameters: the set in force. A value given at start that is wrong counts as its default here until `check` refuses it.
     """
 
-    def __init__(self, node: Any, apply: Callable[[], None]) -> None:
+    def __init__(self, node: Any, apply: Callable[[], None], table: type[ParameterTable] = Parameters) -> None:
         """Declares the whole table.
 
         Args:
             node: the rclpy node; its attribute `configured` tells whether a model is loaded.
             apply: called after a change has been accepted and `parameters` is the new set.
+            table: whose parameters.
         """
         self._node = node
+        self._table = table
         self._apply = apply
         self._wrong: dict[str, str] = {}
         given = {name: parameter.value for name, parameter in getattr(node, '_parameter_overrides', {}).items()}
-        for row in fields(Parameters):
+        for row in fields(table):
             try:
-                Parameters.from_values({row.name: given[row.name]} if row.name in given else {})
+                table.from_values({row.name: given[row.name]} if row.name in given else {})
             except ParameterError as error:
                 self._wrong[row.name] = str(error)
-            node.declare_parameter(row.name, row.default, descriptor(row.name), ignore_override=row.name in self._wrong)
+            node.declare_parameter(row.name, row.default, descriptor(row.name, table), ignore_override=row.name in self._wrong)
         self._warn_of_unknown(given)
-        self.parameters = Parameters.from_values({row.name: node.get_parameter(row.name).value for row in fields(Parameters)})
+        self.parameters = table.from_values({row.name: node.get_parameter(row.name).value for row in fields(table)})
         self._next = self.parameters
         node.add_on_set_parameters_callback(self._validate)
         self._applies_after = hasattr(node, 'add_post_set_parameters_callback')  # not in Humble
@@ -52,7 +54,7 @@ class DeclaredParameters:
             raise ParameterError('; '.join(self._wrong.values()) + '; correct them and start again, or set them and configure again')
 
     def _validate(self, changes: Iterable[Any]) -> SetParametersResult:
-        changes = {parameter.name: parameter.value for parameter in changes if parameter.name in Parameters.__dataclass_fields__}
+        changes = {parameter.name: parameter.value for parameter in changes if parameter.name in self._table.__dataclass_fields__}
         if not changes:
             return SetParametersResult(successful=True)
         try:
@@ -71,7 +73,7 @@ class DeclaredParameters:
 
     def _warn_of_unknown(self, given: dict[str, Any]) -> None:
         for name in given:
-            if name in Parameters.__dataclass_fields__ or name.startswith('qos_overrides.') or self._node.has_parameter(name):
+            if name in self._table.__dataclass_fields__ or name.startswith('qos_overrides.') or self._node.has_parameter(name):
                 continue
-            near = nearest_name(name)
+            near = nearest_name(name, self._table)
             self._node.get_logger().warning(f'parameter {name} is not known and does nothing' + (f'; did you mean {near}?' if near else ''))

@@ -14,10 +14,13 @@ class State(enum.Enum):
     CONFIGURE_FAILED = (DiagnosticStatus.ERROR, 'could not be configured')
     INACTIVE = (DiagnosticStatus.WARN, 'inactive')
     DISABLED = (DiagnosticStatus.OK, 'disabled by ~/enable')
+    IDLE = (DiagnosticStatus.OK, 'idle, nobody subscribes')
+    NO_TRANSFORM = (DiagnosticStatus.ERROR, 'no transform to target_frame')
     NO_IMAGE = (DiagnosticStatus.WARN, 'no image yet')
     SILENT = (DiagnosticStatus.ERROR, 'images have stopped')
     BAD_IMAGES = (DiagnosticStatus.ERROR, 'images cannot be read')
     MODEL_FAILED = (DiagnosticStatus.ERROR, 'model failed')
+    DEGRADED = (DiagnosticStatus.WARN, 'degraded')
     NO_FACE = (DiagnosticStatus.OK, 'no face')
     OK = (DiagnosticStatus.OK, 'ok')
 

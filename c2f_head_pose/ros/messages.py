@@ -5,7 +5,8 @@ Every number is cast to a builtin first: builds of ROS with assertions abort the
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from ..geometry import quaternion_from_rotation
+from ..geometry import quaternion_from_rotation, ypr_deg_from_rotation
 from ..types import HeadPose
+from .frames import Mount
 
 try:
     from vision_msgs.msg import BoundingBox3D, Detection3D, Detection3DArray, ObjectHypothesisWithPose
@@ -35,119 +37,142 @@ GAZE_IN_FACE_XYZW = (-0.5, 0.5, -0.5, 0.5)
 HEAD_SIZE_M = (0.20, 0.16, 0.24)
 """Box drawn about a head, along its x (depth), y (breadth) and z (height): a nominal adult's, nothing measured."""
 
+NO_NAMES: Mapping[int, str] = MappingProxyType({})
+"""Faces are then called by their track's number."""
+
 _AXIS_LENGTH_M = 0.15
 _AXIS_COLOURS = ((1.0, 0.2, 0.2), (0.2, 1.0, 0.2), (0.3, 0.5, 1.0))
 
 
-def choose_primary(poses: Sequence[HeadPose], rule: str) -> HeadPose | None:
+def choose_primary(poses: Sequence[HeadPose], rule: str, region: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
+                   size: tuple[int, int] | None = None) -> HeadPose | None:
     """The face that `~/head_pose` is about; None if there is none.
 
     Args:
         poses: this image's.
         rule: 'largest' box, 'nearest' position (the largest box where no position is known), 'longest_tracked'.
+        region: left, top, right, bottom as parts of width and height; the box's centre must lie in it. The whole image counts
+            a face that reaches beyond its edge too.
+        size: width and height of the image, pixels; None for no region.
     """
-    def size(pose: HeadPose) -> float:
+    def seated(pose: HeadPose) -> bool:
+        if size is None or pose.box is None or tuple(region) == (0.0, 0.0, 1.0, 1.0):
+            return True
+        x, y = pose.box.centre
+        return region[0] <= x / size[0] <= region[2] and region[1] <= y / size[1] <= region[3]
+
+    def area(pose: HeadPose) -> float:
         return pose.box.width * pose.box.height if pose.box is not None else 0.0
 
     def rank(pose: HeadPose) -> tuple[float, float]:
         if rule == 'nearest':
             distance = np.inf if pose.t_cam_head_m is None else float(np.linalg.norm(pose.t_cam_head_m))
-            return -distance, size(pose)
+            return -distance, area(pose)
         if rule == 'longest_tracked':  # ids are given in order of appearance
-            return -np.inf if pose.track_id is None else -float(pose.track_id), size(pose)
-        return size(pose), 0.0
+            return -np.inf if pose.track_id is None else -float(pose.track_id), area(pose)
+        return area(pose), 0.0
 
-    return max(poses, key=rank, default=None)
+    return max(filter(seated, poses), key=rank, default=None)
 
 
-def head_pose(header: Any, pose: HeadPose) -> PoseWithCovarianceStamped:
-    """One face's pose in the image's frame; position 0 with variance 1e6 where it is not known."""
-    message = PoseWithCovarianceStamped(header=header)
-    message.pose.pose = _pose(pose)
-    message.pose.covariance = covariance(pose)
+def head_pose(header: Any, pose: HeadPose, mount: Mount | None = None) -> PoseWithCovarianceStamped:
+    """One face's pose in the image's frame, or in that of a mount; position 0 with variance 1e6 where it is not known."""
+    message = PoseWithCovarianceStamped(header=_header(header, mount))
+    message.pose.pose = _pose(pose, mount)
+    message.pose.covariance = covariance(pose, mount)
     return message
 
 
-def covariance(pose: HeadPose) -> list[float]:
+def covariance(pose: HeadPose, mount: Mount | None = None) -> list[float]:
     """36 numbers, row-major x, y, z (m), rotation about the header frame's x, y, z (rad).
 
     The model states its uncertainty s of the rotation vector d in R_true = R exp([d]x), in head axes. In the header's frame
-    R_true = exp([R d]x) R, so the covariance is R diag(s^2) R^T.
+    R_true = exp([R d]x) R, so the covariance is R diag(s^2) R^T. The position's is known along the camera's axes and turned likewise.
     """
     matrix = np.zeros((6, 6))
+    R_frame_cam = np.eye(3) if mount is None else mount.R_target_cam
     variance = np.full(3, UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m)
-    matrix[:3, :3] = np.diag(variance)
-    matrix[3:, 3:] = pose.R_cam_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ pose.R_cam_head.T
+    R_frame_head = R_frame_cam @ pose.R_cam_head
+    matrix[:3, :3] = R_frame_cam @ np.diag(variance) @ R_frame_cam.T
+    matrix[3:, 3:] = R_frame_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ R_frame_head.T
     return matrix.ravel().tolist()
 
 
-def head_angles(header: Any, pose: HeadPose) -> Vector3Stamped:
-    """One face's angles in radians: x roll, y pitch, z yaw.
+def head_angles(header: Any, pose: HeadPose, R_turned_cam: np.ndarray | None = None) -> Vector3Stamped:
+    """One face's angles in radians, relative to the camera (or to one turned by `R_turned_cam`): x roll, y pitch, z yaw.
 
     300W-LP signs: yaw > 0 turns to the image's left, pitch > 0 looks up, roll > 0 tilts clockwise in the image; each is the
     opposite of a right-handed turn about the head's own axis.
     """
-    yaw, pitch, roll = np.radians(pose.yaw_pitch_roll_deg).tolist()
+    R = pose.R_cam_head if R_turned_cam is None else R_turned_cam @ pose.R_cam_head
+    yaw, pitch, roll = np.radians(ypr_deg_from_rotation(R)).tolist()
     return Vector3Stamped(header=header, vector=Vector3(x=roll, y=pitch, z=yaw))
 
 
-def markers(header: Any, poses: Iterable[HeadPose]) -> MarkerArray:
+def markers(header: Any, poses: Iterable[HeadPose], mount: Mount | None = None, names: Mapping[int, str] = NO_NAMES) -> MarkerArray:
     """Head axes (red out of the face, green to the person's left, blue to the scalp) and a label a face, for RViz.
 
     The first marker deletes what was drawn before, so with no face nothing remains. A face whose position is not known is
     drawn at the frame's origin.
     """
+    header = _header(header, mount)
     array_ = [Marker(header=header, ns='head_axes', action=Marker.DELETEALL)]
+    R_frame_cam = np.eye(3) if mount is None else mount.R_target_cam
+    above = R_frame_cam @ [0.0, -0.25, 0.0]
     for index, pose in enumerate(poses):
-        position = _position(pose)
+        position = _position(pose, mount)
         for axis, colour in enumerate(_AXIS_COLOURS):
-            tip = np.array([position.x, position.y, position.z]) + _AXIS_LENGTH_M * pose.R_cam_head[:, axis]
+            tip = np.array([position.x, position.y, position.z]) + _AXIS_LENGTH_M * (R_frame_cam @ pose.R_cam_head[:, axis])
             array_.append(Marker(header=header, ns='head_axes', id=3 * index + axis, type=Marker.ARROW, action=Marker.ADD,
                                  points=[position, Point(**dict(zip('xyz', tip.tolist())))], scale=Vector3(x=0.015, y=0.03, z=0.04),
                                  color=ColorRGBA(r=colour[0], g=colour[1], b=colour[2], a=1.0)))
         yaw, pitch, roll = pose.yaw_pitch_roll_deg.tolist()
-        name = f'face {pose.track_id}' if pose.track_id is not None else 'face'
+        name = f'face {names.get(pose.track_id, pose.track_id)}' if pose.track_id is not None else 'face'
         angles = f'yaw {yaw:.0f} pitch {pitch:.0f} roll {roll:.0f}' if pose.angles_reliable else 'turned away'
         label = Marker(header=header, ns='head_label', id=index, type=Marker.TEXT_VIEW_FACING, action=Marker.ADD,
                        scale=Vector3(x=0.0, y=0.0, z=0.06), color=ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0),
                        text=f'{name}\n{angles}' + ('' if pose.t_cam_head_m is not None else '\nposition unknown'))
-        label.pose.position = Point(x=position.x, y=position.y - 0.25, z=position.z)
+        label.pose.position = Point(x=position.x + float(above[0]), y=position.y + float(above[1]), z=position.z + float(above[2]))
         array_.append(label)
     return MarkerArray(markers=array_)
 
 
-def head_poses(header: Any, poses: Iterable[HeadPose]) -> Any:
+def head_poses(header: Any, poses: Iterable[HeadPose], mount: Mount | None = None, names: Mapping[int, str] = NO_NAMES) -> Any:
     """vision_msgs/Detection3DArray of every face; empty when nobody is there. Needs vision_msgs.
 
     Of each: id `face_<track>`, class_id the category L1..L4, the detection's score, pose with covariance, and a box of a
     head's size where the position is known (else of size 0).
     """
+    header = _header(header, mount)
     array_ = Detection3DArray(header=header)
     for pose in poses:
-        detection = Detection3D(header=header, id=face_frame(pose) if pose.track_id is not None else '')
+        detection = Detection3D(header=header, id=face_frame(pose, names) if pose.track_id is not None else '')
         result = ObjectHypothesisWithPose()
         result.hypothesis.class_id = str(pose.category)
         result.hypothesis.score = float(pose.score)
-        result.pose.pose = _pose(pose)
-        result.pose.covariance = covariance(pose)
+        result.pose.pose = _pose(pose, mount)
+        result.pose.covariance = covariance(pose, mount)
         detection.results = [result]
         size = HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
-        detection.bbox = BoundingBox3D(center=_pose(pose), size=Vector3(x=size[0], y=size[1], z=size[2]))
+        detection.bbox = BoundingBox3D(center=_pose(pose, mount), size=Vector3(x=size[0], y=size[1], z=size[2]))
         array_.detections.append(detection)
     return array_
 
 
-def transforms(header: Any, poses: Iterable[HeadPose]) -> Any:
-    """tf2_msgs/TFMessage with face_<id> and gaze_<id> of every tracked face whose position is known. Needs tf2_msgs."""
+def transforms(header: Any, poses: Iterable[HeadPose], names: Mapping[int, str] = NO_NAMES) -> Any:
+    """tf2_msgs/TFMessage with face_<id> and gaze_<id> of every tracked face whose position is known. Needs tf2_msgs.
+
+    The parent is the camera's frame, whatever the target frame: TF knows the rest of the way (REP-155).
+    """
     message = TFMessage()
     for pose in poses:
         if pose.t_cam_head_m is None or pose.track_id is None:
             continue
-        face = TransformStamped(header=header, child_frame_id=face_frame(pose))
-        position = _position(pose)
+        face = TransformStamped(header=header, child_frame_id=face_frame(pose, names))
+        position = _position(pose, None)
         face.transform.translation = Vector3(x=position.x, y=position.y, z=position.z)
-        face.transform.rotation = _quaternion(pose)
-        gaze = TransformStamped(child_frame_id=f'gaze_{pose.track_id}')
+        face.transform.rotation = _quaternion(pose, None)
+        gaze = TransformStamped(child_frame_id=f'gaze_{names.get(pose.track_id, pose.track_id)}')
         gaze.header.stamp, gaze.header.frame_id = header.stamp, face.child_frame_id
         gaze.transform.rotation = Quaternion(**dict(zip('xyzw', GAZE_IN_FACE_XYZW)))
         message.transforms += [face, gaze]
@@ -163,9 +188,9 @@ def image(header: Any, pixels: np.ndarray) -> Image:
                  step=pixels.strides[0], data=data)
 
 
-def face_frame(pose: HeadPose) -> str:
+def face_frame(pose: HeadPose, names: Mapping[int, str] = NO_NAMES) -> str:
     """Name of a tracked face and of its TF frame."""
-    return f'face_{pose.track_id}'
+    return f'face_{names.get(pose.track_id, pose.track_id)}'
 
 
 def stamp_s(header: Any) -> float:
@@ -173,17 +198,23 @@ def stamp_s(header: Any) -> float:
     return header.stamp.sec + 1e-9 * header.stamp.nanosec
 
 
-def _pose(pose: HeadPose) -> Pose:
-    return Pose(position=_position(pose), orientation=_quaternion(pose))
+def _header(header: Any, mount: Mount | None) -> Any:
+    return header if mount is None else mount.header(header)
 
 
-def _position(pose: HeadPose) -> Point:
+def _pose(pose: HeadPose, mount: Mount | None) -> Pose:
+    return Pose(position=_position(pose, mount), orientation=_quaternion(pose, mount))
+
+
+def _position(pose: HeadPose, mount: Mount | None) -> Point:
     if pose.t_cam_head_m is None:
         return Point()
-    x, y, z = np.asarray(pose.t_cam_head_m, float).tolist()
+    t = np.asarray(pose.t_cam_head_m, float)
+    x, y, z = (t if mount is None else mount.R_target_cam @ t + mount.t_target_cam_m).tolist()
     return Point(x=x, y=y, z=z)
 
 
-def _quaternion(pose: HeadPose) -> Quaternion:
-    x, y, z, w = quaternion_from_rotation(pose.R_cam_head).tolist()
+def _quaternion(pose: HeadPose, mount: Mount | None) -> Quaternion:
+    R = pose.R_cam_head if mount is None else mount.R_target_cam @ pose.R_cam_head
+    x, y, z, w = quaternion_from_rotation(R).tolist()
     return Quaternion(x=x, y=y, z=z, w=w)

@@ -14,7 +14,9 @@ from visualization_msgs.msg import MarkerArray
 
 from .. import draw
 from ..types import Camera, HeadPose
-from . import messages
+from . import humans, messages
+from .frames import Mount
+from .humans import FaceNames, HumansOutput
 from .notices import Notices
 
 try:
@@ -26,8 +28,17 @@ except ImportError:  # Humble
 class Outputs:
     """Publishes the answer to each image; every publisher is the lifecycle node's, so silent while it is not active."""
 
-    def __init__(self, node: LifecycleNode, notices: Notices) -> None:
+    def __init__(self, node: LifecycleNode, notices: Notices, names: FaceNames | None = None) -> None:
+        """Creates the publishers.
+
+        Args:
+            node: the lifecycle node.
+            notices: says which outputs are missing for want of a package.
+            names: of the faces as REP-155 wants them; None for no REP-155 topics and faces called by number.
+        """
         self._node = node
+        self._names = names
+        self._humans: HumansOutput | None = None
         self._notices = notices
         self._last_header: Any = None
         self._publishers: dict[str, Any] = {}
@@ -42,37 +53,60 @@ class Outputs:
                 notices.once(missing, f'{missing} is not installed, so {outputs} is not published; the rest is. To get it: install '
                              f'ros-$ROS_DISTRO-{missing.replace("_", "-")} (apt; not in the pip wheels)', 'info')
 
+        if names is not None and humans.IdsList is not None:
+            self._humans = HumansOutput(node, names)
+        elif names is not None:
+            notices.once('hri_msgs', 'hri_msgs is not installed, so /humans/faces/... is not published; TF and the rest are. '
+                         'To get it: install ros-$ROS_DISTRO-hri-msgs (apt; not in the pip wheels)', 'info')
+
     @property
     def listeners(self) -> int:
         """Subscriptions to the node's own topics, TF left out: it always has some."""
-        return sum(publisher.get_subscription_count() for name, publisher in self._publishers.items() if name != '/tf')
+        return (sum(publisher.get_subscription_count() for name, publisher in self._publishers.items() if name != '/tf')
+                + (self._humans.listeners if self._humans is not None else 0))
+
+    @property
+    def tf_listeners(self) -> int:
+        """Subscriptions to TF, other nodes' reasons included."""
+        return self._tf.get_subscription_count() if self._tf is not None else 0
 
     @property
     def topics(self) -> list[str]:
         """The resolved names of the node's own topics."""
         return [publisher.topic_name for name, publisher in self._publishers.items() if name != '/tf']
 
-    def publish(self, header: Any, poses: Sequence[HeadPose], primary_face: str, tf: bool) -> None:
-        """Answers an image: its faces under its own header, or that it has none.
+    def publish(self, header: Any, poses: Sequence[HeadPose], primary: HeadPose | None, tf: bool, mount: Mount | None = None,
+                R_turned_cam: np.ndarray | None = None, image: np.ndarray | None = None) -> None:
+        """Answers an image: its faces under its own header, or that it has none. What nobody subscribes to is not made.
 
         Args:
             header: the image's, passed through.
             poses: all faces; empty if nobody was found.
-            primary_face: the rule that picks the face of `~/head_pose` and `~/head_angles`.
+            primary: the face of `~/head_pose` and `~/head_angles`.
             tf: publish transforms.
+            mount: of the target frame; None for the image's own.
+            R_turned_cam: of the learned neutral, for the angles.
+            image: the picture, for REP-155's crops.
         """
-        self._last_header = header
-        primary = messages.choose_primary(poses, primary_face)
-        if primary is not None:
-            self._head_pose.publish(messages.head_pose(header, primary))
-            self._head_angles.publish(messages.head_angles(header, primary))
-        if self._head_poses is not None:
-            self._head_poses.publish(messages.head_poses(header, poses))
-        self._markers.publish(messages.markers(header, poses))
-        if tf and self._tf is not None:
-            transforms = messages.transforms(header, poses)
+        self._last_header = header if mount is None else mount.header(header)
+        names = messages.NO_NAMES
+        if self._names is not None:
+            self._names.update([pose.track_id for pose in poses if pose.track_id is not None])
+            names = self._names.names
+        if primary is not None and _heard(self._head_pose):
+            self._head_pose.publish(messages.head_pose(header, primary, mount))
+        if primary is not None and _heard(self._head_angles):
+            self._head_angles.publish(messages.head_angles(header, primary, R_turned_cam))
+        if _heard(self._head_poses):
+            self._head_poses.publish(messages.head_poses(header, poses, mount, names))
+        if _heard(self._markers):
+            self._markers.publish(messages.markers(header, poses, mount, names))
+        if tf and _heard(self._tf):
+            transforms = messages.transforms(header, poses, names)
             if transforms.transforms:
                 self._tf.publish(transforms)
+        if self._humans is not None:
+            self._humans.publish(header, poses, image)
 
     def publish_annotated(self, header: Any, image: np.ndarray, poses: Sequence[HeadPose], camera: Camera | None) -> None:
         """Draws the faces into the image, if anybody looks."""
@@ -81,6 +115,10 @@ class Outputs:
 
     def clear(self) -> None:
         """Takes back what was drawn and listed, so that nothing stale remains; nothing if no image was answered."""
+        if self._humans is not None:
+            self._humans.clear()
+        if self._names is not None:
+            self._names.forget()
         if self._last_header is None:
             return
         self._markers.publish(messages.markers(self._last_header, []))
@@ -90,6 +128,8 @@ class Outputs:
 
     def destroy(self) -> None:
         """Removes the publishers from the graph."""
+        if self._humans is not None:
+            self._humans.destroy()
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers.clear()
@@ -106,3 +146,7 @@ class Outputs:
     def _on_incompatible_qos(self, topic: str, _: Any) -> None:
         self._notices.throttled(f'qos {topic}', f'a subscription asks {topic} for a QoS that it does not offer and gets nothing; '
                                 'subscribe as reliable or best effort, volatile, without deadline', 30.0)
+
+
+def _heard(publisher: Any) -> bool:
+    return publisher is not None and publisher.get_subscription_count() > 0

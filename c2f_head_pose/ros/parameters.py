@@ -1,4 +1,4 @@
-"""The node's parameters: one table, from which descriptors, validation, config/head_pose.yaml and the README's table come.
+"""The nodes' parameters: one table each, from which descriptors, validation, the yaml in config/ and the README's table come.
 
     python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml
     python -m c2f_head_pose.ros.parameters --markdown
@@ -10,9 +10,10 @@ import dataclasses
 import difflib
 import enum
 import math
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from ..estimator import EstimatorOptions
 
@@ -29,9 +30,9 @@ class ParameterError(ValueError):
     """A parameter set that cannot be used; the text names each parameter, its value and the remedy."""
 
 
-def _parameter(default: Any, text: str, unit: str = '', minimum: float | None = None, maximum: float | None = None,
-               choices: tuple[str, ...] = (), change: Change = Change.LIVE) -> Any:
-    """One row of the table."""
+def parameter(default: Any, text: str, unit: str = '', minimum: float | None = None, maximum: float | None = None,
+              choices: tuple[str, ...] = (), change: Change = Change.LIVE) -> Any:
+    """One row of the table. A tuple of numbers has a fixed length; a text may be empty only if that is its default."""
     return dataclasses.field(default=default, metadata={
         'text': text, 'unit': unit, 'minimum': minimum, 'maximum': maximum, 'choices': choices, 'change': change})
 
@@ -39,34 +40,19 @@ def _parameter(default: Any, text: str, unit: str = '', minimum: float | None = 
 _OPTIONS = EstimatorOptions()
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """Every parameter of the node `head_pose`: this class is the table."""
+Table = TypeVar('Table', bound='ParameterTable')
 
-    model: str = _parameter('c2f_edge', 'Shipped model name, or path to an .onnx file of the model contract.',
-                            change=Change.UNCONFIGURED)
-    device: str = _parameter('auto', 'Where the network runs.', choices=('auto', 'cpu', 'cuda'), change=Change.UNCONFIGURED)
-    threads: int = _parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
-    image_transport: str = _parameter('raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'),
-                                      change=Change.UNCONFIGURED)
-    rectified: bool = _parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
-    detection_threshold: float = _parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.0, 1.0)
-    max_faces: int = _parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
-    rescan_period_s: float = _parameter(_OPTIONS.rescan_period_s, 'How often the whole image is searched for new faces.', 's', 0.0, 60.0)
-    track_timeout_s: float = _parameter(_OPTIONS.track_timeout_s, 'A face unseen for so long loses its id.', 's', 0.0, 60.0)
-    smoothing: bool = _parameter(_OPTIONS.smoothing, "Smooth each face's rotation over time.")
-    smoothing_min_cutoff_hz: float = _parameter(_OPTIONS.smoothing_min_cutoff_hz,
-                                                'Cutoff of a head at rest: lower is steadier, with more lag.', 'Hz', 0.01, 100.0)
-    smoothing_beta: float = _parameter(_OPTIONS.smoothing_beta, 'How fast the cutoff rises with angular speed: higher lags less.',
-                                       'Hz per rad/s', 0.0, 100.0)
-    primary_face: str = _parameter('largest', 'Which face goes to `~/head_pose` and `~/head_angles`.',
-                                   choices=('largest', 'nearest', 'longest_tracked'))
-    publish_tf: bool = _parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
-    silence_timeout_s: float = _parameter(3.0, 'Without an image for so long, the node says why.', 's', 0.2, 5.0)
-    autostart: bool = _parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
+
+class ParameterTable:
+    """A frozen dataclass whose fields are a node's parameters, each made by `parameter`."""
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> Parameters:
+    def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
+        """What is wrong with values that are right one by one; nothing unless a table says otherwise."""
+        return []
+
+    @classmethod
+    def from_values(cls: type[Table], values: Mapping[str, Any]) -> Table:
         """A whole validated set.
 
         Args:
@@ -82,15 +68,12 @@ class Parameters:
             except ParameterError as error:
                 problems.append(str(error))
         if not problems:
-            try:
-                EstimatorOptions(**{name: checked[name] for name in _option_names()})
-            except ValueError as error:
-                problems.append(str(error))
+            problems += cls.contradictions(checked)
         if problems:
             raise ParameterError('; '.join(problems))
         return cls(**checked)
 
-    def changed(self, values: Mapping[str, Any], configured: bool) -> Parameters:
+    def changed(self: Table, values: Mapping[str, Any], configured: bool) -> Table:
         """The set with some values changed, validated whole.
 
         Args:
@@ -109,26 +92,97 @@ class Parameters:
             raise ParameterError('; '.join(fixed))
         return new
 
+
+@dataclass(frozen=True)
+class Parameters(ParameterTable):
+    """Every parameter of the node `head_pose`: this class is the table."""
+
+    model: str = parameter('c2f_edge', 'Shipped model name, or path to an .onnx file of the model contract.',
+                           change=Change.UNCONFIGURED)
+    device: str = parameter('auto', 'Where the network runs.', choices=('auto', 'cpu', 'cuda'), change=Change.UNCONFIGURED)
+    threads: int = parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
+    image_transport: str = parameter('raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'),
+                                     change=Change.UNCONFIGURED)
+    modality: str = parameter('rgb', 'rgb: images alone; rgbd: also `depth/image`, registered to the image; depth: `depth/image` alone.',
+                              choices=('rgb', 'depth', 'rgbd'), change=Change.UNCONFIGURED)
+    depth_model: str = parameter('c2f_depth', 'Model for depth and rgbd (modality depth), shipped name or path; rgbd without one takes '
+                                 'positions from depth and orientations from the image.', change=Change.UNCONFIGURED)
+    depth_transport: str = parameter('raw', 'Subscribe to `depth/image` (raw) or to `depth/image/compressedDepth`.',
+                                     choices=('raw', 'compressedDepth'), change=Change.UNCONFIGURED)
+    depth_tolerance_s: float = parameter(0.02, 'Depth belongs to an image if their stamps differ by no more.', 's', 0.0, 1.0)
+    depth_wait_s: float = parameter(0.02, 'An image waits so long for depth that comes after it.', 's', 0.0, 1.0)
+    rectified: bool = parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
+    detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.01, 0.99)
+    max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
+    rescan_period_s: float = parameter(_OPTIONS.rescan_period_s, 'How often the whole image is searched for new faces.', 's', 0.0, 60.0)
+    track_timeout_s: float = parameter(_OPTIONS.track_timeout_s, 'A face unseen for so long loses its id.', 's', 0.0, 60.0)
+    smoothing: bool = parameter(_OPTIONS.smoothing, "Smooth each face's rotation over time.")
+    smoothing_min_cutoff_hz: float = parameter(_OPTIONS.smoothing_min_cutoff_hz,
+                                               'Cutoff of a head at rest: lower is steadier, with more lag.', 'Hz', 0.01, 100.0)
+    smoothing_beta: float = parameter(_OPTIONS.smoothing_beta, 'How fast the cutoff rises with angular speed: higher lags less.',
+                                      'Hz per rad/s', 0.0, 100.0)
+    primary_face: str = parameter('largest', 'Which face goes to `~/head_pose` and `~/head_angles`.',
+                                  choices=('largest', 'nearest', 'longest_tracked'))
+    seat_region: tuple = parameter((0.0, 0.0, 1.0, 1.0), 'That face is chosen among those whose box is centred in this part of the image: '
+                                   'left, top, right, bottom.', 'of width or height', 0.0, 1.0)
+    target_frame: str = parameter('', 'Poses, boxes and markers are given in this frame instead of the camera\'s; angles and TF stay '
+                                  'the camera\'s.', change=Change.UNCONFIGURED)
+    target_frame_from: str = parameter('tf', 'Where the camera is in target_frame: from TF, or from the two parameters below.',
+                                       choices=('tf', 'mount'), change=Change.UNCONFIGURED)
+    mount_position_m: tuple = parameter((0.0, 0.0, 0.0), 'Camera in target_frame: x, y, z.', 'm', -1000.0, 1000.0,
+                                        change=Change.UNCONFIGURED)
+    mount_rotation_deg: tuple = parameter((0.0, 0.0, 0.0), 'Optical frame in target_frame: roll, pitch, yaw about fixed x, y, z (URDF).',
+                                          'deg', -360.0, 360.0, change=Change.UNCONFIGURED)
+    neutral: str = parameter('person', '`~/set_neutral` learns the person\'s offset (looks into the camera; mends poses and angles) or the '
+                             'mount\'s (looks straight ahead; mends angles).', choices=('person', 'mount'))
+    neutral_window_s: float = parameter(1.0, 'What `~/set_neutral` learns from: the last images.', 's', 0.1, 30.0)
+    neutral_folder: str = parameter('', 'Where it is kept, a file for each camera; empty for c2f_head_pose in $ROS_HOME or ~/.ros.',
+                                    change=Change.UNCONFIGURED)
+    lazy: bool = parameter(False, 'Answer images only while somebody subscribes to a result (TF counts).')
+    hri: bool = parameter(False, 'Publish REP-155 topics below /humans/faces, and name faces by short random ids.',
+                          change=Change.UNCONFIGURED)
+    hri_announce_after: int = parameter(3, 'A face is announced once seen in so many images in a row.', '', 1, 1000,
+                                        change=Change.UNCONFIGURED)
+    hri_drop_after: int = parameter(15, 'An announced face is dropped after so many images without it.', '', 1, 1000,
+                                    change=Change.UNCONFIGURED)
+    publish_tf: bool = parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
+    silence_timeout_s: float = parameter(3.0, 'Without an image for so long, the node says why.', 's', 0.1, 4.5)
+    autostart: bool = parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
+
+    @classmethod
+    def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
+        """An empty region, and what the estimator refuses."""
+        left, top, right, bottom = checked['seat_region']
+        if left >= right or top >= bottom:
+            return [f"seat_region cannot be {list(checked['seat_region'])}: left must be less than right, top less than bottom"]
+        try:
+            EstimatorOptions(**{name: checked[name] for name in _option_names()})
+        except ValueError as error:
+            return [str(error)]
+        return []
+
     def estimator_options(self, base: EstimatorOptions | None = None) -> EstimatorOptions:
         """The estimator's options of this set; what has no parameter is kept from `base`."""
         return dataclasses.replace(base or EstimatorOptions(), **{name: getattr(self, name) for name in _option_names()})
 
 
-def nearest_name(name: str) -> str | None:
+def nearest_name(name: str, table: type = Parameters) -> str | None:
     """The parameter that a misspelt name probably means; None if none is near."""
-    return next(iter(difflib.get_close_matches(name, [row.name for row in fields(Parameters)], 1)), None)
+    return next(iter(difflib.get_close_matches(name, [row.name for row in fields(table)], 1)), None)
 
 
-def descriptor(name: str) -> Any:
+def descriptor(name: str, table: type = Parameters) -> Any:
     """The rcl_interfaces ParameterDescriptor of a parameter."""
     from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-    row = Parameters.__dataclass_fields__[name]
+    row = table.__dataclass_fields__[name]
     # Typed by our own validation, whose message names the parameter and which takes `1` for `1.0`.
     message = ParameterDescriptor(name=name, description=_description(row), dynamic_typing=True,
                                   read_only=row.metadata['change'] is Change.START)
     low, high = row.metadata['minimum'], row.metadata['maximum']
-    if low is not None and isinstance(row.default, float):
+    if low is not None and isinstance(row.default, tuple):
+        pass  # rcl checks ranges of single numbers only; ours checks these
+    elif low is not None and isinstance(row.default, float):
         message.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)]
     elif low is not None:
         message.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
@@ -136,20 +190,20 @@ def descriptor(name: str) -> Any:
     return message
 
 
-def yaml_text() -> str:
-    """The text of config/head_pose.yaml: every parameter with its default."""
-    lines = ['# Every parameter of the node head_pose with its default; a profile needs only what differs.',
-             '# Generated: python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml', '/**:', '  ros__parameters:']
-    for row in fields(Parameters):
+def yaml_text(table: type = Parameters, node: str = 'head_pose', module: str = 'parameters') -> str:
+    """The text of config/<node>.yaml: every parameter with its default."""
+    lines = [f'# Every parameter of the node {node} with its default; a profile needs only what differs.',
+             f'# Generated: python -m c2f_head_pose.ros.{module} --yaml > config/{node}.yaml', '/**:', '  ros__parameters:']
+    for row in fields(table):
         lines += [f'    # {row.metadata["text"]} ({_allowed(row)}; {row.metadata["change"].value})',
                   f'    {row.name}: {_yaml_value(row.default)}']
     return '\n'.join(lines) + '\n'
 
 
-def markdown_table() -> str:
-    """The README's table of parameters."""
+def markdown_table(table: type = Parameters) -> str:
+    """The README's table of a node's parameters."""
     lines = ['| Parameter | Default | Range | Changes | What it does |', '|---|---|---|---|---|']
-    for row in fields(Parameters):
+    for row in fields(table):
         cells = f'`{row.name}`', f'`{_yaml_value(row.default)}`', _allowed(row), row.metadata['change'].value, row.metadata['text']
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
@@ -164,8 +218,10 @@ def _checked(row: dataclasses.Field, value: Any) -> Any:
     kind = type(row.default)
     if kind is float and type(value) is int:
         value = float(value)
+    if kind is tuple:
+        return _checked_numbers(row, value)
     choices, low, high = row.metadata['choices'], row.metadata['minimum'], row.metadata['maximum']
-    right = type(value) is kind and (not choices or value in choices) and (kind is not str or value.strip() != '')
+    right = type(value) is kind and (not choices or value in choices) and (kind is not str or row.default == '' or value.strip() != '')
     if right and low is not None:
         right = math.isfinite(value) and low <= value <= high
     if not right:
@@ -173,7 +229,19 @@ def _checked(row: dataclasses.Field, value: Any) -> Any:
     return value
 
 
+def _checked_numbers(row: dataclasses.Field, value: Any) -> tuple[float, ...]:
+    low, high = row.metadata['minimum'], row.metadata['maximum']
+    numbers = tuple(value) if isinstance(value, (list, tuple, array)) else ()
+    if len(numbers) != len(row.default) or not all(type(n) in (int, float) and math.isfinite(n) and low <= n <= high for n in numbers):
+        shown = list(numbers) or value
+        raise ParameterError(f'{row.name} cannot be {shown!r}: use {_allowed(row)} (default {_yaml_value(row.default)})')
+    return tuple(float(n) for n in numbers)
+
+
 def _allowed(row: dataclasses.Field) -> str:
+    if isinstance(row.default, tuple):
+        unit = f" {row.metadata['unit']}" if row.metadata['unit'] else ''
+        return f"{len(row.default)} numbers, each {row.metadata['minimum']:g} to {row.metadata['maximum']:g}{unit}"
     kind = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}[type(row.default)]
     low, high, unit = row.metadata['minimum'], row.metadata['maximum'], row.metadata['unit']
     if row.metadata['choices']:
@@ -187,16 +255,18 @@ def _description(row: dataclasses.Field) -> str:
 
 
 def _yaml_value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, tuple):
+        return str(list(value))
+    return "''" if value == '' else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def main() -> None:
+def main(table: type = Parameters, node: str = 'head_pose', module: str = 'parameters') -> None:
     """Prints the yaml or the README's table."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     form = parser.add_mutually_exclusive_group(required=True)
-    form.add_argument('--yaml', action='store_true', help='config/head_pose.yaml')
+    form.add_argument('--yaml', action='store_true', help=f'config/{node}.yaml')
     form.add_argument('--markdown', action='store_true', help="the README's table")
-    print(yaml_text() if parser.parse_args().yaml else markdown_table(), end='')
+    print(yaml_text(table, node, module) if parser.parse_args().yaml else markdown_table(table), end='')
 
 
 if __name__ == '__main__':

@@ -1,6 +1,9 @@
 """QoS profiles."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 
 
@@ -10,7 +13,33 @@ def newest_only() -> QoSProfile:
                       durability=QoSDurabilityPolicy.VOLATILE)
 
 
-def replayed(depth: int = 10) -> QoSProfile:
-    """For replayed recordings: reliable, which both reliable and best-effort subscriptions match."""
+def matching(publishers: Sequence[Any], otherwise: QoSProfile) -> QoSProfile:
+    """A queue of one that gets the most from a topic's publishers and matches each of them.
+
+    Args:
+        publishers: rclpy's TopicEndpointInfo of each.
+        otherwise: returned where there are none.
+
+    Returns:
+        Reliable if all of them are, transient local if all of them are.
+    """
+    if not publishers:
+        return otherwise
+    profiles = [publisher.qos_profile for publisher in publishers]
+    qos = newest_only()
+    if all(profile.reliability == QoSReliabilityPolicy.RELIABLE for profile in profiles):
+        qos.reliability = QoSReliabilityPolicy.RELIABLE
+    if all(profile.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL for profile in profiles):
+        qos.durability = QoSDurabilityPolicy.TRANSIENT_LOCAL
+    return qos
+
+
+def replayed(large: bool) -> QoSProfile:
+    """For replayed recordings: reliable, which both reliable and best-effort subscriptions match.
+
+    Args:
+        large: the messages are images; small ones are kept for a slow subscriber for much longer.
+    """
+    depth = 10 if large else 1000
     return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE,
                       durability=QoSDurabilityPolicy.VOLATILE)

@@ -11,6 +11,8 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from . import transport
+
 _SPIN_S = 0.1
 
 
@@ -47,9 +49,10 @@ def run(make_node: Callable[[], Any], start: Callable[[Any], Any], args: list[st
         finished: asked with the node between callbacks.
 
     Returns:
-        Exit status: 0, or 1 when the node could not be made, with the reason on stderr.
+        Exit status: 0 or the node's own `exit_status`; 1 when the node could not be made, with the reason on stderr.
     """
     interrupt = Interrupt()
+    transport.share_large_images()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node = None
     try:
@@ -64,11 +67,9 @@ def run(make_node: Callable[[], Any], start: Callable[[Any], Any], args: list[st
         while not interrupt and not finished(node):
             executor.spin_once(timeout_sec=_SPIN_S)
         executor.shutdown()
-        return 0
+        return getattr(node, 'exit_status', 0)
     finally:
         if node is not None:
-            if hasattr(node, 'trigger_shutdown'):
-                node.trigger_shutdown()
             node.destroy_node()
         rclpy.try_shutdown()
         interrupt.restore()

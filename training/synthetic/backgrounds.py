@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from c2f_head_pose.images import PICTURE_SUFFIXES
+
 _KINDS = ('plain', 'gradient', 'clouds', 'shapes', 'room', 'stripes')
 
 
@@ -17,7 +19,7 @@ def list_photographs(folder: Path) -> list[Path]:
     Raises:
         ValueError: if it has none.
     """
-    found = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in ('.jpg', '.jpeg', '.png'))
+    found = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
     if not found:
         raise ValueError(f'{folder} has no .jpg or .png pictures for backgrounds')
     return found

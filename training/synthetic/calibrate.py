@@ -26,6 +26,7 @@ def calibrate(folder: Path) -> None:
         zero=zero,
         region=region,
         mean_face=mean[region],
+        area=vertex_areas(mean, model.body_triangles)[region],
         occlusion=ambient_occlusion(mean_shape.vertices, model.body_triangles, model.landmarks),
     )
 
@@ -42,6 +43,13 @@ def face_region(model: HeadModel, mean: Shape) -> np.ndarray:
     body = np.zeros(len(v), bool)
     body[model.parts['body'].vertex] = True
     return np.flatnonzero(inside & body & ~mouth)
+
+
+def vertex_areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(n,) a third of the area of every triangle at a vertex."""
+    a, b, c = (vertices[triangles[:, k]] for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
+    return sum(np.bincount(triangles[:, k], area, len(vertices)) for k in range(3))
 
 
 def ambient_occlusion(

@@ -14,10 +14,10 @@ from training.assets import ensure_assets
 
 from . import identities, lights
 from .crops import CropMaker, crop_camera, sample_place, sample_turn
+from .drawables import View
 from .heads import Calibration, HeadModel
 from .landmarks import HEAD_FROM_MESH, rigid_alignment
 from .presets import PRESETS
-from .renderer import View
 
 _INNER = slice(17, 68)
 
@@ -94,16 +94,20 @@ def _pnp(points: np.ndarray, pixels: np.ndarray, K: np.ndarray, rng: np.random.G
 
 @dataclass(frozen=True, eq=False)
 class NeutralBias:
-    """Pitch of people's neutral faces against the mean face, by their 51 inner landmarks, degrees.
+    """Pitch of people's neutral faces against the mean face, degrees, each (n,).
 
     Attributes:
-        before_deg: (n,) as the body model makes them.
-        after_deg: (n,) as we pose them.
+        surface_before: by the face's surface, as the body model makes them.
+        surface_after: likewise, as we pose them.
+        landmarks_before: by the 51 inner landmarks, 20 of them on the lips, as the body model makes them.
+        landmarks_after: likewise, as we pose them.
         people: who.
     """
 
-    before_deg: np.ndarray
-    after_deg: np.ndarray
+    surface_before: np.ndarray
+    surface_after: np.ndarray
+    landmarks_before: np.ndarray
+    landmarks_after: np.ndarray
     people: list[identities.Identity]
 
 
@@ -111,14 +115,16 @@ def neutral_bias(model: HeadModel, calibration: Calibration, count: int = 300, s
     """Measures how the neutral pitch depends on who it is, before and after the rigid alignment to the mean face."""
     people = identities.population(count, 0.5, seed)
     shapes = [identities.neutral_shape(model, p) for p in people]
-    inner = np.array([s.vertices[model.landmarks[_INNER]] for s in shapes], float)
-    mean = inner.mean(0)
-    before = [_pitch_deg(rigid_alignment(points, mean)) for points in inner]
-    after = []
+    inner = [s.vertices[model.landmarks[_INNER]].astype(float) for s in shapes]
+    mean, rows = np.mean(inner, axis=0), []
     for shape, points in zip(shapes, inner):
-        posed = points @ (calibration.zero.T @ calibration.rotation(shape)).T
-        after.append(_pitch_deg(rigid_alignment(posed, mean)))
-    return NeutralBias(np.array(before), np.array(after), people)
+        turn = (calibration.zero.T @ calibration.rotation(shape)).T
+        face = shape.vertices[calibration.region].astype(float)
+        rows.append(
+            [_pitch_deg(rigid_alignment(p, calibration.mean_face, calibration.area)) for p in (face, face @ turn)]
+            + [_pitch_deg(rigid_alignment(p, mean)) for p in (points, points @ turn)]
+        )
+    return NeutralBias(*np.array(rows).T, people)
 
 
 def _pitch_deg(R: np.ndarray) -> float:
@@ -146,20 +152,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     print(f'  skin without alpha or depth {errors.misaligned.max():.5f} of its pixels')
     bias = neutral_bias(maker.model, maker.dresser.calibration, options.people)
-    print(
-        f'neutral pitch of {options.people} people against their mean, degrees: before sd {bias.before_deg.std():.2f}, largest '
-        f'{np.abs(bias.before_deg).max():.2f}; after sd {bias.after_deg.std():.2f}, largest {np.abs(bias.after_deg).max():.2f}'
-    )
-    for name, value in (
-        ('female', lambda p: p.sex == 'female'),
-        *((r, lambda p, r=i: p.race[r]) for i, r in enumerate(identities.RACES)),
-        ('age', lambda p: p.age_years),
-    ):
-        who = np.array([float(value(p)) for p in bias.people])
-        print(
-            f'  correlation with {name:10s} before {np.corrcoef(who, bias.before_deg)[0, 1]:+.2f}'
-            f'  after {np.corrcoef(who, bias.after_deg)[0, 1]:+.2f}'
-        )
+    print(f'neutral pitch of {options.people} people against their mean, degrees')
+    print('                  sd   largest  correlation with female, African, Asian, Caucasian, age')
+    who = np.array([[p.sex == 'female', *p.race, p.age_years] for p in bias.people], float)
+    for name in ('surface_before', 'surface_after', 'landmarks_before', 'landmarks_after'):
+        pitch = getattr(bias, name)
+        related = [np.corrcoef(column, pitch)[0, 1] if pitch.std() > 0.01 else 0.0 for column in who.T]
+        print(f'{name:16s} {pitch.std():5.2f}  {np.abs(pitch).max():5.2f}   ' + ' '.join(f'{r:+.2f}' for r in related))
     return 0
 
 

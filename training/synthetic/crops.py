@@ -12,11 +12,12 @@ from c2f_head_pose import geometry
 
 from . import appearance, backgrounds, depth_sensor, lights, occluders, presets, sensor
 from .dataset import COVERINGS, EXPRESSIONS, EYEWEAR, LIGHTS, OCCLUDERS
+from .drawables import Layers, Lighting, View
 from .heads import Calibration, HeadModel
 from .identities import Identity, population
 from .person import Dresser, Person
 from .presets import Preset
-from .renderer import Layers, Lighting, Renderer, View
+from .renderer import Renderer
 
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480
 _NECK_LIMIT_DEG = np.array([55.0, 35.0, 25.0])

@@ -12,8 +12,9 @@ from c2f_head_pose.types import Camera, FaceBox
 
 from . import backgrounds, depth_sensor, lights, sensor
 from .crops import FRAME_HEIGHT, FRAME_WIDTH, CropMaker, composite_bgr
+from .drawables import Layers, Lighting, Part, View
 from .person import Person
-from .renderer import Layers, Lighting, Part, Renderer, View
+from .renderer import Renderer
 
 _BODY_BELOW_FACE_M = 0.50
 

@@ -199,23 +199,25 @@ class Calibration:
         zero: (3, 3) rotation of the mean face into the zero pose, mesh axes (landmarks.zero_rotation).
         region: (k,) vertices of the face, without ears and neck, by which identities are laid onto the mean.
         mean_face: (k, 3) those of the mean identity.
+        area: (k,) of the mean face's surface around each, so that lips and lids do not count for more by their finer mesh.
         occlusion: (n,) float32 ambient light that reaches each vertex, 1 all.
     """
 
     zero: np.ndarray
     region: np.ndarray
     mean_face: np.ndarray
+    area: np.ndarray
     occlusion: np.ndarray
 
     @classmethod
     def load(cls, folder: Path) -> Calibration:
         """From the asset cache."""
         with np.load(Path(folder) / 'calibration.npz') as file:
-            return cls(*(file[name] for name in ('zero', 'region', 'mean_face', 'occlusion')))
+            return cls(*(file[name] for name in ('zero', 'region', 'mean_face', 'area', 'occlusion')))
 
     def rotation(self, neutral: Shape) -> np.ndarray:
         """(3, 3) rotation of an identity, neutral expression, into the zero pose; mesh axes."""
-        return self.zero @ rigid_alignment(neutral.vertices[self.region], self.mean_face)
+        return self.zero @ rigid_alignment(neutral.vertices[self.region], self.mean_face, self.area)
 
 
 def sellion(model: HeadModel, neutral: Shape) -> np.ndarray:

@@ -133,20 +133,22 @@ def canonical_face() -> tuple[np.ndarray, np.ndarray]:
     return np.array(indices), np.array([points[i] for i in indices])
 
 
-def rigid_alignment(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
+def rigid_alignment(points: np.ndarray, onto: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """The rotation of the similarity that lays points onto others with the least squared distance.
 
     Args:
         points: (N, 3).
         onto: (N, 3), the same points of another shape.
+        weights: (N,) of the squared distances; None for equal ones.
 
     Returns:
         (3, 3) float64 R; R @ (points - mean) ~ (onto - mean) / scale.
 
     Source: Umeyama 1991; the rotation does not depend on the scale.
     """
-    a, b = points - points.mean(0), onto - onto.mean(0)
-    u, _, vt = np.linalg.svd(np.asarray(a, float).T @ b)
+    w = np.full(len(points), 1 / len(points)) if weights is None else np.asarray(weights, float) / np.sum(weights)
+    a, b = points - w @ points, onto - w @ onto
+    u, _, vt = np.linalg.svd((a * w[:, None]).T @ b)
     d = np.sign(np.linalg.det(u @ vt))
     return vt.T @ np.diag([1, 1, d]) @ u.T
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .renderer import Lighting
+from .drawables import Lighting
 
 _SHARES = {
     'soft': 0.30,

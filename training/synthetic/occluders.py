@@ -8,8 +8,8 @@ import numpy as np
 
 from . import shapes
 from .appearance import Look
+from .drawables import Part, pack
 from .heads import HeadModel, normals
-from .renderer import Part, pack
 
 _ONLY_HEAD = np.array([0.0, 0, 0, 1])
 _PLAIN = {'roughness': 0.5, 'shine': 1.0, 'weave': (0.0, 0.0, 0.0, 0.0)}

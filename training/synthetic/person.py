@@ -8,10 +8,10 @@ import numpy as np
 
 from . import garments, identities, shapes
 from .appearance import Look, Wardrobe
+from .drawables import Part, pack
 from .heads import NECK1, Calibration, HeadModel, Shape, neck_transforms, normals, sellion
 from .identities import Identity
 from .landmarks import HEAD_FROM_MESH
-from .renderer import Part, pack
 
 _ONLY_HEAD = np.array([0.0, 0, 0, 1])
 _SPHERE, _SPHERE_TRIANGLES = shapes.sphere()
@@ -96,15 +96,14 @@ class Dresser:
         self.model = model
         self.calibration = calibration
         self._beard = beard_region(model)
-        self._neutral: tuple[int, np.ndarray, Shape, np.ndarray] | None = None
+        self._neutral: tuple[Identity, Shape, np.ndarray] | None = None
 
     def neutral(self, identity: Identity) -> tuple[Shape, np.ndarray]:
         """An identity at rest without expression, and its rotation into the zero pose."""
-        key = hash((identity.seed, identity.sex, identity.age_years))
-        if self._neutral is None or self._neutral[0] != key:
+        if self._neutral is None or self._neutral[0] != identity:
             shape = identities.neutral_shape(self.model, identity)
-            self._neutral = (key, np.zeros(0), shape, self.calibration.rotation(shape))
-        return self._neutral[2], self._neutral[3]
+            self._neutral = (identity, shape, self.calibration.rotation(shape))
+        return self._neutral[1], self._neutral[2]
 
     def dress(
         self, identity: Identity, expression: dict[str, float], gaze_deg: np.ndarray, wardrobe: Wardrobe, look: Look

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .appearance import Variety
+from .drawables import Lighting
 from .lights import COLOURS
 from .lights import paper as paper_light
-from .renderer import Lighting
 
 WIDE_OCCLUSION = {'none': 0.80, 'hand': 0.09, 'phone': 0.03, 'bar': 0.04, 'rectangle': 0.04}
 

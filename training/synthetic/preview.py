@@ -14,8 +14,8 @@ from c2f_head_pose import geometry
 from . import appearance, backgrounds, depth_sensor, frames, lights
 from .crops import CropMaker, Dressed, composite_bgr, crop_camera
 from .dataset import composite
+from .drawables import Layers, Lighting, View
 from .presets import PRESETS, Preset, sample_pose_deg
-from .renderer import Layers, Lighting, View
 
 _GREY = (126, 120, 112)
 
@@ -86,13 +86,12 @@ def robustness(assets: Path, preset: Preset, seed: int) -> np.ndarray:
     rows = []
     for name in ('illumination_angle', 'illumination_intensity', 'illumination_colour', 'blur', 'occlusion'):
         maker = CropMaker(assets, replace(PRESETS[name], channels=3), seed)
+        steps = maker.preset.conditions
+        start = 4 * len(steps) if len(steps) >= 10 else 40      # one scene's steps, or several scenes
         tiles = []
-        for number in range(10):
-            step = number + (11 if name == 'illumination_angle' and number == 10 else 0)
-            crop = maker.make(40 + step - 40 % max(len(maker.preset.conditions), 1))
-            tiles.append(
-                _label(crop.image, maker.preset.conditions[crop.row['condition']] if maker.preset.conditions else 'blurred', 2)
-            )
+        for number in range(start, start + 10):
+            crop = maker.make(number)
+            tiles.append(_label(crop.image, steps[crop.row['condition']] if steps else 'blurred', 2))
         rows.append(_sheet(tiles, 10, 112))
     return np.vstack(rows)
 

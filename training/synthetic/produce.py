@@ -126,6 +126,8 @@ def _work(
         while (shard := tasks.get()) is not None:
             writer = ShardWriter(output, manifest, shard)
             for index in range(manifest.shard_count(shard)):
+                if not multiprocessing.parent_process().is_alive():      # it was killed: nobody wants the rest
+                    return
                 crop = maker.make(shard * manifest.shard_size + index)
                 writer.put(index, crop.image, crop.alpha, crop.depth_mm, crop.row)
                 done.put(('sample', 1))

@@ -20,10 +20,11 @@ from c2f_head_pose.types import Camera, FaceBox
 from training.assets import ensure_assets
 
 from . import appearance, backgrounds, depth_sensor, frames, lights, sensor
+from .drawables import Lighting
 from .heads import Calibration, HeadModel
 from .identities import Identity, population
 from .person import Dresser
-from .renderer import Lighting, Renderer
+from .renderer import Renderer
 
 DEMO_MOTION = (
     (0.0, 0, 0, 0),

@@ -1,0 +1,254 @@
+"""Compiles a model for this machine's GPU, ahead of its use, and proves it equal to the reference."""
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import onnx
+
+from ..models.registry import ModelError, model_path
+from . import cuda
+from .cache import CacheError, EngineCache, EngineKey
+from .onnxruntime_engine import OnnxRuntimeEngine
+from .parity import LIMITS_DEG, Parity, compare
+from .precision import PRECISIONS, natural_precision
+from .tensorrt_builder import build_plan
+from .tensorrt_engine import EngineError, RefusedEngineError, TensorRT, TensorRTEngine, find_all, find_tensorrt
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A model file to be had as an engine.
+
+    Attributes:
+        path: the file.
+        model: the file, read.
+        precision: 'fp32', 'fp16' or 'int8'.
+        trt: with what.
+        gpu: for what.
+        key: of the engine in the cache.
+    """
+
+    path: Path
+    model: onnx.ModelProto
+    precision: str
+    trt: TensorRT
+    gpu: cuda.Gpu
+    key: EngineKey
+
+
+@dataclass(frozen=True)
+class Built:
+    """An engine ready to run.
+
+    Attributes:
+        engine: warmed up.
+        seconds: what making it ready took.
+        built: False when it came from the cache.
+        kept: '' when the cache has it, else why not.
+        size: bytes.
+        parity: with the reference; None when it came from the cache, where it was proved when it was built.
+    """
+
+    engine: TensorRTEngine
+    seconds: float
+    built: bool
+    kept: str
+    size: int
+    parity: Parity | None
+
+
+def make_job(model: str, precision: str | None, trt: TensorRT, gpu: cuda.Gpu) -> Job:
+    """Reads a model and says what engine it needs.
+
+    Args:
+        model: a shipped model's name, or the path of an .onnx file.
+        precision: 'fp32', 'fp16' or 'int8'; by default int8 for a quantised file, else fp16.
+        trt: with what.
+        gpu: for what.
+
+    Raises:
+        ModelError: for a file that cannot be read.
+    """
+    path = model_path(model)
+    content = path.read_bytes()
+    loaded = load_onnx(content, path)
+    precision = precision or natural_precision(loaded)
+    key = EngineKey(path.stem, hashlib.sha256(content).hexdigest(), trt.flavour, trt.version, gpu.name, gpu.sm, gpu.multiprocessors,
+                    precision, 'batch ' + ' '.join('-'.join(map(str, profile)) for profile in trt.profiles))
+    return Job(path, loaded, precision, trt, gpu, key)
+
+
+def load_onnx(content: bytes, path: Path) -> onnx.ModelProto:
+    """A model file's graph.
+
+    Raises:
+        ModelError: for a damaged file.
+    """
+    try:
+        return onnx.load_from_string(content)
+    except Exception as error:  # protobuf's DecodeError, which has moved between its releases
+        raise ModelError(f'{path} cannot be read as an ONNX model; fetch or export it again') from error
+
+
+def load_engine(job: Job, cache: EngineCache) -> Built | None:
+    """The job's engine from the cache; None where it must be built.
+
+    Raises:
+        EngineError: when the engine is good but cannot run now.
+    """
+    start = time.monotonic()
+    plan = cache.find(job.key)
+    if plan is None:
+        return None
+    try:
+        engine = TensorRTEngine(plan, OnnxRuntimeEngine(job.path).contract, job.trt, job.gpu, job.precision)
+    except RefusedEngineError:  # whole, of this key, and yet refused: a driver or library changed under the same version
+        cache.discard(job.key)
+        return None
+    return Built(engine, time.monotonic() - start, False, '', len(plan), None)
+
+
+def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool = False, again: bool = False) -> Built:
+    """The job's engine, from the cache or built, and then proved.
+
+    Args:
+        job: what is wanted.
+        cache: where engines are kept.
+        progress: told how far it is.
+        must_keep: an engine that cannot be kept is an error.
+        again: build even where the cache has one.
+
+    Raises:
+        EngineError: when TensorRT fails, or the engine says something else than the reference.
+        CacheError: when `must_keep` and the cache cannot be written.
+    """
+    start = time.monotonic()
+    if again:
+        cache.discard(job.key)
+    elif built := load_engine(job, cache):
+        return built
+    made: list[tuple[TensorRTEngine, Parity]] = []
+
+    def build() -> bytes:
+        plan, notes = build_plan(job.trt, job.model, job.precision, str(job.path), cache.notes(job.key), progress,
+                                 min(1 << 30, job.gpu.memory_bytes // 4))
+        cache.keep_notes(job.key, notes)
+        progress(1.0, 'comparing with the reference')
+        reference = OnnxRuntimeEngine(job.path)
+        engine = TensorRTEngine(plan, reference.contract, job.trt, job.gpu, job.precision)
+        parity = compare(reference, engine)
+        if not parity.within(job.precision):
+            raise EngineError(f'the {job.precision} engine of {job.path} turns by up to {parity.worst_deg:.2f} degrees from the reference '
+                              f'(limit {LIMITS_DEG[job.precision]}): use {"fp16" if job.precision == "int8" else "fp32"}')
+        made.append((engine, parity))
+        return plan
+
+    found = cache.get(job.key, build, lambda: progress(0.0, 'another process is building it'), must_keep)
+    if not made:  # built by the process that was waited for
+        if built := load_engine(job, cache):
+            return built
+        raise EngineError(f'{cache.folder / job.key.file} was refused although it was built just now; delete it')
+    engine, parity = made[0]
+    return Built(engine, time.monotonic() - start, True, found.note, len(found.plan), parity)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command `build_engine`; returns its exit status."""
+    parser = argparse.ArgumentParser(prog='build_engine', description=__doc__)
+    parser.add_argument('model', help='a shipped model, or an .onnx file')
+    parser.add_argument('--precision', choices=PRECISIONS, help='default: int8 for a quantised file, else fp16')
+    parser.add_argument('--engines', type=Path, metavar='FOLDER', help='default $C2F_HEAD_POSE_ENGINES, else the cache folder')
+    parser.add_argument('--again', action='store_true', help='build even where there is one already')
+    parser.add_argument('--json', metavar='FILE', help='write the summary there; - for standard output')
+    parser.add_argument('--compute-capability', nargs='+', metavar='SM', help='TensorRT-RTX only: check that it builds for these '
+                        '(SM86 SM89 ...) without a GPU; nothing is compared or kept')
+    parser.add_argument('--for-program', action='store_true', help='tell progress as JSON lines on standard output, '
+                        'and end when standard input is closed')
+    options = parser.parse_args(arguments)
+    if options.for_program:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    progress = _tell_lines if options.for_program else _tell_person()
+    try:
+        summary = (_check_without_gpu(options.model, options.precision, options.compute_capability, progress)
+                   if options.compute_capability else
+                   _provision(options.model, options.precision, EngineCache(options.engines), progress, options.again))
+    except (ModelError, CacheError, RuntimeError) as error:  # EngineError, CudaError and TensorRT's own are RuntimeErrors
+        print(f'build_engine: {error}', file=sys.stderr)
+        return 1
+    text = json.dumps(summary, indent=2)
+    if options.json == '-':
+        print(text)
+    elif options.json:
+        Path(options.json).write_text(text + '\n')
+    if options.json != '-' and not options.for_program:
+        print(_sentence(summary))
+    return 0
+
+
+def _provision(model: str, precision: str | None, cache: EngineCache, progress: Progress, again: bool) -> dict:
+    try:
+        trt, gpu = find_all()
+    except ModelError as error:
+        raise ModelError(f'no engine can be built here: {error}') from None
+    job = make_job(model, precision, trt, gpu)
+    built = get_engine(job, cache, progress, must_keep=True, again=again)
+    built.engine.close()
+    return {'model': str(job.path), 'precision': job.precision, 'built': built.built, 'seconds': round(built.seconds, 2),
+            'bytes': built.size, 'file': str(cache.folder / job.key.file), 'device': built.engine.description,
+            'key': asdict(job.key), 'limit_deg': LIMITS_DEG[job.precision], 'parity': asdict(built.parity) if built.parity else None}
+
+
+def _check_without_gpu(model: str, precision: str | None, capabilities: list[str], progress: Progress) -> dict:
+    trt = find_tensorrt()
+    path = model_path(model)
+    loaded = load_onnx(path.read_bytes(), path)
+    precision = precision or natural_precision(loaded)
+    start = time.monotonic()
+    plan, _ = build_plan(trt, loaded, precision, str(path), progress=progress, compute_capabilities=capabilities)
+    return {'model': str(path), 'precision': precision, 'built': True, 'seconds': round(time.monotonic() - start, 2), 'bytes': len(plan),
+            'file': None, 'device': f"{trt.flavour} {trt.version} for {', '.join(capabilities)}", 'parity': None}
+
+
+def _sentence(summary: dict) -> str:
+    did = f"built in {summary['seconds']} s" if summary['built'] else 'was ready'
+    parity = summary['parity']
+    proof = (f"; worst {parity['worst_deg']:.3f} deg from the reference on {parity['crops']} crops, limit {summary['limit_deg']}"
+             if parity else '')
+    kept = summary['file'] or 'not kept: a check only, nothing was compared'
+    return f"{summary['model']} {summary['precision']} {did}, {summary['bytes'] / 1e6:.1f} MB{proof}\n{summary['device']}\n{kept}"
+
+
+def _tell_lines(share: float, what: str) -> None:
+    print(json.dumps({'share': round(share, 3), 'what': what}), flush=True)
+
+
+def _end_with_input() -> None:
+    """No build outlives the program that wanted it, however that program ended."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+def _tell_person() -> Progress:
+    told = [-1.0, 0.0]
+
+    def tell(share: float, what: str) -> None:
+        if share - told[0] >= 0.05 or time.monotonic() - told[1] > 5:
+            print(f'{100 * share:3.0f} %  {what}', file=sys.stderr, flush=True)
+            told[:] = [share, time.monotonic()]
+
+    return tell
+
+
+if __name__ == '__main__':
+    sys.exit(main())

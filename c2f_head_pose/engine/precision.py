@@ -1,0 +1,170 @@
+"""The numbers a model computes with: fp16 made from the fp32 file, int8 files checked."""
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from ..models.registry import ModelError
+
+PRECISIONS = ('fp32', 'fp16', 'int8')
+
+# A smaller matrix is geometry (a 3x3 rotation, the anchors of sub-spaces), not a layer that was trained.
+_SMALLEST_LAYER = 512
+_LARGEST_HALF = 65504.0
+
+
+def natural_precision(model: onnx.ModelProto) -> str:
+    """'int8' for a file that is quantised already, else 'fp16'."""
+    return 'int8' if any(node.op_type == 'QuantizeLinear' for node in model.graph.node) else 'fp16'
+
+
+def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.ModelProto:
+    """The model whose own types say the precision, as strongly typed builders read it.
+
+    Args:
+        model: the file as shipped; not changed.
+        precision: 'fp32', 'fp16' or 'int8'.
+        source: the file, for messages.
+
+    Raises:
+        ModelError: when the file cannot be had in that precision, with the remedy.
+    """
+    quantised = natural_precision(model) == 'int8'
+    if precision == 'int8':
+        if not quantised:
+            raise ModelError(f"{source} is not quantised; export its int8 file with 'python -m training.export', or use precision fp16")
+        if reason := _unfit_for_tensorrt(model.graph):
+            raise ModelError(f'{source} is quantised for CPUs, not for TensorRT: {reason}; '
+                             'export it with symmetric S8 activations and float biases, or use the fp32 file at precision fp16')
+        return model
+    if precision not in PRECISIONS:
+        raise ModelError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if quantised:
+        raise ModelError(f'{source} is quantised: it has precision int8 only')
+    return _half(model, source) if precision == 'fp16' else model
+
+
+def geometry_nodes(model: onnx.ModelProto) -> set[str]:
+    """Names of the nodes that stay fp32 in an fp16 engine: normalisation before the first layer, decoding after the last."""
+    trunk = _trunk(model.graph)
+    return {node_name(node) for i, node in enumerate(model.graph.node) if i not in trunk}
+
+
+def node_name(node: onnx.NodeProto) -> str:
+    """A node's name, as TensorRT's parser calls its layer: that of its output where it has none."""
+    return node.name or f'node_of_{node.output[0]}'
+
+
+def _unfit_for_tensorrt(graph: onnx.GraphProto) -> str:
+    """Why TensorRT would refuse or misread the quantisation; empty when it would not."""
+    constants = {c.name: c for c in graph.initializer}
+    constants |= {node.output[0]: a.t for node in graph.node if node.op_type == 'Constant' for a in node.attribute if a.name == 'value'}
+    for node in graph.node:
+        if node.op_type not in ('QuantizeLinear', 'DequantizeLinear'):
+            continue
+        zero = constants.get(node.input[2]) if len(node.input) > 2 else None
+        if zero is None:
+            return f'{node.name} has no constant zero point'
+        if zero.data_type != TensorProto.INT8:
+            return f'{node.name} is {TensorProto.DataType.Name(zero.data_type)}'
+        if np.any(numpy_helper.to_array(zero)):
+            return f'{node.name} has a zero point that is not 0'
+    return ''
+
+
+def _trunk(graph: onnx.GraphProto) -> set[int]:
+    """Indices of the nodes with a layer at or before them and a layer at or after them."""
+    sizes = {c.name: int(np.prod(c.dims)) for c in graph.initializer}
+
+    def is_layer(node: onnx.NodeProto) -> bool:
+        return (node.op_type in ('Conv', 'ConvTranspose', 'Gemm')
+                or (node.op_type == 'MatMul' and any(sizes.get(name, 0) >= _SMALLEST_LAYER for name in node.input)))
+
+    after: set[str] = set()
+    downstream = set()
+    for i, node in enumerate(graph.node):
+        if is_layer(node) or after & set(node.input):
+            downstream.add(i)
+            after |= set(node.output)
+    before: set[str] = set()
+    trunk = set()
+    for i in reversed(range(len(graph.node))):
+        node = graph.node[i]
+        if is_layer(node) or before & set(node.output):
+            before |= set(node.input)
+            if i in downstream:
+                trunk.add(i)
+    return trunk
+
+
+def _half(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
+    """The model with its trunk in fp16; normalisation, decoding, inputs and outputs stay as they are."""
+    model = _with_own_weights(model)
+    typed = onnx.shape_inference.infer_shapes(model)
+    kinds = {v.name: v.type.tensor_type.elem_type for v in [*typed.graph.value_info, *typed.graph.input, *typed.graph.output]}
+    kinds |= {c.name: c.data_type for c in model.graph.initializer}
+    floats = {name for name, kind in kinds.items() if kind == TensorProto.FLOAT}
+    weights = {c.name: c for c in model.graph.initializer if c.data_type == TensorProto.FLOAT}
+    result, graph = model, model.graph
+    trunk = _trunk(graph)
+    made_here = {name for i in trunk for name in graph.node[i].output if name in floats}
+    used_outside = {name for i, node in enumerate(graph.node) if i not in trunk for name in node.input} | {o.name for o in graph.output}
+    nodes: list[onnx.NodeProto] = []
+    halves: set[str] = set()
+    for i, node in enumerate(graph.node):
+        if i not in trunk:
+            nodes.append(node)
+            continue
+        for k, name in enumerate(node.input):
+            if name not in floats:
+                continue
+            half = f'{name}_half'
+            node.input[k] = half
+            if name in made_here or half in halves:
+                continue
+            halves.add(half)
+            if name in weights:
+                graph.initializer.append(_half_weight(weights[name], half, source))
+            else:
+                nodes.append(helper.make_node('Cast', [name], [half], name=f'{half}_cast', to=TensorProto.FLOAT16))
+        for attribute in node.attribute:
+            if node.op_type == 'Cast' and attribute.name == 'to' and attribute.i == TensorProto.FLOAT:
+                attribute.i = TensorProto.FLOAT16
+        nodes.append(node)
+        for k, name in enumerate(node.output):
+            if name in made_here:
+                node.output[k] = f'{name}_half'
+                if name in used_outside:
+                    nodes.append(helper.make_node('Cast', [f'{name}_half'], [name], name=f'{name}_float', to=TensorProto.FLOAT))
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [c for c in graph.initializer if c.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    onnx.checker.check_model(result, full_check=True)
+    return result
+
+
+def _with_own_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without the Identity nodes by which exporters share equal weights."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    constants = {c.name for c in model.graph.initializer}
+    shared = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == 'Identity' and node.input[0] in constants}
+    shared = {name: source for name, source in shared.items() if name not in {o.name for o in model.graph.output}}
+    kept = [node for node in result.graph.node if not (node.op_type == 'Identity' and node.output[0] in shared)]
+    for node in kept:
+        for k, name in enumerate(node.input):
+            node.input[k] = shared.get(name, name)
+    del result.graph.node[:]
+    result.graph.node.extend(kept)
+    return result
+
+
+def _half_weight(weight: onnx.TensorProto, name: str, source: str) -> onnx.TensorProto:
+    values = numpy_helper.to_array(weight)
+    if np.abs(values).max(initial=0) > _LARGEST_HALF:
+        raise ModelError(f'{source} has weights beyond {_LARGEST_HALF:.0f} in {weight.name}, too large for fp16; use precision fp32')
+    return numpy_helper.from_array(values.astype(np.float16), name)

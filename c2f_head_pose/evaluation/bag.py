@@ -1,0 +1,179 @@
+"""Evaluates recordings: a rosbag in, figures, pictures and a verdict out. Needs no ROS.
+
+Exit codes: 0 evaluated, and every gate passed; 1 a --fail-if condition holds; 2 nothing could be evaluated, or the command is
+wrong; 3 evaluated in part: a recording was damaged, or its truth could not be used; 4 a --fail-if condition could not be
+decided; 130 interrupted, what was done is kept.
+"""
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ..estimator import HeadPoseEstimator
+from ..models.registry import ModelError
+from . import gate, results
+from .environment import environment
+from .evaluate import Options, evaluate_recording, load_estimator, names_of
+from .recording import folder_name
+from .truth import AXES, PARENTS
+from .verdict import INTERRUPTED, NOTHING, Done, conclude
+
+_PROGRESS_S = 0.5
+_PROGRESS_LOG_S = 10.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command `evaluate_bag`; returns its exit code."""
+    chosen, options = parse(arguments)
+    command = ['evaluate_bag', *(sys.argv[1:] if arguments is None else arguments)]
+    try:
+        baseline = prepare(chosen)
+        chosen.output.mkdir(parents=True, exist_ok=True)
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            done = _evaluate_all(chosen.bag, chosen.output, options, chosen.jobs)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (ModelError, ValueError, OSError) as error:
+        print(f'evaluate_bag: {error}', file=sys.stderr)
+        return NOTHING
+    return conclude(done, chosen.output, command, baseline, chosen.fail_if)
+
+
+def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
+    """The command line: what concerns several recordings, and what each is evaluated with."""
+    chosen = _parser().parse_args(arguments)
+    known = {f.name for f in fields(Options)}
+    # launch files cannot leave an argument out, so an empty one means that it was not given
+    values: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, list) else None if v == '' else v
+                              for k, v in vars(chosen).items() if k in known}
+    return chosen, Options(**values)
+
+
+def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
+    """The baseline, if one is named; refuses what is wrong with it or a gate before an hour is spent.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    for expression in chosen.fail_if:
+        gate.check(expression)
+    return results.read_metrics(chosen.baseline) if chosen.baseline else None
+
+
+def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: int) -> list[Done]:
+    names = names_of(paths, folder_name)
+    folders = [output if len(paths) == 1 else output / name for name in names]
+    todo = [(path, name, folder) for path, name, folder in zip(paths, names, folders)]
+    if jobs == 1 or len(todo) == 1:
+        done: list[Done] = []
+        for path, name, folder in todo:
+            done.append(_evaluate_one(path, name, folder, options, f'[{len(done) + 1}/{len(todo)}] ' if len(todo) > 1 else ''))
+            if done[-1].interrupted:
+                break
+        return done
+    with ProcessPoolExecutor(min(jobs, len(todo)), multiprocessing.get_context('spawn')) as pool:
+        futures: dict[Future[Done], int] = {pool.submit(_evaluate_one, path, name, folder, options, f'{name}: '): k
+                                             for k, (path, name, folder) in enumerate(todo)}
+        finished: dict[int, Done] = {}
+        try:
+            for future in as_completed(futures):
+                finished[futures[future]] = future.result()
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            finished |= {k: f.result() for f, k in futures.items() if f.done() and not f.cancelled() and f.exception() is None}
+    return [finished[k] for k in sorted(finished)]
+
+
+def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix: str) -> Done:
+    """Evaluates a recording and writes all that belongs to it alone; an earlier result is only loaded."""
+    if results.is_result(path):
+        entry, scored, worst = results.load_result(path)
+        return Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
+    estimator = load_estimator(options)
+    second = HeadPoseEstimator.load(options.second_model, options.device, options.threads) if options.second_model else None
+    facts = environment(None if estimator is None else options.model, None if estimator is None else estimator.model_name,
+                        None if estimator is None else estimator.device, options.threads)
+    evaluated = evaluate_recording(path, name, folder, options, estimator, _Progress(prefix), second)
+    entry = results.recording_record(evaluated)
+    for line in (*entry['topics'], *([f"truth {entry['truth']}"] if entry['truth'] else ()),
+                 *(f'{sentence} ({count} x)' if count > 1 else sentence for sentence, count in entry['notes'].items())):
+        print(f'{prefix}{line}', file=sys.stderr)
+    for line in entry['errors']:
+        print(f'evaluate_bag: {name}: {line}', file=sys.stderr)
+    if evaluated.scored is not None:
+        results.save_series(folder, evaluated.scored, evaluated.worst)
+    return Done(entry, evaluated.scored, evaluated.worst, facts, folder, evaluated.interrupted)
+
+
+class _Progress:
+    """One line that renews itself on a terminal; a line every ten seconds elsewhere."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix, self._start = prefix, time.monotonic()
+        self._said = self._start
+
+    def __call__(self, done: int, total: int, seconds: float) -> None:
+        now, terminal = time.monotonic(), sys.stderr.isatty()
+        last = done == total
+        if now - self._said < (_PROGRESS_S if terminal else _PROGRESS_LOG_S) and not last:
+            return
+        self._said, spent = now, max(now - self._start, 1e-6)
+        left = f', {spent * (total - done) / done:.0f} s left' if total > done else ''
+        text = f"{self._prefix}{done}{f'/{total}' if total else ''} images, {seconds / spent:.1f} x real time{left}"
+        print(f'\r\x1b[K{text}' if terminal else text, end='\n' if last or not terminal else '', file=sys.stderr, flush=True)
+
+
+def _interrupt(signal_number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='evaluate_bag', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('bag', nargs='+', type=Path, metavar='BAG',
+                        help='rosbag2 folder, .mcap, .db3, .bag, or a folder that evaluate_bag wrote for one recording')
+    parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='where the results go')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='recordings at a time, each in its own process')
+    what = parser.add_argument_group('what is scored')
+    what.add_argument('--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s)')
+    what.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
+    what.add_argument('--threads', type=int, default=1, help='CPU threads of each network (default %(default)s)')
+    what.add_argument('--second-model', metavar='MODEL', help='another model on the same faces: how far the two agree')
+    what.add_argument('--recorded-topic', metavar='TOPIC', help='score poses that are already in the recording, not the estimator')
+    what.add_argument('--no-smoothing', dest='smoothing', action='store_false', help='estimate each image by itself')
+    topics = parser.add_argument_group('topics (found by type and name where not given)')
+    topics.add_argument('--image', metavar='TOPIC')
+    topics.add_argument('--camera-info', metavar='TOPIC', help="'none' for none")
+    topics.add_argument('--depth', metavar='TOPIC', help="'none' for none")
+    topics.add_argument('--rectified', action='store_true', help='the images are rectified: P without distortion')
+    truth = parser.add_argument_group('truth')
+    truth.add_argument('--truth', action='append', default=[], metavar='SOURCE',
+                       help="topic, tf:FRAME or CSV file; several for several people; 'none' for none")
+    truth.add_argument('--truth-axes', default='head', choices=tuple(AXES), help='axes of the true rotation (default %(default)s)')
+    truth.add_argument('--truth-parent', default='optical', choices=tuple(PARENTS), help='frame it is stated in (default %(default)s)')
+    truth.add_argument('--truth-offset-s', type=float, default=0.0, metavar='S', help='the truth is known to be late by this')
+    truth.add_argument('--truth-complete', action='store_true', help='everybody in view is in the truth: other faces are false ones')
+    truth.add_argument('--max-gap-s', type=float, default=0.1, metavar='S', help='largest gap in the truth to interpolate over')
+    verdict = parser.add_argument_group('verdict')
+    verdict.add_argument('--baseline', type=Path, metavar='METRICS', help='metrics.json of an earlier evaluation to compare with')
+    verdict.add_argument('--fail-if', action='append', default=[], metavar='EXPRESSION',
+                         help="exit with 1 if it holds, such as 'geodesic_deg.mean > 6' or 'baseline.worse > 0'")
+    files = parser.add_argument_group('files')
+    files.add_argument('--no-video', dest='video', action='store_false', help='do not write annotated.mp4')
+    files.add_argument('--no-poses', dest='poses', action='store_false', help='do not write poses.mcap')
+    files.add_argument('--limit', type=int, default=0, metavar='N', help='stop after N images (0: none)')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())

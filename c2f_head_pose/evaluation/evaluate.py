@@ -1,0 +1,275 @@
+"""Goes through one recording: poses, truth, files on the way, figures at the end."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..estimator import EstimatorOptions, HeadPoseEstimator
+from ..geometry import geodesic_deg
+from ..types import CATEGORIES, HeadPose
+from .alignment import Alignment, estimate_alignment, likelier_convention
+from .bagfile import BagError, BagFile
+from .frames_csv import FramesWriter
+from .matching import Matcher
+from .poses_bag import PosesWriter
+from .recording import Frame, Notes, TopicChoice, choose_topics
+from .rotations import quaternions_from_rotations, rotations_from_quaternions
+from .series import FACE, IMAGE, MISSED, NO_TRACK, Rows, Series
+from .sources import Answer, Answers, RecordedPoses, answered_frames, estimate_frames
+from .summary import Scored, aligned_truth, pairs_of
+from .truth import Truth, present_at, read_truth
+from .video import AnnotatedVideo
+from .worst import Thumbnail, WorstFrames
+
+_UNKNOWN = np.full(4, np.nan)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an evaluation is asked to do; names and defaults as on the command line."""
+
+    model: str = 'c2f_edge'
+    device: str = 'auto'
+    threads: int = 1
+    second_model: str | None = None
+    recorded_topic: str | None = None
+    image: str | None = None
+    camera_info: str | None = None
+    depth: str | None = None
+    rectified: bool = False
+    truth: tuple[str, ...] = ()
+    truth_axes: str = 'head'
+    truth_parent: str = 'optical'
+    truth_offset_s: float = 0.0
+    truth_complete: bool = False
+    max_gap_s: float = 0.1
+    smoothing: bool = True
+    video: bool = True
+    poses: bool = True
+    limit: int = 0
+
+
+@dataclass(eq=False)
+class Evaluated:
+    """A recording that was gone through, as far as that went.
+
+    Attributes:
+        name: of the recording; `path`: where it lies.
+        scored: what was remembered; None when not one image could be read.
+        topics: what was read, in words.
+        truth: in words, with its convention; None without.
+        alignment: between truth and estimates; None without.
+        likelier: axes and parent frame in which the truth fits far better; None if it fits as stated.
+        notes: what was odd, and how often.
+        errors: why it ended early or is not complete.
+        worst: thumbnails.
+        interrupted: the user stopped it.
+    """
+
+    name: str
+    path: str
+    scored: Scored | None = None
+    topics: tuple[str, ...] = ()
+    truth: str | None = None
+    alignment: Alignment | None = None
+    likelier: tuple[str, str] | None = None
+    notes: dict[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    worst: list[Thumbnail] = field(default_factory=list)
+    interrupted: bool = False
+
+
+Progress = Callable[[int, int, float], None]
+"""Called with images done, images in all (0 unknown) and seconds of recording done."""
+
+
+def load_estimator(options: Options) -> HeadPoseEstimator | None:
+    """The node's estimator; None where recorded poses are scored."""
+    if options.recorded_topic:
+        return None
+    return HeadPoseEstimator.load(options.model, options.device, options.threads, EstimatorOptions(smoothing=options.smoothing))
+
+
+def evaluate_recording(path: Path, name: str, folder: Path, options: Options, estimator: HeadPoseEstimator | None,
+                       progress: Progress = lambda done, total, seconds: None, second: HeadPoseEstimator | None = None,
+                       answers: Answers | None = None) -> Evaluated:
+    """Evaluates a recording and writes frames.csv, poses.mcap and the video into a folder as it goes.
+
+    Nothing that is wrong with the recording is raised: it is told in `errors`, and what came before it is kept. An interrupt
+    (KeyboardInterrupt) ends the recording early likewise.
+
+    Args:
+        path: of the recording.
+        name: for titles.
+        folder: for the files; made.
+        options: what to do.
+        estimator: the node's; reset before use. None with recorded or live answers.
+        progress: called after each image.
+        second: another model's, to compare with.
+        answers: a live node's, instead of the estimator.
+    """
+    result = Evaluated(name, str(path))
+    folder.mkdir(parents=True, exist_ok=True)
+    run = None
+    start = time.perf_counter()
+    try:
+        with ExitStack() as open_files:
+            bag = open_files.enter_context(BagFile(path))
+            choice = choose_topics(bag, options.image, options.camera_info, options.depth)
+            result.topics = choice.reasons
+            truth = _truth(bag, choice, options, result)
+            notes = Notes(result.notes)
+            if options.recorded_topic and answers is None:
+                answers = RecordedPoses(open_files.enter_context(BagFile(path)), options.recorded_topic)
+            run = _Run(folder, options, truth, bag, choice, open_files)
+            if answers is not None:
+                source = answered_frames(bag, choice, notes, answers, options.rectified)
+            else:
+                assert estimator is not None
+                estimator.reset()
+                source = estimate_frames(bag, choice, notes, estimator, options.rectified, second)
+            total = min(filter(None, (bag.topics[choice.image].count, options.limit)), default=0)
+            _go(run, source, progress, total, options.limit)
+            if bag.damage:
+                result.errors.append(bag.damage)
+    except KeyboardInterrupt:
+        result.interrupted = True
+        result.errors.append('interrupted: what was done until then is kept')
+    except (BagError, OSError) as error:
+        result.errors.append(str(error))
+    if run is not None:
+        _finish(run, result, options, time.perf_counter() - start)
+    return result
+
+
+def _go(run: _Run, source: Iterator[Answer], progress: Progress, total: int, limit: int) -> None:
+    first_s = None
+    for done, answer in enumerate(source, start=1):
+        run.take(answer)
+        first_s = answer.frame.stamp_s if first_s is None else first_s
+        progress(done, total, answer.frame.stamp_s - first_s)
+        if done == limit:
+            return
+
+
+def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluated) -> Truth | None:
+    """The truth in our convention; a truth that cannot be read costs the errors against it, not the evaluation."""
+    if options.truth == ('none',):
+        return None
+    frame_id = next((m.decode().header.frame_id for m in bag.messages([choice.image])), '')
+    try:
+        truth = read_truth(bag, options.truth, frame_id, options.truth_complete)
+    except BagError as error:
+        result.errors.append(str(error))
+        return None
+    if truth is None:
+        result.notes['no truth: name one with --truth; what needs none is computed'] = 1
+        return None
+    truth = truth.stated_in(options.truth_axes, options.truth_parent)
+    if options.truth_offset_s:
+        truth = truth.delayed(-options.truth_offset_s)
+    words = f'{truth.source}, axes {truth.axes}, in {truth.frame_id or "the camera frame"} ({options.truth_parent})'
+    result.truth = words + (f', stated {1e3 * options.truth_offset_s:+.0f} ms late' if options.truth_offset_s else '')
+    if truth.frame_id and truth.frame_id != frame_id:
+        truth = replace(truth, located=False)
+        result.notes[f"the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: taken for the same; the alignment tells"] = 1
+    return truth
+
+
+class _Run:
+    """The state of one pass through a recording."""
+
+    def __init__(self, folder: Path, options: Options, truth: Truth | None, bag: BagFile, choice: TopicChoice,
+                 open_files: ExitStack) -> None:
+        self.truth, self.worst = truth, WorstFrames()
+        self.faces, self.images = Rows(FACE), Rows(IMAGE)
+        self._options = options
+        self._matcher = Matcher(by_position=truth is not None and truth.located)
+        self._csv = FramesWriter(folder / 'frames.csv')
+        open_files.callback(self._csv.close)
+        self._poses = PosesWriter(folder / 'poses.mcap') if options.poses and not options.recorded_topic else None
+        if self._poses:
+            open_files.callback(self._poses.close)
+        self._video = AnnotatedVideo(folder / 'annotated.mp4') if options.video else None
+        if self._video:
+            open_files.callback(self._video.close)
+
+    def take(self, answer: Answer) -> None:
+        """Scores one image."""
+        frame, poses = answer.frame, answer.poses
+        known = self.truth is not None and not answer.dropped
+        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth and known else []
+        matched = self._matcher.match(poses, [t for _, _, t in present], frame.camera)
+        times = (*(answer.stage_ms.get(s, float('nan')) for s in ('detect', 'crop', 'infer', 'decode')), answer.total_ms, answer.publish_ms)
+        for pose, other_deg, k in zip(poses, answer.other_deg, matched):
+            self._face(frame, pose, other_deg, None if k is None else present[k][:2], times)
+        missed = [head for j, head in enumerate(present) if j not in matched]
+        for number, q, _ in missed:
+            self.faces.add(frame.index, frame.stamp_s, MISSED, number, _UNKNOWN, _UNKNOWN, q, _UNKNOWN[:3], -1, np.nan)
+            assert self.truth is not None
+            self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
+        if not poses and not missed:
+            self._csv.empty(frame.index, frame.stamp_ns, 'dropped' if answer.dropped else 'nobody', times)
+        self.images.add(frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, *times)
+        if self._poses and not answer.dropped:
+            self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
+        if self._video:
+            self._video.write(frame.image, poses, frame.camera, frame.stamp_s)
+
+    def _face(self, frame: Frame, pose: HeadPose, other_deg: float, head: tuple[int, np.ndarray] | None, times: tuple[float, ...]) -> None:
+        unsmoothed = pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
+        R_true = None if head is None else rotations_from_quaternions(head[1])[0]
+        name = '' if head is None or self.truth is None else self.truth.heads[head[0]].name
+        self.faces.add(frame.index, frame.stamp_s, NO_TRACK if pose.track_id is None else pose.track_id, -1 if head is None else head[0],
+                       quaternions_from_rotations(pose.R_cam_head)[0], quaternions_from_rotations(unsmoothed)[0],
+                       _UNKNOWN if head is None else head[1], pose.rotation_std_deg, CATEGORIES.index(pose.category), other_deg)
+        self._csv.face(frame.index, frame.stamp_ns, pose, name, R_true, other_deg, times)
+        if R_true is not None:
+            score = float(geodesic_deg(R_true, pose.R_cam_head))
+            caption = f'{score:.1f} deg off'
+        elif self.truth is not None:
+            return
+        elif np.isfinite(other_deg):
+            score, caption = other_deg, f'models differ by {other_deg:.1f} deg'
+        else:
+            score = float(np.mean(pose.rotation_std_deg))
+            caption = f'stated deviation {score:.1f} deg'
+        self.worst.offer(score, frame.index, frame.stamp_s, caption, frame.image, pose, frame.camera)
+
+
+def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> None:
+    """Alignment and what is remembered; with not one image there is nothing to remember."""
+    images = run.images.array()
+    if not len(images):
+        result.errors.append('no image could be read')
+        return
+    truth = run.truth
+    series = Series(run.faces.array(), images, tuple(h.name for h in truth.heads) if truth else (), truth.complete if truth else False)
+    aligned = None
+    if truth is not None and len(series.matched):
+        pairs = pairs_of(series, truth)
+        result.likelier = likelier_convention(truth, pairs, options.max_gap_s)
+        result.alignment = estimate_alignment(pairs, options.max_gap_s)
+        if result.alignment is not None:
+            aligned = aligned_truth(series, truth, result.alignment, options.max_gap_s)
+    elif truth is not None:
+        result.errors.append('no face could be compared with the truth: their stamps do not meet, or nobody was found')
+    result.worst = run.worst.sorted()
+    result.scored = Scored(result.name, series, aligned, wall_s)
+
+
+def names_of(paths: Sequence[Path], name: Callable[[Path], Any]) -> list[str]:
+    """A different name for each recording."""
+    names: list[str] = []
+    for path in paths:
+        base, number, candidate = name(path), 2, name(path)
+        while candidate in names:
+            candidate, number = f'{base}_{number}', number + 1
+        names.append(candidate)
+    return names

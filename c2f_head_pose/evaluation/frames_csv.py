@@ -1,0 +1,80 @@
+"""frames.csv: one line a face, a miss or an empty image, written as the evaluation goes."""
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..geometry import geodesic_deg, ypr_deg_from_rotation
+from ..types import CATEGORIES, HeadPose
+from .metrics import category_of
+from .rotations import quaternions_from_rotations
+
+_FLUSH_S = 1.0
+COLUMNS = (
+    'frame', 'stamp_ns', 'event', 'track_id', 'head', 'x1', 'y1', 'x2', 'y2', 'score', 'category',
+    'qx', 'qy', 'qz', 'qw', 'yaw_deg', 'pitch_deg', 'roll_deg',
+    'unsmoothed_qx', 'unsmoothed_qy', 'unsmoothed_qz', 'unsmoothed_qw', 'std_x_deg', 'std_y_deg', 'std_z_deg', 'x_m', 'y_m', 'z_m',
+    'true_qx', 'true_qy', 'true_qz', 'true_qw', 'true_yaw_deg', 'true_pitch_deg', 'true_roll_deg', 'true_category',
+    'error_deg', 'unsmoothed_error_deg', 'other_model_deg', 'detect_ms', 'crop_ms', 'infer_ms', 'decode_ms', 'total_ms', 'publish_ms')
+
+
+class FramesWriter:
+    """Writes frames.csv; what is on disk is whole lines, at most a second old.
+
+    Args:
+        path: the file; replaced if it exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open('w', newline='')
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(COLUMNS)
+        self._flushed = time.monotonic()
+
+    def face(self, frame: int, stamp_ns: int, pose: HeadPose, head: str, R_true: np.ndarray | None, other_deg: float,
+             times_ms: tuple[float, ...]) -> None:
+        """A face: 'matched' to a true head, else 'unmatched'."""
+        box, unsmoothed = pose.box, pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
+        errors: tuple[float | None, float | None] = (None, None)
+        if R_true is not None:
+            errors = float(geodesic_deg(R_true, pose.R_cam_head)), float(geodesic_deg(R_true, unsmoothed))
+        self._write(frame, stamp_ns, 'unmatched' if R_true is None else 'matched', pose.track_id, head,
+                    *((None,) * 4 if box is None else (f'{v:.2f}' for v in (box.x1, box.y1, box.x2, box.y2))),
+                    f'{pose.score:.4f}', pose.category, *_rotation(pose.R_cam_head),
+                    *(f'{v:.8f}' for v in quaternions_from_rotations(unsmoothed)[0]), *(f'{v:.3f}' for v in pose.rotation_std_deg),
+                    *((None,) * 3 if pose.t_cam_head_m is None else (f'{v:.4f}' for v in pose.t_cam_head_m)),
+                    *_truth(R_true), *(None if e is None else f'{e:.5f}' for e in errors), _number(other_deg), *map(_number, times_ms))
+
+    def miss(self, frame: int, stamp_ns: int, head: str, R_true: np.ndarray, times_ms: tuple[float, ...]) -> None:
+        """A true head without a face."""
+        self._write(frame, stamp_ns, 'missed', None, head, *(None,) * 23, *_truth(R_true), *(None,) * 3, *map(_number, times_ms))
+
+    def empty(self, frame: int, stamp_ns: int, event: str, times_ms: tuple[float, ...]) -> None:
+        """An image without a face or a true head ('nobody'), or of which nothing was said ('dropped')."""
+        self._write(frame, stamp_ns, event, None, None, *(None,) * 34, *map(_number, times_ms))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def _write(self, *values: Any) -> None:
+        self._writer.writerow(values)
+        if time.monotonic() - self._flushed > _FLUSH_S:
+            self._file.flush()
+            self._flushed = time.monotonic()
+
+
+def _rotation(R: np.ndarray) -> list[str]:
+    return [f'{v:.8f}' for v in quaternions_from_rotations(R)[0]] + [f'{v:.4f}' for v in ypr_deg_from_rotation(R)]
+
+
+def _truth(R: np.ndarray | None) -> list[str | None]:
+    return [None] * 8 if R is None else [*_rotation(R), CATEGORIES[int(category_of(R))]]
+
+
+def _number(value: float) -> str | None:
+    return f'{value:.3f}' if np.isfinite(value) else None

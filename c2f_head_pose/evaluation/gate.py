@@ -1,0 +1,225 @@
+"""Decides whether an evaluation passes: expressions over metrics.json, and comparison with an earlier one."""
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_TOKENS = re.compile(r'\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|([A-Za-z_][\w.]*)|(<=|>=|==|!=|[<>()+*/-]))')
+_COMPARE: dict[str, Callable[[float, float], bool]] = {'<': operator.lt, '<=': operator.le, '>': operator.gt, '>=': operator.ge,
+                                                       '==': operator.eq, '!=': operator.ne}
+_HIGHER_IS_BETTER = ('detection.rate', 'images.coverage', 'coarse.beyond_0')
+
+
+class GateError(ValueError):
+    """An expression that is malformed, or names a figure that there is not."""
+
+
+class UnknownFigureError(GateError):
+    """The expression is well formed, but a figure in it is not known for this evaluation (no truth, say)."""
+
+
+def evaluate(expression: str, metrics: Mapping[str, Any] | None) -> bool:
+    """Whether an expression holds.
+
+    Args:
+        expression: comparisons of figures such as `geodesic_deg.mean > 6`, with + - * /, parentheses, and, or, not.
+        metrics: nested figures by name; None to check the grammar alone, with every figure 1.
+
+    Raises:
+        GateError: saying what is wrong, and where.
+        UnknownFigureError: for a figure that is not there or None.
+    """
+    parser = _Parser(expression, metrics)
+    result = parser.either()
+    parser.end()
+    if not isinstance(result, bool):
+        raise GateError(f'{expression!r} is a number, not a condition; compare it: {expression} > 1')
+    return result
+
+
+def figure(metrics: Mapping[str, Any], name: str) -> float | None:
+    """A figure by its dotted name; None where it is not known.
+
+    Raises:
+        GateError: for a name that metrics.json never has.
+    """
+    value: Any = metrics
+    for part in name.split('.'):
+        if value is None:
+            return None
+        if not isinstance(value, Mapping) or part not in value:
+            raise UnknownFigureError(f"there is no figure {name} here; of {name.partition('.')[0] or name} there are: "
+                                     f"{', '.join(sorted(value)) if isinstance(value, Mapping) else 'no parts'}")
+        value = value[part]
+    if value is None:
+        return None
+    if isinstance(value, (Mapping, list, str)):
+        inside = f'; did you mean {name}.{next(iter(value))}?' if isinstance(value, Mapping) and value else ''
+        raise GateError(f'{name} is no number{inside}')
+    return float(value)
+
+
+class _Parser:
+    """Recursive descent over or, and, not, comparison, sum, product, sign, atom."""
+
+    def __init__(self, text: str, metrics: Mapping[str, Any] | None) -> None:
+        self._text, self._metrics = text, metrics
+        self._tokens: list[str] = []
+        position = 0
+        while position < len(text.rstrip()):
+            match = _TOKENS.match(text, position)
+            if match is None:
+                raise GateError(f'{text!r}: cannot read {text[position:].strip()!r}')
+            self._tokens.append(match.group().strip())
+            position = match.end()
+        self._next = 0
+
+    def end(self) -> None:
+        if self._next < len(self._tokens):
+            raise GateError(f'{self._text!r}: {self._tokens[self._next]!r} was not expected')
+
+    def either(self) -> Any:
+        value = self._both()
+        while self._take('or'):
+            other = self._both()
+            value = self._condition(value) | self._condition(other)
+        return value
+
+    def _both(self) -> Any:
+        value = self._negation()
+        while self._take('and'):
+            other = self._negation()
+            value = self._condition(value) & self._condition(other)
+        return value
+
+    def _negation(self) -> Any:
+        if self._take('not'):
+            return not self._condition(self._negation())
+        return self._comparison()
+
+    def _comparison(self) -> Any:
+        value = self._sum()
+        if self._peek() in _COMPARE:
+            compare = _COMPARE[self._pop()]
+            return compare(self._number(value), self._number(self._sum()))
+        return value
+
+    def _sum(self) -> Any:
+        value = self._product()
+        while self._peek() in ('+', '-'):
+            sign = 1 if self._pop() == '+' else -1
+            value = self._number(value) + sign * self._number(self._product())
+        return value
+
+    def _product(self) -> Any:
+        value = self._atom()
+        while self._peek() in ('*', '/'):
+            divide = self._pop() == '/'
+            other = self._number(self._atom())
+            if divide and other == 0 and self._metrics is not None:
+                raise GateError(f'{self._text!r} divides by zero')
+            value = self._number(value) / (other or 1.0) if divide else self._number(value) * other
+        return value
+
+    def _atom(self) -> Any:
+        token = self._pop()
+        if token == '-':
+            return -self._number(self._atom())
+        if token == '(':
+            value = self.either()
+            if not self._take(')'):
+                raise GateError(f'{self._text!r}: a ) is missing')
+            return value
+        if token[0].isdigit() or token[0] == '.':
+            return float(token)
+        if token[0].isalpha() or token[0] == '_':
+            value = 1.0 if self._metrics is None else figure(self._metrics, token)
+            if value is None:
+                raise UnknownFigureError(f'{token} is not known for this evaluation')
+            return value
+        raise GateError(f'{self._text!r}: {token!r} was not expected')
+
+    def _peek(self) -> str:
+        return self._tokens[self._next] if self._next < len(self._tokens) else ''
+
+    def _pop(self) -> str:
+        if self._next == len(self._tokens):
+            raise GateError(f'{self._text!r} ends too early')
+        self._next += 1
+        return self._tokens[self._next - 1]
+
+    def _take(self, token: str) -> bool:
+        if self._peek() == token:
+            self._next += 1
+            return True
+        return False
+
+    def _condition(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise GateError(f'{self._text!r}: and, or and not join conditions, not numbers')
+        return value
+
+    def _number(self, value: Any) -> float:
+        if isinstance(value, bool):
+            raise GateError(f'{self._text!r}: a condition stands where a number is needed')
+        return float(value)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure against an earlier evaluation's.
+
+    Attributes:
+        figure: its dotted name.
+        before: the earlier value; `now`: this one's.
+        margin: half-widths of both confidence intervals together (root of the sum of squares): a smaller change may be chance.
+        verdict: 'better', 'worse' or 'same'.
+    """
+
+    figure: str
+    before: float
+    now: float
+    margin: float
+    verdict: str
+
+
+def compare(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[Change]:
+    """What got better or worse beyond the confidence intervals, of all figures that have one in both.
+
+    Args:
+        now: the `overall` of this evaluation's metrics.json.
+        before: that of the earlier one.
+    """
+    changes = []
+    for name in sorted(set(now.get('ci95') or {}) & set(before.get('ci95') or {})):
+        value, earlier = figure(now, name), figure(before, name)
+        if value is None or earlier is None:
+            continue
+        margin = math.hypot(*((high - low) / 2 for low, high in (now['ci95'][name], before['ci95'][name])))
+        difference = value - earlier
+        gain = difference if name in _HIGHER_IS_BETTER else -difference
+        verdict = 'same' if abs(difference) <= margin else 'better' if gain > 0 else 'worse'
+        changes.append(Change(name, earlier, value, margin, verdict))
+    return changes
+
+
+def check(expression: str) -> None:
+    """Refuses an expression that is malformed, before an hour is spent on figures.
+
+    Raises:
+        GateError: saying what is wrong.
+    """
+    evaluate(expression, None)
+
+
+def judge(expression: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """One entry of metrics.json's `gate`: expression, failed (True, False, None undecided), and the verdict in words."""
+    try:
+        failed = evaluate(expression, metrics)
+    except GateError as error:
+        return {'expression': expression, 'failed': None, 'verdict': f'undecided: {error}'}
+    return {'expression': expression, 'failed': failed, 'verdict': 'FAILED' if failed else 'passed'}

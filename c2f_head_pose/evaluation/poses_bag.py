@@ -1,0 +1,87 @@
+"""poses.mcap: the estimates as the node would have published them, written without ROS."""
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..geometry import quaternion_from_rotation
+from ..types import HeadPose
+from .bagfile import ros2_typestore
+
+_UNKNOWN_VARIANCE_M2 = 1e6
+_HEAD_SIZE_M = (0.20, 0.16, 0.24)
+POSE_TOPIC, POSES_TOPIC, ANGLES_TOPIC = '/head_pose/head_pose', '/head_pose/head_poses', '/head_pose/head_angles'
+_TOPICS = {POSE_TOPIC: 'geometry_msgs/msg/PoseWithCovarianceStamped', POSES_TOPIC: 'vision_msgs/msg/Detection3DArray',
+           ANGLES_TOPIC: 'geometry_msgs/msg/Vector3Stamped'}
+
+
+class PosesWriter:
+    """Writes the node's pose topics into an .mcap file; while it is being written it is called .part.
+
+    Args:
+        path: the file; replaced if it exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from rosbags.rosbag2 import StoragePlugin, Writer
+        self._path, self._folder = path, path.with_name(path.stem + '.part')
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._store = ros2_typestore()
+        self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer.open()
+        self._connections = {topic: self._writer.add_connection(topic, kind, typestore=self._store) for topic, kind in _TOPICS.items()}
+
+    def write(self, stamp_ns: int, log_ns: int, frame_id: str, poses: Sequence[HeadPose]) -> None:
+        """What the node publishes for one image: every face, and of the largest its pose and angles."""
+        header = self._make('std_msgs/msg/Header', stamp=self._make('builtin_interfaces/msg/Time', sec=stamp_ns // 10**9,
+                                                                    nanosec=stamp_ns % 10**9), frame_id=frame_id)
+        detections = [self._detection(header, pose) for pose in poses]
+        self._put(POSES_TOPIC, log_ns, self._make(_TOPICS[POSES_TOPIC], header=header, detections=detections))
+        primary = max(poses, key=lambda p: 0.0 if p.box is None else p.box.width * p.box.height, default=None)
+        if primary is not None:
+            self._put(POSE_TOPIC, log_ns, self._make(_TOPICS[POSE_TOPIC], header=header, pose=self._with_covariance(primary)))
+            yaw, pitch, roll = np.radians(primary.yaw_pitch_roll_deg).tolist()
+            vector = self._make('geometry_msgs/msg/Vector3', x=roll, y=pitch, z=yaw)
+            self._put(ANGLES_TOPIC, log_ns, self._make(_TOPICS[ANGLES_TOPIC], header=header, vector=vector))
+
+    def close(self) -> None:
+        """Finishes the file and gives it its name."""
+        self._writer.close()
+        next(self._folder.glob('*.mcap')).replace(self._path)
+        shutil.rmtree(self._folder)
+
+    def _put(self, topic: str, log_ns: int, message: Any) -> None:
+        self._writer.write(self._connections[topic], log_ns, self._store.serialize_cdr(message, _TOPICS[topic]))
+
+    def _make(self, kind: str, **fields: Any) -> Any:
+        return self._store.types[kind](**fields)
+
+    def _detection(self, header: Any, pose: HeadPose) -> Any:
+        hypothesis = self._make('vision_msgs/msg/ObjectHypothesis', class_id=pose.category, score=float(pose.score))
+        result = self._make('vision_msgs/msg/ObjectHypothesisWithPose', hypothesis=hypothesis, pose=self._with_covariance(pose))
+        size = _HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
+        box = self._make('vision_msgs/msg/BoundingBox3D', center=self._pose(pose),
+                         size=self._make('geometry_msgs/msg/Vector3', x=size[0], y=size[1], z=size[2]))
+        return self._make('vision_msgs/msg/Detection3D', header=header, results=[result], bbox=box,
+                          id='' if pose.track_id is None else f'face_{pose.track_id}')
+
+    def _with_covariance(self, pose: HeadPose) -> Any:
+        return self._make('geometry_msgs/msg/PoseWithCovariance', pose=self._pose(pose), covariance=covariance(pose).ravel())
+
+    def _pose(self, pose: HeadPose) -> Any:
+        x, y, z, w = quaternion_from_rotation(pose.R_cam_head).tolist()
+        t = [0.0, 0.0, 0.0] if pose.t_cam_head_m is None else np.asarray(pose.t_cam_head_m, float).tolist()
+        return self._make('geometry_msgs/msg/Pose', position=self._make('geometry_msgs/msg/Point', x=t[0], y=t[1], z=t[2]),
+                          orientation=self._make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w))
+
+
+def covariance(pose: HeadPose) -> np.ndarray:
+    """(6, 6) covariance as in the node's messages: position in m^2, rotation R diag(s^2) R^T in rad^2, in the header's frame."""
+    matrix = np.zeros((6, 6))
+    matrix[:3, :3] = np.diag(np.full(3, _UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m))
+    matrix[3:, 3:] = pose.R_cam_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ pose.R_cam_head.T
+    return matrix

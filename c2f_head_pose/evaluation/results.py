@@ -1,0 +1,141 @@
+"""metrics.json: its shape, its writing, and reading one back (schema: docs/evaluation.md)."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..geometry import geodesic_deg
+from .alignment import Alignment
+from .evaluate import Evaluated
+from .gate import Change
+from .series import Series
+from .summary import Scored, summarise
+from .worst import Thumbnail
+
+SCHEMA = 'c2f_head_pose.evaluation/1'
+_SERIES, _ALIGNED, _WORST = 'series.npz', 'aligned.npy', 'worst.json'
+
+
+class ResultError(ValueError):
+    """A folder or file that holds no result of an evaluation."""
+
+
+def recording_record(evaluated: Evaluated) -> dict[str, Any]:
+    """One entry of `recordings`."""
+    record: dict[str, Any] = {
+        'name': evaluated.name, 'path': evaluated.path, 'complete': not evaluated.errors, 'errors': list(evaluated.errors),
+        'notes': dict(evaluated.notes), 'topics': list(evaluated.topics), 'truth': evaluated.truth,
+        'alignment': None if evaluated.alignment is None else alignment_record(evaluated.alignment),
+        'likelier_convention': None if evaluated.likelier is None else dict(zip(('axes', 'parent'), evaluated.likelier)),
+    }
+    if evaluated.scored is not None:
+        record['figures'] = summarise([evaluated.scored])
+    return record
+
+
+def alignment_record(alignment: Alignment) -> dict[str, Any]:
+    """An alignment as plain numbers."""
+    return {
+        'time_offset_s': alignment.time_offset_s, 'time_offset_std_s': alignment.time_offset_std_s,
+        'time_offset_found': alignment.time_offset_found, 'side': alignment.side,
+        'rotation_deg': alignment.rotation_deg, 'rotations': {side: R.tolist() for side, R in alignment.rotations.items()},
+        'residuals_deg': dict(alignment.residuals_deg), 'residual_raw_deg': alignment.residual_raw_deg, 'samples': alignment.samples,
+        'curve': alignment.curve.tolist(),
+    }
+
+
+def alignment_change(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> dict[str, float] | None:
+    """How the truth sits now against how it sat in the baseline: the model's own constant bias is in both, so it drops out.
+
+    Args:
+        now: an alignment record; None unknown.
+        before: likewise, of the same recording or the same set-up.
+    """
+    if not now or not before:
+        return None
+    R_before, R_now = np.array(before['rotations'][now['side']]), np.array(now['rotations'][now['side']])
+    return {'time_offset_s': now['time_offset_s'] - before['time_offset_s'], 'rotation_deg': float(geodesic_deg(R_before, R_now))}
+
+
+def result_record(command: Sequence[str], environment: Mapping[str, Any], recordings: Sequence[Mapping[str, Any]],
+                  overall: Mapping[str, Any], changes: Sequence[Change] | None, gate: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The whole of metrics.json."""
+    return {
+        'schema': SCHEMA, 'complete': all(r['complete'] for r in recordings), 'command': list(command), 'environment': dict(environment),
+        'overall': dict(overall), 'recordings': list(recordings),
+        'comparison': None if changes is None else [asdict(c) for c in changes], 'gate': list(gate),
+    }
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Writes strict JSON (no NaN: null) under another name first, so that a reader never finds half a file."""
+    part = path.with_name(path.name + '.part')
+    part.write_text(json.dumps(plain(record), indent=1, allow_nan=False))
+    part.replace(path)
+
+
+def save_series(folder: Path, scored: Scored, worst: Sequence[Thumbnail]) -> None:
+    """Keeps what is remembered of a recording, so that results of several machines can be put together."""
+    scored.series.save(folder / _SERIES)
+    write_json(folder / _WORST, {'worst': [asdict(t) for t in worst]})
+    if scored.aligned_true is not None:
+        np.save(folder / _ALIGNED, scored.aligned_true.astype(np.float32))
+    else:
+        (folder / _ALIGNED).unlink(missing_ok=True)
+
+
+def is_result(path: Path) -> bool:
+    """Whether a folder is what evaluate_bag wrote of one recording."""
+    return (path / _SERIES).is_file() and (path / 'metrics.json').is_file()
+
+
+def load_result(folder: Path) -> tuple[dict[str, Any], Scored, list[Thumbnail]]:
+    """The entry of `recordings`, what is remembered, and the thumbnails, of an earlier evaluation of one recording.
+
+    Raises:
+        ResultError: for a folder that holds something else.
+    """
+    record = read_metrics(folder / 'metrics.json')
+    entry = record['recordings'][0]
+    aligned = np.load(folder / _ALIGNED, allow_pickle=False).astype(float) if (folder / _ALIGNED).is_file() else None
+    wall_s = (entry.get('figures') or {}).get('images', {}).get('wall_s') or 0.0
+    stored = json.loads((folder / _WORST).read_text())['worst'] if (folder / _WORST).is_file() else []
+    return entry, Scored(entry['name'], Series.load(folder / _SERIES), aligned, wall_s), [Thumbnail(**t) for t in stored]
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """A metrics.json.
+
+    Raises:
+        ResultError: for a file that is missing, no JSON, or of another schema.
+    """
+    if path.is_dir():
+        path = path / 'metrics.json'
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ResultError(f'{path} cannot be read as metrics.json ({error})') from None
+    if not isinstance(record, dict) or record.get('schema') != SCHEMA:
+        raise ResultError(f'{path} is no result of this version: its schema is not {SCHEMA}')
+    return record
+
+
+def plain(value: Any) -> Any:
+    """A record for JSON: numpy's numbers as Python's, NaN and infinities as None."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    return int(value) if isinstance(value, np.integer) else value

@@ -1,0 +1,216 @@
+"""Where the poses that are scored come from: the estimator, a topic of the recording, or a live node's answers."""
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..decode import category_of
+from ..estimator import HeadPoseEstimator
+from ..geometry import geodesic_deg, rotation_from_quaternion, ypr_deg_from_rotation
+from ..types import CATEGORIES, HeadPose
+from .bagfile import BagError, BagFile
+from .recording import Frame, Notes, TopicChoice, read_frames
+from .truth import POSE_TYPES
+
+_AHEAD = 4
+_WINDOW_NS = 3 * 10**9
+_MATCH_NS = 500_000
+"""A recorded pose belongs to the image with its stamp; half a millisecond allows for stamps that went through a float."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """An image and the poses said of it.
+
+    Attributes:
+        frame: the image.
+        poses: of it.
+        other_deg: angle to the second model's estimate, one a pose; NaN without.
+        stage_ms: by stage; empty where unknown.
+        total_ms: of the whole estimate; NaN unknown.
+        publish_ms: from the image's stamp to the pose's arrival; NaN unknown.
+        dropped: nothing was ever said of this image.
+    """
+
+    frame: Frame
+    poses: list[HeadPose]
+    other_deg: list[float]
+    stage_ms: Mapping[str, float] = field(default_factory=dict)
+    total_ms: float = float('nan')
+    publish_ms: float = float('nan')
+    dropped: bool = False
+
+
+def estimate_frames(bag: BagFile, choice: TopicChoice, notes: Notes, estimator: HeadPoseEstimator, rectified: bool = False,
+                    second: HeadPoseEstimator | None = None) -> Iterator[Answer]:
+    """Runs the estimator over a recording as the node would over its topics, every image, as fast as it goes.
+
+    Images are read ahead in a thread of their own; results do not depend on speed.
+    """
+    size, last_ns = None, -1
+    for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
+        if size is not None and size != frame.image.shape[:2]:
+            notes.add(f'the resolution changes (to {frame.image.shape[1]}x{frame.image.shape[0]}, say): faces are searched anew')
+            estimator.reset()
+        if frame.stamp_ns < last_ns:
+            notes.add('stamps that go back: faces are searched anew, in recorded order')
+        elif frame.stamp_ns == last_ns:
+            notes.add('images with the stamp of the one before')
+        size, last_ns = frame.image.shape[:2], frame.stamp_ns
+        start = time.perf_counter()
+        try:
+            poses = estimator.estimate(frame.image, frame.camera, frame.depth_m, frame.stamp_s)
+        except ValueError as error:
+            notes.add(f'images that the estimator refuses: {error}')
+            continue
+        total_ms = 1e3 * (time.perf_counter() - start)
+        stage_ms = dict(estimator.stage_ms)
+        yield Answer(frame, poses, _disagreement(second, frame, poses), stage_ms, total_ms)
+
+
+def answered_frames(bag: BagFile, choice: TopicChoice, notes: Notes, answers: Answers, rectified: bool = False) -> Iterator[Answer]:
+    """The images of a recording with answers that are already known.
+
+    Args:
+        bag: the recording.
+        choice: its topics.
+        notes: gets what is odd.
+        answers: where the poses are looked up; an image without an answer was dropped.
+        rectified: as for read_frames.
+    """
+    for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
+        answer = answers.of(frame)
+        if answer is None:
+            notes.add('images that no pose message answers (dropped)')
+            yield Answer(frame, [], [], dropped=True)
+        else:
+            yield Answer(frame, answer[0], [float('nan')] * len(answer[0]), publish_ms=answer[1])
+
+
+class Answers(Protocol):
+    """Poses by the image they are of."""
+
+    def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
+        """The poses and publish_ms of an image; None where there was no answer."""
+        ...
+
+
+class RecordedPoses:
+    """Poses that are already in a recording; a few seconds of them are held at a time.
+
+    Args:
+        bag: the recording, opened for this alone.
+        topic: Detection3DArray, PoseWithCovarianceStamped, PoseStamped or QuaternionStamped, in the images' frame.
+
+    Raises:
+        BagError: for a topic that is missing or holds no pose.
+    """
+
+    def __init__(self, bag: BagFile, topic: str) -> None:
+        if topic not in bag.topics:
+            raise BagError(f"{bag.path.name} has no topic {topic}; it holds {', '.join(bag.topics) or 'nothing'}")
+        self._kind = bag.topics[topic].type
+        if self._kind not in POSE_TYPES:
+            raise BagError(f"{topic} has type {self._kind}, which holds no pose; known are {', '.join(POSE_TYPES)}")
+        self._messages = bag.messages([topic])
+        self._held: dict[int, tuple[list[HeadPose], float]] = {}
+        self._read_to_ns = -1
+
+    def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
+        """See Answers."""
+        while self._read_to_ns < frame.log_ns + _WINDOW_NS and (message := next(self._messages, None)) is not None:
+            decoded = message.decode()
+            stamp_ns = decoded.header.stamp.sec * 10**9 + decoded.header.stamp.nanosec
+            self._held[stamp_ns] = poses_from_message(decoded, self._kind), 1e-6 * (message.log_ns - stamp_ns)
+            self._read_to_ns = message.log_ns
+        for old in [s for s in self._held if s < frame.stamp_ns - _WINDOW_NS]:
+            del self._held[old]
+        near = min(self._held, key=lambda s: abs(s - frame.stamp_ns), default=None)
+        return None if near is None or abs(near - frame.stamp_ns) > _MATCH_NS else self._held[near]
+
+
+def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
+    """The head poses in a message that the node publishes, with the stated deviations read back from the covariance."""
+    if kind == 'vision_msgs/msg/Detection3DArray':
+        return [_pose(d.results[0].pose.pose.orientation, d.results[0].pose.pose.position, d.results[0].pose.covariance,
+                      d.results[0].hypothesis.class_id, float(d.results[0].hypothesis.score), _track(d.id))
+                for d in message.detections if len(d.results)]
+    if kind == 'geometry_msgs/msg/PoseWithCovarianceStamped':
+        return [_pose(message.pose.pose.orientation, message.pose.pose.position, message.pose.covariance)]
+    if kind == 'geometry_msgs/msg/PoseStamped':
+        return [_pose(message.pose.orientation, message.pose.position)]
+    return [_pose(message.quaternion, None)]
+
+
+def _pose(orientation: Any, position: Any, covariance: Any = None, category: str = '', score: float = 1.0,
+          track: int | None = 1) -> HeadPose:
+    R = rotation_from_quaternion(np.array([orientation.x, orientation.y, orientation.z, orientation.w]))
+    std_deg, t, t_std = np.full(3, np.nan), None, None
+    if position is not None:
+        t = np.array([position.x, position.y, position.z])
+    if covariance is not None:
+        C = np.asarray(covariance, float).reshape(6, 6)
+        std_deg = np.degrees(np.sqrt(np.maximum(np.diag(R.T @ C[3:, 3:] @ R), 0)))
+        t_std = np.sqrt(np.maximum(np.diag(C)[:3], 0))
+        if t_std.max() > 100:
+            t, t_std = None, None
+    category = category if category in CATEGORIES else category_of(ypr_deg_from_rotation(R))
+    return HeadPose(R, std_deg, category, np.eye(len(CATEGORIES))[CATEGORIES.index(category)], score=score, track_id=track,
+                    t_cam_head_m=t, t_std_m=t_std)
+
+
+def _track(name: str) -> int | None:
+    digits = name.rpartition('_')[2]
+    return int(digits) if digits.isdigit() else None
+
+
+def _disagreement(second: HeadPoseEstimator | None, frame: Frame, poses: list[HeadPose]) -> list[float]:
+    """Angle between both models' unsmoothed estimates on the same boxes."""
+    if second is None or not poses:
+        return [float('nan')] * len(poses)
+    boxes = [(p.box.x1, p.box.y1, p.box.x2, p.box.y2) for p in poses if p.box is not None]
+    others = second.estimate(frame.image, frame.camera, boxes=boxes)
+    return [float(geodesic_deg(p.R_cam_head_unsmoothed, o.R_cam_head)) if p.R_cam_head_unsmoothed is not None else float('nan')
+            for p, o in zip(poses, others)]
+
+
+def _ahead(start: Callable[[], Iterator[Frame]]) -> Iterator[Frame]:
+    """The frames of an iterator, read up to four ahead in another thread."""
+    ready: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+    stop = threading.Event()
+
+    def put(item: Frame | BaseException | None) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def read() -> None:
+        try:
+            for frame in start():
+                if not put(frame):
+                    return
+            put(None)
+        except Exception as error:  # handed to the reader's caller, which decides
+            put(error)
+
+    thread = threading.Thread(target=read, name='read ahead', daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+

@@ -1,0 +1,108 @@
+"""What an evaluation ends with: metrics.json, report.html, the verdict in words, and the exit code."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import gate, results
+from .report import write_report
+from .summary import Scored, summarise
+from .worst import Thumbnail
+
+PASSED, GATE_TRIPPED, NOTHING, PARTIAL, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes; see bag.py."""
+
+
+@dataclass(eq=False)
+class Done:
+    """One recording, evaluated now or earlier.
+
+    Attributes:
+        entry: its entry for metrics.json.
+        scored: what is remembered; None when not one image could be read.
+        worst: thumbnails.
+        environment: what evaluated it.
+        folder: where its files were written now; None for an earlier result.
+        interrupted: by the user.
+    """
+
+    entry: dict[str, Any]
+    scored: Scored | None
+    worst: Sequence[Thumbnail]
+    environment: dict[str, Any]
+    folder: Path | None = None
+    interrupted: bool = False
+
+
+def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baseline: dict[str, Any] | None, fail_if: Sequence[str]) -> int:
+    """Writes the figures and the report, prints the verdict, and returns the exit code.
+
+    Args:
+        done: the recordings.
+        output: folder.
+        command: what was asked, for the record.
+        baseline: an earlier metrics.json; None without.
+        fail_if: gate expressions.
+    """
+    scored = [d.scored for d in done if d.scored is not None]
+    overall = summarise(scored) if scored else {}
+    changes = None if baseline is None else gate.compare(overall, baseline['overall'])
+    if baseline is not None and changes is not None:
+        overall['baseline'] = {v: sum(c.verdict == v for c in changes) for v in ('better', 'worse', 'same')}
+        for entry, before in zip([d.entry for d in done], baseline['recordings']):
+            entry['alignment_change'] = results.alignment_change(entry['alignment'], before['alignment'])
+    verdicts = [gate.judge(expression, overall) for expression in fail_if]
+    facts = done[0].environment if done else {}
+    record = results.result_record(command, facts, [d.entry for d in done], overall, changes, verdicts)
+    results.write_json(output / 'metrics.json', record)
+    if len(done) > 1:
+        for d in done:
+            if d.folder is not None:
+                single = results.result_record(command, d.environment, [d.entry], d.entry.get('figures', {}), None, [])
+                results.write_json(d.folder / 'metrics.json', single)
+    write_report(output / 'report.html', record, [(d.scored, d.worst) for d in done if d.scored is not None])
+    _say(record, output)
+    if any(d.interrupted for d in done):
+        return INTERRUPTED
+    if not scored:
+        return NOTHING
+    if any(v['failed'] for v in verdicts):
+        return GATE_TRIPPED
+    if any(v['failed'] is None for v in verdicts):
+        return UNDECIDED
+    return PASSED if record['complete'] else PARTIAL
+
+
+def _say(record: dict[str, Any], output: Path) -> None:
+    """The verdict for the terminal, in a few lines."""
+    overall = record['overall']
+    images = overall.get('images')
+    if images:
+        dropped = f" ({images['dropped']} dropped)" if images['dropped'] else ''
+        print(f"{images['n']} images{dropped} in {images['wall_s']:.1f} s ({images['times_real_time'] or 0:.1f} x real time), a face in "
+              f"{100 * (images['coverage'] or 0):.1f} %")
+    for label, part in (('raw', overall), ('aligned', overall.get('aligned'))):
+        if part and part.get('geodesic_deg'):
+            axes = '  '.join(f"{axis} {part[f'{axis}_deg']['mae']:.2f}" for axis in ('yaw', 'pitch', 'roll') if part[f'{axis}_deg'])
+            print(f"{label:8s} geodesic {part['geodesic_deg']['mean']:.2f} deg (median {part['geodesic_deg']['p50']:.2f}), MAE {axes}")
+    for entry in record['recordings']:
+        if alignment := entry['alignment']:
+            std_s = alignment['time_offset_std_s']
+            margin = f' +- {1e3 * std_s:.0f}' if std_s is not None and std_s == std_s else ''
+            found = alignment['time_offset_found']
+            offset = f"{1e3 * alignment['time_offset_s']:+.0f}{margin} ms" if found else 'not told: the head hardly turns'
+            print(f"{entry['name']}: truth against estimates: time offset {offset}, mount rotation {alignment['rotation_deg']:.2f} deg "
+                  f"({alignment['side']} side; the model's own bias is in it)")
+        if change := entry.get('alignment_change'):
+            print(f"{entry['name']}: against the baseline: time offset {1e3 * change['time_offset_s']:+.0f} ms, "
+                  f"mount rotation {change['rotation_deg']:.2f} deg")
+        if likelier := entry['likelier_convention']:
+            print(f"{entry['name']}: the truth fits far better as --truth-axes {likelier['axes']} --truth-parent {likelier['parent']}")
+    for c in record['comparison'] or ():
+        if c['verdict'] != 'same':
+            print(f"{c['verdict']}: {c['figure']} {c['before']:.4g} -> {c['now']:.4g} (margin {c['margin']:.2g})")
+    for verdict in record['gate']:
+        print(f"gate: {verdict['expression']}: {verdict['verdict']}")
+    print(f"wrote {output / 'metrics.json'} and report.html beside it")

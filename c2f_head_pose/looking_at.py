@@ -1,0 +1,102 @@
+"""Whether a person looks at a target: for a robot, its camera or any named frame.
+
+The person is judged by where the face points; eyes that move alone are not seen. REP-155 has the frame `gaze_<id>` for it, z
+along the gaze: its z axis is the head's x axis here.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .zones import head_directions
+
+
+@dataclass(frozen=True)
+class LookingAtSettings:
+    """When somebody looks at a target; engineering estimates, no norm defines it.
+
+    Attributes:
+        radius_deg: the face points at the target within this cone. A head stops short of its target by the eyes' share, a few
+            to fifteen degrees for a target that is not worth a turn.
+        enter_mass: looking begins with at least this probability mass in the cone ...
+        leave_mass: ... and ends below this: hysteresis against flicker at the edge.
+        dwell_s: either must last this long.
+        forget_s: a person not seen for so long is looked at afresh; the answer until then is None once unsure.
+        max_std_deg: a direction less certain than this says nothing.
+    """
+
+    radius_deg: float = 15.0
+    enter_mass: float = 0.6
+    leave_mass: float = 0.4
+    dwell_s: float = 0.3
+    forget_s: float = 1.0
+    max_std_deg: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.leave_mass < self.enter_mass < 1:
+            raise ValueError(f'leave_mass ({self.leave_mass:g}) must be below enter_mass ({self.enter_mass:g}), both in (0, 1)')
+        if not 0 < self.radius_deg < 90:
+            raise ValueError(f'radius_deg must be between 0 and 90, got {self.radius_deg:g}')
+
+
+class LookingAt:
+    """Follows whether one person looks at one target."""
+
+    def __init__(self, settings: LookingAtSettings | None = None) -> None:
+        self.settings = settings or LookingAtSettings()
+        self._reset()
+
+    def _reset(self) -> None:
+        self.looking: bool | None = None
+        self.since_s: float | None = None
+        self.mass = 0.0
+        self._verdict: bool | None = None
+        self._stamp_s = self._seen_s = self._verdict_since_s = -np.inf
+
+    def update(self, stamp_s: float, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None,
+               to_target: np.ndarray | None) -> bool | None:
+        """Take one frame into account.
+
+        Args:
+            stamp_s: the image's stamp, seconds; one not later than the last is ignored, one a second earlier or more starts anew.
+            R_head: (3, 3) head axes to any frame's axes; None where the person is not seen.
+            rotation_std_deg: (3,) as in HeadPose.
+            to_target: (3,) from the head to the target in the same frame's axes, any length; None where it is not known.
+
+        Returns:
+            Whether the person looks at the target; None where nothing says so.
+        """
+        s = self.settings
+        if not np.isfinite(stamp_s) or self._stamp_s - 1.0 < stamp_s <= self._stamp_s:
+            return self.looking
+        if stamp_s <= self._stamp_s:
+            self._reset()
+        self._stamp_s = stamp_s
+        mass = self._mass_at(R_head, rotation_std_deg, to_target)
+        if stamp_s - self._seen_s > s.forget_s:
+            self.looking, self.since_s, self.mass, self._verdict = None, None, 0.0, None
+        if mass is None:
+            return self.looking
+        self._seen_s, self.mass = stamp_s, mass
+        verdict = True if mass >= s.enter_mass else False if mass < s.leave_mass else self.looking
+        if verdict != self._verdict:
+            self._verdict, self._verdict_since_s = verdict, stamp_s
+        if verdict != self.looking and stamp_s - self._verdict_since_s >= s.dwell_s - 1e-3:
+            self.looking, self.since_s = verdict, stamp_s
+        return self.looking
+
+    def _mass_at(self, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None,
+                 to_target: np.ndarray | None) -> float | None:
+        if R_head is None or rotation_std_deg is None or to_target is None:
+            return None
+        R_head, std, to_target = (np.asarray(v, float) for v in (R_head, rotation_std_deg, to_target))
+        if not (np.all(np.abs(R_head) < 2) and np.all((std >= 0) & (std <= self.settings.max_std_deg))):
+            return None
+        if not np.all(np.abs(to_target) < 1e6) or np.abs(R_head @ R_head.T - np.eye(3)).max() > 1e-3:
+            return None
+        distance = float(np.linalg.norm(to_target))
+        if distance < 1e-6:
+            return None
+        cosines = head_directions(R_head, std) @ (to_target / distance)
+        return float(np.mean(cosines >= np.cos(np.radians(self.settings.radius_deg))))

@@ -1,0 +1,156 @@
+"""The node `evaluation`: listens to a live head_pose node while a bag is replayed, and writes evaluate_bag's report.
+
+    ros2 launch c2f_head_pose evaluate.launch.py bag:=PATH output:=DIR
+    evaluation_node BAG --output DIR [evaluate_bag's options] [--ros-args -r poses:=/head_pose/head_poses ...]
+
+It keeps each pose by its image's stamp until the replay has ended, then goes through the bag as evaluate_bag does, with the live
+answers in place of the estimator's. The replay must keep the recorded stamps.
+"""
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.utilities import remove_ros_args
+from sensor_msgs.msg import CameraInfo
+
+from ..evaluation import bag, results
+from ..evaluation.environment import environment
+from ..evaluation.evaluate import Options, evaluate_recording
+from ..evaluation.recording import Frame, folder_name
+from ..evaluation.sources import poses_from_message
+from ..evaluation.verdict import Done, conclude
+from ..types import HeadPose
+from . import running
+
+try:
+    from vision_msgs.msg import Detection3DArray
+except ImportError:
+    Detection3DArray = None
+
+_QUEUE = 1000
+_QUIET_S = 2.0
+
+
+class LiveAnswers:
+    """Poses by their image's stamp, with the time from the image's arrival (its camera_info's) to theirs."""
+
+    def __init__(self) -> None:
+        self._poses: dict[int, list[HeadPose]] = {}
+        self._arrival_s: dict[int, float] = {}
+        self._image_arrival_s: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._poses)
+
+    def add_image(self, stamp_ns: int, now_s: float) -> None:
+        """An image was sent."""
+        self._image_arrival_s[stamp_ns] = now_s
+
+    def add(self, stamp_ns: int, poses: list[HeadPose], now_s: float, complete: bool) -> None:
+        """An answer came; a complete one (every face) replaces one with the primary face alone."""
+        if complete or stamp_ns not in self._poses:
+            self._poses[stamp_ns] = poses
+        self._arrival_s.setdefault(stamp_ns, now_s)
+
+    def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
+        """See evaluation.sources.Answers."""
+        poses = self._poses.get(frame.stamp_ns)
+        if poses is None:
+            return None
+        sent_s = self._image_arrival_s.get(frame.stamp_ns, float('nan'))
+        return poses, 1e3 * (self._arrival_s[frame.stamp_ns] - sent_s)
+
+
+class EvaluationNode(Node):
+    """Collects what the node under evaluation publishes.
+
+    Topics: `pose` (PoseWithCovarianceStamped), `poses` (Detection3DArray, where vision_msgs is installed), `camera_info`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('evaluation', **kwargs)
+        self.answers = LiveAnswers()
+        self.exit_status = 0
+        self._heard_s = time.monotonic()
+        self._replayed = False
+        qos = QoSProfile(depth=_QUEUE)
+        self.create_subscription(PoseWithCovarianceStamped, 'pose', self._on_pose, qos)
+        if Detection3DArray is not None:
+            self.create_subscription(Detection3DArray, 'poses', self._on_poses, qos)
+        else:
+            self.get_logger().warning('vision_msgs is not installed: only the primary face of each image is evaluated; '
+                                      'apt install ros-$ROS_DISTRO-vision-msgs')
+        self._info = self.create_subscription(CameraInfo, 'camera_info', self._on_info, qos)
+        self.get_logger().info(f'listening to {self.resolve_topic_name("pose")}, {self.resolve_topic_name("poses")} '
+                               f'and {self._info.topic_name}')
+
+    @property
+    def finished(self) -> bool:
+        """Whether the replay has been there, has gone, and nothing more comes."""
+        self._replayed |= self.count_publishers(self._info.topic_name) > 0
+        gone = self._replayed and self.count_publishers(self._info.topic_name) == 0
+        return gone and time.monotonic() - self._heard_s > _QUIET_S
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self._heard_s = time.monotonic()
+        self.answers.add_image(_stamp_ns(message), self._heard_s)
+
+    def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
+        self._hear(message, 'geometry_msgs/msg/PoseWithCovarianceStamped', complete=False)
+
+    def _on_poses(self, message: Any) -> None:
+        self._hear(message, 'vision_msgs/msg/Detection3DArray', complete=True)
+
+    def _hear(self, message: Any, kind: str, complete: bool) -> None:
+        self._heard_s = time.monotonic()
+        self.answers.add(_stamp_ns(message), poses_from_message(message, kind), self._heard_s, complete)
+
+
+def evaluate_live(path: Path, output: Path, options: Options, answers: LiveAnswers, command: list[str], baseline: dict[str, Any] | None,
+                  fail_if: list[str]) -> int:
+    """Writes evaluate_bag's results of live answers; returns its exit code."""
+    output.mkdir(parents=True, exist_ok=True)
+    evaluated = evaluate_recording(path, folder_name(path), output, options, None, answers=answers)
+    entry = results.recording_record(evaluated)
+    for line in (*entry['notes'], *entry['errors']):
+        print(line, file=sys.stderr)
+    if evaluated.scored is not None:
+        results.save_series(output, evaluated.scored, evaluated.worst)
+    facts = environment(None, 'live node', None, options.threads)
+    return conclude([Done(entry, evaluated.scored, evaluated.worst, facts, output)], output, command, baseline, fail_if)
+
+
+def _stamp_ns(message: Any) -> int:
+    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+
+
+def main(args: list[str] | None = None) -> int:
+    """Listens until the replay is over, evaluates, and returns evaluate_bag's exit code."""
+    arguments = remove_ros_args(sys.argv if args is None else args)[1:]
+    chosen, options = bag.parse(arguments)
+    if len(chosen.bag) != 1:
+        print('error: name the one bag that is replayed', file=sys.stderr)
+        return 2
+    try:
+        baseline = bag.prepare(chosen)
+    except (ValueError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    collected: list[LiveAnswers] = []
+    status = running.run(EvaluationNode, lambda node: collected.append(node.answers), args, lambda node: node.finished)
+    if status or not collected:
+        return status or 2
+    if not len(collected[0]):
+        print('error: no pose came; is head_pose running, and are pose, poses and camera_info remapped to its topics?', file=sys.stderr)
+        return 2
+    return evaluate_live(chosen.bag[0], chosen.output, options, collected[0], ['evaluation_node', *arguments], baseline, chosen.fail_if)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

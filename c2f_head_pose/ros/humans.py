@@ -1,0 +1,163 @@
+"""REP-155: who is there, on /humans/faces."""
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from ..crop import cut, square_about
+from ..types import HeadPose
+from . import messages
+
+try:
+    from hri_msgs.msg import IdsList, NormalizedRegionOfInterest2D
+except ImportError:
+    IdsList = NormalizedRegionOfInterest2D = None
+
+TRACKED = '/humans/faces/tracked'
+_CROP_SIZE = 128
+_CROP_MARGIN = 1.3
+_LETTERS = 'abcdefghijklmnopqrstuvwxyz'
+
+
+@dataclass
+class _Face:
+    name: str
+    seen: int = 0
+    missed: int = 0
+
+
+class FaceNames:
+    """Names faces and decides which are announced.
+
+    A name is five random letters: REP-155 wants ids that are not persistent, and random ones show that they are not.
+    """
+
+    def __init__(self, announce_after: int, drop_after: int, rng: random.Random | None = None) -> None:
+        """Knows nobody.
+
+        Args:
+            announce_after: images in which a face was seen before it is announced; one that is missed earlier starts anew.
+            drop_after: images in a row without an announced face before it is dropped.
+            rng: for the names.
+        """
+        self._announce_after = announce_after
+        self._drop_after = drop_after
+        self._rng = rng or random.SystemRandom()
+        self._faces: dict[int, _Face] = {}
+        self._used: set[str] = set()
+
+    def update(self, track_ids: Sequence[int]) -> None:
+        """Takes the tracks seen in an image."""
+        for track_id in track_ids:
+            face = self._faces.setdefault(track_id, _Face(''))
+            face.name = face.name or self._new_name()
+            face.seen, face.missed = face.seen + 1, 0
+        for track_id in [i for i in self._faces if i not in track_ids]:
+            face = self._faces[track_id]
+            face.missed += 1
+            if face.missed >= (self._drop_after if face.seen >= self._announce_after else 1):
+                del self._faces[track_id]
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Name of every face known, by track."""
+        return {track_id: face.name for track_id, face in self._faces.items()}
+
+    @property
+    def announced(self) -> dict[int, str]:
+        """Name of every face announced, by track."""
+        return {track_id: face.name for track_id, face in self._faces.items() if face.seen >= self._announce_after}
+
+    def forget(self) -> None:
+        """Forgets everybody; names are not used again."""
+        self._faces = {}
+
+    def _new_name(self) -> str:
+        while True:
+            name = ''.join(self._rng.choice(_LETTERS) for _ in range(5))
+            if name not in self._used:
+                self._used.add(name)
+                return name
+
+
+class HumansOutput:
+    """Publishes /humans/faces/tracked and, of each face announced, its region and its cropped picture. Needs hri_msgs."""
+
+    def __init__(self, node: Any, names: FaceNames) -> None:
+        self._node = node
+        self._names = names
+        self._last_header: Any = None
+        # Transient local: who comes later learns at once who is there.
+        self._tracked = node.create_lifecycle_publisher(IdsList, TRACKED, _qos(1, latched=True))
+        self._faces: dict[str, tuple[Any, Any]] = {}
+
+    @property
+    def listeners(self) -> int:
+        """Subscriptions to any of the topics."""
+        return self._tracked.get_subscription_count() + sum(p.get_subscription_count() for pair in self._faces.values() for p in pair)
+
+    def publish(self, header: Any, poses: Sequence[HeadPose], image: np.ndarray | None) -> None:
+        """Announces who is there.
+
+        Args:
+            header: the image's.
+            poses: all faces of the image; `FaceNames.update` has seen them.
+            image: (H, W) or (H, W, 3); None where there is no picture.
+        """
+        self._last_header = header
+        announced = self._names.announced
+        for name in [name for name in self._faces if name not in announced.values()]:
+            self._remove(name)
+        for pose in poses:
+            if pose.track_id in announced and pose.box is not None and image is not None:
+                self._publish_face(header, announced[pose.track_id], pose, image)
+        self._tracked.publish(IdsList(header=header, ids=sorted(announced.values())))
+
+    def clear(self) -> None:
+        """Says that nobody is there any more."""
+        for name in list(self._faces):
+            self._remove(name)
+        if self._last_header is not None:
+            self._tracked.publish(IdsList(header=self._last_header, ids=[]))
+        self._last_header = None
+
+    def destroy(self) -> None:
+        """Removes the topics."""
+        for name in list(self._faces):
+            self._remove(name)
+        self._node.destroy_lifecycle_publisher(self._tracked)
+
+    def _publish_face(self, header: Any, name: str, pose: HeadPose, image: np.ndarray) -> None:
+        if name not in self._faces:
+            self._faces[name] = tuple(self._active(kind, f'/humans/faces/{name}/{topic}')
+                                      for kind, topic in ((NormalizedRegionOfInterest2D, 'roi'), (Image, 'cropped')))
+        region, cropped = self._faces[name]
+        height, width = image.shape[:2]
+        box = pose.box
+        x1, x2 = (float(np.clip(x / width, 0, 1)) for x in (box.x1, box.x2))
+        y1, y2 = (float(np.clip(y / height, 0, 1)) for y in (box.y1, box.y2))
+        region.publish(NormalizedRegionOfInterest2D(header=header, xmin=x1, ymin=y1, xmax=x2, ymax=y2, c=float(pose.score)))
+        if cropped.get_subscription_count():
+            picture = cut(image, square_about(box, _CROP_MARGIN), _CROP_SIZE)
+            cropped.publish(messages.image(header, picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)))
+
+    def _active(self, message_type: Any, topic: str) -> Any:
+        publisher = self._node.create_lifecycle_publisher(message_type, topic, _qos(1))
+        publisher.on_activate(None)  # made while the node is active already
+        return publisher
+
+    def _remove(self, name: str) -> None:
+        for publisher in self._faces.pop(name):
+            self._node.destroy_lifecycle_publisher(publisher)
+
+
+def _qos(depth: int, latched: bool = False) -> QoSProfile:
+    return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE,
+                      durability=QoSDurabilityPolicy.TRANSIENT_LOCAL if latched else QoSDurabilityPolicy.VOLATILE)

@@ -1,0 +1,113 @@
+"""The node's subscriptions, in the QoS of whoever publishes."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.qos import QoSPolicyKind, QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CompressedImage, Image
+
+from .qos import matching, newest_only
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+_OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
+
+
+@dataclass
+class Input:
+    """One topic that the node listens to.
+
+    Attributes:
+        topic: resolved.
+        message_type: the ROS message class.
+        callback: called with each message.
+        qos: of the subscription.
+        subscription: the rclpy subscription; None until subscribed.
+    """
+
+    topic: str
+    message_type: Any
+    callback: Callable[[Any], None]
+    qos: QoSProfile
+    subscription: Any = None
+
+
+class Inputs:
+    """Subscribes, and subscribes anew when the publishers' QoS turns out to be another one.
+
+    Best effort and volatile, taken until a publisher is known, match every publisher; but a latched calibration only comes to a
+    transient-local subscription, and what a reliable publisher sends over a bad network only comes whole to a reliable one.
+    A topic with qos_overrides stays as the user says.
+    """
+
+    def __init__(self, node: Any, incompatible: Callable[[], None]) -> None:
+        """Subscribes to nothing yet.
+
+        Args:
+            node: the rclpy node.
+            incompatible: called when a publisher's QoS does not match.
+        """
+        self._node = node
+        self._events = SubscriptionEventCallbacks(incompatible_qos=lambda _: incompatible())
+        self._inputs: list[Input] = []
+
+    def add(self, message_type: Any, topic: str, callback: Callable[[Any], None]) -> Input:
+        """Subscribes to a resolved topic."""
+        added = Input(topic, message_type, callback, self._wanted(topic, newest_only()))
+        self._subscribe(added)
+        self._inputs.append(added)
+        return added
+
+    def match_publishers(self) -> None:
+        """Subscribes anew where publishers have come whose QoS is another one."""
+        for known in self._inputs:
+            qos = self._wanted(known.topic, known.qos)
+            if (qos.reliability, qos.durability) != (known.qos.reliability, known.qos.durability):
+                self._node.destroy_subscription(known.subscription)
+                known.qos = qos
+                self._subscribe(known)
+
+    def clear(self) -> None:
+        """Unsubscribes from everything."""
+        for known in self._inputs:
+            if known.subscription is not None:
+                self._node.destroy_subscription(known.subscription)
+        self._inputs = []
+
+    def _wanted(self, topic: str, otherwise: QoSProfile) -> QoSProfile:
+        """The QoS for a topic; `otherwise` where nobody publishes it, or the user has fixed it."""
+        return otherwise if self._overridden(topic) else matching(self._node.get_publishers_info_by_topic(topic), otherwise)
+
+    def _overridden(self, topic: str) -> bool:
+        return any(name.startswith(f'qos_overrides.{topic}.subscription.') for name in getattr(self._node, '_parameter_overrides', {}))
+
+    def _subscribe(self, one: Input) -> None:
+        # Declared only where the user gave them: once declared they hold for every later subscription of the topic.
+        overriding = QoSOverridingOptions(_OVERRIDABLE) if self._overridden(one.topic) else None
+        one.subscription = self._node.create_subscription(one.message_type, one.topic, one.callback, one.qos, event_callbacks=self._events,
+                                                          qos_overriding_options=overriding)
+
+
+def image_input(node: Any, compressed: bool) -> tuple[Any, str]:
+    """Message class and resolved topic of the images."""
+    topic = node.resolve_topic_name('image')
+    return (CompressedImage, f'{topic}/compressed') if compressed else (Image, topic)
+
+
+def depth_input(node: Any, compressed: bool) -> tuple[Any, str]:
+    """Message class and resolved topic of the depth images."""
+    topic = node.resolve_topic_name('depth/image')
+    return (CompressedImage, f'{topic}/compressedDepth') if compressed else (Image, topic)
+
+
+def type_name(message_type: Any) -> str:
+    """As the graph names it, such as sensor_msgs/msg/Image."""
+    package = message_type.__module__.split('.')[0]
+    return f'{package}/msg/{message_type.__name__}'
+

@@ -1,0 +1,41 @@
+"""Opens the models that a modality needs, or says what is missing."""
+from __future__ import annotations
+
+from ..engine import ModelError
+from ..estimator import HeadPoseEstimator
+from .notices import Notices
+from .parameters import Parameters
+
+_SHIPPED_LATER = 'c2f_depth'
+_HOW = ('train one (python -m training.train training/configs/depth.yaml, then python -m training.export) and set depth_model to its .onnx '
+        'file')
+
+
+def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimator:
+    """The estimator of a modality.
+
+    Args:
+        parameters: model, depth_model, modality, device, threads and the estimator's options.
+        notices: says if rgbd has to do without a depth model.
+
+    Raises:
+        ModelError: naming the model that is missing or of another modality, with the remedy.
+    """
+    options = parameters.estimator_options()
+    if parameters.modality == 'rgb':
+        return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options)
+    try:
+        if parameters.modality == 'rgbd':
+            return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options, parameters.depth_model)
+        estimator = HeadPoseEstimator.load(parameters.depth_model, parameters.device, parameters.threads, options)
+    except ModelError as error:
+        if parameters.depth_model not in str(error):
+            raise
+        if parameters.modality == 'rgbd' and parameters.depth_model == _SHIPPED_LATER:
+            notices.once('depth model', f'{error}: orientations come from the image alone, depth gives positions. For both: {_HOW}', 'info')
+            return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options)
+        raise ModelError(f'modality {parameters.modality!r} needs a depth model: {error}. {_HOW[0].upper()}{_HOW[1:]}') from None
+    if not estimator.reads_depth:
+        raise ModelError(f"modality 'depth' needs a depth model, but depth_model {parameters.depth_model!r} reads images. "
+                         f'{_HOW[0].upper()}{_HOW[1:]}')
+    return estimator

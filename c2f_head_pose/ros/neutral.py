@@ -1,0 +1,169 @@
+"""What counts as looking straight: learned from a person who does, kept in a file for each camera."""
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import re
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from ..geometry import HEAD_AXES, geodesic_deg, nearest_rotation, quaternion_from_rotation, ray_rotation, rotation_from_quaternion
+from ..types import HeadPose
+
+KINDS = ('person', 'mount')
+_LEAST_SAMPLES = 5
+_LARGEST_SPREAD_DEG = 5.0
+
+
+class NeutralError(RuntimeError):
+    """A neutral that cannot be learned or kept; the text says why and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neutral:
+    """A learned offset.
+
+    Attributes:
+        kind: 'person': the person looked into the camera; the head's axes are turned by `R`: R_cam_head @ R. Holds for poses, TF and
+            angles. 'mount': the person looked straight ahead; the camera's axes are turned: R @ R_cam_head. Holds for angles only,
+            since a pose is in the camera's own frame.
+        R: (3, 3).
+    """
+
+    kind: str
+    R: np.ndarray
+
+    def of_poses(self, poses: Sequence[HeadPose]) -> list[HeadPose]:
+        """The poses with the person's offset taken off."""
+        if self.kind != 'person':
+            return list(poses)
+        return [replace(pose, R_cam_head=pose.R_cam_head @ self.R) for pose in poses]
+
+    @property
+    def R_turned_cam(self) -> np.ndarray:
+        """(3, 3) for the angles: from the camera's axes to those of a camera straight before the person."""
+        return self.R if self.kind == 'mount' else np.eye(3)
+
+
+NONE = Neutral('person', np.eye(3))
+
+
+class NeutralLearner:
+    """Remembers the last second or so of the primary face; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: deque[tuple[float, int | None, HeadPose]] = deque(maxlen=600)
+
+    def add(self, at_s: float, pose: HeadPose | None) -> None:
+        """Takes an image's primary face as it was estimated, before any neutral; None when nobody was there."""
+        with self._lock:
+            if pose is not None:
+                self._seen.append((at_s, pose.track_id, pose))
+
+    def forget(self) -> None:
+        """Forgets everything seen."""
+        with self._lock:
+            self._seen.clear()
+
+    def learn(self, kind: str, now_s: float, window_s: float) -> Neutral:
+        """The neutral that makes the last seconds' mean read as straight.
+
+        Args:
+            kind: of KINDS.
+            now_s: on the clock of `add`.
+            window_s: how far to look back.
+
+        Raises:
+            NeutralError: for too few images of one face, or a head that moved.
+        """
+        with self._lock:
+            recent = [(i, pose) for at_s, i, pose in self._seen if now_s - at_s <= window_s]
+        poses = [pose for i, pose in recent if i == recent[-1][0]]
+        if len(poses) < _LEAST_SAMPLES:
+            raise NeutralError(f'only {len(poses)} images of a face in the last {window_s:g} s, {_LEAST_SAMPLES} are needed: '
+                               'let one person look straight and call again')
+        estimates = np.array([pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed for pose in poses])
+        R_mean = nearest_rotation(estimates.mean(0))
+        spread_deg = float(np.sqrt(np.mean(np.square(geodesic_deg(R_mean, estimates)))))
+        if spread_deg > _LARGEST_SPREAD_DEG:
+            raise NeutralError(f'the head moved by {spread_deg:.1f} deg (at most {_LARGEST_SPREAD_DEG:g}): keep it still and call again')
+        if kind == 'mount':
+            return Neutral(kind, HEAD_AXES @ R_mean.T)
+        t_cam_head_m = poses[-1].t_cam_head_m
+        R_ray = np.eye(3) if t_cam_head_m is None else ray_rotation(t_cam_head_m)
+        return Neutral(kind, R_mean.T @ R_ray @ HEAD_AXES)
+
+
+def neutral_path(folder: str, node: str, frame_id: str) -> Path:
+    """The file of a camera: one a node and frame, so that two cameras never share one.
+
+    Args:
+        folder: '' for c2f_head_pose in $ROS_HOME, else ~/.ros.
+        node: fully qualified name.
+        frame_id: of the images.
+    """
+    chosen = Path(folder).expanduser() if folder else Path(os.environ.get('ROS_HOME') or Path.home() / '.ros') / 'c2f_head_pose'
+    name = re.sub(r'[^A-Za-z0-9_-]+', '.', f'{node.strip("/")}@{frame_id.strip("/")}')
+    return chosen / f'neutral_{name}.yaml'
+
+
+def save(path: Path, neutral: Neutral, camera: str) -> None:
+    """Writes a neutral whole or not at all.
+
+    Raises:
+        NeutralError: where it cannot be written, with the reason.
+    """
+    content = {'camera': camera, 'kind': neutral.kind, 'quaternion_xyzw': quaternion_from_rotation(neutral.R).tolist(),
+               'learned': datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds')}
+    part = path.with_suffix(f'.{os.getpid()}.part')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open('w') as file:
+            file.write(yaml.safe_dump(content, sort_keys=False))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise NeutralError(f'{path} cannot be written ({error.strerror}): set neutral_folder to a folder that can') from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def load(path: Path) -> Neutral | None:
+    """The neutral of a file; None if there is none.
+
+    Raises:
+        NeutralError: for a file that cannot be used.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+        R = rotation_from_quaternion(np.array([float(x) for x in content['quaternion_xyzw']]))
+        if content['kind'] not in KINDS:
+            raise ValueError(f"kind {content['kind']!r}")
+    except FileNotFoundError:
+        return None
+    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise NeutralError(f'{path} cannot be used ({type(error).__name__}: {error}): '
+                           'call ~/set_neutral again, or ~/clear_neutral') from None
+    return Neutral(content['kind'], R)
+
+
+def clear(path: Path) -> None:
+    """Removes a camera's file, if there is one.
+
+    Raises:
+        NeutralError: where it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise NeutralError(f'{path} cannot be removed ({error.strerror})') from None

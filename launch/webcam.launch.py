@@ -1,0 +1,55 @@
+"""Starts a webcam's driver, usb_cam or v4l2_camera, whichever is installed, and head_pose behind it.
+
+    ros2 launch c2f_head_pose webcam.launch.py device:=/dev/video0
+"""
+from __future__ import annotations
+
+import os
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+SHARE = get_package_share_directory('c2f_head_pose')
+
+ARGUMENTS = {
+    'device': ('/dev/video0', 'video device'),
+    'camera_info_url': ('', 'calibration, as file:///home/me/webcam.yaml; without it faces have no position'),
+    'namespace': ('', 'namespace of both nodes'),
+    'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), "head_pose's parameters"),
+}
+
+DRIVERS = (('usb_cam', 'usb_cam_node_exe'), ('v4l2_camera', 'v4l2_camera_node'))
+
+
+def installed_driver() -> tuple[str, str] | None:
+    """Package and executable of the first driver installed; None if there is none."""
+    for package, executable in DRIVERS:
+        try:
+            get_package_prefix(package)
+        except PackageNotFoundError:
+            continue
+        return package, executable
+    return None
+
+
+def generate_launch_description() -> LaunchDescription:
+    if (driver := installed_driver()) is None:
+        return LaunchDescription([Shutdown(reason='no webcam driver is installed: install ros-$ROS_DISTRO-usb-cam or '
+                                           'ros-$ROS_DISTRO-v4l2-camera, or start your own driver and use head_pose.launch.py')])
+    package, executable = driver
+    device, url = LaunchConfiguration('device'), LaunchConfiguration('camera_info_url')
+    named = ({'video_device': device, 'camera_info_url': url, 'frame_id': 'webcam_optical_frame'} if package == 'usb_cam'
+             else {'video_device': device, 'camera_info_url': url, 'camera_frame_id': 'webcam_optical_frame'})
+    head_pose = {'image': 'image_raw', 'camera_info': 'camera_info', 'namespace': LaunchConfiguration('namespace'),
+                 'params_file': LaunchConfiguration('params_file')}
+    return LaunchDescription([
+        *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
+        Node(package=package, executable=executable, name='webcam', namespace=LaunchConfiguration('namespace'), parameters=[named],
+             output='screen'),
+        IncludeLaunchDescription(PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')),
+                                 launch_arguments=head_pose.items()),
+    ])

@@ -1,0 +1,118 @@
+"""fp16 files made from fp32 ones, and the refusal of quantisation that TensorRT would misread."""
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from c2f_head_pose.engine.onnxruntime_engine import OnnxRuntimeEngine
+from c2f_head_pose.engine.parity import LIMITS_DEG, compare, sample_crops
+from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, with_precision
+from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
+
+
+def small_model(bias: float = 0.0, zero: np.ndarray | None = None) -> onnx.ModelProto:
+    """Normalise (x / 255), Conv 3x3, Relu, a 3x3 'geometry' MatMul; quantised before the Conv when `zero` is given."""
+    weights = np.full((4, 1, 3, 3), 0.1, np.float32)
+    nodes = [helper.make_node('Cast', ['crops'], ['real'], 'cast', to=TensorProto.FLOAT),
+             helper.make_node('Div', ['real', 'full'], ['norm'], 'normalise')]
+    constants = {'full': np.float32(255), 'w': weights, 'b': np.full(4, bias, np.float32), 'turn': np.eye(3, dtype=np.float32)}
+    feed = 'norm'
+    if zero is not None:
+        constants |= {'scale': np.float32(1 / 127), 'zero': zero}
+        nodes += [helper.make_node('QuantizeLinear', ['norm', 'scale', 'zero'], ['q'], 'quantise'),
+                  helper.make_node('DequantizeLinear', ['q', 'scale', 'zero'], ['dq'], 'dequantise')]
+        feed = 'dq'
+    nodes += [helper.make_node('Conv', [feed, 'w', 'b'], ['features'], 'layer'),
+              helper.make_node('Relu', ['features'], ['relu'], 'relu'),
+              helper.make_node('MatMul', ['relu', 'turn'], ['out'], 'geometry')]
+    graph = helper.make_graph(nodes, 'small', [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
+                              [helper.make_tensor_value_info('out', TensorProto.FLOAT, ['batch', 4, 3, 3])],
+                              [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+
+
+def types_of(model: onnx.ModelProto) -> dict[str, int]:
+    typed = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    return {v.name: v.type.tensor_type.elem_type for v in [*typed.graph.value_info, *typed.graph.input, *typed.graph.output]}
+
+
+def test_only_what_lies_between_the_first_and_the_last_layer_becomes_half():
+    """Cast and Div come before the Conv, Relu and the 3x3 MatMul after it: one node is the trunk."""
+    half = with_precision(small_model(), 'fp16', 'small')
+    types = types_of(half)
+    assert types['norm'] == types['out'] == TensorProto.FLOAT
+    assert types['features_half'] == TensorProto.FLOAT16
+    assert types['crops'] == TensorProto.UINT8
+    assert geometry_nodes(small_model()) == {'cast', 'normalise', 'relu', 'geometry'}
+
+
+@pytest.mark.parametrize('name', sorted(SHIPPED))
+def test_a_shipped_model_in_fp16_says_the_same_within_half_a_degree(name, tmp_path):
+    path = model_path(name)
+    model = onnx.load(path)
+    if natural_precision(model) == 'int8':
+        pytest.skip(f'{name} is shipped quantised')
+    half = with_precision(model, 'fp16', name)
+    onnx.save(half, tmp_path / 'half.onnx')
+    layers = [node for node in half.graph.node if node.op_type in ('Conv', 'Gemm')]
+    kinds = types_of(half)
+    assert layers and all(kinds[node.output[0]] == TensorProto.FLOAT16 for node in layers)
+    assert kinds['rotation'] == kinds['rotation_std_rad'] == kinds['category_logits'] == TensorProto.FLOAT
+    parity = compare(OnnxRuntimeEngine(path), OnnxRuntimeEngine(tmp_path / 'half.onnx'))
+    print(f'{name} fp16 on onnxruntime: {parity}')
+    assert parity.worst_deg < LIMITS_DEG['fp16']
+    assert parity.worst_deg > 0  # it did change: the test would else pass on an untouched file
+
+
+def test_nodes_without_a_name_are_called_as_tensorrts_parser_calls_them():
+    model = small_model()
+    model.graph.node[-1].name = ''
+    assert geometry_nodes(model) == {'cast', 'normalise', 'relu', 'node_of_out'}
+
+
+def test_weights_shared_through_an_identity_become_half_without_a_cast():
+    """PyTorch's exporter writes equal weights once and hands them on; only the trunk's input and output are cast."""
+    model = small_model()
+    model.graph.node[2].input[1] = 'w_again'
+    model.graph.node.insert(0, helper.make_node('Identity', ['w'], ['w_again'], 'share'))
+    half = with_precision(model, 'fp16', 'small')
+    assert [node.op_type for node in half.graph.node] == ['Cast', 'Div', 'Cast', 'Conv', 'Cast', 'Relu', 'MatMul']
+
+
+def test_conversion_leaves_the_given_model_as_it_was():
+    model = small_model()
+    before = model.SerializeToString()
+    with_precision(model, 'fp16', 'small')
+    assert model.SerializeToString() == before
+
+
+def test_weights_beyond_fp16_are_refused_with_the_remedy():
+    with pytest.raises(ModelError, match='use precision fp32'):
+        with_precision(small_model(bias=1e5), 'fp16', 'small')
+
+
+@pytest.mark.parametrize(('zero', 'reason'), [(np.uint8(128), 'UINT8'), (np.int8(3), 'not 0')])
+def test_quantisation_for_cpus_is_refused_for_tensorrt(zero, reason):
+    with pytest.raises(ModelError, match=reason):
+        with_precision(small_model(zero=np.asarray(zero)), 'int8', 'small')
+
+
+def test_symmetric_quantisation_passes_unchanged():
+    model = small_model(zero=np.asarray(np.int8(0)))
+    assert natural_precision(model) == 'int8'
+    assert with_precision(model, 'int8', 'small') is model
+    with pytest.raises(ModelError, match='precision int8 only'):
+        with_precision(model, 'fp16', 'small')
+
+
+def test_int8_of_a_file_that_is_not_quantised_names_the_exporter():
+    with pytest.raises(ModelError, match=r'training\.export'):
+        with_precision(small_model(), 'int8', 'small')
+
+
+def test_sample_crops_are_the_same_every_time_and_fill_the_range():
+    crops = sample_crops(64)
+    assert crops.shape == (24, 1, 64, 64) and crops.dtype == np.uint8
+    assert np.array_equal(crops, sample_crops(64))
+    assert crops.min() < 30 and crops.max() > 220 and len({crop.tobytes() for crop in crops}) == 24
+    assert sample_crops(32, 'depth').min() == 0  # holes

@@ -1,0 +1,137 @@
+"""REP-155's topics: announced after some images, dropped after some misses, taken back at the end.
+
+hri_msgs is not in the pip wheels, so its two messages are stood in for by classes with their fields.
+"""
+import random
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy')
+
+from ros_graph import noise
+from test_ros_messages import HEADER, head
+
+from c2f_head_pose.ros import humans
+from c2f_head_pose.ros.humans import FaceNames, HumansOutput
+from c2f_head_pose.types import FaceBox
+
+pytestmark = pytest.mark.ros
+
+
+@dataclass
+class IdsList:
+    header: Any
+    ids: list
+
+
+@dataclass
+class Region:
+    header: Any
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+    c: float
+
+
+@dataclass
+class Publisher:
+    topic: str
+    sent: list = field(default_factory=list)
+
+    def publish(self, message):
+        self.sent.append(message)
+
+    def on_activate(self, _):
+        pass
+
+    def get_subscription_count(self):
+        return 1
+
+
+class Node:
+    """Keeps the publishers that are open."""
+
+    def __init__(self):
+        self.open = {}
+
+    def create_lifecycle_publisher(self, _, topic, qos):
+        return self.open.setdefault(topic, Publisher(topic))
+
+    def destroy_lifecycle_publisher(self, publisher):
+        del self.open[publisher.topic]
+
+
+def names_after(names, *images):
+    for track_ids in images:
+        names.update(track_ids)
+    return names.announced
+
+
+def test_a_face_is_announced_after_three_images_and_dropped_after_two_misses():
+    names = FaceNames(3, 2)
+    assert names_after(names, [1], [1]) == {}
+    assert list(names_after(names, [1, 2])) == [1]
+    name = names.announced[1]
+    assert names_after(names, [2])[1] == name, 'one miss is forgiven, under the same name'
+    assert list(names_after(names, [1, 2])) == [1, 2]
+    assert list(names_after(names, [2], [2])) == [2]
+
+
+def test_a_face_missed_before_it_is_announced_starts_anew():
+    assert names_after(FaceNames(3, 5), [1], [1], [], [1], [1]) == {}
+
+
+def test_names_are_short_random_and_never_used_again():
+    names, seen = FaceNames(1, 1, random.Random(1)), []
+    for track_id in range(50):
+        seen.append(names_after(names, [track_id])[track_id])
+    assert len(set(seen)) == 50
+    assert all(re.fullmatch('[a-z]{5}', name) for name in seen), 'a part of a topic name must not begin with a digit'
+
+
+@pytest.fixture
+def output(monkeypatch):
+    monkeypatch.setattr(humans, 'IdsList', IdsList)
+    monkeypatch.setattr(humans, 'NormalizedRegionOfInterest2D', Region)
+    node, names = Node(), FaceNames(1, 1)
+    made = HumansOutput(node, names)
+    made.node, made.names = node, names
+    return made
+
+
+def publish(output, *poses):
+    output.names.update([pose.track_id for pose in poses])
+    output.publish(HEADER, poses, noise(48, 64))
+
+
+def test_each_face_has_its_region_and_a_picture_of_128_pixels(output):
+    """A box from (16, 12) to (48, 60) of 64 x 48 pixels reaches beyond the bottom: 0.25, 0.25, 0.75, 1."""
+    publish(output, head(track_id=4, score=0.75, box=FaceBox(16, 12, 48, 60)))
+    name = output.names.announced[4]
+    region = output.node.open[f'/humans/faces/{name}/roi'].sent[0]
+    assert (region.xmin, region.ymin, region.xmax, region.ymax, region.c, region.header) == (0.25, 0.25, 0.75, 1.0, 0.75, HEADER)
+    picture = output.node.open[f'/humans/faces/{name}/cropped'].sent[0]
+    assert (picture.width, picture.height, picture.encoding, picture.header) == (128, 128, 'bgr8', HEADER)
+    assert output.node.open['/humans/faces/tracked'].sent[-1].ids == [name]
+
+
+def test_a_face_that_left_takes_its_topics_along_and_deactivation_clears_the_list(output):
+    publish(output, head(track_id=4))
+    publish(output)
+    tracked = output.node.open['/humans/faces/tracked']
+    assert list(output.node.open) == ['/humans/faces/tracked'] and tracked.sent[-1].ids == []
+    publish(output, head(track_id=5))
+    output.clear()
+    assert list(output.node.open) == ['/humans/faces/tracked'] and tracked.sent[-1].ids == []
+    output.destroy()
+    assert output.node.open == {}
+
+
+@pytest.mark.skipif(humans.IdsList is not None, reason='hri_msgs is installed')
+def test_without_hri_msgs_the_node_says_once_what_that_costs(graph):
+    graph.head_pose_node(hri=True)
+    graph.wait_for_log('hri_msgs is not installed', '/humans/faces', 'ros-$ROS_DISTRO-hri-msgs')

@@ -1,0 +1,35 @@
+"""The node takes the QoS of whoever publishes."""
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy')
+
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from ros_graph import LATCHED, SENSOR, camera_info
+from sensor_msgs.msg import CameraInfo, Image
+
+pytestmark = pytest.mark.ros
+RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT
+
+
+def test_a_calibration_latched_before_the_node_came_is_received(graph):
+    graph.probe.create_publisher(CameraInfo, '/camera_info', LATCHED).publish(camera_info())
+    node = graph.head_pose_node()
+    graph.wait_until(lambda: node._calibration.received, 'the latched calibration')
+
+
+def test_the_subscription_follows_the_publishers(graph):
+    """Nobody: best effort. One reliable publisher: reliable. A best-effort one beside it: best effort, which matches both."""
+    node = graph.head_pose_node()
+    assert node._images_in.qos.reliability == BEST_EFFORT
+    graph.probe.create_publisher(Image, '/image', QoSProfile(depth=1, reliability=RELIABLE))
+    graph.wait_until(lambda: node._images_in.qos.reliability == RELIABLE, 'a reliable subscription')
+    assert node._images_in.qos.durability == QoSDurabilityPolicy.VOLATILE
+    graph.probe.create_publisher(Image, '/image', SENSOR)
+    graph.wait_until(lambda: node._images_in.qos.reliability == BEST_EFFORT, 'a best-effort subscription')
+
+
+def test_an_override_stays_as_the_user_says(graph):
+    node = graph.head_pose_node(**{'qos_overrides./image.subscription.reliability': 'best_effort'})
+    graph.image_publisher(qos=QoSProfile(depth=1, reliability=RELIABLE))
+    graph.spin_for(0.6)
+    assert node._images_in.qos.reliability == BEST_EFFORT

@@ -1,0 +1,50 @@
+from c2f_head_pose.ros.statistics import Answer, Statistics
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def filled(clock: Clock) -> Statistics:
+    """Images at 100, 100.5, 101, 101.5, 102 s, answered at once in 10, 20, 30, 40, 50 ms; none in the last two has a face."""
+    statistics = Statistics(clock)
+    for number in range(5):
+        clock.now = 100 + number / 2
+        statistics.count_image()
+        statistics.count_answer(Answer(faces=int(number < 3), processing_ms=10.0 * (number + 1), latency_ms=None if number < 3 else 5.0,
+                                       stage_ms={'detect': float(number)}))
+    return statistics
+
+
+def test_rates_and_percentiles_are_of_the_window():
+    """Four intervals of half a second: 2 Hz. Of 10..50 the 99th percentile is 40 + 0.96 * 10 = 49.6."""
+    values = filled(Clock()).values()
+    assert values['image rate (Hz)'] == values['answer rate (Hz)'] == '2.0'
+    assert values['processing (ms: median, p99, worst)'] == '30.0, 49.6, 50.0'
+    assert values['stamp to publish (ms: median, p99, worst)'] == '5.0, 5.0, 5.0'
+    assert values['stage detect (ms: median)'] == '2.00'
+    assert values['faces'] == '0'
+
+
+def test_what_is_older_than_the_window_is_forgotten_but_counted():
+    clock = Clock()
+    statistics = filled(clock)
+    clock.now = 113.0
+    assert statistics.last_answer is None
+    values = statistics.values()
+    assert (values['images'], values['answered'], values['image rate (Hz)']) == ('5', '5', '0.0')
+    assert 'faces' not in values
+
+
+def test_three_failures_in_a_row_are_a_state_and_one_answer_ends_it():
+    statistics = Statistics(Clock())
+    for number in range(3):
+        assert not statistics.model_failing, number
+        statistics.count_failure('estimator failed', 'why')
+    assert statistics.model_failing and not statistics.images_bad
+    statistics.count_answer(Answer(0, 1.0, None))
+    assert not statistics.model_failing
+    assert statistics.dropped == {'estimator failed': 3}
