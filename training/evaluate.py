@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from c2f_head_pose import geometry
-from c2f_head_pose.crop import CropSquare
+from c2f_head_pose.depth import depth_crop
 from c2f_head_pose.evaluation import metrics
 
 from . import plots
@@ -26,6 +26,7 @@ from .batches import SyntheticCrops
 from .checkpoint import commit
 from .config import RunConfig, config_of
 from .datasets import SOURCES, Face, MissingDataError, open_faces
+from .depth import DEPTH_RANGE_M
 from .model_file import Model, open_model
 from .progress import draw_axes, sheet
 from .protocols import CROPS, box_square, cutter, gray, landmark_box
@@ -106,24 +107,12 @@ def in_camera(faces: list[Face], R_crop_head: np.ndarray, crop_name: str, crop_m
 
 def depth_crops(faces: list[Face], model: Model) -> np.ndarray:
     """(N, 1, S, S) uint8 depth crops about the faces' boxes, which must be the depth camera's (`biwi.depth_face`)."""
-    from .depth import encode
-
     out = []
     for face in faces:
         if face.read_depth_m is None or face.box is None:
             raise ValueError(f'{face.name} has no depth or no box: a depth model cannot read it')
-        out.append(encode(cut_nearest(np.nan_to_num(face.read_depth_m()), box_square(face, model.crop_margin), model.size)))
+        out.append(depth_crop(face.read_depth_m(), box_square(face, model.crop_margin), model.size, DEPTH_RANGE_M))
     return np.stack(out)[:, None]
-
-
-def cut_nearest(depth_m: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
-    """A square of a depth picture by the nearest pixels: averaging would invent depths at edges. Zero beyond the picture."""
-    steps = (np.arange(size) + 0.5) * square.side / size
-    x, y = np.floor(square.left + steps).astype(int), np.floor(square.top + steps).astype(int)
-    height, width = depth_m.shape
-    out = depth_m[np.clip(y, 0, height - 1)[:, None], np.clip(x, 0, width - 1)[None]]
-    inside = ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))[None]
-    return np.where(inside, out, 0)
 
 
 def evaluate_faces(model: Model, faces: list[Face], crop_name: str) -> Result:
