@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from c2f_head_pose import crop, geometry
+from c2f_head_pose.depth import encode_depth
 from c2f_head_pose.types import FaceBox
 from training import augment, depth, picture, stand_in
 from training.batches import Shuffler, SyntheticCrops
@@ -133,7 +134,7 @@ def test_every_disturbance_stays_in_range_and_changes_the_picture(crops):
     assert float((changed['jpeg'] - image).abs().mean()) < 10
 
 
-def test_depth_bytes_are_the_numpy_encoder_s(crops):
+def test_depth_bytes_are_the_packages(crops):
     """A plane at 1 m with a step 5 cm nearer, a hole, and a wall 1 m behind: 128 at the median, nearer brighter, hole and wall 0.
 
     1 + 254 (0.5 + 0.05 / 0.5) = 153.4 rounds to 153; the median itself gives 1 + 127 = 128.
@@ -142,7 +143,7 @@ def test_depth_bytes_are_the_numpy_encoder_s(crops):
     metres[:8] = 0.95
     metres[20:24, 20:24] = np.nan
     metres[:, 30:] = 2.0
-    code = depth.encode(metres)
+    code = encode_depth(metres, depth.DEPTH_RANGE_M)
     assert code[16, 16] == 128 and code[0, 0] == 153 and code[21, 21] == 0 and code[5, 31] == 0
     tensor = torch.from_numpy(np.nan_to_num(metres) * 1000).float()[None, None]
     assert np.array_equal(depth.to_bytes(tensor, depth.head_depth_mm(tensor))[0, 0].numpy(), code)

@@ -6,7 +6,6 @@ A byte is 0 where nothing was measured or what was lies farther than half the ra
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -19,26 +18,6 @@ DEPTH_RANGE_M = 0.5
 """Metres mapped to 1..255: a head is 0.25 m deep, and its median lies near the face."""
 
 
-def encode(depth_m: np.ndarray) -> np.ndarray:
-    """A square crop of depth as the network reads it.
-
-    Args:
-        depth_m: (S, S) float metres; 0 or nan where nothing was measured.
-
-    Returns:
-        (S, S) uint8.
-    """
-    size = depth_m.shape[0]
-    valid = np.isfinite(depth_m) & (depth_m > 0)
-    quarter = size // 4
-    middle = depth_m[quarter : size - quarter, quarter : size - quarter]
-    measured = middle[valid[quarter : size - quarter, quarter : size - quarter]]
-    if not len(measured):
-        return np.zeros(depth_m.shape, np.uint8)
-    height = 0.5 - (np.where(valid, depth_m, 0) - np.median(measured)) / DEPTH_RANGE_M
-    return np.where(valid & (height >= 0), np.clip(1 + 254 * height + 0.5, 1, 255), 0).astype(np.uint8)
-
-
 def head_depth_mm(depth_mm: Tensor) -> Tensor:
     """(B, 1, 1, 1) median of what was measured in the middle half of (B, 1, S, S) crops; 1000 where nothing was."""
     size = depth_mm.shape[-1]
@@ -49,7 +28,7 @@ def head_depth_mm(depth_mm: Tensor) -> Tensor:
 
 
 def to_bytes(depth_mm: Tensor, head_mm: Tensor) -> Tensor:
-    """(B, 1, S, S) uint8 of depth in millimetres, 0 none, about the head's depth; the tensor twin of `encode`."""
+    """(B, 1, S, S) uint8 of depth in millimetres, 0 none, about the head's depth; the tensor twin of `c2f_head_pose.depth.encode_depth`."""
     height = 0.5 - (depth_mm - head_mm) / (1000 * DEPTH_RANGE_M)
     return torch.where((depth_mm > 0) & (height >= 0), (1 + 254 * height + 0.5).clamp(1, 255), 0.0).to(torch.uint8)
 

@@ -28,6 +28,7 @@ from .batches import SyntheticCrops
 from .config import RunConfig, config_of
 from .depth import DEPTH_RANGE_M
 from .model_file import DETECTOR_EXTENT
+from .quantise import quantise
 from .validate import held_out
 
 OPSET = 17
@@ -119,66 +120,6 @@ def write_onnx(network: nn.Module, size: int, path: Path, properties: dict[str, 
     onnx.save(model, str(path))
 
 
-def quantise(source: Path, path: Path, crops: np.ndarray, properties: dict[str, str], target: str = 'cpu') -> None:
-    """Writes an int8 QDQ file, its ranges calibrated on crops.
-
-    Convolutions and matrix products are quantised, weights by channel; the decoding after the embedding stays in float32.
-
-    Args:
-        source: the fp32 file.
-        path: the file to write.
-        crops: (N, 1, S, S) uint8.
-        properties: metadata.
-        target: 'cpu' (unsigned activations, ONNX Runtime's fast kernels) or 'tensorrt' (symmetric, float biases).
-    """
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-
-    class Reader(CalibrationDataReader):
-        def __init__(self):
-            self.batches = iter(np.array_split(crops, max(1, len(crops) // 16)))
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            batch = next(self.batches, None)
-            return None if batch is None else {INPUT: batch}
-
-    model = onnx.load(str(source))
-    # the last products decode angles and logits: kept exact, they are 0.1 % of the work
-    products = [node.name for node in model.graph.node if node.op_type in ('Gemm', 'MatMul')]
-    symmetric = target == 'tensorrt'
-    quantize_static(
-        str(source),
-        str(path),
-        Reader(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=['Conv', 'Add', 'Relu', 'MaxPool', 'Concat', 'Gemm'],
-        nodes_to_exclude=products[1:] + _decoding_nodes(model),
-        calibrate_method=CalibrationMethod.MinMax,
-        extra_options={'ActivationSymmetric': symmetric, 'QuantizeBias': not symmetric},
-    )
-    model = onnx.load(str(path))
-    onnx.helper.set_model_props(model, properties)
-    onnx.save(model, str(path))
-
-
-def _decoding_nodes(model: Any) -> list[str]:
-    """Names of the nodes outside the trunk: before the first convolution and after the last."""
-    places = [i for i, node in enumerate(model.graph.node) if node.op_type == 'Conv']
-    inside = range(places[0], _embedding(model, places[-1]) + 1)
-    return [node.name for i, node in enumerate(model.graph.node) if i not in inside]
-
-
-def _embedding(model: Any, last_convolution: int) -> int:
-    """Place of the first matrix product after the trunk, the only large one."""
-    for i in range(last_convolution, len(model.graph.node)):
-        if model.graph.node[i].op_type in ('Gemm', 'MatMul'):
-            return i
-    return last_convolution
-
-
 @torch.no_grad()
 def differences_deg(network: nn.Module, path: Path, crops: np.ndarray) -> np.ndarray:
     """(N,) largest difference between what PyTorch (fp32) and ONNX Runtime say of the same crops, degrees.
@@ -212,7 +153,7 @@ def export(
     precisions: list[str],
     data: list[str] | None = None,
     target: str = 'cpu',
-    calibrate_on: int = 512,
+    calibrate_on: int = 128,
 ) -> dict[str, Path]:
     """Writes a checkpoint's model files.
 
@@ -271,8 +212,9 @@ def export(
 def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
     """Evaluates each precision on the same sets, one line each with its loss against fp32."""
     from .datasets import MissingDataError
-    from .evaluate import line, run_set, write_rows
+    from .evaluate import run_set
     from .model_file import open_model
+    from .report import line, write_rows
 
     before: dict[str, float] = {}
     for precision, path in files.items():

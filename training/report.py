@@ -1,0 +1,156 @@
+"""What an evaluation leaves: a line to read, a row of csv, every face, plots, the worst cases, and labels drawn on faces."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import geometry
+from c2f_head_pose.evaluation import metrics
+
+from . import plots
+from .datasets import Face
+from .progress import draw_axes, sheet
+from .protocols import cutter
+
+FIELDS = (
+    'model',
+    'set',
+    'crop',
+    'n',
+    'detected',
+    'yaw',
+    'yaw_std',
+    'pitch',
+    'pitch_std',
+    'roll',
+    'roll_std',
+    'mae',
+    'geodesic',
+    'p50',
+    'p90',
+    'p99',
+    'coarse',
+    'coarse_beyond_3',
+    'within_1',
+    'within_2',
+    'jitter',
+    'ms',
+    'threads',
+    'command',
+    'commit',
+    'trained_by',
+    'data_hash',
+    'seed',
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a model said of a set.
+
+    Attributes:
+        row: one line of the table, by FIELDS.
+        names: of the faces.
+        truth_ypr_deg: (N, 3), nan unknown.
+        R: (N, 3, 3) estimates.
+        std_rad: (N, 3).
+        errors: of each.
+        crops: (N, S, S) uint8, what the network saw.
+    """
+
+    row: dict[str, object]
+    names: list[str]
+    truth_ypr_deg: np.ndarray
+    R: np.ndarray
+    std_rad: np.ndarray
+    errors: metrics.AngleErrors
+    crops: np.ndarray = field(repr=False)
+
+
+def line(row: dict[str, object]) -> str:
+    """One row to read."""
+
+    def shown(key: str, digits: int = 2, factor: float = 1) -> str:
+        value = row.get(key)
+        return '-' if value is None else f'{float(value) * factor:.{digits}f}'
+
+    detected = f' detected {shown("detected", 1, 100)} %' if 'detected' in row else ''
+    return (
+        f'{row["model"]} {row["set"]} @{row["crop"]}: n {row["n"]}{detected}  yaw {shown("yaw")}±{shown("yaw_std")} pitch {shown("pitch")}±'
+        f'{shown("pitch_std")} roll {shown("roll")}±{shown("roll_std")} MAE {shown("mae")} geodesic {shown("geodesic")} '
+        f'(p50 {shown("p50")}, p90 '
+        f'{shown("p90")})  coarse {shown("coarse", 1, 100)} % ({shown("coarse_beyond_3", 1, 100)} % beyond 3)  within 1/2 std '
+        f'{shown("within_1", 1, 100)}/{shown("within_2", 1, 100)} %  {shown("ms")} ms'
+    )
+
+
+def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
+    """Appends rows to a csv of FIELDS."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
+    with open(path, 'a', newline='') as file:
+        writer = csv.DictWriter(file, FIELDS, extrasaction='ignore')
+        if new:
+            writer.writeheader()
+        writer.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+
+
+def write_report(folder: Path, result: Result) -> None:
+    """Every face as csv, error by bin and calibration as plots, and the sheet of the 32 worst."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f'{str(result.row["set"]).replace(":", "_")}_{result.row["crop"]}'
+    estimated = geometry.ypr_deg_from_rotation(result.R)
+    with open(folder / f'{stem}.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            [
+                'name',
+                *(f'{kind}_{axis}_deg' for kind in ('true', 'estimated') for axis in metrics.AXES),
+                'geodesic_deg',
+                'std_x_deg',
+                'std_y_deg',
+                'std_z_deg',
+            ]
+        )
+        for i, name in enumerate(result.names):
+            writer.writerow(
+                [
+                    name,
+                    *(
+                        f'{v:.3f}'
+                        for v in (*result.truth_ypr_deg[i], *estimated[i], result.errors.geodesic_deg[i], *np.degrees(result.std_rad[i]))
+                    ),
+                ]
+            )
+    plots.error_by_pose(folder / f'{stem}_bins.png', result.truth_ypr_deg, result.errors)
+    plots.calibration(folder / f'{stem}_std.png', result.errors, result.std_rad)
+    worst = np.argsort(-np.nan_to_num(np.nanmean(result.errors.absolute_deg, 1)))[:32]
+    tiles = []
+    for i in worst:
+        truth = geometry.rotation_from_ypr_deg(np.nan_to_num(result.truth_ypr_deg[i]))
+        pair = [cv2.resize(draw_axes(result.crops[i], R, 2), (128, 128)) for R in (truth, result.R[i])]
+        tile = np.concatenate(pair, 1)
+        cv2.putText(tile, result.names[i][-24:], (3, 124), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (0, 255, 255), 1, cv2.LINE_AA)
+        tiles.append(tile)
+    cv2.imwrite(str(folder / f'{stem}_worst.png'), sheet(tiles, 4))
+
+
+def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
+    """A sheet of faces with the axes of their labels, to look at before trusting a set."""
+    chosen = [faces[i] for i in np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(int)]
+    tiles = []
+    for face in chosen:
+        image = face.read()
+        if face.landmarks is not None or face.box is not None:
+            image = cv2.cvtColor(cutter('landmarks' if face.landmarks is not None else 'box', 160, 1.6)(face, image), cv2.COLOR_GRAY2BGR)
+        tile = draw_axes(cv2.resize(image, (160, 160)), geometry.rotation_from_ypr_deg(np.nan_to_num(face.ypr_deg)), 2)
+        cv2.putText(
+            tile, 'y{:.0f} p{:.0f} r{:.0f}'.format(*face.ypr_deg), (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA
+        )
+        tiles.append(tile)
+    cv2.imwrite(str(path), sheet(tiles, 6))
