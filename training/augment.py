@@ -15,7 +15,6 @@ from .batches import Crops
 from .picture import Picture, disturb, random_background
 from .rotations import ypr_from_rotation
 
-
 DETECTOR_OFFSET = (0.0, -0.14)
 """Centre of YuNet's box from that of the landmarks' box, in units of the landmarks' larger extent: it holds the forehead too.
 
