@@ -31,7 +31,7 @@ def test_a_rolled_mirrored_shifted_view_shows_the_head_of_its_label(crops):
     label's rotation; seen from 0.8 m or more the two differ by perspective alone, under 3 % of the face.
     """
     batch = crops.gather(np.arange(40))
-    how = augment.Augmentation(shift_sd=0.15, roll_sd_deg=60, squeeze_sd=0.0, stretch_share=0.0, zoom=1.0)
+    how = augment.Augmentation(shift_sd=0.15, roll_sd_deg=60, squeeze_sd=0.0, stretch_share=0.0, detector_share=0.0, zoom=1.0)
     view = augment.random_view(batch, how, generator(5))
     assert (view.mirror < 0).any() and (view.mirror > 0).any()
     label = augment.rotation_in_view(batch, view).numpy()
@@ -57,7 +57,9 @@ def test_views_are_about_the_landmarks_box_of_the_turned_picture(crops):
     """Without jitter the landmarks fill 1 / margin of a square view in their larger direction, and of a stretched one in both."""
     batch = crops.gather(np.arange(40))
     for share in (0.0, 1.0):
-        how = augment.Augmentation(margin=1.6, zoom=1.0, shift_sd=0.0, squeeze_sd=0.0, stretch_share=share, roll_sd_deg=60)
+        how = augment.Augmentation(
+            margin=1.6, zoom=1.0, shift_sd=0.0, squeeze_sd=0.0, stretch_share=share, detector_share=0.0, roll_sd_deg=60
+        )
         view = augment.random_view(batch, how, generator(3))
         seen = torch.linalg.solve(view.matrix(), (batch.landmarks - view.centre[:, None]).transpose(1, 2))
         sides = seen.amax(2) - seen.amin(2)
@@ -67,6 +69,18 @@ def test_views_are_about_the_landmarks_box_of_the_turned_picture(crops):
             assert (sides[:, 0] >= 2 / 1.6 - 1e-3).all() and (sides[:, 0] <= 2 / 1.6 / 0.75 + 1e-3).all()
         else:
             assert torch.allclose(sides.amax(1), torch.full((40,), 2 / 1.6), atol=1e-3)
+
+
+def test_half_of_the_crops_are_centred_as_the_detectors_boxes_are(crops):
+    """YuNet's centre lies 0.14 of the extent higher, so the landmarks lie 2 * 0.14 / 1.6 = 0.175 lower in such a view's [-1, 1]."""
+    batch = crops.gather(np.arange(40))
+    how = augment.Augmentation(margin=1.6, zoom=1.0, shift_sd=0.0, squeeze_sd=0.0, stretch_share=0.0, detector_share=0.5)
+    view = augment.random_view(batch, how, generator(3))
+    seen = torch.linalg.solve(view.matrix(), (batch.landmarks - view.centre[:, None]).transpose(1, 2))
+    middle = ((seen.amax(2) + seen.amin(2)) / 2).numpy()
+    shifted = middle[:, 1] > 0.1
+    assert 8 < shifted.sum() < 32
+    assert np.abs(middle[shifted, 1] - 0.175).max() < 1e-3 and np.abs(middle[~shifted]).max() < 1e-3
 
 
 def test_the_heads_own_roll_becomes_the_drawn_one(crops):

@@ -29,6 +29,7 @@ CLEAN = {
     'shift_sd': 0.0,
     'squeeze_sd': 0.0,
     'stretch_share': 0.0,
+    'detector_share': 0.0,
     'roll_of': 'picture',
     'roll_sd_deg': 0.0,
     'roll_wide_share': 0.0,
