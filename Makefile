@@ -15,9 +15,11 @@ help:
 	@echo 'make clean   remove what the above made'
 
 demo: $(VENV)/.demo
+	@$(BIN)/python -m c2f_head_pose.models.fetch
 	$(BIN)/python -m c2f_head_pose.ros.demo --output demo_out
 
 test: $(VENV)/.test
+	@$(BIN)/python -m c2f_head_pose.models.fetch
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.test
@@ -37,8 +39,6 @@ $(VENV)/.python:
 $(VENV)/.demo: $(VENV)/.python setup.py
 	@echo '== installing the package and a pip build of ROS 2 (about 400 MB, a minute or two)'
 	$(PIP) -e '.[ros,demo]'
-	@echo '== fetching the face detector'
-	$(BIN)/python -m c2f_head_pose.models.fetch
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
