@@ -74,13 +74,6 @@ def test_depth_bytes_are_linear_about_the_heads_depth():
     assert encode_depth(depth_m, 0.5)[0].tolist() == [179, 6, 0, 0, 0, 128, 128, 128]
 
 
-def test_training_encodes_depth_as_the_package_does():
-    training = pytest.importorskip('training.depth', reason='needs torch')
-    depth_m = np.random.default_rng(0).uniform(0.6, 1.6, (64, 64))
-    depth_m[::7] = np.nan
-    np.testing.assert_array_equal(training.encode(depth_m), encode_depth(depth_m, training.DEPTH_RANGE_M))
-
-
 def test_a_crop_takes_the_nearest_pixel_and_is_unknown_beyond_the_image():
     """A square of 8 from (-2, 0) in 4 pixels: columns -1, 1, 3, 5; an edge between columns 3 and 4 stays an edge."""
     depth_m = np.full((8, 8), 1.0)
