@@ -2,7 +2,7 @@
 from test_attention import LHD, MOTORWAY, MOUNT, RATE_HZ, blind, looks
 
 from c2f_head_pose.attention import AttentionMonitor, Reason, State
-from c2f_head_pose.evaluation.attention_timeline import Span, attention_timeline
+from c2f_head_pose.evaluation.attention_timeline import AttentionTimeline, Span, attention_timeline
 
 
 def timeline(*timed_pieces):
@@ -33,3 +33,14 @@ def test_frames_in_which_nobody_could_look_are_unknown_and_none_at_all_is_no_spa
     spans = timeline((0, looks(5, 'road_ahead')), (5, blind(4)))
     assert (spans[-1].begin_s, spans[-1].state, spans[-1].zone) == (7.0, State.UNKNOWN, 'unknown')
     assert timeline() == []
+
+
+def test_spans_taken_frame_by_frame_need_no_memory_of_frames():
+    """A minute of looking ahead at 10 Hz are two spans, and what is asked on the way does not change what follows."""
+    timeline = AttentionTimeline(AttentionMonitor(LHD, MOUNT))
+    heads = looks(1, 'road_ahead')[0]
+    for i in range(600):
+        timeline.take(i / 10, heads, MOTORWAY)
+        if i == 50:
+            assert [s.end_s for s in timeline.spans()] == [1.0, 5.0]
+    assert [(s.begin_s, s.end_s, s.state) for s in timeline.spans()] == [(0.0, 1.0, State.UNKNOWN), (1.0, 59.9, State.ATTENTIVE)]

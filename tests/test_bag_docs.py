@@ -4,7 +4,9 @@ from pathlib import Path
 
 from test_bag_report import scored
 
+from c2f_head_pose.attention import Reason, State
 from c2f_head_pose.evaluation import verdict
+from c2f_head_pose.evaluation.attention_timeline import Span
 from c2f_head_pose.evaluation.bag import _parser
 from c2f_head_pose.evaluation.evaluate import Evaluated
 from c2f_head_pose.evaluation.results import recording_record, result_record
@@ -26,7 +28,10 @@ def keys_of(value):
 
 def test_every_key_of_metrics_json_is_documented():
     one, alignment = scored()
-    record = result_record([], {}, [recording_record(Evaluated('x', 'x', one, (), '/truth', alignment))], summarise([one]), None, [])
+    span = Span(100.0, 119.9, State.ATTENTIVE, Reason.ROAD, 'road_ahead')
+    evaluated = Evaluated('x', 'x', one, (), '/truth', alignment, attention=[span])
+    record = result_record([], {}, [recording_record(evaluated)], summarise([one]), None, [])
+    assert record['recordings'][0]['attention']
     spreads = {'n', 'mean', 'std', 'p50', 'p90', 'p95', 'p99', 'max'}
     named = set(re.findall(r'`(\w+)`', TEXT)) | spreads | {f'within_{k}_{a}' for k in (1, 2) for a in 'xyz'} | {'head', 'camera'}
     assert set(keys_of(record)) <= named, set(keys_of(record)) - named

@@ -1,5 +1,6 @@
 """evaluate_bag from a recording to figures and exit codes, with the real estimator."""
 import csv
+import itertools
 import json
 import signal
 import subprocess
@@ -20,6 +21,9 @@ from c2f_head_pose.geometry import geodesic_deg, rotation_from_quaternion, rotat
 
 SCENE = Scene(duration_s=4.0, rate_hz=15.0)
 MOUNT = rotation_from_vector(np.radians(5) * np.array([0.0, 0.6, 0.8]))
+
+
+ZONES = Path(__file__).parents[1] / 'config' / 'zones_passenger_car_lhd.yaml'
 
 
 def run(*arguments):
@@ -178,6 +182,22 @@ def test_without_truth_what_needs_none_is_computed(tmp_path):
     assert run(bag, '--output', tmp_path / 'out', '--no-video', '--fail-if', 'geodesic_deg.mean > 6') == 4
 
 
+def test_the_drivers_attention_covers_the_sample_recording_without_holes(tmp_path):
+    """10 s at 30 Hz. Its truth turns right by 38 degrees from 1.5 to 3 s (the passenger's mirror), left by 41 from 3.7 to 5 s (the
+    driver's window), down by 28 from 6.7 to 7.8 s (the lap). Attentive after return_s = 1 s of the road; each look away ends before
+    long_away_s = 3 s, so nobody is distracted. The zones are those of the estimates as published."""
+    sample = ZONES.parents[1] / 'sample' / 'head_motion'
+    assert run(sample, '--output', tmp_path, '--no-video', '--no-poses', '--attention', ZONES) == 0
+    spans = metrics_of(tmp_path)['recordings'][0]['attention']
+    assert spans[0]['begin_s'] == 0 and spans[-1]['end_s'] == pytest.approx(299 / 30, abs=1e-3)
+    assert all(a['end_s'] == b['begin_s'] and a['begin_s'] < a['end_s'] for a, b in itertools.pairwise(spans))
+    assert (spans[0]['state'], spans[0]['end_s']) == ('unknown', pytest.approx(1.0, abs=0.04))
+    assert {s['state'] for s in spans[1:]} == {'attentive'}
+    at = {t: next(s for s in spans if s['begin_s'] <= t < s['end_s']) for t in (2.4, 4.4, 7.3)}
+    assert [(s['reason'], s['zone']) for s in at.values()] == [
+        ('glance', 'passenger_mirror'), ('glance', 'driver_window'), ('glance', 'lap')]
+
+
 def test_gates_set_the_exit_code(plain, tmp_path, capsys):
     """The folder of an earlier evaluation is taken as it is; its errors are some degrees."""
     assert run(plain[1], '--output', tmp_path / 'a', '--fail-if', 'geodesic_deg.mean > 90') == 0
@@ -246,6 +266,9 @@ def test_a_truncated_recording_keeps_what_comes_before_and_says_so(plain, tmp_pa
     (['--image', '/nothing'], 2, 'no topic /nothing'), (['--truth', '/nothing'], 3, 'no topic /nothing'),
     (['--truth', '/camera/camera_info'], 3, 'CameraInfo'), (['--truth', 'tf:head'], 3, 'no TF'),
     (['--recorded-topic', '/nothing'], 2, 'no topic /nothing'), (['--model', 'nothing'], 2, 'nothing'),
+    (['--attention', 'nothing.yaml'], 2, 'nothing.yaml'), (['--attention', ZONES.with_name('hri.yaml')], 2, 'a vehicle profile needs'),
+    (['--attention', ZONES, '--camera-elevation-deg', '90'], 2, 'camera elevation 90'),
+    (['--camera-elevation-deg', '15'], 2, '--attention'),
     (['--baseline', 'nothing.json'], 2, 'metrics.json'), (['--truth', 'nothing.csv'], 3, 'does not exist')])
 def test_what_is_missing_is_named_and_the_exit_code_says_how_bad(tmp_path, capsys, arguments, code, message):
     bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=0.4, rate_hz=10.0), truth='none'))

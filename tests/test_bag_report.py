@@ -14,7 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
+from c2f_head_pose.attention import Reason, State
 from c2f_head_pose.evaluation.alignment import estimate_alignment
+from c2f_head_pose.evaluation.attention_timeline import Span
 from c2f_head_pose.evaluation.evaluate import Evaluated
 from c2f_head_pose.evaluation.report import write_report
 from c2f_head_pose.evaluation.results import recording_record, result_record
@@ -55,12 +57,19 @@ def scored(name='drive', seconds=20.0, truth=True, seed=0):
     return Scored(name, series, aligned_truth(series, known, alignment, 0.1), 2.0), alignment
 
 
-def report(folder, *recordings, **record):
+ATTENTION = [Span(100.0, 101.0, State.UNKNOWN, Reason.NO_EVIDENCE, 'road_ahead'),
+             Span(101.0, 105.0, State.ATTENTIVE, Reason.ROAD, 'road_ahead'), Span(105.0, 108.0, State.ATTENTIVE, Reason.GLANCE, 'lap'),
+             Span(108.0, 112.0, State.DISTRACTED, Reason.LONG, 'lap'),
+             Span(112.0, 119.9, State.ABSENT, Reason.NOBODY, 'unknown')]
+"""As of `scored()`."""
+
+
+def report(folder, *recordings, attention=None, **record):
     parts, entries = [], []
     for one, alignment in recordings:
         jpeg = base64.b64encode(cv2.imencode('.jpg', np.full((8, 8, 3), 90, np.uint8))[1].tobytes()).decode()
         parts.append((one, [Thumbnail(9.0, 3, 100.1, '9.0 deg off', jpeg)]))
-        entries.append(recording_record(Evaluated(one.name, 'x', one, ('images </script><b>x',), '/truth', alignment)))
+        entries.append(recording_record(Evaluated(one.name, 'x', one, ('images </script><b>x',), '/truth', alignment, attention=attention)))
     made = result_record(['evaluate_bag'], {'model': 'c2f_edge', 'commit': 'abc'}, entries, summarise([one for one, _ in recordings]),
                          None, []) | record
     write_report(folder / 'report.html', made, parts)
@@ -93,7 +102,7 @@ def test_the_report_draws_every_plot_without_an_error(tmp_path, theme):
 def test_the_report_draws_what_there_is_without_truth_and_for_several_recordings(tmp_path):
     for recordings in ([scored(truth=False)], [scored(), scored('other', 8.0, seed=1)]):
         dom, log = browse(f'file://{report(tmp_path, *recordings)}', tmp_path)
-        assert 'CONSOLE' not in log
+        assert 'CONSOLE' not in log and '<g class="attention">' not in dom
         assert 'aria-label="Yaw, pitch, roll and error over time"' in dom
         assert ('aria-label="Recording"' in dom) == (len(recordings) > 1)
 
@@ -103,6 +112,25 @@ def test_a_report_without_a_single_image_says_why(tmp_path):
     write_report(tmp_path / 'report.html', result_record([], {}, [recording_record(evaluated)], {}, None, []), [])
     dom, log = browse(f'file://{tmp_path / "report.html"}', tmp_path)
     assert 'CONSOLE' not in log and 'x does not exist' in dom
+
+
+def test_the_drivers_attention_is_a_strip_above_the_angles_with_a_legend(tmp_path):
+    """20 s of states; the sum of each in the legend."""
+    dom, log = browse(f'file://{report(tmp_path, scored(), attention=ATTENTION)}', tmp_path)
+    assert 'CONSOLE' not in log and 'NaN' not in dom and 'undefined' not in dom
+    strip = re.search(r'<g class="attention">(.*?)</g>', dom, re.DOTALL)[1]
+    assert re.findall(r'<path class="(\w+)"', strip) == ['attentive', 'distracted', 'absent', 'unknown']
+    assert re.findall(r'<text[^>]*>([^<]*)</text>', strip)[0] == 'attention' and 'long distraction' in strip
+    assert re.findall(r'</i>(\w+) <span class="soft">([\d.]+) s', dom) == [
+        ('attentive', '7.0'), ('distracted', '4.0'), ('absent', '7.9'), ('unknown', '1.0')]
+
+
+def test_the_attention_of_a_recording_in_which_nobody_was_found_is_drawn(tmp_path):
+    one = scored(seconds=20.0, truth=False)[0]
+    nobody = Scored('nobody', Series(one.series.faces[:0], one.series.images), None, 1.0)
+    dom, log = browse(f'file://{report(tmp_path, (nobody, None), attention=ATTENTION[-1:])}', tmp_path)
+    assert 'CONSOLE' not in log and 'NaN' not in dom and 'undefined' not in dom
+    assert '<path class="absent"' in dom
 
 
 @pytest.fixture
@@ -148,6 +176,8 @@ document.getElementById('phone').addEventListener('load', () => {
   const box = plot.getBoundingClientRect();
   plot.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + box.width / 2, clientY: box.top + 40, bubbles: true}));
   said.readout = page.querySelector('.readout').textContent;
+  plot.dispatchEvent(new PointerEvent('pointermove', {clientX: box.right - 10, clientY: box.top + 40, bubbles: true}));
+  said.end = page.querySelector('.readout').textContent;
   page.querySelector('.worst button').click(); said.look = svg().split('cursor')[0] !== whole.split('cursor')[0];
   button('Light or dark').click(); said.theme = page.documentElement.dataset.theme;
   const bars = page.querySelector('[aria-label="Histogram of errors"]').parentElement, at = bars.getBoundingClientRect();
@@ -160,13 +190,14 @@ document.getElementById('phone').addEventListener('load', () => {
 
 def test_the_report_fits_a_phone_and_its_controls_work(tmp_path, served):
     """In a frame 360 pixels wide: nothing sticks out; zoom, layers, values under the pointer, thumbnails and theme answer."""
-    served.pages |= {'/report': report(tmp_path, scored()).read_text(), '/phone': _ON_A_PHONE}
+    served.pages |= {'/report': report(tmp_path, scored(), attention=ATTENTION).read_text(), '/phone': _ON_A_PHONE}
     dom, log = browse(f'{served.url}/phone', tmp_path)
     assert 'CONSOLE' not in log, log
     said = json.loads(html.unescape(re.search('<pre id="out">(.*?)</pre>', dom)[1]))
     assert said['width'] <= 360
     assert said['closer'] and said['whole'] and said['aligned'] and said['look']
-    assert re.search(r'estimate .*truth .*error .*stated', said['readout'])
+    assert re.search(r'distracted: long distraction, lap .*estimate .*truth .*error .*stated', said['readout'])
+    assert 'absent: nobody' in said['end']
     assert said['theme'] == 'dark' and 'raw: ' in said['bar']
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from ..estimator import HeadPoseEstimator
 from ..models.registry import ModelError
 from . import gate, results
+from .attention_timeline import driver_monitor
 from .environment import environment
 from .evaluate import Options, evaluate_recording, load_estimator, names_of
 from .recording import folder_name
@@ -61,13 +62,20 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Optio
 
 
 def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
-    """The baseline, if one is named; refuses what is wrong with it or a gate before an hour is spent.
+    """The baseline, if one is named; refuses what is wrong with it, a gate or the zones before an hour is spent.
 
     Raises:
         ValueError: saying what is wrong.
     """
     for expression in chosen.fail_if:
         gate.check(expression)
+    if chosen.attention:
+        try:
+            driver_monitor(chosen.attention, chosen.camera_elevation_deg)
+        except (ValueError, OSError) as error:
+            raise ValueError(f'--attention: {error}') from error
+    elif chosen.camera_elevation_deg:
+        raise ValueError('--camera-elevation-deg is for --attention: name the zones of the vehicle too')
     return results.read_metrics(chosen.baseline) if chosen.baseline else None
 
 
@@ -164,6 +172,12 @@ def _parser() -> argparse.ArgumentParser:
     truth.add_argument('--truth-offset-s', type=float, default=0.0, metavar='S', help='the truth is known to be late by this')
     truth.add_argument('--truth-complete', action='store_true', help='everybody in view is in the truth: other faces are false ones')
     truth.add_argument('--max-gap-s', type=float, default=0.1, metavar='S', help='largest gap in the truth to interpolate over')
+    driver = parser.add_argument_group("the driver's attention")
+    driver.add_argument('--attention', metavar='ZONES',
+                        help="zones of the vehicle, such as config/zones_passenger_car_lhd.yaml: the driver's attention over time, "
+                        'for a camera that looks straight back along the car')
+    driver.add_argument('--camera-elevation-deg', type=float, default=0.0, metavar='DEG',
+                        help='how far that camera looks up (default %(default)s)')
     verdict = parser.add_argument_group('verdict')
     verdict.add_argument('--baseline', type=Path, metavar='METRICS', help='metrics.json of an earlier evaluation to compare with')
     verdict.add_argument('--fail-if', action='append', default=[], metavar='EXPRESSION',

@@ -14,6 +14,7 @@ from ..estimator import EstimatorOptions, HeadPoseEstimator
 from ..geometry import geodesic_deg
 from ..types import CATEGORIES, HeadPose
 from .alignment import Alignment, estimate_alignment, likelier_convention
+from .attention_timeline import AttentionTimeline, Span, driver_monitor
 from .bagfile import BagError, BagFile
 from .frames_csv import FramesWriter
 from .matching import Matcher
@@ -49,6 +50,8 @@ class Options:
     truth_offset_s: float = 0.0
     truth_complete: bool = False
     max_gap_s: float = 0.1
+    attention: str | None = None
+    camera_elevation_deg: float = 0.0
     smoothing: bool = True
     video: bool = True
     poses: bool = True
@@ -69,6 +72,7 @@ class Evaluated:
         notes: what was odd, and how often.
         errors: why it ended early or is not complete.
         worst: thumbnails.
+        attention: the driver's, in stamps; None where it was not asked for.
         interrupted: the user stopped it.
     """
 
@@ -82,6 +86,7 @@ class Evaluated:
     notes: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     worst: list[Thumbnail] = field(default_factory=list)
+    attention: list[Span] | None = None
     interrupted: bool = False
 
 
@@ -190,6 +195,7 @@ class _Run:
         self.truth, self.worst = truth, WorstFrames()
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
         self._options = options
+        self.attention = AttentionTimeline(driver_monitor(options.attention, options.camera_elevation_deg)) if options.attention else None
         self._matcher = Matcher(by_position=truth is not None and truth.located)
         self._csv = FramesWriter(folder / 'frames.csv')
         open_files.callback(self._csv.close)
@@ -203,6 +209,8 @@ class _Run:
     def take(self, answer: Answer) -> None:
         """Scores one image."""
         frame, poses = answer.frame, answer.poses
+        if self.attention:
+            self.attention.take(frame.stamp_s, None if answer.dropped else poses)
         known = self.truth is not None and not answer.dropped
         present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth and known else []
         matched = self._matcher.match(poses, [t for _, _, t in present], frame.camera)
@@ -261,6 +269,7 @@ def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> No
     elif truth is not None:
         result.errors.append('no face could be compared with the truth: their stamps do not meet, or nobody was found')
     result.worst = run.worst.sorted()
+    result.attention = run.attention.spans() if run.attention else None
     result.scored = Scored(result.name, series, aligned, wall_s)
 
 

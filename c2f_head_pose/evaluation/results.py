@@ -12,6 +12,7 @@ import numpy as np
 
 from ..geometry import geodesic_deg
 from .alignment import Alignment
+from .attention_timeline import Span
 from .evaluate import Evaluated
 from .gate import Change
 from .series import Series
@@ -36,7 +37,15 @@ def recording_record(evaluated: Evaluated) -> dict[str, Any]:
     }
     if evaluated.scored is not None:
         record['figures'] = summarise([evaluated.scored])
+        if evaluated.attention is not None:
+            record['attention'] = attention_record(evaluated.attention, float(evaluated.scored.series.images['stamp_s'].min()))
     return record
+
+
+def attention_record(spans: Sequence[Span], start_s: float) -> list[dict[str, Any]]:
+    """Spans as plain values, their times from a recording's first stamp on."""
+    return [{'begin_s': round(span.begin_s - start_s, 6), 'end_s': round(span.end_s - start_s, 6), 'state': span.state.value,
+             'reason': span.reason.value, 'zone': span.zone} for span in spans]
 
 
 def alignment_record(alignment: Alignment) -> dict[str, Any]:

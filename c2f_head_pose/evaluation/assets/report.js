@@ -94,6 +94,7 @@
     control('+', 'Look closer', () => view.zoom(0.5));
     control('▶', 'Later', () => view.zoom(1, 0.5));
     control('All', 'Look at all', () => view.whole());
+    const legend = add(section, '<div class="legend"></div>');
     const holder = add(section, '<div class="timeline zoomable"></div>');
     const readout = add(section, '<div class="readout">Point at the plot for values.</div>');
     const view = timeline(holder, readout, data.recordings[0].duration, layers);
@@ -101,14 +102,19 @@
     const offsets = card(page, 'Truth against estimates', '');
     function refresh(whole = true) {
       const r = data.recordings[state.recording];
-      const curve = r.curves[state.curve];
+      const spans = (record.recordings.find(e => e.name === r.name) || {}).attention || [];
+      const nobody = {name: 'nobody', t: [], gap: 0, angles: [], unsmoothed: [], std: []};
+      const curve = r.curves[state.curve] || (spans.length ? nobody : null);
+      const seconds = name => spans.reduce((sum, s) => sum + (s.state === name ? s.end_s - s.begin_s : 0), 0);
+      legend.style.display = spans.length ? '' : 'none';
+      legend.innerHTML = '<span class="soft">Attention:</span>' + ATTENTION.map(name => `<span><i style="background:var(--${name})"></i>${name} <span class="soft">${fixed(seconds(name), 1)} s</span></span>`).join('');
       heads.innerHTML = r.curves.map((c, i) => `<option value="${i}" ${i === state.curve ? 'selected' : ''}>${escapeText(c.name)}</option>`).join('');
       heads.style.display = r.curves.length > 1 ? '' : 'none';
       if (whole) view.reset(r.duration);
       section.style.display = curve ? '' : 'none';
       if (curve) {
         for (const name of ['truth', 'aligned']) chips[name].style.display = curve[name] ? '' : 'none';
-        view.show(curve);
+        view.show(curve, spans);
       }
       drawWorst(thumbs, r);
       drawOffset(offsets, record.recordings.find(e => e.name === r.name));

@@ -1,8 +1,13 @@
-// Angles over time, four panels over one time axis, with a value under the pointer and a window that can be narrowed.
+// Angles over time, four panels over one time axis, with a value under the pointer and a window that can be narrowed; above them,
+// where it is known, the driver's attention.
+
+const ATTENTION = ['attentive', 'distracted', 'absent', 'unknown'];
+const words = name => name.replace(/_/g, ' ');
 
 function timeline(element, readout, duration, layers) {
-  const state = {curve: null, from: 0, to: duration || 1, at: null, drag: null};
+  const state = {curve: null, attention: null, from: 0, to: duration || 1, at: null, drag: null};
   const names = ['yaw', 'pitch', 'roll'];
+  const above = () => state.attention ? 50 : 0;
   const narrow = () => element.clientWidth < 560;
   let frames = [];
 
@@ -46,13 +51,42 @@ function timeline(element, readout, duration, layers) {
     return `<path d="${d}" fill="var(--band)"/>`;
   }
 
+  // A strip of states, and in each stretch the longest of its descriptions that it has room for (its state is in its colour). Neighbours of one state are one
+  // shape, so that a state that changes often costs no more than what can be seen.
+  function strip(width) {
+    const left = 42, right = width - 8, top = 20, tall = 24, span = state.to - state.from || 1;
+    const sx = t => left + (Math.min(state.to, Math.max(state.from, t)) - state.from) / span * (right - left);
+    const seen = state.attention.filter(s => s.end_s >= state.from && s.begin_s <= state.to);
+    const shapes = Object.fromEntries(ATTENTION.map(name => [name, '']));
+    let edges = '', text = '';
+    for (let i = 0; i < seen.length;) {
+      let end = i;
+      while (end + 1 < seen.length && seen[end + 1].state === seen[i].state) end++;
+      const a = sx(seen[i].begin_s), b = sx(seen[end].end_s);
+      shapes[seen[i].state] += `M${a.toFixed(1)} ${top}H${b.toFixed(1)}V${top + tall}H${a.toFixed(1)}Z`;
+      i = end + 1;
+    }
+    let edge = -9;
+    for (const s of seen) {
+      const a = sx(s.begin_s), b = sx(s.end_s);
+      if (a > left + 0.5 && a - edge > 2) { edges += `M${a.toFixed(1)} ${top}V${top + tall}`; edge = a; }
+      const zone = s.zone === 'unknown' || s.reason === 'road' ? '' : `, ${words(s.zone)}`;
+      const said = [words(s.reason) + zone, words(s.reason), s.state].find(t => 6.6 * t.length + 10 < b - a);
+      if (said) text += `<text class="strong" x="${a + 6}" y="${top + 17}">${escapeText(said)}</text>`;
+    }
+    return `<g class="attention"><text class="strong" x="${left}" y="14">attention</text>`
+      + ATTENTION.filter(name => shapes[name]).map(name => `<path d="${shapes[name]}" fill="var(--card)"/><path class="${name}" d="${shapes[name]}" fill="var(--${name})" opacity=".38"/>`).join('')
+      + `<path d="${edges}" stroke="var(--card)" stroke-width="1.5" fill="none"/>`
+      + ATTENTION.filter(name => shapes[name]).map(name => `<path d="${shapes[name].replace(/V[\d.]+/g, `V${top + 4}`)}" fill="var(--${name})"/>`).join('') + `${text}</g>`;
+  }
+
   function draw(width, height) {
     if (!state.curve) return '';
     const hasError = !!(state.curve.error || state.curve.aligned_error);
     const panels = hasError ? 4 : 3, bottom = 32, top = 18;
-    const each = (height - bottom) / panels;
+    const each = (height - bottom - above()) / panels;
     frames = [];
-    let svg = `<defs><clipPath id="window"><rect x="42" y="${top - 5}" width="${width - 50}" height="${each - top}"/></clipPath></defs>`;
+    let svg = `<defs><clipPath id="window"><rect x="42" y="${top - 5}" width="${width - 50}" height="${each - top}"/></clipPath></defs>` + (state.attention ? strip(width) : '');
     for (let p = 0; p < panels; p++) {
       const last = p === panels - 1, angle = p < 3;
       const error = layers.aligned && state.curve.aligned_error || state.curve.error;
@@ -72,7 +106,7 @@ function timeline(element, readout, duration, layers) {
       } else {
         body += line(f, error, null, 'var(--bad)', 1.3);
       }
-      svg += `<g transform="translate(0 ${p * each})">${f.svg}<g clip-path="url(#window)">${body}</g></g>`;
+      svg += `<g transform="translate(0 ${above() + p * each})">${f.svg}<g clip-path="url(#window)">${body}</g></g>`;
       frames.push(f);
       if (last) {
         for (const v of ticks(state.from, state.to, Math.max(2, Math.floor(width / 90)))) {
@@ -84,7 +118,7 @@ function timeline(element, readout, duration, layers) {
     return svg;
   }
 
-  const redraw = plot(element, () => narrow() ? 460 : 560, draw, 'Yaw, pitch, roll and error over time');
+  const redraw = plot(element, () => (narrow() ? 460 : 560) + above(), draw, 'Yaw, pitch, roll and error over time');
   const timeAt = event => {
     const box = element.querySelector('svg').getBoundingClientRect();
     const f = frames[0];
@@ -96,7 +130,7 @@ function timeline(element, readout, duration, layers) {
   function cursor() {
     const layer = element.querySelector('.cursor');
     if (!layer || !state.curve || !frames.length) return;
-    const f = frames[0], height = frames.length * frames[0].height;
+    const f = frames[0], height = above() + frames.length * frames[0].height;
     let svg = '';
     if (state.drag !== null && state.at !== null) {
       const a = f.sx(Math.min(state.drag, state.at)), b = f.sx(Math.max(state.drag, state.at));
@@ -105,15 +139,24 @@ function timeline(element, readout, duration, layers) {
     if (state.at === null) { layer.innerHTML = svg; return; }
     let best = 0;
     state.curve.t.forEach((t, i) => { if (Math.abs(t - state.at) < Math.abs(state.curve.t[best] - state.at)) best = i; });
-    const x = f.sx(state.curve.t[best]);
+    const at = state.curve.t[best], span = state.attention && state.attention.find(s => state.at >= s.begin_s && state.at <= s.end_s);
+    const attention = span ? `<b>${span.state}</b>: ${escapeText(words(span.reason))}${span.zone === 'unknown' ? '' : `, ${escapeText(words(span.zone))}`}` : '';
+    // Nobody's face is near: only the attention is known.
+    const alone = state.attention && !(Math.abs(at - state.at) <= Math.max(state.curve.gap, 0.01 * (state.to - state.from)));
+    const x = f.sx(alone ? state.at : at);
     svg += `<line x1="${x}" x2="${x}" y1="6" y2="${height}" stroke="var(--soft)" stroke-width="1"/>`;
+    if (alone) {
+      layer.innerHTML = svg;
+      readout.innerHTML = `<b>${fixed(state.at, 2)} s</b> ${attention}`;
+      return;
+    }
     frames.forEach((g, p) => {
       const value = p < 3 ? state.curve.angles[best][p] : (layers.aligned && state.curve.aligned_error || state.curve.error)[best];
-      if (known(value)) svg += `<circle cx="${x}" cy="${p * g.height + g.sy(value)}" r="3.2" fill="${p < 3 ? 'var(--estimate)' : 'var(--bad)'}" stroke="var(--card)" stroke-width="1.2"/>`;
+      if (known(value)) svg += `<circle cx="${x}" cy="${above() + p * g.height + g.sy(value)}" r="3.2" fill="${p < 3 ? 'var(--estimate)' : 'var(--bad)'}" stroke="var(--card)" stroke-width="1.2"/>`;
     });
     layer.innerHTML = svg;
     const c = state.curve, show = (name, values) => values && values[best] ? `${name} ${values[best].map(v => label(Math.round(v * 10) / 10) + '°').join(', ')}` : '';
-    readout.innerHTML = `<b>${fixed(c.t[best], 2)} s</b> ` + [show('estimate', c.angles), show('truth', c.truth), show('aligned truth', c.aligned),
+    readout.innerHTML = `<b>${fixed(c.t[best], 2)} s</b> ` + [attention, show('estimate', c.angles), show('truth', c.truth), show('aligned truth', c.aligned),
       c.error && known(c.error[best]) ? `error <b>${fixed(c.error[best], 1)}°</b>` : '', c.aligned_error && known(c.aligned_error[best]) ? `aligned <b>${fixed(c.aligned_error[best], 1)}°</b>` : '',
       known(c.std[best][0]) ? `stated σ ${c.std[best].map(v => fixed(v, 1)).join(', ')}` : ''].filter(Boolean).join(' · ');
   }
@@ -138,7 +181,7 @@ function timeline(element, readout, duration, layers) {
     redraw(); cursor();
   }
   const api = {
-    show(curve) { state.curve = curve; state.at = null; redraw(); },
+    show(curve, attention) { state.curve = curve; state.attention = attention && attention.length ? attention : null; state.at = null; redraw(); },
     redraw() { redraw(); cursor(); },
     zoom,
     whole() { state.from = 0; state.to = duration || 1; redraw(); cursor(); },
