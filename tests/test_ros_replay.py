@@ -150,6 +150,21 @@ def test_a_wrong_image_topic_is_refused_with_the_right_ones(tmp_path):
     assert open_recording(tmp_path / 'recorded', '/camera/image').image_topic == '/camera/image/compressed'
 
 
+RECORDED_NS = [10**9 + number * 50_000_000 for number in range(FRAMES)]
+
+
+@pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'bag'])
+def test_a_bag_is_read_from_an_offset_on(tmp_path, kind):
+    """Three messages at 0, 50, ... 250 ms."""
+    recording = open_recording(record(tmp_path, kind))
+    entries = list(recording.entries(0.12))
+    assert [entry.time_ns for entry in entries[::3]] == RECORDED_NS[3:] and len(entries) == 9
+    assert [stamp_ns(entry.message) for entry in entries[::3]] == EXPECTED_NS[3:]
+    assert entries[0].at_s == pytest.approx(0.15)
+    assert len(list(recording.entries(0.05))) == 15 and len(list(recording.entries())) == 18
+    assert recording.length_s == pytest.approx(0.25)
+
+
 def start_process(*arguments) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.ros.replay_node', *map(str, arguments)], cwd=Path(__file__).parents[1],
                             env=os.environ, stderr=subprocess.PIPE, text=True)
