@@ -1,6 +1,10 @@
 """Replays a recording through the node head_pose.
 
     ros2 launch c2f_head_pose replay.launch.py bag:=PATH
+
+The replay's other parameters, such as clock and start_offset_s, are for replay_node itself: beside head_pose.launch.py run
+`ros2 run c2f_head_pose replay_node PATH --ros-args -p topics:=plain -p clock:=true -p start_offset_s:=10.0`, or give them in a
+params file. `ros2 service call /replay/pause std_srvs/srv/SetBool '{data: true}'` pauses it.
 """
 import os
 

@@ -117,6 +117,14 @@ class Graph:
             return newest if newest is not None and words in newest.message else None
         return self.wait_until(found, f'a diagnostic status {words!r}')
 
+    def call(self, service_type, name: str, request):
+        """Calls a service once it is there, and returns its answer."""
+        client = self.probe.create_client(service_type, name)
+        self.wait_until(client.service_is_ready, f'service {name}')
+        future = client.call_async(request)
+        self.wait_until(future.done, f'an answer of {name}')
+        return future.result()
+
     def image_publisher(self, message_type=Image, topic: str = '/image', qos=SENSOR, matched: bool = True):
         """A publisher, once the node subscribes to it."""
         publisher = self.probe.create_publisher(message_type, topic, qos)

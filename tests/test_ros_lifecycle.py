@@ -12,17 +12,17 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.parameter import Parameter
 from ros_graph import image_message, noise
-from test_ros_node import call, set_atomically
+from test_ros_node import set_atomically
 
 pytestmark = pytest.mark.ros
 
 
 def change(graph, transition: int) -> bool:
-    return call(graph, ChangeState, '/head_pose/change_state', ChangeState.Request(transition=Transition(id=transition))).success
+    return graph.call(ChangeState, '/head_pose/change_state', ChangeState.Request(transition=Transition(id=transition))).success
 
 
 def state(graph) -> str:
-    return call(graph, GetState, '/head_pose/get_state', GetState.Request()).current_state.label
+    return graph.call(GetState, '/head_pose/get_state', GetState.Request()).current_state.label
 
 
 def test_each_transition_by_service(graph):

@@ -11,7 +11,6 @@ from ros_graph import image_message, noise
 from std_srvs.srv import Trigger
 from test_ros_frames import with_a_face
 from test_ros_messages import head
-from test_ros_node import call
 
 from c2f_head_pose.geometry import geodesic_deg, ray_rotation, rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.ros import neutral
@@ -99,14 +98,14 @@ def test_the_node_learns_keeps_and_clears_its_neutral(graph, tmp_path):
         vector = results.angles[-1].vector
         return [vector.x, vector.y, vector.z]
 
-    assert 'only 0 images' in call(graph, Trigger, '/head_pose/set_neutral', Trigger.Request()).message
+    assert 'only 0 images' in graph.call(Trigger, '/head_pose/set_neutral', Trigger.Request()).message
     before = [angles(float(number)) for number in range(1, 7)][-1]
-    answer = call(graph, Trigger, '/head_pose/set_neutral', Trigger.Request())
+    answer = graph.call(Trigger, '/head_pose/set_neutral', Trigger.Request())
     assert answer.success and str(tmp_path) in answer.message
     np.testing.assert_allclose(angles(7.0), 0, atol=1e-6)
     node._neutral.start()
     np.testing.assert_allclose(angles(8.0), 0, atol=1e-6)
     graph.wait_for_log('neutral of the mount taken from', str(tmp_path))
-    assert call(graph, Trigger, '/head_pose/clear_neutral', Trigger.Request()).success
+    assert graph.call(Trigger, '/head_pose/clear_neutral', Trigger.Request()).success
     np.testing.assert_allclose(angles(9.0), before, atol=1e-6)
     assert list(tmp_path.iterdir()) == []

@@ -18,14 +18,6 @@ pytestmark = pytest.mark.ros
 FRAMES = 30
 
 
-def call(graph, service_type, name, request):
-    client = graph.probe.create_client(service_type, name)
-    graph.wait_until(client.service_is_ready, f'service {name}')
-    future = client.call_async(request)
-    graph.wait_until(future.done, f'an answer of {name}')
-    return future.result()
-
-
 def values(status) -> dict:
     return {pair.key: pair.value for pair in status.values}
 
@@ -221,7 +213,7 @@ def test_the_annotated_image_comes_when_somebody_looks(graph):
 def set_atomically(graph, **changes):
     parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in changes.items()]
     request = SetParametersAtomically.Request(parameters=parameters)
-    return call(graph, SetParametersAtomically, '/head_pose/set_parameters_atomically', request).result
+    return graph.call(SetParametersAtomically, '/head_pose/set_parameters_atomically', request).result
 
 
 def test_a_refused_parameter_change_names_the_reason_and_changes_nothing(graph):
@@ -250,11 +242,11 @@ def test_disabling_stops_answers_and_enabling_brings_them_back(graph):
     publisher = graph.image_publisher()
     publisher.publish(image_message(noise(48, 64), 1.0))
     graph.wait_until(lambda: results.markers, 'an answer')
-    assert call(graph, SetBool, '/head_pose/enable', SetBool.Request(data=False)).success
+    assert graph.call(SetBool, '/head_pose/enable', SetBool.Request(data=False)).success
     graph.wait_until(lambda: len(results.markers) == 2, 'the outputs to be cleared')
     graph.wait_for_state('disabled')
     assert publisher.get_subscription_count() == 0
-    assert call(graph, SetBool, '/head_pose/enable', SetBool.Request(data=True)).success
+    assert graph.call(SetBool, '/head_pose/enable', SetBool.Request(data=True)).success
     graph.wait_until(publisher.get_subscription_count, 'the subscription')
     publisher.publish(image_message(noise(48, 64), 2.0))
     graph.wait_until(lambda: len(results.markers) == 3, 'an answer')

@@ -1,6 +1,7 @@
 """Recordings as ROS messages in time order: rosbag2 (mcap, sqlite3), rosbag1, or a folder of pictures. Needs no apt ROS."""
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections.abc import Iterator
@@ -34,17 +35,23 @@ class Entry:
 
     Attributes:
         at_s: when, in seconds since the recording's first entry.
+        time_ns: when, on the clock it was recorded with.
         topic: where to.
         message: the ROS message, with its recorded stamp.
     """
 
     at_s: float
+    time_ns: int
     topic: str
     message: Any
 
 
 class Bag:
-    """One image topic of a bag with the camera_info and the poses beside it."""
+    """One image topic of a bag with the camera_info and the poses beside it.
+
+    Attributes:
+        length_s: from the bag's first message to its last.
+    """
 
     def __init__(self, path: Path, image_topic: str = '', decode: bool = True, plain_names: bool = False) -> None:
         """Finds the topics; reads no message yet.
@@ -61,6 +68,7 @@ class Bag:
         self.path = path.parent if path.suffix in ('.mcap', '.db3') and (path.parent / 'metadata.yaml').is_file() else path
         with _opened(self.path) as reader:
             recorded = {connection.topic: connection.msgtype for connection in reader.connections if connection.msgtype in _TYPES}
+            self.length_s = max(reader.duration, 0) * 1e-9
         self.image_topic = _choose_image(recorded, image_topic, path)
         info_topic = _beside(self.image_topic, 'camera_info', recorded)
         self._decodes = decode and recorded[self.image_topic].endswith('CompressedImage')
@@ -77,27 +85,33 @@ class Bag:
             self.topics[names[self.image_topic]] = Image
         self.output = names[self.image_topic]
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, from_s: float = 0.0) -> Iterator[Entry]:
         """The messages in the order they were recorded.
+
+        Args:
+            from_s: leaves out what comes earlier, in seconds since the recording's first entry.
 
         Raises:
             RecordingError: for a compressed picture that cannot be decoded.
         """
         with _opened(self.path) as reader:
-            start_ns = None
             wanted = [connection for connection in reader.connections if connection.topic in self._names]
-            for connection, time_ns, raw in reader.messages(connections=wanted):
-                start_ns = time_ns if start_ns is None else start_ns
+            start_ns = next((time_ns for _, time_ns, _ in reader.messages(connections=wanted)), 0)
+            for connection, time_ns, raw in reader.messages(connections=wanted, start=start_ns + round(from_s * 1e9)):
                 recorded = reader.deserialize(raw, connection.msgtype)
                 if connection.topic == self.image_topic and self._decodes:
                     message = _decoded(recorded, self.path)
                 else:
                     message = to_ros(_TYPES[connection.msgtype], recorded)
-                yield Entry((time_ns - start_ns) * 1e-9, self._names[connection.topic], message)
+                yield Entry((time_ns - start_ns) * 1e-9, time_ns, self._names[connection.topic], message)
 
 
 class Pictures:
-    """A folder of pictures as an image topic, in natural order of their names."""
+    """A folder of pictures as an image topic, in natural order of their names.
+
+    Attributes:
+        length_s: from the first picture to the last.
+    """
 
     def __init__(self, path: Path, rate_hz: float) -> None:
         """Lists the pictures.
@@ -114,23 +128,28 @@ class Pictures:
         if not self._files:
             raise RecordingError(f'{path} holds no pictures ({", ".join(PICTURE_SUFFIXES)}) and no metadata.yaml of a rosbag2')
         self._period_s = 1 / rate_hz
+        self.length_s = (len(self._files) - 1) * self._period_s
         self.output = 'image'
         self.topics = {'image': Image}
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, from_s: float = 0.0) -> Iterator[Entry]:
         """The pictures one after another.
+
+        Args:
+            from_s: leaves out what comes earlier, in seconds since the first picture.
 
         Raises:
             RecordingError: for a file that is no picture.
         """
-        for number, file in enumerate(self._files):
+        first = math.ceil(from_s / self._period_s - 1e-6)  # rounding must not skip a picture
+        for number, file in enumerate(self._files[first:], first):
             pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
             if pixels is None:
                 raise RecordingError(f'{file} is no picture that OpenCV reads; take it out of the folder')
             at_s = number * self._period_s
             nanoseconds = round((1 + at_s) * 1e9)
             header = Header(stamp=Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9), frame_id='camera')
-            yield Entry(at_s, 'image', messages.image(header, pixels))
+            yield Entry(at_s, nanoseconds, 'image', messages.image(header, pixels))
 
 
 def open_recording(path: Path, image_topic: str = '', decode: bool = True, plain_names: bool = False,
