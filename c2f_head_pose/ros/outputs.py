@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseWithCovarianceStamped, Vector3Stamped
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -23,6 +24,8 @@ try:
     from rclpy.event_handler import PublisherEventCallbacks
 except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks
+
+_ACKNOWLEDGED_S = 0.5
 
 
 class Outputs:
@@ -124,6 +127,10 @@ class Outputs:
         self._markers.publish(messages.markers(self._last_header, []))
         if self._head_poses is not None:
             self._head_poses.publish(messages.head_poses(self._last_header, []))
+        # A process that ends now would take with it what DDS has not delivered yet.
+        for publisher in (self._markers, self._head_poses):
+            if publisher is not None:
+                publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
         self._last_header = None
 
     def destroy(self) -> None:
