@@ -12,6 +12,7 @@ import pytest
 from c2f_head_pose import geometry
 from training import assets as assets_command
 from training import render as render_command
+from training.augment import MIRRORED
 from training.synthetic import check, dataset, frames, landmarks, presets
 from training.synthetic.crops import CropMaker, crop_rotation
 
@@ -27,6 +28,11 @@ def assets():
 @pytest.fixture(scope='module')
 def maker(assets):
     return CropMaker(assets, replace(presets.PRESETS['wide'], crop_size=96, identities=60), seed=5)
+
+
+def test_the_meshs_landmarks_are_mirrored_as_training_numbers_them(maker):
+    points = maker.model.template.vertices[maker.model.landmarks]
+    assert np.abs(points[MIRRORED] * [-1, 1, 1] - points).max() < 1e-5  # x to the person's left; metres
 
 
 def test_labels_are_what_matrices_and_pixels_say(maker):

@@ -35,6 +35,7 @@ def test_a_rolled_mirrored_shifted_view_shows_the_head_of_its_label(crops):
     view = augment.random_view(batch, how, generator(5))
     assert (view.mirror < 0).any() and (view.mirror > 0).any()
     label = augment.rotation_in_view(batch, view).numpy()
+    labelled = augment.landmarks_in_view(batch, view).double().numpy()
     points = stand_in.landmarks_m()
     for i in range(40):
         K, R = batch.K[i].double().numpy(), batch.R_cam_head[i].double().numpy()
@@ -51,6 +52,24 @@ def test_a_rolled_mirrored_shifted_view_shows_the_head_of_its_label(crops):
         assert np.abs(found - shape).max() < 0.1, i  # of 2.0, the crop's side
         turn = (found[:, 1] * shape[:, 0] - found[:, 0] * shape[:, 1]).sum() / (found**2).sum()
         assert abs(np.degrees(turn)) < 1.5, i  # no systematic turn between the two
+        # the landmark labels are the same points; a mirrored face's are numbered from its other side
+        assert np.abs(labelled[i] - in_view[augment.MIRRORED if view.mirror[i] < 0 else slice(None)]).max() < 1e-3
+
+
+def test_a_mirrored_face_has_its_landmarks_numbered_from_its_other_side():
+    """Twice mirrored is not mirrored, and the midline stays (the mesh's own points: test_synthetic_population.py)."""
+    numbers = np.array(augment.MIRRORED)
+    assert (numbers[numbers] == np.arange(68)).all()
+    assert {i for i in range(68) if numbers[i] == i} == {8, 27, 28, 29, 30, 33, 51, 57, 62, 66}
+
+
+def test_jpeg_compresses_each_block_by_itself():
+    """Changing one pixel of the first 8x8 block changes that block alone."""
+    image = torch.rand(1, 1, 32, 32, generator=generator(1)) * 255
+    other = image.clone()
+    other[0, 0, 2, 3] += 200
+    changed = (picture.jpeg(image, generator(2)) != picture.jpeg(other, generator(2)))[0, 0]
+    assert changed[:8, :8].any() and changed.sum() == changed[:8, :8].sum()
 
 
 def test_views_are_about_the_landmarks_box_of_the_turned_picture(crops):
@@ -130,7 +149,7 @@ def test_augmentation_repeats_from_its_seed_and_varies_with_it(crops):
 def test_every_disturbance_stays_in_range_and_changes_the_picture(crops):
     batch = crops.gather(np.arange(16))
     image = augment.plain(batch, 64, 1.5).crops.float()
-    eyes = augment.eyes_in_view(batch, augment.centred_view(batch, 1.5))
+    eyes = augment.eyes_of(augment.landmarks_in_view(batch, augment.centred_view(batch, 1.5)))
     how = picture.Picture(light_share=1, occluder_share=1, sunglasses_share=1)
     changed = {
         'light': picture.light(image, how, generator()),

@@ -3,6 +3,7 @@
 import csv
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -19,7 +20,16 @@ from training.train import Run
 torch.set_num_threads(1)
 NETWORKS = {
     'ours': (
-        {'kind': 'coarse_to_fine', 'size': 48, 'stem': 4, 'widths': [8, 16], 'depths': [1, 1], 'embedding': 32, 'hidden': 8},
+        {
+            'kind': 'coarse_to_fine',
+            'size': 48,
+            'stem': 4,
+            'widths': [8, 16],
+            'depths': [1, 1],
+            'embedding': 32,
+            'hidden': 8,
+            'landmarks': True,
+        },
         'coarse_to_fine',
     ),
     'paper': ({'kind': 'paper', 'size': 64, 'width': 0.0625, 'channels': 4, 'hidden': 8}, 'paper'),
@@ -73,6 +83,7 @@ def test_every_precision_keeps_the_contract_and_answers_like_pytorch(name, modal
         assert engine.contract.depth_range_m == (0.5 if modality == 'depth' else 0)
         assert engine.contract.crop_margin == 1.5 and engine.contract.detector_margin == pytest.approx(1.5 / 1.3, abs=1e-3)
         assert export.differences_deg(network, files[precision], crops).max() < limit
+        assert not any('landmarks' in weight.name for weight in onnx.load(str(files[precision])).graph.initializer)  # of training alone
     rotation = engine.infer(crops).rotation
     assert np.abs(rotation @ np.swapaxes(rotation, 1, 2) - np.eye(3)).max() < 1e-3
 

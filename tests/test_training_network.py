@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from c2f_head_pose import geometry
+from training.augment import Batch
 from training.losses import LossWeights, coarse_to_fine_loss, likelihood_loss
 from training.models import build
 from training.network import Normalise, Raw
@@ -90,7 +91,7 @@ def test_the_likelihood_teaches_the_rotation_only_if_told():
     for moves in (False, True):
         one = network(subspaces='four')
         weights = LossWeights(answer=0.0, experts=0.0, likelihood=1.0, category=0.0, likelihood_moves_rotation=moves)
-        loss, _ = coarse_to_fine_loss(one, crops, R, weights)
+        loss, _ = coarse_to_fine_loss(one, Batch(crops, R), weights)
         loss.backward()
         gradients.append(one.regressors.weight.grad[:, :, :6].abs().sum().item())
         assert one.regressors.weight.grad[:, :, 6:].abs().sum() > 0
@@ -102,7 +103,7 @@ def test_a_pose_trains_the_regressors_of_its_overlap_only():
     one = network(subspaces='four')
     R = rotation_from_ypr(torch.deg2rad(torch.tensor([[5.0, 60.0, 0.0]])))
     loss, _ = coarse_to_fine_loss(
-        one, torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8), R, LossWeights(answer=0, likelihood=0, category=0)
+        one, Batch(torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8), R), LossWeights(answer=0, likelihood=0, category=0)
     )
     loss.backward()
     assert [one.regressors.weight.grad[k].abs().sum().item() > 0 for k in range(4)] == [True, False, False, True]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from training.augment import Batch
 from training.googlenet import GoogLeNet, load_imagenet
 from training.losses import make_loss
 from training.models import build
@@ -109,7 +110,7 @@ def test_category_samples_leave_the_regressors_alone_and_pose_samples_the_classi
     network = small_paper()
     crops = torch.randint(0, 256, (8, 1, 64, 64), dtype=torch.uint8)
     R = rotation_from_ypr(torch.rand(8, 3) - 0.5)
-    loss, _ = make_loss({'kind': 'paper', 'category_share': share})(network, crops, R)
+    loss, _ = make_loss({'kind': 'paper', 'category_share': share})(network, Batch(crops, R))
     loss.backward()
     assert (gradient_size(network.classifier) > 0) == classifier_learns
     assert (gradient_size(network.regressors) > 0) != classifier_learns
@@ -121,7 +122,8 @@ def test_a_pose_trains_only_the_regressor_of_its_true_sub_space():
     network = small_paper()
     R = rotation_from_ypr(torch.tensor([[0.3, -0.3, 0.0]])).expand(4, 3, 3)
     assert category_of(R).tolist() == [1] * 4
-    loss, _ = make_loss({'kind': 'paper', 'category_share': 0.0})(network, torch.randint(0, 256, (4, 1, 64, 64), dtype=torch.uint8), R)
+    crops = torch.randint(0, 256, (4, 1, 64, 64), dtype=torch.uint8)
+    loss, _ = make_loss({'kind': 'paper', 'category_share': 0.0})(network, Batch(crops, R))
     loss.backward()
     assert [gradient_size(r) > 0 for r in network.regressors] == [False, True, False, False]
 
@@ -132,7 +134,7 @@ def test_loss_is_half_the_squared_distance_of_normalised_angles():
     for regressor in network.regressors:
         torch.nn.init.zeros_(regressor[-1].weight)
     R = rotation_from_ypr(torch.deg2rad(torch.tensor([[25.0, 0.0, 0.0]])))
-    loss, _ = make_loss({'kind': 'paper', 'category_share': 0.0})(network, torch.zeros(1, 1, 64, 64, dtype=torch.uint8), R)
+    loss, _ = make_loss({'kind': 'paper', 'category_share': 0.0})(network, Batch(torch.zeros(1, 1, 64, 64, dtype=torch.uint8), R))
     assert loss.item() == pytest.approx(0.5 * 0.25**2, abs=1e-5)
 
 

@@ -186,12 +186,12 @@ def test_eight_samples_are_learnt_by_heart(case, folder, tmp_path):
     )
     data = SyntheticCrops([folder], 'train', config.modality == 'depth', config.pose_limits_deg, limit=8)
     run = Run(config, data, None, tmp_path, ALONE)
-    drawn = run.batch(0, 0)
+    drawn = run.feed.batch(0, 0)
     # each sample twice: the paper's loss takes the category of one and the pose of the other; twice again there, for batch
     # statistics over 2x2 maps that differ less from the running ones
     copies = 4 if loss == 'paper' else 2
     batch = Batch(drawn.crops[:8].repeat(copies, 1, 1, 1), drawn.rotation[:8].repeat(copies, 1, 1))
-    run.batch = lambda step, shard: batch
+    run.feed.batch = lambda step, shard: batch
     run.go()
     R, _, logits = estimate(run.average.network, batch.crops)
     truth = batch.rotation.numpy()

@@ -21,6 +21,19 @@ DETECTOR_OFFSET = (0.0, -0.14)
 Median of 283 rendered faces (yaw to 60, pitch to 35 degrees; sd 0.07 across, 0.04 up). Nothing real is in it.
 """
 
+MIRRORED = [
+    *range(16, -1, -1),  # jaw
+    *range(26, 16, -1),  # brows
+    *range(27, 31),  # bridge of the nose
+    *range(35, 30, -1),  # its base
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
+    *range(54, 47, -1),
+    *range(59, 54, -1),  # outer lips
+    *range(64, 59, -1),
+    *range(67, 64, -1),  # inner lips
+]
+"""Which of the 68 landmarks lies on the other side of the face (300-W's numbering)."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -67,10 +80,17 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What the network trains on: crops (B, 1, S, S) uint8 and rotation (B, 3, 3) R_crop_head."""
+    """What the network trains on.
+
+    Attributes:
+        crops: (B, 1, S, S) uint8.
+        rotation: (B, 3, 3) R_crop_head.
+        landmarks: (B, 68, 2) in the crop's coordinates, [-1, 1] from edge to edge; None where the data have none.
+    """
 
     crops: Tensor
     rotation: Tensor
+    landmarks: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,11 +190,16 @@ def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Te
     return functional.grid_sample(channels, grid, mode='nearest' if nearest else 'bilinear', padding_mode='zeros', align_corners=False)
 
 
-def eyes_in_view(crops: Crops, view: View) -> Tensor:
-    """(B, 2, 2) both eyes' centres in the view's coordinates, [-1, 1]."""
-    eyes = torch.stack([crops.landmarks[:, 36:42].mean(1), crops.landmarks[:, 42:48].mean(1)], 1)
-    offset = eyes - view.centre[:, None]
-    return torch.linalg.solve(view.matrix(), offset.transpose(1, 2)).transpose(1, 2)
+def landmarks_in_view(crops: Crops, view: View) -> Tensor:
+    """(B, 68, 2) landmarks in the view's coordinates, [-1, 1]; a mirrored face's right side is numbered as such again."""
+    offset = crops.landmarks - view.centre[:, None]
+    seen = torch.linalg.solve(view.matrix(), offset.transpose(1, 2)).transpose(1, 2)
+    return torch.where(view.mirror[:, None, None] < 0, seen[:, MIRRORED], seen)
+
+
+def eyes_of(landmarks: Tensor) -> Tensor:
+    """(B, 2, 2) centres of both eyes, from (B, 68, 2) landmarks."""
+    return torch.stack([landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)], 1)
 
 
 def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generator) -> Batch:
@@ -188,11 +213,12 @@ def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generat
     """
     view = random_view(crops, how, generator)
     image = over_background(crops, view, size, generator)
+    landmarks = landmarks_in_view(crops, view)
     face = 2 / (view.half.mean(1) * 2 / (crops.box[:, 2:] - crops.box[:, :2]).amax(1))  # landmarks' extent in [-1, 1] units
     if how.picture is not None:
-        image = disturb(image, eyes_in_view(crops, view), face, how.picture, generator)
+        image = disturb(image, eyes_of(landmarks), face, how.picture, generator)
     image = cut_at_borders(image, how.border_share, generator)
-    return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view))
+    return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view), landmarks)
 
 
 def over_background(crops: Crops, view: View, size: int, generator: torch.Generator) -> Tensor:
@@ -219,4 +245,4 @@ def plain(crops: Crops, size: int, margin: float, background: float = 0.0) -> Ba
     view = centred_view(crops, margin)
     layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
     image = layers[:, :1] + (1 - layers[:, 1:] / 255) * background
-    return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view))
+    return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view), landmarks_in_view(crops, view))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .augment import Augmentation, Batch, View, centred_view, random_view, rotation_in_view, sample
+from .augment import Augmentation, Batch, View, centred_view, landmarks_in_view, random_view, rotation_in_view, sample
 from .batches import Crops
 from .picture import blob, blur, some
 
@@ -37,7 +37,7 @@ def plain_depth(crops: Crops, size: int, margin: float) -> Batch:
     """The undisturbed centred depth crop, for evaluation."""
     view = centred_view(crops, margin)
     depth = seen(crops, view, size)
-    return Batch(to_bytes(depth, head_depth_mm(depth)), rotation_in_view(crops, view))
+    return Batch(to_bytes(depth, head_depth_mm(depth)), rotation_in_view(crops, view), landmarks_in_view(crops, view))
 
 
 def seen(crops: Crops, view: View, size: int) -> Tensor:
@@ -66,7 +66,7 @@ def augment_depth(crops: Crops, size: int, how: Augmentation, generator: torch.G
         depth = _measure(depth, generator)
         depth = some(depth, how.picture.low_resolution_share, generator, lambda x: _coarsen(x, how.picture.low_resolution_px, generator))
     head = head_depth_mm(depth) + 30 * torch.randn(n, 1, 1, 1, generator=generator, device=device)
-    return Batch(to_bytes(depth, head), rotation_in_view(crops, view))
+    return Batch(to_bytes(depth, head), rotation_in_view(crops, view), landmarks_in_view(crops, view))
 
 
 def _hold_before(depth: Tensor, size: int, generator: torch.Generator) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .augment import Batch
 from .baselines import Classifier, Regressor
 from .network import CoarseToFine
 from .paper_network import PaperNetwork
@@ -27,6 +28,7 @@ class LossWeights:
         experts: geodesic error of each regressor on the poses of its sub-space and its overlap.
         likelihood: negative log-likelihood of the stated standard deviations, of both.
         category: cross-entropy of the sub-space.
+        landmarks: mean distance of the landmarks, in half sides of the crop, from a network that says where they are.
         overlap_deg: how far beyond its sub-space a regressor still trains.
         likelihood_moves_rotation: whether the likelihood's gradient also reaches the rotation; otherwise it only teaches
             the uncertainty, and an uncertain sample is not learnt less.
@@ -36,23 +38,24 @@ class LossWeights:
     experts: float = 0.5
     likelihood: float = 0.05
     category: float = 0.1
+    landmarks: float = 1.0
     overlap_deg: float = 15.0
     likelihood_moves_rotation: bool = False
 
 
-def coarse_to_fine_loss(network: CoarseToFine, crops: Tensor, R: Tensor, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
+def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
     """Our loss on a batch.
 
     Args:
         network: with `raw` and `hand_over`.
-        crops: (B, 1, S, S) uint8.
-        R: (B, 3, 3) true R_crop_head.
+        batch: with landmarks, if the network says where they are.
         weights: of the terms.
 
     Returns:
         The loss, and named figures to log (detached scalars).
     """
-    raw = network.raw(crops)
+    R = batch.rotation
+    raw = network.raw(batch.crops)
     rotation, std = network.hand_over(raw)
     error = geodesic_rad(rotation, R)
     answer = error.mean()
@@ -69,6 +72,8 @@ def coarse_to_fine_loss(network: CoarseToFine, crops: Tensor, R: Tensor, weights
     target = subspace_of(R, network.cells)
     category = functional.cross_entropy(raw.logits, target)
     loss = loss + weights.category * category
+    if raw.landmarks is not None and batch.landmarks is not None:
+        loss = loss + weights.landmarks * (raw.landmarks - batch.landmarks).square().sum(-1).add(1e-6).sqrt().mean()
     with torch.no_grad():
         right = (network.category_logits(raw.logits).argmax(1) == category_of(R)).float().mean()
     return loss, {
@@ -100,12 +105,13 @@ def likelihood_loss(rotation: Tensor, std: Tensor, R: Tensor, moves_rotation: bo
     return (belongs * nll).sum() / belongs.sum().clamp(min=1)
 
 
-def paper_loss(network: PaperNetwork, crops: Tensor, R: Tensor, category_share: float = 0.5) -> tuple[Tensor, dict[str, Tensor]]:
+def paper_loss(network: PaperNetwork, batch: Batch, category_share: float = 0.5) -> tuple[Tensor, dict[str, Tensor]]:
     """The paper's joint loss: softmax loss on the first half of a batch, Euclidean loss on the second (sections 3.1, 3.2, 3.4).
 
     A sample of the first half carries a category only, one of the second a pose only; a pose trains the regressor of its
     true sub-space. The Euclidean loss, eq. 3, is half the squared distance of angles as parts of their ranges.
     """
+    crops, R = batch.crops, batch.rotation
     n = round(category_share * len(crops))
     features = network.features(crops)
     ypr = ypr_from_rotation(R)
@@ -120,17 +126,18 @@ def paper_loss(network: PaperNetwork, crops: Tensor, R: Tensor, category_share: 
     return loss, {'loss': loss.detach(), 'error_deg': error * (180 / math.pi), 'category_loss': category.detach()}
 
 
-def classifier_loss(network: Classifier, crops: Tensor, R: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def classifier_loss(network: Classifier, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """Softmax loss of a classifier's own categories."""
-    target = network.target(ypr_from_rotation(R))
-    logits = network.classify(crops)
+    target = network.target(ypr_from_rotation(batch.rotation))
+    logits = network.classify(batch.crops)
     loss = functional.cross_entropy(logits, target)
     return loss, {'loss': loss.detach(), 'category_loss': loss.detach(), 'coarse_accuracy': (logits.argmax(1) == target).float().mean()}
 
 
-def angle_loss(network: Regressor, crops: Tensor, R: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def angle_loss(network: Regressor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """Euclidean loss of a single regressor, eq. 3."""
-    estimate = network.regress(crops)
+    R = batch.rotation
+    estimate = network.regress(batch.crops)
     loss = 0.5 * (estimate - network.normalised(ypr_from_rotation(R))).square().sum(1).mean()
     ypr = (2 * estimate.detach() - 1) * network.ranges_rad
     return loss, {'loss': loss.detach(), 'error_deg': geodesic_rad(rotation_from_ypr(ypr), R).mean() * (180 / math.pi)}
@@ -154,10 +161,10 @@ def make_loss(config: dict) -> LossFunction:
 
 def _coarse_to_fine(**settings: float) -> LossFunction:
     weights = LossWeights(**settings)
-    return lambda network, crops, R: coarse_to_fine_loss(network, crops, R, weights)
+    return partial(coarse_to_fine_loss, weights=weights)
 
 
-LossFunction = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]
+LossFunction = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]]
 LOSSES = {
     'coarse_to_fine': _coarse_to_fine,
     'paper': lambda **settings: partial(paper_loss, **settings),

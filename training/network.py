@@ -22,11 +22,13 @@ class Raw(NamedTuple):
         logits: (B, K) of the sub-spaces.
         rotations: (B, K, 3, 3) R_crop_head of every regressor.
         stds: (B, K, 3) rad, standard deviations about the head's axes.
+        landmarks: (B, 68, 2) where the landmarks lie in the crop, [-1, 1]; None from a network that does not say.
     """
 
     logits: Tensor
     rotations: Tensor
     stds: Tensor
+    landmarks: Tensor | None = None
 
 
 class Normalise(nn.Module):
@@ -99,6 +101,7 @@ class CoarseToFine(nn.Module):
         squeeze: channels of the last 1x1 convolution, flattened with its places.
         embedding: width of the shared embedding.
         hidden: width of a regressor's hidden layer.
+        landmarks: whether the embedding also says where the 68 landmarks are. Only training uses that; no exported graph has it.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class CoarseToFine(nn.Module):
         embedding: int = 256,
         hidden: int = 64,
         dropout: float = 0.0,
+        landmarks: bool = False,
     ):
         super().__init__()
         if handover not in ('soft', 'hard', 'single'):
@@ -124,6 +128,7 @@ class CoarseToFine(nn.Module):
         self.squeeze = nn.Sequential(nn.Conv2d(trunk.channels, squeeze, 1, bias=False), nn.BatchNorm2d(squeeze), nn.ReLU(inplace=True))
         self.embed = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(squeeze * side * side, embedding), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(embedding, len(self.cells))
+        self.landmarks = nn.Linear(embedding, 2 * 68) if landmarks else None
         count = 1 if handover == 'single' else len(self.cells)
         self.regressors = Regressors(embedding, count, hidden, 9)
         start = anchors(self.cells) if count > 1 else anchors(SUBSPACES['four']).mean(0, keepdim=True).round()
@@ -140,7 +145,8 @@ class CoarseToFine(nn.Module):
             rotations = rotation_from_columns(out[..., :6]) @ self.anchors
             low, high = STD_RANGE_RAD
             stds = out[..., 6:].clamp(math.log(low), math.log(high)).exp()
-            return Raw(self.classifier(features), rotations, stds)
+            landmarks = None if self.landmarks is None else self.landmarks(features).reshape(-1, 68, 2)
+            return Raw(self.classifier(features), rotations, stds, landmarks)
 
     def hand_over(self, raw: Raw) -> tuple[Tensor, Tensor]:
         """The one rotation (B, 3, 3) and its standard deviations (B, 3) rad."""

@@ -297,13 +297,13 @@ def jpeg(image: Tensor, generator: torch.Generator) -> Tensor:
     n, size = len(image), image.shape[-1]
     blocks = size // 8
     side = blocks * 8
-    quality = 20 + 70 * torch.rand(n, 1, 1, 1, 1, generator=generator, device=image.device)
+    quality = 20 + 70 * torch.rand(n, 1, 1, generator=generator, device=image.device)
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)  # libjpeg's rule
     table = (torch.tensor(_LUMINANCE, device=image.device, dtype=torch.float32).reshape(8, 8) * scale).clamp(min=1)
-    dct = _dct_matrix(image.device)
-    x = image[:, 0, :side, :side].reshape(n, blocks, 8, blocks, 8).transpose(2, 3) - 128
-    coefficients = dct @ x @ dct.T
-    x = dct.T @ ((coefficients / table).round() * table) @ dct + 128
+    # all blocks of a picture in two products with a block-diagonal matrix: many times faster than thousands of 8x8 products
+    dct = torch.block_diag(*[_dct_matrix(image.device)] * blocks)
+    table = table.repeat(1, blocks, blocks)
+    coefficients = dct @ (image[:, 0, :side, :side] - 128) @ dct.T
     out = image.clone()
-    out[:, 0, :side, :side] = x.transpose(2, 3).reshape(n, side, side)
+    out[:, 0, :side, :side] = dct.T @ ((coefficients / table).round() * table) @ dct + 128
     return out

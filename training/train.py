@@ -7,11 +7,11 @@ every process: `torchrun --nproc-per-node 8 -m training.train ...`.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +20,14 @@ import torch
 from torch import nn
 
 from . import checkpoint, progress
-from .augment import Batch, augment
 from .average import Average
-from .batches import Shuffler, SyntheticCrops
+from .batches import SyntheticCrops
 from .config import RunConfig, read_config
-from .depth import augment_depth
+from .feed import Feed, FeedAhead, keep_freed_memory, step_seed
 from .losses import LossFunction, make_loss
 from .models import build
 from .parallel import Place, agree, join, leave, mean_buffers, same_start, sum_gradients
 from .validate import measure_std, validate
-
-_MALLOPT_TRIM_THRESHOLD, _MALLOPT_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-
-
-def keep_freed_memory() -> None:
-    """Tells glibc to keep large freed blocks: otherwise every batch's tensors are page-faulted in anew (a third of the step)."""
-    try:
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_MALLOPT_MMAP_THRESHOLD, 1 << 30)
-        libc.mallopt(_MALLOPT_TRIM_THRESHOLD, (1 << 31) - 1)
-    except (OSError, AttributeError):
-        pass  # another C library: only slower
 
 
 class Run:
@@ -54,6 +41,7 @@ class Run:
         place: this process among others.
         minutes: time budget over all resumed parts; None for the configured steps.
         start: checkpoint whose averaged weights a new run begins with.
+        feeders: processes that draw batches ahead, on a CPU; 0 draws them here.
     """
 
     def __init__(
@@ -65,6 +53,7 @@ class Run:
         place: Place,
         minutes: float | None = None,
         start: Path | None = None,
+        feeders: int = 0,
     ):
         self.config, self.train_set, self.val_set = config, train_set, val_set
         self.out, self.place, self.minutes = out, place, minutes
@@ -75,10 +64,6 @@ class Run:
         self.optimiser = make_optimiser(self.network, config)
         self.schedule = config.make_schedule()
         self.loss: LossFunction = make_loss(config.loss)
-        focus = config.make_focus()
-        weights = None if focus is None else focus.weights(train_set.R_crop_head)
-        self.shuffler = Shuffler(len(train_set), config.batch, config.seed, weights)
-        self.generator = torch.Generator(place.device)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
         self.started_from = '' if start is None else f'{checkpoint.load(start)["commit"]}, {checkpoint.load(start)["samples"]} samples'
@@ -89,6 +74,9 @@ class Run:
             self.network.load_state_dict(checkpoint.load(start)['average'])
             self.average = Average(self.network, config.ema)
         self.schedule.plan(by_time=minutes is not None)
+        self.feed: Feed | FeedAhead = Feed(train_set, config, place.device)
+        if feeders and place.device.type == 'cpu':
+            self.feed = FeedAhead(train_set, config, self.step, place.shards(config.shards), feeders)
 
     @property
     def path(self) -> Path:
@@ -136,17 +124,6 @@ class Run:
                 samples=self.step * self.config.batch,
             )
 
-    def batch(self, step: int, shard: int) -> Batch:
-        """One shard of one step's global batch, augmented; the same whoever draws it, whenever."""
-        each = self.config.batch // self.config.shards
-        rows = self.shuffler.rows(step)[shard * each : (shard + 1) * each]
-        seed = int(np.random.SeedSequence((self.config.seed, step, shard)).generate_state(1, np.uint64)[0] >> 1)
-        self.generator.manual_seed(seed)
-        torch.manual_seed(seed)  # dropout
-        crops = self.train_set.gather(rows).to(self.place.device)
-        how = augment_depth if self.config.modality == 'depth' else augment
-        return how(crops, self.config.size, self.config.augmentation(), self.generator)
-
     def do_step(self) -> dict[str, float]:
         """One optimiser step over the global batch; the mean figures of this process's shards."""
         self.network.train()
@@ -156,10 +133,11 @@ class Run:
         figures: dict[str, float] = {}
         shards = self.place.shards(self.config.shards)
         for shard in shards:
-            batch = self.batch(self.step, shard)
-            crops = batch.crops.contiguous(memory_format=torch.channels_last)
+            batch = self.feed.batch(self.step, shard)
+            torch.manual_seed(step_seed(self.config, self.step, shard))  # dropout
+            batch = replace(batch, crops=batch.crops.contiguous(memory_format=torch.channels_last))
             with precision(self.config.precision, self.place.device):
-                loss, parts = self.loss(self.network, crops, batch.rotation)
+                loss, parts = self.loss(self.network, batch)
             (loss / self.config.shards).backward()
             for name, value in parts.items():
                 figures[name] = figures.get(name, 0.0) + float(value) / len(shards)
@@ -235,7 +213,7 @@ class Run:
         """Writes samples.png: 32 training crops with the true axes, and thin the estimated ones."""
         import cv2
 
-        batch = self.batch(self.step, 0)
+        batch = Feed(self.train_set, self.config, self.place.device).batch(self.step, 0)
         count = min(32, len(batch.crops))
         estimated = self.average.network(batch.crops[:count])[0].detach().cpu().numpy()
         tiles = []
@@ -284,6 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--steps', type=int, help='instead of the configured steps')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
     parser.add_argument('--threads', type=int, help='CPU threads')
+    parser.add_argument('--feeders', type=int, default=0, help='processes that augment ahead of training on a CPU')
     parser.add_argument('--limit', type=int, help='train on so many samples only')
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='other settings, as network.handover=hard')
     args = parser.parse_args(arguments)
@@ -310,9 +289,12 @@ def main(arguments: list[str] | None = None) -> None:
             f'x {place.world}, {os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
             flush=True,
         )
-    run = Run(config, train_set, val_set, args.out, place, args.minutes, args.start)
-    run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
-    leave(place)
+    run = Run(config, train_set, val_set, args.out, place, args.minutes, args.start, args.feeders)
+    try:
+        run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
+    finally:
+        run.feed.close()
+        leave(place)
 
 
 if __name__ == '__main__':

@@ -285,6 +285,10 @@ class SyntheticDataset:
     def __len__(self) -> int:
         return len(self.index)
 
+    def __getstate__(self) -> dict[str, object]:
+        """For another process, which maps the arrays itself."""
+        return {**vars(self), '_mapped': {}}
+
     def arrays(self, shard: int) -> dict[str, np.ndarray]:
         """Memory-mapped `image`, `alpha`, `depth_mm` of a whole shard (all splits: pick rows with `index`)."""
         if shard not in self._mapped:
