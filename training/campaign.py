@@ -37,8 +37,7 @@ class Job:
         share: of the campaign's hours.
         config: of a model; '' for a table.
         preset: of the renders it trains on.
-        table: number of a table; 0 for a model.
-        shipped: whether the model is one to ship; otherwise an ablation of one.
+        table: number of a table; 0 for a model, or for the ablations.
     """
 
     name: str
@@ -47,10 +46,7 @@ class Job:
     config: str = ''
     preset: str = 'wide'
     table: int = 0
-    shipped: bool = True
 
-
-ABLATIONS = ('edge_single', 'edge_hard', 'edge_four', 'edge_likelihood', 'edge_plain_poses', 'edge_square')
 
 JOBS = (
     Job('c2f_edge', False, 0.2, config='edge'),
@@ -58,7 +54,7 @@ JOBS = (
     Job('c2f_paper', True, 0.15, config='paper', preset='paper'),
     Job('c2f_depth', False, 0.1, config='depth', preset='depth_structured_light'),
     *(Job(f'table{n}', True, 0.24 / 7, preset='paper', table=n) for n in (5, 6, 7, 8, 2, 4, 3)),
-    *(Job(f'c2f_{name}', True, 0.01, config=name, shipped=False) for name in ABLATIONS),
+    Job('ablations', True, 0.06),
 )
 
 
@@ -136,7 +132,7 @@ class Campaign:
             started = time.monotonic()
             minutes = 60 * self.hours * job.share
             try:
-                status = self.do_table(job, minutes) if job.table else self.do_model(job, minutes)
+                status = self.do_table(job, minutes) if job.table else self.do_model(job, minutes) if job.config else self.do_ablations(job)
             except (OSError, ValueError, RuntimeError) as error:
                 status = f'failed: {error}'
             self.note(job.name, status=status, minutes=round((time.monotonic() - started) / 60, 1), budget_minutes=round(minutes, 1))
@@ -183,10 +179,16 @@ class Campaign:
         sets = [f'disturbed:{self.data(job.preset)}']
         sets += ['biwi'] if job.config == 'depth' else ['aflw2000', 'aflw2000@landmarks', 'aflw2000@detector', 'pointing04']
         command = [sys.executable, '-m', 'training.export', str(run_folder / 'final.pt'), '--name', job.name]
-        command += ['--out', str(self.out / ('models' if job.shipped else 'ablations')), '--data', str(self.data(job.preset))]
-        command += ['--precision', *(('fp32', 'fp16', 'int8') if job.shipped else ('fp32',)), '--sets', *sets]
+        command += ['--out', str(self.out / 'models'), '--data', str(self.data(job.preset))]
+        command += ['--precision', 'fp32', 'fp16', 'int8', '--sets', *sets]
         code = self.run(command)
         return 'done' if code == 0 else f'failed: export ended with status {code}'
+
+    def do_ablations(self, job: Job) -> str:
+        """Trains and tests every choice of our network, for the same steps each; their status."""
+        out = self.out / 'runs' / 'ablations'
+        code = self.run([sys.executable, '-m', 'training.ablations', '--data', str(self.data(job.preset)), '--out', str(out)])
+        return 'done' if code == 0 else f'failed: the ablations ended with status {code}'
 
     def do_table(self, job: Job, minutes: float) -> str:
         """Trains and tests a table's rows; its status."""
