@@ -1,0 +1,46 @@
+"""Figures by group and over time are what they say."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from c2f_head_pose import geometry
+from c2f_head_pose.types import FaceBox
+from training import conditions, temporal
+from training.synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
+
+
+def test_a_planted_bias_shows_in_its_group_alone():
+    """Forty frontal faces: women's pitch is 4 degrees too high, men's right; the mean of all is 2 with se 2 / sqrt(40)."""
+    turn = geometry.rotation_from_ypr_deg(np.array([[0.0, 4, 0], [0, 0, 0]]))
+    truth = np.repeat(geometry.rotation_from_ypr_deg(np.zeros((1, 3))), 40, 0)
+    table = {name: np.zeros(40, int) for name in ('eyewear', 'covering', 'light', 'occluder')} | {'identity': np.arange(40)}
+    who = {i: (('female', 'male')[i % 2], '16 to 29 years', 'asian') for i in range(40)}
+    rows = conditions.by_group(conditions.Answers(truth, turn[np.arange(40) % 2], np.zeros((40, 4)), table), who)
+    found = {row['group']: row for row in rows}
+    assert found['female']['pitch_offset'] == pytest.approx(4) and found['female']['geodesic'] == pytest.approx(4, abs=1e-3)
+    assert found['male']['pitch_offset'] == pytest.approx(0, abs=1e-9)
+    assert found['all']['pitch_offset'] == pytest.approx(2) and found['all']['pitch_offset_se'] == pytest.approx(2 / 40**0.5)
+    assert {'asian', EYEWEAR[0], COVERINGS[0], LIGHTS[0], OCCLUDERS[0]} <= set(found)
+
+
+def test_poses_out_of_use_and_small_groups_are_left_out():
+    """Of 40, twenty look 80 degrees up; the rest split 20 and 0: one group remains."""
+    truth = geometry.rotation_from_ypr_deg(np.array([[0.0, 0, 0], [0, 80, 0]]))[np.arange(40) % 2]
+    table = {name: np.zeros(40, int) for name in ('eyewear', 'covering', 'light', 'occluder')} | {'identity': np.arange(40)}
+    who = {i: (('female', 'male')[i % 2], '16 to 29 years', 'asian') for i in range(40)}
+    rows = conditions.by_group(conditions.Answers(truth, truth, np.zeros((40, 4)), table), who)
+    assert [row['group'] for row in rows if row['by'] == 'sex'] == ['female'] and rows[0]['n'] == 20
+
+
+def test_a_steady_error_is_no_jitter_and_an_unanswered_frame_is_counted():
+    """Four frames, one without a face; the others 5 degrees off in the same way."""
+    box = FaceBox(10, 10, 50, 50)
+    frames = [SimpleNamespace(R_cam_head=geometry.rotation_from_ypr_deg(np.array([float(i), 0, 0])), box=box, i=i) for i in range(4)]
+    off = geometry.rotation_from_vector(np.radians([0.0, 0, 5.0]))
+
+    def estimate(frame):
+        return [] if frame.i == 2 else [SimpleNamespace(R_cam_head=off @ frame.R_cam_head, box=box)]
+
+    assert temporal.figures(frames, estimate) == pytest.approx({'found': 0.75, 'geodesic': 5, 'jitter': 0}, abs=1e-3)

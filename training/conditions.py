@@ -1,0 +1,182 @@
+"""Whom and what a model is better or worse at: `python -m training.conditions MODEL --data FOLDER [--robustness FOLDER]`.
+
+On rendered identities that no training saw (the splits 'val' and 'test'), in poses in use: mean error and mean pitch offset by sex, age,
+ethnicity, what is worn, light and what is held before the face, each with its standard error, so that noise is not taken for bias.
+With the renderer's robustness presets (illumination_angle, ..., occlusion) also the figures of the paper's Tables 6 and 7.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from c2f_head_pose import geometry
+from c2f_head_pose.evaluation import metrics
+
+from . import checkpoint
+from .ablations import IN_USE_DEG
+from .batches import SyntheticCrops
+from .config import config_of
+from .experiments import ROBUSTNESS
+from .model_file import Model, open_model
+from .paper_tables import TABLES
+from .synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
+from .synthetic.identities import RACES
+from .validate import held_out
+
+AGES = (16, 30, 45, 60, 81)
+FEWEST = 20
+"""Smaller groups are left out."""
+TABLE_ROWS = dict(zip(ROBUSTNESS, ((6, 'angles'), (6, 'intensities'), (6, 'colours'), (7, 'blurred'), (7, 'occlusion')), strict=True))
+FIELDS = ('model', 'set', 'by', 'group', 'n', 'geodesic', 'geodesic_se', 'pitch_offset', 'pitch_offset_se', *('pitch', 'pitch_std'))
+FIELDS += ('yaw', 'yaw_std', 'roll', 'roll_std', 'coarse', 'command', 'commit', 'data_hash')
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """A model's answers on rendered crops.
+
+    Attributes:
+        truth: (N, 3, 3).
+        R: (N, 3, 3).
+        logits: (N, 4).
+        table: columns of the samples, each (N, ...).
+    """
+
+    truth: np.ndarray
+    R: np.ndarray
+    logits: np.ndarray
+    table: dict[str, np.ndarray]
+
+    def of(self, rows: np.ndarray) -> Answers:
+        """Some of them."""
+        return Answers(self.truth[rows], self.R[rows], self.logits[rows], {k: v[rows] for k, v in self.table.items()})
+
+
+def answers(model: Model, folder: Path, split: str | None, disturbed: bool) -> Answers:
+    """What a model says of a rendered set's split."""
+    config = config_of(
+        {
+            'name': model.name,
+            'network': {'kind': 'coarse_to_fine', 'size': model.size},
+            'loss': {'kind': 'coarse_to_fine'},
+            'modality': model.modality,
+            'augment': {'margin': model.crop_margin},
+        }
+    )
+    data = SyntheticCrops([folder], split, model.modality == 'depth')
+    crops, truth = held_out(data, config, disturbed)
+    output = model.infer(crops.numpy())
+    return Answers(truth, output.rotation, output.category_logits, data.table)
+
+
+def people(folder: Path) -> dict[int, tuple[str, str, str]]:
+    """Identity id to sex, age band and the ethnicity that leads."""
+    out = {}
+    with open(folder / 'identities.csv', newline='') as file:
+        for row in csv.DictReader(file):
+            band = int(np.clip(np.searchsorted(AGES, float(row['age_years']), 'right') - 1, 0, len(AGES) - 2))
+            race = RACES[int(np.argmax([float(row[name]) for name in RACES]))]
+            out[int(row['id'])] = (row['sex'], f'{AGES[band]} to {AGES[band + 1] - 1} years', race)
+    return out
+
+
+def groups(found: Answers, who: dict[int, tuple[str, str, str]]) -> dict[str, np.ndarray]:
+    """Of each sample its group, by what the groups differ in."""
+    persons = [who[int(i)] for i in found.table['identity']]
+    out = {name: np.array([p[i] for p in persons]) for i, name in enumerate(('sex', 'age', 'ethnicity'))}
+    for name, values in (('eyewear', EYEWEAR), ('covering', COVERINGS), ('light', LIGHTS), ('occluder', OCCLUDERS)):
+        out[name] = np.array(values)[found.table[name]]
+    return out
+
+
+def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[str, object]]:
+    """A row for all and for every group of poses in use, degrees; errors of the mean beside means."""
+    yaw_pitch = np.abs(geometry.ypr_deg_from_rotation(found.truth)[:, :2])
+    used = found.of((yaw_pitch <= IN_USE_DEG).all(1) & (found.truth[:, 2, 0] < 0))
+    error = geometry.geodesic_deg(used.truth, used.R)
+    pitch = metrics.wrapped_deg(geometry.ypr_deg_from_rotation(used.R) - geometry.ypr_deg_from_rotation(used.truth))[:, 1]
+    rows = []
+    for by, group in ({'all': np.full(len(error), 'all')} | groups(used, who)).items():
+        for name in sorted(set(group)):
+            of = group == name
+            if of.sum() >= FEWEST:
+                n = int(of.sum())
+                rows.append(
+                    {
+                        'by': by,
+                        'group': str(name),
+                        'n': n,
+                        'geodesic': float(error[of].mean()),
+                        'geodesic_se': float(error[of].std() / n**0.5),
+                        'pitch_offset': float(pitch[of].mean()),
+                        'pitch_offset_se': float(pitch[of].std() / n**0.5),
+                    }
+                )
+    order = ['all', 'sex', 'age', 'ethnicity', 'eyewear', 'covering', 'light', 'occluder']
+    return sorted(rows, key=lambda row: order.index(str(row['by'])))
+
+
+def of_robustness(found: Answers) -> dict[str, object]:
+    """The cells of Tables 6 and 7."""
+    summary = metrics.rotation_errors(found.truth, found.R).summary()
+    return {
+        'n': len(found.truth),
+        **{name: summary[name] for name in ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std', 'geodesic')},
+        'coarse': 100 * metrics.coarse_accuracy(found.truth, found.logits)['beyond_0'],
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.conditions', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('model', help='checkpoint, .onnx file or shipped name')
+    parser.add_argument('--data', type=Path, help='rendered dataset whose held-out identities are grouped')
+    parser.add_argument('--robustness', type=Path, help=f'folder with rendered presets {", ".join(ROBUSTNESS)}')
+    parser.add_argument('--out', type=Path, help='csv to write')
+    args = parser.parse_args(arguments)
+    model = open_model(args.model)
+    rows: list[dict[str, object]] = []
+    if args.data:
+        parts = [answers(model, args.data, split, disturbed=True) for split in ('val', 'test')]
+        whole = Answers(
+            *(np.concatenate([getattr(p, name) for p in parts]) for name in ('truth', 'R', 'logits')),
+            {k: np.concatenate([p.table[k] for p in parts]) for k in parts[0].table},
+        )
+        for row in by_group(whole, people(args.data)):
+            print(
+                f'{row["by"]:10s} {row["group"]:15s} n {row["n"]:5d}  error {row["geodesic"]:5.2f} ± {row["geodesic_se"]:.2f}  '
+                f'pitch offset {row["pitch_offset"]:+5.2f} ± {row["pitch_offset_se"]:.2f}'
+            )
+            rows.append({'set': 'held-out identities', **row})
+    for preset, (table, label) in TABLE_ROWS.items() if args.robustness else ():
+        if not (args.robustness / preset).is_dir():
+            print(f'{preset}: not run. Render it: python -m training.render --preset {preset} --output {args.robustness}/{preset}')
+            continue
+        row = of_robustness(answers(model, args.robustness / preset, None, disturbed=False))
+        printed = dict(zip(TABLES[table].columns, TABLES[table].rows[label], strict=True))
+        print(
+            f'{preset} (n {row["n"]}), the paper / this model: '
+            + '   '.join(f'{c} {printed[c]:g} / {row[c]:.2f}' for c in ('pitch', 'yaw', 'roll', 'coarse'))
+        )
+        rows.append({'set': preset, 'by': f'table {table}', 'group': label, **row})
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        command = f'python -m training.conditions {Path(args.model).name} --data DATA --robustness FOLDER'
+        with open(args.out, 'w', newline='') as file:
+            writer = csv.DictWriter(file, FIELDS)
+            writer.writeheader()
+            for row in rows:
+                row = {k: f'{v:.4g}' if isinstance(v, float) else v for k, v in row.items()}
+                told = {'model': model.name, 'command': command, 'commit': checkpoint.commit(), 'data_hash': model.data_hash}
+                writer.writerow({**row, **told})
+
+
+if __name__ == '__main__':
+    main()
