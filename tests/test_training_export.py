@@ -70,6 +70,14 @@ def trained(heads, tmp_path_factory):
     return lambda *key: made.setdefault(key, None) or made.update({key: make(*key)}) or made[key]
 
 
+def test_a_symmetric_file_answers_a_mirrored_crop_with_the_mirrored_pose(trained, heads, tmp_path):
+    files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), ['fp32'], [str(heads)], symmetric=True)
+    engine = open_engine(str(files['fp32']), 'cpu')
+    crops = np.random.default_rng(0).integers(0, 256, (5, 1, 48, 48), np.uint8)
+    R, mirrored = engine.infer(crops).rotation, engine.infer(np.ascontiguousarray(crops[..., ::-1])).rotation
+    assert np.abs(np.diag([-1.0, 1, 1]) @ R @ np.diag([1.0, -1, 1]) - mirrored).max() < 1e-4
+
+
 @pytest.mark.parametrize('name, modality', [('ours', 'rgb'), ('ours', 'depth'), ('paper', 'rgb')])
 def test_every_precision_keeps_the_contract_and_answers_like_pytorch(name, modality, trained, heads, tmp_path):
     files = export.export(

@@ -29,6 +29,7 @@ from .config import RunConfig, config_of
 from .depth import DEPTH_RANGE_M
 from .model_file import DETECTOR_EXTENT
 from .quantise import quantise
+from .symmetric import Symmetric
 from .validate import held_out
 
 OPSET = 17
@@ -154,6 +155,7 @@ def export(
     data: list[str] | None = None,
     target: str = 'cpu',
     calibrate_on: int = 128,
+    symmetric: bool = False,
 ) -> dict[str, Path]:
     """Writes a checkpoint's model files.
 
@@ -165,6 +167,7 @@ def export(
         data: rendered datasets for parity and int8 ranges.
         target: of int8.
         calibrate_on: crops for int8 ranges.
+        symmetric: whether the files answer the mean of a crop and its mirror image (`symmetric.Symmetric`).
 
     Returns:
         The file of each precision.
@@ -179,8 +182,15 @@ def export(
     config = config_of(content['config'])
     crops = test_crops(config, data, calibrate_on)
     folder.mkdir(parents=True, exist_ok=True)
-    network = checkpoint.network_of(content)
-    network.fuse()
+
+    def ready(half: bool) -> nn.Module:
+        network = checkpoint.network_of(content)
+        network.fuse()
+        if half:
+            network.trunk = HalfTrunk(network.trunk)
+        return Symmetric(network).eval() if symmetric else network
+
+    network = ready(half=False)
     files = {'fp32': folder / f'{labels.name}.onnx'}
     write_onnx(network, config.size, files['fp32'], metadata(config, content, labels, 'fp32'))
     check = crops[:128]
@@ -194,10 +204,7 @@ def export(
         files[precision] = folder / f'{labels.name}_{precision}.onnx'
         properties = metadata(config, content, labels, precision)
         if precision == 'fp16':
-            half = checkpoint.network_of(content)
-            half.fuse()
-            half.trunk = HalfTrunk(half.trunk)
-            write_onnx(half, config.size, files[precision], properties)
+            write_onnx(ready(half=True), config.size, files[precision], properties)
         else:
             quantise(files['fp32'], files[precision], crops, properties, target)
         apart = differences_deg(network, files[precision], check)
@@ -250,10 +257,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--training-data', default='rendered heads of this project (training.render), CC0 assets; nothing real')
     parser.add_argument('--licence', default='Apache-2.0')
     parser.add_argument('--target', choices=('cpu', 'tensorrt'), default='cpu', help='of int8')
+    parser.add_argument('--symmetric', action='store_true', help='answer the mean of a crop and its mirror image: twice the arithmetic')
     parser.add_argument('--sets', nargs='*', default=[], help='evaluation sets to report each precision on')
     args = parser.parse_args(arguments)
     files = export(
-        args.checkpoint, args.out, Labels(args.name, args.version, args.training_data, args.licence), args.precision, args.data, args.target
+        args.checkpoint,
+        args.out,
+        Labels(args.name, args.version, args.training_data, args.licence),
+        args.precision,
+        args.data,
+        args.target,
+        symmetric=args.symmetric,
     )
     if args.sets:
         report_sets(files, args.sets, args.out)
