@@ -1,7 +1,6 @@
 """The whole pipeline: detect, track, crop, infer, decode, turn into the camera's frame, smooth."""
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +16,7 @@ from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .geometry import ray_rotation
 from .smooth import RotationFilter
+from .stages import StageClock
 from .track import FaceTracker, Track
 from .types import Camera, FaceBox, HeadPose
 
@@ -63,7 +63,8 @@ class HeadPoseEstimator:
 
     Attributes:
         options: may be replaced between images.
-        stage_ms: milliseconds of the last image's stages: detect, crop, infer, decode.
+        stages: what the last image took: detect (faces found and followed), crop, infer, decode (and turned into the camera's frame),
+            smooth.
     """
 
     def __init__(self, engine: Engine | None, detector: FaceDetector | None, options: EstimatorOptions | None = None,
@@ -85,7 +86,7 @@ class HeadPoseEstimator:
         if engine is None and depth_engine is None:
             raise ModelError('an estimator needs a model')
         self.options = options or EstimatorOptions()
-        self.stage_ms: dict[str, float] = {}
+        self.stages = StageClock()
         self._engine = engine
         self._depth_engine = depth_engine
         self._detector = detector
@@ -159,19 +160,19 @@ class HeadPoseEstimator:
             ValueError: naming the argument that is wrong.
         """
         self._check(image, camera, depth_m)
-        start = time.perf_counter()
+        self.stages = stages = StageClock()
         heads: dict[FaceBox, DepthHead] = {}
         if image is None and boxes is None:
             assert depth_m is not None and camera is not None
             heads = {head.box: head for head in find_heads(depth_m, camera)}
         faces, tracks = self._find(image, stamp_s, boxes, list(heads))
-        found = time.perf_counter()
+        stages.end('detect')
         crops, squares = self._crops(image, faces)
         depth_crops, depth_squares = self._depth_crops(depth_m, faces)
-        cropped = time.perf_counter()
+        stages.end('crop')
         outputs = self._infer(crops, self._engine) if image is not None else len(faces) * [None]
         depth_outputs = self._infer_depth(depth_crops)
-        inferred = time.perf_counter()
+        stages.end('infer')
         poses = []
         tracks_seen = []
         for i, face in enumerate(faces):
@@ -180,10 +181,10 @@ class HeadPoseEstimator:
             if seen:
                 poses.append(self._place(seen[0] if len(seen) == 1 else fuse(*seen), face, camera, depth_m, heads.get(face)))
                 tracks_seen.append(tracks[i] if tracks is not None else None)
+        stages.end('decode')
         if stamp_s is not None:
             poses = [pose if track is None else self._follow(pose, track, stamp_s) for pose, track in zip(poses, tracks_seen)]
-        self.stage_ms = {'detect': 1e3 * (found - start), 'crop': 1e3 * (cropped - found), 'infer': 1e3 * (inferred - cropped),
-                         'decode': 1e3 * (time.perf_counter() - inferred)}
+        stages.end('smooth')
         return poses
 
     def _check(self, image: np.ndarray | None, camera: Camera | None, depth_m: np.ndarray | None) -> None:

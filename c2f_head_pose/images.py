@@ -1,4 +1,8 @@
-"""Pixels of ROS images as arrays: gray or BGR, and depth in metres."""
+"""Pixels of ROS images as arrays: gray or BGR, and depth in metres.
+
+Not cv_bridge: this package reads images outside ROS too, and cv_bridge calls the same OpenCV conversions for what both read, reads no
+nv12, refuses a last row without padding, and takes big-endian 16-bit pixels for two channels of 8 bits (cv_bridge.cpp, matFromImage).
+"""
 from __future__ import annotations
 
 from typing import Any
@@ -12,7 +16,7 @@ PICTURE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.t
 _MAX_PIXELS = 1 << 28
 
 # encoding: bytes per pixel, OpenCV conversion to BGR (None: already gray or BGR)
-_COLOUR: dict[str, tuple[int, int | None]] = {
+_EIGHT_BIT: dict[str, tuple[int, int | None]] = {
     'bgr8': (3, None), '8UC3': (3, None), 'rgb8': (3, cv2.COLOR_RGB2BGR),
     'bgra8': (4, cv2.COLOR_BGRA2BGR), '8UC4': (4, cv2.COLOR_BGRA2BGR), 'rgba8': (4, cv2.COLOR_RGBA2BGR),
     'mono8': (1, None), '8UC1': (1, None),
@@ -22,9 +26,9 @@ _COLOUR: dict[str, tuple[int, int | None]] = {
     'yuv422': (2, cv2.COLOR_YUV2BGR_UYVY), 'uyvy': (2, cv2.COLOR_YUV2BGR_UYVY),
     'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUY2), 'yuyv': (2, cv2.COLOR_YUV2BGR_YUY2),
 }
-_GRAY16 = ('mono16', '16UC1')
+_SIXTEEN_BIT = {f'{name[:-1]}16': row for name, row in _EIGHT_BIT.items() if name.endswith('8')} | {'16UC1': (1, None)}
 _DEPTH: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
-ENCODINGS = (*_COLOUR, *_GRAY16, 'nv12', 'nv21')
+ENCODINGS = (*_EIGHT_BIT, *_SIXTEEN_BIT, 'nv12', 'nv21')
 
 
 class ImageError(ValueError):
@@ -38,7 +42,7 @@ def image_from_message(message: Any) -> np.ndarray:
         message: anything with sensor_msgs/Image's fields.
 
     Returns:
-        uint8 (H, W) gray, or (H, W, 3) BGR; may share the message's memory. 16-bit gray is scaled by 255 / 65535.
+        uint8 (H, W) gray, or (H, W, 3) BGR; may share the message's memory. 16 bits are scaled by 255 / 65535.
 
     Raises:
         ImageError: naming the field that is wrong.
@@ -46,19 +50,18 @@ def image_from_message(message: Any) -> np.ndarray:
     encoding = message.encoding
     if encoding in ('nv12', 'nv21'):
         return _nv(message)
-    if encoding in _GRAY16:
-        return cv2.convertScaleAbs(_rows(message, np.dtype(np.uint16)), alpha=255 / 65535)
-    if encoding not in _COLOUR:
+    if encoding not in ENCODINGS:
         raise ImageError(f"encoding {encoding!r} is not read; publish one of {', '.join(ENCODINGS)}")
-    channels, conversion = _COLOUR[encoding]
-    pixels = _rows(message, np.dtype(np.uint8), channels)
-    if conversion is None:
-        return pixels
+    wide = encoding in _SIXTEEN_BIT
+    channels, conversion = _SIXTEEN_BIT[encoding] if wide else _EIGHT_BIT[encoding]
+    pixels = _rows(message, np.dtype(np.uint16 if wide else np.uint8), channels)
     if channels == 2 and message.width % 2:
         raise ImageError(f'width {message.width} is odd, {encoding} needs an even one')
     if encoding.startswith('bayer') and min(message.width, message.height) < 4:
         raise ImageError(f'size {message.width}x{message.height} is too small for {encoding}')
-    return cv2.cvtColor(np.ascontiguousarray(pixels), conversion)
+    if conversion is not None:
+        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), conversion)
+    return cv2.convertScaleAbs(pixels, alpha=255 / 65535) if wide else pixels
 
 
 def image_from_compressed(message: Any) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Heads found in depth alone."""
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -109,31 +110,19 @@ def test_rendered_heads_are_found_within_five_centimetres():
     """A few held-out frames; the figure comes from python -m training.depth_heads."""
     pytest.importorskip('moderngl', reason='needs the renderer')
     from training import depth_heads as command
-    for sensor, tally in command.measure(91, 8).items():
+    tallies = command.measure(91, 8)
+    for sensor in command.SENSORS:
+        tally = tallies[sensor, 0]
         assert tally.heads >= 8 and tally.share_within > 0.9 and tally.false == 0, tally.line(sensor)
+        assert tally.heads == sum(tallies[sensor, people].heads for people in (1, 2, 3))
 
 
 @pytest.mark.skipif('BIWI_DIR' not in os.environ, reason='needs BIWI_DIR: a folder with frame_*_depth.bin, frame_*_pose.txt, depth.cal')
-def test_the_head_of_biwis_frame_is_found():
-    """The truth's position is the head's middle as Biwi has it: R, then t in millimetres in the depth camera's frame."""
-    folder = Path(os.environ['BIWI_DIR'])
-    depth_m = biwi_depth_m(next(folder.glob('*_depth.bin')))
-    numbers = np.array((folder / 'depth.cal').read_text().split(), float)
-    camera = Camera(depth_m.shape[1], depth_m.shape[0], numbers[:9].reshape(3, 3))
-    truth_m = np.array(next(folder.glob('*_pose.txt')).read_text().split(), float)[9:12] / 1000
-    found = find_heads(depth_m, camera)
-    print('truth', truth_m, 'found', [head.centre_m for head in found])
-    assert min(np.linalg.norm(head.centre_m - truth_m) for head in found) < 0.12
-
-
-def biwi_depth_m(path: Path) -> np.ndarray:
-    """Source: Fanelli et al. 2013, readme of the Biwi Kinect Head Pose Database: runs of (empty, full) pixels, int32 and int16."""
-    data = path.read_bytes()
-    width, height = np.frombuffer(data, '<i4', 2)
-    depth, at, offset = np.zeros(width * height), 0, 8
-    while at < width * height:
-        empty, full = np.frombuffer(data, '<i4', 1, offset)[0], np.frombuffer(data, '<i4', 1, offset + 4)[0]
-        at += empty
-        depth[at:at + full] = np.frombuffer(data, '<i2', full, offset + 8)
-        at, offset = at + full, offset + 8 + 2 * full
-    return depth.reshape(height, width) / 1000
+def test_the_head_of_each_of_biwis_frames_is_found():
+    """The centre that the set gives is that of its head model, which is not quite ours."""
+    pytest.importorskip('torch', reason='needs torch: training imports it')
+    from training.depth_heads import biwi_lines
+    lines = list(biwi_lines(Path(os.environ['BIWI_DIR']), None))
+    assert lines
+    for line in lines:
+        assert float(re.search(r'nearest ([\d.]+) cm', line)[1]) < 12, line

@@ -47,6 +47,17 @@ def test_16_bit_gray_is_scaled_to_8_bits_in_either_byte_order(big):
     np.testing.assert_array_equal(image_from_message(message('mono16', values, is_bigendian=big)), [[0, 1], [128, 255]])
 
 
+@pytest.mark.parametrize('big', [0, 1])
+@pytest.mark.parametrize(('encoding', 'pixels'), [
+    ('bgr16', BGR), ('rgb16', BGR[..., ::-1]),
+    ('bgra16', np.concatenate([BGR, ALPHA], 2)), ('rgba16', np.concatenate([BGR[..., ::-1], ALPHA], 2)),
+])
+def test_16_bit_colour_is_scaled_to_8_bits_in_either_byte_order(encoding, pixels, big):
+    """Each value times 257 in 16 bits is that value in 8."""
+    wide = (pixels.astype(np.uint16) * 257).astype('>u2' if big else '<u2')
+    np.testing.assert_array_equal(image_from_message(message(encoding, wide, step=16 * pixels.shape[2] + 6, is_bigendian=big)), BGR)
+
+
 @pytest.mark.parametrize(('encoding', 'order'), [('yuv422', 'UYVY'), ('uyvy', 'UYVY'), ('yuv422_yuy2', 'YUYV'), ('yuyv', 'YUYV')])
 def test_yuv_422_of_one_gray_is_that_gray_and_of_red_is_red(encoding, order):
     """ITU-R BT.601 limited range: neutral chroma 128 with luma 126 is (126 - 16) * 255 / 219 = 128; pure red is Y 81, U 90, V 240."""
@@ -70,9 +81,10 @@ def test_bayer_patterns_put_red_where_ros_names_it(encoding, red_at):
     """Only the red cells of the mosaic are lit, so the picture's red is 255 inside and its blue 0."""
     mosaic = np.zeros((8, 8), np.uint8)
     mosaic[red_at[0]::2, red_at[1]::2] = 255
-    middle = image_from_message(message(encoding, mosaic))[3:5, 3:5]
-    assert middle[..., 2].min() == 255
-    assert middle[..., 0].max() == 0
+    for name, values in ((encoding, mosaic), (f'{encoding[:-1]}16', mosaic.astype(np.uint16) * 257)):
+        middle = image_from_message(message(name, values))[3:5, 3:5]
+        assert middle[..., 2].min() == 255
+        assert middle[..., 0].max() == 0
 
 
 @pytest.mark.parametrize(('changes', 'named'), [

@@ -110,16 +110,16 @@ def test_positions_come_from_depth_until_it_stops_mid_way(graph):
     """A face box fixed from outside at the principal point; depth says 0.8 m, its size 500 * 0.165 / 80 = 1.03 m."""
     results = graph.hear_results()
     node = graph.head_pose_node(modality='rgbd', silence_timeout_s=1.0)
-    estimate = node._estimator.estimate
-    node._estimator.estimate = lambda image, **given: estimate(image, **given | {'stamp_s': None, 'boxes': [[280, 200, 360, 280]]})
+    estimate = node._parts.estimator.estimate
+    node._parts.estimator.estimate = lambda image, **given: estimate(image, **given | {'stamp_s': None, 'boxes': [[280, 200, 360, 280]]})
     infos = graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
     depths = graph.image_publisher(topic='/depth/image')
     images = graph.image_publisher()
     graph.wait_until(infos.get_subscription_count, 'a subscription of camera_info')
     infos.publish(camera_info())
-    graph.wait_until(lambda: node._calibration.received, 'the camera_info')
+    graph.wait_until(lambda: node._session.calibration.received, 'the camera_info')
     depths.publish(depth_message(np.full((480, 640), 800), 1.0))
-    graph.wait_until(lambda: node._depth.last_s, 'the depth')
+    graph.wait_until(lambda: node._session.depth.last_s, 'the depth')
     images.publish(image_message(noise(), 1.0))
     graph.wait_until(lambda: results.poses, 'a pose')
     assert results.poses[0].pose.pose.position.z == pytest.approx(0.8, abs=1e-6)
@@ -133,7 +133,7 @@ def test_positions_come_from_depth_until_it_stops_mid_way(graph):
     status = graph.wait_for_state('degraded: depth images on /depth/image have stopped')
     assert 'stopped' in values(status)['depth']
     depths.publish(depth_message(np.full((480, 640), 800), 4.0))
-    graph.wait_until(lambda: node._depth._kept[-1].header.stamp.sec == 4, 'the depth')
+    graph.wait_until(lambda: node._session.depth._kept[-1].header.stamp.sec == 4, 'the depth')
     images.publish(image_message(noise(), 4.0))
     graph.wait_for_log('is good again')
 
@@ -167,7 +167,7 @@ def calibrate(graph, node):
     infos = graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
     graph.wait_until(infos.get_subscription_count, 'a subscription of camera_info')
     infos.publish(camera_info(focal=575.0))
-    graph.wait_until(lambda: node._calibration.received, 'the camera_info')
+    graph.wait_until(lambda: node._session.calibration.received, 'the camera_info')
 
 
 def a_doll() -> np.ndarray:
@@ -222,7 +222,7 @@ def test_when_images_stop_heads_are_found_in_depth_alone_and_images_take_over_ag
     depths, images = graph.image_publisher(topic='/depth/image'), graph.image_publisher()
     images.publish(image_message(noise(), 1.0))
     graph.wait_until(lambda: results.markers, 'an answer')
-    graph.wait_until(lambda: node._silence, 'the images to have stopped')
+    graph.wait_until(lambda: node._session.silence, 'the images to have stopped')
     depths.publish(depth_message(a_doll(), 2.0))
     graph.wait_until(lambda: results.poses, 'a pose from depth')
     assert results.poses[0].header.stamp.sec == 2

@@ -96,12 +96,12 @@ def test_tf_that_is_not_installed_is_refused_with_both_remedies(monkeypatch):
 def with_a_face(graph, **parameters):
     """The node with a calibrated camera and a face fixed from outside."""
     node = graph.head_pose_node(**parameters)
-    estimate = node._estimator.estimate
-    node._estimator.estimate = lambda image, **rest: estimate(image, **rest | {'stamp_s': None, 'boxes': [[280, 200, 360, 280]]})
+    estimate = node._parts.estimator.estimate
+    node._parts.estimator.estimate = lambda image, **rest: estimate(image, **rest | {'stamp_s': None, 'boxes': [[280, 200, 360, 280]]})
     infos = graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
     graph.wait_until(infos.get_subscription_count, 'a subscription of camera_info')
     infos.publish(camera_info())
-    graph.wait_until(lambda: node._calibration.received, 'the camera_info')
+    graph.wait_until(lambda: node._session.calibration.received, 'the camera_info')
     return node, graph.image_publisher()
 
 

@@ -105,7 +105,7 @@ def output(monkeypatch):
 
 def publish(output, *poses):
     output.names.update([pose.track_id for pose in poses])
-    output.publish(HEADER, poses, noise(48, 64))
+    output.publish(HEADER, poses, (64, 48), lambda: noise(48, 64))
 
 
 def test_each_face_has_its_region_and_a_picture_of_128_pixels(output):
@@ -117,6 +117,16 @@ def test_each_face_has_its_region_and_a_picture_of_128_pixels(output):
     picture = output.node.open[f'/humans/faces/{name}/cropped'].sent[0]
     assert (picture.width, picture.height, picture.encoding, picture.header) == (128, 128, 'bgr8', HEADER)
     assert output.node.open['/humans/faces/tracked'].sent[-1].ids == [name]
+
+
+def test_a_picture_that_nobody_wants_is_not_made(output, monkeypatch):
+    """Of depth alone a picture has to be made first; its region is known without."""
+    monkeypatch.setattr(Publisher, 'get_subscription_count', lambda _: 0)
+    output.names.update([4])
+    output.publish(HEADER, [head(track_id=4)], (64, 48), lambda: pytest.fail('a picture was made'))
+    name = output.names.announced[4]
+    assert len(output.node.open[f'/humans/faces/{name}/roi'].sent) == 1
+    assert output.node.open[f'/humans/faces/{name}/cropped'].sent == []
 
 
 def test_a_face_that_left_takes_its_topics_along_and_deactivation_clears_the_list(output):

@@ -20,11 +20,11 @@ def test_a_lazy_node_answers_only_while_somebody_subscribes(graph):
     publisher = graph.image_publisher()
     for number in range(3):
         publisher.publish(image_message(noise(48, 64), 1.0 + number))
-        graph.wait_until(lambda n=number: node._statistics.images > n, 'the image')
+        graph.wait_until(lambda n=number: node._session.statistics.images > n, 'the image')
     graph.wait_for_state('idle, nobody subscribes')
-    assert node._statistics.answered == 0
+    assert node._session.statistics.answered == 0
     answers = graph.hear(MarkerArray, '/head_pose/markers')
-    graph.wait_until(lambda: node._outputs.listeners, 'the subscription')
+    graph.wait_until(lambda: node._parts.outputs.listeners, 'the subscription')
     publisher.publish(image_message(noise(48, 64), 9.0))
     graph.wait_until(lambda: answers, 'an answer')
     assert answers[0].markers[0].header.stamp.sec == 9

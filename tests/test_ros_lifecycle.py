@@ -45,7 +45,7 @@ def test_each_transition_by_service(graph):
         assert len(results.markers[1].markers) == 1
         graph.wait_until(lambda: not publisher.get_subscription_count(), 'the subscription to end')
         assert change(graph, Transition.TRANSITION_CLEANUP) and state(graph) == 'unconfigured'
-        assert node._estimator is None and node.count_publishers('/head_pose/markers') == 0
+        assert node._parts is None and node.count_publishers('/head_pose/markers') == 0
     assert change(graph, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN) and state(graph) == 'finalized'
 
 

@@ -99,6 +99,8 @@ def test_the_node_learns_keeps_and_clears_its_neutral(graph, tmp_path):
         return [vector.x, vector.y, vector.z]
 
     assert 'only 0 images' in graph.call(Trigger, '/head_pose/set_neutral', Trigger.Request()).message
+    answer = graph.call(Trigger, '/head_pose/clear_neutral', Trigger.Request())
+    assert not answer.success and 'no image yet' in answer.message, 'nobody knows yet which camera it is'
     before = [angles(float(number)) for number in range(1, 7)][-1]
     answer = graph.call(Trigger, '/head_pose/set_neutral', Trigger.Request())
     assert answer.success and str(tmp_path) in answer.message

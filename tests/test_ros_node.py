@@ -95,7 +95,7 @@ def test_only_unreadable_images_are_a_state_of_their_own(graph):
     publisher = graph.image_publisher()
     for number in range(4):
         publisher.publish(image_message(noise(48, 64), encoding='xyz12'))
-        graph.wait_until(lambda n=number: node._statistics.dropped.get('bad image', 0) > n, 'the count')
+        graph.wait_until(lambda n=number: node._session.statistics.dropped.get('bad image', 0) > n, 'the count')
     assert "'xyz12'" in graph.wait_for_state('images cannot be read').message
     assert results.markers == []
 
@@ -115,7 +115,7 @@ def send_with_info(graph, info):
     images = graph.image_publisher()
     graph.wait_until(publisher.get_subscription_count, 'a subscription of camera_info')
     publisher.publish(info)
-    graph.wait_until(lambda: graph.node._calibration.received, 'the camera_info')
+    graph.wait_until(lambda: graph.node._session.calibration.received, 'the camera_info')
     images.publish(image_message(noise()))
     return publisher, images
 
@@ -131,7 +131,7 @@ def test_a_calibration_that_cannot_be_used_is_said_and_the_image_answered_withou
     graph.wait_until(lambda: results.markers, 'an answer')
     graph.wait_for_log(*words, 'relative to the ray')
     publisher.publish(camera_info())
-    graph.wait_until(lambda: graph.node._calibration._info.k[0] == 500.0, 'the good camera_info')
+    graph.wait_until(lambda: graph.node._session.calibration._info.k[0] == 500.0, 'the good camera_info')
     images.publish(image_message(noise(), 2.0))
     graph.wait_for_log('camera_info is good now')
 
@@ -181,18 +181,18 @@ def test_a_failing_estimator_is_a_state_of_its_own_and_the_node_recovers(graph):
     results = graph.hear_results()
     node = graph.head_pose_node()
     publisher = graph.image_publisher()
-    estimate = node._estimator.estimate
+    estimate = node._parts.estimator.estimate
 
     def failing(*_, **__):
         raise RuntimeError('no memory')
 
-    node._estimator.estimate = failing
+    node._parts.estimator.estimate = failing
     for number in range(3):
         publisher.publish(image_message(noise(48, 64), 1.0 + number))
-        graph.wait_until(lambda n=number: node._statistics.dropped.get('estimator failed', 0) > n, 'the count')
+        graph.wait_until(lambda n=number: node._session.statistics.dropped.get('estimator failed', 0) > n, 'the count')
     assert 'no memory' in graph.wait_for_state('model failed').message
     assert sum('not answered' in line for line in graph.log) == 1
-    node._estimator.estimate = estimate
+    node._parts.estimator.estimate = estimate
     publisher.publish(image_message(noise(48, 64), 9.0))
     graph.wait_until(lambda: results.markers, 'an answer')
     graph.wait_for_state('no face')
@@ -226,13 +226,13 @@ def test_a_refused_parameter_change_names_the_reason_and_changes_nothing(graph):
     result = set_atomically(graph, max_faces=2, detection_threshold=7.0)
     assert not result.successful and all(word in result.reason for word in ('detection_threshold', '7.0', 'Max: 0.99'))
     assert not set_atomically(graph, max_faces=2, autostart=False).successful
-    assert node._estimator.options.max_faces == node.get_parameter('max_faces').value == 10
+    assert node._parts.estimator.options.max_faces == node.get_parameter('max_faces').value == 10
 
 
 def test_an_accepted_parameter_change_is_in_force_at_once(graph):
     node = graph.head_pose_node()
     assert set_atomically(graph, max_faces=2, rescan_period_s=2, smoothing=False).successful
-    options = node._estimator.options
+    options = node._parts.estimator.options
     assert (options.max_faces, options.rescan_period_s, options.smoothing) == (2, 2.0, False)
 
 

@@ -14,22 +14,42 @@ RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST
 def test_a_calibration_latched_before_the_node_came_is_received(graph):
     graph.probe.create_publisher(CameraInfo, '/camera_info', LATCHED).publish(camera_info())
     node = graph.head_pose_node()
-    graph.wait_until(lambda: node._calibration.received, 'the latched calibration')
+    graph.wait_until(lambda: node._session.calibration.received, 'the latched calibration')
 
 
 def test_the_subscription_follows_the_publishers(graph):
     """Nobody: best effort. One reliable publisher: reliable. A best-effort one beside it: best effort, which matches both."""
     node = graph.head_pose_node()
-    assert node._images_in.qos.reliability == BEST_EFFORT
+    assert node._session.images_in.qos.reliability == BEST_EFFORT
     graph.probe.create_publisher(Image, '/image', QoSProfile(depth=1, reliability=RELIABLE))
-    graph.wait_until(lambda: node._images_in.qos.reliability == RELIABLE, 'a reliable subscription')
-    assert node._images_in.qos.durability == QoSDurabilityPolicy.VOLATILE
+    graph.wait_until(lambda: node._session.images_in.qos.reliability == RELIABLE, 'a reliable subscription')
+    assert node._session.images_in.qos.durability == QoSDurabilityPolicy.VOLATILE
     graph.probe.create_publisher(Image, '/image', SENSOR)
-    graph.wait_until(lambda: node._images_in.qos.reliability == BEST_EFFORT, 'a best-effort subscription')
+    graph.wait_until(lambda: node._session.images_in.qos.reliability == BEST_EFFORT, 'a best-effort subscription')
 
 
 def test_an_override_stays_as_the_user_says(graph):
     node = graph.head_pose_node(**{'qos_overrides./image.subscription.reliability': 'best_effort'})
     graph.image_publisher(qos=QoSProfile(depth=1, reliability=RELIABLE))
     graph.spin_for(0.6)
-    assert node._images_in.qos.reliability == BEST_EFFORT
+    assert node._session.images_in.qos.reliability == BEST_EFFORT
+
+
+def test_a_publisher_that_is_met_half_way_is_no_news(graph):
+    """A best-effort publisher beside a reliable one does not match the node's reliable subscription for a moment only."""
+    node = graph.head_pose_node()
+    graph.probe.create_publisher(Image, '/image', QoSProfile(depth=1, reliability=RELIABLE))
+    graph.wait_until(lambda: node._session.images_in.qos.reliability == RELIABLE, 'a reliable subscription')
+    graph.probe.create_publisher(Image, '/image', SENSOR)
+    graph.wait_until(lambda: node._session.images_in.qos.reliability == BEST_EFFORT, 'a best-effort subscription')
+    graph.spin_for(0.5)
+    said = [message.msg for message in graph.heard['/rosout'] if message.name == 'head_pose']
+    assert [line for line in said if 'incompatible' in line or 'no image' in line] == []
+
+
+def test_a_calibration_of_incompatible_qos_is_told_apart_from_silence(graph):
+    """The override asks camera_info to be reliable, its publisher offers best effort; images are not the matter."""
+    graph.head_pose_node(**{'qos_overrides./camera_info.subscription.reliability': 'reliable'})
+    graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
+    graph.wait_for_log('/probe publishes /camera_info with incompatible QoS', 'qos_overrides./camera_info.subscription')
+    assert [line for line in graph.log if 'no image' in line] == []

@@ -138,7 +138,7 @@ def test_the_node_answers_a_replayed_recording(graph, tmp_path):
     replay(graph, record(tmp_path, 'mcap'), topics='plain', rate=0.1)
     graph.wait_until(lambda: len(results.markers) == FRAMES, 'all answers')
     assert [stamp_ns(answer.markers[0]) for answer in results.markers] == EXPECTED_NS
-    assert node._calibration.status.startswith('calibrated')
+    assert node._session.calibration.status.startswith('calibrated')
 
 
 @pytest.mark.parametrize('make, words', [

@@ -14,18 +14,25 @@ def filled(clock: Clock) -> Statistics:
     for number in range(5):
         clock.now = 100 + number / 2
         statistics.count_image()
-        statistics.count_answer(Answer(faces=int(number < 3), processing_ms=10.0 * (number + 1), latency_ms=None if number < 3 else 5.0,
-                                       stage_ms={'detect': float(number)}))
+        statistics.count_answer(Answer(faces=int(number < 3), processing_ms=10.0 * (number + 1), age_ms=1.0 + number,
+                                       latency_ms=None if number < 3 else 5.0, stage_ms={'detect': float(number)},
+                                       stage_cpu_ms={'detect': 50.0}))
     return statistics
 
 
 def test_rates_and_percentiles_are_of_the_window():
-    """Four intervals of half a second: 2 Hz. Of 10..50 the 99th percentile is 40 + 0.96 * 10 = 49.6."""
+    """Four intervals of half a second: 2 Hz. Of 10..50 the 99th percentile is 40 + 0.96 * 10 = 49.6.
+
+    Four answers after the first spent 50 ms each in the two seconds since: 200 / 2000 = 10 % of a core.
+    """
     values = filled(Clock()).values()
     assert values['image rate (Hz)'] == values['answer rate (Hz)'] == '2.0'
     assert values['processing (ms: median, p99, worst)'] == '30.0, 49.6, 50.0'
     assert values['stamp to publish (ms: median, p99, worst)'] == '5.0, 5.0, 5.0'
+    assert values['age when taken up (ms: median, p99, worst)'] == '3.0, 5.0, 5.0'
     assert values['stage detect (ms: median)'] == '2.00'
+    assert values['stage detect (% of a core)'] == '10.0'
+    assert values['last image (s ago)'] == '0.0'
     assert values['faces'] == '0'
 
 
@@ -36,6 +43,7 @@ def test_what_is_older_than_the_window_is_forgotten_but_counted():
     assert statistics.last_answer is None
     values = statistics.values()
     assert (values['images'], values['answered'], values['image rate (Hz)']) == ('5', '5', '0.0')
+    assert values['last image (s ago)'] == '11.0'
     assert 'faces' not in values
 
 

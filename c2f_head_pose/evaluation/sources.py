@@ -70,7 +70,7 @@ def estimate_frames(bag: BagFile, choice: TopicChoice, notes: Notes, estimator: 
             notes.add(f'images that the estimator refuses: {error}')
             continue
         total_ms = 1e3 * (time.perf_counter() - start)
-        stage_ms = dict(estimator.stage_ms)
+        stage_ms = dict(estimator.stages.wall_ms)
         yield Answer(frame, poses, _disagreement(second, frame, poses), stage_ms, total_ms)
 
 

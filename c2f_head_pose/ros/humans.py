@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ try:
     from hri_msgs.msg import IdsList, NormalizedRegionOfInterest2D
 except ImportError:
     IdsList = NormalizedRegionOfInterest2D = None
+
+Picture = Callable[[], np.ndarray]
+"""Gives a picture when it is wanted: of depth alone one has to be made."""
 
 TRACKED = '/humans/faces/tracked'
 _CROP_SIZE = 128
@@ -103,21 +106,22 @@ class HumansOutput:
         """Subscriptions to any of the topics."""
         return self._tracked.get_subscription_count() + sum(p.get_subscription_count() for pair in self._faces.values() for p in pair)
 
-    def publish(self, header: Any, poses: Sequence[HeadPose], image: np.ndarray | None) -> None:
+    def publish(self, header: Any, poses: Sequence[HeadPose], size: tuple[int, int], picture: Picture) -> None:
         """Announces who is there.
 
         Args:
             header: the image's.
             poses: all faces of the image; `FaceNames.update` has seen them.
-            image: (H, W) or (H, W, 3); None where there is no picture.
+            size: width and height of the image, pixels.
+            picture: gives its (H, W) or (H, W, 3) pixels; asked only where somebody wants a crop.
         """
         self._last_header = header
         announced = self._names.announced
         for name in [name for name in self._faces if name not in announced.values()]:
             self._remove(name)
         for pose in poses:
-            if pose.track_id in announced and pose.box is not None and image is not None:
-                self._publish_face(header, announced[pose.track_id], pose, image)
+            if pose.track_id in announced and pose.box is not None:
+                self._publish_face(header, announced[pose.track_id], pose, size, picture)
         self._tracked.publish(IdsList(header=header, ids=sorted(announced.values())))
 
     def clear(self) -> None:
@@ -134,19 +138,18 @@ class HumansOutput:
             self._remove(name)
         self._node.destroy_lifecycle_publisher(self._tracked)
 
-    def _publish_face(self, header: Any, name: str, pose: HeadPose, image: np.ndarray) -> None:
+    def _publish_face(self, header: Any, name: str, pose: HeadPose, size: tuple[int, int], picture: Picture) -> None:
         if name not in self._faces:
             self._faces[name] = tuple(self._active(kind, f'/humans/faces/{name}/{topic}')
                                       for kind, topic in ((NormalizedRegionOfInterest2D, 'roi'), (Image, 'cropped')))
         region, cropped = self._faces[name]
-        height, width = image.shape[:2]
-        box = pose.box
+        (width, height), box = size, pose.box
         x1, x2 = (float(np.clip(x / width, 0, 1)) for x in (box.x1, box.x2))
         y1, y2 = (float(np.clip(y / height, 0, 1)) for y in (box.y1, box.y2))
         region.publish(NormalizedRegionOfInterest2D(header=header, xmin=x1, ymin=y1, xmax=x2, ymax=y2, c=float(pose.score)))
         if cropped.get_subscription_count():
-            picture = cut(image, square_about(box, _CROP_MARGIN), _CROP_SIZE)
-            cropped.publish(messages.image(header, picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)))
+            crop = cut(picture(), square_about(box, _CROP_MARGIN), _CROP_SIZE)
+            cropped.publish(messages.image(header, crop if crop.ndim == 3 else cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR)))
 
     def _active(self, message_type: Any, topic: str) -> Any:
         publisher = self._node.create_lifecycle_publisher(message_type, topic, _qos(1))

@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rclpy.qos import QoSPolicyKind, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
+from .gaps import SequenceGaps
 from .qos import matching, newest_only
 
 try:
@@ -17,6 +20,7 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 _OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
+_KNOWS_NUMBERS = hasattr(Subscription, 'CallbackType')  # not in Humble: its callbacks get no message info
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Input:
         callback: called with each message.
         qos: of the subscription.
         subscription: the rclpy subscription; None until subscribed.
+        lost: messages that the publisher sent and that never arrived, as far as that is known.
     """
 
     topic: str
@@ -36,6 +41,17 @@ class Input:
     callback: Callable[[Any], None]
     qos: QoSProfile
     subscription: Any = None
+    lost: int = 0
+    gaps: SequenceGaps = field(default_factory=SequenceGaps)
+
+    def receive(self, message: Any) -> None:
+        """Passes a message on."""
+        self.callback(message)
+
+    def receive_numbered(self, message: Any, info: dict[str, Any]) -> None:
+        """Passes a message on that comes with its number."""
+        self.gaps.take(info)
+        self.callback(message)
 
 
 class Inputs:
@@ -46,20 +62,20 @@ class Inputs:
     A topic with qos_overrides stays as the user says.
     """
 
-    def __init__(self, node: Any, incompatible: Callable[[], None]) -> None:
+    def __init__(self, node: Any, incompatible: Callable[[Input], None]) -> None:
         """Subscribes to nothing yet.
 
         Args:
             node: the rclpy node.
-            incompatible: called when a publisher's QoS does not match.
+            incompatible: called when a publisher's QoS does not match what the user has fixed.
         """
         self._node = node
-        self._events = SubscriptionEventCallbacks(incompatible_qos=lambda _: incompatible())
+        self._incompatible = incompatible
         self._inputs: list[Input] = []
 
     def add(self, message_type: Any, topic: str, callback: Callable[[Any], None]) -> Input:
         """Subscribes to a resolved topic."""
-        added = Input(topic, message_type, callback, self._wanted(topic, newest_only()))
+        added = Input(topic, message_type, callback, self._wanted(topic, self._publishers(topic), newest_only()))
         self._subscribe(added)
         self._inputs.append(added)
         return added
@@ -67,7 +83,9 @@ class Inputs:
     def match_publishers(self) -> None:
         """Subscribes anew where publishers have come whose QoS is another one."""
         for known in self._inputs:
-            qos = self._wanted(known.topic, known.qos)
+            publishers = self._publishers(known.topic)
+            known.lost += known.gaps.settle(len(publishers))
+            qos = self._wanted(known.topic, publishers, known.qos)
             if (qos.reliability, qos.durability) != (known.qos.reliability, known.qos.durability):
                 self._node.destroy_subscription(known.subscription)
                 known.qos = qos
@@ -80,9 +98,12 @@ class Inputs:
                 self._node.destroy_subscription(known.subscription)
         self._inputs = []
 
-    def _wanted(self, topic: str, otherwise: QoSProfile) -> QoSProfile:
+    def _publishers(self, topic: str) -> list[Any]:
+        return self._node.get_publishers_info_by_topic(topic)
+
+    def _wanted(self, topic: str, publishers: list[Any], otherwise: QoSProfile) -> QoSProfile:
         """The QoS for a topic; `otherwise` where nobody publishes it, or the user has fixed it."""
-        return otherwise if self._overridden(topic) else matching(self._node.get_publishers_info_by_topic(topic), otherwise)
+        return otherwise if self._overridden(topic) else matching(publishers, otherwise)
 
     def _overridden(self, topic: str) -> bool:
         return any(name.startswith(f'qos_overrides.{topic}.subscription.') for name in getattr(self._node, '_parameter_overrides', {}))
@@ -90,20 +111,27 @@ class Inputs:
     def _subscribe(self, one: Input) -> None:
         # Declared only where the user gave them: once declared they hold for every later subscription of the topic.
         overriding = QoSOverridingOptions(_OVERRIDABLE) if self._overridden(one.topic) else None
-        one.subscription = self._node.create_subscription(one.message_type, one.topic, one.callback, one.qos, event_callbacks=self._events,
-                                                          qos_overriding_options=overriding)
+        events = SubscriptionEventCallbacks(incompatible_qos=partial(self._on_incompatible, one))
+        one.gaps = SequenceGaps()
+        one.subscription = self._node.create_subscription(
+            one.message_type, one.topic, one.receive_numbered if _KNOWS_NUMBERS else one.receive, one.qos, event_callbacks=events,
+            qos_overriding_options=overriding)
+
+    def _on_incompatible(self, one: Input, _: Any) -> None:
+        if self._overridden(one.topic):  # else match_publishers meets the publisher half-way in a moment
+            self._incompatible(one)
 
 
-def image_input(node: Any, compressed: bool) -> tuple[Any, str]:
-    """Message class and resolved topic of the images."""
+def image_input(node: Any, transport: str) -> tuple[Any, str]:
+    """Message class and resolved topic of the images; transport is 'raw' or 'compressed'."""
     topic = node.resolve_topic_name('image')
-    return (CompressedImage, f'{topic}/compressed') if compressed else (Image, topic)
+    return (Image, topic) if transport == 'raw' else (CompressedImage, f'{topic}/{transport}')
 
 
-def depth_input(node: Any, compressed: bool) -> tuple[Any, str]:
-    """Message class and resolved topic of the depth images."""
+def depth_input(node: Any, transport: str) -> tuple[Any, str]:
+    """Message class and resolved topic of the depth images; transport is 'raw' or 'compressedDepth'."""
     topic = node.resolve_topic_name('depth/image')
-    return (CompressedImage, f'{topic}/compressedDepth') if compressed else (Image, topic)
+    return (Image, topic) if transport == 'raw' else (CompressedImage, f'{topic}/{transport}')
 
 
 def type_name(message_type: Any) -> str:

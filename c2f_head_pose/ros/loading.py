@@ -1,14 +1,58 @@
-"""Opens the models that a modality needs, or says what is missing."""
+"""What configuring makes: the models that a modality needs, the outputs, and where the camera is mounted."""
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 from ..engine import ModelError
 from ..estimator import HeadPoseEstimator
+from .frames import FixedMount, TfMount, mount_source
+from .humans import FaceNames
 from .notices import Notices
+from .outputs import Outputs
 from .parameters import Parameters
 
 _SHIPPED_LATER = 'c2f_depth'
 _HOW = ('train one (python -m training.train training/configs/depth.yaml, then python -m training.export) and set depth_model to its .onnx '
         'file')
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Lives from configuring to cleaning up.
+
+    Attributes:
+        estimator: with its model.
+        outputs: the publishers.
+        mount: where the camera is in target_frame; None to answer in the image's own frame.
+    """
+
+    estimator: HeadPoseEstimator
+    outputs: Outputs
+    mount: FixedMount | TfMount | None
+
+    def destroy(self) -> None:
+        """Removes the publishers, and the listener of TF."""
+        self.outputs.destroy()
+        if self.mount is not None:
+            self.mount.destroy()
+
+
+def make_parts(node: Any, parameters: Parameters, notices: Notices) -> Parts:
+    """Loads and creates everything.
+
+    Args:
+        node: the lifecycle node.
+        parameters: the set in force.
+        notices: says which outputs, or which model, one has to do without.
+
+    Raises:
+        ValueError: naming what is missing or wrong, with the remedy.
+    """
+    estimator = load_estimator(parameters, notices)
+    mount = mount_source(node, parameters)
+    names = FaceNames(parameters.hri_announce_after, parameters.hri_drop_after) if parameters.hri else None
+    return Parts(estimator, Outputs(node, notices, names), mount)
 
 
 def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimator:

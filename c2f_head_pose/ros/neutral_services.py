@@ -76,6 +76,9 @@ class NeutralServices:
         return response
 
     def _clear(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._camera is None:  # a file is a camera's, and which camera it is says the first image
+            response.success, response.message = False, 'no image yet, so it is not known whose neutral: call again when images come'
+            return response
         self._neutral = neutral.NONE
         try:
             neutral.clear(self._path)

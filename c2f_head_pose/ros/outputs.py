@@ -17,7 +17,7 @@ from .. import draw
 from ..types import Camera, HeadPose
 from . import humans, messages
 from .frames import Mount
-from .humans import FaceNames, HumansOutput
+from .humans import FaceNames, HumansOutput, Picture
 from .notices import Notices
 
 try:
@@ -78,8 +78,8 @@ class Outputs:
         """The resolved names of the node's own topics."""
         return [publisher.topic_name for name, publisher in self._publishers.items() if name != '/tf']
 
-    def publish(self, header: Any, poses: Sequence[HeadPose], primary: HeadPose | None, tf: bool, mount: Mount | None = None,
-                R_turned_cam: np.ndarray | None = None, image: np.ndarray | None = None) -> None:
+    def publish(self, header: Any, poses: Sequence[HeadPose], primary: HeadPose | None, tf: bool, mount: Mount | None,
+                R_turned_cam: np.ndarray, size: tuple[int, int], picture: Picture) -> None:
         """Answers an image: its faces under its own header, or that it has none. What nobody subscribes to is not made.
 
         Args:
@@ -89,7 +89,8 @@ class Outputs:
             tf: publish transforms.
             mount: of the target frame; None for the image's own.
             R_turned_cam: of the learned neutral, for the angles.
-            image: the picture, for REP-155's crops.
+            size: width and height of the image, pixels.
+            picture: gives the picture, for REP-155's crops.
         """
         self._last_header = header if mount is None else mount.header(header)
         names = messages.NO_NAMES
@@ -109,12 +110,12 @@ class Outputs:
             if transforms.transforms:
                 self._tf.publish(transforms)
         if self._humans is not None:
-            self._humans.publish(header, poses, image)
+            self._humans.publish(header, poses, size, picture)
 
-    def publish_annotated(self, header: Any, image: np.ndarray, poses: Sequence[HeadPose], camera: Camera | None) -> None:
-        """Draws the faces into the image, if anybody looks."""
+    def publish_annotated(self, header: Any, picture: Picture, poses: Sequence[HeadPose], camera: Camera | None) -> None:
+        """Draws the faces into the picture, if anybody looks."""
         if self._annotated.get_subscription_count():
-            self._annotated.publish(messages.image(header, draw.draw_poses(image, poses, camera)))
+            self._annotated.publish(messages.image(header, draw.draw_poses(picture(), poses, camera)))
 
     def clear(self) -> None:
         """Takes back what was drawn and listed, so that nothing stale remains; nothing if no image was answered."""

@@ -28,16 +28,23 @@ def explain_silence(node: Any, topic: str, type_name: str, qos: QoSProfile, rece
     if len(wrong) == len(publishers):
         remedy = "set image_transport" if 'Image' in wrong[0] else 'remap image to an image topic'
         return f'{topic} is published as {wrong[0]}, not {type_name}; {remedy}'
-    for publisher in publishers:
-        compatibility, reason = qos_check_compatible(publisher.qos_profile, qos)
-        if compatibility == QoSCompatibility.ERROR:
-            return (f'{_owner(publisher)} publishes {topic} with incompatible QoS ({reason.strip().rstrip(";")}); '
-                    f'drop the override qos_overrides.{topic}.subscription.*, or change the publisher')
+    if mismatch := explain_mismatch(node, topic, qos):
+        return mismatch
     owner = _owner(publishers[0])
     if received_before:
         return f'{owner} still has {topic} open but sends nothing more; look at the camera, or whether the replay is paused or over'
     return (f'{owner} publishes {topic} but nothing arrives; look whether it sends (ros2 topic hz {topic}), and on Fast DDS '
             'whether its shared memory is larger than an image (config/fastdds.xml)')
+
+
+def explain_mismatch(node: Any, topic: str, qos: QoSProfile) -> str:
+    """Which publisher of a topic offers less than a subscription asks for, and the remedy; empty if none does."""
+    for publisher in node.get_publishers_info_by_topic(topic):
+        compatibility, reason = qos_check_compatible(publisher.qos_profile, qos)
+        if compatibility == QoSCompatibility.ERROR:
+            return (f'{_owner(publisher)} publishes {topic} with incompatible QoS ({reason.strip().rstrip(";")}); '
+                    f'drop the override qos_overrides.{topic}.subscription.*, or change the publisher')
+    return ''
 
 
 def _published_by_others(node: Any, type_name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,15 +19,19 @@ class Answer:
 
     Attributes:
         faces: how many were found.
-        processing_ms: from taking the image out of the mailbox to the last publish.
-        latency_ms: from the image's stamp to the last publish; None where the stamp says nothing.
-        stage_ms: the estimator's stages.
+        processing_ms: from taking the image out of the mailbox to the end.
+        age_ms: of the image when it was taken out, by its stamp; None where the stamp says nothing.
+        latency_ms: from the image's stamp to the publishing of its poses; None likewise. The annotated image comes after.
+        stage_ms: by stage, how long it took.
+        stage_cpu_ms: by stage, processor time.
     """
 
     faces: int
     processing_ms: float
-    latency_ms: float | None
-    stage_ms: dict[str, float] = field(default_factory=dict)
+    age_ms: float | None = None
+    latency_ms: float | None = None
+    stage_ms: Mapping[str, float] = field(default_factory=dict)
+    stage_cpu_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 class Statistics:
@@ -58,10 +62,10 @@ class Statistics:
             self.last_image_s = self._clock()
             self._images.append(self.last_image_s)
 
-    def count_drop(self, cause: str) -> None:
-        """An image was not worked on, for a reason that is nobody's fault, such as a newer one."""
+    def count_drop(self, cause: str, count: int = 1) -> None:
+        """Images were not worked on, for a reason that is nobody's fault, such as a newer one."""
         with self._lock:
-            self._dropped[cause] += 1
+            self._dropped[cause] += count
 
     def count_bad_image(self, cause: str, text: str) -> None:
         """An image could not be read."""
@@ -116,16 +120,10 @@ class Statistics:
                       'image rate (Hz)': f'{_rate(list(self._images)):.1f}',
                       'answer rate (Hz)': f'{_rate([at for at, _ in self._answers]):.1f}'}
             values |= {f'dropped: {cause}': str(count) for cause, count in sorted(self._dropped.items())}
-        if answers:
-            values['faces'] = str(answers[-1].faces)
-            values['processing (ms: median, p99, worst)'] = _percentiles([answer.processing_ms for answer in answers])
-            latencies = [answer.latency_ms for answer in answers if answer.latency_ms is not None]
-            values['stamp to publish (ms: median, p99, worst)'] = (_percentiles(latencies) if latencies
-                                                                   else 'unknown: stamps are not of this clock')
-            stages = list(answers[-1].stage_ms)
-            values |= {f'stage {stage} (ms: median)': f'{np.median([a.stage_ms[stage] for a in answers if stage in a.stage_ms]):.2f}'
-                       for stage in stages}
-        return values
+            if self.last_image_s is not None:
+                values['last image (s ago)'] = f'{self._clock() - self.last_image_s:.1f}'
+            span_s = self._clock() - self._answers[0][0] if answers else 0.0
+        return values | _figures(answers, span_s) if answers else values
 
     def _forget_old(self) -> None:
         oldest = self._clock() - WINDOW_S
@@ -139,5 +137,21 @@ def _rate(times_s: list[float]) -> float:
     return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 and times_s[-1] > times_s[0] else 0.0
 
 
-def _percentiles(values: list[float]) -> str:
-    return ', '.join(f'{value:.1f}' for value in (np.median(values), np.percentile(values, 99), max(values)))
+def _percentiles(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return 'unknown: stamps are not of this clock'
+    return ', '.join(f'{value:.1f}' for value in (np.median(known), np.percentile(known, 99), max(known)))
+
+
+def _figures(answers: list[Answer], span_s: float) -> dict[str, str]:
+    """What the answers since the first of them, `span_s` seconds ago, took."""
+    values = {'faces': str(answers[-1].faces),
+              'processing (ms: median, p99, worst)': _percentiles([answer.processing_ms for answer in answers]),
+              'age when taken up (ms: median, p99, worst)': _percentiles([answer.age_ms for answer in answers]),
+              'stamp to publish (ms: median, p99, worst)': _percentiles([answer.latency_ms for answer in answers])}
+    for stage in answers[-1].stage_ms:
+        values[f'stage {stage} (ms: median)'] = f'{np.median([a.stage_ms[stage] for a in answers if stage in a.stage_ms]):.2f}'
+        cpu_ms = sum(answer.stage_cpu_ms.get(stage, 0.0) for answer in answers[1:])  # the first's was spent before
+        values[f'stage {stage} (% of a core)'] = f'{cpu_ms / span_s / 10 if span_s > 0 else 0.0:.1f}'
+    return values

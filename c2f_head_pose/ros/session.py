@@ -1,0 +1,214 @@
+"""From activation to deactivation: listens, has each newest image answered, and says why nothing comes."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo
+
+from .answering import Answering
+from .calibration import UNCORRECTED, Calibration
+from .depth_input import DepthInput
+from .diagnostics import State
+from .frames import TfMount
+from .inputs import Input, Inputs, depth_input, image_input, type_name
+from .loading import Parts
+from .mailbox import NewestWorker
+from .neutral_services import NeutralServices
+from .notices import Notices
+from .parameters import Parameters
+from .silence import explain_mismatch, explain_silence
+from .statistics import Statistics
+
+_REPEAT_S = 30.0
+_FEWEST_LOST, _SHARE_LOST = 10, 0.05
+
+
+class SessionError(RuntimeError):
+    """The middleware refuses a subscription; the text says which and why."""
+
+
+class Session:
+    """One worker thread answers images; the executor's thread only hands it the newest.
+
+    Attributes:
+        statistics: of the images since the session began.
+        calibration: of the camera.
+        depth: beside the images; None without.
+        images_in: the subscription that is answered.
+        silence: why no image comes; empty while they come.
+    """
+
+    def __init__(self, node: LifecycleNode, parts: Parts, neutral: NeutralServices, notices: Notices,
+                 parameters: Callable[[], Parameters]) -> None:
+        """Subscribes.
+
+        Args:
+            node: the lifecycle node.
+            parts: what was configured.
+            neutral: what counts as straight.
+            notices: for all that is said.
+            parameters: gives the set in force.
+
+        Raises:
+            SessionError: when the middleware refuses, as for another type on the same topic.
+        """
+        self.statistics = Statistics()
+        self.calibration = Calibration(notices)
+        self.depth: DepthInput | None = None
+        self.silence = ''
+        self._node = node
+        self._parts = parts
+        self._notices = notices
+        self._parameters = parameters
+        self._inputs = Inputs(node, self._on_incompatible)
+        self._idle = False
+        self._since_s = time.monotonic()
+        notices.forget_all()
+        neutral.start()
+        parts.estimator.reset()
+        message_type, topic = self._main_input()
+        info_topic = node.resolve_topic_name('camera_info')
+        if parameters().modality == 'rgbd':
+            self.depth = DepthInput(notices, depth_input(node, parameters().depth_transport)[1])
+        self._answering = Answering(parts, parameters, self.calibration, self.depth, neutral, self.statistics, notices, topic,
+                                    lambda: node.get_clock().now().nanoseconds * 1e-9)
+        self._worker = NewestWorker(lambda work: self._answering.answer(*work), 'head_pose')
+        try:
+            self.images_in = self._inputs.add(message_type, topic, self._on_image)
+            self._infos_in = self._inputs.add(CameraInfo, info_topic, self.calibration.update)
+            if self.depth is not None:
+                self._inputs.add(*depth_input(node, parameters().depth_transport), self._on_depth)
+        except Exception as error:
+            self.close()
+            raise SessionError(f'cannot subscribe to {topic} and {info_topic}: {type(error).__name__}: {error}') from None
+
+    def close(self) -> None:
+        """Unsubscribes, lets the image in work finish, and takes back what was published."""
+        self._inputs.clear()
+        self._worker.close()
+        self._parts.outputs.clear()
+
+    @property
+    def frame_id(self) -> str:
+        """Of the last image answered."""
+        return self._answering.frame_id
+
+    def watch(self) -> None:
+        """Looks whether everything comes; to be called a few times a second."""
+        self._inputs.match_publishers()
+        self._watch_silence()
+        self._watch_losses()
+        self._watch_surroundings()
+
+    def state(self) -> tuple[State, str]:
+        """What the node is up to, and why."""
+        statistics = self.statistics
+        if self.silence and self._depth_answers and statistics.last_answer is not None:
+            return State.DEGRADED, f'heads are found in depth alone: {self.silence}'
+        if self.silence:
+            return (State.SILENT if statistics.images else State.NO_IMAGE), self.silence
+        if statistics.model_failing:
+            return State.MODEL_FAILED, statistics.last_failure
+        if statistics.images_bad:
+            return State.BAD_IMAGES, statistics.last_failure
+        if self._idle:
+            return State.IDLE, ''
+        if self._answering.frame_problem:
+            return State.NO_TRANSFORM, self._answering.frame_problem
+        answer = statistics.last_answer
+        if answer is None:
+            return State.NO_IMAGE, ''
+        if self.depth is not None and self.depth.degraded:
+            return State.DEGRADED, self.depth.status
+        return (State.OK if answer.faces else State.NO_FACE), ''
+
+    def values(self) -> dict[str, str]:
+        """Figures for diagnostics."""
+        depth = {'depth': self.depth.status} if self.depth is not None else {}
+        return {'camera': self.calibration.status} | depth | self.statistics.values()
+
+    # What comes in.
+
+    def _main_input(self) -> tuple[Any, str]:
+        """Message class and topic of what is answered: images, or depth alone."""
+        parameters = self._parameters()
+        if parameters.modality == 'depth':
+            return depth_input(self._node, parameters.depth_transport)
+        return image_input(self._node, parameters.image_transport)
+
+    @property
+    def _depth_answers(self) -> bool:
+        """Whether depth beside the images can be answered by itself."""
+        return self.depth is not None and self._parts.estimator.reads_depth
+
+    def _on_image(self, message: Any) -> None:
+        self.statistics.count_image()
+        if self.silence:
+            self._notices.forget('silence')
+            self._notices.say(f'images arrive on {self.images_in.topic}')
+            self.silence = ''
+        if self._hand_over(message, depth_alone=self._parameters().modality == 'depth'):
+            self.statistics.count_drop('newer image')
+
+    def _on_depth(self, message: Any) -> None:
+        """Depth beside the images; answered by itself while images have stopped."""
+        self.depth.put(message)
+        if self.silence and self._depth_answers:
+            self._hand_over(message, depth_alone=True)
+
+    def _hand_over(self, message: Any, depth_alone: bool) -> bool:
+        """Puts a message into the worker's mailbox, unless nobody reads; returns whether another was thrown away for it."""
+        self._idle = self._parameters().lazy and not self._read_by_somebody()
+        return not self._idle and self._worker.put((message, depth_alone))
+
+    def _read_by_somebody(self) -> bool:
+        outputs, own = self._parts.outputs, isinstance(self._parts.mount, TfMount)
+        return outputs.listeners > 0 or (self._parameters().publish_tf and outputs.tf_listeners > own)
+
+    # What does not.
+
+    def _on_incompatible(self, one: Input) -> None:
+        if one is self.images_in:
+            self._watch_silence(at_once=True)
+        elif reason := explain_mismatch(self._node, one.topic, one.qos):
+            self._notices.throttled(f'qos {one.topic}', reason, _REPEAT_S)
+
+    def _watch_silence(self, at_once: bool = False) -> None:
+        """Says why no image comes once none has come for a while."""
+        last_s, images = self.statistics.last_image_s, self.images_in
+        silent_s = time.monotonic() - max(last_s or 0.0, self._since_s)
+        if not at_once and silent_s < self._parameters().silence_timeout_s:
+            return
+        reason = explain_silence(self._node, images.topic, type_name(images.message_type), images.qos, last_s is not None)
+        if reason != self.silence:
+            self.silence = reason
+            self._notices.forget('silence')
+        self._notices.throttled('silence', f'no image for {silent_s:.1f} s: {reason}', _REPEAT_S)
+
+    def _watch_losses(self) -> None:
+        """Counts images that were sent and never came, and says so where they are many."""
+        lost, self.images_in.lost = self.images_in.lost, 0
+        if not lost:
+            return
+        self.statistics.count_drop('not delivered', lost)
+        total = self.statistics.dropped['not delivered']
+        if total >= _FEWEST_LOST and total > _SHARE_LOST * (self.statistics.images + total):
+            self._notices.once('lost', f'{total} images on {self.images_in.topic} were sent and never came: this machine is too busy to '
+                               'take each, the network loses them, or Fast DDS has less shared memory than an image takes, which is '
+                               'the sender\'s: start the camera driver with config/fastdds.xml too')
+
+    def _watch_surroundings(self) -> None:
+        """Says what is missing around a node that does get images."""
+        if not self.statistics.images or time.monotonic() - self._since_s < self._parameters().silence_timeout_s:
+            return
+        if not self.calibration.received:
+            self._notices.once('no camera_info', f'no camera_info on {self._infos_in.topic}: {UNCORRECTED}; '
+                               'publish it, or remap camera_info:=TOPIC')
+        topics = self._parts.outputs.topics
+        if self._parts.outputs.listeners == 0:
+            self._notices.once('nobody', f"nobody subscribes to {', '.join(topics)}; try: ros2 topic echo {topics[0]}", 'info')
+        elif self._notices.forget('nobody'):
+            self._notices.say('somebody subscribes to the results now')
