@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .rotations import face_direction, ypr_from_rotation
-from .synthetic.dataset import SyntheticDataset
+from .synthetic.dataset import COLUMNS, SyntheticDataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class SyntheticCrops:
                 raise ValueError(f'{other.path} differs from {self.sets[0].path} in crop_size or composited: train on one kind at a time')
         table = {
             name: np.concatenate([s.column(name) for s in self.sets])
-            for name in ('R_cam_head', 'R_crop_head', 'K_crop', 'box_px', 'landmarks68_px', 'identity', 'condition', 'light', 'occluder')
+            for name in COLUMNS
         }
         where = np.concatenate([np.column_stack([np.full(len(s), i), s.index]) for i, s in enumerate(self.sets)])
         keep = np.arange(len(where))
