@@ -142,3 +142,12 @@ def test_campaign_without_any_render_says_what_to_run(tmp_path, capsys):
     one = Campaign(tmp_path, 1.0, False, {'wide': 10, 'depth_structured_light': 10}, render=False, run=lambda command: 0)
     one.go()
     assert 'training.render --preset wide' in campaign.json.dumps(one.state)
+
+
+def test_cells_that_wait_are_on_file_with_their_command_and_never_replace_a_figure(tmp_path):
+    """Table 6: three rows of eight cells, one of which has a figure already."""
+    results.write([figure(table=6, row='angles', cell='coarse', value='93')], tmp_path)
+    results.write(tables.waiting(6), tmp_path)
+    kept = results.read(6, tmp_path)
+    assert len(kept) == 24 and [f.value for f in kept if f.value != NOT_RUN] == ['93']
+    assert {f.command for f in kept if f.value == NOT_RUN} == {'python -m training.tables 6 --run'}

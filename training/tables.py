@@ -185,6 +185,16 @@ class Bench:
         )
 
 
+def waiting(number: int) -> list[Figure]:
+    """Every cell of a table's rows as 'not run', with the command that fills it."""
+    command, commit = f'python -m training.tables {number} --run', checkpoint.commit()
+    return [
+        Figure(number, e.row, cell, NOT_RUN, 0, 'waiting for a GPU', '', command, commit, 0, '')
+        for e in experiments.of_table(number)
+        for cell in TABLES[number].columns
+    ]
+
+
 def _column(experiment: Experiment, test: str, figure: str) -> str:
     """The table's name of a test's figure."""
     if experiment.table in (2, 3):
@@ -230,6 +240,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('number', type=int, choices=sorted(TABLES))
     parser.add_argument('--run', action='store_true', help='train and test the rows')
     parser.add_argument('--tiny', action='store_true', help='only try the machinery')
+    parser.add_argument('--waiting', action='store_true', help="put every cell on file as 'not run' that has no figure yet")
     parser.add_argument('--data', nargs='+', help='rendered training sets')
     parser.add_argument('--robustness', type=Path, help="folder of the renderer's robustness presets")
     parser.add_argument('--out', type=Path, default=Path('runs/tables'))
@@ -241,6 +252,8 @@ def main(arguments: list[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(show(args.number, run_tiny(args.number, Path(folder)), tiny=True))
         return
+    if args.waiting:
+        results.write(waiting(args.number))
     if args.run:
         if not args.data:
             parser.error('--run needs --data')
