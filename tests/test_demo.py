@@ -1,0 +1,96 @@
+"""The command `demo` in a newcomer's hands: odd files, odd folders, wrong paths."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+import sample
+from c2f_head_pose import demo
+
+FACE = sample.frames()[0].image
+
+
+@pytest.fixture
+def picture(tmp_path):
+    (tmp_path / 'in').mkdir()
+    path = tmp_path / 'in' / 'face.jpg'
+    cv2.imwrite(str(path), FACE)
+    return path
+
+
+def video(path, fps: float, count: int = 3):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps, FACE.shape[1::-1])
+    for _ in range(count):
+        writer.write(FACE)
+    writer.release()
+    return path
+
+
+def test_a_wrong_path_is_refused_before_any_other_is_read(picture):
+    with pytest.raises(ValueError, match=r'nowhere\.jpg is no picture'):
+        demo.frames([str(picture), 'nowhere.jpg'])
+
+
+def test_a_drawing_never_overwrites_its_picture(picture, capsys):
+    before = picture.read_bytes()
+    assert demo.main([str(picture.parent), '--output', str(picture.parent)]) == 2
+    assert demo.main([str(picture), '--output', str(picture.parent)]) == 2
+    assert capsys.readouterr().err.count('would overwrite it; name another folder with --output') == 2
+    assert picture.read_bytes() == before
+
+
+def test_pictures_of_one_name_get_a_drawing_each(picture, tmp_path):
+    (tmp_path / 'other').mkdir()
+    cv2.imwrite(str(tmp_path / 'other' / 'face.jpg'), 255 - FACE)
+    assert demo.main([str(picture), str(tmp_path / 'other' / 'face.jpg'), '--output', str(tmp_path / 'out')]) == 0
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['face.jpg', 'face_2.jpg']
+    assert cv2.imread(str(tmp_path / 'out' / 'face_2.jpg'))[0, 0].max() != cv2.imread(str(tmp_path / 'out' / 'face.jpg'))[0, 0].max()
+
+
+def test_drawings_of_an_earlier_run_are_no_pictures_of_the_next(picture):
+    drawn = picture.parent / 'drawn'
+    for _ in range(2):
+        assert [f.name for f in demo.frames([str(picture.parent)], drawn)] == [str(picture)]
+        drawn.mkdir(exist_ok=True)
+        cv2.imwrite(str(drawn / 'face.jpg'), FACE)
+
+
+def test_a_picture_format_without_colour_is_drawn_as_png(picture, tmp_path):
+    """OpenCV writes no colour into .pgm; the run must not end there."""
+    cv2.imwrite(str(picture.with_suffix('.pgm')), FACE[..., 0])
+    assert demo.main([str(picture.parent), '--output', str(tmp_path / 'out')]) == 0
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['face.jpg', 'face.png']
+
+
+def test_a_drawn_video_keeps_its_speed(tmp_path):
+    """Ten frames a second in, ten out."""
+    demo.main([str(video(tmp_path / 'slow.mp4', 10)), '--output', str(tmp_path / 'out')])
+    assert cv2.VideoCapture(str(tmp_path / 'out' / 'slow.mp4')).get(cv2.CAP_PROP_FPS) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(('name', 'content'), [('text.jpg', b'a letter\n'), ('text.mp4', b'a letter\n'), ('empty.png', b'')])
+def test_what_only_looks_like_a_picture_or_video_is_named_and_the_rest_goes_on(name, content, picture, tmp_path, capsys):
+    (tmp_path / name).write_bytes(content)
+    assert demo.main([str(tmp_path / name), str(picture), '--json', str(tmp_path / 'poses.json')]) == 1
+    assert f'{name} cannot be read as a picture or video' in capsys.readouterr().err
+    assert [r['image'] for r in json.loads((tmp_path / 'poses.json').read_text())] == [str(picture)]
+    assert demo.main([str(tmp_path / name)]) == 2, 'nothing else was asked for'
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_the_model_is_opened(picture, tmp_path, capsys):
+    assert demo.main([str(picture), '--output', str(picture), '--model', 'nothing']) == 2
+    assert 'face.jpg is a file; name a folder' in capsys.readouterr().err
+    assert demo.main([str(picture), '--json', str(tmp_path), '--model', 'nothing']) == 2
+    assert 'Is a directory' in capsys.readouterr().err
+
+
+def test_when_nobody_was_found_it_says_who_is_not_found(tmp_path, capsys):
+    cv2.imwrite(str(tmp_path / 'wall.png'), np.full((120, 160, 3), 90, np.uint8))
+    assert demo.main([str(tmp_path / 'wall.png')]) == 0
+    assert 'no face: those seen from behind' in capsys.readouterr().out
+
+
+def test_a_webcam_that_is_not_there_says_what_to_look_for(capsys):
+    assert demo.main(['987']) == 2
+    assert 'webcam 987 cannot be opened: is it plugged in (/dev/video987)' in capsys.readouterr().err
