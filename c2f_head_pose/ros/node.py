@@ -30,7 +30,8 @@ from .neutral_services import NeutralServices
 from .notices import Notices
 from .outputs import Outputs
 from .silence import explain_silence
-from .statistics import Answer, Statistics
+from .statistics import OVERTAKEN, Answer, Statistics
+from .surroundings import Surroundings
 
 _WATCH_PERIOD_S = 0.25
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -66,7 +67,9 @@ class HeadPoseNode(LifecycleNode):
         self._listening_since_s = 0.0
         self._failure = ''
         self._silence = ''
-        self._last_stamp_s = 0.0
+        self._last_stamp_s = self._last_stamp_at_s = 0.0
+        self._size: tuple[int, int] | None = None
+        self._surroundings = Surroundings(self, self._notices)
         self._frame_id = ''
         self._idle = False
         self._frame_problem = ''
@@ -165,7 +168,7 @@ class HeadPoseNode(LifecycleNode):
         self._statistics = Statistics()
         self._calibration = Calibration(self._notices)
         self._notices.forget_all()
-        self._silence, self._last_stamp_s = '', 0.0
+        self._silence, self._last_stamp_s, self._size = '', 0.0, None
         self._idle, self._frame_problem = False, ''
         self._neutral.start()
         self._listening_since_s = time.monotonic()
@@ -215,7 +218,7 @@ class HeadPoseNode(LifecycleNode):
             self._silence = ''
         self._idle = self._declared.parameters.lazy and not self._read_by_somebody()
         if not self._idle and self._worker is not None and self._worker.put((message, self._declared.parameters.modality == 'depth')):
-            self._statistics.count_drop('newer image')
+            self._statistics.count_drop(OVERTAKEN)
 
     def _on_depth(self, message: Any) -> None:
         """Depth beside the images; answered by itself while images have stopped."""
@@ -249,10 +252,14 @@ class HeadPoseNode(LifecycleNode):
         try:
             image, depth_m = self._read(message, depth_alone)
             height, width = (depth_m if image is None else image).shape[:2]
+            self._watch_size((width, height))
             camera = self._calibration.camera(width, height, parameters.rectified)
             if depth_alone and camera is None:
                 raise ImageError(f'heads are found in depth by their size in metres, which needs camera_info: {self._calibration.status}')
             poses = self._estimator.estimate(image, camera=camera, depth_m=depth_m, stamp_s=self._usable_stamp(header))
+            if len(poses) >= parameters.max_faces:
+                self._notices.once('max_faces', f'{len(poses)} faces, as many as max_faces allows: any more are ignored; raise max_faces '
+                                   'to follow them', 'info')
             primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, (width, height))
             offset = self._neutral.update(header.frame_id, primary)
             mount = self._mount.mount(header) if self._mount is not None else None
@@ -311,8 +318,23 @@ class HeadPoseNode(LifecycleNode):
             self._estimator.reset()
             self._notices.once('time jump', f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracks and smoothing start anew; '
                                'normal for a recording that starts again, otherwise look for two publishers of the image topic')
-        self._last_stamp_s = stamp_s
+        now_s = time.monotonic()
+        ahead_s = stamp_s - self._last_stamp_s - (now_s - self._last_stamp_at_s)
+        if self._last_stamp_s and ahead_s > _FOREIGN_CLOCK_S:
+            self._estimator.reset()
+            self._notices.once('time jump ahead', f'stamps jumped forward by {ahead_s:.1f} s: tracks and smoothing start anew; normal '
+                               "when the camera's clock is set, otherwise look for two publishers of the image topic")
+        self._last_stamp_s, self._last_stamp_at_s = stamp_s, now_s
         return stamp_s
+
+    def _watch_size(self, size: tuple[int, int]) -> None:
+        """Starts tracking anew where the resolution changes: the old boxes are in other pixels."""
+        if self._size not in (None, size):
+            self._estimator.reset()
+            was, now = (f'{width}x{height}' for width, height in (self._size, size))
+            self._notices.throttled('size', f'the resolution changed from {was} to {now}: tracks and smoothing start anew; '
+                                    'if it goes on changing, look for two publishers of the image topic', _REPEAT_S)
+        self._size = size
 
     # Parameters and health, in the executor's thread.
 
@@ -330,6 +352,7 @@ class HeadPoseNode(LifecycleNode):
             self._inputs.match_publishers()
             self._watch_silence()
             self._watch_surroundings()
+            self._surroundings.watch(self._statistics.images, self._declared.parameters.silence_timeout_s)
         elif self._failure:
             self._notices.throttled('configure', f'still not configured: {self._failure}; then ros2 lifecycle set {self._name()} configure',
                                     _REPEAT_S, 'error')
@@ -396,6 +419,9 @@ class HeadPoseNode(LifecycleNode):
             return State.NO_IMAGE, ''
         if self._depth is not None and self._depth.degraded:
             return State.DEGRADED, self._depth.status
+        if statistics.overtaken > 0.5:
+            return State.DEGRADED, (f'{100 * statistics.overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '
+                                    'machine is too slow or too busy; free a core for the node, or lower their rate or size')
         return (State.OK if answer.faces else State.NO_FACE), ''
 
     def _name(self) -> str:
