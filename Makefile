@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint matrix clean
+.PHONY: help demo test lint fuzz matrix clean
 
 help:
 	@echo 'make demo    set up, replay a sample recording through the real ROS graph, leave demo_out/'
 	@echo 'make test    set up, run every test'
 	@echo 'make lint    style and types'
 	@echo 'make matrix  the core tests under every Python, numpy and OpenCV that go together (docs/clean_machine.md)'
+	@echo 'make fuzz    fuzz everything that reads files and messages; SECONDS=60 for each, or FLAT=600 until coverage is flat so long'
 	@echo 'make clean   remove what the above made'
 
 demo: $(VENV)/.demo
@@ -29,6 +30,10 @@ lint: $(VENV)/.test
 
 matrix:
 	$(PYTHON) tests/matrix/environments.py --output runs/matrix $(MATRIX)
+
+fuzz: $(VENV)/.test
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) atheris || true  # without it inputs are changed at random
+	PYTHONPATH=.:tests $(BIN)/python -m fuzz $(TARGETS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FLAT),--flat $(FLAT))
 
 clean:
 	rm -rf $(VENV) demo_out build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -35,6 +35,9 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
     if not np.isfinite(intrinsics).all() or intrinsics[0, 0] < 0 or intrinsics[1, 1] <= 0:
         raise ValueError(f"CameraInfo.{'p' if rectified else 'k'} is no camera's: focal lengths must be finite and positive, got "
                          f'{intrinsics[0, 0]:g} and {intrinsics[1, 1]:g}; calibrate with camera_calibration')
+    if intrinsics[1, 0] != 0 or not np.array_equal(intrinsics[2], [0, 0, 1]):
+        raise ValueError(f"CameraInfo.{'p' if rectified else 'k'} is no camera's: its second row must begin with 0 and its third "
+                         f'be 0, 0, 1, got {intrinsics[1:].tolist()}; calibrate with camera_calibration')
     D = np.zeros(0) if rectified else np.asarray(_field(info, 'd'), float).ravel()
     model = info.distortion_model
     if not rectified:
@@ -49,7 +52,10 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
     intrinsics[:2] /= binning[:, None]
     width, height = (roi.width or info.width) / binning[0], (roi.height or info.height) / binning[1]
     model = 'equidistant' if model == 'fisheye' else model or 'plumb_bob'
-    return Camera(int(width), int(height), intrinsics, D if np.any(D) else np.zeros(0), model)
+    camera = Camera(int(width), int(height), intrinsics, D if np.any(D) else np.zeros(0), model)
+    for x, y in ((0, 0), (width, height)):
+        pixel_ray(camera, x, y)
+    return camera
 
 
 def pixel_ray(camera: Camera, x: float, y: float) -> np.ndarray:
@@ -63,14 +69,29 @@ def pixel_ray(camera: Camera, x: float, y: float) -> np.ndarray:
     Returns:
         (3,) float64 unit vector in the camera's optical frame.
 
+    Raises:
+        ValueError: for a camera that sees nothing through this pixel, as one whose numbers are beyond reason.
+
     K's principal point counts from the first pixel's centre (OpenCV), hence the half pixel.
     """
     pixel = np.array([x - 0.5, y - 0.5])
-    if camera.distortion_model == 'equidistant' and camera.D.size:
-        return _equidistant_ray(camera, pixel)
-    u, v = np.linalg.solve(camera.K, [*pixel, 1.0])[:2] if camera.D.size == 0 else _undistorted(camera, pixel)
-    ray = np.array([u, v, 1.0])
-    return ray / np.linalg.norm(ray)
+    with np.errstate(all='ignore'):
+        if camera.distortion_model == 'equidistant' and camera.D.size:
+            ray = _equidistant_ray(camera, pixel)
+        else:
+            ray = np.array([*(_pinhole(camera, pixel) if camera.D.size == 0 else _undistorted(camera, pixel)), 1.0])
+        ray = ray / np.linalg.norm(ray)
+    if not np.isfinite(ray).all() or not ray.any():
+        raise ValueError(f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is beyond reason; '
+                         'calibrate again')
+    return ray
+
+
+def _pinhole(camera: Camera, pixel: np.ndarray) -> np.ndarray:
+    """(2,) normalised image point of a pixel, without distortion."""
+    (fx, skew, cx), (_, fy, cy), _ = camera.K
+    v = (pixel[1] - cy) / fy
+    return np.array([(pixel[0] - cx - skew * v) / fx, v])
 
 
 def _undistorted(camera: Camera, pixel: np.ndarray) -> np.ndarray:
@@ -81,7 +102,7 @@ def _undistorted(camera: Camera, pixel: np.ndarray) -> np.ndarray:
         around = np.array([[*point, 1.0], [point[0] + step, point[1], 1.0], [point[0], point[1] + step, 1.0]])
         seen = cv2.projectPoints(around, np.zeros(3), np.zeros(3), camera.K, camera.D)[0].reshape(3, 2)
         slope = (seen[1:] - seen[0]).T / step
-        if abs(np.linalg.det(slope)) < 1e-9:
+        if not abs(np.linalg.det(slope)) >= 1e-9:  # a NaN, too
             break
         point = point + np.linalg.solve(slope, pixel - seen[0])
         if np.linalg.norm(pixel - seen[0]) < 1e-7:
@@ -94,7 +115,7 @@ def _equidistant_ray(camera: Camera, pixel: np.ndarray) -> np.ndarray:
 
     Source: Kannala and Brandt 2006, as in OpenCV's fisheye model.
     """
-    x, y = np.linalg.solve(camera.K, [*pixel, 1.0])[:2]
+    x, y = _pinhole(camera, pixel)
     distorted = float(np.hypot(x, y))
     theta = distorted
     k1, k2, k3, k4 = camera.D

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from .engine.onnxruntime_engine import open_session
-from .models.registry import detector_path
+from .models.registry import ModelError, detector_path
 from .types import FaceBox
 
 _STRIDES = (8, 16, 32)
@@ -31,7 +31,11 @@ class FaceDetector:
     """
 
     def __init__(self, path: Path | None = None, threads: int = 1) -> None:
-        self._session = open_session(path or detector_path(), threads)
+        path = path or detector_path()
+        try:
+            self._session = open_session(path, threads)
+        except ModelError as error:
+            raise ModelError(f'the face detector: {error}; fetch_models leaves a file that is there alone, so delete it first') from None
 
     def detect(self, image: np.ndarray, threshold: float, long_side: int) -> list[FaceBox]:
         """Faces of an image, best first.

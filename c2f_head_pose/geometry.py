@@ -133,15 +133,15 @@ def quaternion_from_rotation(R: np.ndarray) -> np.ndarray:
 
 
 def rotation_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
-    """(3, 3) float64 rotation of a quaternion x, y, z, w of any non-zero length.
+    """(3, 3) float64 rotation of a quaternion x, y, z, w of any length but zero and infinity.
 
     Raises:
-        ValueError: for a quaternion of zero length or with a NaN, as an unset ROS message holds.
+        ValueError: for a quaternion of zero or infinite length or with a NaN, as an unset ROS message holds.
     """
     q = np.asarray(quaternion_xyzw, float)
     norm = float(np.linalg.norm(q))
-    if not norm > 1e-9:
-        raise ValueError(f'a quaternion needs a non-zero length, got {q.tolist()}')
+    if not 1e-9 < norm < np.inf:
+        raise ValueError(f'a quaternion needs a finite non-zero length, got {q.tolist()}')
     x, y, z, w = q / norm
     return np.array([
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

@@ -178,25 +178,36 @@ def load_zones(path: str | Path) -> ZoneMap:
         ValueError: naming the file, the zone and the remedy.
         OSError: where the file cannot be read.
     """
-    import yaml
-
     path = Path(path)
+    profile = _read_profile(path)
+    if 'mirror_of' not in profile:
+        return _zone_map(path, profile)
+    original = path.parent / profile['mirror_of']
+    seen = _read_profile(original)
+    if 'mirror_of' in seen:
+        raise ValueError(f'{path}: mirror_of must name a profile that has zones, {original} is the mirror_of another')
+    return _zone_map(original, seen).mirrored(profile['name'])
+
+
+def _read_profile(path: Path) -> dict:
+    from .yaml_file import read_yaml
     try:
-        profile = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except yaml.YAMLError as error:
-        raise ValueError(f'{path}: not YAML: {error}') from error
-    if not isinstance(profile, dict) or 'name' not in profile or ('zones' in profile) == ('mirror_of' in profile):
+        profile = read_yaml(path)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    if not isinstance(profile, dict) or not isinstance(profile.get('name'), str) or ('zones' in profile) == ('mirror_of' in profile):
         raise ValueError(f'{path}: a vehicle profile needs `name` and either `zones` or `mirror_of`')
-    if 'mirror_of' in profile:
-        other = path.parent / profile['mirror_of']
-        if other.resolve() == path.resolve():
-            raise ValueError(f'{path}: a vehicle profile cannot be the mirror_of itself')
-        return load_zones(other).mirrored(profile['name'])
+    if not isinstance(profile.get('mirror_of', ''), str):
+        raise ValueError(f'{path}: mirror_of must be the name of a file')
+    return profile
+
+
+def _zone_map(path: Path, profile: dict) -> ZoneMap:
     try:
         share = profile.get('head_share', {})
         zones = tuple(_zone_from_yaml(entry) for entry in profile['zones'])
         return ZoneMap(profile['name'], zones, (float(share.get('azimuth', 1.0)), float(share.get('elevation', 1.0))))
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f'{path}: not a vehicle profile ({type(error).__name__}: {error}); '
                          'see config/zones_passenger_car_lhd.yaml') from error
     except ValueError as error:
@@ -268,6 +279,8 @@ def _half_spaces(zone: Zone, head_share: tuple[float, float]) -> np.ndarray:
         raise ValueError(f'zone {zone.name!r}: kind must be one of {KINDS}, got {zone.kind!r}')
     if (zone.cone_deg is None) == (not zone.polygon_deg):
         raise ValueError(f'zone {zone.name!r}: give either a cone or a polygon')
+    if not np.isfinite([*(zone.cone_deg or ()), *(angle for corner in zone.polygon_deg for angle in corner)]).all():
+        raise ValueError(f'zone {zone.name!r}: its angles must be finite numbers')
     if zone.cone_deg is not None:
         radius = zone.cone_deg[2]
         if not 0 < radius < 90:
@@ -278,12 +291,16 @@ def _half_spaces(zone: Zone, head_share: tuple[float, float]) -> np.ndarray:
         raise ValueError(f'zone {zone.name!r}: a polygon needs three corners or more, got {len(corners)}')
     normals = np.cross(corners, np.roll(corners, -1, axis=0))
     normals = normals if np.sum(normals @ corners.sum(axis=0)) > 0 else -normals
-    if np.min(normals @ corners.T) < -1e-9 or np.min(np.linalg.norm(normals, axis=1)) < 1e-9:
+    if (np.min(normals @ corners.T) < -1e-9 or np.min(np.linalg.norm(normals, axis=1)) < 1e-9
+            or np.linalg.norm(corners.sum(axis=0)) < 1e-6):
         raise ValueError(f'zone {zone.name!r}: the polygon must be convex, its corners in order and within a half sphere')
     return np.hstack([normals, np.zeros((len(normals), 1))])
 
 
 def _zone_from_yaml(entry: dict) -> Zone:
+    for key in ('name', 'kind'):
+        if not isinstance(entry[key], str):
+            raise ValueError(f'a zone: {key} must be a text')
     unknown = set(entry) - {'name', 'kind', 'polygon', 'cone', 'addw_area'}
     if unknown:
         raise ValueError(f"zone {entry.get('name')!r}: unknown keys {sorted(unknown)}")

@@ -117,6 +117,9 @@ def test_a_tilted_mount_is_a_rotation_and_looks_where_it_says():
     (Zone('a', 'elsewhere', cone_deg=(0, 0, 5)), 'kind'),
     (Zone('a', 'road'), 'either a cone or a polygon'),
     (Zone('a', 'road', cone_deg=(0, 0, 95)), 'radius'),
+    (Zone('a', 'road', cone_deg=(float('nan'), 0, 5)), 'finite'),
+    (Zone('a', 'road', ((-10, -10), (10, float('inf')), (10, 10))), 'finite'),
+    (Zone('a', 'road', ((0, 0), (120, 0), (-120, 0))), 'half sphere'),  # around the whole horizon: it has no middle
     (Zone('a', 'road', ((0, 0), (10, 0))), 'three corners'),
     (Zone('a', 'road', ((-10, -10), (10, 10), (10, -10), (-10, 10))), 'convex'),
     (Zone('a', 'road', ((-20, -20), (20, -20), (0, -10), (20, 20))), 'convex'),
@@ -128,12 +131,23 @@ def test_a_zone_that_is_none_is_refused_by_name(zone, complaint):
 
 @pytest.mark.parametrize('text', ['[]', 'name: x', 'name: x\nzones: 3', 'name: x\nzones: [{name: a, kind: road, cone: [0, 0]}]',
                                   'name: x\nzones: [{name: a, kind: road, cones: [0, 0, 5]}]', 'name: x\nzones: []',
-                                  'name: x\nmirror_of: profile.yaml', 'a: [', 'name: x'])
+                                  'name: x\nmirror_of: profile.yaml', 'a: [', 'name: x', '!!int ""', '!!timestamp x', '!!bool x',
+                                  '[' * 5000, 'name: [x]\nzones: []', 'name: x\nmirror_of: 3',
+                                  'name: x\nzones: [{name: [a], kind: road, cone: [0, 0, 5]}]',
+                                  f'name: x\nzones: [{{name: a, kind: road, cone: [0, 0, 1{400 * "0"}]}}]',
+                                  'name: x\nzones: [{name: a, kind: road, cone: [0, 0, 5], addw_area: .inf}]'])
 def test_a_profile_that_is_none_is_refused_with_its_path(tmp_path, text):
     path = tmp_path / 'profile.yaml'
     path.write_text(text)
     with pytest.raises(ValueError, match=r'profile\.yaml'):
         load_zones(path)
+
+
+def test_two_profiles_that_mirror_each_other_are_refused(tmp_path):
+    (tmp_path / 'one.yaml').write_text('name: one\nmirror_of: two.yaml')
+    (tmp_path / 'two.yaml').write_text('name: two\nmirror_of: one.yaml')
+    with pytest.raises(ValueError, match='must name a profile that has zones'):
+        load_zones(tmp_path / 'one.yaml')
 
 
 def test_the_outline_runs_along_the_edge():

@@ -19,7 +19,8 @@ def test_an_expression_is_decided_as_read_aloud(expression, expected):
 
 @pytest.mark.parametrize('expression', ['', 'mae_deg', 'mae_deg >', '> 3', 'mae_deg > 3 4', '(mae_deg > 3', 'mae_deg > 3)', 'mae_deg = 3',
                                         '__import__("os")', 'mae_deg > "3"', 'geodesic_deg > 3', 'by_yaw > 1', 'mae_deg > 3 + (1 > 2)',
-                                        'mae_deg and 3', '1 / 0 > 2', 'a b', 'mae_deg.x > 1'])
+                                        'mae_deg and 3', '1 / 0 > 2', 'a b', 'mae_deg.x > 1',
+                                        '(' * 5000, 'not ' * 5000 + 'mae_deg > 3', '-' * 5000 + '1 > 0'])
 def test_a_malformed_expression_is_refused_with_a_reason(expression):
     with pytest.raises(GateError, match=r'\w'):
         evaluate(expression, METRICS)

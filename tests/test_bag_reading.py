@@ -1,13 +1,18 @@
 """Recordings of every kind as typed frames: topics found, calibration and depth put together, damage told and survived."""
+import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from bag_making import CAMERA, FRAME_ID, START_NS, Recording, compressed_message, image_message, info_message, pose_message, write_bag
 
+from c2f_head_pose.evaluation import salvage
 from c2f_head_pose.evaluation.bagfile import BagError, BagFile
 from c2f_head_pose.evaluation.recording import Notes, choose_topics, read_frames
+from c2f_head_pose.evaluation.results import ResultError, load_result
+from c2f_head_pose.evaluation.sources import poses_from_message
 
 PICTURES = [cv2.resize(np.random.default_rng(k).integers(0, 256, (6, 8, 3), np.uint8), (640, 480)) for k in range(12)]
 
@@ -160,3 +165,46 @@ def test_depth_that_is_late_missing_or_unregistered_costs_only_the_depth(tmp_pat
     frames, _ = frames_of(write_bag(tmp_path / 'bag', made), notes)
     assert [f.depth_m is None for f in frames] == [False, True, True, False]  # stamps 0 33 66 99, depth 0 33 116
     assert any('not registered' in n for n in notes.counts) and any('without depth' in n for n in notes.counts)
+
+
+@pytest.mark.parametrize('value', ["'text'", '99999999999', 'NULL'])
+def test_a_database_whose_rows_hold_no_message_breaks_off_there(tmp_path, value):
+    """bytes(99999999999) would be 100 GB of zeros."""
+    database = sqlite3.connect(tmp_path / 'bag.db3')
+    database.executescript('CREATE TABLE topics(id, name, type); CREATE TABLE messages(id, topic_id, timestamp, data);'
+                           "INSERT INTO topics VALUES (1, '/image', 'sensor_msgs/msg/Image');"
+                           f'INSERT INTO messages VALUES (1, 1, 5, {value})')
+    database.close()
+    with pytest.raises(salvage.CutOffError, match='other kinds of values'):
+        list(salvage.scan(tmp_path / 'bag.db3'))
+
+
+def test_a_chunk_that_unpacks_without_end_is_cut_off(monkeypatch):
+    """2000 bytes where 1000 are the most, for the half gigabyte that it is."""
+    import bz2
+
+    from lz4 import frame
+    monkeypatch.setattr(salvage, '_LARGEST_RECORD', 1000)
+    for compression, compress in (('bz2', bz2.compress), ('lz4', frame.compress)):
+        assert salvage._rosbag1_decompress(compress(bytes(900)), compression) == bytes(900)
+        for packed in (compress(bytes(2000)), compress(bytes(900))[:-20]):
+            with pytest.raises((salvage.CutOffError, EOFError, RuntimeError)):
+                salvage._rosbag1_decompress(packed, compression)
+
+
+@pytest.mark.parametrize('quaternion', [(0, 0, 0, 0), (np.nan, 0, 0, 1), (0, 0, 0, np.inf)])
+def test_a_recorded_pose_without_a_rotation_is_left_out(quaternion):
+    """An unset quaternion is how many a node says that it has nothing to say; it must not end the evaluation."""
+    pose = SimpleNamespace(orientation=SimpleNamespace(**dict(zip('xyzw', quaternion))), position=SimpleNamespace(x=0.0, y=0.0, z=1.0))
+    assert poses_from_message(SimpleNamespace(pose=pose), 'geometry_msgs/msg/PoseStamped') == []
+
+
+@pytest.mark.parametrize(('metrics', 'series'), [
+    ('{"schema": "c2f_head_pose.evaluation/1"}', b''),
+    ('{"schema": "c2f_head_pose.evaluation/1", "recordings": [{"name": "a"}]}', b'PK no'),
+    ('[' * 5000, b''), ('{"schema": "c2f_head_pose.evaluation/1", "recordings": []}', b'')])
+def test_a_damaged_result_is_refused_with_its_folder(tmp_path, metrics, series):
+    (tmp_path / 'metrics.json').write_text(metrics)
+    (tmp_path / 'series.npz').write_bytes(series)
+    with pytest.raises(ResultError, match=str(tmp_path)):
+        load_result(tmp_path)

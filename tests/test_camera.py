@@ -70,6 +70,9 @@ def test_a_fisheye_sees_beyond_90_degrees_off_its_axis():
     (dict(k=np.full(9, np.nan)), 'CameraInfo.k'),
     (dict(k=np.r_[-500.0, K.ravel()[1:]]), 'CameraInfo.k'),
     (dict(k=[1, 2, 3]), 'CameraInfo.k'),
+    (dict(k=np.r_[K.ravel()[:8], 0.0]), 'third'),  # no inverse, so no rays
+    (dict(k=np.r_[K.ravel()[:3], 7.0, K.ravel()[4:]]), 'second row'),
+    (dict(k=np.r_[1e-308, K.ravel()[1:]]), 'no ray through pixel'),
     (dict(distortion_model='thin_prism', d=[1.0]), 'distortion_model'),
     (dict(d=[0.1, 0.2, 0.3]), 'CameraInfo.d'),
 ])

@@ -66,6 +66,7 @@ def test_an_engine_under_a_wrong_name_is_rebuilt_not_loaded(cache, field):
     lambda content: b'', lambda content: content[:10], lambda content: content[:-1], lambda content: content + b'x',
     lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:], lambda content: PLAN, lambda content: b'{}\n' + content,
     lambda content: content.replace(b'"fp16"', b'"fp32"'), lambda content: content.replace(b'{', b'[', 1),
+    lambda content: content[:23] + b'[' * 60_000 + b'\n' + PLAN,
     lambda content: content[:23] + b'[]\n' + PLAN, lambda content: content[:23] + b'\xff\xfe\n' + PLAN])
 def test_a_damaged_or_foreign_file_is_rebuilt_not_loaded(cache, damage):
     cache.get(KEY, lambda: PLAN)

@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from fuzz.contracts import small_model
 
 from c2f_head_pose.engine import open_engine
+from c2f_head_pose.engine.contract import read_contract
 from c2f_head_pose.models import fetch, registry
 from c2f_head_pose.models.registry import SHIPPED, YUNET, ModelError, detector_path, model_path
 
@@ -65,6 +67,42 @@ def test_a_model_that_breaks_a_promise_is_refused_by_the_promise(shipped, tmp_pa
     onnx.save(shipped, tmp_path / 'foreign.onnx')
     with pytest.raises(ModelError, match=f'foreign.onnx is not a c2f_head_pose model.*{named}.*training.export'):
         open_engine(str(tmp_path / 'foreign.onnx'))
+
+
+@pytest.mark.parametrize(('change', 'named'), [
+    (lambda model: answers(model, np.zeros((2, 2), np.float32)), r'of one crop its rotation is float32 \(1, 2, 2\)'),
+    (lambda model: answers(model, np.full((3, 3), np.nan, np.float32)), 'not finite numbers'),
+    (lambda model: answers(model, np.eye(3, dtype=np.float32), times=-5), 'cannot be run'),
+    (lambda model: model.SerializeToString().replace(b'the licence', b'the \xff\xfe\xfdence'), 'metadata that is no text'),
+])
+def test_a_model_that_would_fail_on_its_first_face_is_refused_when_it_is_opened(tmp_path, change, named):
+    model = onnx.load_from_string(small_model())
+    next(p for p in model.metadata_props if p.key == 'licence').value = 'the licence'
+    changed = change(model)
+    (tmp_path / 'model.onnx').write_bytes(changed or model.SerializeToString())
+    with pytest.raises(ModelError, match=f'model.onnx.*{named}'):
+        open_engine(str(tmp_path / 'model.onnx'))
+
+
+@pytest.mark.parametrize(('name', 'shape', 'named'), [
+    ('category_logits', [], r"category_logits must be \('batch', 4\), one for each of L1, L2, L3, L4, not \(\)"),
+    ('category_logits', ['batch', 5], 'one for each'), ('rotation', ['batch', 9], r"rotation must be \('batch', 3, 3\)")])
+def test_outputs_that_are_stated_with_another_shape_are_refused(name, shape, named):
+    outputs = {'rotation': ['batch', 3, 3], 'rotation_std_rad': ['batch', 3], 'category_logits': ['batch', 'columns']} | {name: shape}
+    properties = {p.key: p.value for p in onnx.load_from_string(small_model()).metadata_props}
+    with pytest.raises(ModelError, match=named):
+        read_contract('model.onnx', properties, {'crops': ['batch', 1, 16, 16]}, outputs)
+
+
+def answers(model, rotation, times=1):
+    """The model says this of every crop; a negative number of times is what the runtime refuses."""
+    for constant in model.graph.initializer:
+        if constant.name == 'rotation_one':
+            constant.CopyFrom(onnx.numpy_helper.from_array(rotation[None], constant.name))
+        elif constant.name == 'rotation_ones':
+            constant.CopyFrom(onnx.numpy_helper.from_array(np.full(2, times), constant.name))
+    value = onnx.helper.make_tensor_value_info('rotation', onnx.TensorProto.FLOAT, ['batch', 'rows', 'columns'])
+    model.graph.output[0].CopyFrom(value)
 
 
 def test_a_foreign_network_is_refused():

@@ -46,7 +46,8 @@ def test_quaternions_and_rotation_vectors_survive_the_round_trip_also_at_half_a_
 
 
 def test_a_quaternion_without_length_or_with_nan_is_refused():
-    for q in ([0, 0, 0, 0], [np.nan, 0, 0, 1]):
+    """1e300 squared is beyond a float64, so that one's length is infinite; divided by it nothing would be left but the identity."""
+    for q in ([0, 0, 0, 0], [np.nan, 0, 0, 1], [np.inf, 0, 0, 1], [1e300, 1e300, 0, 0]):
         with pytest.raises(ValueError, match='non-zero length'):
             geometry.rotation_from_quaternion(np.array(q))
 

@@ -1,4 +1,6 @@
 """Every pixel encoding against pixels worked out by hand, and every kind of broken image."""
+import struct
+import zlib
 from types import SimpleNamespace
 
 import cv2
@@ -103,6 +105,12 @@ def test_a_broken_image_is_refused_by_the_field_that_is_wrong(changes, named):
         image_from_message(broken)
 
 
+def test_a_single_row_may_claim_any_step():
+    """Padding it to the step it claims would take 4 GB."""
+    row = SimpleNamespace(**{**vars(message('mono8', np.array([[9, 8]], np.uint8))), 'step': 2**32 - 1})
+    assert image_from_message(row).tolist() == [[9, 8]]
+
+
 def test_one_pixel_is_an_image():
     assert image_from_message(message('mono8', np.array([[9]], np.uint8))).tolist() == [[9]]
 
@@ -123,6 +131,26 @@ def test_a_compressed_picture_that_is_cut_off_empty_or_none_is_refused():
     assert image_from_compressed(SimpleNamespace(format='jpeg', data=jpeg + bytes(16))).shape == (80, 80, 3)
     with pytest.raises(ImageError, match='depth'):
         image_from_compressed(SimpleNamespace(format='16UC1; compressedDepth png', data=jpeg))
+
+
+def png(width, height, pixels=b''):
+    def chunk(kind, content, length=None):
+        crc = zlib.crc32(kind + content).to_bytes(4, 'big')
+        return (len(content) if length is None else length).to_bytes(4, 'big') + kind + content + crc
+    header = struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + (pixels or chunk(b'IDAT', b'', 0x2D000000)) + chunk(b'IEND', b'')
+
+
+@pytest.mark.parametrize(('data', 'named'), [
+    (png(40_000, 40_000, b'\0\0\0\0IDAT5\xaf\x06\x1e'), '40000x40000'),
+    (b'\xff\xd8\xff\xc0\0\x0b\x08\xff\xff\xff\xff\x01\x01\x11\0' + bytes(9) + b'\xff\xd9', '65535x65535'),
+    (png(24, 16), 'no picture'),  # a chunk of 72 bytes that claims 755 MB, for which OpenCV would make room
+    (b'\xff\xd8\xff\xd9', 'no picture'),
+    (cv2.imencode('.bmp', BGR)[1].tobytes(), 'send JPEG or PNG'),
+])
+def test_a_small_message_cannot_claim_a_gigabyte(data, named):
+    with pytest.raises(ImageError, match=named):
+        image_from_compressed(SimpleNamespace(format='', data=data))
 
 
 def test_depth_is_metres_with_nan_where_unknown():

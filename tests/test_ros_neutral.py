@@ -68,7 +68,10 @@ def test_a_neutral_survives_in_its_file_and_two_cameras_have_two(tmp_path):
 
 
 @pytest.mark.parametrize('text', ['', 'kind: person', 'kind: other\nquaternion_xyzw: [0, 0, 0, 1]',
-                                  'kind: person\nquaternion_xyzw: [0, 0, 0, 0]', '{', 'kind: person\nquaternion_xyzw: [0, 1]'])
+                                  'kind: person\nquaternion_xyzw: [0, 0, 0, 0]', '{', 'kind: person\nquaternion_xyzw: [0, 1]',
+                                  'kind: person\nquaternion_xyzw: [0, 0, 0, .inf]',
+                                  f'kind: person\nquaternion_xyzw: [0, 0, 0, 1{400 * "0"}]',
+                                  '!!int ""', '[' * 5000, 'kind: [&a [x], *a]\nquaternion_xyzw: [0, 0, 0, 1]'])
 def test_a_damaged_file_is_refused_with_the_remedy(tmp_path, text):
     path = tmp_path / 'neutral.yaml'
     path.write_text(text)

@@ -30,6 +30,7 @@ def test_the_markdown_table_has_a_row_for_every_parameter():
     ('detection_threshold', 1.5, '0.01 to 0.99'), ('detection_threshold', float('nan'), '0.01 to 0.99'),
     ('detection_threshold', '0.5', 'a number'),
     ('max_faces', 0, '1 to 100'), ('max_faces', 2.5, 'a whole number'), ('max_faces', True, 'a whole number'),
+    ('max_faces', 10**400, '1 to 100'), ('silence_timeout_s', 10**400, '0.1 to 4.5'),
     ('device', 'gpu', 'auto, cpu or cuda'), ('smoothing', 1, 'true or false'), ('model', ' ', 'a text'),
 ])
 def test_a_wrong_value_is_refused_with_its_name_the_value_and_what_it_may_be(name, value, remedy):
@@ -38,7 +39,8 @@ def test_a_wrong_value_is_refused_with_its_name_the_value_and_what_it_may_be(nam
     assert name in str(error.value) and repr(value) in str(error.value) and remedy in str(error.value)
 
 
-@pytest.mark.parametrize('value', [[0, 0, 1], [0, 0, 1, 1.5], ['a', 0, 1, 1], 'all', [0.5, 0, 0.5, 1], [0, 0, float('nan'), 1]])
+@pytest.mark.parametrize('value', [[0, 0, 1], [0, 0, 1, 1.5], ['a', 0, 1, 1], 'all', [0.5, 0, 0.5, 1], [0, 0, float('nan'), 1],
+                                   [0, 0, 1, 10**400]])
 def test_a_wrong_region_is_refused_with_what_it_may_be(value):
     with pytest.raises(ParameterError, match='seat_region cannot be'):
         Parameters.from_values({'seat_region': value})

@@ -145,7 +145,7 @@ class EngineCache:
                 content = stream.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
             _log.warning('%s is not used and will be made again: %s', path, error)
             return None
         if len(content) != header.get('size') or hashlib.sha256(content).hexdigest() != header.get('sha256'):

@@ -12,7 +12,8 @@ from ..types import CATEGORIES
 
 CONTRACT_VERSION = '1'
 INPUT = 'crops'
-OUTPUTS = ('rotation', 'rotation_std_rad', 'category_logits')
+OUTPUTS: dict[str, tuple[int, ...]] = {'rotation': (3, 3), 'rotation_std_rad': (3,), 'category_logits': (len(CATEGORIES),)}
+"""Name to shape, without the batch."""
 CONVENTION = 'R_cam_head REP-103/REP-155'
 _REMEDY = "export it with 'python -m training.export', or name a shipped model"
 
@@ -123,9 +124,25 @@ def read_contract(source: str, metadata: Mapping[str, str], inputs: Mapping[str,
         raise refuse(f'its input must be {INPUT} (batch, 1, {size}, {size}) with a free batch, not {dict(inputs)}')
     if missing := [name for name in OUTPUTS if name not in outputs]:
         raise refuse(f"it has no output {', '.join(missing)}")
-    if outputs['category_logits'][-1] not in (len(CATEGORIES), None) and not isinstance(outputs['category_logits'][-1], str):
-        raise refuse(f"its category_logits has {outputs['category_logits'][-1]} columns, not one for each of {', '.join(CATEGORIES)}")
+    for name, sizes in OUTPUTS.items():
+        stated = outputs[name]
+        if len(stated) != 1 + len(sizes) or any(isinstance(s, int) and s != size for s, size in zip(stated[1:], sizes)):
+            columns = f', one for each of {", ".join(CATEGORIES)}' if name == 'category_logits' else ''
+            raise refuse(f"its {name} must be ('batch', {', '.join(map(str, sizes))}){columns}, not {tuple(stated)}")
     return contract
+
+
+def check_output(source: str, output: NetworkOutput) -> None:
+    """Checks what a network says of one black crop, so that a network of other promises fails here and not on the first face.
+
+    Raises:
+        ModelError: naming the output that is no rotation, or not of its shape.
+    """
+    for name, sizes in OUTPUTS.items():
+        values = getattr(output, name)
+        if values.shape != (1, *sizes) or not np.isfinite(values).all():
+            raise ModelError(f'{source} is not a c2f_head_pose model: of one crop its {name} is {values.dtype} {values.shape}, '
+                             f'not finite numbers of shape {(1, *sizes)}; {_REMEDY}')
 
 
 def check_crops(crops: np.ndarray, contract: ModelContract) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 
 from ..models.registry import ModelError
-from .contract import INPUT, OUTPUTS, NetworkOutput, check_crops, read_contract
+from .contract import INPUT, OUTPUTS, NetworkOutput, check_crops, check_output, read_contract
 
 
 class OnnxRuntimeEngine:
@@ -23,12 +23,19 @@ class OnnxRuntimeEngine:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._session = open_session(path, threads)
-        self.contract = read_contract(str(path), self._session.get_modelmeta().custom_metadata_map,
-                                      {i.name: i.shape for i in self._session.get_inputs()},
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as error:
+            raise ModelError(f'{path} has metadata that is no text ({error}); fetch or export it again') from error
+        self.contract = read_contract(str(path), metadata, {i.name: i.shape for i in self._session.get_inputs()},
                                       {o.name: o.shape for o in self._session.get_outputs()})
         self.description = f"cpu (onnxruntime {onnxruntime.__version__}, {threads} thread{'s' if threads > 1 else ''})"
         size = self.contract.input_size
-        self.infer(np.zeros((1, 1, size, size), np.uint8))
+        try:
+            output = self.infer(np.zeros((1, 1, size, size), np.uint8))
+        except Exception as error:  # as below
+            raise ModelError(f'{path} cannot be run ({_first_line(error)}); fetch or export it again') from error
+        check_output(str(path), output)
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
         """Runs the network on (B, 1, S, S) uint8 crops, B >= 1."""
@@ -53,5 +60,8 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime raises classes of its own with no common public base
-        reason = str(error).splitlines()[0][:200]
-        raise ModelError(f'{path} cannot be read as an ONNX model ({reason}); fetch or export it again') from error
+        raise ModelError(f'{path} cannot be read as an ONNX model ({_first_line(error)}); fetch or export it again') from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -1,6 +1,7 @@
 """Opens any recording as a stream of messages: rosbag2 (mcap, sqlite3) and rosbag1, whole or cut off."""
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -219,7 +220,9 @@ class BagFile:
         return self._stores[topic]
 
 
+@functools.lru_cache(maxsize=64)
 def _recorded_types(definition: Any, kind: str, is_ros1: bool) -> Any:
+    """A store of the types that a topic was recorded with; reading definitions takes longer than reading many a message."""
     from rosbags.interfaces import MessageDefinitionFormat
     from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
     if definition is None:

@@ -34,7 +34,10 @@ def evaluate(expression: str, metrics: Mapping[str, Any] | None) -> bool:
         UnknownFigureError: for a figure that is not there or None.
     """
     parser = _Parser(expression, metrics)
-    result = parser.either()
+    try:
+        result = parser.either()
+    except RecursionError:
+        raise GateError('the expression has more parentheses, signs or nots in each other than can be read; take some out') from None
     parser.end()
     if not isinstance(result, bool):
         raise GateError(f'{expression!r} is a number, not a condition; compare it: {expression} > 1')

@@ -111,11 +111,15 @@ def load_result(folder: Path) -> tuple[dict[str, Any], Scored, list[Thumbnail]]:
         ResultError: for a folder that holds something else.
     """
     record = read_metrics(folder / 'metrics.json')
-    entry = record['recordings'][0]
-    aligned = np.load(folder / _ALIGNED, allow_pickle=False).astype(float) if (folder / _ALIGNED).is_file() else None
-    wall_s = (entry.get('figures') or {}).get('images', {}).get('wall_s') or 0.0
-    stored = json.loads((folder / _WORST).read_text())['worst'] if (folder / _WORST).is_file() else []
-    return entry, Scored(entry['name'], Series.load(folder / _SERIES), aligned, wall_s), [Thumbnail(**t) for t in stored]
+    try:
+        entry = record['recordings'][0]
+        aligned = np.load(folder / _ALIGNED, allow_pickle=False).astype(float) if (folder / _ALIGNED).is_file() else None
+        wall_s = (entry.get('figures') or {}).get('images', {}).get('wall_s') or 0.0
+        stored = json.loads((folder / _WORST).read_text())['worst'] if (folder / _WORST).is_file() else []
+        scored = Scored(str(entry['name']), Series.load(folder / _SERIES), aligned, float(wall_s))
+        return entry, scored, [Thumbnail(**t) for t in stored]
+    except Exception as error:  # numpy, zipfile and json raise a dozen classes for damaged files
+        raise ResultError(f'{folder} holds a damaged result ({type(error).__name__}: {error}); evaluate the recording again') from error
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
@@ -128,7 +132,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
         path = path / 'metrics.json'
     try:
         record = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultError(f'{path} cannot be read as metrics.json ({error})') from None
     if not isinstance(record, dict) or record.get('schema') != SCHEMA:
         raise ResultError(f'{path} is no result of this version: its schema is not {SCHEMA}')

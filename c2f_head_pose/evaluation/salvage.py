@@ -1,16 +1,17 @@
 """Reads recordings that were cut off: record by record from the beginning, without the index at the end."""
 from __future__ import annotations
 
-import bz2
 import re
 import sqlite3
 import struct
+from bz2 import BZ2Decompressor
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-_LARGEST_RECORD = 1 << 31
+_LARGEST_RECORD = 1 << 29
+"""Bytes, packed or unpacked: 40 times an uncompressed 4K image. A damaged length claims more."""
 
 
 class CutOffError(Exception):
@@ -36,7 +37,9 @@ def scan(path: Path) -> Iterator[Record]:
     reader = {'.mcap': _scan_mcap, '.db3': _scan_sqlite3, '.bag': _scan_rosbag1}[path.suffix]
     try:
         yield from reader(path)
-    except (struct.error, UnicodeDecodeError, KeyError, ValueError, EOFError, OSError, RuntimeError, sqlite3.Error) as error:
+    except CutOffError:
+        raise
+    except Exception as error:  # each decompressor, SQLite and struct have errors of their own; all mean the same here
         raise CutOffError(f'{path.name} breaks off ({str(error) or type(error).__name__})') from error
 
 
@@ -78,14 +81,13 @@ def _mcap_chunk(body: bytes) -> bytes:
     if compression == '':
         return data
     if compression == 'lz4':
-        from lz4.frame import decompress
-        return decompress(data)
+        return _lz4(data)
     if compression == 'zstd':
         try:
-            from compression import zstd  # type: ignore[import-not-found]
+            from compression.zstd import ZstdDecompressor  # type: ignore[import-not-found]
         except ImportError:
-            from backports import zstd
-        return zstd.decompress(data)
+            from backports.zstd import ZstdDecompressor
+        return _unpacked(ZstdDecompressor(), data)
     raise CutOffError(f'a chunk is compressed with {compression!r}')
 
 
@@ -127,7 +129,9 @@ def _scan_sqlite3(path: Path) -> Iterator[Record]:
         topics = {number: (name, kind) for number, name, kind in database.execute('SELECT id, name, type FROM topics')}
         for number, log_ns, raw in database.execute('SELECT topic_id, timestamp, data FROM messages ORDER BY id'):
             name, kind = topics[number]
-            yield Record(name, kind, None, log_ns, bytes(raw))
+            if not (isinstance(name, str) and isinstance(kind, str) and isinstance(log_ns, int) and isinstance(raw, bytes)):
+                raise CutOffError('a row holds other kinds of values than a message')
+            yield Record(name, kind, None, log_ns, raw)
     finally:
         database.close()
 
@@ -171,9 +175,21 @@ def _rosbag1_decompress(data: bytes, compression: str) -> bytes:
     if compression == 'none':
         return data
     if compression == 'bz2':
-        return bz2.decompress(data)
-    from lz4.frame import decompress
-    return decompress(data)
+        return _unpacked(BZ2Decompressor(), data)
+    return _lz4(data)
+
+
+def _lz4(data: bytes) -> bytes:
+    from lz4.frame import LZ4FrameDecompressor
+    return _unpacked(LZ4FrameDecompressor(), data)
+
+
+def _unpacked(decompressor: Any, data: bytes) -> bytes:
+    """A frame's content, as far as memory is worth it: a few damaged bytes can unpack to gigabytes."""
+    unpacked: bytes = decompressor.decompress(data, max_length=_LARGEST_RECORD)
+    if not decompressor.eof:
+        raise CutOffError('a chunk is cut off or larger than can be')
+    return unpacked
 
 
 def _rosbag1_fields(data: bytes) -> dict[str, bytes]:

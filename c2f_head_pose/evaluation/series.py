@@ -78,8 +78,14 @@ class Series:
 
     @classmethod
     def load(cls, path: Path) -> Series:
-        """Reads an .npz file that `save` wrote."""
+        """Reads an .npz file that `save` wrote.
+
+        Raises:
+            ValueError: for rows of another kind; numpy's and zipfile's own errors for a damaged file.
+        """
         with np.load(path, allow_pickle=False) as stored:
+            if (stored['faces'].dtype, stored['images'].dtype) != (FACE, IMAGE):
+                raise ValueError('its rows are of another kind')
             return cls(stored['faces'], stored['images'], tuple(map(str, stored['heads'])), bool(stored['complete_truth']))
 
 

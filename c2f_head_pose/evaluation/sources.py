@@ -136,7 +136,14 @@ class RecordedPoses:
 
 
 def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
-    """The head poses in a message that the node publishes, with the stated deviations read back from the covariance."""
+    """The head poses in a message that the node publishes, with the stated deviations read back from the covariance.
+
+    A pose whose quaternion is unset (zero, or no finite number) holds no rotation and is left out.
+    """
+    return [pose for pose in _stated_poses(message, kind) if pose is not None]
+
+
+def _stated_poses(message: Any, kind: str) -> list[HeadPose | None]:
     if kind == 'vision_msgs/msg/Detection3DArray':
         return [_pose(d.results[0].pose.pose.orientation, d.results[0].pose.pose.position, d.results[0].pose.covariance,
                       d.results[0].hypothesis.class_id, float(d.results[0].hypothesis.score), _track(d.id))
@@ -149,8 +156,11 @@ def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
 
 
 def _pose(orientation: Any, position: Any, covariance: Any = None, category: str = '', score: float = 1.0,
-          track: int | None = 1) -> HeadPose:
-    R = rotation_from_quaternion(np.array([orientation.x, orientation.y, orientation.z, orientation.w]))
+          track: int | None = 1) -> HeadPose | None:
+    try:
+        R = rotation_from_quaternion(np.array([orientation.x, orientation.y, orientation.z, orientation.w]))
+    except ValueError:
+        return None
     std_deg, t, t_std = np.full(3, np.nan), None, None
     if position is not None:
         t = np.array([position.x, position.y, position.z])

@@ -1,6 +1,7 @@
 """One image after the other: read, estimated, published, counted."""
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -55,6 +56,8 @@ class Answering:
     frame_id: str = ''
     frame_problem: str = ''
     _last_stamp_s: float = 0.0
+    _last_stamp_at_s: float = 0.0
+    _size: tuple[int, int] | None = None
 
     def answer(self, message: Any, depth_alone: bool) -> None:
         """Answers an image, or counts and says why it cannot.
@@ -87,6 +90,7 @@ class Answering:
         image, depth_m = self._read(message, depth_alone)
         picture = partial(_picture, image, depth_m)
         height, width = (depth_m if image is None else image).shape[:2]
+        self._watch_size((width, height))
         camera = self.calibration.camera(width, height, parameters.rectified)
         if depth_alone and camera is None:
             raise ImageError(f'heads are found in depth by their size in metres, which needs camera_info: {self.calibration.status}')
@@ -94,6 +98,9 @@ class Answering:
         estimator, outputs, mount_source = self.parts.estimator, self.parts.outputs, self.parts.mount
         poses = estimator.estimate(image, camera=camera, depth_m=depth_m, stamp_s=self._usable_stamp(header))
         stages.add(estimator.stages)
+        if len(poses) >= parameters.max_faces:
+            self.notices.once('max_faces', f'{len(poses)} faces, as many as max_faces allows: any more are ignored; raise max_faces '
+                              'to follow them', 'info')
         primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, (width, height))
         offset = self.neutral.update(header.frame_id, primary)
         mount = mount_source.mount(header) if mount_source is not None else None
@@ -128,8 +135,23 @@ class Answering:
             self.parts.estimator.reset()
             self.notices.once('time jump', f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracks and smoothing start anew; '
                               'normal for a recording that starts again, otherwise look for two publishers of the image topic')
-        self._last_stamp_s = stamp_s
+        at_s = time.monotonic()
+        ahead_s = stamp_s - self._last_stamp_s - (at_s - self._last_stamp_at_s)
+        if self._last_stamp_s and ahead_s > _FOREIGN_CLOCK_S:
+            self.parts.estimator.reset()
+            self.notices.once('time jump ahead', f'stamps jumped forward by {ahead_s:.1f} s: tracks and smoothing start anew; normal '
+                              "when the camera's clock is set, otherwise look for two publishers of the image topic")
+        self._last_stamp_s, self._last_stamp_at_s = stamp_s, at_s
         return stamp_s
+
+    def _watch_size(self, size: tuple[int, int]) -> None:
+        """Starts tracking anew where the resolution changes: the old boxes are in other pixels."""
+        if self._size not in (None, size):
+            self.parts.estimator.reset()
+            was, now = (f'{width}x{height}' for width, height in (self._size, size))
+            self.notices.throttled('size', f'the resolution changed from {was} to {now}: tracks and smoothing start anew; '
+                                   'if it goes on changing, look for two publishers of the image topic', _REPEAT_S)
+        self._size = size
 
     def _say_what_is_well_again(self, header: Any) -> None:
         if self.frame_problem and self.notices.forget('transform'):

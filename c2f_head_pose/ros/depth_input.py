@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..images import ImageError, depth_m_from_message
+from ..images import ImageError, depth_m_from_message, unpack
 from .messages import stamp_s
 from .notices import Notices
 
@@ -158,7 +158,7 @@ def depth_m_from_compressed(message: Any) -> np.ndarray:
     if 'rvl' in message.format:
         raise ImageError(f'depth format {message.format!r} is not read; let the publisher send compressedDepth as png')
     data = np.frombuffer(message.data, np.uint8)
-    values = cv2.imdecode(data[_HEADER_BYTES:], cv2.IMREAD_UNCHANGED) if data.size > _HEADER_BYTES else None
+    values = unpack(data[_HEADER_BYTES:], cv2.IMREAD_UNCHANGED) if data.size > _HEADER_BYTES else None
     if values is None or values.dtype != np.uint16 or values.ndim != 2:
         raise ImageError(f'data ({data.size} bytes) is no 16-bit PNG behind a header of {_HEADER_BYTES} bytes; it is cut off or foreign')
     unknown = values == 0

@@ -16,6 +16,7 @@ import yaml
 
 from ..geometry import HEAD_AXES, geodesic_deg, nearest_rotation, quaternion_from_rotation, ray_rotation, rotation_from_quaternion
 from ..types import HeadPose
+from ..yaml_file import read_yaml
 
 KINDS = ('person', 'mount')
 _LEAST_SAMPLES = 5
@@ -145,13 +146,13 @@ def load(path: Path) -> Neutral | None:
         NeutralError: for a file that cannot be used.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = read_yaml(path)
         R = rotation_from_quaternion(np.array([float(x) for x in content['quaternion_xyzw']]))
         if content['kind'] not in KINDS:
-            raise ValueError(f"kind {content['kind']!r}")
+            raise ValueError(f'its kind is none of {", ".join(KINDS)}')
     except FileNotFoundError:
         return None
-    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (OSError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise NeutralError(f'{path} cannot be used ({type(error).__name__}: {error}): '
                            'call ~/set_neutral again, or ~/clear_neutral') from None
     return Neutral(content['kind'], R)

@@ -9,7 +9,6 @@ import argparse
 import dataclasses
 import difflib
 import enum
-import math
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -41,6 +40,9 @@ _OPTIONS = EstimatorOptions()
 
 
 Table = TypeVar('Table', bound='ParameterTable')
+
+_LARGEST = 1 << 63
+"""ROS's whole numbers have 64 bits; YAML's may have any number, more than a float holds."""
 
 
 class ParameterTable:
@@ -216,14 +218,14 @@ def _option_names() -> list[str]:
 
 def _checked(row: dataclasses.Field, value: Any) -> Any:
     kind = type(row.default)
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < _LARGEST:
         value = float(value)
     if kind is tuple:
         return _checked_numbers(row, value)
     choices, low, high = row.metadata['choices'], row.metadata['minimum'], row.metadata['maximum']
     right = type(value) is kind and (not choices or value in choices) and (kind is not str or row.default == '' or value.strip() != '')
     if right and low is not None:
-        right = math.isfinite(value) and low <= value <= high
+        right = low <= value <= high
     if not right:
         raise ParameterError(f'{row.name} cannot be {value!r}: use {_allowed(row)} (default {_yaml_value(row.default)})')
     return value
@@ -232,7 +234,7 @@ def _checked(row: dataclasses.Field, value: Any) -> Any:
 def _checked_numbers(row: dataclasses.Field, value: Any) -> tuple[float, ...]:
     low, high = row.metadata['minimum'], row.metadata['maximum']
     numbers = tuple(value) if isinstance(value, (list, tuple, array)) else ()
-    if len(numbers) != len(row.default) or not all(type(n) in (int, float) and math.isfinite(n) and low <= n <= high for n in numbers):
+    if len(numbers) != len(row.default) or not all(type(n) in (int, float) and low <= n <= high for n in numbers):
         shown = list(numbers) or value
         raise ParameterError(f'{row.name} cannot be {shown!r}: use {_allowed(row)} (default {_yaml_value(row.default)})')
     return tuple(float(n) for n in numbers)

@@ -20,7 +20,8 @@ from .neutral_services import NeutralServices
 from .notices import Notices
 from .parameters import Parameters
 from .silence import explain_mismatch, explain_silence
-from .statistics import Statistics
+from .statistics import OVERTAKEN, Statistics
+from .surroundings import Surroundings
 
 _REPEAT_S = 30.0
 _FEWEST_LOST, _SHARE_LOST = 10, 0.05
@@ -63,6 +64,7 @@ class Session:
         self._parts = parts
         self._notices = notices
         self._parameters = parameters
+        self._surroundings = Surroundings(node, notices)
         self._inputs = Inputs(node, self._on_incompatible)
         self._idle = False
         self._since_s = time.monotonic()
@@ -102,6 +104,7 @@ class Session:
         self._watch_silence()
         self._watch_losses()
         self._watch_surroundings()
+        self._surroundings.watch(self.statistics.images, self._parameters().silence_timeout_s)
 
     def state(self) -> tuple[State, str]:
         """What the node is up to, and why."""
@@ -123,6 +126,9 @@ class Session:
             return State.NO_IMAGE, ''
         if self.depth is not None and self.depth.degraded:
             return State.DEGRADED, self.depth.status
+        if statistics.overtaken > 0.5:
+            return State.DEGRADED, (f'{100 * statistics.overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '
+                                    'machine is too slow or too busy; free a core for the node, or lower their rate or size')
         return (State.OK if answer.faces else State.NO_FACE), ''
 
     def values(self) -> dict[str, str]:
@@ -151,7 +157,7 @@ class Session:
             self._notices.say(f'images arrive on {self.images_in.topic}')
             self.silence = ''
         if self._hand_over(message, depth_alone=self._parameters().modality == 'depth'):
-            self.statistics.count_drop('newer image')
+            self.statistics.count_drop(OVERTAKEN)
 
     def _on_depth(self, message: Any) -> None:
         """Depth beside the images; answered by itself while images have stopped."""

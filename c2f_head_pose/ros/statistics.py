@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 WINDOW_S = 10.0
+OVERTAKEN = 'newer image'
+"""The cause of a drop: a newer image came before this one could be looked at."""
+_FEW_IMAGES = 10
 _FAILING_IN_ROW = 3
 
 
@@ -47,6 +50,7 @@ class Statistics:
         self._lock = threading.Lock()
         self._images: deque[float] = deque()
         self._answers: deque[tuple[float, Answer]] = deque()
+        self._overtaken: deque[float] = deque()
         self._dropped: Counter[str] = Counter()
         self._bad_in_row = 0
         self._failed_in_row = 0
@@ -66,6 +70,8 @@ class Statistics:
         """Images were not worked on, for a reason that is nobody's fault, such as a newer one."""
         with self._lock:
             self._dropped[cause] += count
+            if cause == OVERTAKEN:
+                self._overtaken.append(self._clock())
 
     def count_bad_image(self, cause: str, text: str) -> None:
         """An image could not be read."""
@@ -105,6 +111,13 @@ class Statistics:
             return dict(self._dropped)
 
     @property
+    def overtaken(self) -> float:
+        """The part of the window's images that newer ones overtook, 0 to 1; 0 while there are few."""
+        with self._lock:
+            self._forget_old()
+            return len(self._overtaken) / len(self._images) if len(self._images) >= _FEW_IMAGES else 0.0
+
+    @property
     def last_answer(self) -> Answer | None:
         """The newest answer of the window; None if there is none."""
         with self._lock:
@@ -127,8 +140,9 @@ class Statistics:
 
     def _forget_old(self) -> None:
         oldest = self._clock() - WINDOW_S
-        while self._images and self._images[0] < oldest:
-            self._images.popleft()
+        for times_s in (self._images, self._overtaken):
+            while times_s and times_s[0] < oldest:
+                times_s.popleft()
         while self._answers and self._answers[0][0] < oldest:
             self._answers.popleft()
 

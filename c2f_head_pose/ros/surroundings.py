@@ -1,0 +1,59 @@
+"""What is wrong around a node: another one of its name, or simulated time that stands still."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .notices import Notices
+
+
+class Surroundings:
+    """Looks around now and then, and says what it finds once."""
+
+    def __init__(self, node: Any, notices: Notices, clock: Callable[[], float] = time.monotonic) -> None:
+        """Has seen nothing yet.
+
+        Args:
+            node: the rclpy node.
+            notices: says what is wrong, and when it is well again.
+            clock: seconds, steady.
+        """
+        self._node = node
+        self._notices = notices
+        self._clock = clock
+        self._ros_ns: int | None = None
+        self._since_s = 0.0
+        self._images_then = 0
+
+    def watch(self, images: int, timeout_s: float) -> None:
+        """Looks around.
+
+        Args:
+            images: how many have arrived; a clock that stands still in a paused replay is no news.
+            timeout_s: simulated time that has not moved for longer stands still.
+        """
+        self._watch_name()
+        if self._node.get_parameter('use_sim_time').value:
+            self._watch_clock(images, timeout_s)
+
+    def _watch_name(self) -> None:
+        name = self._node.get_fully_qualified_name()
+        others = self._node.get_node_names_and_namespaces().count((self._node.get_name(), self._node.get_namespace())) - 1
+        if others > 0:
+            self._notices.once('namesake', f'another node is also called {name}: both publish the same topics, and services and parameters '
+                               'reach either of them; stop one, or start it with --ros-args -r __node:=OTHER or -r __ns:=/OTHER')
+        elif self._notices.forget('namesake'):
+            self._notices.say(f'no other node is called {name} any more')
+
+    def _watch_clock(self, images: int, timeout_s: float) -> None:
+        now_ns = self._node.get_clock().now().nanoseconds
+        if now_ns != self._ros_ns:
+            self._ros_ns, self._since_s, self._images_then = now_ns, self._clock(), images
+            if self._notices.forget('clock'):
+                self._notices.say('/clock moves again')
+        elif images > self._images_then and self._clock() - self._since_s > timeout_s:
+            what = f'/clock stands still at {1e-9 * now_ns:.3f} s' if now_ns else 'no /clock has come'
+            self._notices.once('clock', f'use_sim_time is true but {what} while images arrive: results keep their '
+                               'own stamps, but those of diagnostics and all latencies are wrong; start what publishes /clock, or set '
+                               'use_sim_time to false')
