@@ -192,6 +192,15 @@ def test_depth_alone_is_enough_with_a_depth_model(graph, depth_model):
     graph.wait_for_state('ok')
 
 
+def test_compressed_depth_is_answered_when_asked_for(graph, depth_model):
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='depth', depth_model=depth_model, depth_transport='compressedDepth')
+    calibrate(graph, node)
+    graph.image_publisher(CompressedImage, '/depth/image/compressedDepth').publish(compressed_depth(a_doll()))
+    graph.wait_until(lambda: results.poses, 'a pose')
+    assert results.poses[0].pose.pose.position.z == pytest.approx(1.2 * (1 - 0.09 / np.linalg.norm([0.1, -0.05, 1.2])), abs=0.04)
+
+
 def test_depth_alone_without_camera_info_says_why_nothing_comes(graph, depth_model):
     results = graph.hear_results()
     graph.head_pose_node(modality='depth', depth_model=depth_model)

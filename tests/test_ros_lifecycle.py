@@ -14,6 +14,8 @@ from rclpy.parameter import Parameter
 from ros_graph import image_message, noise
 from test_ros_node import set_atomically
 
+from c2f_head_pose.ros.loading import Parts
+
 pytestmark = pytest.mark.ros
 
 
@@ -47,6 +49,43 @@ def test_each_transition_by_service(graph):
         assert change(graph, Transition.TRANSITION_CLEANUP) and state(graph) == 'unconfigured'
         assert node._parts is None and node.count_publishers('/head_pose/markers') == 0
     assert change(graph, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN) and state(graph) == 'finalized'
+
+
+@pytest.mark.parametrize('activated, transition', [(False, Transition.TRANSITION_INACTIVE_SHUTDOWN),
+                                                   (True, Transition.TRANSITION_ACTIVE_SHUTDOWN)])
+def test_a_shutdown_from_any_state_takes_back_the_outputs_and_frees_the_model(graph, activated, transition):
+    results = graph.hear_results()
+    node = graph.head_pose_node(autostart=False)
+    assert change(graph, Transition.TRANSITION_CONFIGURE)
+    if activated:
+        assert change(graph, Transition.TRANSITION_ACTIVATE)
+        graph.image_publisher().publish(image_message(noise(48, 64)))
+        graph.wait_until(lambda: results.markers, 'an answer')
+        results.markers.clear()
+    assert change(graph, transition) and state(graph) == 'finalized'
+    assert node._parts is None and node._session is None
+    if activated:
+        graph.wait_until(lambda: results.markers, 'the outputs to be cleared')
+        assert len(results.markers[0].markers) == 1
+
+
+def test_an_error_in_a_transition_leaves_a_node_that_can_be_configured_again(graph, monkeypatch):
+    """The publishers are made to fail once when they are removed, as a middleware might: error processing ends unconfigured."""
+    graph.head_pose_node()
+    assert change(graph, Transition.TRANSITION_DEACTIVATE)
+    destroy, failed = Parts.destroy, []
+
+    def failing(parts):
+        destroy(parts)
+        if not failed:
+            failed.append(True)
+            raise RuntimeError('the middleware is gone')
+
+    monkeypatch.setattr(Parts, 'destroy', failing)
+    change(graph, Transition.TRANSITION_CLEANUP)
+    assert failed and state(graph) == 'unconfigured'
+    assert change(graph, Transition.TRANSITION_CONFIGURE) and change(graph, Transition.TRANSITION_ACTIVATE)
+    assert state(graph) == 'active'
 
 
 def test_a_missing_model_leaves_the_node_unconfigured_until_the_parameter_is_right(graph):

@@ -130,14 +130,14 @@ class HeadPoseNode(LifecycleNode):
         return self._session is not None
 
     def _end_session(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        session, self._session = self._session, None  # gone whatever happens, so that an error is not met again
+        if session is not None:
+            session.close()
 
     def _release(self) -> None:
-        if self._parts is not None:
-            self._parts.destroy()
-            self._parts = None
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.destroy()
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         response.success = True
