@@ -36,6 +36,7 @@ from visualization_msgs.msg import MarkerArray
 
 from ..images import image_from_message
 from . import messages, transport
+from .process_usage import usage_of
 from .qos import newest_only
 from .recording import RecordingError, open_recording
 
@@ -198,7 +199,7 @@ def measure(frames: list[tuple[Image, CameraInfo | None]], rate_hz: float, secon
                 raise RuntimeError('the node does not come up; start it alone to see why: head_pose_node')
             executor.spin_once(timeout_sec=0.05)
         sender = threading.Thread(target=probe.send, args=(seconds,), daemon=True)
-        cpu_s, begun, next_sample = _cpu_s(child.pid), time.monotonic(), 0.0
+        cpu_s, begun, next_sample = usage_of(child.pid).cpu_s, time.monotonic(), 0.0
         sender.start()
         drained = None
         while drained is None or time.monotonic() < drained:
@@ -206,11 +207,11 @@ def measure(frames: list[tuple[Image, CameraInfo | None]], rate_hz: float, secon
             if child.poll() is not None:
                 raise RuntimeError(f'the node ended with {child.returncode}')
             if time.monotonic() - begun >= next_sample:
-                measurement.memory_mb.append(_memory_mb(child.pid))
+                measurement.memory_mb.append(usage_of(child.pid).own_mb)
                 next_sample += 1.0
             if drained is None and not sender.is_alive():
                 drained = time.monotonic() + _DRAIN_S
-                measurement.cpu_share = (_cpu_s(child.pid) - cpu_s) / (time.monotonic() - begun)
+                measurement.cpu_share = (usage_of(child.pid).cpu_s - cpu_s) / (time.monotonic() - begun)
         probe.fill(measurement)
     finally:
         child.send_signal(signal.SIGINT)
@@ -222,17 +223,6 @@ def measure(frames: list[tuple[Image, CameraInfo | None]], rate_hz: float, secon
         probe.node.destroy_node()
         rclpy.try_shutdown()
     return measurement
-
-
-def _memory_mb(pid: int) -> float:
-    lines = Path(f'/proc/{pid}/status').read_text().splitlines()
-    kilobytes = {line.split(':')[0]: int(line.split()[1]) for line in lines if line.endswith(' kB')}
-    return (kilobytes['VmRSS'] - kilobytes.get('RssShmem', 0)) / 1024
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def _processor() -> str:

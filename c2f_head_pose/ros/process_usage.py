@@ -13,6 +13,7 @@ class Usage:
     Attributes:
         memory_mb: resident memory.
         own_mb: of it, what it does not share (Fast DDS shares the images in transit).
+        mapped_mb: size of the shared memory that it has mapped, whether touched yet or not.
         threads: how many.
         handles: open files and sockets.
         cpu_s: processor time since it was started.
@@ -20,6 +21,7 @@ class Usage:
 
     memory_mb: float
     own_mb: float
+    mapped_mb: float
     threads: int
     handles: int
     cpu_s: float
@@ -37,5 +39,7 @@ def usage_of(pid: int) -> Usage:
         raise ProcessLookupError(f'process {pid} has ended')
     resident_kb, shared_kb = (int(status.get(key, '0 kB').split()[0]) for key in ('VmRSS', 'RssShmem'))
     times = (folder / 'stat').read_text().rsplit(')', 1)[1].split()
-    return Usage(resident_kb / 1024, (resident_kb - shared_kb) / 1024, int(status['Threads']), len(os.listdir(folder / 'fd')),
+    mapped = [line.split()[0].split('-') for line in (folder / 'maps').read_text().splitlines() if '/dev/shm/' in line]
+    mapped_mb = sum(int(end, 16) - int(start, 16) for start, end in mapped) / 2**20
+    return Usage(resident_kb / 1024, (resident_kb - shared_kb) / 1024, mapped_mb, int(status['Threads']), len(os.listdir(folder / 'fd')),
                  (int(times[11]) + int(times[12])) / os.sysconf('SC_CLK_TCK'))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .driver import Record
-from .growth import LEAST_S, LIMIT_PERCENT, WARM_UP_S, WATCHED, Growth, growths
+from .growth import LEAST_S, LIMIT_PERCENT, SHOWN, WARM_UP_S, WATCHED, Growth, growths
 from .plan import ACTIONS
 from .samples import Sample
 
@@ -24,14 +24,14 @@ class Verdict:
     Attributes:
         seconds: soaked.
         growths: of what is watched, for each run that is long enough.
-        latency: growth of the median latency, which is shown and not judged.
+        shown: growth of what is shown and not judged.
         log_lines: lines of the logs that tell of an unhandled exception or an error.
         problems: events that went wrong, and runs whose node ended.
     """
 
     seconds: float
     growths: list[Growth]
-    latency: list[Growth]
+    shown: list[Growth]
     log_lines: list[str]
     problems: list[str]
 
@@ -60,7 +60,7 @@ def judge(samples: Sequence[Sample], records: Sequence[Record], logs: Sequence[P
         ended: what is to be said of runs whose node ended by itself.
     """
     problems = [f'{record.at_s:.0f} s, {record.action}: {record.problem}' for record in records if record.problem]
-    return Verdict(samples[-1].at_s if samples else 0.0, growths(samples), growths(samples, ('latency_median_ms',)), bad_lines(logs),
+    return Verdict(samples[-1].at_s if samples else 0.0, growths(samples), growths(samples, tuple(SHOWN)), bad_lines(logs),
                    [*problems, *ended])
 
 
@@ -86,11 +86,11 @@ def page(verdict: Verdict, samples: Sequence[Sample], records: Sequence[Record],
     lines += [f'- images {sum(s.sent for s in samples)}, answered {sum(s.answered for s in samples)}; while nothing else happened '
               f'{undisturbed[1]} of {undisturbed[0]}', '']
     if verdict.growths:
-        lines += [f'After {WARM_UP_S / 60:.0f} minutes of warm-up (limit {LIMIT_PERCENT:g} %; latency is not judged):', '',
+        lines += [f'After {WARM_UP_S / 60:.0f} minutes of warm-up (limit {LIMIT_PERCENT:g} %; what is in brackets is not judged):', '',
                   '| What | Run | At first | Slope per hour | Over | Growth |', '|---|---|---|---|---|---|']
-        names = WATCHED | {'latency_median_ms': 'latency, ms (median)'}
+        names = WATCHED | {what: f'({name})' for what, name in SHOWN.items()}
         lines += [f'| {names[g.what]} | {g.run} | {g.level:.1f} | {g.slope_per_hour:+.3f} | {60 * g.hours:.0f} min | {g.percent:+.2f} % |'
-                  for g in [*verdict.growths, *verdict.latency]] + ['']
+                  for g in [*verdict.growths, *verdict.shown]] + ['']
     lines += ['| Event | Times | Went wrong | Answered again after, s (median, worst) | What |', '|---|---|---|---|---|']
     for action, what in ACTIONS.items():
         of_action = [record for record in records if record.action == action]
@@ -108,7 +108,7 @@ def plot(samples: Sequence[Sample], records: Sequence[Record], path: Path) -> No
 
     minutes = np.array([sample.at_s for sample in samples]) / 60
     quiet = np.array([not sample.action for sample in samples])
-    panels = ((('memory_mb', 'own_mb'), 'MB'), (('threads', 'handles'), 'count'),
+    panels = ((('memory_mb', 'own_mb', 'mapped_mb'), 'MB'), (('threads', 'handles'), 'count'),
               (('latency_median_ms', 'latency_p99_ms'), 'ms'), (('load', 'cpu_share'), 'cores'))
     figure, axes = plt.subplots(len(panels), 1, sharex=True, figsize=(10, 9), constrained_layout=True)
     for axis, (columns, unit) in zip(axes, panels):
@@ -119,7 +119,7 @@ def plot(samples: Sequence[Sample], records: Sequence[Record], path: Path) -> No
         axis.set_ylabel(unit)
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
-        axis.legend(loc='lower right', ncols=2, frameon=False, markerscale=4)
+        axis.legend(loc='lower right', ncols=3, frameon=False, markerscale=4)
     axes[1].eventplot([[record.at_s / 60 for record in records]], lineoffsets=1.0, linelengths=2.0, linewidths=0.5, colors='#777777')
     axes[2].set_ylim(bottom=1)
     axes[2].set_yscale('log')

@@ -20,6 +20,7 @@ class Sample:
         action: what the driver was doing; empty for nothing.
         memory_mb: resident memory of the node.
         own_mb: of it, what it does not share.
+        mapped_mb: size of the shared memory that it has mapped.
         threads: of the node.
         handles: files and sockets that the node has open.
         cpu_share: processor seconds of the node per second.
@@ -36,6 +37,7 @@ class Sample:
     action: str
     memory_mb: float
     own_mb: float
+    mapped_mb: float
     threads: int
     handles: int
     cpu_share: float
@@ -52,23 +54,25 @@ Row = TypeVar('Row', Sample, Record)
 
 def append(path: Path, row: Sample | Record) -> None:
     """Adds a row; the file is whole after each, whenever the run is broken off."""
-    new = not path.exists()
+    old = path.read_bytes() if path.exists() else b''
     with open(path, 'a', newline='') as file:
         writer = csv.writer(file)
-        if new:
+        if old and not old.endswith(b'\n'):
+            file.write('\n')  # after a line that was broken off
+        if not old:
             writer.writerow(asdict(row))
         writer.writerow(_text(value) for value in astuple(row))
 
 
 def read(path: Path, kind: type[Row]) -> list[Row]:
-    """The rows of a file; none if there is no file. A last line that was broken off is left out."""
+    """The rows of a file; none if there is no file. A last line that was broken off is left out, a missing column of numbers is nan."""
     if not path.exists():
         return []
     types = {'int': int, 'float': float, 'str': str}
     with open(path, newline='') as file:
         rows = list(csv.DictReader(file))
-    whole = [row for row in rows if None not in row.values()]
-    return [kind(**{column.name: types[str(column.type)](row[column.name]) for column in fields(kind)}) for row in whole]
+    whole = [row for row in rows if None not in row.values() and None not in row]
+    return [kind(**{column.name: types[str(column.type)](row.get(column.name, 'nan')) for column in fields(kind)}) for row in whole]
 
 
 def thin(samples: Iterable[Sample], period_s: float) -> list[Sample]:
