@@ -196,7 +196,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--batch', nargs='+', type=int, metavar='B', help='crops at once')
     parser.add_argument('--precision', nargs='+', choices=tuple(ELEMENT_BYTES), help="cuda: which; by default each model's own")
     parser.add_argument('--threads', type=int, default=1, help='cpu: of ONNX Runtime')
-    parser.add_argument('--seconds', type=float, default=1.0, help='how long each stage is timed')
+    parser.add_argument('--seconds', type=float, help='how long each stage is timed (1); with --path, each table (20)')
+    parser.add_argument('--starts', type=int, default=5, help='with --path: processes that are started')
     parser.add_argument('--path', action='store_true', help='cpu: each stage and the whole path from an image, instead of the networks')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write everything there')
     options = parser.parse_args(arguments)
@@ -208,16 +209,18 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error('a batch is at least 1')
     if options.path and options.device != 'cpu':
         parser.error('--path is of the cpu')
+    seconds = options.seconds or 1.0
     try:
         if options.path:
-            path_report = bench_path(models, options.seconds, say=lambda text: print(text, file=sys.stderr))
+            path_report = bench_path(models, options.seconds or 20.0, options.starts,
+                                     say=lambda text: print(text, file=sys.stderr))
             _write(options.json, path_report)
             print(page(path_report), end='')
             return 0
         if options.device == 'cuda':
-            report = bench_cuda(models, batches, options.precision, options.seconds, lambda text: print(text, file=sys.stderr))
+            report = bench_cuda(models, batches, options.precision, seconds, lambda text: print(text, file=sys.stderr))
         else:
-            report = bench_cpu(models, batches, options.threads, options.seconds)
+            report = bench_cpu(models, batches, options.threads, seconds)
     except (ModelError, RuntimeError) as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1

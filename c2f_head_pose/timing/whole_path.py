@@ -70,16 +70,14 @@ class PathReport:
     start_up: dict[str, StartUp] = field(default_factory=dict)
 
 
-def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, more_faces: Sequence[int] = MORE_FACES,
-               sizes: Sequence[tuple[int, int]] = SIZES, say: Callable[[str], None] = lambda _: None) -> PathReport:
+def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5,
+               say: Callable[[str], None] = lambda _: None) -> PathReport:
     """Measures everything; within each table all take turns.
 
     Args:
         models: shipped names or .onnx files.
         seconds: about how long each of the three tables takes.
         starts: processes that are started for each model.
-        more_faces: numbers of faces.
-        sizes: widths and heights of images.
         say: told what is being done.
 
     Raises:
@@ -96,10 +94,10 @@ def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, mo
                            for stage, job in path.stages(faces).items()}, seconds)
         say('numbers of faces')
         by_faces = _measure({(model, 1, faces, '640x480', WHOLE): paths[model, 1].whole(faces, 640, 480)
-                             for model in models for faces in more_faces}, seconds)
+                             for model in models for faces in MORE_FACES}, seconds)
         say('sizes of images')
         by_size = _measure({(model, 1, 1, f'{width}x{height}', WHOLE): paths[model, 1].whole(1, width, height)
-                            for model in models for width, height in sizes}, seconds)
+                            for model in models for width, height in SIZES}, seconds)
     finally:
         cv2.setNumThreads(opencv_threads)
     say('starts')
