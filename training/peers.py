@@ -256,9 +256,8 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
         axis.plot([x for x, _, _ in best], [y for _, y, _ in best], '-', color=colour, linewidth=0.8, alpha=0.6)
         for x, y, name in points:
             axis.annotate(name, (x, y), xytext=(6, 4), textcoords='offset points', fontsize=8, color=colour)
-    axis.set_xlim(left=0)
-    axis.set_ylim(bottom=0)
-    axis.margins(x=0.25)
+    axis.set_xlim(0, 1.45 * max(row.cpu_ms for row in rows))  # room for the names
+    axis.set_ylim(0, 1.1 * max(row.mae_deg for row in rows))
     axis.set_xlabel('milliseconds of processor time a crop, one thread (preprocessing and network)')
     axis.set_ylabel('mean absolute error on AFLW2000-3D, degrees')
     axis.grid(alpha=0.3)
