@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fuzz matrix clean
+.PHONY: help demo test lint bench soak fuzz matrix clean
 
 help:
 	@echo 'make demo    set up, replay a sample recording through the real ROS graph, leave demo_out/'
@@ -14,6 +14,8 @@ help:
 	@echo 'make lint    style and types'
 	@echo 'make matrix  the core tests under every Python, numpy and OpenCV that go together (docs/clean_machine.md)'
 	@echo 'make fuzz    fuzz everything that reads files and messages; SECONDS=60 for each, or FLAT=600 until coverage is flat so long'
+	@echo 'make bench   time every stage, beside peers where given: [PEERS=FOLDER] [FACES=FOLDER], leave bench_out/'
+	@echo 'make soak    run the node for hours with everything that happens to it: [HOURS=2], leave soak_out/'
 	@echo 'make clean   remove what the above made'
 
 demo: $(VENV)/.demo
@@ -35,8 +37,18 @@ fuzz: $(VENV)/.test
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) atheris || true  # without it inputs are changed at random
 	PYTHONPATH=.:tests $(BIN)/python -m fuzz $(TARGETS) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FLAT),--flat $(FLAT))
 
+bench: $(VENV)/.test
+	@$(BIN)/python -m c2f_head_pose.models.fetch
+	$(BIN)/python -m c2f_head_pose.bench --path --json bench_out/path.json
+	$(BIN)/python -m training.peers $(if $(PEERS),--peers '$(PEERS)') $(if $(FACES),--faces '$(FACES)') --output bench_out
+
+HOURS ?= 2
+soak: $(VENV)/.demo
+	@$(BIN)/python -m c2f_head_pose.models.fetch
+	$(BIN)/python -m c2f_head_pose.ros.soak --hours $(HOURS) --output soak_out
+
 clean:
-	rm -rf $(VENV) demo_out build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo_out bench_out soak_out build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

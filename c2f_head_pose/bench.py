@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,27 +26,15 @@ from .engine.contract import Engine
 from .engine.onnxruntime_engine import OnnxRuntimeEngine
 from .engine.parity import sample_crops
 from .engine.precision import natural_precision
+from .evaluation.environment import environment
 from .models.registry import SHIPPED, ModelError, model_path
 from .roofline import ELEMENT_BYTES, Ceilings, ceiling_model, count_work, floor_s
+from .timing.interleaved import Timing
+from .timing.whole_path import bench_path, page
 
 _CPU_BATCHES = (1, 4, 16)
 _COPY_BYTES = 128 << 20  # beyond any GPU's cache
 _CACHE_BYTES = 1 << 20  # on a CPU one crop's layers stay in the cache
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Milliseconds of many runs of one thing."""
-
-    median_ms: float
-    p99_ms: float
-    best_ms: float
-    runs: int
-
-    @classmethod
-    def of(cls, times_ms: Sequence[float]) -> Timing:
-        """The median and 99th percentile."""
-        return cls(float(np.median(times_ms)), float(np.percentile(times_ms, 99)), float(min(times_ms)), len(times_ms))
 
 
 @dataclass(frozen=True)
@@ -209,7 +196,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--batch', nargs='+', type=int, metavar='B', help='crops at once')
     parser.add_argument('--precision', nargs='+', choices=tuple(ELEMENT_BYTES), help="cuda: which; by default each model's own")
     parser.add_argument('--threads', type=int, default=1, help='cpu: of ONNX Runtime')
-    parser.add_argument('--seconds', type=float, default=1.0, help='how long each stage is timed')
+    parser.add_argument('--seconds', type=float, help='how long each stage is timed (1); with --path, each table (20)')
+    parser.add_argument('--starts', type=int, default=5, help='with --path: processes that are started')
+    parser.add_argument('--path', action='store_true', help='cpu: each stage and the whole path from an image, instead of the networks')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write everything there')
     options = parser.parse_args(arguments)
     models = options.models or sorted(SHIPPED)
@@ -218,21 +207,35 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"on cuda a batch is one of {', '.join(map(str, BUCKETS))}")
     if min(batches) < 1:
         parser.error('a batch is at least 1')
+    if options.path and options.device != 'cpu':
+        parser.error('--path is of the cpu')
+    seconds = options.seconds or 1.0
     try:
+        if options.path:
+            path_report = bench_path(models, options.seconds or 20.0, options.starts,
+                                     say=lambda text: print(text, file=sys.stderr))
+            _write(options.json, path_report)
+            print(page(path_report), end='')
+            return 0
         if options.device == 'cuda':
-            report = bench_cuda(models, batches, options.precision, options.seconds, lambda text: print(text, file=sys.stderr))
+            report = bench_cuda(models, batches, options.precision, seconds, lambda text: print(text, file=sys.stderr))
         else:
-            report = bench_cpu(models, batches, options.threads, options.seconds)
+            report = bench_cpu(models, batches, options.threads, seconds)
     except (ModelError, RuntimeError) as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1
-    if options.json:
-        options.json.write_text(json.dumps(asdict(report), indent=1) + '\n')
+    _write(options.json, report)
     print(f"{report.machine['device']}, {report.machine['processor']}, load {report.machine['load']}")
     for precision, ceilings in report.ceilings.items():
         print(f'ceilings at {precision}: {ceilings.flops_s / 1e12:.3g} TFLOP/s, {ceilings.bytes_s / 1e9:.3g} GB/s')
     print(table(report))
     return 0
+
+
+def _write(path: Path | None, report: Any) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(report), indent=1) + '\n')
 
 
 def _row(model: onnx.ModelProto, name: str, precision: str, batch: int, stages: dict[str, Timing], ceilings: Ceilings) -> Row:
@@ -243,10 +246,11 @@ def _row(model: onnx.ModelProto, name: str, precision: str, batch: int, stages: 
 
 
 def _new_report(machine: dict[str, Any], ceilings: dict[str, Ceilings]) -> Report:
-    machine |= {'processor': _processor(), 'cores': os.cpu_count(), 'load': round(os.getloadavg()[0], 2), 'system': platform.platform(),
-                'python': platform.python_version()}
+    facts = environment(None, None, machine['device'], 0)
+    machine |= {key: facts[key] for key in ('processor', 'cores', 'python')}
+    machine |= {'load': round(os.getloadavg()[0], 2), 'system': platform.platform()}
     command = shlex.join(['python', '-m', 'c2f_head_pose.bench', *sys.argv[1:]])
-    return Report(command, _commit(), datetime.now(timezone.utc).isoformat(timespec='seconds'), machine, ceilings)
+    return Report(command, facts['commit'] or '', datetime.now(timezone.utc).isoformat(timespec='seconds'), machine, ceilings)
 
 
 def _crops(engine: Engine, batch: int) -> np.ndarray:
@@ -299,25 +303,6 @@ def _closed(engine: Any) -> Iterator[Any]:
 def _resident_mb() -> float:
     """Memory of this process now (Linux)."""
     return int(Path('/proc/self/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6
-
-
-def _processor() -> str:
-    try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')), platform.processor())
-
-
-def _commit() -> str:
-    """The checkout's commit, '+' where it was changed; empty outside a checkout."""
-    try:
-        git = ['git', '-C', str(Path(__file__).parent)]
-        commit = subprocess.run([*git, 'rev-parse', '--short=12', 'HEAD'], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run([*git, 'status', '--porcelain', '-uno'], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return ''
-    return commit + ('+' if changed else '')
 
 
 if __name__ == '__main__':

@@ -48,10 +48,11 @@ class FaceDetector:
         Returns:
             Boxes in pixels of `image`.
         """
+        scale = long_side / max(image.shape[:2])
+        image, steps = _whole_steps(image, long_side)
         height, width = image.shape[:2]
-        scale = long_side / max(height, width)
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = _resized(image, size)
+        small = cv2.resize(steps, size, interpolation=cv2.INTER_LINEAR)
         if small.ndim == 2:
             small = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
         padded = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.float32)
@@ -77,17 +78,6 @@ class FaceDetector:
         return [FaceBox(b.x1 + left, b.y1 + top, b.x2 + left, b.y2 + top, b.score) for b in self.detect(patch, threshold, 160)]
 
 
-def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """An image brought to (width, height): halved while it can be, then bilinear.
-
-    Finds the same faces as averaging areas by any factor, which took a millisecond an image, a sixth of its whole time.
-    """
-    while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
-        even = image[:image.shape[0] // 2 * 2, :image.shape[1] // 2 * 2]
-        image = cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return image if image.shape[1::-1] == size else cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-
-
 def suppress_overlaps(boxes: list[FaceBox]) -> list[FaceBox]:
     """Keeps the best of boxes that overlap (greedy non-maximum suppression), best first."""
     kept: list[FaceBox] = []
@@ -97,23 +87,38 @@ def suppress_overlaps(boxes: list[FaceBox]) -> list[FaceBox]:
     return kept
 
 
+def _whole_steps(image: np.ndarray, long_side: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image without the last rows and columns that a whole factor leaves over, and that averaged by the factor.
+
+    The factor is the largest that leaves at least `long_side`. What remains to be shrunk is less than twofold, which bilinear does
+    without losing a pixel. OpenCV averages by whole factors several times faster than by others.
+    """
+    height, width = image.shape[:2]
+    factor = max(1, min(max(height, width) // long_side, height, width))
+    if factor == 1:
+        return image, image
+    rows, columns = height // factor, width // factor
+    image = image[:rows * factor, :columns * factor]
+    return image, cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+
+
 def _decode(outputs: list[np.ndarray], height: int, width: int, threshold: float) -> np.ndarray:
     """(N, 5) x1 y1 x2 y2 score in pixels of the network's input, from YuNet's anchor-free maps at three strides."""
-    found = []
-    for k, stride in enumerate(_STRIDES):
-        classes, objects, offsets = (outputs[k + 3 * j][0] for j in range(3))
-        score = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
-        seen = np.flatnonzero(score >= threshold)
-        if seen.size == 0:
-            continue
-        centre = (_grid(height // stride, width // stride)[seen] + offsets[seen, :2]) * stride
-        half = np.exp(np.clip(offsets[seen, 2:4], -10, 10)) * stride / 2
-        found.append(np.column_stack([centre - half, centre + half, score[seen]]))
-    return np.concatenate(found) if found else np.zeros((0, 5))
+    classes, objects, offsets = (np.concatenate([output[0] for output in outputs[first:first + 3]]) for first in (0, 3, 6))
+    score = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
+    seen = np.flatnonzero(score >= threshold)
+    corner, stride = (array[seen] for array in _cells(height, width))
+    centre = corner + offsets[seen, :2] * stride
+    half = np.exp(np.clip(offsets[seen, 2:4], -10, 10)) * stride / 2
+    return np.column_stack([centre - half, centre + half, score[seen]])
 
 
 @lru_cache(maxsize=64)
-def _grid(rows: int, columns: int) -> np.ndarray:
-    """(rows * columns, 2) x, y of every cell, row by row."""
-    y, x = np.divmod(np.arange(rows * columns), columns)
-    return np.column_stack([x, y]).astype(np.float32)
+def _cells(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 2) x, y in pixels and (N, 1) stride of every cell of the three maps, row by row."""
+    corners = []
+    for stride in _STRIDES:
+        y, x = np.divmod(np.arange((height // stride) * (width // stride)), width // stride)
+        corners.append(np.column_stack([x, y]) * stride)
+    strides = np.repeat(_STRIDES, [len(corner) for corner in corners])
+    return np.concatenate(corners).astype(np.float32), strides[:, None].astype(np.float32)

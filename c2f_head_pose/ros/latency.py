@@ -32,6 +32,7 @@ from rclpy.executors import SingleThreadedExecutor
 from . import transport
 from .latency_frames import FACES, load_frames
 from .latency_probe import Probe
+from .process_usage import usage_of
 from .recording import RecordingError
 
 SAMPLE = Path(__file__).parents[2] / 'sample' / 'head_motion'
@@ -143,16 +144,16 @@ def measure(case: Case, images: Path, seconds: float, node_arguments: list[str])
                 raise RuntimeError('the node does not come up; start it alone to see why: head_pose_node')
             executor.spin_once(timeout_sec=0.05)
         sender = threading.Thread(target=probe.send, args=(seconds,), daemon=True)
-        begun, node_s, probe_s, memory_mb = time.monotonic(), _cpu_s(child.pid), time.process_time(), []
+        begun, node_s, probe_s, memory_mb = time.monotonic(), usage_of(child.pid).cpu_s, time.process_time(), []
         sender.start()
         while sender.is_alive():
             executor.spin_once(timeout_sec=0.05)
             if child.poll() is not None:
                 raise RuntimeError(f'the node ended with {child.returncode}')
             if time.monotonic() - begun >= len(memory_mb):
-                memory_mb.append(_memory_mb(child.pid))
+                memory_mb.append(usage_of(child.pid).own_mb)
         taken_s = time.monotonic() - begun
-        seen.cpu = {'node': 100 * (_cpu_s(child.pid) - node_s) / taken_s, 'probe': 100 * (time.process_time() - probe_s) / taken_s}
+        seen.cpu = {'node': 100 * (usage_of(child.pid).cpu_s - node_s) / taken_s, 'probe': 100 * (time.process_time() - probe_s) / taken_s}
         seen.cpu |= _shares(probe.diagnostics, seen.cpu['node'])
         seen.memory_mb = [memory_mb[len(memory_mb) // 5], memory_mb[-1], max(memory_mb)]
         drained = time.monotonic() + _DRAIN_S
@@ -191,17 +192,6 @@ def _shares(diagnostics: list[dict[str, str]], whole: float) -> dict[str, float]
         return {}
     shares = {stage: float(np.mean([float(values[f'stage {stage} (% of a core)']) for values in rows])) for stage in STAGES}
     return shares | {'rest': max(whole - sum(shares.values()), 0.0)}
-
-
-def _memory_mb(pid: int) -> float:
-    lines = Path(f'/proc/{pid}/status').read_text().splitlines()
-    kilobytes = {line.split(':')[0]: int(line.split()[1]) for line in lines if line.endswith(' kB')}
-    return (kilobytes['VmRSS'] - kilobytes.get('RssShmem', 0)) / 1024
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def _processor() -> str:

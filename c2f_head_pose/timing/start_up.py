@@ -1,0 +1,76 @@
+"""From the start of a process to its first answer, and what it then holds in memory."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_CHILD = '''
+import json, sys, time
+steps = {'interpreter': time.monotonic()}
+from c2f_head_pose import HeadPoseEstimator
+from c2f_head_pose.timing import scenes
+steps['import'] = time.monotonic()
+estimator = HeadPoseEstimator.load(sys.argv[1], 'cpu')
+steps['load'] = time.monotonic()
+depth = estimator.reads_depth
+poses = estimator.estimate(None if depth else scenes.picture(1), camera=scenes.camera(), depth_m=scenes.dolls(1) if depth else None)
+steps['first answer'] = time.monotonic()
+memory = dict(line.split(':', 1) for line in open('/proc/self/status'))
+print(json.dumps([steps, len(poses), *(int(memory[key].split()[0]) / 1024 for key in ('VmRSS', 'VmHWM'))]))
+'''
+
+
+@dataclass(frozen=True)
+class StartUp:
+    """Medians of several starts of a process of its own.
+
+    Attributes:
+        seconds: of each step: interpreter, import, load, first answer.
+        whole_s: of all of them.
+        resident_mb: memory after the first answer.
+        peak_mb: most memory until then.
+        starts: how many.
+    """
+
+    seconds: dict[str, float]
+    whole_s: float
+    resident_mb: float
+    peak_mb: float
+    starts: int
+
+
+def measure_start_up(models: Sequence[str], starts: int = 5) -> dict[str, StartUp]:
+    """Starts a process for each model, in turns (Linux).
+
+    Raises:
+        RuntimeError: when one fails, with what it said.
+    """
+    found: dict[str, list[tuple[dict[str, float], float, float]]] = {model: [] for model in models}
+    for _ in range(starts):
+        for model in models:
+            found[model].append(_start(model))
+    return {model: _medians(rows) for model, rows in found.items()}
+
+
+def _start(model: str) -> tuple[dict[str, float], float, float]:
+    begun = time.monotonic()  # one clock for all processes on Linux
+    child = subprocess.run([sys.executable, '-c', _CHILD, model], capture_output=True, text=True)
+    if child.returncode:
+        raise RuntimeError(f'a process with {model} failed: {child.stderr.strip().splitlines()[-1]}')
+    steps, poses, resident_mb, peak_mb = json.loads(child.stdout)
+    if poses != 1:
+        raise RuntimeError(f'a process with {model} found {poses} faces in a scene of one')
+    times = [begun, *steps.values()]
+    return {step: after - before for step, before, after in zip(steps, times, times[1:])}, resident_mb, peak_mb
+
+
+def _medians(rows: list[tuple[dict[str, float], float, float]]) -> StartUp:
+    seconds = {step: float(np.median([row[0][step] for row in rows])) for step in rows[0][0]}
+    whole_s = float(np.median([sum(row[0].values()) for row in rows]))
+    return StartUp(seconds, whole_s, float(np.median([row[1] for row in rows])), float(np.median([row[2] for row in rows])), len(rows))
