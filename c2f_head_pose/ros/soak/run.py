@@ -15,7 +15,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from visualization_msgs.msg import MarkerArray
 
-from ..latency import load_frames
+from ..latency_frames import load_frames
 from ..process_usage import Usage, usage_of
 from ..running import Interrupt
 from . import samples
@@ -77,7 +77,7 @@ class Soak:
             until_s: seconds of all runs of this folder.
             interrupt: ends it early.
         """
-        frames = load_frames(Path(self._settings.images), 640, 480)
+        frames = load_frames(Path(self._settings.images), 640, 480, faces=1)
         with open(self._folder / f'node-{self._run}.log', 'w') as log:
             child = subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.ros.node', '--ros-args', '-p',
                                       f'neutral_folder:={(self._folder / "neutral").resolve()}'], stdout=log, stderr=subprocess.STDOUT)
