@@ -184,11 +184,20 @@ def collect(
     return Result(row, names, truth_ypr, R, std, errors, crops)
 
 
-def run_set(model: Model, source: str, name: str, crop_name: str | None, folder: str | None, limit: int | None, threads: int) -> Result:
+def run_set(
+    model: Model,
+    source: str,
+    name: str,
+    crop_name: str | None,
+    folder: str | None,
+    limit: int | None,
+    threads: int,
+    split: str | None = 'test',
+) -> Result:
     """Evaluates one SET of the command line."""
     kind, _, rest = name.partition(':')
     if kind in ('synthetic', 'disturbed'):
-        result = evaluate_synthetic(model, rest, kind == 'disturbed', limit=limit or 4000)
+        result = evaluate_synthetic(model, rest, kind == 'disturbed', split=split, limit=limit or 4000)
     else:
         kind, _, own = name.partition('@')
         faces = open_faces(kind, folder)[:limit]
@@ -212,6 +221,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--crop', choices=CROPS)
     parser.add_argument('--folder', help='of the one real set; otherwise its environment variable')
     parser.add_argument('--out', type=Path, help='folder for summary.csv, faces, plots and worst cases')
+    parser.add_argument(
+        '--split', choices=('val', 'test', 'all'), default='test', help='of rendered sets; all: where none of their people were trained on'
+    )
     parser.add_argument('--device', default='auto')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--limit', type=int)
@@ -228,7 +240,8 @@ def main(arguments: list[str] | None = None) -> int:
     missing = 0
     for name in args.sets:
         try:
-            result = run_set(model, args.model, name, args.crop, args.folder, args.limit, args.threads)
+            split = None if args.split == 'all' else args.split
+            result = run_set(model, args.model, name, args.crop, args.folder, args.limit, args.threads, split)
         except MissingDataError as error:
             print(f'{name}: not run. {error}', file=sys.stderr)
             missing = 1
