@@ -15,7 +15,7 @@ from std_srvs.srv import SetBool
 from . import running
 from .declaration import DeclaredParameters
 from .diagnostics import State, diagnostic_array
-from .loading import Parts, make_parts
+from .loading import Parts, give_back_memory, make_parts
 from .neutral_services import NeutralServices
 from .notices import Notices
 from .parameters import Parameters
@@ -98,6 +98,7 @@ class HeadPoseNode(LifecycleNode):
         """Frees the model and removes the outputs."""
         result = super().on_cleanup(state)
         self._release()
+        give_back_memory()
         return result
 
     def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
