@@ -282,7 +282,7 @@ def test_an_empty_recording_is_told(tmp_path, capsys):
 
 
 def test_an_interrupted_run_leaves_valid_partial_results(tmp_path):
-    bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=20, rate_hz=15.0)))
+    bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=60, rate_hz=15.0)))
     process = subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.evaluation.bag', bag, '--output', tmp_path / 'out'],
                                cwd=Path(__file__).parent.parent, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -292,7 +292,7 @@ def test_an_interrupted_run_leaves_valid_partial_results(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     record = metrics_of(tmp_path / 'out')
-    assert 0 < record['overall']['images']['n'] < 300 and not record['complete']
+    assert 0 < record['overall']['images']['n'] < 900 and not record['complete']
     assert (tmp_path / 'out' / 'poses.mcap').exists() and (tmp_path / 'out' / 'report.html').exists()
     assert set(rows_of(tmp_path / 'out')[0]) == set(COLUMNS)
 

@@ -4,6 +4,7 @@ import pytest
 
 from c2f_head_pose import Camera, EstimatorOptions, HeadPoseEstimator, ModelError
 from c2f_head_pose.crop import cut, square_about
+from c2f_head_pose.engine import open_engine
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.types import CATEGORIES, FaceBox
 
@@ -54,7 +55,7 @@ def test_a_face_at_the_principal_point_is_not_turned(estimator, image):
 def test_an_image_and_its_ready_cut_crop_give_the_same_pose(estimator, image):
     box = FaceBox(100, 100, 260, 300)
     from_image, = estimator.estimate(image, boxes=[[100, 100, 260, 300]])
-    square = square_about(box, 1.15)  # c2f_edge's margin about the detector's box
+    square = square_about(box, open_engine('c2f_edge', 'cpu').contract.detector_margin)
     from_crop, = estimator.estimate_crops([cut(image, square, square.side)])
     assert geodesic_deg(from_image.R_cam_head, from_crop.R_cam_head) < 0.01
     assert from_image.category == from_crop.category

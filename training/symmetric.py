@@ -30,7 +30,8 @@ class Symmetric(nn.Module):
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """As the network's: the rotation between both answers, whose variance has their disagreement's added."""
         count = crops.shape[0]
-        rotation, std, logits = self.network(torch.cat([crops, crops.flip(3)]))
+        pixels = crops.float()  # TensorRT turns no bytes around
+        rotation, std, logits = self.network(torch.cat([pixels, pixels.flip(3)]))
         mine = rotation[:count]
         mirrored = self.camera[:, None] * rotation[count:] * self.head
         total = mine + mirrored
