@@ -19,6 +19,12 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
 
+def box_about(x, y):
+    """A box whose crop is 92 pixels wide, an even number, so that the crop's centre is exactly (x, y)."""
+    half = 46 / open_engine('c2f_edge', 'cpu').contract.detector_margin
+    return [[x - half, y - half, x + half, y + half]]
+
+
 def camera(focal=320.0):
     return Camera(640, 480, np.array([[focal, 0, 319.5], [0, focal, 239.5], [0, 0, 1]]))
 
@@ -31,7 +37,7 @@ def test_a_face_at_the_edge_is_corrected_by_its_ray(estimator, image):
     """
     c = np.sqrt(0.5)
     R_ray = np.array([[c, 0, c], [0, 1, 0], [-c, 0, c]])
-    box = [[600, 200, 680, 280]]
+    box = box_about(640, 240)
     uncorrected, = estimator.estimate(image, boxes=box)
     corrected, = estimator.estimate(image, camera(), boxes=box)
     np.testing.assert_allclose(corrected.R_cam_head, R_ray @ uncorrected.R_cam_head, atol=1e-9)
@@ -46,7 +52,7 @@ def test_a_head_facing_an_edge_camera_reads_as_turned_away_from_its_axis():
 
 
 def test_a_face_at_the_principal_point_is_not_turned(estimator, image):
-    box = [[280, 200, 360, 280]]
+    box = box_about(320, 240)
     a, = estimator.estimate(image, boxes=box)
     b, = estimator.estimate(image, camera(), boxes=box)
     assert geodesic_deg(a.R_cam_head, b.R_cam_head) < 1e-6

@@ -5,8 +5,6 @@ Costs twice the arithmetic and is worth a twentieth of the error; a left-right b
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -39,5 +37,5 @@ class Symmetric(nn.Module):
         apart = rotation_vector(mean.transpose(1, 2) @ mine)  # half of what lies between them
         variance = (std[:count].square() + std[count:].square()) / 2 + apart.square()
         # a mirrored L1, L2, L3, L4 is L4, L3, L2, L1
-        chances = torch.stack([logits[:count].log_softmax(1), logits[count:].flip(1).log_softmax(1)])
-        return mean, variance.sqrt(), chances.logsumexp(0) - math.log(2)
+        chance = (logits[:count].softmax(1) + logits[count:].flip(1).softmax(1)) / 2
+        return mean, variance.sqrt(), chance.clamp(min=1e-12).log()
