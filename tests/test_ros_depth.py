@@ -210,8 +210,8 @@ def test_depth_alone_without_camera_info_says_why_nothing_comes(graph, depth_mod
 
 
 def test_depth_alone_without_a_depth_model_is_refused_with_what_is_missing(graph):
-    graph.head_pose_node(modality='depth')
-    graph.wait_for_log('not configured', "modality 'depth' needs a depth model", "no model 'c2f_depth'", 'training.export', 'depth_model')
+    graph.head_pose_node(modality='depth', depth_model='nowhere.onnx')
+    graph.wait_for_log('not configured', "modality 'depth' needs a depth model", "no model 'nowhere.onnx'", 'training.export', 'depth_model')
 
 
 def test_a_model_of_images_is_refused_for_depth(graph):
@@ -220,8 +220,13 @@ def test_a_model_of_images_is_refused_for_depth(graph):
 
 
 def test_rgbd_without_a_depth_model_says_once_what_depth_is_good_for(graph):
-    graph.head_pose_node(modality='rgbd')
-    graph.wait_for_log("no model 'c2f_depth'", 'depth gives positions')
+    graph.head_pose_node(modality='rgbd', depth_model='')
+    graph.wait_for_log('depth_model is empty', 'depth gives positions')
+
+
+def test_rgbd_fuses_with_the_shipped_depth_model_unless_told_otherwise(graph):
+    node = graph.head_pose_node(modality='rgbd')
+    assert node._parts.estimator.reads_depth
 
 
 def test_when_images_stop_heads_are_found_in_depth_alone_and_images_take_over_again(graph, depth_model):

@@ -15,9 +15,7 @@ from .notices import Notices
 from .outputs import Outputs
 from .parameters import Parameters
 
-_SHIPPED_LATER = 'c2f_depth'
-_HOW = ('train one (python -m training.train training/configs/depth.yaml, then python -m training.export) and set depth_model to its .onnx '
-        'file')
+_HOW = "set depth_model to 'c2f_depth', or to the .onnx file of one of your own (python -m training.train depth, then training.export)"
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,9 @@ def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimato
     options = parameters.estimator_options()
     if parameters.modality == 'rgb':
         return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options)
+    if parameters.modality == 'rgbd' and not parameters.depth_model:
+        notices.once('depth model', 'depth_model is empty: orientations come from the image alone, depth gives positions', 'info')
+        return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options)
     try:
         if parameters.modality == 'rgbd':
             return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options, parameters.depth_model)
@@ -85,9 +86,6 @@ def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimato
     except ModelError as error:
         if parameters.depth_model not in str(error):
             raise
-        if parameters.modality == 'rgbd' and parameters.depth_model == _SHIPPED_LATER:
-            notices.once('depth model', f'{error}: orientations come from the image alone, depth gives positions. For both: {_HOW}', 'info')
-            return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options)
         raise ModelError(f'modality {parameters.modality!r} needs a depth model: {error}. {_HOW[0].upper()}{_HOW[1:]}') from None
     if not estimator.reads_depth:
         raise ModelError(f"modality 'depth' needs a depth model, but depth_model {parameters.depth_model!r} reads images. "
