@@ -211,7 +211,7 @@ def test_depth_alone_without_camera_info_says_why_nothing_comes(graph, depth_mod
 
 def test_depth_alone_without_a_depth_model_is_refused_with_what_is_missing(graph):
     graph.head_pose_node(modality='depth', depth_model='nowhere.onnx')
-    graph.wait_for_log('not configured', "modality 'depth' needs a depth model", "no model 'nowhere.onnx'", 'training.export', 'depth_model')
+    graph.wait_for_log('not configured', "modality 'depth' needs a depth model", "no model 'nowhere.onnx'", 'training.export')
 
 
 def test_a_model_of_images_is_refused_for_depth(graph):

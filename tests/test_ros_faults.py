@@ -145,7 +145,7 @@ def test_truncated_jpegs_between_good_ones_cost_only_themselves(graph):
     whole = cv2.imencode('.jpg', noise(240, 320))[1].tobytes()
     for tenth in range(1, 10):
         publisher.publish(compressed_message(whole[:len(whole) * tenth // 10], 100.0 + tenth))
-        graph.wait_until(lambda n=tenth: node._statistics.dropped.get('bad image') == n, f'the count of {tenth}')
+        graph.wait_until(lambda n=tenth: node._session.statistics.dropped.get('bad image') == n, f'the count of {tenth}')
         ask(graph, results, publisher, compressed_message(whole, 200.0 + tenth))
     assert stamps(results) == [200.0 + tenth for tenth in range(1, 10)]
     graph.wait_for_log('image on /image/compressed skipped', 'cut off', 'lost packets')
@@ -160,7 +160,7 @@ def test_depth_half_a_second_out_of_step_is_said_and_answered_without_until_it_i
     def pair(stamp_s, depth_late_s):
         depths.publish(depth_message(np.full((48, 64), 800), stamp_s + depth_late_s))
         expected = depth_stamp(stamp_s + depth_late_s)
-        graph.wait_until(lambda: node._depth._kept and node._depth._kept[-1].header.stamp == expected, 'the depth')
+        graph.wait_until(lambda: node._session.depth._kept and node._session.depth._kept[-1].header.stamp == expected, 'the depth')
         ask(graph, results, images, image_message(SMALL, stamp_s))
 
     for number in range(12):
@@ -310,7 +310,7 @@ def test_a_subscriber_that_stands_still_holds_nobody_up(graph, processes):
     node = graph.head_pose_node()
     publisher = graph.image_publisher()
     slow = processes(sys.executable, '-c', SLOW_SUBSCRIBER)
-    graph.wait_until(lambda: node._outputs._annotated.get_subscription_count(), 'the slow subscriber')
+    graph.wait_until(lambda: node._parts.outputs._annotated.get_subscription_count(), 'the slow subscriber')
     ask(graph, results, publisher, image_message(noise(), 1.0))
     slow.send_signal(signal.SIGSTOP)
     start = time.monotonic()

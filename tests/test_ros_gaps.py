@@ -55,4 +55,4 @@ def test_images_overwritten_before_the_node_took_them_are_counted_and_said(graph
     graph.wait_until(lambda: statistics.dropped.get('not delivered', 0) + statistics.images == 13, 'every image to be accounted for')
     assert statistics.dropped['not delivered'] >= 10
     graph.wait_for_log('images on /image were sent and never came', 'config/fastdds.xml')
-    graph.wait_until(lambda: 'dropped: not delivered' in values(results.diagnostics[-1].status[0]), 'the count in diagnostics')
+    graph.wait_until(lambda: results.diagnostics and 'dropped: not delivered' in values(results.diagnostics[-1].status[0]), 'the count')

@@ -27,10 +27,18 @@ class ModelFile:
     source: str
 
 
+_OURS = 'trained on heads rendered by this project alone; {}'
+
 SHIPPED = {
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', '822c7f3dc9a5f863b6dd442aa8f1a35ecd98019aec07776abfb32cf3b507c8c6', 'research use, see its card',
-        'starter network, trained on rendered heads; c2f_edge.md'),
+        'c2f_edge.onnx', 'b03695b4901627341a976c8a51dad0a1666d22ee7339212d32fce6ba21b0adde',
+        'Apache-2.0', _OURS.format('c2f_edge.md')),
+    'c2f_edge_int8': ModelFile(
+        'c2f_edge_int8.onnx', '73bddaebe74a5b1a58e1a818e31de1e4b20dd4f0f11ed18d323213e98240f40f',
+        'Apache-2.0', _OURS.format('c2f_edge.md')),
+    'c2f_depth': ModelFile(
+        'c2f_depth.onnx', '40a9fc15bd6d9d8ba1d658dcc1380e7186f1f5e5ea1441e2e566044426d0646e',
+        'Apache-2.0', _OURS.format('c2f_depth.md')),
 }
 
 YUNET = ModelFile(

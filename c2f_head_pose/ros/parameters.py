@@ -107,8 +107,8 @@ class Parameters(ParameterTable):
                                      change=Change.UNCONFIGURED)
     modality: str = parameter('rgb', 'rgb: images alone; rgbd: also `depth/image`, registered to the image; depth: `depth/image` alone.',
                               choices=('rgb', 'depth', 'rgbd'), change=Change.UNCONFIGURED)
-    depth_model: str = parameter('c2f_depth', 'Model for depth and rgbd (modality depth), shipped name or path; empty, rgbd takes positions '
-                                 'from depth and orientations from the image.', change=Change.UNCONFIGURED)
+    depth_model: str = parameter('c2f_depth', 'Model for depth and rgbd (modality depth), shipped name or path; empty, rgbd takes '
+                                 'positions from depth and orientations from the image.', change=Change.UNCONFIGURED)
     depth_transport: str = parameter('raw', 'Subscribe to `depth/image` (raw) or to `depth/image/compressedDepth`.',
                                      choices=('raw', 'compressedDepth'), change=Change.UNCONFIGURED)
     depth_tolerance_s: float = parameter(0.02, 'Depth belongs to an image if their stamps differ by no more.', 's', 0.0, 1.0)
