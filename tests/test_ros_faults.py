@@ -129,9 +129,9 @@ def test_frames_of_garbage_are_answered_in_every_encoding(graph):
     results = graph.hear_results()
     graph.head_pose_node()
     publisher = graph.image_publisher()
-    garbage = array('B', np.random.default_rng(3).integers(0, 256, 256 * 72, np.uint8).tobytes())
+    garbage = array('B', np.random.default_rng(3).integers(0, 256, 512 * 72, np.uint8).tobytes())
     for number, encoding in enumerate(ENCODINGS):
-        ask(graph, results, publisher, image_message(SMALL, 1.0 + number, encoding, step=256, data=garbage))
+        ask(graph, results, publisher, image_message(SMALL, 1.0 + number, encoding, step=512, data=garbage))
     assert stamps(results) == [1.0 + number for number in range(len(ENCODINGS))]
     status = graph.wait_for_state('no face')
     assert not [name for name in values(status) if name.startswith('dropped')]
