@@ -131,6 +131,8 @@ class AttentionNode(Node):
             if subject != 'head pose' or f'/{node}' not in self._pose_publishers():
                 continue
             words = status.message.partition(':')[0]
+            if words == 'degraded':  # it looks, less well than it could: what it finds still counts
+                words = 'no face' if {v.key: v.value for v in status.values}.get('faces') == '0' else 'ok'
             self._presence = {'ok': None, 'no face': Reason.NOBODY}.get(words, Reason.BLIND)
             self._presence_s = time.monotonic()
 

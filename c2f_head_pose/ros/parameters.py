@@ -30,10 +30,10 @@ class ParameterError(ValueError):
 
 
 def parameter(default: Any, text: str, unit: str = '', minimum: float | None = None, maximum: float | None = None,
-              choices: tuple[str, ...] = (), change: Change = Change.LIVE) -> Any:
-    """One row of the table. A tuple of numbers has a fixed length; a text may be empty only if that is its default."""
+              choices: tuple[str, ...] = (), change: Change = Change.LIVE, optional: bool = False) -> Any:
+    """One row of the table. A tuple of numbers has a fixed length; a text may be empty only by default or if optional."""
     return dataclasses.field(default=default, metadata={
-        'text': text, 'unit': unit, 'minimum': minimum, 'maximum': maximum, 'choices': choices, 'change': change})
+        'text': text, 'unit': unit, 'minimum': minimum, 'maximum': maximum, 'choices': choices, 'change': change, 'optional': optional})
 
 
 _OPTIONS = EstimatorOptions()
@@ -108,7 +108,7 @@ class Parameters(ParameterTable):
     modality: str = parameter('rgb', 'rgb: images alone; rgbd: also `depth/image`, registered to the image; depth: `depth/image` alone.',
                               choices=('rgb', 'depth', 'rgbd'), change=Change.UNCONFIGURED)
     depth_model: str = parameter('c2f_depth', 'Model for depth and rgbd (modality depth), shipped name or path; empty, rgbd takes '
-                                 'positions from depth and orientations from the image.', change=Change.UNCONFIGURED)
+                                 'positions from depth and orientations from the image.', change=Change.UNCONFIGURED, optional=True)
     depth_transport: str = parameter('raw', 'Subscribe to `depth/image` (raw) or to `depth/image/compressedDepth`.',
                                      choices=('raw', 'compressedDepth'), change=Change.UNCONFIGURED)
     depth_tolerance_s: float = parameter(0.02, 'Depth belongs to an image if their stamps differ by no more.', 's', 0.0, 1.0)
@@ -223,7 +223,8 @@ def _checked(row: dataclasses.Field, value: Any) -> Any:
     if kind is tuple:
         return _checked_numbers(row, value)
     choices, low, high = row.metadata['choices'], row.metadata['minimum'], row.metadata['maximum']
-    right = type(value) is kind and (not choices or value in choices) and (kind is not str or row.default == '' or value.strip() != '')
+    right = type(value) is kind and (not choices or value in choices) and (
+        kind is not str or row.default == '' or row.metadata['optional'] or value.strip() != '')
     if right and low is not None:
         right = low <= value <= high
     if not right:
