@@ -156,5 +156,8 @@ def _sliced(x: Tensor, n: list[list[int] | None]) -> Tensor:
     steps = (n[4] if len(n) > 4 else None) or [1] * len(starts)
     cuts = [slice(None)] * x.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        if step < 0:  # PyTorch slices forwards only
+            x = x.index_select(axis, torch.tensor(range(x.shape[axis])[start:end:step], device=x.device))
+            continue
         cuts[axis] = slice(start, None if end >= 2 ** 31 - 1 else end, step)
     return x[tuple(cuts)]
