@@ -20,7 +20,7 @@ from .neutral_services import NeutralServices
 from .notices import Notices
 from .parameters import Parameters
 from .silence import explain_mismatch, explain_silence
-from .statistics import OVERTAKEN, Statistics
+from .statistics import LOST, OVERTAKEN, Statistics
 from .surroundings import Surroundings
 
 _REPEAT_S = 30.0
@@ -199,8 +199,8 @@ class Session:
         lost, self.images_in.lost = self.images_in.lost, 0
         if not lost:
             return
-        self.statistics.count_drop('not delivered', lost)
-        total = self.statistics.dropped['not delivered']
+        self.statistics.count_drop(LOST, lost)
+        total = self.statistics.dropped[LOST]
         if total >= _FEWEST_LOST and total > _SHARE_LOST * (self.statistics.images + total):
             self._notices.once('lost', f'{total} images on {self.images_in.topic} were sent and never came: this machine is too busy to '
                                'take each, the network loses them, or Fast DDS has less shared memory than an image takes, which is '

@@ -11,6 +11,7 @@ import numpy as np
 
 WINDOW_S = 10.0
 OVERTAKEN = 'newer image'
+LOST = 'not delivered'
 """The cause of a drop: a newer image came before this one could be looked at."""
 _FEW_IMAGES = 10
 _FAILING_IN_ROW = 3
@@ -70,8 +71,10 @@ class Statistics:
         """Images were not worked on, for a reason that is nobody's fault, such as a newer one."""
         with self._lock:
             self._dropped[cause] += count
-            if cause == OVERTAKEN:
-                self._overtaken.append(self._clock())
+            if cause in (OVERTAKEN, LOST):
+                self._overtaken.extend([self._clock()] * count)
+            if cause == LOST:  # overtaken in the middleware's queue of one
+                self._images.extend([self._clock()] * count)
 
     def count_bad_image(self, cause: str, text: str) -> None:
         """An image could not be read."""
