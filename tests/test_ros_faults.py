@@ -177,7 +177,7 @@ def depth_stamp(stamp_s: float) -> Time:
 
 
 def test_a_starved_node_answers_the_newest_images_and_says_that_it_is_too_slow(graph, processes):
-    """Fourteen processes that only count share the node's core; when they end, it keeps up again within the ten seconds it looks back on."""
+    """14 processes that only count share the node's core; when they end, it keeps up again within the ten seconds it looks back on."""
     results = graph.hear_results()
     core = max(os.sched_getaffinity(0))
     node = processes(sys.executable, '-c', f'import os; os.sched_setaffinity(0, [{core}]); from c2f_head_pose.ros.node import main; main()')
