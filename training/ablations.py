@@ -23,14 +23,12 @@ from .config import CONFIGS, RunConfig, read_config
 from .feed import keep_freed_memory
 from .parallel import join, leave
 from .train import Run
-from .validate import estimate, held_out
+from .validate import estimate, held_out, in_use
 
 BASE = 'edge'
 COLUMNS = ('all', 'in_use', 'near_border', 'coarse', 'within_1')
 """Mean geodesic error in degrees over all rendered poses, over those in use, over those of them within 5 degrees of a border between
 the paper's sub-spaces; share of right categories in use; share of errors within the stated standard deviation."""
-IN_USE_DEG = (60.0, 35.0)
-"""Largest yaw and pitch of a pose in use."""
 FIELDS = ('configuration', 'seed', *COLUMNS, 'n', 'iterations', 'samples', 'size', 'command', 'commit', 'data_hash')
 
 
@@ -43,15 +41,14 @@ def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) ->
     """COLUMNS of a network on (N, 1, S, S) uint8 crops with (N, 3, 3) true rotations."""
     R, std, logits = estimate(network, crops)
     error = geometry.geodesic_deg(truth, R)
-    yaw_pitch = np.abs(geometry.ypr_deg_from_rotation(truth)[:, :2])
-    in_use = (yaw_pitch <= IN_USE_DEG).all(1) & (truth[:, 2, 0] < 0)
-    near = in_use & (metrics.boundary_distance_deg(truth) <= 5)
+    used = in_use(truth)
+    near = used & (metrics.boundary_distance_deg(truth) <= 5)
     return {
         'all': float(error.mean()),
-        'in_use': float(error[in_use].mean()),
+        'in_use': float(error[used].mean()),
         'near_border': float(error[near].mean()),
-        'coarse': metrics.coarse_accuracy(truth[in_use], logits[in_use])['beyond_0'],
-        'within_1': metrics.std_calibration(truth[in_use], R[in_use], std[in_use])['within_1'],
+        'coarse': metrics.coarse_accuracy(truth[used], logits[used])['beyond_0'],
+        'within_1': metrics.std_calibration(truth[used], R[used], std[used])['within_1'],
     }
 
 
@@ -72,17 +69,13 @@ def train(config: RunConfig, data: list[str], out: Path, device: str, feeders: i
 
 def write(rows: list[dict[str, object]], path: Path) -> None:
     """Puts rows on file in the place of those of the same configuration and seed."""
-    kept = {}
+    kept: dict[tuple[str, str], dict[str, object]] = {}
     if path.exists():
         with open(path, newline='') as file:
             kept = {(row['configuration'], row['seed']): row for row in csv.DictReader(file)}
     for row in rows:
-        kept[str(row['configuration']), str(row['seed'])] = {k: f'{v:.4g}' if isinstance(v, float) else v for k, v in row.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'w', newline='') as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        writer.writerows(kept.values())
+        kept[str(row['configuration']), str(row['seed'])] = row
+    results.write_rows(path, FIELDS, list(kept.values()))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -114,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
         content = train(config, args.data, args.out, args.device, args.feeders)
         row = figures(checkpoint.network_of(content), crops, truth)
         print(f'{name} {seed} ' + ' '.join(f'{row[c]:.3f}' for c in COLUMNS), flush=True)
-        settings = ' '.join(f'--set {" ".join(args.set)}' for _ in args.set[:1])
+        settings = f' --set {" ".join(args.set)}' if args.set else ''
         row |= {
             'configuration': name,
             'seed': seed,
@@ -122,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
             'iterations': content['step'],
             'samples': content['samples'],
             'size': config.size,
-            'command': f'python -m training.ablations --data DATA --steps {args.steps} {settings}'.strip(),
+            'command': f'python -m training.ablations --data DATA --steps {args.steps}{settings}',
             'commit': content['commit'],
             'data_hash': content['data_hash'],
         }

@@ -18,15 +18,14 @@ from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
 from . import checkpoint
-from .ablations import IN_USE_DEG
-from .batches import SyntheticCrops
-from .config import config_of
+from .evaluate import rendered_answers
 from .experiments import ROBUSTNESS
 from .model_file import Model, open_model
 from .paper_tables import TABLES
+from .results import write_rows
 from .synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
 from .synthetic.identities import RACES
-from .validate import held_out
+from .validate import in_use
 
 AGES = (16, 30, 45, 60, 81)
 FEWEST = 20
@@ -59,18 +58,7 @@ class Answers:
 
 def answers(model: Model, folder: Path, split: str | None, disturbed: bool) -> Answers:
     """What a model says of a rendered set's split."""
-    config = config_of(
-        {
-            'name': model.name,
-            'network': {'kind': 'coarse_to_fine', 'size': model.size},
-            'loss': {'kind': 'coarse_to_fine'},
-            'modality': model.modality,
-            'augment': {'margin': model.crop_margin},
-        }
-    )
-    data = SyntheticCrops([folder], split, model.modality == 'depth')
-    crops, truth = held_out(data, config, disturbed)
-    output = model.infer(crops.numpy())
+    data, _, truth, output = rendered_answers(model, folder, disturbed, split)
     return Answers(truth, output.rotation, output.category_logits, data.table)
 
 
@@ -96,8 +84,7 @@ def groups(found: Answers, who: dict[int, tuple[str, str, str]]) -> dict[str, np
 
 def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[str, object]]:
     """A row for all and for every group of poses in use, degrees; errors of the mean beside means."""
-    yaw_pitch = np.abs(geometry.ypr_deg_from_rotation(found.truth)[:, :2])
-    used = found.of((yaw_pitch <= IN_USE_DEG).all(1) & (found.truth[:, 2, 0] < 0))
+    used = found.of(in_use(found.truth))
     error = geometry.geodesic_deg(used.truth, used.R)
     pitch = metrics.wrapped_deg(geometry.ypr_deg_from_rotation(used.R) - geometry.ypr_deg_from_rotation(used.truth))[:, 1]
     rows = []
@@ -167,15 +154,9 @@ def main(arguments: list[str] | None = None) -> None:
         )
         rows.append({'set': preset, 'by': f'table {table}', 'group': label, **row})
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
         command = f'python -m training.conditions {Path(args.model).name} --data DATA --robustness FOLDER'
-        with open(args.out, 'w', newline='') as file:
-            writer = csv.DictWriter(file, FIELDS)
-            writer.writeheader()
-            for row in rows:
-                row = {k: f'{v:.4g}' if isinstance(v, float) else v for k, v in row.items()}
-                told = {'model': model.name, 'command': command, 'commit': checkpoint.commit(), 'data_hash': model.data_hash}
-                writer.writerow({**row, **told})
+        told = {'model': model.name, 'command': command, 'commit': checkpoint.commit(), 'data_hash': model.data_hash}
+        write_rows(args.out, FIELDS, [row | told for row in rows])
 
 
 if __name__ == '__main__':

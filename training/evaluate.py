@@ -14,9 +14,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from c2f_head_pose import geometry
 from c2f_head_pose.depth import depth_crop
+from c2f_head_pose.engine import NetworkOutput
 from c2f_head_pose.evaluation import metrics
 
 from .batches import SyntheticCrops
@@ -116,10 +118,10 @@ def evaluate_detected(source: str, faces: list[Face], threads: int = 1) -> Resul
     return result
 
 
-def evaluate_synthetic(
-    model: Model, folder: str, disturbed: bool, config: RunConfig | None = None, split: str = 'test', limit: int | None = 4000
-) -> Result:
-    """Runs a model on rendered crops of held-out identities, clean or disturbed as in training."""
+def rendered_answers(
+    model: Model, folder: str | Path, disturbed: bool, split: str | None, limit: int | None = None, config: RunConfig | None = None
+) -> tuple[SyntheticCrops, torch.Tensor, np.ndarray, NetworkOutput]:
+    """A rendered set's split, its crops as the model sees them (N, 1, S, S) uint8, their R_crop_head (N, 3, 3), and what the model says."""
     if config is None:
         config = config_of(
             {
@@ -132,7 +134,14 @@ def evaluate_synthetic(
         )
     data = SyntheticCrops([folder], split, model.modality == 'depth', config.pose_limits_deg, limit)
     crops, truth = held_out(data, config, disturbed)
-    output = model.infer(crops.numpy())
+    return data, crops, truth, model.infer(crops.numpy())
+
+
+def evaluate_synthetic(
+    model: Model, folder: str, disturbed: bool, config: RunConfig | None = None, split: str | None = 'test', limit: int | None = 4000
+) -> Result:
+    """Runs a model on rendered crops of held-out identities, clean or disturbed as in training."""
+    _, crops, truth, output = rendered_answers(model, folder, disturbed, split, limit, config)
     ypr = geometry.ypr_deg_from_rotation(truth)
     return collect(
         model,

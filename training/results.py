@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -68,3 +69,12 @@ def write(figures: list[Figure], folder: Path = FOLDER) -> None:
             writer = csv.DictWriter(file, [f.name for f in fields(Figure)])
             writer.writeheader()
             writer.writerows(asdict(f) for f in kept.values())
+
+
+def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Writes a csv file anew, numbers to four digits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'w', newline='') as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows({k: f'{v:.4g}' if isinstance(v, float) else v for k, v in row.items()} for row in rows)

@@ -7,7 +7,6 @@ frame, once as single pictures and once tracked and smoothed, end to end with th
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.types import HeadPose
 
 from . import checkpoint
+from .results import write_rows
 from .synthetic.sequence import SequenceFrame, render_sequence
 
 FIELDS = ('model', 'seed', 'frames', 'way', 'found', 'geodesic', 'jitter', 'command', 'commit')
@@ -69,14 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
         of = [row for row in rows if row['way'] == way]
         print(f'all, {way}: error {np.mean([r["geodesic"] for r in of]):.2f}, jitter {np.mean([r["jitter"] for r in of]):.2f} degrees')
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
         command = f'python -m training.temporal {Path(args.model).name} --seconds {args.seconds:g}'
-        with open(args.out, 'w', newline='') as file:
-            writer = csv.DictWriter(file, FIELDS)
-            writer.writeheader()
-            for row in rows:
-                row = {k: f'{v:.4g}' if isinstance(v, float) else v for k, v in row.items()}
-                writer.writerow({**row, 'command': command, 'commit': checkpoint.commit()})
+        told = {'command': command, 'commit': checkpoint.commit()}
+        write_rows(args.out, FIELDS, [row | told for row in rows])
 
 
 if __name__ == '__main__':

@@ -16,6 +16,15 @@ from .config import RunConfig
 from .depth import augment_depth, plain_depth
 from .rotations import ypr_from_rotation
 
+IN_USE_DEG = (60.0, 35.0)
+"""Largest yaw and pitch of a pose in use."""
+
+
+def in_use(R: np.ndarray) -> np.ndarray:
+    """(N,) whether (N, 3, 3) rotations are poses that heads in use have: towards the camera, within `IN_USE_DEG`."""
+    yaw_pitch = np.abs(geometry.ypr_deg_from_rotation(R)[:, :2])
+    return (yaw_pitch <= IN_USE_DEG).all(1) & (R[:, 2, 0] < 0)
+
 
 @torch.no_grad()
 def estimate(network: nn.Module, crops: torch.Tensor, batch: int = 128) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
