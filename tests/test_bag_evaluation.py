@@ -184,19 +184,26 @@ def test_without_truth_what_needs_none_is_computed(tmp_path):
 
 def test_the_drivers_attention_covers_the_sample_recording_without_holes(tmp_path):
     """10 s at 30 Hz. Its truth turns right by 38 degrees from 1.5 to 3 s (the passenger's mirror), left by 41 from 3.7 to 5 s (the
-    driver's mirror or the window behind it, which a few degrees decide), up to 6.4 s, and down by 28 from 6.7 to 7.8 s (the lap).
-    Attentive after return_s = 1 s of the road, and unknown never again: whether the three looks from 3.6 s on, with 0.2 s of road
-    between, are one long distraction depends on the zones, which are those of the estimates as published."""
+    driver's mirror) and up until 6.4 s, and down by 28 from 6.7 to 7.8 s (the lap). Attentive after return_s = 1 s of the road.
+    Between the looks to the left and into the lap the road is seen for less than gap_s = 0.3 s, so they are one glance: it is a long
+    distraction once both have lasted long_driving_s = 4 s together. The zones are those of the estimates as published."""
     sample = ZONES.parents[1] / 'sample' / 'head_motion'
     assert run(sample, '--output', tmp_path, '--no-video', '--no-poses', '--attention', ZONES) == 0
     spans = metrics_of(tmp_path)['recordings'][0]['attention']
     assert spans[0]['begin_s'] == 0 and spans[-1]['end_s'] == pytest.approx(299 / 30, abs=1e-3)
     assert all(a['end_s'] == b['begin_s'] and a['begin_s'] < a['end_s'] for a, b in itertools.pairwise(spans))
     assert (spans[0]['state'], spans[0]['end_s']) == ('unknown', pytest.approx(1.0, abs=0.04))
-    assert {s['state'] for s in spans[1:]} <= {'attentive', 'distracted'}
-    assert {s['state'] for s in spans[1:] if s['end_s'] < 5} <= {'attentive'}
-    at = {t: next(s for s in spans if s['begin_s'] <= t < s['end_s']) for t in (2.4, 4.4, 7.3)}
-    assert [s['zone'].replace('window', 'mirror') for s in at.values()] == ['passenger_mirror', 'driver_mirror', 'lap']
+    at = {t: next(s for s in spans if s['begin_s'] <= t < s['end_s']) for t in (2.4, 4.4, 6.5, 7.3)}
+    assert [(s['state'], s['reason'], s['zone']) for s in at.values()] == [
+        ('attentive', 'glance', 'passenger_mirror'), ('attentive', 'glance', 'driver_mirror'), ('attentive', 'road', 'road_ahead'),
+        ('attentive', 'glance', 'lap')]
+    aside, road, lap = at[4.4], at[6.5], at[7.3]
+    assert (aside['end_s'], road['end_s']) == (road['begin_s'], lap['begin_s']) and road['end_s'] - road['begin_s'] < 0.3
+    distracted = next(s for s in spans if s['state'] == 'distracted')
+    assert distracted['reason'] == 'long_distraction'
+    assert distracted['begin_s'] == pytest.approx(lap['begin_s'] + 4.0 - (aside['end_s'] - aside['begin_s']), abs=0.04)
+    assert {s['state'] for s in spans[1:] if s['end_s'] <= distracted['begin_s']} == {'attentive'}
+    assert {s['state'] for s in spans[1:]} == {'attentive', 'distracted'}
 
 
 def test_gates_set_the_exit_code(plain, tmp_path, capsys):
