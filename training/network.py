@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .rotations import rotation_from_columns
+from .rotations import rotation_from_columns, sine_vector
 from .subspaces import SUBSPACES, anchors
 
 STD_RANGE_RAD = (math.radians(0.2), math.radians(60.0))
@@ -158,11 +158,7 @@ class CoarseToFine(nn.Module):
             weights = raw.logits.softmax(1)
         mean = (weights[:, :, None, None] * raw.rotations).sum(1)
         rotation = rotation_from_columns(torch.cat([mean[..., 0], mean[..., 1]], -1))
-        apart = rotation.transpose(1, 2)[:, None] @ raw.rotations
-        d = (
-            torch.stack([apart[..., 2, 1], apart[..., 0, 2], apart[..., 1, 0]], -1)
-            - torch.stack([apart[..., 1, 2], apart[..., 2, 0], apart[..., 0, 1]], -1)
-        ) / 2
+        d = sine_vector(rotation.transpose(1, 2)[:, None] @ raw.rotations)
         variance = (weights[..., None] * (raw.stds.square() + d.detach().square())).sum(1)
         return rotation, variance.sqrt()
 

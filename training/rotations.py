@@ -71,9 +71,14 @@ def geodesic_rad(R_a: Tensor, R_b: Tensor) -> Tensor:
     return 2 * torch.asin((squared + 1e-9).sqrt().clamp(max=1 - 1e-5))
 
 
+def sine_vector(R: Tensor) -> Tensor:
+    """(..., 3) axis of (..., 3, 3) rotations, as long as the sine of their angle: the rotation vector itself of a small one."""
+    return torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1) / 2
+
+
 def rotation_vector(R: Tensor) -> Tensor:
     """(..., 3) rotation vector (radians) of (..., 3, 3); a half turn gives the right length about an uncertain axis."""
-    v = torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1) / 2
+    v = sine_vector(R)
     sine = v.norm(dim=-1, keepdim=True)
     cosine = (R.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1) / 2
     angle = torch.atan2(sine, cosine)

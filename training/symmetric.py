@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .rotations import rotation_from_columns
+from .rotations import rotation_from_columns, sine_vector
 
 
 class Symmetric(nn.Module):
@@ -34,8 +34,7 @@ class Symmetric(nn.Module):
         mirrored = self.camera[:, None] * rotation[count:] * self.head
         total = mine + mirrored
         mean = rotation_from_columns(torch.cat([total[..., 0], total[..., 1]], -1) / 2)
-        turn = mean.transpose(1, 2) @ mine  # half of what lies between them
-        apart = torch.stack([turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1) / 2
+        apart = sine_vector(mean.transpose(1, 2) @ mine)  # half of what lies between them
         variance = (std[:count].square() + std[count:].square()) / 2 + apart.square()
         # a mirrored L1, L2, L3, L4 is L4, L3, L2, L1
         chance = (logits[:count].softmax(1) + logits[count:].flip(1).softmax(1)) / 2
