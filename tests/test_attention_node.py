@@ -10,7 +10,7 @@ import yaml
 
 pytest.importorskip('rclpy', reason="needs rclpy: source a ROS installation, or pip install '.[ros]'")
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseWithCovarianceStamped, TwistStamped
 from rclpy.parameter import Parameter
 from ros_graph import SENSOR, header, image_message, noise
@@ -96,8 +96,9 @@ def test_input_that_stops_is_unknown_within_its_time_and_said_again_and_again(gr
     assert {s.data for s in driver.states[count:]} == {'unknown'}
 
 
-def status_of(publisher, text):
-    publisher.publish(DiagnosticArray(header=header(), status=[DiagnosticStatus(name='probe: head pose', message=text)]))
+def status_of(publisher, text, **figures):
+    values = [KeyValue(key=key, value=value) for key, value in figures.items()]
+    publisher.publish(DiagnosticArray(header=header(), status=[DiagnosticStatus(name='probe: head pose', message=text, values=values)]))
 
 
 @pytest.mark.parametrize('text, state, reason', [
@@ -109,6 +110,16 @@ def test_nobody_there_and_a_blind_camera_are_told_apart_without_vision_msgs(grap
     diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
     graph.wait_until(lambda: status_of(diagnostics, text) or driver.decision()['reason'] == reason, reason)
     driver.wait_for(state)
+
+
+def test_a_degraded_camera_that_finds_nobody_is_not_blind(graph):
+    """It looks, less well than it could: nobody there is absent."""
+    driver = Driver(graph)
+    driver.look(ROAD, 2)
+    diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    graph.wait_until(lambda: status_of(diagnostics, 'degraded: depth has stopped', faces='0') or driver.decision()['reason'] == 'nobody',
+                     'nobody')
+    driver.wait_for('absent')
 
 
 def test_a_moving_car_with_nobody_seen_has_a_blind_camera(graph):
