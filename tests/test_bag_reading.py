@@ -179,6 +179,20 @@ def test_a_database_whose_rows_hold_no_message_breaks_off_there(tmp_path, value)
         list(salvage.scan(tmp_path / 'bag.db3'))
 
 
+def test_images_recorded_with_a_damaged_definition_are_refused_not_guessed(tmp_path):
+    """One letter of the recorded sensor_msgs/Image differs: its pixels would have no name."""
+    made = Recording()
+    made.add('/image', 'sensor_msgs/msg/Image', START_NS, lambda s: image_message(s, np.zeros((4, 4), np.uint8), START_NS, 'mono8'))
+    path = write_bag(tmp_path / 'bag', made, 'rosbag1')
+    whole = path.read_bytes()
+    assert b'uint8[] data' in whole
+    path.write_bytes(whole.replace(b'uint8[] data', b'uint8[] dada'))
+    notes = Notes()
+    with BagFile(path) as bag:
+        assert list(read_frames(bag, choose_topics(bag), notes)) == []
+    assert 'recorded with another sensor_msgs/msg/Image than the standard one' in str(vars(notes))
+
+
 def test_a_chunk_that_unpacks_without_end_is_cut_off(monkeypatch):
     """2000 bytes where 1000 are the most, for the half gigabyte that it is."""
     import bz2

@@ -216,8 +216,24 @@ class BagFile:
             if kind not in store.fielddefs:
                 raise BagError(f'{topic} has type {kind}, the recording has no definition of it, and it is no standard type; '
                                'convert the bag to mcap, which carries definitions (ros2 bag convert)')
+            if odd := _redefined(store, self._is_ros1):
+                raise BagError(f'{topic} was recorded with another {odd} than the standard one, so its fields mean nothing certain; '
+                               'the recording is damaged, or needs converting')
             self._stores[topic] = store
         return self._stores[topic]
+
+
+@functools.lru_cache(maxsize=2)
+def _standard_types(is_ros1: bool) -> Any:
+    from rosbags.typesys import Stores, get_typestore
+    return get_typestore(Stores.ROS1_NOETIC) if is_ros1 else ros2_typestore()
+
+
+def _redefined(store: Any, is_ros1: bool) -> str:
+    """A standard type that a store defines without all of its standard fields; '' for none. vision_msgs changed between distributions."""
+    standard = _standard_types(is_ros1).fielddefs
+    return next((kind for kind, (_, fields) in store.fielddefs.items()
+                 if kind in standard and kind not in VISION_MSGS and not {*standard[kind][1]} <= {*fields}), '')
 
 
 @functools.lru_cache(maxsize=64)
@@ -226,7 +242,7 @@ def _recorded_types(definition: Any, kind: str, is_ros1: bool) -> Any:
     from rosbags.interfaces import MessageDefinitionFormat
     from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
     if definition is None:
-        return get_typestore(Stores.ROS1_NOETIC) if is_ros1 else ros2_typestore()
+        return _standard_types(is_ros1)
     store = get_typestore(Stores.EMPTY)
     if definition.format == MessageDefinitionFormat.MSG:
         store.register(get_types_from_msg(definition.data, kind))
