@@ -122,10 +122,11 @@ def record(bag: Path, output: Path, rate: float, image_topic: str = '') -> Recor
     recorder = Recorder()
     executor = SingleThreadedExecutor()
     executor.add_node(recorder)
-    node = _start('node', output, [])
     replay = _start('replay_node', output, [str(bag), '--ros-args', '-p', 'topics:=plain', '-p', f'rate:={rate}',
                                             '-p', f'wait_for_subscriber_s:={_START_TIMEOUT_S}',
                                             *(['-p', f'image_topic:={image_topic}'] if image_topic else [])])
+    _await_replay(recorder, executor, replay)  # it plays once the node listens: by then we must listen too
+    node = _start('node', output, [])
     try:
         _spin(recorder, executor, node, replay, output)
     finally:
@@ -140,6 +141,13 @@ def record(bag: Path, output: Path, rate: float, image_topic: str = '') -> Recor
         recorder.destroy_node()
         rclpy.try_shutdown()
     return recorder.recording
+
+
+def _await_replay(recorder: Recorder, executor: Any, replay: subprocess.Popen) -> None:
+    """Spins until the replay node is known to this process; if it never is, `_spin` says why."""
+    deadline_s = time.monotonic() + _START_TIMEOUT_S / 2
+    while 'replay' not in recorder.get_node_names() and replay.poll() is None and time.monotonic() < deadline_s:
+        executor.spin_once(timeout_sec=0.05)
 
 
 def _start(module: str, output: Path, arguments: list[str]) -> subprocess.Popen:
