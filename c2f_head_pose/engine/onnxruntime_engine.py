@@ -23,12 +23,15 @@ class OnnxRuntimeEngine:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._session = open_session(path, threads)
+        what = 'metadata that is'
         try:
             metadata = self._session.get_modelmeta().custom_metadata_map
+            what = 'names that are'
+            inputs = {i.name: i.shape for i in self._session.get_inputs()}
+            outputs = {o.name: o.shape for o in self._session.get_outputs()}
         except UnicodeDecodeError as error:
-            raise ModelError(f'{path} has metadata that is no text ({error}); fetch or export it again') from error
-        self.contract = read_contract(str(path), metadata, {i.name: i.shape for i in self._session.get_inputs()},
-                                      {o.name: o.shape for o in self._session.get_outputs()})
+            raise ModelError(f'{path} has {what} no text ({error}); fetch or export it again') from error
+        self.contract = read_contract(str(path), metadata, inputs, outputs)
         self.description = f"cpu (onnxruntime {onnxruntime.__version__}, {threads} thread{'s' if threads > 1 else ''})"
         size = self.contract.input_size
         try:

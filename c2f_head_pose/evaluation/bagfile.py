@@ -140,8 +140,9 @@ class BagFile:
                 yield BagMessage(topic, log_ns, raw, self)
         except GeneratorExit:
             raise
-        except Exception as error:  # as above: whatever the reader raises, the messages before it stay good
-            if isinstance(error, (BagError, KeyboardInterrupt, MemoryError)):
+        # As above: whatever the reader raises, the messages before it stay good; MemoryError, too, which a damaged length asks for.
+        except Exception as error:
+            if isinstance(error, BagError):
                 raise
             place = 'at its beginning' if last_ns is None else f'after {1e-9 * last_ns:.3f} s (recording time)'
             self.damage = f'{self.path.name} is damaged {place} ({_first_line(error)}); what comes before is used'
