@@ -52,9 +52,11 @@ def join(device: str) -> Place:
     return Place(dist.get_rank() if world > 1 else 0, world, torch.device(device))
 
 
-def leave(place: Place) -> None:
-    """Leaves the process group."""
+def leave(place: Place, orderly: bool = True) -> None:
+    """Leaves the process group; in order, all processes together, so that none takes another's connection away."""
     if place.world > 1:
+        if orderly:
+            dist.barrier()
         dist.destroy_process_group()
 
 
