@@ -290,11 +290,18 @@ def main(arguments: list[str] | None = None) -> None:
             flush=True,
         )
     run = Run(config, train_set, val_set, args.out, place, args.minutes, args.start, args.feeders)
+    orderly = False
     try:
         run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
+        orderly = True
     finally:
         run.feed.close()
-        leave(place)
+        leave(place, orderly)
+    if place.world > 1:
+        # everything is written; threads that the group's libraries leave behind have been seen to abort the interpreter's own end
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 if __name__ == '__main__':
