@@ -1,10 +1,14 @@
 """Nothing computed that nobody reads; memory given back."""
+import gc
+import weakref
+
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
 from lifecycle_msgs.msg import Transition
 from ros_graph import image_message, noise
+from sensor_msgs.msg import Image
 from test_ros_lifecycle import change
 from visualization_msgs.msg import MarkerArray
 
@@ -46,3 +50,31 @@ def test_cleanup_gives_the_memory_back(graph):
     print('resident memory configured and cleaned up, MB:', cycles)
     assert all(configured - cleaned > 4 for configured, cleaned in cycles[3:])
     assert cycles[-1][1] - cycles[3][1] < 4
+
+
+@pytest.mark.parametrize('modality', ['rgb', 'rgbd'])
+def test_what_ends_is_freed_at_once_not_when_the_collector_passes(graph, modality):
+    """With Python's collector off, whatever is in a circle of references stays: deactivating must leave nothing of the session, cleaning
+    up nothing of the parts. Session and subscriptions once held each other, and with them the models of every cleanup."""
+    annotated = graph.hear(Image, '/head_pose/image_annotated')
+    node = graph.head_pose_node(modality=modality)
+    publisher = graph.image_publisher()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            graph.wait_until(lambda: publisher.get_subscription_count() and node._parts.outputs.listeners, 'both subscriptions')
+            publisher.publish(image_message(noise(48, 64)))
+            graph.wait_until(lambda: annotated, 'an annotated image')
+            annotated.clear()
+            session, parts = node._session, node._parts
+            of_session = [weakref.ref(part) for part in (session, session.statistics, session.calibration, session.images_in)]
+            of_parts = [weakref.ref(part) for part in (parts, parts.estimator, parts.outputs)]
+            del session, parts
+            assert change(graph, Transition.TRANSITION_DEACTIVATE)
+            assert [ref() for ref in of_session] == [None] * 4
+            assert change(graph, Transition.TRANSITION_CLEANUP)
+            assert [ref() for ref in of_parts] == [None] * 3
+            assert change(graph, Transition.TRANSITION_CONFIGURE) and change(graph, Transition.TRANSITION_ACTIVATE)
+    finally:
+        gc.enable()

@@ -92,11 +92,16 @@ class Inputs:
                 self._subscribe(known)
 
     def clear(self) -> None:
-        """Unsubscribes from everything."""
+        """Unsubscribes from everything, and lets go of whom it called.
+
+        A listener holds its inputs, and they hold its callbacks: left as it is, such a circle, and whatever it refers to, the models too,
+        waits for Python's collector, which seldom comes to the old objects of a large program.
+        """
         for known in self._inputs:
             if known.subscription is not None:
                 self._node.destroy_subscription(known.subscription)
-        self._inputs = []
+            known.subscription, known.callback = None, _nobody
+        self._inputs, self._incompatible = [], _nobody
 
     def _publishers(self, topic: str) -> list[Any]:
         return self._node.get_publishers_info_by_topic(topic)
@@ -120,6 +125,10 @@ class Inputs:
     def _on_incompatible(self, one: Input, _: Any) -> None:
         if self._overridden(one.topic):  # else match_publishers meets the publisher half-way in a moment
             self._incompatible(one)
+
+
+def _nobody(_: Any) -> None:
+    """Takes what comes after the end."""
 
 
 def image_input(node: Any, transport: str) -> tuple[Any, str]:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +40,6 @@ class Parts:
 
 def give_back_memory() -> None:
     """Returns to the system what a freed model leaves in the allocator's pools (glibc only; a dozen megabytes of c2f_edge)."""
-    gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # musl, macOS
         ctypes.CDLL('libc.so.6').malloc_trim(0)
 

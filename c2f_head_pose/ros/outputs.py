@@ -146,14 +146,15 @@ class Outputs:
         # Reliable serves both kinds of subscriptions; best effort would leave RViz's default without an image.
         qos = QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE,
                          durability=QoSDurabilityPolicy.VOLATILE)
-        events = PublisherEventCallbacks(incompatible_qos=partial(self._on_incompatible_qos, topic))
+        events = PublisherEventCallbacks(incompatible_qos=partial(_say_incompatible, self._notices, topic))
         publisher = self._node.create_lifecycle_publisher(message_type, topic, qos, event_callbacks=events)
         self._publishers[topic] = publisher
         return publisher
 
-    def _on_incompatible_qos(self, topic: str, _: Any) -> None:
-        self._notices.throttled(f'qos {topic}', f'a subscription asks {topic} for a QoS that it does not offer and gets nothing; '
-                                'subscribe as reliable or best effort, volatile, without deadline', 30.0)
+
+def _say_incompatible(notices: Notices, topic: str, _: Any) -> None:
+    notices.throttled(f'qos {topic}', f'a subscription asks {topic} for a QoS that it does not offer and gets nothing; '
+                      'subscribe as reliable or best effort, volatile, without deadline', 30.0)
 
 
 def _heard(publisher: Any) -> bool:

@@ -75,9 +75,10 @@ class Session:
         info_topic = node.resolve_topic_name('camera_info')
         if parameters().modality == 'rgbd':
             self.depth = DepthInput(notices, depth_input(node, parameters().depth_transport)[1])
-        self._answering = Answering(parts, parameters, self.calibration, self.depth, neutral, self.statistics, notices, topic,
-                                    lambda: node.get_clock().now().nanoseconds * 1e-9)
-        self._worker = NewestWorker(lambda work: self._answering.answer(*work), 'head_pose')
+        answering = Answering(parts, parameters, self.calibration, self.depth, neutral, self.statistics, notices, topic,
+                              lambda: node.get_clock().now().nanoseconds * 1e-9)
+        self._worker = NewestWorker(lambda work: answering.answer(*work), 'head_pose')  # nothing of self: see Inputs.clear
+        self._answering = answering
         try:
             self.images_in = self._inputs.add(message_type, topic, self._on_image)
             self._infos_in = self._inputs.add(CameraInfo, info_topic, self.calibration.update)
