@@ -80,8 +80,8 @@ def pixel_ray(camera: Camera, x: float, y: float) -> np.ndarray:
             ray = _equidistant_ray(camera, pixel)
         else:
             ray = np.array([*(_pinhole(camera, pixel) if camera.D.size == 0 else _undistorted(camera, pixel)), 1.0])
-        ray = ray / np.linalg.norm(ray)
-    if not np.isfinite(ray).all() or not ray.any():
+        ray = ray / np.sqrt(ray @ ray)
+    if not 0.5 < ray @ ray < 2:  # of length 1, unless it was none
         raise ValueError(f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is beyond reason; '
                          'calibrate again')
     return ray

@@ -20,8 +20,9 @@ def decode(output: NetworkOutput) -> list[HeadPose]:
     if not (np.isfinite(rotations).all() and np.isfinite(stds_deg).all() and np.isfinite(logits).all()):
         raise ValueError('the network gave numbers that are not finite; the model file is damaged or its precision overflows')
     probabilities = softmax(logits)
-    return [HeadPose(nearest_rotation(R), std_deg, category=CATEGORIES[int(np.argmax(p))], category_probabilities=p)
-            for R, std_deg, p in zip(rotations, stds_deg, probabilities)]
+    categories = [CATEGORIES[i] for i in probabilities.argmax(-1).tolist()]
+    return [HeadPose(R, std_deg, category=category, category_probabilities=p)
+            for R, std_deg, category, p in zip(nearest_rotation(rotations), stds_deg, categories, probabilities)]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

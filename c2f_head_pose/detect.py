@@ -53,12 +53,10 @@ class FaceDetector:
         height, width = image.shape[:2]
         size = max(1, round(width * scale)), max(1, round(height * scale))
         small = cv2.resize(steps, size, interpolation=cv2.INTER_LINEAR)
-        if small.ndim == 2:
-            small = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
-        padded = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.float32)
-        padded[:size[1], :size[0]] = small
-        outputs = self._session.run(_OUTPUTS, {'input': np.ascontiguousarray(padded.transpose(2, 0, 1)[None])})
-        boxes = _decode(outputs, padded.shape[0], padded.shape[1], threshold)
+        padded = np.zeros((1, 3, -(-size[1] // 32) * 32, -(-size[0] // 32) * 32), np.float32)
+        for plane, channel in zip(padded[0], cv2.split(small) if small.ndim == 3 else 3 * [small]):
+            plane[:size[1], :size[0]] = channel
+        boxes = _decode(self._session.run(_OUTPUTS, {'input': padded}), *padded.shape[2:], threshold)
         boxes[:, [0, 2]] *= width / size[0]
         boxes[:, [1, 3]] *= height / size[1]
         return suppress_overlaps([FaceBox(*map(float, box)) for box in boxes])

@@ -183,6 +183,7 @@ class HeadPoseEstimator:
                 tracks_seen.append(tracks[i] if tracks is not None else None)
         stages.end('decode')
         if stamp_s is not None:
+            self._filters = {i: f for i, f in self._filters.items() if self._tracker.knows(i)}
             poses = [pose if track is None else self._follow(pose, track, stamp_s) for pose, track in zip(poses, tracks_seen)]
         stages.end('smooth')
         return poses
@@ -274,7 +275,6 @@ class HeadPoseEstimator:
 
     def _follow(self, pose: HeadPose, track: Track, stamp_s: float) -> HeadPose:
         """Gives a pose its track's id and smooths it."""
-        self._filters = {i: f for i, f in self._filters.items() if self._tracker.knows(i)}
         if not self.options.smoothing:
             self._filters.pop(track.track_id, None)
             return replace(pose, track_id=track.track_id)

@@ -9,6 +9,8 @@ roll > 0 tilts clockwise in the image. They are defined for |yaw| <= 90.
 """
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 HEAD_AXES = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
@@ -93,21 +95,20 @@ def geodesic_deg(R_a: np.ndarray, R_b: np.ndarray) -> np.ndarray:
 
 def rotation_vector(R: np.ndarray) -> np.ndarray:
     """(3,) float64 rotation vector (axis times angle, radians) of a (3, 3) rotation: the logarithm on SO(3)."""
-    quaternion = quaternion_from_rotation(R)
-    sine = float(np.linalg.norm(quaternion[:3]))
-    if sine < 1e-12:
-        return 2.0 * quaternion[:3]
-    return quaternion[:3] * (2 * np.arctan2(sine, quaternion[3]) / sine)
+    x, y, z, w = quaternion = _quaternion(R)
+    sine = math.sqrt(x * x + y * y + z * z)
+    return np.array(quaternion[:3]) * (2.0 if sine < 1e-12 else 2 * math.atan2(sine, w) / sine)
 
 
 def rotation_from_vector(vector_rad: np.ndarray) -> np.ndarray:
     """(3, 3) float64 rotation of a (3,) rotation vector in radians: the exponential on SO(3) (Rodrigues)."""
-    vector_rad = np.asarray(vector_rad, float)
-    angle = float(np.linalg.norm(vector_rad))
-    if angle < 1e-12:
-        return np.eye(3) + _hat(vector_rad)
-    axis = _hat(vector_rad / angle)
-    return np.eye(3) + np.sin(angle) * axis + (1 - np.cos(angle)) * axis @ axis
+    x, y, z = np.asarray(vector_rad, float).tolist()
+    angle = math.sqrt(x * x + y * y + z * z)
+    # R = I + s [v]x + k [v]x^2 with s = sin(angle) / angle, k = (1 - cos(angle)) / angle^2.
+    s, k = (math.sin(angle) / angle, 2 * (math.sin(angle / 2) / angle) ** 2) if angle > 1e-12 else (1.0, 0.5)
+    return np.array([[1 - k * (y * y + z * z), k * x * y - s * z, k * x * z + s * y],
+                     [k * x * y + s * z, 1 - k * (x * x + z * z), k * y * z - s * x],
+                     [k * x * z - s * y, k * y * z + s * x, 1 - k * (x * x + y * y)]])
 
 
 def quaternion_from_rotation(R: np.ndarray) -> np.ndarray:
@@ -115,21 +116,7 @@ def quaternion_from_rotation(R: np.ndarray) -> np.ndarray:
 
     Source: Shepperd 1978, Quaternion from rotation matrix: the largest component is solved for first.
     """
-    R = np.asarray(R, float)
-    trace = R[0, 0] + R[1, 1] + R[2, 2]
-    squares = np.array([R[0, 0], R[1, 1], R[2, 2], trace])
-    largest = int(np.argmax(squares))
-    if largest == 3:
-        q = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], 1 + trace])
-    else:
-        i, j, k = largest, (largest + 1) % 3, (largest + 2) % 3
-        q = np.empty(4)
-        q[i] = 1 + 2 * R[i, i] - trace
-        q[j] = R[j, i] + R[i, j]
-        q[k] = R[k, i] + R[i, k]
-        q[3] = R[k, j] - R[j, k]
-    q /= np.linalg.norm(q)
-    return -q if q[3] < 0 else q
+    return np.array(_quaternion(R))
 
 
 def rotation_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
@@ -151,9 +138,10 @@ def rotation_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
 
 
 def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
-    """The (3, 3) rotation nearest to a matrix in the Frobenius norm (orthogonal Procrustes with determinant +1)."""
+    """The (..., 3, 3) rotations nearest to matrices in the Frobenius norm (orthogonal Procrustes with determinant +1)."""
     u, _, vt = np.linalg.svd(np.asarray(matrix, float))
-    return u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
+    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[..., None]
+    return u @ vt
 
 
 def _rotation_about(axis: int, angle_rad: np.ndarray) -> np.ndarray:
@@ -166,9 +154,18 @@ def _rotation_about(axis: int, angle_rad: np.ndarray) -> np.ndarray:
     return R
 
 
-def _hat(v: np.ndarray) -> np.ndarray:
-    x, y, z = v
-    return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+def _quaternion(R: np.ndarray) -> list[float]:
+    """`quaternion_from_rotation` in Python's numbers: a face's few cost numpy ten times as much."""
+    m = np.asarray(R, float).tolist()
+    trace = m[0][0] + m[1][1] + m[2][2]
+    squares = (m[0][0], m[1][1], m[2][2], trace)
+    largest = squares.index(max(squares))
+    q = [m[2][1] - m[1][2], m[0][2] - m[2][0], m[1][0] - m[0][1], 1 + trace]
+    if largest < 3:
+        i, j, k = largest, (largest + 1) % 3, (largest + 2) % 3
+        q[i], q[j], q[k], q[3] = 1 + 2 * m[i][i] - trace, m[j][i] + m[i][j], m[k][i] + m[i][k], m[k][j] - m[j][k]
+    length = math.sqrt(sum(part * part for part in q))
+    return [part / (-length if q[3] < 0 else length) for part in q]
 
 
 def _vee(R: np.ndarray) -> np.ndarray:

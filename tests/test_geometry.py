@@ -88,3 +88,17 @@ def test_nearest_rotation_mends_rounding_and_never_mirrors():
     R = geometry.rotation_from_ypr_deg(np.array([10.0, 20, 30]))
     np.testing.assert_allclose(geometry.nearest_rotation(1.01 * R), R, atol=1e-12)
     assert np.linalg.det(geometry.nearest_rotation(-np.eye(3))) == pytest.approx(1)
+
+
+def test_nearest_rotations_of_many_are_those_of_each():
+    matrices = 1.01 * geometry.rotation_from_ypr_deg(RANDOM_YPR_DEG[:5])
+    matrices[2] *= -1
+    each = [geometry.nearest_rotation(matrix) for matrix in matrices]
+    np.testing.assert_allclose(geometry.nearest_rotation(matrices), each, atol=1e-12)
+
+
+def test_a_rotation_too_small_for_a_cosine_is_still_a_rotation():
+    """1 - cos(1e-9) is 0 in float64; R = I + [v]x to first order, and what is left out is 1e-18."""
+    R = geometry.rotation_from_vector(np.array([0, 0, 1e-9]))
+    np.testing.assert_allclose(R, [[1, -1e-9, 0], [1e-9, 1, 0], [0, 0, 1]], atol=1e-17)
+    np.testing.assert_allclose(geometry.rotation_vector(R), [0, 0, 1e-9], rtol=1e-6)

@@ -61,6 +61,20 @@ def test_markers_show_the_axes_from_the_position_and_first_delete_the_old():
     assert len(messages.markers(HEADER, []).markers) == 1
 
 
+def test_each_faces_markers_are_its_own():
+    """Frontal at 1 m, and yaw 90 at 2 m, whose outward axis points to the image's left (-x); labels float 25 cm above (-y)."""
+    at = [np.array([0.0, 0.0, 1.0]), np.array([0.5, 0.0, 2.0])]
+    poses = [head(ypr, t_cam_head_m=t, t_std_m=np.ones(3), track_id=i) for i, (ypr, t) in enumerate(zip(((0, 0, 0), (90, 0, 0)), at))]
+    drawn = messages.markers(HEADER, poses).markers[1:]
+    assert [marker.id for marker in drawn] == [0, 1, 2, 0, 3, 4, 5, 1]
+    tips = [marker.points[1] for marker in (drawn[0], drawn[4])]
+    np.testing.assert_allclose([[p.x, p.y, p.z] for p in tips], [[0, 0, 0.85], [0.35, 0, 2]], atol=1e-12)
+    labels = [marker.pose.position for marker in (drawn[3], drawn[7])]
+    np.testing.assert_allclose([[p.x, p.y, p.z] for p in labels], [[0, -0.25, 1], [0.5, -0.25, 2]], atol=1e-12)
+    assert [marker.text.splitlines()[0] for marker in (drawn[3], drawn[7])] == ['face 0', 'face 1']
+    assert (drawn[0].color.r, drawn[5].color.g, drawn[6].color.b) == (1.0, 1.0, 1.0)
+
+
 def test_an_image_keeps_its_pixels_and_its_row_length():
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     message = messages.image(HEADER, pixels[:, ::2])

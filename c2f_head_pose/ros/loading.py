@@ -1,8 +1,6 @@
 """What configuring makes: the models that a modality needs, the outputs, and where the camera is mounted."""
 from __future__ import annotations
 
-import contextlib
-import ctypes
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +34,6 @@ class Parts:
         self.outputs.destroy()
         if self.mount is not None:
             self.mount.destroy()
-
-
-def give_back_memory() -> None:
-    """Returns to the system what a freed model leaves in the allocator's pools (glibc only; a dozen megabytes of c2f_edge)."""
-    with contextlib.suppress(OSError, AttributeError):  # musl, macOS
-        ctypes.CDLL('libc.so.6').malloc_trim(0)
 
 
 def make_parts(node: Any, parameters: Parameters, notices: Notices) -> Parts:

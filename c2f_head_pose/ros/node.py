@@ -15,7 +15,8 @@ from std_srvs.srv import SetBool
 from . import running
 from .declaration import DeclaredParameters
 from .diagnostics import State, diagnostic_array
-from .loading import Parts, give_back_memory, make_parts
+from .loading import Parts, make_parts
+from .memory import give_back_memory
 from .neutral_services import NeutralServices
 from .notices import Notices
 from .parameters import Parameters

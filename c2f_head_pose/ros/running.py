@@ -12,7 +12,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
-from . import transport
+from . import memory, transport
 
 _SPIN_S = 0.1
 
@@ -53,6 +53,7 @@ def run(make_node: Callable[[], Any], start: Callable[[Any], Any], args: list[st
         Exit status: 0 or the node's own `exit_status`; 1 when the node could not be made, with the reason on stderr.
     """
     interrupt = Interrupt()
+    memory.keep_image_memory()
     transport.share_large_images()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node = None
