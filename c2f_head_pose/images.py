@@ -117,10 +117,11 @@ def _png_size(data: bytes) -> tuple[int, int] | None:
 
     Source: RFC 2083, 3.2 and 4.1.1.
     """
-    at = len(_PNG)
-    while data[at + 4:at + 8] != b'IEND':
+    at, kind = len(_PNG), b''
+    while kind != b'IEND':
+        kind = data[at + 4:at + 8]
         at += 12 + int.from_bytes(data[at:at + 4], 'big')
-        if at + 12 > len(data):
+        if at > len(data):
             return None
     return (int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')) if data[12:16] == b'IHDR' else None
 
