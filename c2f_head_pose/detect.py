@@ -56,7 +56,7 @@ class FaceDetector:
         padded = np.zeros((1, 3, -(-size[1] // 32) * 32, -(-size[0] // 32) * 32), np.float32)
         for plane, channel in zip(padded[0], cv2.split(small) if small.ndim == 3 else 3 * [small]):
             plane[:size[1], :size[0]] = channel
-        boxes = _decode(self._session.run(_OUTPUTS, {'input': padded}), *padded.shape[2:], threshold)
+        boxes = _decode(self._session.run(_OUTPUTS, {'input': padded}), padded.shape[2], padded.shape[3], threshold)
         boxes[:, [0, 2]] *= width / size[0]
         boxes[:, [1, 3]] *= height / size[1]
         return suppress_overlaps([FaceBox(*map(float, box)) for box in boxes])
