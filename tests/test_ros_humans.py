@@ -1,6 +1,7 @@
 """REP-155's topics: announced after some images, dropped after some misses, taken back at the end.
 
-hri_msgs is not in the pip wheels, so its two messages are stood in for by classes with their fields.
+hri_msgs is not in the pip wheels, so its two messages are stood in for by classes with their fields; test_ros_humans_graph.py has the
+real ones.
 """
 import random
 import re
@@ -11,9 +12,10 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from ros_graph import noise
+from ros_graph import image_message, noise
 from test_ros_messages import HEADER, head
 
+import sample
 from c2f_head_pose.ros import humans
 from c2f_head_pose.ros.humans import FaceNames, HumansOutput
 from c2f_head_pose.types import FaceBox
@@ -83,6 +85,28 @@ def test_a_face_is_announced_after_three_images_and_dropped_after_two_misses():
 
 def test_a_face_missed_before_it_is_announced_starts_anew():
     assert names_after(FaceNames(3, 5), [1], [1], [], [1], [1]) == {}
+
+
+def test_a_face_whose_track_cannot_come_back_is_dropped_at_once():
+    """Forgiven five misses, but its track timed out, or time jumped: whoever is seen now has a track of their own."""
+    followed = {1}
+    names = FaceNames(1, 5, followed=followed.__contains__)
+    assert list(names_after(names, [1], [])) == [1]
+    followed.clear()
+    assert list(names_after(names, [2])) == [2]
+
+
+def test_a_recording_that_starts_again_leaves_no_face_behind(graph):
+    """The one head of the sample, six images long, twice: seen from the seventh on it is a new face, and the only one."""
+    node = graph.head_pose_node(hri=True)
+    publisher = graph.image_publisher()
+    announced = []
+    for count, frame in enumerate(2 * sample.frames()[:6], 1):
+        publisher.publish(image_message(frame.image, frame.stamp_s))
+        graph.wait_until(lambda n=count: node._session.statistics.answered == n, 'the answer')
+        announced.append(list(node._parts.outputs._names.announced.values()))
+    assert [len(names) for names in announced] == 2 * [0, 0, 1, 1, 1, 1]
+    assert announced[5] != announced[11]
 
 
 def test_names_are_short_random_and_never_used_again():

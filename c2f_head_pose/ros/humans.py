@@ -42,16 +42,20 @@ class FaceNames:
     A name is five random letters: REP-155 wants ids that are not persistent, and random ones show that they are not.
     """
 
-    def __init__(self, announce_after: int, drop_after: int, rng: random.Random | None = None) -> None:
+    def __init__(self, announce_after: int, drop_after: int, rng: random.Random | None = None,
+                 followed: Callable[[int], bool] = lambda track_id: True) -> None:
         """Knows nobody.
 
         Args:
             announce_after: images in which a face was seen before it is announced; one that is missed earlier starts anew.
             drop_after: images in a row without an announced face before it is dropped.
             rng: for the names.
+            followed: whether a track may still be seen again; a face whose track cannot is dropped at once. Otherwise somebody who
+                comes back under a new track, or whom a time jump gave one, would stand twice in the list.
         """
         self._announce_after = announce_after
         self._drop_after = drop_after
+        self._followed = followed
         self._rng = rng or random.SystemRandom()
         self._faces: dict[int, _Face] = {}
         self._used: set[str] = set()
@@ -65,7 +69,8 @@ class FaceNames:
         for track_id in [i for i in self._faces if i not in track_ids]:
             face = self._faces[track_id]
             face.missed += 1
-            if face.missed >= (self._drop_after if face.seen >= self._announce_after else 1):
+            forgiven = self._drop_after if face.seen >= self._announce_after else 1
+            if face.missed >= forgiven or not self._followed(track_id):
                 del self._faces[track_id]
 
     @property
