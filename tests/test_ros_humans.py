@@ -5,6 +5,7 @@ real ones.
 """
 import random
 import re
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,7 @@ class Region:
 @dataclass
 class Publisher:
     topic: str
+    event_callbacks: Any = None
     sent: list = field(default_factory=list)
 
     def publish(self, message):
@@ -60,8 +62,8 @@ class Node:
     def __init__(self):
         self.open = {}
 
-    def create_lifecycle_publisher(self, _, topic, qos):
-        return self.open.setdefault(topic, Publisher(topic))
+    def create_lifecycle_publisher(self, _, topic, qos, event_callbacks=None):
+        return self.open.setdefault(topic, Publisher(topic, event_callbacks))
 
     def destroy_lifecycle_publisher(self, publisher):
         del self.open[publisher.topic]
@@ -163,6 +165,30 @@ def test_a_face_that_left_takes_its_topics_along_and_deactivation_clears_the_lis
     assert list(output.node.open) == ['/humans/faces/tracked'] and tracked.sent[-1].ids == []
     output.destroy()
     assert output.node.open == {}
+
+
+def test_a_face_that_leaves_does_so_behind_the_executors_back(output):
+    """Faces leave in the worker's thread: an executor that waits on their publishers' events then ends with InvalidHandle."""
+    publish(output, head(track_id=4))
+    faces = [publisher for topic, publisher in output.node.open.items() if topic != '/humans/faces/tracked']
+    assert len(faces) == 2 and not any(publisher.event_callbacks.use_default_callbacks for publisher in faces)
+
+
+def test_who_listens_can_be_asked_while_a_face_leaves(output, monkeypatch):
+    """The list and two topics for each of two faces; none of them may go between the first that is asked and the last."""
+    publish(output, head(track_id=4), head(track_id=5))
+    leaving = threading.Thread(target=publish, args=(output,))
+
+    def count(publisher):
+        if leaving.ident is None:
+            leaving.start()
+            leaving.join(0.2)
+        return int(publisher.topic in output.node.open)
+
+    monkeypatch.setattr(Publisher, 'get_subscription_count', count)
+    assert output.listeners == 5
+    leaving.join()
+    assert output.listeners == 1
 
 
 @pytest.mark.skipif(humans.IdsList is not None, reason='hri_msgs is installed')

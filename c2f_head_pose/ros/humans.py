@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,10 @@ from ..crop import cut, square_about
 from ..types import HeadPose
 from . import messages
 
+try:
+    from rclpy.event_handler import PublisherEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks
 try:
     from hri_msgs.msg import IdsList, NormalizedRegionOfInterest2D
 except ImportError:
@@ -102,14 +107,17 @@ class HumansOutput:
         self._node = node
         self._names = names
         self._last_header: Any = None
+        # Faces come and go in the worker's thread while the node's own asks who listens.
+        self._lock = threading.Lock()
         # Transient local: who comes later learns at once who is there.
         self._tracked = node.create_lifecycle_publisher(IdsList, TRACKED, _qos(1, latched=True))
         self._faces: dict[str, tuple[Any, Any]] = {}
 
     @property
     def listeners(self) -> int:
-        """Subscriptions to any of the topics."""
-        return self._tracked.get_subscription_count() + sum(p.get_subscription_count() for pair in self._faces.values() for p in pair)
+        """Subscriptions to any of the topics; may be asked in any thread."""
+        with self._lock:
+            return self._tracked.get_subscription_count() + sum(p.get_subscription_count() for pair in self._faces.values() for p in pair)
 
     def publish(self, header: Any, poses: Sequence[HeadPose], size: tuple[int, int], picture: Picture) -> None:
         """Announces who is there.
@@ -145,8 +153,10 @@ class HumansOutput:
 
     def _publish_face(self, header: Any, name: str, pose: HeadPose, size: tuple[int, int], picture: Picture) -> None:
         if name not in self._faces:
-            self._faces[name] = tuple(self._active(kind, f'/humans/faces/{name}/{topic}')
-                                      for kind, topic in ((NormalizedRegionOfInterest2D, 'roi'), (Image, 'cropped')))
+            pair = (self._active(NormalizedRegionOfInterest2D, f'/humans/faces/{name}/roi'),
+                    self._active(Image, f'/humans/faces/{name}/cropped'))
+            with self._lock:
+                self._faces[name] = pair
         region, cropped = self._faces[name]
         (width, height), box = size, pose.box
         x1, x2 = (float(np.clip(x / width, 0, 1)) for x in (box.x1, box.x2))
@@ -157,12 +167,16 @@ class HumansOutput:
             cropped.publish(messages.image(header, crop if crop.ndim == 3 else cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR)))
 
     def _active(self, message_type: Any, topic: str) -> Any:
-        publisher = self._node.create_lifecycle_publisher(message_type, topic, _qos(1))
+        # Without events: the executor would wait on them too, and one that goes meanwhile ends it (InvalidHandle), and the node.
+        publisher = self._node.create_lifecycle_publisher(message_type, topic, _qos(1),
+                                                          event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
         publisher.on_activate(None)  # made while the node is active already
         return publisher
 
     def _remove(self, name: str) -> None:
-        for publisher in self._faces.pop(name):
+        with self._lock:
+            pair = self._faces.pop(name)
+        for publisher in pair:
             self._node.destroy_lifecycle_publisher(publisher)
 
 
