@@ -45,9 +45,13 @@ class Publisher:
     topic: str
     event_callbacks: Any = None
     sent: list = field(default_factory=list)
+    acknowledged: list = field(default_factory=list)
 
     def publish(self, message):
         self.sent.append(message)
+
+    def wait_for_all_acked(self, timeout):
+        self.acknowledged = list(self.sent)
 
     def on_activate(self, _):
         pass
@@ -163,6 +167,7 @@ def test_a_face_that_left_takes_its_topics_along_and_deactivation_clears_the_lis
     publish(output, head(track_id=5))
     output.clear()
     assert list(output.node.open) == ['/humans/faces/tracked'] and tracked.sent[-1].ids == []
+    assert tracked.acknowledged == tracked.sent, 'a process that ends now must not take the last list along'
     output.destroy()
     assert output.node.open == {}
 

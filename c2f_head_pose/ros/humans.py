@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from rclpy.duration import Duration
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
 
@@ -29,6 +30,7 @@ Picture = Callable[[], np.ndarray]
 """Gives a picture when it is wanted: of depth alone one has to be made."""
 
 TRACKED = '/humans/faces/tracked'
+_ACKNOWLEDGED_S = 0.5
 _CROP_SIZE = 128
 _CROP_MARGIN = 1.3
 _LETTERS = 'abcdefghijklmnopqrstuvwxyz'
@@ -143,6 +145,8 @@ class HumansOutput:
             self._remove(name)
         if self._last_header is not None:
             self._tracked.publish(IdsList(header=self._last_header, ids=[]))
+            # A process that ends now would take with it what DDS has not delivered yet.
+            self._tracked.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
         self._last_header = None
 
     def destroy(self) -> None:
