@@ -142,6 +142,10 @@ class HeadPoseEstimator:
         self._filters = {}
         self._last_stamp_s = -np.inf
 
+    def follows(self, track_id: int) -> bool:
+        """Whether a face is still followed, seen in the last image or not; an id that no longer is never comes back."""
+        return self._tracker.knows(track_id)
+
     def estimate(self, image: np.ndarray | None, camera: Camera | None = None, depth_m: np.ndarray | None = None,
                  stamp_s: float | None = None, boxes: Sequence[Sequence[float]] | np.ndarray | None = None) -> list[HeadPose]:
         """The head poses in an image, in an image and its depth, or in depth alone.

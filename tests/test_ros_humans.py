@@ -1,9 +1,11 @@
 """REP-155's topics: announced after some images, dropped after some misses, taken back at the end.
 
-hri_msgs is not in the pip wheels, so its two messages are stood in for by classes with their fields.
+hri_msgs is not in the pip wheels, so its two messages are stood in for by classes with their fields; test_ros_humans_graph.py has the
+real ones.
 """
 import random
 import re
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +13,10 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from ros_graph import noise
+from ros_graph import image_message, noise
 from test_ros_messages import HEADER, head
 
+import sample
 from c2f_head_pose.ros import humans
 from c2f_head_pose.ros.humans import FaceNames, HumansOutput
 from c2f_head_pose.types import FaceBox
@@ -40,10 +43,15 @@ class Region:
 @dataclass
 class Publisher:
     topic: str
+    event_callbacks: Any = None
     sent: list = field(default_factory=list)
+    acknowledged: list = field(default_factory=list)
 
     def publish(self, message):
         self.sent.append(message)
+
+    def wait_for_all_acked(self, timeout):
+        self.acknowledged = list(self.sent)
 
     def on_activate(self, _):
         pass
@@ -58,8 +66,8 @@ class Node:
     def __init__(self):
         self.open = {}
 
-    def create_lifecycle_publisher(self, _, topic, qos):
-        return self.open.setdefault(topic, Publisher(topic))
+    def create_lifecycle_publisher(self, _, topic, qos, event_callbacks=None):
+        return self.open.setdefault(topic, Publisher(topic, event_callbacks))
 
     def destroy_lifecycle_publisher(self, publisher):
         del self.open[publisher.topic]
@@ -83,6 +91,28 @@ def test_a_face_is_announced_after_three_images_and_dropped_after_two_misses():
 
 def test_a_face_missed_before_it_is_announced_starts_anew():
     assert names_after(FaceNames(3, 5), [1], [1], [], [1], [1]) == {}
+
+
+def test_a_face_whose_track_cannot_come_back_is_dropped_at_once():
+    """Forgiven five misses, but its track timed out, or time jumped: whoever is seen now has a track of their own."""
+    followed = {1}
+    names = FaceNames(1, 5, followed=followed.__contains__)
+    assert list(names_after(names, [1], [])) == [1]
+    followed.clear()
+    assert list(names_after(names, [2])) == [2]
+
+
+def test_a_recording_that_starts_again_leaves_no_face_behind(graph):
+    """The one head of the sample, six images long, twice: seen from the seventh on it is a new face, and the only one."""
+    node = graph.head_pose_node(hri=True)
+    publisher = graph.image_publisher()
+    announced = []
+    for count, frame in enumerate(2 * sample.frames()[:6], 1):
+        publisher.publish(image_message(frame.image, frame.stamp_s))
+        graph.wait_until(lambda n=count: node._session.statistics.answered == n, 'the answer')
+        announced.append(list(node._parts.outputs._names.announced.values()))
+    assert [len(names) for names in announced] == 2 * [0, 0, 1, 1, 1, 1]
+    assert announced[5] != announced[11]
 
 
 def test_names_are_short_random_and_never_used_again():
@@ -137,8 +167,33 @@ def test_a_face_that_left_takes_its_topics_along_and_deactivation_clears_the_lis
     publish(output, head(track_id=5))
     output.clear()
     assert list(output.node.open) == ['/humans/faces/tracked'] and tracked.sent[-1].ids == []
+    assert tracked.acknowledged == tracked.sent, 'a process that ends now must not take the last list along'
     output.destroy()
     assert output.node.open == {}
+
+
+def test_a_face_that_leaves_does_so_behind_the_executors_back(output):
+    """Faces leave in the worker's thread: an executor that waits on their publishers' events then ends with InvalidHandle."""
+    publish(output, head(track_id=4))
+    faces = [publisher for topic, publisher in output.node.open.items() if topic != '/humans/faces/tracked']
+    assert len(faces) == 2 and not any(publisher.event_callbacks.use_default_callbacks for publisher in faces)
+
+
+def test_who_listens_can_be_asked_while_a_face_leaves(output, monkeypatch):
+    """The list and two topics for each of two faces; none of them may go between the first that is asked and the last."""
+    publish(output, head(track_id=4), head(track_id=5))
+    leaving = threading.Thread(target=publish, args=(output,))
+
+    def count(publisher):
+        if leaving.ident is None:
+            leaving.start()
+            leaving.join(0.2)
+        return int(publisher.topic in output.node.open)
+
+    monkeypatch.setattr(Publisher, 'get_subscription_count', count)
+    assert output.listeners == 5
+    leaving.join()
+    assert output.listeners == 1
 
 
 @pytest.mark.skipif(humans.IdsList is not None, reason='hri_msgs is installed')

@@ -93,7 +93,7 @@ class AttentionNode(Node):
         else:
             self._notices.once('vision_msgs', 'vision_msgs is not installed, so head_poses (every face) is not read but head_pose (the '
                                'primary face), and that nobody is there is known from /diagnostics only. To get it: install '
-                               'ros-$ROS_DISTRO-vision-msgs (apt; not in the pip wheels)', 'info')
+                               'ros-$ROS_DISTRO-vision-msgs (apt; for the pip wheels: docs/without_apt.md)', 'info')
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # under use_sim_time without a /clock, stale must still be said
         self._timers_own = [self.create_timer(_TICK_PERIOD_S, self._tick, clock=steady),
                             self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_health, clock=steady)]

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
+from rclpy.duration import Duration
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
 
@@ -15,6 +17,10 @@ from ..crop import cut, square_about
 from ..types import HeadPose
 from . import messages
 
+try:
+    from rclpy.event_handler import PublisherEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks
 try:
     from hri_msgs.msg import IdsList, NormalizedRegionOfInterest2D
 except ImportError:
@@ -24,6 +30,7 @@ Picture = Callable[[], np.ndarray]
 """Gives a picture when it is wanted: of depth alone one has to be made."""
 
 TRACKED = '/humans/faces/tracked'
+_ACKNOWLEDGED_S = 0.5
 _CROP_SIZE = 128
 _CROP_MARGIN = 1.3
 _LETTERS = 'abcdefghijklmnopqrstuvwxyz'
@@ -42,16 +49,20 @@ class FaceNames:
     A name is five random letters: REP-155 wants ids that are not persistent, and random ones show that they are not.
     """
 
-    def __init__(self, announce_after: int, drop_after: int, rng: random.Random | None = None) -> None:
+    def __init__(self, announce_after: int, drop_after: int, rng: random.Random | None = None,
+                 followed: Callable[[int], bool] = lambda track_id: True) -> None:
         """Knows nobody.
 
         Args:
             announce_after: images in which a face was seen before it is announced; one that is missed earlier starts anew.
             drop_after: images in a row without an announced face before it is dropped.
             rng: for the names.
+            followed: whether a track may still be seen again; a face whose track cannot is dropped at once. Otherwise somebody who
+                comes back under a new track, or whom a time jump gave one, would stand twice in the list.
         """
         self._announce_after = announce_after
         self._drop_after = drop_after
+        self._followed = followed
         self._rng = rng or random.SystemRandom()
         self._faces: dict[int, _Face] = {}
         self._used: set[str] = set()
@@ -65,7 +76,8 @@ class FaceNames:
         for track_id in [i for i in self._faces if i not in track_ids]:
             face = self._faces[track_id]
             face.missed += 1
-            if face.missed >= (self._drop_after if face.seen >= self._announce_after else 1):
+            forgiven = self._drop_after if face.seen >= self._announce_after else 1
+            if face.missed >= forgiven or not self._followed(track_id):
                 del self._faces[track_id]
 
     @property
@@ -97,14 +109,17 @@ class HumansOutput:
         self._node = node
         self._names = names
         self._last_header: Any = None
+        # Faces come and go in the worker's thread while the node's own asks who listens.
+        self._lock = threading.Lock()
         # Transient local: who comes later learns at once who is there.
         self._tracked = node.create_lifecycle_publisher(IdsList, TRACKED, _qos(1, latched=True))
         self._faces: dict[str, tuple[Any, Any]] = {}
 
     @property
     def listeners(self) -> int:
-        """Subscriptions to any of the topics."""
-        return self._tracked.get_subscription_count() + sum(p.get_subscription_count() for pair in self._faces.values() for p in pair)
+        """Subscriptions to any of the topics; may be asked in any thread."""
+        with self._lock:
+            return self._tracked.get_subscription_count() + sum(p.get_subscription_count() for pair in self._faces.values() for p in pair)
 
     def publish(self, header: Any, poses: Sequence[HeadPose], size: tuple[int, int], picture: Picture) -> None:
         """Announces who is there.
@@ -130,6 +145,8 @@ class HumansOutput:
             self._remove(name)
         if self._last_header is not None:
             self._tracked.publish(IdsList(header=self._last_header, ids=[]))
+            # A process that ends now would take with it what DDS has not delivered yet.
+            self._tracked.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
         self._last_header = None
 
     def destroy(self) -> None:
@@ -140,8 +157,10 @@ class HumansOutput:
 
     def _publish_face(self, header: Any, name: str, pose: HeadPose, size: tuple[int, int], picture: Picture) -> None:
         if name not in self._faces:
-            self._faces[name] = tuple(self._active(kind, f'/humans/faces/{name}/{topic}')
-                                      for kind, topic in ((NormalizedRegionOfInterest2D, 'roi'), (Image, 'cropped')))
+            pair = (self._active(NormalizedRegionOfInterest2D, f'/humans/faces/{name}/roi'),
+                    self._active(Image, f'/humans/faces/{name}/cropped'))
+            with self._lock:
+                self._faces[name] = pair
         region, cropped = self._faces[name]
         (width, height), box = size, pose.box
         x1, x2 = (float(np.clip(x / width, 0, 1)) for x in (box.x1, box.x2))
@@ -152,12 +171,16 @@ class HumansOutput:
             cropped.publish(messages.image(header, crop if crop.ndim == 3 else cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR)))
 
     def _active(self, message_type: Any, topic: str) -> Any:
-        publisher = self._node.create_lifecycle_publisher(message_type, topic, _qos(1))
+        # Without events: the executor would wait on them too, and one that goes meanwhile ends it (InvalidHandle), and the node.
+        publisher = self._node.create_lifecycle_publisher(message_type, topic, _qos(1),
+                                                          event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
         publisher.on_activate(None)  # made while the node is active already
         return publisher
 
     def _remove(self, name: str) -> None:
-        for publisher in self._faces.pop(name):
+        with self._lock:
+            pair = self._faces.pop(name)
+        for publisher in pair:
             self._node.destroy_lifecycle_publisher(publisher)
 
 

@@ -49,7 +49,9 @@ def make_parts(node: Any, parameters: Parameters, notices: Notices) -> Parts:
     """
     estimator = load_estimator(parameters, notices)
     mount = mount_source(node, parameters)
-    names = FaceNames(parameters.hri_announce_after, parameters.hri_drop_after) if parameters.hri else None
+    names = None
+    if parameters.hri:
+        names = FaceNames(parameters.hri_announce_after, parameters.hri_drop_after, followed=estimator.follows)
     return Parts(estimator, Outputs(node, notices, names), mount)
 
 

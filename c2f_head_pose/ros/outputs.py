@@ -54,13 +54,13 @@ class Outputs:
         for missing, outputs in (('vision_msgs', '~/head_poses (all faces)'), ('tf2_msgs', '/tf (face_<id>, gaze_<id>)')):
             if not (self._head_poses if missing == 'vision_msgs' else self._tf):
                 notices.once(missing, f'{missing} is not installed, so {outputs} is not published; the rest is. To get it: install '
-                             f'ros-$ROS_DISTRO-{missing.replace("_", "-")} (apt; not in the pip wheels)', 'info')
+                             f'ros-$ROS_DISTRO-{missing.replace("_", "-")} (apt; for the pip wheels: docs/without_apt.md)', 'info')
 
         if names is not None and humans.IdsList is not None:
             self._humans = HumansOutput(node, names)
         elif names is not None:
             notices.once('hri_msgs', 'hri_msgs is not installed, so /humans/faces/... is not published; TF and the rest are. '
-                         'To get it: install ros-$ROS_DISTRO-hri-msgs (apt; not in the pip wheels)', 'info')
+                         'To get it: install ros-$ROS_DISTRO-hri-msgs (apt; for the pip wheels: docs/without_apt.md)', 'info')
 
     @property
     def listeners(self) -> int:
