@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -108,10 +109,15 @@ def run_python(version: str, folder: Path, pairs: tuple[tuple[str, str], ...] = 
         if install.returncode == 0:
             yield run_tests(python, folder, folder / 'checkout', asked, time.monotonic() - start)
         elif any(words in install.stderr for words in ('ResolutionImpossible', 'No matching distribution')):
-            reason = next(line for line in install.stderr.splitlines() if line.startswith('ERROR: '))
-            yield Outcome(asked, reason.removeprefix('ERROR: ').partition(' (from versions')[0])
+            yield Outcome(asked, refusal(install.stderr))
         else:
             sys.exit(f'pip ended with status {install.returncode} (124: the deadline) on {asked}:\n{install.stderr}')
+
+
+def refusal(said: str) -> str:
+    """pip's reason for finding nothing, without the releases that it lists."""
+    reasons = re.findall(r'^ERROR: ((?:Cannot install|Could not find) .*?)(?: \(from versions.*)?$', said, re.MULTILINE)
+    return reasons[0] if reasons else said
 
 
 def run_tests(python: Path, folder: Path, checkout: Path, asked: str, install_s: float) -> Outcome:
