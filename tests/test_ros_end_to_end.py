@@ -1,4 +1,4 @@
-"""The sample recording through replay_node and head_pose, as `make demo` does it: a rendered person looks around."""
+"""The sample recording through head_pose on the real graph: a rendered person looks around."""
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +7,12 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy')
 
 from geometry_msgs.msg import PoseStamped
-from ros_graph import DEADLINE_S
+from ros_graph import LATCHED
 from sensor_msgs.msg import CameraInfo, Image
-from test_ros_replay import replay, stamp_ns
+from test_ros_replay import stamp_ns
 
 from c2f_head_pose.geometry import faces_camera, geodesic_deg, rotation_from_quaternion, rotation_from_ypr_deg
+from c2f_head_pose.ros.recording import open_recording
 
 SAMPLE = Path(__file__).parents[1] / 'sample' / 'head_motion'
 pytestmark = [pytest.mark.ros, pytest.mark.skipif(not SAMPLE.exists(), reason='needs the sample recording: python sample/make.py')]
@@ -21,27 +22,43 @@ def rotation(pose) -> np.ndarray:
     return rotation_from_quaternion(np.array([pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w]))
 
 
-def test_the_head_of_the_sample_is_followed_and_each_answer_is_whole(graph):
-    """Poses come under the image's own stamp and frame; angles and pose tell the same; the truth is near.
+def play(graph, node, answers: list) -> tuple[list[int], list]:
+    """Publishes the sample, each image once the one before is answered: none is dropped, however busy the machine is.
 
-    At half speed, and satisfied with half of the images: player, node and listener share one process here, and a busy machine
-    drops some by the newest-image rule. That none is dropped otherwise is measured by c2f_head_pose.ros.latency.
+    Returns:
+        The images' stamps, and the true poses.
     """
-    results = graph.hear_results()
-    infos, truths, pictures = (graph.hear(kind, topic) for kind, topic in (
-        (CameraInfo, '/camera_info'), (PoseStamped, '/truth/head_pose'), (Image, '/head_pose/image_annotated')))
-    graph.head_pose_node()
-    player = replay(graph, SAMPLE, topics='plain', rate=0.5)
-    graph.wait_until(lambda: player.finished, 'the end of the recording', 2 * DEADLINE_S)
-    graph.spin_for(0.5)
+    bag = open_recording(SAMPLE, plain_names=True)
+    info = next(entry.message for entry in bag.entries() if isinstance(entry.message, CameraInfo))  # it is the same all along
+    graph.image_publisher(CameraInfo, '/camera_info', LATCHED).publish(info)
+    images = graph.image_publisher()
+    graph.wait_until(lambda: node._session.calibration.received, 'the calibration')
+    sent, truths = [], []
+    for entry in bag.entries():
+        if isinstance(entry.message, Image):
+            images.publish(entry.message)
+            sent.append(stamp_ns(entry.message))
+            graph.wait_until(lambda: len(answers) == len(sent), f'the answer to image {len(sent)}')
+        elif isinstance(entry.message, PoseStamped):
+            truths.append(entry.message)
+    return sent, truths
 
-    sent = {stamp_ns(info) for info in infos}
-    assert len(results.markers) >= 0.5 * len(sent)
-    assert len(results.poses) >= 0.9 * len(results.markers)
-    assert len(pictures) >= 0.5 * len(results.markers)
-    stamps = [stamp_ns(pose) for pose in results.poses]
-    assert set(stamps) <= sent and stamps == sorted(set(stamps))
-    assert {pose.header.frame_id for pose in results.poses} == {infos[0].header.frame_id}
+
+def test_the_head_of_the_sample_is_followed_and_each_answer_is_whole(graph):
+    """Every image has one face and so one of each answer, under its own stamp; angles and pose tell the same; the truth is near."""
+    results = graph.hear_results()
+    pictures = graph.hear(Image, '/head_pose/image_annotated')
+    node = graph.head_pose_node()
+    graph.wait_until(lambda: all(publisher.get_subscription_count() for publisher in node.publishers
+                                 if publisher.topic_name in graph.heard), 'a subscription of every topic that is heard')
+    sent, truths = play(graph, node, pictures)  # the picture is the last of an image's answers to be published
+
+    assert len(sent) == 300
+    for messages in (results.poses, results.angles, results.markers):
+        graph.wait_until(lambda m=messages: len(m) == len(sent), 'the last answer')
+        assert [stamp_ns(message.markers[0] if messages is results.markers else message) for message in messages] == sent
+    assert [stamp_ns(picture) for picture in pictures] == sent
+    assert {pose.header.frame_id for pose in results.poses} == {truths[0].header.frame_id}
 
     angles = {stamp_ns(message): message.vector for message in results.angles}
     truth = {stamp_ns(message): message.pose for message in truths}

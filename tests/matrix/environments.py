@@ -10,12 +10,13 @@ import datetime
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
@@ -25,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAIRS = tuple(product(('numpy==1.26.*', 'numpy>=2'), ('opencv-python-headless<5', 'opencv-python-headless>=5')))
 TEST_PACKAGES = ('hypothesis', 'psutil', 'pytest')
 TESTS = tuple((Path(__file__).parent / 'tests.txt').read_text().split())
+# Nothing that has to be compiled. The ROS wheels need empy, which is published as source only: were it refused as well, pip would try
+# every release of every other requirement before it gave up.
+WHEELS = ('--only-binary=:all:', '--no-binary=empy')
 DEADLINE_S = 1800
 _VERSIONS = '''
 import json, platform
@@ -52,6 +56,8 @@ class Outcome:
         failed: names of tests.
         install_s: seconds until everything was installed.
         test_s: seconds of the tests.
+        load: average number of processes that wanted a core in the tests' last five minutes.
+        date: of the tests.
     """
 
     asked: str
@@ -62,6 +68,8 @@ class Outcome:
     failed: tuple[str, ...] = ()
     install_s: float = 0.0
     test_s: float = 0.0
+    load: float = 0.0
+    date: str = ''
 
 
 def find_python(version: str) -> str | None:
@@ -82,7 +90,8 @@ def copy_checkout(target: Path) -> None:
 def run_python(version: str, folder: Path, pairs: tuple[tuple[str, str], ...] = PAIRS) -> Iterator[Outcome]:
     """Makes a venv in an empty folder, and runs the tests with every numpy and OpenCV in it, one pair after another.
 
-    Each pair is a whole `pip install` of the package, which leaves what fits already: the same resolution in a fifth of the time.
+    Each pair is a whole `pip install` of the package. The later ones renew the numpy and the OpenCV and leave what fits of the rest: the
+    same resolution in a fifth of the time.
     """
     interpreter = find_python(version)
     if interpreter is None:
@@ -95,15 +104,20 @@ def run_python(version: str, folder: Path, pairs: tuple[tuple[str, str], ...] = 
     for pair in pairs:
         asked = ', '.join((f'Python {version}', *pair))
         start = time.monotonic()
-        install = subprocess.run([python, '-m', 'pip', 'install', '--quiet', '--only-binary=:all:', '--no-compile', *pair,
-                                  f"{folder / 'checkout'}[ros,demo]", *TEST_PACKAGES], capture_output=True, text=True)
+        install = subprocess.run(['timeout', str(DEADLINE_S), python, '-m', 'pip', 'install', '--quiet', '--upgrade', '--no-compile',
+                                  *WHEELS, *pair, f"{folder / 'checkout'}[ros,demo]", *TEST_PACKAGES], capture_output=True, text=True)
         if install.returncode == 0:
             yield run_tests(python, folder, folder / 'checkout', asked, time.monotonic() - start)
         elif any(words in install.stderr for words in ('ResolutionImpossible', 'No matching distribution')):
-            reason = next(line for line in install.stderr.splitlines() if line.startswith('ERROR: '))
-            yield Outcome(asked, reason.removeprefix('ERROR: ').partition(' (from versions')[0])
+            yield Outcome(asked, refusal(install.stderr))
         else:
-            sys.exit(f'pip could not install {asked}:\n{install.stderr}')
+            sys.exit(f'pip ended with status {install.returncode} (124: the deadline) on {asked}:\n{install.stderr}')
+
+
+def refusal(said: str) -> str:
+    """pip's reason for finding nothing, without the releases that it lists."""
+    reasons = re.findall(r'^ERROR: ((?:Cannot install|Could not find) .*?)(?: \(from versions.*)?$', said, re.MULTILINE)
+    return reasons[0] if reasons else said
 
 
 def run_tests(python: Path, folder: Path, checkout: Path, asked: str, install_s: float) -> Outcome:
@@ -129,7 +143,8 @@ def run_tests(python: Path, folder: Path, checkout: Path, asked: str, install_s:
             passed += 1
     if ended.returncode not in (0, 1):
         failed.append(f'pytest ended with status {ended.returncode}')
-    return Outcome(asked, '', versions, passed, skipped, tuple(failed), round(install_s), round(test_s))
+    return Outcome(asked, '', versions, passed, skipped, tuple(failed), round(install_s), round(test_s), round(os.getloadavg()[1], 1),
+                   str(datetime.date.today()))
 
 
 def _environment() -> dict[str, str]:
@@ -138,17 +153,28 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in own}
 
 
-def table(outcomes: list[Outcome]) -> str:
+def table(outcomes: Iterable[Outcome]) -> str:
     """The outcomes in Markdown: environments first, then what cannot be had."""
-    lines = ['| Python | numpy | OpenCV | ONNX Runtime | rclpy | passed | skipped | failed | install s | tests s |',
-             '|---|---|---|---|---|---|---|---|---|---|']
+    outcomes = list(outcomes)
+    lines = ['| Python | numpy | OpenCV | ONNX Runtime | rclpy | passed | skipped | failed | install s | tests s | load | date |',
+             '|---|---|---|---|---|---|---|---|---|---|---|---|']
     for o in (o for o in outcomes if not o.refused):
         cells = (*(o.versions[name] for name in ('python', 'numpy', 'opencv', 'onnxruntime', 'rclpy')), o.passed, o.skipped,
-                 ', '.join(o.failed) or 0, f'{o.install_s:.0f}', f'{o.test_s:.0f}')
+                 ', '.join(o.failed) or 0, f'{o.install_s:.0f}', f'{o.test_s:.0f}', o.load, o.date)
         lines.append(f"| {' | '.join(map(str, cells))} |")
     if refused := [o for o in outcomes if o.refused]:
         lines += ['', '| Not to be had | pip says |', '|---|---|', *(f'| {o.asked} | {o.refused} |' for o in refused)]
     return '\n'.join(lines)
+
+
+def keep(outcome: Outcome, output: Path) -> None:
+    """Puts a row into matrix.json and matrix.md of a folder, in place of an earlier one of the same environment."""
+    stored = output / 'matrix.json'
+    rows = json.loads(stored.read_text()) if stored.exists() else []
+    rows = {row['asked']: row for row in [*rows, asdict(outcome)]}
+    stored.write_text(json.dumps(list(rows.values()), indent=1))
+    machine = f'{platform.platform()}, {os.cpu_count()} cores'
+    (output / 'matrix.md').write_text(f'{table(Outcome(**row) for _, row in sorted(rows.items()))}\n\n{machine}\n')
 
 
 def main() -> int:
@@ -157,7 +183,8 @@ def main() -> int:
     parser.add_argument('--pythons', nargs='+', default=['3.10', '3.12', '3.13'], metavar='X.Y')
     parser.add_argument('--oldest', action='store_true', help='only the first numpy and OpenCV that are supported')
     parser.add_argument('--here', action='store_true', help='only this interpreter, as it is')
-    parser.add_argument('--output', type=Path, metavar='DIR', help='keep the tests\' logs and matrix.json')
+    parser.add_argument('--output', type=Path, metavar='DIR',
+                        help='keep the tests\' logs, and matrix.json and matrix.md, with the rows of earlier runs that are not run again')
     options = parser.parse_args()
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
@@ -165,9 +192,9 @@ def main() -> int:
     for outcome in _outcomes(options):
         print(table([outcome]), end='\n\n', flush=True)
         outcomes.append(outcome)
-    print(f'{platform.platform()}, {os.cpu_count()} cores, {datetime.date.today()}\n\n{table(outcomes)}')
-    if options.output:
-        (options.output / 'matrix.json').write_text(json.dumps([asdict(o) for o in outcomes], indent=1))
+        if options.output:
+            keep(outcome, options.output)
+    print(f'{platform.platform()}, {os.cpu_count()} cores\n\n{table(outcomes)}')
     return 1 if any(o.failed for o in outcomes) or all(o.refused for o in outcomes) else 0
 
 
@@ -175,16 +202,16 @@ def _outcomes(options: argparse.Namespace) -> Iterator[Outcome]:
     if options.here:
         with tempfile.TemporaryDirectory() as folder:
             yield run_tests(Path(sys.executable), Path(folder), ROOT, 'this interpreter', 0)
-            _keep(Path(folder), options.output, 'here')
+            _keep_log(Path(folder), options.output, 'here')
         return
     for version in options.pythons:
         with tempfile.TemporaryDirectory() as folder:  # one at a time: each is some 600 MB
             for outcome in run_python(version, Path(folder), PAIRS[:1] if options.oldest else PAIRS):
                 yield outcome
-                _keep(Path(folder), options.output, outcome.asked)
+                _keep_log(Path(folder), options.output, outcome.asked)
 
 
-def _keep(folder: Path, output: Path | None, name: str) -> None:
+def _keep_log(folder: Path, output: Path | None, name: str) -> None:
     if output and (folder / 'pytest.log').exists():
         shutil.move(folder / 'pytest.log', output / f'{name}.log')
 

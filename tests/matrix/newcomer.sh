@@ -13,7 +13,7 @@ for command in "${commands[@]}"; do
   echo "\$ $command"
   SECONDS=0
   eval "$command" </dev/null
-  echo "== status $? after $SECONDS s"
+  echo "== status $? after $SECONDS s, load $(cut -d " " -f 2 /proc/loadavg)"
 done
 .venv/bin/pip install --quiet hypothesis psutil pytest
 .venv/bin/python tests/matrix/environments.py --here
