@@ -127,6 +127,20 @@ def test_int8_without_renders_is_refused(trained, tmp_path):
         export.export(trained('ours'), tmp_path, Labels('x', '0', ''), ['int8'])
 
 
+def test_samples_beyond_the_angles_given_are_left_out(trained, heads, tmp_path):
+    from training.batches import SyntheticCrops
+    from training.rotations import ypr_from_rotation
+
+    yaw, pitch, _ = np.degrees(ypr_from_rotation(SyntheticCrops([heads], None).R_crop_head).numpy()).T
+    limit = float(np.median(np.abs(yaw)))
+    files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
+    within = ['--split', 'all', '--within', str(limit), '90']
+    assert evaluate([str(files['fp32']), f'synthetic:{heads}', *within, '--out', str(tmp_path), '--device', 'cpu']) == 0
+    with open(tmp_path / 'summary.csv', newline='') as file:
+        row, = csv.DictReader(file)
+    assert 0 < int(row['n']) == ((np.abs(yaw) <= limit) & (np.abs(pitch) <= 90)).sum() < len(yaw)
+
+
 def test_a_checkpoint_and_its_file_get_the_same_figures(trained, heads, tmp_path):
     """One interface: the rows differ in name and time only."""
     files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])

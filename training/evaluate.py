@@ -119,9 +119,18 @@ def evaluate_detected(source: str, faces: list[Face], threads: int = 1) -> Resul
 
 
 def rendered_answers(
-    model: Model, folder: str | Path, disturbed: bool, split: str | None, limit: int | None = None, config: RunConfig | None = None
+    model: Model,
+    folder: str | Path,
+    disturbed: bool,
+    split: str | None,
+    limit: int | None = None,
+    config: RunConfig | None = None,
+    within_deg: tuple[float, float] | None = None,
 ) -> tuple[SyntheticCrops, torch.Tensor, np.ndarray, NetworkOutput]:
-    """A rendered set's split, its crops as the model sees them (N, 1, S, S) uint8, their R_crop_head (N, 3, 3), and what the model says."""
+    """A rendered set's split, its crops as the model sees them (N, 1, S, S) uint8, their R_crop_head (N, 3, 3), and what the model says.
+
+    `within_deg`, yaw and pitch, leaves out the samples beyond.
+    """
     if config is None:
         config = config_of(
             {
@@ -132,16 +141,23 @@ def rendered_answers(
                 'augment': {'margin': model.crop_margin},
             }
         )
-    data = SyntheticCrops([folder], split, model.modality == 'depth', config.pose_limits_deg, limit)
+    limits_deg = config.pose_limits_deg if within_deg is None else (*within_deg, 180.0)
+    data = SyntheticCrops([folder], split, model.modality == 'depth', limits_deg, limit)
     crops, truth = held_out(data, config, disturbed)
     return data, crops, truth, model.infer(crops.numpy())
 
 
 def evaluate_synthetic(
-    model: Model, folder: str, disturbed: bool, config: RunConfig | None = None, split: str | None = 'test', limit: int | None = 4000
+    model: Model,
+    folder: str,
+    disturbed: bool,
+    config: RunConfig | None = None,
+    split: str | None = 'test',
+    limit: int | None = 4000,
+    within_deg: tuple[float, float] | None = None,
 ) -> Result:
     """Runs a model on rendered crops of held-out identities, clean or disturbed as in training."""
-    _, crops, truth, output = rendered_answers(model, folder, disturbed, split, limit, config)
+    _, crops, truth, output = rendered_answers(model, folder, disturbed, split, limit, config, within_deg)
     ypr = geometry.ypr_deg_from_rotation(truth)
     return collect(
         model,
@@ -202,11 +218,12 @@ def run_set(
     limit: int | None,
     threads: int,
     split: str | None = 'test',
+    within_deg: tuple[float, float] | None = None,
 ) -> Result:
     """Evaluates one SET of the command line."""
     kind, _, rest = name.partition(':')
     if kind in ('synthetic', 'disturbed'):
-        result = evaluate_synthetic(model, rest, kind == 'disturbed', split=split, limit=limit or 4000)
+        result = evaluate_synthetic(model, rest, kind == 'disturbed', split=split, limit=limit or 4000, within_deg=within_deg)
     else:
         kind, _, own = name.partition('@')
         faces = open_faces(kind, folder)[:limit]
@@ -236,6 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--device', default='auto')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--limit', type=int)
+    parser.add_argument('--within', type=float, nargs=2, metavar=('YAW', 'PITCH'), help='of rendered sets only samples in these, degrees')
     parser.add_argument('--axes', metavar='SET', help='only writes axes.png: labels drawn on faces of a set')
     args = parser.parse_args(arguments)
     if args.axes:
@@ -250,7 +268,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in args.sets:
         try:
             split = None if args.split == 'all' else args.split
-            result = run_set(model, args.model, name, args.crop, args.folder, args.limit, args.threads, split)
+            result = run_set(model, args.model, name, args.crop, args.folder, args.limit, args.threads, split, args.within)
         except MissingDataError as error:
             print(f'{name}: not run. {error}', file=sys.stderr)
             missing = 1
