@@ -31,13 +31,13 @@ _OURS = 'trained on heads rendered by this project alone; {}'
 
 SHIPPED = {
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', 'b03695b4901627341a976c8a51dad0a1666d22ee7339212d32fce6ba21b0adde',
+        'c2f_edge.onnx', '56b36a7578defe80bf5e11c6e56e1b8791da6514852fd30117fb05b04fbb4b69',
         'Apache-2.0', _OURS.format('c2f_edge.md')),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', '73bddaebe74a5b1a58e1a818e31de1e4b20dd4f0f11ed18d323213e98240f40f',
+        'c2f_edge_int8.onnx', '815fb809f19f993525ac8380abfc5290715bf38ad3162ed4179f95bb0ded354d',
         'Apache-2.0', _OURS.format('c2f_edge.md')),
     'c2f_depth': ModelFile(
-        'c2f_depth.onnx', '40a9fc15bd6d9d8ba1d658dcc1380e7186f1f5e5ea1441e2e566044426d0646e',
+        'c2f_depth.onnx', 'ccab78fb0e4424d555c1a03974052a2b51c0a002bedf370ac1e95a5626d1f251',
         'Apache-2.0', _OURS.format('c2f_depth.md')),
 }
 
