@@ -5,13 +5,14 @@ A batch follows from (seed, step, shard) alone, so it does not matter who draws 
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
+
+from c2f_head_pose.memory import keep_freed
 
 from .augment import Batch, augment
 from .batches import Shuffler, SyntheticCrops
@@ -21,17 +22,11 @@ from .depth import augment_depth
 AHEAD = 4
 """Batches that a process draws before it waits."""
 _ORPHAN_CHECK_S = 5.0
-_MALLOPT_TRIM_THRESHOLD, _MALLOPT_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
 def keep_freed_memory() -> None:
     """Tells glibc to keep large freed blocks: otherwise every batch's tensors are page-faulted in anew (a third of the step)."""
-    try:
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_MALLOPT_MMAP_THRESHOLD, 1 << 30)
-        libc.mallopt(_MALLOPT_TRIM_THRESHOLD, (1 << 31) - 1)
-    except (OSError, AttributeError):
-        pass  # another C library: only slower
+    keep_freed(1 << 30, (1 << 31) - 1)
 
 
 def step_seed(config: RunConfig, step: int, shard: int) -> int:

@@ -12,11 +12,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from std_srvs.srv import SetBool
 
+from ..memory import give_back_memory
 from . import running
 from .declaration import DeclaredParameters
 from .diagnostics import State, diagnostic_array
 from .loading import Parts, make_parts
-from .memory import give_back_memory
 from .neutral_services import NeutralServices
 from .notices import Notices
 from .parameters import Parameters

@@ -12,7 +12,8 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
-from . import memory, transport
+from .. import memory
+from . import transport
 
 _SPIN_S = 0.1
 

@@ -5,8 +5,21 @@ import contextlib
 import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-_LARGEST_IMAGE = 32 << 20  # a 3840x2160 colour image, and the most that glibc takes here
+_LARGEST_IMAGE = 32 << 20  # a 3840x2160 colour image, and the most that mallopt(3) promises to take
 _KEPT = 64 << 20
+
+
+def keep_freed(largest: int, kept: int) -> None:
+    """Keeps freed memory for what comes next, instead of giving it back and touching its pages anew.
+
+    Args:
+        largest: block that is kept, bytes; a larger one is mapped and given back by itself.
+        kept: bytes at the end of each thread's pool that are not given back.
+    """
+    libc = _libc()
+    if libc is not None:
+        libc.mallopt(_MMAP_THRESHOLD, largest)
+        libc.mallopt(_TRIM_THRESHOLD, kept)
 
 
 def keep_image_memory() -> None:
@@ -15,10 +28,7 @@ def keep_image_memory() -> None:
     By default glibc gives it back once a few megabytes are free, so each 1280x720 image touches its pages anew, several times over:
     that costs more than copying it.
     """
-    libc = _libc()
-    if libc is not None:
-        libc.mallopt(_MMAP_THRESHOLD, _LARGEST_IMAGE)
-        libc.mallopt(_TRIM_THRESHOLD, _KEPT)
+    keep_freed(_LARGEST_IMAGE, _KEPT)
 
 
 def give_back_memory() -> None:

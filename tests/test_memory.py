@@ -10,7 +10,8 @@ CHILD = '''
 import resource, sys, threading
 import numpy as np
 from std_msgs.msg import Header
-from c2f_head_pose.ros import memory, messages
+from c2f_head_pose import memory
+from c2f_head_pose.ros import messages
 
 def work():
     picture = np.full((720, 1280, 3), 7, np.uint8)
