@@ -52,11 +52,15 @@ def join(device: str) -> Place:
     return Place(dist.get_rank() if world > 1 else 0, world, torch.device(device))
 
 
-def leave(place: Place, orderly: bool = True) -> None:
-    """Leaves the process group; in order, all processes together, so that none takes another's connection away."""
+def wait_for_all(place: Place) -> None:
+    """Waits until every process has come so far."""
     if place.world > 1:
-        if orderly:
-            dist.barrier()
+        dist.barrier()
+
+
+def leave(place: Place) -> None:
+    """Leaves the process group."""
+    if place.world > 1:
         dist.destroy_process_group()
 
 

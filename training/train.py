@@ -26,7 +26,7 @@ from .config import RunConfig, read_config
 from .feed import Feed, FeedAhead, keep_freed_memory, step_seed
 from .losses import LossFunction, make_loss
 from .models import build
-from .parallel import Place, agree, join, leave, mean_buffers, same_start, sum_gradients
+from .parallel import Place, agree, join, leave, mean_buffers, same_start, sum_gradients, wait_for_all
 from .validate import measure_std, validate
 
 
@@ -290,13 +290,12 @@ def main(arguments: list[str] | None = None) -> None:
             flush=True,
         )
     run = Run(config, train_set, val_set, args.out, place, args.minutes, args.start, args.feeders)
-    orderly = False
     try:
         run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
-        orderly = True
+        wait_for_all(place)  # none takes another's connection away
     finally:
         run.feed.close()
-        leave(place, orderly)
+        leave(place)
     if place.world > 1:
         # everything is written; threads that the group's libraries leave behind have been seen to abort the interpreter's own end
         sys.stdout.flush()
