@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,25 +20,21 @@ from c2f_head_pose.models.registry import ModelError
 
 from . import results
 from .checkpoint import commit
-from .datasets import Face, MissingDataError, open_faces
+from .datasets import Face, MissingDataError, open_faces, spread
 from .peers import HeadPoseNetwork, networks
-from .protocols import box_square, landmark_box
+from .protocols import box_square, landmark_square
 
-SETS = {'aflw2000': (60.0, 40.0), 'pointing04': (60.0, 30.0)}
-"""Largest yaw and pitch of the faces taken: beyond them angles of one turn mix, and errors are no slope's."""
+Square = Callable[[Face, float], crop.CropSquare]
+SETS: dict[str, tuple[Square, float, float]] = {'aflw2000': (landmark_square, 60.0, 40.0), 'pointing04': (box_square, 60.0, 30.0)}
+"""How the crop is cut, and the largest yaw and pitch of the faces taken: beyond them angles of one turn mix, and errors are no slope's."""
 WIDTHS = (0.75, 0.85, 1.0, 1.15, 1.3)
 """Of the crop, over the network's own."""
 LINE = '{set:10} {network:24} margin {margin:.2f}  yaw {yaw_slope:.2f}, {yaw_error:4.1f}  pitch {pitch_slope:.2f}, {pitch_error:4.1f}'
 FIELDS = ('set', 'network', 'margin', 'n', 'yaw_slope', 'yaw_error', 'pitch_slope', 'pitch_error', 'command', 'commit')
 
 
-def square(face: Face, margin: float) -> crop.CropSquare:
-    """The square crop of a face, `margin` times the larger extent of its 68 landmarks (or what its box makes of that)."""
-    return crop.square_about(landmark_box(face), margin) if face.landmarks is not None else box_square(face, margin)
-
-
-def rows(network: HeadPoseNetwork, faces: Sequence[Face], widths: Sequence[float] = WIDTHS) -> Iterator[dict[str, object]]:
-    """One row for each width: FIELDS without the set and where they come from."""
+def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths: Sequence[float] = WIDTHS) -> Iterator[dict[str, object]]:
+    """One row for each width of the square: FIELDS without the set and where they come from."""
     truth = np.array([face.ypr_deg[:2] for face in faces])
     images = [face.read() for face in faces]
     for width in widths:
@@ -65,15 +61,15 @@ def main(arguments: list[str] | None = None) -> int:
     command = f'python -m training.crop_width {" ".join(args.models)}{" --peers PEERS" if args.peers else ""} --limit {args.limit}'
     kept: list[dict[str, object]] = []
     try:
-        for name, (yaw, pitch) in SETS.items():
+        for name, (square, yaw, pitch) in SETS.items():
             try:
                 faces = [f for f in open_faces(name) if abs(f.ypr_deg[0]) <= yaw and abs(f.ypr_deg[1]) <= pitch]
             except MissingDataError as error:
                 print(f'{name}: {error}', file=sys.stderr)
                 continue
-            faces = faces[:: max(1, len(faces) // args.limit)][: args.limit]
+            faces = spread(faces, args.limit)
             for network in networks(args.models, args.peers, 1):
-                for row in rows(network, faces):
+                for row in rows(network, faces, square):
                     kept.append({'set': name, **row, 'command': command, 'commit': commit()})
                     print(LINE.format(**kept[-1]), flush=True)
     except ModelError as error:

@@ -255,6 +255,11 @@ SOURCES = {
 }
 
 
+def spread(faces: list[Face], count: int) -> list[Face]:
+    """At most so many faces, spread over the set."""
+    return faces[:: max(1, len(faces) // count)][:count]
+
+
 def open_faces(name: str, folder: str | Path | None = None, **options: object) -> list[Face]:
     """The faces of a data set, pictures not read yet.
 

@@ -35,8 +35,8 @@ from c2f_head_pose.evaluation.environment import environment
 from c2f_head_pose.models.registry import SHIPPED, ModelError
 from c2f_head_pose.timing.interleaved import Timing, take_turns
 
-from .datasets import Face, MissingDataError, open_faces
-from .protocols import gray, landmark_box, published_bounds
+from .datasets import Face, MissingDataError, open_faces, spread
+from .protocols import gray, landmark_square, published_bounds
 
 THREADS = (1, 2)
 CROPS = ('published', 'landmarks')
@@ -164,7 +164,7 @@ def networks(models: Sequence[str], peers: Path | None, threads: int) -> list[He
 def cut_for(network: HeadPoseNetwork, face: Face, image: np.ndarray, crop_name: str) -> np.ndarray:
     """(size, size, 3) BGR uint8: the same part of the picture for all where published, each network's own margin about the landmarks."""
     if crop_name == 'landmarks':
-        return crop.cut(image, crop.square_about(landmark_box(face), network.margin), network.size)
+        return crop.cut(image, landmark_square(face, network.margin), network.size)
     x1, y1, x2, y2 = published_bounds(face, *image.shape[:2])
     # bilinear without averaging, as published
     return cv2.resize(image[y1 : max(y2, y1 + 2), x1 : max(x2, x1 + 2)], (network.size, network.size))
@@ -283,7 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
     cv2.setNumThreads(1)
     try:
         faces = open_faces('aflw2000', options.faces) if options.faces else []
-        faces = faces[:: max(1, len(faces) // options.limit)][: options.limit] if options.limit else faces
+        faces = spread(faces, options.limit) if options.limit else faces
         rows = measure(options.models or sorted(SHIPPED), options.peers, faces, options.seconds, lambda text: print(text, file=sys.stderr))
     except (ModelError, MissingDataError) as error:
         print(f'peers: {error}', file=sys.stderr)

@@ -58,6 +58,15 @@ def landmark_box(face: Face) -> FaceBox:
     return FaceBox(float(x1), float(y1), float(x2), float(y2))
 
 
+def landmark_square(face: Face, crop_margin: float) -> crop.CropSquare:
+    """The square that the crop 'landmarks' cuts.
+
+    Raises:
+        ValueError: for a face without landmarks.
+    """
+    return crop.square_about(landmark_box(face), crop_margin)
+
+
 def box_square(face: Face, crop_margin: float) -> crop.CropSquare:
     """The square that the crop 'box' cuts.
 
@@ -87,7 +96,7 @@ def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarr
         return cv2.resize(image[y1 : max(y2, y1 + 2), x1 : max(x2, x1 + 2)], (size, size))
 
     def landmarks(face: Face, image: np.ndarray) -> np.ndarray:
-        return crop.cut(image, crop.square_about(landmark_box(face), crop_margin), size)
+        return crop.cut(image, landmark_square(face, crop_margin), size)
 
     def box(face: Face, image: np.ndarray) -> np.ndarray:
         return crop.cut(image, box_square(face, crop_margin), size)
