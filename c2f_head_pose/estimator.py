@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .camera import pixel_ray
-from .crop import CropSquare, cut, resize, square_about
+from .crop import CropSquare, cut, fit, square_about
 from .decode import decode
 from .depth import depth_crop, enough_depth, fuse, position_from_depth, position_from_middle, position_from_size
 from .depth_heads import DepthHead, find_heads
@@ -206,10 +206,11 @@ class HeadPoseEstimator:
             raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
 
     def estimate_crops(self, crops: Sequence[np.ndarray]) -> list[HeadPose]:
-        """The head poses of ready-cut faces: resized to the network's input, nothing detected or corrected.
+        """The head poses of ready-cut faces: fitted into the network's square input, nothing detected or corrected.
 
         Args:
-            crops: each (H, W) gray or (H, W, 3) BGR uint8, any size.
+            crops: each (H, W) gray or (H, W, 3) BGR uint8, any size. One that is not square gets black bars; a picture that was already
+                stretched to a square reads up to 10 degrees less turned than it is.
 
         Returns:
             One HeadPose a crop, relative to the ray through the crop's centre.
@@ -217,7 +218,7 @@ class HeadPoseEstimator:
         size = self._main.contract.input_size
         for crop in crops:
             _check_image(crop)
-        return self._infer([_gray(resize(crop, size)) for crop in crops], self._main)
+        return self._infer([_gray(fit(crop, size)) for crop in crops], self._main)
 
     def _find(self, image: np.ndarray | None, stamp_s: float | None, boxes: Sequence | np.ndarray | None,
               heads: list[FaceBox]) -> tuple[list[FaceBox], list[Track] | None]:

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from c2f_head_pose.crop import CropSquare, cut, square_about
+from c2f_head_pose.crop import CropSquare, cut, fit, resize, square_about
 from c2f_head_pose.types import FaceBox
 
 
@@ -35,3 +35,17 @@ def test_gray_is_the_same_cut_as_colour():
     image = np.random.default_rng(0).integers(0, 256, (90, 70), dtype=np.uint8)
     square = CropSquare(-8, 20, 61)
     np.testing.assert_array_equal(cut(np.dstack([image] * 3), square, 48)[..., 1], cut(image, square, 48))
+
+
+@pytest.mark.parametrize(('shape', 'filled'), [((40, 20), np.s_[:, 8:24]), ((10, 40), np.s_[12:20]), ((64, 1), np.s_[:, 15:16])])
+def test_a_rectangle_is_fitted_into_the_middle_of_the_square_and_not_stretched(shape, filled):
+    """40 x 20 in 32 x 32 is 32 x 16 with bars of 8; 10 x 40 is 8 x 32 with bars of 12."""
+    expected = np.zeros((32, 32, 3), np.uint8)
+    expected[filled] = 200
+    np.testing.assert_array_equal(fit(np.full((*shape, 3), 200, np.uint8), 32), expected)
+    np.testing.assert_array_equal(fit(np.full(shape, 200, np.uint8), 32), expected[..., 0])
+
+
+def test_a_square_is_fitted_as_it_is_resized():
+    image = np.random.default_rng(0).integers(0, 256, (70, 70), dtype=np.uint8)
+    np.testing.assert_array_equal(fit(image, 48), resize(image, 48))

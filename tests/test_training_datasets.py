@@ -133,6 +133,15 @@ def test_published_crop_widens_the_visible_points_and_stays_inside():
     assert protocols.published_bounds(face, 100, 100) == (4, 10, 76, 99)
 
 
+def test_the_published_crop_is_stretched_and_the_unstretched_one_has_bars():
+    """A region of 72 x 89: in 89 pixels it is stretched to all columns, or keeps its 72, with bars of 8 and 9."""
+    face = Face('x', np.zeros(3), lambda: None, points21=np.array([[20.0, 30], [60, 80], [-1, -1]]))
+    image = np.full((100, 100, 3), 200, np.uint8)
+    assert (protocols.cutter('published', 89, 1.5)(face, image) == 200).all()
+    columns = (protocols.cutter('unstretched', 89, 1.5)(face, image) == 200).all(0)
+    assert columns.nonzero()[0].tolist() == list(range(8, 80))
+
+
 def test_crops_by_name_keep_their_centre():
     image = np.zeros((200, 200, 3), np.uint8)
     image[98:102, 118:122] = 255

@@ -2,6 +2,7 @@
 
 published     AFLW2000 as published by FSA-Net: the 21 visible points' bounds, widened by 0.4 of their size on each side and
               clipped to the picture; stretched to the square. The same for every network.
+unstretched   the same pixels of the picture on the middle of a square, as `HeadPoseEstimator.estimate_crops` takes a rectangle
 landmarks     the square about the 68 landmarks, `crop_margin` times their larger extent: an oracle crop
 box           the square about the set's own face box, its larger extent times `crop_margin` / 1.13: for Pointing'04, 1.25 where
               a network wants 1.41 times the landmarks' extent, the protocol that the peers are measured by
@@ -20,7 +21,7 @@ from c2f_head_pose.types import FaceBox
 
 from .datasets import Face
 
-CROPS = ('published', 'landmarks', 'box', 'detector')
+CROPS = ('published', 'unstretched', 'landmarks', 'box', 'detector')
 BOX_OVER_LANDMARKS = 1.41 / 1.25
 """Larger extent of a set's face box over that of the 68 landmarks, as the peers' protocol takes it for Pointing'04."""
 
@@ -82,7 +83,7 @@ def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarr
     """The function that cuts a face's (size, size) gray uint8 crop out of its picture.
 
     Args:
-        name: 'published', 'landmarks' or 'box' ('detector' is not a crop of the truth: see `evaluate`).
+        name: 'published', 'unstretched', 'landmarks' or 'box' ('detector' is not a crop of the truth: see `evaluate`).
         size: the network's input.
         crop_margin: the network's.
 
@@ -90,10 +91,16 @@ def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarr
         ValueError: for another name.
     """
 
-    def published(face: Face, image: np.ndarray) -> np.ndarray:
+    def published_part(face: Face, image: np.ndarray) -> np.ndarray:
         x1, y1, x2, y2 = published_bounds(face, *image.shape[:2])
+        return image[y1 : max(y2, y1 + 2), x1 : max(x2, x1 + 2)]
+
+    def published(face: Face, image: np.ndarray) -> np.ndarray:
         # bilinear without averaging, as published: the protocol's own resize, not the package's
-        return cv2.resize(image[y1 : max(y2, y1 + 2), x1 : max(x2, x1 + 2)], (size, size))
+        return cv2.resize(published_part(face, image), (size, size))
+
+    def unstretched(face: Face, image: np.ndarray) -> np.ndarray:
+        return crop.fit(published_part(face, image), size)
 
     def landmarks(face: Face, image: np.ndarray) -> np.ndarray:
         return crop.cut(image, landmark_square(face, crop_margin), size)
@@ -101,7 +108,7 @@ def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarr
     def box(face: Face, image: np.ndarray) -> np.ndarray:
         return crop.cut(image, box_square(face, crop_margin), size)
 
-    named = {'published': published, 'landmarks': landmarks, 'box': box}
+    named = {'published': published, 'unstretched': unstretched, 'landmarks': landmarks, 'box': box}
     if name not in named:
         raise ValueError(f'crop {name!r} is none of {", ".join(named)}')
     # gray after cutting, as the package does
