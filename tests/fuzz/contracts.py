@@ -1,6 +1,10 @@
 """Model files: damaged ones through ONNX Runtime, and metadata of any content."""
 from __future__ import annotations
 
+import re
+import resource
+from pathlib import Path
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -17,6 +21,7 @@ _METADATA = {'c2f_contract': '1', 'convention': CONVENTION, 'modality': 'rgb', '
              'crop_margin': '1.5', 'detector_margin': '1.2', 'training_data': 'none', 'licence': 'MIT', 'depth_range_m': '0.5'}
 _TEXTS = ('', '1', '16', '0', '-1', 'nan', 'inf', '1e400', '1_6', '9' * 400, 'depth', 'rgb', CONVENTION)
 _SIZES = (None, 'batch', '', 1, 3, 4, 16, 0, -1)
+_MEMORY = 700 << 20
 _NAMES = (INPUT, 'rotation', 'rotation_std_rad', 'category_logits', 'other')
 
 
@@ -40,6 +45,13 @@ def small_model() -> bytes:
 def seeds() -> list[bytes]:
     """The small model, and metadata that is right."""
     return [b'\0' + small_model(), b'\1', b'\1' + bytes([1, 0, 4, 6, 3]), b'\1' + bytes(range(40))]
+
+
+def limit_memory() -> None:
+    """Gives this process 700 MB more: a model is a program and may ask for any amount, and what it is not given must be a ModelError."""
+    taken = re.search(r'VmSize:\s*(\d+) kB', Path('/proc/self/status').read_text())
+    assert taken is not None
+    resource.setrlimit(resource.RLIMIT_AS, ((int(taken[1]) << 10) + _MEMORY, resource.RLIM_INFINITY))
 
 
 def check(data: bytes) -> None:

@@ -32,6 +32,8 @@ def main() -> None:
     for data in starting_inputs(name):  # the first of each kind loads things, which is not the input's fault
         with suppress(Exception):
             target.check(data)
+    if hasattr(target, 'limit_memory'):
+        target.limit_memory()
     atheris.Setup(sys.argv, _keeping(target.check, defects))
     atheris.Fuzz()
 
