@@ -19,6 +19,7 @@ from test_ros_messages import HEADER, head
 import sample
 from c2f_head_pose.ros import humans
 from c2f_head_pose.ros.humans import FaceNames, HumansOutput
+from c2f_head_pose.ros.outputs import Outputs
 from c2f_head_pose.types import FaceBox
 
 pytestmark = pytest.mark.ros
@@ -113,6 +114,20 @@ def test_a_recording_that_starts_again_leaves_no_face_behind(graph):
         announced.append(list(node._parts.outputs._names.announced.values()))
     assert [len(names) for names in announced] == 2 * [0, 0, 1, 1, 1, 1]
     assert announced[5] != announced[11]
+
+
+def test_when_images_stop_the_list_is_emptied_once_and_again_after_others_came(graph, monkeypatch):
+    emptied = []
+    monkeypatch.setattr(Outputs, 'nobody_tracked', lambda outputs: emptied.append(outputs))
+    node = graph.head_pose_node(hri=True, silence_timeout_s=0.5)
+    publisher = graph.image_publisher()
+    for count, frame in enumerate(sample.frames()[:2], 1):
+        publisher.publish(image_message(frame.image, frame.stamp_s))
+        graph.wait_until(lambda n=count: node._session.statistics.answered == n, 'the answer')
+        emptied.clear()  # before the first image there is silence too
+        graph.wait_until(lambda: emptied, 'the emptied list')
+    graph.spin_for(1.0)
+    assert len(emptied) == 1
 
 
 def test_names_are_short_random_and_never_used_again():

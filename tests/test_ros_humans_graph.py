@@ -24,10 +24,10 @@ TRACKED = '/humans/faces/tracked'
 class Humans:
     """The node under REP-155, and what it says of the sample's one head, image by image."""
 
-    def __init__(self, graph):
+    def __init__(self, graph, **parameters):
         self.graph = graph
         self.lists = graph.hear(IdsList, TRACKED, LATCHED)
-        self.node = graph.head_pose_node(hri=True)
+        self.node = graph.head_pose_node(hri=True, **parameters)
         self._publisher = graph.image_publisher()
 
     def answer(self, frame):
@@ -58,6 +58,16 @@ def test_a_face_is_announced_with_the_third_image_and_taken_back_by_deactivation
     people.graph.probe.create_subscription(IdsList, TRACKED, late.append, LATCHED)
     people.graph.wait_until(lambda: late, 'the list for who comes late')
     assert [list(message.ids) for message in late] == [[]]
+
+
+def test_the_list_is_emptied_when_images_stop_and_filled_again_when_they_return(graph):
+    people = Humans(graph, silence_timeout_s=1.0)
+    names = [people.answer(frame) for frame in sample.frames()[:4]]
+    assert len(names[3]) == 1
+    people.graph.wait_until(lambda: not people.lists[-1].ids, 'the empty list')
+    people.graph.wait_until(lambda: people.publishers(names[3][0]) == [0, 0], 'the end of its topics')
+    assert [len(people.answer(frame)) for frame in sample.frames()[30:34]] == [0, 0, 1, 1], 'a second later it is a new face'
+    assert people.lists[-1].ids != names[3]
 
 
 def test_the_region_is_the_estimators_box_and_the_crop_is_cut_about_it(people):

@@ -117,6 +117,11 @@ class Outputs:
         if self._annotated.get_subscription_count():
             self._annotated.publish(messages.image(header, draw.draw_poses(picture(), poses, camera)))
 
+    def nobody_tracked(self) -> None:
+        """Empties REP-155's list, which is latched: without images nobody is tracked. The topics that answer an image say nothing."""
+        if self._humans is not None:
+            self._humans.clear()
+
     def clear(self) -> None:
         """Takes back what was drawn and listed, so that nothing stale remains; nothing if no image was answered."""
         if self._humans is not None:

@@ -25,6 +25,7 @@ from .surroundings import Surroundings
 
 _REPEAT_S = 30.0
 _FEWEST_LOST, _SHARE_LOST = 10, 0.05
+_SILENCE = object()
 
 
 class SessionError(RuntimeError):
@@ -77,7 +78,9 @@ class Session:
             self.depth = DepthInput(notices, depth_input(node, parameters().depth_transport)[1])
         answering = Answering(parts, parameters, self.calibration, self.depth, neutral, self.statistics, notices, topic,
                               lambda: node.get_clock().now().nanoseconds * 1e-9)
-        self._worker = NewestWorker(lambda work: answering.answer(*work), 'head_pose')  # nothing of self: see Inputs.clear
+        outputs = parts.outputs
+        self._worker = NewestWorker(  # nothing of self: see Inputs.clear
+            lambda work: outputs.nobody_tracked() if work is _SILENCE else answering.answer(*work), 'head_pose')
         self._answering = answering
         try:
             self.images_in = self._inputs.add(message_type, topic, self._on_image)
@@ -190,6 +193,8 @@ class Session:
         if not at_once and silent_s < self._parameters().silence_timeout_s:
             return
         reason = explain_silence(self._node, images.topic, type_name(images.message_type), images.qos, last_s is not None)
+        if not self.silence and not self._depth_answers and self._worker.put(_SILENCE):
+            self.statistics.count_drop(OVERTAKEN)
         if reason != self.silence:
             self.silence = reason
             self._notices.forget('silence')
