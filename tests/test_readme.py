@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from training import pages
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text()
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), *sorted((ROOT / 'training').glob('*.md')),
@@ -37,3 +39,18 @@ def test_every_command_that_the_readme_names_exists():
 
 def test_nothing_left_to_fill_in():
     assert re.findall(r'@[A-Z]+@', README) == []
+
+
+@pytest.mark.parametrize('page', pages.PAGES, ids=lambda page: page.name)
+def test_the_tables_of_figures_are_those_of_the_files(page):
+    text = page.read_text()
+    assert pages.renewed(text) == text, 'run python -m training.pages'
+
+
+def test_a_table_of_a_page_is_written_anew_and_a_foreign_one_is_refused():
+    begin, end = '<!-- over time: python -m training.pages -->', '<!-- end of over time -->'
+    assert pages.renewed(f'a\n{begin}\nold\n{end}\nb') == f'a\n{begin}\n{pages.over_time()}\n{end}\nb'
+    with pytest.raises(ValueError, match='no table'):
+        pages.renewed('<!-- weather: python -m training.pages -->')
+    with pytest.raises(ValueError, match='has no'):
+        pages.renewed(begin)

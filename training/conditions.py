@@ -19,9 +19,8 @@ from c2f_head_pose.evaluation import metrics
 
 from . import checkpoint
 from .evaluate import rendered_answers
-from .experiments import ROBUSTNESS
 from .model_file import Model, open_model
-from .paper_tables import TABLES
+from .paper_tables import ROBUSTNESS_ROWS, TABLES
 from .results import write_rows
 from .synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
 from .synthetic.identities import RACES
@@ -30,7 +29,6 @@ from .validate import in_use
 AGES = (16, 30, 45, 60, 81)
 FEWEST = 20
 """Smaller groups are left out."""
-TABLE_ROWS = dict(zip(ROBUSTNESS, ((6, 'angles'), (6, 'intensities'), (6, 'colours'), (7, 'blurred'), (7, 'occlusion')), strict=True))
 FIELDS = ('model', 'set', 'by', 'group', 'n', 'geodesic', 'geodesic_se', 'pitch_offset', 'pitch_offset_se', *('pitch', 'pitch_std'))
 FIELDS += ('yaw', 'yaw_std', 'roll', 'roll_std', 'coarse', 'command', 'commit', 'data_hash')
 
@@ -125,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('model', help='checkpoint, .onnx file or shipped name')
     parser.add_argument('--data', type=Path, help='rendered dataset whose held-out identities are grouped')
-    parser.add_argument('--robustness', type=Path, help=f'folder with rendered presets {", ".join(ROBUSTNESS)}')
+    parser.add_argument('--robustness', type=Path, help=f'folder with rendered presets {", ".join(ROBUSTNESS_ROWS)}')
     parser.add_argument('--out', type=Path, help='csv to write')
     args = parser.parse_args(arguments)
     model = open_model(args.model)
@@ -142,7 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
                 f'pitch offset {row["pitch_offset"]:+5.2f} ± {row["pitch_offset_se"]:.2f}'
             )
             rows.append({'set': 'held-out identities', **row})
-    for preset, (table, label) in TABLE_ROWS.items() if args.robustness else ():
+    for preset, (table, label) in ROBUSTNESS_ROWS.items() if args.robustness else ():
         if not (args.robustness / preset).is_dir():
             print(f'{preset}: not run. Render it: python -m training.render --preset {preset} --output {args.robustness}/{preset}')
             continue

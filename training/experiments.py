@@ -7,6 +7,7 @@ from typing import Any
 
 from .baselines import STRATEGIES
 from .config import RunConfig, config_of, merge, read_config
+from .paper_tables import ROBUSTNESS_ROWS
 
 SCHEDULE_STEPS = 4000
 """One equal, shorter schedule for all rows but the paper network's own 40k iterations (`c2f_paper`)."""
@@ -92,7 +93,7 @@ EXPERIMENTS = (
     Experiment(7, 'occlusion', tests=('occlusion',)),
     Experiment(8, 'Our method', changes={'modality': 'depth', 'network': {'modality': 'depth'}}, tests=('biwi', 'synthetic')),
 )
-ROBUSTNESS = ('illumination_angle', 'illumination_intensity', 'illumination_colour', 'blur', 'occlusion')
+ROBUSTNESS = tuple(ROBUSTNESS_ROWS)
 
 
 def of_table(number: int) -> list[Experiment]:

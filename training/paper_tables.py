@@ -49,3 +49,12 @@ TABLES = {
 
 The paper's own text says otherwise once: it compares 64.71 % and 59.47 % with 92.35 %, Table 2's figure, where Table 5 has 90.16 %.
 """
+
+ROBUSTNESS_ROWS = {
+    'illumination_angle': (6, 'angles'),
+    'illumination_intensity': (6, 'intensities'),
+    'illumination_colour': (6, 'colours'),
+    'blur': (7, 'blurred'),
+    'occlusion': (7, 'occlusion'),
+}
+"""Table and row of each of the renderer's robustness presets."""
