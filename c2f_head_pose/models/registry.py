@@ -31,13 +31,13 @@ _OURS = 'trained on heads rendered by this project alone; {}'
 
 SHIPPED = {
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', '56b36a7578defe80bf5e11c6e56e1b8791da6514852fd30117fb05b04fbb4b69',
+        'c2f_edge.onnx', '70218c46d9300e077f24990d67b9d64806d504de48547ed10533cecddd287c58',
         'Apache-2.0', _OURS.format('c2f_edge.md')),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', '815fb809f19f993525ac8380abfc5290715bf38ad3162ed4179f95bb0ded354d',
+        'c2f_edge_int8.onnx', '1937f219c8f3fa6d9b17cc795033f50bb444bc3b322bc82b84e364878c6734a5',
         'Apache-2.0', _OURS.format('c2f_edge.md')),
     'c2f_depth': ModelFile(
-        'c2f_depth.onnx', 'ccab78fb0e4424d555c1a03974052a2b51c0a002bedf370ac1e95a5626d1f251',
+        'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e',
         'Apache-2.0', _OURS.format('c2f_depth.md')),
 }
 
