@@ -190,10 +190,11 @@ class Session:
         """Says why no image comes once none has come for a while."""
         last_s, images = self.statistics.last_image_s, self.images_in
         silent_s = time.monotonic() - max(last_s or 0.0, self._since_s)
-        if not at_once and silent_s < self._parameters().silence_timeout_s:
+        silent = silent_s >= self._parameters().silence_timeout_s
+        if not (silent or at_once):
             return
         reason = explain_silence(self._node, images.topic, type_name(images.message_type), images.qos, last_s is not None)
-        if not self.silence and not self._depth_answers and self._worker.put(_SILENCE):
+        if silent and not self.silence and not self._depth_answers and self._worker.put(_SILENCE):
             self.statistics.count_drop(OVERTAKEN)
         if reason != self.silence:
             self.silence = reason
