@@ -61,16 +61,18 @@ def cut(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
 
 def resize(patch: np.ndarray, size: int) -> np.ndarray:
     """A patch resized to (size, size), whatever its shape: averaged where it shrinks, bilinear where it grows."""
-    shrinks = patch.shape[0] > size or patch.shape[1] > size
-    return cv2.resize(patch, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return _resized(patch, size, size)
 
 
 def fit(patch: np.ndarray, size: int) -> np.ndarray:
     """A patch in the middle of a black (size, size) square, as large as fits: stretching a rectangle would turn the face."""
     scale = size / max(patch.shape[:2])
     height, width = (max(1, round(side * scale)) for side in patch.shape[:2])
-    if height == width:
-        return resize(patch, size)
-    fitted = cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     top, left = (size - height) // 2, (size - width) // 2
+    fitted = _resized(patch, height, width)
     return cv2.copyMakeBorder(fitted, top, size - height - top, left, size - width - left, cv2.BORDER_CONSTANT, value=0)
+
+
+def _resized(patch: np.ndarray, height: int, width: int) -> np.ndarray:
+    shrinks = patch.shape[0] > height or patch.shape[1] > width
+    return cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

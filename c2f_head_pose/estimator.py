@@ -209,8 +209,8 @@ class HeadPoseEstimator:
         """The head poses of ready-cut faces: fitted into the network's square input, nothing detected or corrected.
 
         Args:
-            crops: each (H, W) gray or (H, W, 3) BGR uint8, any size. One that is not square gets black bars; a picture that was already
-                stretched to a square reads up to 10 degrees less turned than it is.
+            crops: each (H, W) gray or (H, W, 3) BGR uint8, any size. One that is not square gets black bars; one that was stretched
+                to a square before is read less well.
 
         Returns:
             One HeadPose a crop, relative to the ray through the crop's centre.

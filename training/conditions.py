@@ -145,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(f'{preset}: not run. Render it: python -m training.render --preset {preset} --output {args.robustness}/{preset}')
             continue
         row = of_robustness(answers(model, args.robustness / preset, None, disturbed=False))
-        printed = dict(zip(TABLES[table].columns, TABLES[table].rows[label], strict=True))
+        printed = TABLES[table].cells(label)
         print(
             f'{preset} (n {row["n"]}), the paper / this model: '
             + '   '.join(f'{c} {printed[c]:g} / {row[c]:.2f}' for c in ('pitch', 'yaw', 'roll', 'coarse'))

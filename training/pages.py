@@ -33,12 +33,19 @@ SETS = {
     ('synthetic:depth_structured_light', 'landmarks'): 'structured light, other people, all poses',
 }
 """What a set and its crop are called."""
+BY_PERSON = ('all', 'sex', 'age', 'ethnicity')
+"""What people are grouped by; the other groups are conditions of the picture."""
 Row = dict[str, str]
 
 
 def _read(name: str) -> list[Row]:
     with open(results.FOLDER / name, newline='') as file:
         return list(csv.DictReader(file))
+
+
+def _edge(precision: str) -> list[Row]:
+    """The rows of 'c2f_edge' or 'c2f_edge_int8' as it is shipped, without those on one crop."""
+    return [row for row in _read('c2f_edge.csv') if re.fullmatch(rf'{precision} [\d.]+', row['model'])]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -75,8 +82,7 @@ def real_faces() -> str:
                 _number(row, 'coarse', 0, 100),
                 _both(row, ('within_1', 'within_2'), 0, 100),
             ]
-            for row in _read('c2f_edge.csv')
-            if row['model'].startswith('c2f_edge ') and ',' not in row['model']
+            for row in _edge('c2f_edge')
         ),
     )
 
@@ -101,26 +107,22 @@ def depth() -> str:
 
 def edge_and_int8() -> str:
     """Both precisions of the edge model on real faces."""
-    rows = {
-        precision: {(row['set'], row['crop']): row for row in _read('c2f_edge.csv') if re.fullmatch(rf'{precision} [\d.]+', row['model'])}
-        for precision in ('c2f_edge', 'c2f_edge_int8')
-    }
+    rows = {name: {(row['set'], row['crop']): row for row in _edge(name)} for name in ('c2f_edge', 'c2f_edge_int8')}
     real = [key for key in rows['c2f_edge'] if ':' not in key[0]]
     lines = [[SETS[key], *(_number(found[key], 'mae') for found in rows.values())] for key in real]
     held = [_both(found['aflw2000', 'detector'], ('within_1', 'within_2'), 0, 100) for found in rows.values()]
     return _table(['mean absolute error, degrees', *rows], [*lines, ['1 and 2 stated deviations hold, detector end to end, %', *held]])
 
 
-def _groups(name: str, wanted: tuple[str, ...] | None = None) -> str:
+def _groups(rows: Iterable[Row]) -> str:
     def shown(row: Row, name: str, sign: str = '') -> str:
         return f'{float(row[name]):{sign}.1f} ± {float(row[f"{name}_se"]):.1f}'
 
-    rows = [row for row in _read(name) if row['set'] == 'held-out identities' and (wanted is None or row['by'] in wanted)]
     return _table(
         ['', 'n', 'error', 'pitch offset'],
         (
             [
-                row['group'] if row['by'] in ('all', 'sex', 'age', 'ethnicity') else f'{row["by"]}: {row["group"]}',
+                row['group'] if row['by'] in BY_PERSON else f'{row["by"]}: {row["group"]}',
                 row['n'],
                 shown(row, 'geodesic'),
                 shown(row, 'pitch_offset', '+'),
@@ -132,12 +134,12 @@ def _groups(name: str, wanted: tuple[str, ...] | None = None) -> str:
 
 def groups() -> str:
     """The edge model by person and condition."""
-    return _groups('c2f_edge_conditions.csv')
+    return _groups(row for row in _read('c2f_edge_conditions.csv') if row['set'] == 'held-out identities')
 
 
 def people() -> str:
     """The edge model by person."""
-    return _groups('c2f_edge_conditions.csv', ('all', 'sex', 'age', 'ethnicity'))
+    return _groups(row for row in _read('c2f_edge_conditions.csv') if row['by'] in BY_PERSON)
 
 
 def robustness() -> str:
@@ -145,7 +147,7 @@ def robustness() -> str:
     rows = {row['set']: row for row in _read('c2f_edge_conditions.csv')}
     lines = []
     for name, (table, label) in ROBUSTNESS_ROWS.items():
-        printed = dict(zip(PAPER[table].columns, PAPER[table].rows[label], strict=True))
+        printed = PAPER[table].cells(label)
         lines.append(
             [
                 name.replace('_', ' '),
@@ -213,9 +215,10 @@ def renewed(text: str) -> str:
 def main() -> int:
     """The command."""
     for page in PAGES:
-        text = page.read_text()
-        page.write_text(renewed(text))
-        print(f'{page.relative_to(_ROOT)}: {"written anew" if renewed(text) != text else "as it was"}')
+        before = page.read_text()
+        after = renewed(before)
+        page.write_text(after)
+        print(f'{page.relative_to(_ROOT)}: {"written anew" if after != before else "as it was"}')
     return 0
 
 

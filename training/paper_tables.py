@@ -19,6 +19,10 @@ class PaperTable:
     columns: tuple[str, ...]
     rows: dict[str, tuple[float | None, ...]]
 
+    def cells(self, row: str) -> dict[str, float | None]:
+        """The figures of a row by their columns; all None for a row that the paper does not have."""
+        return dict(zip(self.columns, self.rows.get(row, (None,) * len(self.columns)), strict=True))
+
 
 _ERRORS = ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std', 'ms')
 

@@ -2,7 +2,7 @@
 
 published     AFLW2000 as published by FSA-Net: the 21 visible points' bounds, widened by 0.4 of their size on each side and
               clipped to the picture; stretched to the square. The same for every network.
-unstretched   the same pixels of the picture on the middle of a square, as `HeadPoseEstimator.estimate_crops` takes a rectangle
+unstretched   the same pixels of the picture in the middle of a square, as `HeadPoseEstimator.estimate_crops` takes a rectangle
 landmarks     the square about the 68 landmarks, `crop_margin` times their larger extent: an oracle crop
 box           the square about the set's own face box, its larger extent times `crop_margin` / 1.13: for Pointing'04, 1.25 where
               a network wants 1.41 times the landmarks' extent, the protocol that the peers are measured by

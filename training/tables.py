@@ -218,7 +218,7 @@ def show(table: int, figures: list[Figure], tiny: bool) -> str:
         + (' TINY: a trial of the machinery, the figures mean nothing.' if tiny else '')
     ]
     for label in dict.fromkeys([*paper.rows, *(f.row for f in figures)]):
-        printed = dict(zip(paper.columns, paper.rows.get(label, (None,) * len(paper.columns)), strict=True))
+        printed = paper.cells(label)
         cells = []
         for column in (*paper.columns, *extra):
             figure = mine.get((label, column))

@@ -124,8 +124,7 @@ class Outputs:
 
     def clear(self) -> None:
         """Takes back what was drawn and listed, so that nothing stale remains; nothing if no image was answered."""
-        if self._humans is not None:
-            self._humans.clear()
+        self.nobody_tracked()
         if self._names is not None:
             self._names.forget()
         if self._last_header is None:
