@@ -7,7 +7,7 @@ import torch
 from c2f_head_pose import geometry
 from training.augment import Batch
 from training.losses import LossWeights, coarse_to_fine_loss, likelihood_loss
-from training.models import build
+from training.models import build, fitted
 from training.network import Normalise, Raw
 from training.rotations import rotation_from_ypr
 
@@ -66,6 +66,21 @@ def test_an_untrained_network_answers_its_anchors():
     rotations = one.raw(torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8)).rotations[0].detach().numpy()
     truth = geometry.rotation_from_ypr_deg(np.array([[*cell.anchor_deg, 0.0] for cell in one.cells]))
     assert geometry.geodesic_deg(rotations, truth).max() < 5
+
+
+def test_a_deeper_trunk_begins_by_saying_the_same():
+    """Grown by a block in the first stage and two in the last, after the first one's blocks have learnt something."""
+    few = dict(TINY, widths=[8, 8], depths=[1, 1])
+    shallow = network(**few)
+    for block in (m for m in shallow.modules() if hasattr(m, 'widen')):
+        torch.nn.init.normal_(block.norm.weight)
+    deep = network(**few | {'depths': [2, 3]})
+    deep.load_state_dict(fitted(shallow.state_dict(), few, deep, few | {'depths': [2, 3]}))
+    crops = torch.randint(0, 255, (4, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    for said, before in zip(deep(crops), shallow(crops)):
+        assert torch.allclose(said, before, atol=1e-6)
+    with pytest.raises(ValueError, match='no stage may lose blocks'):
+        fitted(deep.state_dict(), few | {'depths': [2, 3]}, shallow, few)
 
 
 def test_gray_crops_count_up_to_gain_and_offset_and_depth_knows_its_holes():

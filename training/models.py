@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from .baselines import Classifier, Regressor
 from .googlenet import GoogLeNet
 from .network import CoarseToFine, Normalise
 from .paper_network import PaperNetwork
-from .trunk import ResidualTrunk
+from .trunk import ResidualTrunk, deepened
 
 
 def build(config: dict[str, Any]) -> nn.Module:
@@ -30,6 +30,24 @@ def build(config: dict[str, Any]) -> nn.Module:
         return KINDS[kind](**settings)
     except TypeError as error:
         raise ValueError(f'network {kind!r}: {error}') from error
+
+
+def fitted(state: dict[str, Tensor], config: dict[str, Any], network: nn.Module, network_config: dict[str, Any]) -> dict[str, Tensor]:
+    """Weights of one network for another: deepened where the other's trunk has more blocks, otherwise as they are.
+
+    Args:
+        state: of the network that `config` builds.
+        config: its settings.
+        network: the other, as built from `network_config`.
+        network_config: its settings.
+
+    Raises:
+        ValueError: where the other's trunk has fewer blocks.
+    """
+    before, after = config.get('depths'), network_config.get('depths')
+    if before is None or after is None or before == after:
+        return state
+    return deepened(state, before, network.get_submodule('trunk'), after, 'trunk.')
 
 
 def _coarse_to_fine(stem: int, widths: list[int], depths: list[int], modality: str = 'rgb', **settings: Any) -> CoarseToFine:

@@ -25,7 +25,7 @@ from .batches import SyntheticCrops
 from .config import RunConfig, read_config
 from .feed import Feed, FeedAhead, keep_freed_memory, step_seed
 from .losses import LossFunction, make_loss
-from .models import build
+from .models import build, fitted
 from .parallel import Place, agree, join, leave, mean_buffers, same_start, sum_gradients, wait_for_all
 from .validate import measure_std, validate
 
@@ -66,12 +66,12 @@ class Run:
         self.loss: LossFunction = make_loss(config.loss)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
-        self.started_from = '' if start is None else f'{checkpoint.load(start)["commit"]}, {checkpoint.load(start)["samples"]} samples'
+        self.started_from = ''
         out.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self._resume()
         elif start is not None:
-            self.network.load_state_dict(checkpoint.load(start)['average'])
+            self._start_from(checkpoint.load(start))
             self.average = Average(self.network, config.ema)
         self.schedule.plan(by_time=minutes is not None)
         self.feed: Feed | FeedAhead = Feed(train_set, config, place.device)
@@ -82,6 +82,12 @@ class Run:
     def path(self) -> Path:
         """The checkpoint that a run resumes from."""
         return self.out / 'last.pt'
+
+    def _start_from(self, content: dict[str, Any]) -> None:
+        """Takes another run's averaged weights; a trunk that has more blocks than theirs begins by saying the same."""
+        state = fitted(content['average'], content['config']['network'], self.network, self.config.network)
+        self.network.load_state_dict(state)
+        self.started_from = f'{content["commit"]}, {content["samples"]} samples'
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path)
@@ -257,7 +263,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render)')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, help='time budget, over all resumed parts; without it, the configured steps')
-    parser.add_argument('--start', type=Path, help='checkpoint whose weights a new run begins with; noted in the checkpoints')
+    parser.add_argument('--start', type=Path, help='checkpoint whose weights a new run begins with; its trunk may be shallower')
     parser.add_argument('--pause-minutes', type=float, help='stop after so long and go on when run again (to take in new renders)')
     parser.add_argument('--steps', type=int, help='instead of the configured steps')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')

@@ -47,3 +47,36 @@ class ResidualTrunk(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, S, S) to (B, channels, S / stride, S / stride)."""
         return self.layers(x)
+
+
+def deepened(state: dict[str, Tensor], before: list[int], trunk: nn.Module, after: list[int], prefix: str = '') -> dict[str, Tensor]:
+    """Weights of a trunk for one with more bottlenecks per stage, which then says the same: what is new begins as the identity.
+
+    Function-preserving growth (Chen et al. 2016, Net2Net), by Goyal et al.'s zero rather than an identity kernel.
+
+    Args:
+        state: the shallower network's state.
+        before: its depths.
+        trunk: the deeper one as built, whose new blocks are taken.
+        after: its depths.
+        prefix: of the trunk's names in the state, as 'trunk.'.
+
+    Raises:
+        ValueError: where a stage would lose blocks.
+    """
+    if len(before) != len(after) or any(a < b for a, b in zip(after, before)):
+        raise ValueError(f'a trunk of depths {before} cannot grow into {after}: no stage may lose blocks')
+    place, old, new = {0: 0, 1: 1}, 2, 2
+    for stage, (few, many) in enumerate(zip(before, after)):
+        kept = few + (stage > 0)  # the halving convolution leads every stage but the first
+        place |= {old + i: new + i for i in range(kept)}
+        old, new = old + kept, new + many + (stage > 0)
+    ours = f'{prefix}layers.'
+    grown = {f'{prefix}{name}': value for name, value in trunk.state_dict().items()}
+    for name, value in state.items():
+        if not name.startswith(ours):
+            grown[name] = value
+            continue
+        number, rest = name.removeprefix(ours).split('.', 1)
+        grown[f'{ours}{place[int(number)]}.{rest}'] = value
+    return grown
