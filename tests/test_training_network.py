@@ -9,7 +9,7 @@ from training.augment import Batch
 from training.losses import LossWeights, coarse_to_fine_loss, likelihood_loss
 from training.models import build, fitted
 from training.network import Normalise, Raw
-from training.rotations import rotation_from_ypr
+from training.rotations import euler_distance_rad, rotation_from_ypr
 
 torch.set_num_threads(1)
 TINY = {'kind': 'coarse_to_fine', 'size': 32, 'stem': 4, 'widths': [8], 'depths': [1], 'embedding': 16, 'hidden': 4, 'squeeze': 4}
@@ -66,6 +66,18 @@ def test_an_untrained_network_answers_its_anchors():
     rotations = one.raw(torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8)).rotations[0].detach().numpy()
     truth = geometry.rotation_from_ypr_deg(np.array([[*cell.anchor_deg, 0.0] for cell in one.cells]))
     assert geometry.geodesic_deg(rotations, truth).max() < 5
+
+
+def test_euler_regressors_begin_at_the_same_anchors_and_their_distance_is_that_of_the_angles():
+    """(10, 20, 30) and (13, 16, 30) degrees are 3, 4 and 0 apart, so 5 together; the gradient stays finite at the pole."""
+    crops = torch.zeros(1, 1, 32, 32, dtype=torch.uint8)
+    ours, euler = network(subspaces='four').raw(crops), network(subspaces='four', representation='euler').raw(crops)
+    assert geometry.geodesic_deg(euler.rotations.detach().numpy(), ours.rotations.detach().numpy()).max() < 3
+    a, b, pole = (rotation_from_ypr(torch.deg2rad(torch.tensor(v))) for v in ([10.0, 20, 30], [13.0, 16, 30], [90.0, 0, 0]))
+    assert np.degrees(float(euler_distance_rad(a, b))) == pytest.approx(5, abs=0.02)
+    pole.requires_grad_()
+    euler_distance_rad(pole, a).backward()
+    assert torch.isfinite(pole.grad).all()
 
 
 def test_a_deeper_trunk_begins_by_saying_the_same():

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,10 @@ from .augment import Batch
 from .baselines import Classifier, Regressor
 from .network import CoarseToFine
 from .paper_network import PaperNetwork
-from .rotations import category_of, geodesic_rad, rotation_from_ypr, rotation_vector, ypr_from_rotation
+from .rotations import category_of, euler_distance_rad, geodesic_rad, rotation_from_ypr, rotation_vector, ypr_from_rotation
 from .subspaces import membership, subspace_of
+
+DISTANCES = {'geodesic': geodesic_rad, 'euler': euler_distance_rad}
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class LossWeights:
         category: cross-entropy of the sub-space.
         landmarks: mean distance of the landmarks, in half sides of the crop, from a network that says where they are.
         overlap_deg: how far beyond its sub-space a regressor still trains.
+        distance: 'geodesic', or 'euler': the Euclidean distance of yaw, pitch and roll, in place of both geodesic errors.
         likelihood_moves_rotation: whether the likelihood's gradient also reaches the rotation; otherwise it only teaches
             the uncertainty, and an uncertain sample is not learnt less.
     """
@@ -40,6 +44,7 @@ class LossWeights:
     category: float = 0.1
     landmarks: float = 1.0
     overlap_deg: float = 15.0
+    distance: str = 'geodesic'
     likelihood_moves_rotation: bool = False
 
 
@@ -57,14 +62,14 @@ def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeight
     R = batch.rotation
     raw = network.raw(batch.crops)
     rotation, std = network.hand_over(raw)
-    error = geodesic_rad(rotation, R)
-    answer = error.mean()
+    distance = DISTANCES[weights.distance]
+    answer = distance(rotation, R).mean()
     nll = likelihood_loss(rotation, std, R, weights.likelihood_moves_rotation)
     loss = weights.answer * answer + weights.likelihood * nll
     if network.handover != 'single':
         belongs = membership(R, network.cells, weights.overlap_deg)
         total = belongs.sum().clamp(min=1)
-        errors = geodesic_rad(raw.rotations, R[:, None])
+        errors = distance(raw.rotations, R[:, None])
         own = (belongs * errors).sum() / total
         truth = R[:, None].expand_as(raw.rotations)
         own_nll = likelihood_loss(raw.rotations, raw.stds, truth, weights.likelihood_moves_rotation, belongs)
@@ -159,8 +164,10 @@ def make_loss(config: dict) -> LossFunction:
         raise ValueError(f'loss {kind!r}: {error}') from error
 
 
-def _coarse_to_fine(**settings: float) -> LossFunction:
+def _coarse_to_fine(**settings: Any) -> LossFunction:
     weights = LossWeights(**settings)
+    if weights.distance not in DISTANCES:
+        raise ValueError(f'distance {weights.distance!r} is none of {sorted(DISTANCES)}')
     return partial(coarse_to_fine_loss, weights=weights)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .rotations import rotation_from_columns, sine_vector
+from .rotations import rotation_from_columns, rotation_from_ypr, sine_vector, ypr_from_rotation
 from .subspaces import SUBSPACES, anchors
 
 STD_RANGE_RAD = (math.radians(0.2), math.radians(60.0))
@@ -101,6 +101,7 @@ class CoarseToFine(nn.Module):
         squeeze: channels of the last 1x1 convolution, flattened with its places.
         embedding: width of the shared embedding.
         hidden: width of a regressor's hidden layer.
+        representation: of a regressor's rotation: 'columns' (6D, from its anchor) or 'euler' (yaw, pitch, roll, from its anchor's).
         landmarks: whether the embedding also says where the 68 landmarks are. Only training uses that; no exported graph has it.
     """
 
@@ -115,12 +116,15 @@ class CoarseToFine(nn.Module):
         embedding: int = 256,
         hidden: int = 64,
         dropout: float = 0.0,
+        representation: str = 'columns',
         landmarks: bool = False,
     ):
         super().__init__()
         if handover not in ('soft', 'hard', 'single'):
             raise ValueError(f"handover {handover!r} is none of 'soft', 'hard', 'single'")
-        self.size, self.modality, self.handover = size, modality, handover
+        if representation not in ('columns', 'euler'):
+            raise ValueError(f"representation {representation!r} is neither 'columns' nor 'euler'")
+        self.size, self.modality, self.handover, self.representation = size, modality, handover, representation
         self.cells = SUBSPACES[subspaces]
         self.normalise = Normalise(modality)
         self.trunk = trunk
@@ -134,7 +138,10 @@ class CoarseToFine(nn.Module):
         start = anchors(self.cells) if count > 1 else anchors(SUBSPACES['four']).mean(0, keepdim=True).round()
         self.register_buffer('anchors', start, persistent=False)
         with torch.no_grad():
-            self.regressors.bias[:, 0] = self.regressors.bias[:, 4] = 1.0  # 6D identity: begin at the anchors
+            if representation == 'columns':
+                self.regressors.bias[:, 0] = self.regressors.bias[:, 4] = 1.0  # 6D identity: begin at the anchors
+            else:
+                self.regressors.bias[:, :3] = ypr_from_rotation(start)
             self.regressors.bias[:, 6:] = math.log(math.radians(8.0))
 
     def raw(self, crops: Tensor) -> Raw:
@@ -142,7 +149,10 @@ class CoarseToFine(nn.Module):
         features = self.embed(self.squeeze(self.trunk(self.normalise(crops)))).float()
         with torch.autocast(features.device.type, enabled=False):
             out = self.regressors(features)
-            rotations = rotation_from_columns(out[..., :6]) @ self.anchors
+            if self.representation == 'columns':
+                rotations = rotation_from_columns(out[..., :6]) @ self.anchors
+            else:
+                rotations = rotation_from_ypr(out[..., :3])
             low, high = STD_RANGE_RAD
             stds = out[..., 6:].clamp(math.log(low), math.log(high)).exp()
             landmarks = None if self.landmarks is None else self.landmarks(features).reshape(-1, 68, 2)

@@ -71,6 +71,14 @@ def geodesic_rad(R_a: Tensor, R_b: Tensor) -> Tensor:
     return 2 * torch.asin((squared + 1e-9).sqrt().clamp(max=1 - 1e-5))
 
 
+def euler_distance_rad(R_a: Tensor, R_b: Tensor) -> Tensor:
+    """(...) Euclidean distance of (yaw, pitch, roll) between rotations, radians, as eq. 3 measures; singular at yaw +-90 degrees."""
+    # just short of the poles, where the arcsine's gradient is infinite
+    a, b = (ypr_from_rotation(R * (1 - 1e-5)) for R in (R_a, R_b))
+    difference = a - b
+    return (torch.atan2(difference.sin(), difference.cos()).square().sum(-1) + 1e-9).sqrt()
+
+
 def sine_vector(R: Tensor) -> Tensor:
     """(..., 3) axis of (..., 3, 3) rotations, as long as the sine of their angle: the rotation vector itself of a small one."""
     return torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1) / 2
