@@ -1,11 +1,12 @@
 """The tables end to end at tiny scale, the paper's figures, and the campaign's order and resumption."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
-from training import campaign, experiments, results, tables
+from training import campaign, checkpoint, experiments, results, stand_in, tables
 from training.campaign import JOBS, Campaign
 from training.paper_tables import TABLES
 from training.results import NOT_RUN, Figure
@@ -66,6 +67,28 @@ def test_results_replace_their_own_cell_and_not_run_replaces_no_figure(tmp_path)
     assert {f.cell: f.value for f in results.read(2, tmp_path)} == {'synthetic': '99', 'real': '91'}
     shown = tables.show(2, results.read(2, tmp_path), tiny=False)
     assert 'synthetic 98.11 / 99' in shown and 'real 92.03 / 91' in shown
+
+
+def test_a_small_figure_fills_a_gap_and_never_replaces_a_full_one(tmp_path):
+    results.write([figure(), figure(cell='real', value=NOT_RUN)], tmp_path)
+    results.write([figure(value='60', scale='small: x'), figure(cell='real', value='50', scale='small: x')], tmp_path)
+    assert {f.cell: f.value for f in results.read(2, tmp_path)} == {'synthetic': '98', 'real': '50'}
+    results.write([figure(cell='real', value='91')], tmp_path)
+    assert {f.cell: f.value for f in results.read(2, tmp_path)} == {'synthetic': '98', 'real': '91'}
+
+
+def test_a_small_run_trains_narrower_networks_and_says_so(tmp_path, monkeypatch):
+    """Two steps instead of 800; single regressors keep their published width, which is small already."""
+    monkeypatch.setattr(results, 'FOLDER', tmp_path / 'results')
+    small = experiments.SCALES['small']
+    monkeypatch.setitem(experiments.SCALES, 'small', replace(small, changes=small.changes | {'steps': 2, 'batch': 4, 'validate_on': 8}))
+    stand_in.write(tmp_path / 'heads', 40, 96, limits_deg=(30, 30, 15))
+    tables.main(['4', '--run', '--small', '--data', str(tmp_path / 'heads'), '--out', str(tmp_path / 'runs')])
+    rows = [f for f in results.read(4, tmp_path / 'results') if f.cell == 'synthetic yaw']
+    assert {f.row for f in rows} == {'Liu et al.', 'Ahn et al.', 'Our method'}
+    assert all(f.scale.startswith('small: a quarter') and '8 samples' in f.scale and f.command.endswith('4 --run --small') for f in rows)
+    kept = checkpoint.load(tmp_path / 'runs' / 'small' / 'paper-synthetic' / 'final.pt')['config']
+    assert kept['network']['width'] == 0.25 and kept['network']['size'] == 96 and kept['optimiser']['kind'] == 'adamw'
 
 
 def test_a_part_of_a_set_is_not_reported_under_its_name(tmp_path, monkeypatch):

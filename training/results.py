@@ -21,7 +21,7 @@ class Figure:
         cell: column's name.
         value: the figure, or 'not run'.
         n: samples tested on.
-        scale: 'tiny' (a trial of the machinery) or words on samples and iterations.
+        scale: 'tiny' (a trial of the machinery) or words on samples and iterations, beginning with 'small' if networks were.
         protocol: crop and test set.
         command: that makes it.
         commit: of the checkout.
@@ -42,12 +42,12 @@ class Figure:
     data_hash: str
 
 
-def path_of(table: int, folder: Path = FOLDER) -> Path:
+def path_of(table: int, folder: Path | None = None) -> Path:
     """The csv file of a table."""
-    return folder / f'table{table}.csv'
+    return (folder or FOLDER) / f'table{table}.csv'
 
 
-def read(table: int, folder: Path = FOLDER) -> list[Figure]:
+def read(table: int, folder: Path | None = None) -> list[Figure]:
     """The figures on file, none if there is no file."""
     path = path_of(table, folder)
     if not path.exists():
@@ -56,19 +56,26 @@ def read(table: int, folder: Path = FOLDER) -> list[Figure]:
         return [Figure(**{**row, 'table': int(row['table']), 'n': int(row['n']), 'seed': int(row['seed'])}) for row in csv.DictReader(file)]
 
 
-def write(figures: list[Figure], folder: Path = FOLDER) -> None:
-    """Puts figures on file in the place of those of the same rows and cells; 'not run' never replaces a figure."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write(figures: list[Figure], folder: Path | None = None) -> None:
+    """Puts figures on file in the place of those of the same rows and cells, unless those weigh more.
+
+    'not run' never replaces a figure, and one of a small scale never one of full scale.
+    """
+    (folder or FOLDER).mkdir(parents=True, exist_ok=True)
     for table in sorted({f.table for f in figures}):
         kept = {(f.row, f.cell): f for f in read(table, folder)}
         for figure in (f for f in figures if f.table == table):
             old = kept.get((figure.row, figure.cell))
-            if figure.value != NOT_RUN or old is None or old.value == NOT_RUN:
+            if old is None or _weight(figure) >= _weight(old):
                 kept[figure.row, figure.cell] = figure
         with open(path_of(table, folder), 'w', newline='') as file:
             writer = csv.DictWriter(file, [f.name for f in fields(Figure)])
             writer.writeheader()
             writer.writerows(asdict(f) for f in kept.values())
+
+
+def _weight(figure: Figure) -> int:
+    return 0 if figure.value == NOT_RUN else 1 if figure.scale.startswith('small') else 2
 
 
 def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

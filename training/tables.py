@@ -1,6 +1,7 @@
 """The paper's tables beside ours: `python -m training.tables N`.
 
 Without more it prints the paper's figures and those in training/results. --run trains and tests the rows first, on --data;
+with --small at a scale for one CPU, whose figures compare rows with each other and never replace those of a full run.
 --tiny does so at a scale that only tries the machinery, on stand-in heads, and writes nothing into training/results.
 Cells whose data are not at hand say 'not run', with the steps on the error output.
 """
@@ -26,7 +27,7 @@ from .biwi import depth_face
 from .config import config_of
 from .datasets import Face, MissingDataError, open_faces
 from .evaluate import crops_of
-from .experiments import Experiment
+from .experiments import SCALES, Experiment, Scale
 from .model_file import Model, open_model
 from .paper_tables import TABLES
 from .parallel import join, leave
@@ -49,23 +50,30 @@ class Bench:
         data: rendered training sets.
         robustness: folder with the renderer's robustness presets by name.
         out: folder of the runs.
-        tiny: whether only the machinery is tried.
+        scale: of networks and trainings.
         minutes: time budget of each training.
         device: 'auto', 'cpu' or 'cuda'.
     """
 
     def __init__(
-        self, data: list[str], robustness: Path | None, out: Path, tiny: bool = False, minutes: float | None = None, device: str = 'auto'
+        self,
+        data: list[str],
+        robustness: Path | None,
+        out: Path,
+        scale: Scale = SCALES['full'],
+        minutes: float | None = None,
+        device: str = 'auto',
     ):
         self.data, self.robustness, self.out = data, robustness, out
-        self.tiny, self.minutes, self.device = tiny, minutes, device
+        self.scale, self.minutes, self.device = scale, minutes, device
+        self.tiny = scale.name == 'tiny'
 
     def train(self, experiment: Experiment) -> Path:
         """The row's checkpoint, trained if it is not there yet."""
         folder = self.out / experiment.name
         if (folder / 'final.pt').exists():
             return folder / 'final.pt'
-        config = experiment.run_config(self.tiny)
+        config = experiment.run_config(self.scale)
         depth = config.modality == 'depth'
         train_set = SyntheticCrops(self.data, 'train', depth, config.pose_limits_deg) if experiment.data != 'real' else None
         if experiment.data != 'synthetic':
@@ -170,6 +178,8 @@ class Bench:
     def _figure(self, experiment: Experiment, path: Path | None, cell: str, value: object, n: int, protocol: str) -> Figure:
         content = checkpoint.load(path) if path else {'step': 0, 'samples': 0, 'seed': 0, 'data_hash': ''}
         scale = 'tiny' if self.tiny else f'{content["step"]} iterations, {content["samples"]} samples, {experiment.data} training data'
+        if self.scale.words:
+            scale = f'{self.scale.words}, {scale}'
         return Figure(
             experiment.table,
             experiment.row,
@@ -178,7 +188,7 @@ class Bench:
             n,
             scale,
             protocol,
-            f'python -m training.tables {experiment.table} --run',
+            f'python -m training.tables {experiment.table} --run' + (f' --{self.scale.name}' if self.scale.name != 'full' else ''),
             checkpoint.commit(),
             content['seed'],
             content['data_hash'],
@@ -240,6 +250,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('number', type=int, choices=sorted(TABLES))
     parser.add_argument('--run', action='store_true', help='train and test the rows')
     parser.add_argument('--tiny', action='store_true', help='only try the machinery')
+    parser.add_argument('--small', action='store_true', help='with --run: an hour for all rows on a CPU; the figures say so')
     parser.add_argument('--waiting', action='store_true', help="put every cell on file as 'not run' that has no figure yet")
     parser.add_argument('--data', nargs='+', help='rendered training sets')
     parser.add_argument('--robustness', type=Path, help="folder of the renderer's robustness presets")
@@ -257,7 +268,8 @@ def main(arguments: list[str] | None = None) -> None:
     if args.run:
         if not args.data:
             parser.error('--run needs --data')
-        bench = Bench(args.data, args.robustness, args.out, minutes=args.minutes, device=args.device)
+        scale = SCALES['small' if args.small else 'full']
+        bench = Bench(args.data, args.robustness, args.out / scale.name, scale, args.minutes, args.device)
         for experiment in experiments.of_table(args.number):
             results.write(bench.run(experiment))
     print(show(args.number, results.read(args.number), tiny=False))
@@ -268,7 +280,7 @@ def run_tiny(number: int, folder: Path) -> list[Figure]:
     stand_in.write(folder / 'heads', 40, 96, limits_deg=(30, 30, 15))
     for name in {test for e in experiments.of_table(number) for test in e.tests} & set(experiments.ROBUSTNESS):
         stand_in.write(folder / 'robust' / name, 16, 96, limits_deg=(30, 30, 15), conditions=('a', 'b'))
-    bench = Bench([str(folder / 'heads')], folder / 'robust', folder / 'runs', tiny=True, device='cpu')
+    bench = Bench([str(folder / 'heads')], folder / 'robust', folder / 'runs', SCALES['tiny'], device='cpu')
     return [figure for experiment in experiments.of_table(number) for figure in bench.run(experiment)]
 
 
