@@ -249,14 +249,17 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axis = plt.subplots(figsize=(7.5, 5), constrained_layout=True)
-    for kind, marker, colour in zip(dict.fromkeys(row.crop for row in rows), 'os', ('#2f6fde', '#d64545')):
+    width = 1.45 * max(row.cpu_ms for row in rows)  # room for the names
+    for kind, marker, colour, rise in zip(dict.fromkeys(row.crop for row in rows), 'os', ('#2f6fde', '#d64545'), (5, -12)):
         points = sorted((row.cpu_ms, row.mae_deg, row.network) for row in rows if row.crop == kind)
         axis.plot([x for x, _, _ in points], [y for _, y, _ in points], marker, color=colour, label=f'crop: {kind}')
         best = [point for i, point in enumerate(points) if all(point[1] < other[1] for other in points[:i])]
         axis.plot([x for x, _, _ in best], [y for _, y, _ in best], '-', color=colour, linewidth=0.8, alpha=0.6)
-        for x, y, name in points:
-            axis.annotate(name, (x, y), xytext=(6, 4), textcoords='offset points', fontsize=8, color=colour)
-    axis.set_xlim(0, 1.45 * max(row.cpu_ms for row in rows))  # room for the names
+        for i, (x, y, name) in enumerate(points):
+            crowded = i + 1 < len(points) and points[i + 1][0] - x < 0.2 * width  # its neighbour stands where its name would
+            place = {'xytext': (-6, rise), 'ha': 'right'} if crowded and x > 0.2 * width else {'xytext': (6, rise)}
+            axis.annotate(name, (x, y), textcoords='offset points', fontsize=8, color=colour, **place)
+    axis.set_xlim(0, width)
     axis.set_ylim(0, 1.1 * max(row.mae_deg for row in rows))
     axis.set_xlabel('milliseconds of processor time a crop, one thread (preprocessing and network)')
     axis.set_ylabel('mean absolute error on AFLW2000-3D, degrees')
