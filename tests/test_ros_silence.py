@@ -41,6 +41,19 @@ def test_incompatible_qos_is_reported_with_its_remedy(graph):
     graph.wait_for_log('/probe', 'incompatible QoS', 'qos_overrides./image.subscription')
 
 
+def test_a_second_camera_of_incompatible_qos_is_told_and_the_first_is_not_called_silent(graph):
+    graph.hear_results()
+    node = graph.head_pose_node(**{'qos_overrides./image.subscription.reliability': 'reliable'})
+    publisher = graph.probe.create_publisher(Image, '/image', 1)
+    graph.wait_until(lambda: publisher.get_subscription_count(), 'the subscription')
+    publisher.publish(image_message(noise(48, 64), 1.0))
+    graph.wait_until(lambda: node._session.statistics.answered == 1, 'an answer')
+    graph.stranger().create_publisher(Image, '/image', QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT))
+    graph.wait_for_log('incompatible QoS', 'qos_overrides./image.subscription')
+    assert node._session.silence == ''
+    graph.wait_until(lambda: node._session.silence.startswith('/probe still has /image open'), 'the silence of the first')
+
+
 def test_a_subscriber_that_asks_too_much_is_told(graph):
     from ros_graph import LATCHED
     from visualization_msgs.msg import MarkerArray

@@ -181,20 +181,17 @@ class Session:
     # What does not.
 
     def _on_incompatible(self, one: Input) -> None:
-        if one is self.images_in:
-            self._watch_silence(at_once=True)
-        elif reason := explain_mismatch(self._node, one.topic, one.qos):
+        if reason := explain_mismatch(self._node, one.topic, one.qos):
             self._notices.throttled(f'qos {one.topic}', reason, _REPEAT_S)
 
-    def _watch_silence(self, at_once: bool = False) -> None:
+    def _watch_silence(self) -> None:
         """Says why no image comes once none has come for a while."""
         last_s, images = self.statistics.last_image_s, self.images_in
         silent_s = time.monotonic() - max(last_s or 0.0, self._since_s)
-        silent = silent_s >= self._parameters().silence_timeout_s
-        if not (silent or at_once):
+        if silent_s < self._parameters().silence_timeout_s:
             return
         reason = explain_silence(self._node, images.topic, type_name(images.message_type), images.qos, last_s is not None)
-        if silent and not self.silence and not self._depth_answers and self._worker.put(_SILENCE):
+        if not self.silence and not self._depth_answers and self._worker.put(_SILENCE):
             self.statistics.count_drop(OVERTAKEN)
         if reason != self.silence:
             self.silence = reason

@@ -28,9 +28,10 @@ def explain_silence(node: Any, topic: str, type_name: str, qos: QoSProfile, rece
     if len(wrong) == len(publishers):
         remedy = "set image_transport" if 'Image' in wrong[0] else 'remap image to an image topic'
         return f'{topic} is published as {wrong[0]}, not {type_name}; {remedy}'
-    if mismatch := explain_mismatch(node, topic, qos):
-        return mismatch
-    owner = _owner(publishers[0])
+    heard = [one for one in publishers if qos_check_compatible(one.qos_profile, qos)[0] != QoSCompatibility.ERROR]
+    if not heard:
+        return explain_mismatch(node, topic, qos)
+    owner = _owner(heard[0])
     if received_before:
         return f'{owner} still has {topic} open but sends nothing more; look at the camera, or whether the replay is paused or over'
     return (f'{owner} publishes {topic} but nothing arrives; look whether it sends (ros2 topic hz {topic}), and on Fast DDS '
