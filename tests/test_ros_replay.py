@@ -242,6 +242,16 @@ def test_a_replay_paused_before_it_begins_waits_with_the_first_image(graph, tmp_
     graph.wait_until(lambda: len(images) == 2, 'both images')
 
 
+def test_a_replay_that_starts_paused_begins_when_it_is_told(graph, tmp_path):
+    images = graph.hear(Image, '/image')
+    node = replay(graph, pictures(tmp_path, 2), start_paused=True)
+    graph.wait_until(lambda: node._playhead.at_s is not None, 'its beginning')
+    graph.spin_for(0.2)
+    assert not images
+    assert pause(graph, False) == 'playing at 0.000 s of 0.100 s'
+    graph.wait_until(lambda: len(images) == 2, 'both images')
+
+
 def test_a_pause_shifts_the_schedule_by_its_length():
     """At half the rate: 2 s after it began at 1 s it is at 2 s, after a pause of 100 s still, and 4 s later at 4 s."""
     now_s, calls = [50.0], []

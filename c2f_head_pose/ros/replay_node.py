@@ -50,6 +50,7 @@ _PARAMETERS = {
     'start_offset_s': (0.0, 'Begin so far into the recording; loop goes back there.'),
     'loop': (False, 'Start again at the end.'),
     'clock': (False, "Publish the recording's time on /clock, 100 times a second and before each message; nothing while paused."),
+    'start_paused': (False, 'Publish nothing until ~/pause says so.'),
     'wait_for_subscriber_s': (30.0, 'Wait so long for somebody to subscribe to the image; 0 starts at once.'),
 }
 _CHOICES = {'transport': ('raw', 'recorded'), 'topics': ('recorded', 'plain'), 'stamps': ('recorded', 'now')}
@@ -104,6 +105,8 @@ class ReplayNode(Node):
         self.exit_status = 0
         self._check_offset()
         self._playhead = Playhead(self._value('rate'))
+        if self._value('start_paused'):
+            self._playhead.pause(True)
         self._round: _Round | None = None
         self._clock_output = self.create_publisher(ClockMessage, '/clock', 10) if self._value('clock') else None
         if self._clock_output is not None:
