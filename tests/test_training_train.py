@@ -229,6 +229,69 @@ def test_time_budget_ends_in_a_cooldown_and_a_larger_one_goes_on_from_before_it(
     assert longer.step == schedule.decay_from and longer.schedule.decay_from == -1
 
 
+class Clock:
+    """Stands for the `time` that training reads: a step takes what `step_s` says of the run."""
+
+    def __init__(self, run, step_s):
+        self.now = 0.0
+        done = run.do_step
+
+        def do_step():
+            self.now += step_s(run)
+            return done()
+
+        run.do_step = do_step
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.mark.parametrize('kind', ['cooldown', 'poly', 'constant'])
+@pytest.mark.parametrize('slower', [1, 20])
+def test_a_time_budget_ends_with_a_final_checkpoint_and_a_rate_of_zero(kind, slower, folder, tmp_path, monkeypatch, capsys):
+    """60 s at 1 s a step, and in the fall at 1 or 20 s a step. At an even speed the fall takes the last 15, or 6, of the 60 steps.
+
+    A slower machine bends it: after 1.05 budgets, 63 s, and the step that was being done, there is one more.
+    """
+    data = SyntheticCrops([folder], 'train')
+    config = tiny_config(steps=100000, schedule={'kind': kind})
+    run = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
+    clock = Clock(run, lambda run: slower if run.schedule.falls(run.step) else 1)
+    monkeypatch.setattr('training.train.time', clock)
+    run.go()
+    final, printed = checkpoint.load(tmp_path / 'final.pt'), capsys.readouterr().out
+    assert final['step'] == run.step and final['elapsed_s'] == clock.now
+    assert 'final.pt' in printed and ('became slower' in printed) == (slower > 1)
+    assert (run.step, clock.now) == (60, 60) if slower == 1 else 60 < clock.now < 63 + 20 + 20
+    rates = [float(row['rate']) for row in progress.read_rows(tmp_path / 'log.csv')]
+    assert rates == sorted(rates, reverse=True) and run.schedule.rate(run.step) == 0
+    again = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
+    again.go()
+    assert again.step == run.step and 'done before' in capsys.readouterr().out
+
+
+def test_a_bent_fall_is_in_the_checkpoint_and_a_larger_budget_does_not_go_back_behind_one_not_begun(folder, tmp_path, monkeypatch):
+    data, config = SyntheticCrops([folder], 'train'), tiny_config(steps=100000)
+    run = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
+    monkeypatch.setattr('training.train.time', Clock(run, lambda run: 4 if run.schedule.falls(run.step) else 1))
+    run.go(pause_s=58)
+    resumed = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
+    assert resumed.schedule == run.schedule and 0 < resumed.schedule.decay_level < 1
+    longer = Run(config, data, None, tmp_path, ALONE, minutes=3.0)
+    assert longer.step == 45
+    monkeypatch.setattr('training.train.time', Clock(longer, lambda run: 1))
+    longer.go(pause_s=20)
+    assert Run(config, data, None, tmp_path, ALONE, minutes=4.0).step == 65
+
+
+def test_a_budget_larger_than_the_steps_need_cools_down_by_the_steps(folder, tmp_path, monkeypatch):
+    """12 steps of 1 s in an hour: the fall begins at step 9."""
+    run = Run(tiny_config(steps=12), SyntheticCrops([folder], 'train'), None, tmp_path, ALONE, minutes=60.0)
+    monkeypatch.setattr('training.train.time', Clock(run, lambda run: 1))
+    run.go()
+    assert run.step == 12 and run.schedule.fall == (9, 3, 1.0)
+
+
 def test_paper_schedule_is_caffes_polynomial():
     """0.01 (1 - 20000 / 40000)^0.5 = 0.00707."""
     schedule = read_config('paper').make_schedule()

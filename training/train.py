@@ -91,11 +91,11 @@ class Run:
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path)
-        steady = self.out / 'steady.pt'
-        if self.minutes is not None and self.minutes > state.get('minutes', 0.0) and steady.exists():
+        steady, fell = self.out / 'steady.pt', 0 <= state['schedule'][0] <= state['step']
+        if fell and self.minutes is not None and self.minutes > state.get('minutes', 0.0) and steady.exists():
             print(f'the budget grew: going on from {steady.name}, where the rate had not fallen yet', flush=True)
             state = checkpoint.load(steady)
-            state['schedule'] = (-1, 0)
+            state['schedule'] = (-1, 0)  # no fall yet
         if state['config'] != self.config.as_dict():
             differing = [k for k, v in self.config.as_dict().items() if state['config'].get(k) != v]
             raise ValueError(f'{self.path} was trained with another configuration ({", ".join(differing)} differ): give another --out')
@@ -106,7 +106,7 @@ class Run:
         self.average.network.load_state_dict(state['average'])
         self.optimiser.load_state_dict(state['optimiser'])
         self.step, self.elapsed_s = state['step'], state['elapsed_s']
-        self.schedule.decay_from, self.schedule.decay_steps = state['schedule']
+        self.schedule.resume(*state['schedule'])
 
     def save(self, name: str = 'last.pt') -> None:
         """Writes a checkpoint."""
@@ -120,7 +120,7 @@ class Run:
                 step=self.step,
                 elapsed_s=self.elapsed_s,
                 minutes=self.minutes or 0.0,
-                schedule=(self.schedule.decay_from, self.schedule.decay_steps),
+                schedule=self.schedule.fall,
                 config=self.config.as_dict(),
                 seed=self.config.seed,
                 commit=self.commit,
@@ -159,6 +159,9 @@ class Run:
 
     def go(self, pause_s: float | None = None) -> dict[str, float]:
         """Trains to the end of the steps or of the time, or for `pause_s` seconds of it; the last validation's figures."""
+        if self.step >= self.schedule.last_step and (self.out / 'final.pt').exists():
+            self.say(f'done before: {self.out / "final.pt"}, {self.step} steps. A larger --minutes goes on, another --out begins anew')
+            return {}
         log = progress.Log(self.out, self.step) if self.place.first else None
         if self.place.first and self.step == 0:
             self.show_samples()
@@ -170,12 +173,7 @@ class Run:
             self.elapsed_s = before + time.monotonic() - began
             if self.minutes is not None:
                 used = agree(self.elapsed_s / (60 * self.minutes), self.place)
-                falls = self.schedule.decay_from >= 0
-                self.schedule.clock(self.step, used)
-                if not falls and self.schedule.decay_from >= 0:
-                    self.save('steady.pt')  # a longer budget later goes on from here
-                if used >= 1.1:
-                    break  # the machine became slower during the fall
+                self._keep_time(used)
             new = self.do_step()
             figures = {k: 0.98 * figures.get(k, v) + 0.02 * v for k, v in new.items()}
             speed = (self.step - first) * self.config.batch / max(time.monotonic() - began, 1e-9)
@@ -207,13 +205,30 @@ class Run:
         if hasattr(self.network, 'std_rad') and self.val_set is not None and self.step >= self.schedule.last_step:
             measure_std(self.average.network, self.val_set, self.config)
             self.network.std_rad.copy_(self.average.network.std_rad)
+        self.elapsed_s = before + time.monotonic() - began
         self.save()
         if self.step >= self.schedule.last_step:
             self.save('final.pt')
+            self.say(f'{self.out / "final.pt"}: {self.step} steps in {self.elapsed_s / 60:.1f} min')
         if self.place.first:
             self.show_samples()
             plot_if_possible(self.out)
         return val or figures
+
+    def _keep_time(self, used: float) -> None:
+        """Tells the schedule how much of the budget is used, 0..1, and says what becomes of the rate."""
+        falls, level = self.schedule.falls(self.step), self.schedule.decay_level
+        self.schedule.clock(self.step, used)
+        if not falls and self.schedule.falls(self.step):
+            self.save('steady.pt')  # a longer budget later goes on from here
+            self.say(f'step {self.step}: {100 * used:.0f} % of the time is used; the rate falls to zero by step {self.schedule.last_step}')
+        elif level == 1 > self.schedule.decay_level:
+            self.say(f'step {self.step}: the machine became slower; the rate falls to zero by step {self.schedule.last_step}, or sooner')
+
+    def say(self, words: str) -> None:
+        """Prints a line, by one process."""
+        if self.place.first:
+            print(words, flush=True)
 
     def show_samples(self) -> None:
         """Writes samples.png: 32 training crops with the true axes, and thin the estimated ones."""
