@@ -1,14 +1,17 @@
 """Batches drawn ahead in other processes are the ones that training would draw itself."""
 
+import numpy as np
 import pytest
 import torch
 
-from training import stand_in
+from training import batches, stand_in
 from training.batches import SyntheticCrops
 from training.config import config_of
 from training.feed import AHEAD, Feed, FeedAhead
 from training.losses import make_loss
 from training.models import build
+from training.parallel import Place
+from training.train import Run
 
 torch.set_num_threads(1)
 NETWORK = {'kind': 'coarse_to_fine', 'size': 32, 'stem': 4, 'widths': [8], 'depths': [1], 'embedding': 16, 'hidden': 4, 'squeeze': 4}
@@ -43,6 +46,26 @@ def test_batches_drawn_ahead_equal_those_drawn_here(data):
                 ahead.batch(step, shard)
     finally:
         ahead.close()
+
+
+@pytest.mark.parametrize('depth', [False, True])
+def test_held_samples_are_those_on_the_disk(depth, data, monkeypatch):
+    """40 samples in parts of 16; 64x64 pixels of 2 bytes, or 6 with depth, decide whether they fit."""
+    monkeypatch.setattr(batches, 'AT_ONCE', 16)
+    free, held = SyntheticCrops([data.sets[0].path], None, depth), SyntheticCrops([data.sets[0].path], None, depth)
+    needed, rows = 40 * 64 * 64 * (6 if depth else 2), np.array([39, 0, 16, 15, 16])
+    assert not held.hold('cpu', needed - 1) and held.hold('cpu', needed) and held.hold('cpu', 0)  # it lies there already
+    for name, value in vars(held.gather(rows)).items():
+        other = getattr(free.gather(rows), name)
+        assert (value is None and other is None) or (value.dtype == other.dtype and torch.equal(value, other)), name
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU that PyTorch sees')
+def test_a_run_on_a_gpu_holds_its_crops_there(data, tmp_path):
+    crops = SyntheticCrops([data.sets[0].path], None)
+    Run(tiny_config(), crops, None, tmp_path, Place(0, 1, torch.device('cuda')))
+    assert crops.gather(np.arange(3)).image.is_cuda
 
 
 def test_landmarks_teach_the_embedding_and_leave_no_trace_in_the_answer(data):

@@ -141,6 +141,9 @@ def test_two_processes_take_the_steps_of_one(folder, tmp_path):
     for name, value in a['network'].items():
         if value.is_floating_point() and 'running' not in name:
             assert torch.allclose(value, b['network'][name], atol=2e-5), name
+    statistics = [name for name in b['network'] if 'running' in name]
+    # of both processes, in the average too
+    assert statistics and all(torch.equal(b['network'][name], b['average'][name]) for name in statistics)
 
 
 SMALL = {'size': 48, 'stem': 8, 'widths': [16, 32], 'depths': [1, 1], 'embedding': 64, 'hidden': 16, 'squeeze': 16}

@@ -27,5 +27,10 @@ class Average:
         """Takes one step of the network into the average."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
+        self.take_buffers(network)
+
+    @torch.no_grad()
+    def take_buffers(self, network: nn.Module) -> None:
+        """Copies the network's batch statistics."""
         for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
             mine.copy_(theirs)

@@ -13,6 +13,9 @@ from torch import Tensor
 from .rotations import face_direction, ypr_from_rotation
 from .synthetic.dataset import COLUMNS, SyntheticDataset
 
+AT_ONCE = 4096
+"""Samples that go to the device that holds them in one copy."""
+
 
 @dataclass(frozen=True, eq=False)
 class Crops:
@@ -134,13 +137,21 @@ class SyntheticCrops:
         return Crops(torch.from_numpy(image), torch.from_numpy(alpha), depth, **{k: v[index] for k, v in self._labels.items()})
 
     def hold(self, device: torch.device | str, limit_bytes: int) -> bool:
-        """Copies everything to a device if it fits into `limit_bytes`; whether it did."""
+        """Copies everything to a device, once, if it fits into `limit_bytes`; whether it lies there."""
+        if self._held is not None:
+            return True
         if len(self) * self.size**2 * (6 if self.depth else 2) > limit_bytes:
             return False
-        parts = [self.gather(np.arange(i, min(i + 4096, len(self)))).to(device) for i in range(0, len(self), 4096)]
-        self._held = Crops(
-            *(None if getattr(parts[0], name) is None else torch.cat([getattr(p, name) for p in parts]) for name in vars(parts[0]))
-        )
+        whole = {
+            name: torch.empty((len(self), *one.shape[1:]), dtype=one.dtype, device=device)
+            for name, one in vars(self.gather(np.arange(1))).items()
+            if one is not None
+        }
+        for start in range(0, len(self), AT_ONCE):
+            part = self.gather(np.arange(start, min(start + AT_ONCE, len(self))))
+            for name, values in whole.items():
+                values[start : start + len(part)].copy_(getattr(part, name))
+        self._held = Crops(**{'depth_mm': None, **whole})
         return True
 
 

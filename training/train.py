@@ -57,6 +57,8 @@ class Run:
     ):
         self.config, self.train_set, self.val_set = config, train_set, val_set
         self.out, self.place, self.minutes = out, place, minutes
+        if place.device.type == 'cuda':
+            self._hold_data()
         torch.manual_seed(config.seed)
         self.network = build(config.network).to(place.device, memory_format=torch.channels_last)
         same_start(self.network, place)
@@ -82,6 +84,13 @@ class Run:
     def path(self) -> Path:
         """The checkpoint that a run resumes from."""
         return self.out / 'last.pt'
+
+    def _hold_data(self) -> None:
+        """Copies the rendered crops to the GPU where they fit into 60 % of its free memory."""
+        torch.cuda.empty_cache()  # of a run before
+        free, _ = torch.cuda.mem_get_info(self.place.device)
+        held = isinstance(self.train_set, SyntheticCrops) and self.train_set.hold(self.place.device, int(free * 0.6))
+        self.say(f'training data {"held on the GPU" if held else "streamed from the host"}')
 
     def _start_from(self, content: dict[str, Any]) -> None:
         """Takes another run's averaged weights; a trunk that has more blocks than theirs begins by saying the same."""
@@ -110,7 +119,7 @@ class Run:
 
     def save(self, name: str = 'last.pt') -> None:
         """Writes a checkpoint."""
-        mean_buffers(self.network, self.place)
+        self._share_buffers()
         if self.place.first:
             checkpoint.save(
                 self.out / name,
@@ -179,7 +188,7 @@ class Run:
             speed = (self.step - first) * self.config.batch / max(time.monotonic() - began, 1e-9)
             at_end = self.step >= self.schedule.last_step
             if self.val_set is not None and (self.step % self.config.validate_every == 0 or at_end):
-                mean_buffers(self.network, self.place)
+                self._share_buffers()
                 val = validate(self.average.network, self.val_set, self.config)
             if log and (self.step % self.config.log_every == 0 or at_end):
                 log.add(
@@ -214,6 +223,11 @@ class Run:
             self.show_samples()
             plot_if_possible(self.out)
         return val or figures
+
+    def _share_buffers(self) -> None:
+        """Gives the network and its average the batch statistics of all processes."""
+        mean_buffers(self.network, self.place)
+        self.average.take_buffers(self.network)
 
     def _keep_time(self, used: float) -> None:
         """Tells the schedule how much of the budget is used, 0..1, and says what becomes of the rate."""
@@ -300,10 +314,6 @@ def main(arguments: list[str] | None = None) -> None:
     except ValueError as error:
         print(f'no validation: {error}', file=sys.stderr)
         val_set = None
-    if place.device.type == 'cuda':
-        free, _ = torch.cuda.mem_get_info(place.device)
-        held = train_set.hold(place.device, int(free * 0.6))
-        print(f'training data {"held on the GPU" if held else "streamed from the disk"}', flush=True)
     if place.first:
         print(
             f'{config.name}: {len(train_set)} training crops, {len(val_set) if val_set else 0} held out, on {place.device} '
