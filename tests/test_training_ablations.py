@@ -1,6 +1,7 @@
 """The ablations' table: every choice has its row, figures are what they say, and what is trained is not trained again."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from c2f_head_pose import geometry
 from training import ablations, stand_in
-from training.config import CONFIGS
+from training.config import CONFIGS, read_config
 
 torch.set_num_threads(1)
 TINY = ['network.size=32', 'network.widths=[8]', 'network.depths=[1]', 'network.stem=4', 'batch=8', 'precision=fp32']
@@ -56,3 +57,15 @@ def test_every_ablation_undoes_something_and_each_has_a_row(tmp_path, capsys):
     ]
     assert (tmp_path / 'runs' / 'c2f_edge-1' / 'final.pt').stat().st_mtime_ns == trained
     assert 'network.size=32' in rows[0]['command'] and len(rows[0]['data_hash']) == 16
+
+
+def test_a_training_of_other_settings_or_data_is_not_taken_for_this_one(tmp_path):
+    for name, seed in (('heads', 0), ('others', 1)):
+        stand_in.write(tmp_path / name, 20, 64, seed=seed)
+    config = read_config('edge', [*TINY, 'steps=1'])
+    ablations.train(config, [str(tmp_path / 'heads')], tmp_path / 'runs', 'cpu', 0)
+    ablations.train(config, [str(tmp_path / 'heads')], tmp_path / 'runs', 'cpu', 0)
+    with pytest.raises(ValueError, match=r'final\.pt was trained with other steps, ema:'):
+        ablations.train(replace(config, steps=2, ema=0.5), [str(tmp_path / 'heads')], tmp_path / 'runs', 'cpu', 0)
+    with pytest.raises(ValueError, match=r'final\.pt was trained with other data:'):
+        ablations.train(config, [str(tmp_path / 'others')], tmp_path / 'runs', 'cpu', 0)

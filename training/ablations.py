@@ -53,10 +53,14 @@ def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) ->
 
 
 def train(config: RunConfig, data: list[str], out: Path, device: str, feeders: int) -> dict:
-    """The checkpoint of a configuration, trained if it is not there yet."""
+    """The checkpoint of a configuration, trained if it is not there yet.
+
+    Raises:
+        ValueError: for one that is there with other settings or data.
+    """
     final = out / f'{config.name}-{config.seed}' / 'final.pt'
+    train_set = SyntheticCrops(data, 'train', config.modality == 'depth', config.pose_limits_deg)
     if not final.exists():
-        train_set = SyntheticCrops(data, 'train', config.modality == 'depth', config.pose_limits_deg)
         place = join(device)
         run = Run(config, train_set, None, final.parent, place, feeders=feeders)
         try:
@@ -64,7 +68,7 @@ def train(config: RunConfig, data: list[str], out: Path, device: str, feeders: i
         finally:
             run.feed.close()
             leave(place)
-    return checkpoint.load(final)
+    return checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
 
 
 def write(rows: list[dict[str, object]], path: Path) -> None:

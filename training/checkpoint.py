@@ -46,6 +46,24 @@ def load(path: Path | str) -> dict[str, Any]:
     return content
 
 
+def differences(content: dict[str, Any], config: dict[str, Any], data_hash: str) -> list[str]:
+    """Which settings, by name, and whether the 'data' are others than those a checkpoint was trained with."""
+    other = [name for name, value in config.items() if content['config'].get(name) != value]
+    return other + (['data'] if content['data_hash'] != data_hash else [])
+
+
+def load_trained(path: Path, config: dict[str, Any], data_hash: str) -> dict[str, Any]:
+    """The checkpoint of a run that was to be trained with this configuration (plain values) on these data.
+
+    Raises:
+        ValueError: naming what differs.
+    """
+    content = load(path)
+    if other := differences(content, config, data_hash):
+        raise ValueError(f'{path} was trained with other {", ".join(other)}: give another --out, or delete it')
+    return content
+
+
 def network_of(content: dict[str, Any], average: bool = True) -> nn.Module:
     """The network of a checkpoint, ready for inference; its moving average unless told otherwise."""
     network = build(content['config']['network'])

@@ -105,11 +105,11 @@ class Run:
             print(f'the budget grew: going on from {steady.name}, where the rate had not fallen yet', flush=True)
             state = checkpoint.load(steady)
             state['schedule'] = (-1, 0)  # no fall yet
-        if state['config'] != self.config.as_dict():
-            differing = [k for k, v in self.config.as_dict().items() if state['config'].get(k) != v]
-            raise ValueError(f'{self.path} was trained with another configuration ({", ".join(differing)} differ): give another --out')
-        if state['data_hash'] != self.data_hash:
+        other = checkpoint.differences(state, self.config.as_dict(), self.data_hash)
+        if other == ['data']:
             print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
+        elif other:
+            raise ValueError(f'{self.path} was trained with other {", ".join(other)}: give another --out')
         self.started_from = state.get('started_from', '')
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
