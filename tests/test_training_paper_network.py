@@ -117,6 +117,43 @@ def test_category_samples_leave_the_regressors_alone_and_pose_samples_the_classi
     assert gradient_size(network.trunk) > 0
 
 
+def test_a_mixed_batch_keeps_its_halves_apart():
+    """Four category samples, then four pose samples, all of L1 (yaw and pitch > 0); what is altered shows in whose gradients?
+
+    A category sample's category and pixels in the classifier's alone, and its pose within the category nowhere; a pose sample's pose
+    and pixels in the regressors' alone.
+    """
+
+    def gradients(crops, R):
+        network = small_paper().eval()  # running statistics: in a batch's own, every sample reaches every other's features
+        loss, _ = make_loss({'kind': 'paper', 'category_share': 0.5})(network, Batch(crops, R))
+        loss.backward()
+        parts = network.classifier, network.regressors
+        return [torch.cat([torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in part.parameters()]) for part in parts]
+
+    def altered(tensor, rows, value):
+        out = tensor.clone()
+        out[rows] = value
+        return out
+
+    def learns(crops, R):
+        return [not torch.equal(a, b) for a, b in zip(before, gradients(crops, R), strict=True)]
+
+    first, second = slice(0, 4), slice(4, 8)
+    crops = torch.randint(0, 256, (8, 1, 64, 64), dtype=torch.uint8)
+    R = rotation_from_ypr(torch.tensor([[0.3, 0.3, 0.1]])).repeat(8, 1, 1)
+    same_category, other_category = (rotation_from_ypr(torch.tensor([ypr]))[0] for ypr in ([0.5, 0.2, 0.0], [-0.3, 0.3, 0.1]))
+    before = gradients(crops, R)
+    classifier, regressors, neither = [True, False], [False, True], [False, False]
+    assert learns(crops, R) == neither
+    assert learns(crops, altered(R, first, same_category)) == neither
+    assert learns(crops, altered(R, first, other_category)) == classifier
+    assert learns(altered(crops, first, 0), R) == classifier
+    assert learns(crops, altered(R, second, same_category)) == regressors
+    assert learns(crops, altered(R, second, other_category)) == regressors
+    assert learns(altered(crops, second, 0), R) == regressors
+
+
 def test_a_pose_trains_only_the_regressor_of_its_true_sub_space():
     """Yaw 0.3 > 0 and pitch -0.3 < 0 is L2 of Table 1."""
     network = small_paper()
