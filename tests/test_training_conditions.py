@@ -7,7 +7,7 @@ import pytest
 
 from c2f_head_pose import geometry
 from c2f_head_pose.types import FaceBox
-from training import conditions, temporal
+from training import conditions, stand_in, temporal
 from training.synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
 
 
@@ -44,3 +44,14 @@ def test_a_steady_error_is_no_jitter_and_an_unanswered_frame_is_counted():
         return [] if frame.i == 2 else [SimpleNamespace(R_cam_head=off @ frame.R_cam_head, box=box)]
 
     assert temporal.figures(frames, estimate) == pytest.approx({'found': 0.75, 'geodesic': 5, 'jitter': 0}, abs=1e-3)
+
+
+def test_robustness_on_people_that_were_trained_on_is_refused(tmp_path, capsys):
+    """Eight of a stand-in population's ten train; the same seed makes the same ten."""
+    stand_in.write(tmp_path / 'heads', 20, 48, seed=1)
+    stand_in.write(tmp_path / 'own' / 'blur', 20, 48, seed=2)
+    stand_in.write(tmp_path / 'same' / 'blur', 20, 48, seed=1)
+    conditions.refuse_people_seen_in_training(tmp_path / 'heads', tmp_path / 'own')
+    assert conditions.main(['c2f_edge', '--data', str(tmp_path / 'heads'), '--robustness', str(tmp_path / 'same')]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith('error: ') and 'blur shows 8 people' in told and '--seed' in told

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
 from . import checkpoint
+from .command import tells
 from .evaluate import rendered_answers
 from .model_file import Model, open_model
 from .paper_tables import ROBUSTNESS_ROWS, TABLES
 from .results import write_rows
-from .synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
+from .synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS, shared_people
 from .synthetic.identities import RACES
 from .validate import in_use
 
@@ -116,6 +118,19 @@ def of_robustness(found: Answers) -> dict[str, object]:
     }
 
 
+def refuse_people_seen_in_training(data: Path, robustness: Path) -> None:
+    """Robustness is of people that no training saw.
+
+    Raises:
+        ValueError: for a robustness preset under a folder that shows people of a rendered dataset's split 'train'.
+    """
+    for preset in ROBUSTNESS_ROWS:
+        folder = robustness / preset
+        if folder.is_dir() and (count := shared_people(data, folder)):
+            raise ValueError(f'{folder} shows {count} people that {data} trains on: render it anew with another --seed')
+
+
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -123,9 +138,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('model', help='checkpoint, .onnx file or shipped name')
     parser.add_argument('--data', type=Path, help='rendered dataset whose held-out identities are grouped')
-    parser.add_argument('--robustness', type=Path, help=f'folder with rendered presets {", ".join(ROBUSTNESS_ROWS)}')
+    presets = ', '.join(ROBUSTNESS_ROWS)
+    parser.add_argument('--robustness', type=Path, help=f'folder with rendered presets {presets}, of other people than --data trains on')
     parser.add_argument('--out', type=Path, help='csv to write')
     args = parser.parse_args(arguments)
+    if args.data and args.robustness:
+        refuse_people_seen_in_training(args.data, args.robustness)
     model = open_model(args.model)
     rows: list[dict[str, object]] = []
     if args.data:
@@ -142,7 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
             rows.append({'set': 'held-out identities', **row})
     for preset, (table, label) in ROBUSTNESS_ROWS.items() if args.robustness else ():
         if not (args.robustness / preset).is_dir():
-            print(f'{preset}: not run. Render it: python -m training.render --preset {preset} --output {args.robustness}/{preset}')
+            print(f'{preset}: not run. Render it: python -m training.render --preset {preset} --seed 2 --output {args.robustness}/{preset}')
             continue
         row = of_robustness(answers(model, args.robustness / preset, None, disturbed=False))
         printed = TABLES[table].cells(label)
@@ -158,4 +176,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

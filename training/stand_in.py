@@ -105,7 +105,8 @@ def write(
         writer = csv.writer(file)
         writer.writerow(['id', 'split', 'sex', 'age_years', 'african', 'asian', 'caucasian', 'seed'])
         for i in range(10):
-            writer.writerow([i, 'train' if i < 8 else 'val' if i == 8 else 'test', 'female' if i % 2 else 'male', 30, 0.3, 0.3, 0.4, i])
+            split, sex = 'train' if i < 8 else 'val' if i == 8 else 'test', 'female' if i % 2 else 'male'
+            writer.writerow([i, split, sex, 30, 0.3, 0.3, 0.4, 10 * seed + i])
     rng = np.random.default_rng(seed)
     points = landmarks_m()
     for shard in range(manifest.shards):

@@ -328,3 +328,13 @@ def read_splits(folder: Path) -> dict[int, str]:
     """Identity id to 'train', 'val' or 'test', from identities.csv."""
     with open(Path(folder) / 'identities.csv', newline='') as file:
         return {int(row['id']): row['split'] for row in csv.DictReader(file)}
+
+
+def shared_people(trained: Path, tested: Path) -> int:
+    """How many people of one dataset's split 'train' another dataset shows too, under whatever number."""
+
+    def people(folder: Path, splits: tuple[str, ...]) -> set[tuple[str, ...]]:
+        with open(folder / 'identities.csv', newline='') as file:
+            return {tuple(v for k, v in row.items() if k not in ('id', 'split')) for row in csv.DictReader(file) if row['split'] in splits}
+
+    return len(people(trained, ('train',)) & people(tested, ('train', 'val', 'test')))
