@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from c2f_head_pose import geometry
 from c2f_head_pose.types import FaceBox
@@ -21,7 +22,7 @@ def need(variable):
     return Path(os.environ[variable])
 
 
-def write_biwi(folder, R=((1, 0, 0), (0, 1, 0), (0, 0, 1)), centre_mm=(0, 0, 1000), shift_mm=(0, 0, 0)):
+def write_biwi(folder, R=((1, 0, 0), (0, 1, 0), (0, 0, 1)), centre_mm=(0, 0, 1000), shift_mm=(0, 0, 0), picture=None):
     """One frame of a 4x2 depth picture: one empty pixel, 900 and 901 mm, four empty, 902 mm."""
     folder.mkdir(parents=True, exist_ok=True)
     calibration = '500 0 320\n0 500 240\n0 0 1\n\n0 0 0 0\n\n1 0 0\n0 1 0\n0 0 1\n\n{} {} {}\n\n640 480\n'
@@ -30,7 +31,7 @@ def write_biwi(folder, R=((1, 0, 0), (0, 1, 0), (0, 0, 1)), centre_mm=(0, 0, 100
     (folder / 'frame_00001_pose.txt').write_text('\n'.join(' '.join(map(str, row)) for row in R) + '\n\n' + ' '.join(map(str, centre_mm)))
     runs = struct.pack('<ii', 1, 2) + struct.pack('<hh', 900, 901) + struct.pack('<ii', 4, 1) + struct.pack('<h', 902)
     (folder / 'frame_00001_depth.bin').write_bytes(struct.pack('<ii', 4, 2) + runs)
-    cv2.imwrite(str(folder / 'frame_00001_rgb.png'), np.full((480, 640, 3), 90, np.uint8))
+    cv2.imwrite(str(folder / 'frame_00001_rgb.png'), np.full((480, 640, 3), 90, np.uint8) if picture is None else picture)
 
 
 def test_biwi_depth_runs_are_decoded(tmp_path):
@@ -55,16 +56,6 @@ def test_biwi_pose_is_turned_into_the_cameras_frame_and_boxed(tmp_path):
     assert open_faces('biwi', tmp_path, sequences=(2,)) == []
 
 
-def test_biwi_estimates_are_compared_in_the_cameras_frame(tmp_path):
-    """A network that sees every crop frontal is wrong by the ray's angle off axis: about atan(50 / 500) = 5.7 degrees."""
-    from training.evaluate import in_camera
-
-    write_biwi(tmp_path / '01', shift_mm=(100, 0, 0))
-    face = open_faces('biwi', tmp_path)[0]
-    R = in_camera([face], geometry.HEAD_AXES[None], 'box', 1.5)
-    assert geometry.geodesic_deg(R[0], geometry.HEAD_AXES) == pytest.approx(np.degrees(np.arctan(0.1)), abs=0.1)
-
-
 def test_paper_split_keeps_every_frame_once():
     faces = [Face(str(i), np.zeros(3), lambda: None) for i in range(50)]
     train, test = biwi.split_80_20(faces)
@@ -72,10 +63,94 @@ def test_paper_split_keeps_every_frame_once():
     assert {f.name for f in train} | {f.name for f in test} == {str(i) for i in range(50)}
 
 
+def test_biwis_test_sets_go_by_name(tmp_path):
+    """Ten sequences of a frame each: the authors' are 1 and 12, a fifth of the frames is the paper's; its frames are no neighbours."""
+    for number in (*range(1, 10), 12):
+        write_biwi(tmp_path / 'hpdb' / f'{number:02d}')
+    official, fifth = open_faces('biwi:official', tmp_path), open_faces('biwi:80-20', tmp_path)
+    assert [face.name for face in official] == ['01/frame_00001', '12/frame_00001'] and official[0].sequence == '01'
+    assert [face.name for face in fifth] == [face.name for face in biwi.split_80_20(open_faces('biwi', tmp_path))[1]]
+    assert len(fifth) == 2 and {face.sequence for face in fifth} == {''}
+    with pytest.raises(ValueError, match="no part 'official'; it has none"):
+        open_faces('pointing04:official', tmp_path)
+    with pytest.raises(MissingDataError, match='no frames of biwi:official'):
+        open_faces('biwi:official', tmp_path / 'hpdb' / '02')
+
+
+def test_a_depth_frame_is_its_own_sequences(tmp_path):
+    """Frames of the same number in two sequences, one folder deeper than asked for: each keeps its own pose."""
+    for number, x in (('01', 0), ('02', 100)):
+        write_biwi(tmp_path / 'hpdb' / number, centre_mm=(x, 0, 1000))
+    second = biwi.depth_face(open_faces('biwi', tmp_path)[1], tmp_path)
+    assert second.box.centre == pytest.approx((370.5, 240.5))
+
+
 def test_boston_columns_and_signs(tmp_path):
     """frame, x, y, z, roll, yaw, pitch; each angle is the opposite of ours."""
     (tmp_path / 'jam1.dat').write_text('1 0 0 0 1 2 3\n2 0 0 0 -4 5 -6\n')
     assert np.allclose(boston.read_truth(tmp_path / 'jam1.dat'), [[-2, -3, -1], [-5, 6, 4]])
+
+
+def write_boston(folder, name, pictures, ypr_deg):
+    """A video and its .dat: frame, x, y, z, roll, yaw, pitch, each angle the opposite of ours."""
+    folder.mkdir(parents=True, exist_ok=True)
+    height, width = pictures[0].shape[:2]
+    video = cv2.VideoWriter(str(folder / f'{name}.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 30, (width, height))
+    for picture in pictures:
+        video.write(picture)
+    video.release()
+    rows = [f'{i + 1} 0 0 0 {-roll} {-yaw} {-pitch}' for i, (yaw, pitch, roll) in enumerate(ypr_deg)]
+    (folder / f'{name}.dat').write_text('\n'.join(rows) + '\n')
+
+
+def test_boston_videos_are_read_frame_by_frame(tmp_path, capsys):
+    """Brightness 40, 80, 120 survive the JPEG within a few steps; a .dat alone is named, one with more rows than frames is refused."""
+    pictures = [np.full((48, 64, 3), level, np.uint8) for level in (40, 80, 120)]
+    write_boston(tmp_path / 'uniform-light', 'jam1', pictures, [(i, 2, 3) for i in range(4)])
+    (tmp_path / 'varying-light').mkdir()
+    (tmp_path / 'varying-light' / 'ssm1.dat').write_text('1 0 0 0 0 0 0\n')
+    faces = open_faces('boston', tmp_path)
+    assert [face.name for face in faces] == ['jam1/000', 'jam1/001', 'jam1/002', 'jam1/003'] and faces[0].sequence == 'jam1'
+    assert faces[2].ypr_deg.tolist() == [2, 2, 3]
+    assert [face.read().mean() for face in faces[:3]] == pytest.approx([40, 80, 120], abs=3)
+    with pytest.raises(ValueError, match=r'3 frames, its [.]dat file speaks of frame 4'):
+        faces[3].read()
+    assert 'boston: 1 left out' in (said := capsys.readouterr().err) and 'varying-light/ssm1.dat' in said
+    assert len(open_faces('boston', tmp_path, light='uniform')) == 4
+    assert not capsys.readouterr().err
+
+
+def write_mat(path, yaw, pitch, roll, **content):
+    """A label file of Zhu et al. and its picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    savemat(path, {'Pose_Para': np.radians([[pitch, yaw, roll, 0, 0, 0, 0]]), **content})
+    cv2.imwrite(str(path.with_suffix('.jpg')), np.full((120, 120, 3), 90, np.uint8))
+
+
+def test_aflw2000_reads_degrees_points_and_leaves_out_beyond_99(tmp_path):
+    points = np.arange(204.0).reshape(3, 68)
+    write_mat(tmp_path / 'image00002.mat', 20, -10, 5, pt3d_68=points, pt2d=np.array([[10.0, -1, 30], [15.0, -1, 40]]))
+    write_mat(tmp_path / 'image00004.mat', 100, 0, 0, pt3d_68=points, pt2d=np.zeros((2, 21)))
+    face, = open_faces('aflw2000', tmp_path)
+    assert face.name == 'image00002' and face.ypr_deg == pytest.approx([20, -10, 5]) and face.read().shape == (120, 120, 3)
+    assert face.landmarks[1].tolist() == [1, 69] and face.points21.tolist() == [[10, 15], [-1, -1], [30, 40]] and face.box is None
+
+
+def test_300wlp_reads_its_folders_with_and_without_mirror_images(tmp_path):
+    """AFW and AFW_Flip; the landmarks' and code's folders are no faces, nor is an angle beyond 99 degrees."""
+    points = np.arange(136.0).reshape(2, 68)
+    for name, yaw in (('AFW/AFW_1_0', 30), ('AFW_Flip/AFW_1_0', -30), ('AFW/AFW_2_0', 110), ('landmarks/AFW_1_0', 30), ('Code/x', 0)):
+        write_mat(tmp_path / f'{name}.mat', yaw, 10, -5, pt2d=points)
+    faces = open_faces('300wlp', tmp_path)
+    assert [face.name for face in faces] == ['AFW/AFW_1_0', 'AFW_Flip/AFW_1_0']
+    assert faces[0].ypr_deg == pytest.approx([30, 10, -5]) and faces[0].landmarks[67].tolist() == [67, 135]
+    assert protocols.landmark_box(faces[0]) == FaceBox(0, 68, 67, 135) and faces[1].read().shape == (120, 120, 3)
+    assert [face.name for face in open_faces('300wlp', tmp_path, flipped=False)] == ['AFW/AFW_1_0']
+
+
+def test_faces_are_spread_from_the_first_to_the_last():
+    assert datasets.spread(list(range(10)), 7) == [0, 1, 3, 4, 6, 7, 9] and datasets.spread([1, 2], 5) == [1, 2]
+    assert datasets.spread([], 3) == []
 
 
 def test_pointing04_reads_pan_and_tilt_from_names_and_leaves_out_what_is_beyond(tmp_path):
@@ -109,6 +184,9 @@ def test_the_users_own_faces_are_checked_line_by_line(tmp_path):
     assert face.ypr_deg[:2].tolist() == [20, -5] and np.isnan(face.ypr_deg[2]) and face.read().shape == (60, 60, 3)
     path.write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\na.png,50,10,10,50,20,-5,0\n')
     with pytest.raises(ValueError, match='line 2: the box needs'):
+        open_faces(f'csv:{path}')
+    path.write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\n')
+    with pytest.raises(ValueError, match='no faces, only its header'):
         open_faces(f'csv:{path}')
     path.write_text('image,x1\na.png,5\n')
     with pytest.raises(ValueError, match='lacks the columns y1'):
@@ -167,6 +245,35 @@ def test_real_faces_train_beside_renders(tmp_path):
     batch = both.gather(np.array([25, 0, 39]))
     assert (batch.image[0] == 77).any() and not (batch.image[1] == 77).all()
     assert geometry.geodesic_deg(batch.R_cam_head[0].numpy(), geometry.rotation_from_ypr_deg(np.array([30.0, 0, 0]))) < 0.01
+
+
+def test_real_faces_beyond_the_limits_are_left_out_and_counted():
+    """Limits of 50, 75, 20 degrees: a pan of 60 and a roll of 25 are beyond, an unknown roll is not."""
+    image = np.full((200, 200, 3), 77, np.uint8)
+    angles = ((45, 30, np.nan), (60, 0, np.nan), (50, 0, 0), (0, 0, 25))
+    faces = [Face(str(i), np.array(ypr, float), lambda: image, box=FaceBox(80, 80, 120, 120)) for i, ypr in enumerate(angles)]
+    real = RealCrops(faces, 96, (50, 75, 20), 'a set')
+    assert real.names == ['0', '2'] and real.left_out == 2
+    assert [s.path.name for s in real.sets] == ['2 of a set (2 beyond the pose limits)']
+    with pytest.raises(ValueError, match='4 given, none within'):
+        RealCrops(faces, 96, (1, 1, 1))
+
+
+def test_real_faces_of_a_calibrated_camera_train_relative_to_their_ray(tmp_path):
+    """A head 0.3 m beside the axis at 1 m: the network is taught what its crop shows, the camera's rotation turned back by the ray.
+
+    Its box is 0.2 m, 100 pixels; the stored crop is 2.2 / 1.128 = 1.95 boxes and as many pixels as that here, so K keeps its focal length.
+    """
+    from training.augment import centred_view, rotation_in_view
+
+    R_cam = geometry.rotation_from_ypr_deg(np.array([10.0, 5.0, 3.0]))
+    write_biwi(tmp_path / '01', R_cam @ geometry.HEAD_AXES.T, centre_mm=(300, 0, 1000))
+    real = RealCrops(open_faces('biwi', tmp_path), 195)
+    batch = real.gather(np.array([0]))
+    seen = geometry.ray_rotation(np.array([0.3, 0.0, 1.0])).T @ R_cam
+    assert batch.K[0, 0, 0] == pytest.approx(500)
+    for R in (real.R_crop_head[0], rotation_in_view(batch, centred_view(batch, 1.5))[0]):
+        assert geometry.geodesic_deg(R.numpy(), seen) < 0.1
 
 
 def test_real_aflw2000_agrees_with_its_papers_count_and_axes():

@@ -8,7 +8,7 @@ that camera has the identity, so they are R_cv as they stand. The axes projected
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -133,11 +133,8 @@ def read_biwi(folder: Path, sequences: tuple[int, ...] | None = None) -> Iterato
 
 def depth_face(face: Face, folder: Path) -> Face:
     """The same frame as the depth camera sees it: its pose, its box, its calibration."""
-    path = (
-        next(folder.glob(f'**/{face.name.split("/")[-1]}_pose.txt'))
-        if not (folder / face.name).parent.is_dir()
-        else folder / f'{face.name}_pose.txt'
-    )
+    sequence, frame = face.name.split('/')
+    path = next(p for p in folder.glob(f'**/{frame}_pose.txt') if p.parent.name == sequence)
     depth = read_calibration(path.parent / 'depth.cal')
     R, centre_m = read_pose(path)
     return Face(
@@ -157,3 +154,16 @@ def split_80_20(faces: list[Face], seed: int = 0) -> tuple[list[Face], list[Face
     order = np.random.default_rng(seed).permutation(len(faces))
     cut = round(0.8 * len(faces))
     return [faces[i] for i in sorted(order[:cut])], [faces[i] for i in sorted(order[cut:])]
+
+
+def read_part(folder: Path, part: str) -> list[Face]:
+    """A test set of Biwi by name: 'official' is `TEST_SEQUENCES`, '80-20' the paper's; no frames of the latter are neighbours.
+
+    Raises:
+        ValueError: for another name.
+    """
+    if part == 'official':
+        return list(read_biwi(folder, TEST_SEQUENCES))
+    if part == '80-20':
+        return [replace(face, sequence='') for face in split_80_20(list(read_biwi(folder)))[1]]
+    raise ValueError(f"Biwi's part {part!r} is neither 'official' nor '80-20'")

@@ -7,6 +7,7 @@ written: look at `python -m training.evaluate --axes boston` before trusting a f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -56,15 +57,21 @@ def read_truth(path: Path) -> np.ndarray:
 
 
 def read_boston(folder: Path, light: str | None = None) -> Iterator[Face]:
-    """Every frame of every video.
+    """Every frame of every video; the set has no face boxes. Poses whose video is missing are named on the error output.
 
     Args:
         folder: the unpacked set.
         light: 'uniform' or 'varying' alone; None for both.
     """
+    alone = []
     for path in sorted(folder.glob('**/*.dat')):
+        if light is not None and light not in path.parent.name:
+            continue
         video = path.with_suffix('.avi')
-        if not video.exists() or (light is not None and light not in str(path.parent.name)):
+        if not video.exists():
+            alone.append(str(path.relative_to(folder)))
             continue
         for number, ypr in enumerate(read_truth(path)):
             yield Face(f'{path.stem}/{number:03d}', ypr, _reader(video, number), sequence=path.stem)
+    if alone:
+        print(f'boston: {len(alone)} left out that have no .avi of their name beside them: {", ".join(alone)}', file=sys.stderr)

@@ -9,7 +9,7 @@ import csv
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -60,6 +60,7 @@ class Source:
         read: reads the folder.
         crop: the crop protocol it is evaluated by unless told otherwise.
         options: what `read` may be told.
+        parts: test sets within it, for names such as 'biwi:official'.
     """
 
     title: str
@@ -69,7 +70,8 @@ class Source:
     licence: str
     read: Callable[..., Iterator[Face]]
     crop: str
-    options: tuple[str, ...] = field(default=())
+    options: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 class MissingDataError(ValueError):
@@ -137,7 +139,13 @@ def w300lp(folder: Path, flipped: bool = True) -> Iterator[Face]:
         )
 
 
-def pointing04(folder: Path, max_pan_deg: float = 60, max_tilt_deg: float = 30, people: tuple[int, ...] | None = None) -> Iterator[Face]:
+MAX_PAN_DEG, MAX_TILT_DEG = 60.0, 30.0
+"""Pointing'04's angles beyond are left out unless told otherwise."""
+
+
+def pointing04(
+    folder: Path, max_pan_deg: float = MAX_PAN_DEG, max_tilt_deg: float = MAX_TILT_DEG, people: tuple[int, ...] | None = None
+) -> Iterator[Face]:
     """Pointing'04: pan and tilt in steps of 15 (tilt also 30) degrees of a grid of markers looked at; roll is not labelled.
 
     Args:
@@ -169,13 +177,14 @@ def user_csv(path: Path) -> Iterator[Face]:
     Paths are relative to the file; signs are 300W-LP's. Look at `python -m training.evaluate --axes csv:FILE` before training.
 
     Raises:
-        ValueError: for a missing column or a value that is no number, with its line.
+        ValueError: for a file without faces, a missing column, or a value that is no number, with its line.
     """
     wanted = ('image', 'x1', 'y1', 'x2', 'y2', 'yaw_deg', 'pitch_deg', 'roll_deg')
     with open(path, newline='') as file:
         rows = csv.DictReader(file)
         if missing := [name for name in wanted if name not in (rows.fieldnames or ())]:
             raise ValueError(f'{path} lacks the columns {", ".join(missing)}')
+        line = 1
         for line, row in enumerate(rows, 2):
             try:
                 numbers = [float(row[name]) if row[name].strip() else np.nan for name in wanted[1:]]
@@ -184,12 +193,14 @@ def user_csv(path: Path) -> Iterator[Face]:
             if not np.isfinite(numbers[:4]).all() or numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
                 raise ValueError(f'{path}, line {line}: the box needs x1 < x2 and y1 < y2')
             yield Face(row['image'], np.array(numbers[4:]), read_picture(path.parent / row['image']), box=FaceBox(*numbers[:4]))
+        if line == 1:
+            raise ValueError(f'{path} has no faces, only its header')
 
 
-def _biwi(folder: Path, **options: object) -> Iterator[Face]:
-    from .biwi import read_biwi
+def _biwi(folder: Path, part: str = '', **options: object) -> Iterator[Face]:
+    from .biwi import read_biwi, read_part
 
-    return read_biwi(folder, **options)
+    return iter(read_part(folder, part)) if part else read_biwi(folder, **options)
 
 
 def _boston(folder: Path, **options: object) -> Iterator[Face]:
@@ -240,6 +251,7 @@ SOURCES = {
         _biwi,
         'box',
         ('sequences',),
+        ('official', '80-20'),
     ),
     'boston': Source(
         'Boston University head tracking',
@@ -256,35 +268,41 @@ SOURCES = {
 
 
 def spread(faces: list[Face], count: int) -> list[Face]:
-    """At most so many faces, spread over the set."""
-    return faces[:: max(1, len(faces) // count)][:count]
+    """At most so many faces, evenly spread over the set from the first to the last."""
+    return [faces[i] for i in np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(int)]
 
 
 def open_faces(name: str, folder: str | Path | None = None, **options: object) -> list[Face]:
     """The faces of a data set, pictures not read yet.
 
     Args:
-        name: a key of SOURCES, or 'csv:FILE'.
+        name: a key of SOURCES, perhaps with one of its parts ('biwi:official'), or 'csv:FILE'.
         folder: where it is; None takes the set's environment variable.
         options: of that set's reader.
 
     Raises:
         MissingDataError: with the steps to get it.
-        ValueError: for an unknown set or option.
+        ValueError: for an unknown set, part or option.
     """
     if name.startswith('csv:'):
         path = Path(name[4:])
         if not path.is_file():
             raise MissingDataError(f'{path} does not exist: {user_csv.__doc__.splitlines()[0]}')
         return list(user_csv(path))
-    if name not in SOURCES:
+    kind, _, part = name.partition(':')
+    if kind not in SOURCES:
         raise ValueError(f'data set {name!r} is none of {", ".join(SOURCES)}, csv:FILE')
-    source = SOURCES[name]
+    source = SOURCES[kind]
+    if part and part not in source.parts:
+        raise ValueError(f'{kind} has no part {part!r}; it has {", ".join(source.parts) or "none"}')
     if unknown := set(options) - set(source.options):
-        raise ValueError(f'{name} has no option {", ".join(sorted(unknown))}; it has {", ".join(source.options) or "none"}')
+        raise ValueError(f'{kind} has no option {", ".join(sorted(unknown))}; it has {", ".join(source.options) or "none"}')
     given = folder or os.environ.get(source.variable)
     if not given:
         raise MissingDataError(f'{source.title} ({source.licence}) is not given: set {source.variable} or name its folder. {source.steps}')
     if next(Path(given).glob(source.pattern), None) is None:
         raise MissingDataError(f'{given} has no {source.pattern} of {source.title}. {source.steps}')
-    return list(source.read(Path(given), **options))
+    faces = list(source.read(Path(given), **({'part': part} if part else {}), **options))
+    if part and not faces:
+        raise MissingDataError(f'{given} has no frames of {name}: it is a part of {source.title}. {source.steps}')
+    return faces
