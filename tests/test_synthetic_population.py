@@ -9,6 +9,8 @@ from scipy import stats
 
 from c2f_head_pose import geometry
 from training import assets
+from training.config import read_config
+from training.paper_tables import ROBUSTNESS_ROWS
 from training.synthetic import depth_sensor, identities, landmarks, presets, sensor, sources
 
 
@@ -47,6 +49,15 @@ def test_the_presets_have_the_papers_settings():
         10_000,
         60_000,
     )
+
+
+@pytest.mark.parametrize('name, network', [('paper', 'paper'), ('depth', 'paper'), *((r, 'paper') for r in ROBUSTNESS_ROWS),
+                                           *((r, 'edge') for r in ROBUSTNESS_ROWS), ('wide', 'edge'), ('wide', 'c2f')])
+def test_renders_hold_what_a_network_cuts_out_of_them(name, network):
+    """Training cuts up to the margin times the zoom, evaluation on robustness sets the margin; beyond the render lies no picture."""
+    how = read_config(network).augmentation()
+    largest = how.margin if name in ROBUSTNESS_ROWS else how.margin * how.zoom
+    assert presets.PRESETS[name].crop_margin >= 0.99 * largest
 
 
 def test_landmark_vertices_are_distinct_and_the_reference_face_is_symmetric():

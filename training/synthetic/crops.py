@@ -170,7 +170,9 @@ class CropMaker:
             image = cv2.GaussianBlur(image, (0, 0), rng.uniform(*preset.blur_sigma_px))
         if preset.masks:
             width, height = (60, 60) if condition == 0 else (60, 120)
-            image = sensor.black_masks(image, width, height, rng)
+            edge = (preset.crop_size - presets.PAPER_SIDE_PX) // 2
+            middle = (slice(edge, edge + presets.PAPER_SIDE_PX),) * 2
+            image[middle] = sensor.black_masks(image[middle], width, height, rng)
         if preset.noise_sigma > 0:
             image = sensor.gaussian_noise(image, preset.noise_sigma, rng)
         return image
