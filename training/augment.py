@@ -85,7 +85,7 @@ class Batch:
     Attributes:
         crops: (B, 1, S, S) uint8.
         rotation: (B, 3, 3) R_crop_head.
-        landmarks: (B, 68, 2) in the crop's coordinates, [-1, 1] from edge to edge; None where the data have none.
+        landmarks: (B, 68, 2) in the crop's coordinates, [-1, 1] from edge to edge; nan of a sample without, None where none has any.
     """
 
     crops: Tensor

@@ -71,6 +71,8 @@ class SyntheticCrops:
         pose_limits_deg: tuple[float, float, float] | None = None,
         limit: int | None = None,
     ):
+        if not paths:
+            raise ValueError('no rendered dataset is given')
         self.sets = [SyntheticDataset(p, split) for p in paths]
         self.depth = depth
         self.composited = self.sets[0].manifest.composited

@@ -35,6 +35,7 @@ from .validate import held_out
 OPSET = 17
 LARGEST_DIFFERENCE_DEG = 0.1
 PRECISIONS = ('fp32', 'fp16', 'int8')
+RENDERED = 'rendered heads of this project (training.render), CC0 assets; nothing real'
 
 
 class ExportError(RuntimeError):
@@ -61,13 +62,13 @@ class Labels:
     Attributes:
         name: the model's name.
         version: its own version.
-        training_data: what it was trained on.
+        training_data: what it was trained on, if not on renders alone.
         licence: of the weights.
     """
 
     name: str
     version: str
-    training_data: str
+    training_data: str = RENDERED
     licence: str = 'Apache-2.0'
 
 
@@ -174,11 +175,13 @@ def export(
 
     Raises:
         ExportError: if ONNX Runtime's fp32 answers differ from PyTorch's by more than 0.1 degree.
-        ValueError: for int8 without data.
+        ValueError: for int8 without data, or a checkpoint trained on pictures whose labels do not say so.
     """
     if 'int8' in precisions and not data:
         raise ValueError('int8 needs rendered crops for its ranges: give --data')
     content = checkpoint.load(source)
+    if not content.get('rendered', True) and labels.training_data == RENDERED:
+        raise ValueError(f'{source} was trained on {", ".join(content["data"])}: say what that is with --training-data, and --licence')
     config = config_of(content['config'])
     crops = test_crops(config, data, calibrate_on)
     folder.mkdir(parents=True, exist_ok=True)
@@ -254,7 +257,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--precision', nargs='+', default=['fp32'], choices=PRECISIONS)
     parser.add_argument('--data', nargs='+', help='rendered datasets, for parity and int8 ranges')
-    parser.add_argument('--training-data', default='rendered heads of this project (training.render), CC0 assets; nothing real')
+    parser.add_argument('--training-data', default=RENDERED)
     parser.add_argument('--licence', default='Apache-2.0')
     parser.add_argument('--target', choices=('cpu', 'tensorrt'), default='cpu', help='of int8')
     parser.add_argument('--symmetric', action='store_true', help='answer the mean of a crop and its mirror image: twice the arithmetic')

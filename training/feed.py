@@ -15,9 +15,10 @@ import torch
 from c2f_head_pose.memory import keep_freed
 
 from .augment import Batch, augment
-from .batches import Shuffler, SyntheticCrops
+from .batches import Shuffler
 from .config import RunConfig
 from .depth import augment_depth
+from .training_data import TrainingCrops, without_landmarks
 
 AHEAD = 4
 """Batches that a process draws before it waits."""
@@ -43,11 +44,12 @@ class Feed:
         device: where batches are augmented.
     """
 
-    def __init__(self, data: SyntheticCrops, config: RunConfig, device: torch.device | str = 'cpu'):
+    def __init__(self, data: TrainingCrops, config: RunConfig, device: torch.device | str = 'cpu'):
         self.data, self.config, self.device = data, config, device
         focus = config.make_focus()
         weights = None if focus is None else focus.weights(data.R_crop_head)
         self.shuffler = Shuffler(len(data), config.batch, config.seed, weights)
+        self.without_landmarks = without_landmarks(data)
         self.generator = torch.Generator(device)
 
     def batch(self, step: int, shard: int) -> Batch:
@@ -56,7 +58,10 @@ class Feed:
         rows = self.shuffler.rows(step)[shard * each : (shard + 1) * each]
         self.generator.manual_seed(step_seed(self.config, step, shard))
         how = augment_depth if self.config.modality == 'depth' else augment
-        return how(self.data.gather(rows).to(self.device), self.config.size, self.config.augmentation(), self.generator)
+        batch = how(self.data.gather(rows).to(self.device), self.config.size, self.config.augmentation(), self.generator)
+        if (unknown := self.without_landmarks[rows]).any():
+            batch.landmarks[torch.from_numpy(unknown)] = torch.nan
+        return batch
 
     def close(self) -> None:
         """Nothing to end here."""
@@ -75,7 +80,7 @@ class FeedAhead:
         processes: how many draw, each every n-th step.
     """
 
-    def __init__(self, data: SyntheticCrops, config: RunConfig, first: int, shards: Iterable[int], processes: int):
+    def __init__(self, data: TrainingCrops, config: RunConfig, first: int, shards: Iterable[int], processes: int):
         context = torch.multiprocessing.get_context('spawn')
         self.first = first
         self.drawers = [_Drawer(context, data, config, range(first + i, config.steps, processes), tuple(shards)) for i in range(processes)]
@@ -98,7 +103,7 @@ class FeedAhead:
 class _Drawer:
     """One process that draws ahead, and its places in shared memory."""
 
-    def __init__(self, context: Any, data: SyntheticCrops, config: RunConfig, steps: range, shards: tuple[int, ...]):
+    def __init__(self, context: Any, data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...]):
         shape, size = (AHEAD, config.batch // config.shards), config.size
         self.places = Batch(
             torch.empty(*shape, 1, size, size, dtype=torch.uint8).share_memory_(),
@@ -126,7 +131,7 @@ class _Drawer:
         return batch
 
 
-def _draw(data: SyntheticCrops, config: RunConfig, steps: range, shards: tuple[int, ...], places: Batch, free: Any, told: Any) -> None:
+def _draw(data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...], places: Batch, free: Any, told: Any) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     feed, drawn = Feed(data, config), 0

@@ -78,7 +78,8 @@ def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeight
     category = functional.cross_entropy(raw.logits, target)
     loss = loss + weights.category * category
     if raw.landmarks is not None and batch.landmarks is not None:
-        loss = loss + weights.landmarks * (raw.landmarks - batch.landmarks).square().sum(-1).add(1e-6).sqrt().mean()
+        apart = torch.where(batch.landmarks.isfinite(), raw.landmarks - batch.landmarks, 0.0)  # a sample without landmarks teaches none
+        loss = loss + weights.landmarks * apart.square().sum(-1).add(1e-6).sqrt().mean()
     with torch.no_grad():
         right = (network.category_logits(raw.logits).argmax(1) == category_of(R)).float().mean()
     return loss, {

@@ -1,4 +1,4 @@
-"""Trains a network on rendered crops: `python -m training.train CONFIG --data FOLDER --out FOLDER`.
+"""Trains a network on rendered crops, or one's own pictures: `python -m training.train CONFIG --data FOLDER --out FOLDER`.
 
 Run again with the same --out to go on where it stopped: the result is the same as without the stop. Under torchrun it uses
 every process: `torchrun --nproc-per-node 8 -m training.train ...`.
@@ -22,11 +22,13 @@ from torch import nn
 from . import checkpoint, progress
 from .average import Average
 from .batches import SyntheticCrops
+from .command import tells
 from .config import RunConfig, read_config
 from .feed import Feed, FeedAhead, keep_freed_memory, step_seed
 from .losses import LossFunction, make_loss
 from .models import build, fitted
 from .parallel import Place, agree, join, leave, mean_buffers, same_start, sum_gradients, wait_for_all
+from .training_data import TrainingCrops, open_training_data, rendered_folders
 from .validate import measure_std, validate
 
 
@@ -47,7 +49,7 @@ class Run:
     def __init__(
         self,
         config: RunConfig,
-        train_set: SyntheticCrops,
+        train_set: TrainingCrops,
         val_set: SyntheticCrops | None,
         out: Path,
         place: Place,
@@ -136,6 +138,7 @@ class Run:
                 started_from=self.started_from,
                 data_hash=self.data_hash,
                 data=[s.path.name for s in self.train_set.sets],
+                rendered=isinstance(self.train_set, SyntheticCrops),
                 samples=self.step * self.config.batch,
             )
 
@@ -283,13 +286,16 @@ def plot_if_possible(folder: Path) -> None:
         print('no curves.png: matplotlib is not installed (log.csv has the figures)', file=sys.stderr)
 
 
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.train', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='a file, or a name in training/configs')
-    parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render)')
+    parser.add_argument(
+        '--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render), csv:FILE of your own pictures'
+    )
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, help='time budget, over all resumed parts; without it, the configured steps')
     parser.add_argument('--start', type=Path, help='checkpoint whose weights a new run begins with; its trunk may be shallower')
@@ -307,17 +313,20 @@ def main(arguments: list[str] | None = None) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     config = read_config(args.config, [*args.set, *([f'steps={args.steps}'] if args.steps else [])])
     place = join(args.device)
-    depth = config.modality == 'depth'
-    train_set = SyntheticCrops(args.data, 'train', depth, config.pose_limits_deg, args.limit)
+    args.out.mkdir(parents=True, exist_ok=True)
+    train_set = open_training_data(args.data, config, args.limit, args.out / 'axes.png' if place.first else None)
     try:
-        val_set = SyntheticCrops(args.data, 'val', depth, config.pose_limits_deg, config.validate_on)
+        val_set = SyntheticCrops(
+            rendered_folders(args.data), 'val', config.modality == 'depth', config.pose_limits_deg, config.validate_on
+        )
     except ValueError as error:
         print(f'no validation: {error}', file=sys.stderr)
         val_set = None
     if place.first:
         print(
-            f'{config.name}: {len(train_set)} training crops, {len(val_set) if val_set else 0} held out, on {place.device} '
-            f'x {place.world}, {os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
+            f'{config.name}: {len(train_set)} training crops ({"; ".join(s.path.name for s in train_set.sets)}), '
+            f'{len(val_set) if val_set else 0} held out, on {place.device} x {place.world}, '
+            f'{os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
             flush=True,
         )
     run = Run(config, train_set, val_set, args.out, place, args.minutes, args.start, args.feeders)
@@ -335,4 +344,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())
