@@ -1,8 +1,9 @@
 """Measures a model: `python -m training.evaluate MODEL SET... [--crop NAME] [--out FOLDER]`.
 
-MODEL is a checkpoint, an .onnx file or a shipped name. A SET is aflw2000, pointing04, biwi, boston, 300wlp, csv:FILE, or
-synthetic:FOLDER (held-out identities, clean) or disturbed:FOLDER (the same as in training). Real sets may carry their crop:
-aflw2000@landmarks. Nothing is aligned or forgiven.
+MODEL is a checkpoint, an .onnx file or a shipped name. A SET is aflw2000, pointing04, biwi, biwi:official (sequences 1 and 12),
+biwi:80-20 (a fifth of the frames), boston, 300wlp, csv:FILE, or synthetic:FOLDER (held-out identities, clean) or disturbed:FOLDER
+(as in training: a checkpoint's own, otherwise the default). Real sets may carry their crop: aflw2000@landmarks. Nothing is aligned or
+forgiven.
 """
 
 from __future__ import annotations
@@ -10,44 +11,48 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
 from c2f_head_pose import geometry
 from c2f_head_pose.depth import depth_crop
 from c2f_head_pose.engine import NetworkOutput
+from c2f_head_pose.estimator import HeadPoseEstimator
 from c2f_head_pose.evaluation import metrics
+from c2f_head_pose.types import Camera
 
 from .batches import SyntheticCrops
 from .checkpoint import commit
-from .config import RunConfig, config_of
-from .datasets import SOURCES, Face, MissingDataError, open_faces
+from .config import config_of
+from .datasets import SOURCES, Face, MissingDataError, open_faces, spread
 from .depth import DEPTH_RANGE_M
 from .model_file import Model, open_model
-from .protocols import CROPS, box_square, cutter, gray, landmark_box
+from .protocols import CROPS, SQUARES, box_square, cutter, detected
 from .report import Result, axis_sheet, line, write_report, write_rows
+from .results import command_of
 from .validate import held_out
 
 
 def crops_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
     """(N, 1, S, S) uint8 crops of real faces, gray or of depth."""
-    cut = cutter(crop_name, model.size, model.crop_margin)
     if model.modality == 'depth':
         return depth_crops(faces, model)
+    cut = cutter(crop_name, model.size, model.margin(crop_name))
     return np.stack([cut(face, face.read()) for face in faces])[:, None]
 
 
-def in_camera(faces: list[Face], R_crop_head: np.ndarray, crop_name: str, crop_margin: float) -> np.ndarray:
-    """Estimates turned into the camera's frame where a face's camera is known; the others stay relative to their crop."""
-    out = R_crop_head.astype(float)
-    for i, face in enumerate(faces):
-        if face.K is not None and crop_name == 'box':
-            x, y = box_square(face, crop_margin).centre
-            out[i] = geometry.ray_rotation(np.linalg.solve(face.K, [x - 0.5, y - 0.5, 1])) @ out[i]
-    return out
+def rays_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
+    """(N, 3, 3) R_ray of the crops' centres, R_cam_head = R_ray R_crop_head; the identity for a face whose camera is unknown."""
+    rays = np.tile(np.eye(3), (len(faces), 1, 1))
+    if crop_name in SQUARES:
+        for i, face in enumerate(faces):
+            if face.K is not None:
+                x, y = SQUARES[crop_name](face, model.margin(crop_name)).centre
+                rays[i] = geometry.ray_rotation(np.linalg.solve(face.K, [x - 0.5, y - 0.5, 1]))
+    return rays
 
 
 def depth_crops(faces: list[Face], model: Model) -> np.ndarray:
@@ -61,115 +66,140 @@ def depth_crops(faces: list[Face], model: Model) -> np.ndarray:
 
 
 def evaluate_faces(model: Model, faces: list[Face], crop_name: str) -> Result:
-    """Runs a model on a real set's faces, cropped from the truth."""
-    crops = crops_of(faces, crop_name, model)
+    """Runs a model on a real set's faces; estimates are compared in the camera's frame where the camera is known.
+
+    Raises:
+        ValueError: for no face, or one that the crop cannot be cut of.
+    """
+    if not faces:
+        raise ValueError('no faces to evaluate on')
+    crops, rays = crops_of(faces, crop_name, model), rays_of(faces, crop_name, model)
     output = model.infer(crops)
+    R = rays @ output.rotation.astype(float)
+    return _collect_faces(model, faces, crop_name, crops[:, 0], rays, R, output.rotation_std_rad, output.category_logits)
+
+
+def evaluate_detected(model: Model, source: str, faces: list[Face], threads: int = 1, device: str = 'auto') -> Result:
+    """Runs a model on the faces of a set that YuNet finds, the whole package where `source` is a file that it reads.
+
+    Raises:
+        ValueError: where no face is found, or for a depth model.
+    """
+    if model.modality == 'depth':
+        raise ValueError("the crop 'detector' looks for faces in pictures, a depth model reads none: name the crop 'box'")
+    found = detected(faces, threads)
+    if not found:
+        raise ValueError('the detector found no labelled face')
+    if Path(source).suffix == '.pt':
+        result = evaluate_faces(model, found, 'detector')
+    else:
+        estimator = HeadPoseEstimator.load(source, device, threads)
+        poses = []
+        for face in found:
+            image, box = face.read(), (face.box.x1, face.box.y1, face.box.x2, face.box.y2)
+            camera = None if face.K is None else Camera(image.shape[1], image.shape[0], face.K)
+            poses += estimator.estimate(image, camera, boxes=[box])
+        result = _collect_faces(
+            model,
+            found,
+            'detector',
+            crops_of(found, 'detector', model)[:, 0],
+            rays_of(found, 'detector', model),
+            np.array([p.R_cam_head for p in poses]),
+            np.radians([p.rotation_std_deg for p in poses]),
+            np.log(np.maximum([p.category_probabilities for p in poses], 1e-12)),
+        )
+    result.row['detected'] = len(found) / len(faces)
+    return result
+
+
+def _collect_faces(
+    model: Model,
+    faces: list[Face],
+    crop_name: str,
+    crops: np.ndarray,
+    rays: np.ndarray,
+    R: np.ndarray,
+    std: np.ndarray,
+    logits: np.ndarray,
+) -> Result:
+    """Figures of answers about real faces; `crops` (N, S, S), `rays` (N, 3, 3) R_ray."""
     truth = np.array([face.ypr_deg for face in faces])
-    rotation = in_camera(faces, output.rotation, crop_name, model.crop_margin)
+    pointing = np.isfinite(truth[:, :2]).all(1)
+    R_crop = np.full((len(faces), 3, 3), np.nan)
+    R_crop[pointing] = rays[pointing].swapaxes(1, 2) @ geometry.rotation_from_ypr_deg(np.nan_to_num(truth[pointing]))
     return collect(
         model,
-        [f.name for f in faces],
+        [face.name for face in faces],
         truth,
-        rotation,
-        output.rotation_std_rad,
-        output.category_logits,
-        crops[:, 0],
-        crop_name,
-        [f.sequence for f in faces],
-    )
-
-
-def evaluate_detected(source: str, faces: list[Face], threads: int = 1) -> Result:
-    """Runs the whole package on a set's pictures: the face that overlaps the labelled one most, if any does by 0.2."""
-    from c2f_head_pose.estimator import HeadPoseEstimator
-
-    if Path(source).suffix == '.pt':
-        raise ValueError("the crop 'detector' runs the package: export the checkpoint first (python -m training.export)")
-    estimator, model = HeadPoseEstimator.load(source, threads=threads), open_model(source, threads=threads)
-    kept, poses, crops = [], [], []
-    for face in faces:
-        image = face.read()
-        labelled = landmark_box(face) if face.landmarks is not None else face.box
-        found = estimator.estimate(image)
-        best = max(found, key=lambda p: p.box.iou(labelled) if labelled else p.score, default=None)
-        if best is None or (labelled and best.box.iou(labelled) < 0.2):
-            continue
-        kept.append(face)
-        poses.append(best)
-        half = max(best.box.width, best.box.height) * model.detector_margin / 2
-        (x, y), (height, width) = best.box.centre, image.shape[:2]
-        part = image[max(0, int(y - half)) : min(height, int(y + half) + 1), max(0, int(x - half)) : min(width, int(x + half) + 1)]
-        crops.append(gray(cv2.resize(part, (model.size, model.size))))
-    if not kept:
-        raise ValueError('the detector found no labelled face')
-    logits = np.log(np.maximum([p.category_probabilities for p in poses], 1e-12))
-    result = collect(
-        model,
-        [f.name for f in kept],
-        np.array([f.ypr_deg for f in kept]),
-        np.array([p.R_cam_head for p in poses]),
-        np.radians([p.rotation_std_deg for p in poses]),
+        R,
+        std,
         logits,
-        np.stack(crops),
-        'detector',
-        [f.sequence for f in kept],
+        crops,
+        crop_name,
+        R_crop,
+        metrics.angle_errors(truth, R),
+        [face.sequence for face in faces],
     )
-    result.row['detected'] = len(kept) / len(faces)
-    return result
 
 
 def rendered_answers(
     model: Model,
-    folder: str | Path,
+    folders: str | Path | list[str],
     disturbed: bool,
     split: str | None,
     limit: int | None = None,
-    config: RunConfig | None = None,
     within_deg: tuple[float, float] | None = None,
 ) -> tuple[SyntheticCrops, torch.Tensor, np.ndarray, NetworkOutput]:
     """A rendered set's split, its crops as the model sees them (N, 1, S, S) uint8, their R_crop_head (N, 3, 3), and what the model says.
 
-    `within_deg`, yaw and pitch, leaves out the samples beyond.
+    Crops are disturbed as the model's own run did it, within its pose limits; of an exported file, whose run is not known, by default.
+
+    Args:
+        model: to ask.
+        folders: of one set, or of several that are joined.
+        disturbed: as in training; otherwise centred and clean.
+        split: 'val' or 'test'; None for all.
+        limit: at most so many samples, spread over the split.
+        within_deg: yaw and pitch beyond which samples are left out, instead of the run's own limits.
     """
-    if config is None:
-        config = config_of(
-            {
-                'name': model.name,
-                'network': {'kind': 'coarse_to_fine', 'size': model.size},
-                'loss': {'kind': 'coarse_to_fine'},
-                'modality': model.modality,
-                'augment': {'margin': model.crop_margin},
-            }
-        )
+    config = model.config or config_of(
+        {
+            'name': model.name,
+            'network': {'kind': 'coarse_to_fine', 'size': model.size},
+            'loss': {'kind': 'coarse_to_fine'},
+            'modality': model.modality,
+            'augment': {'margin': model.crop_margin},
+        }
+    )
     limits_deg = config.pose_limits_deg if within_deg is None else (*within_deg, 180.0)
-    data = SyntheticCrops([folder], split, model.modality == 'depth', limits_deg, limit)
+    paths = folders if isinstance(folders, list) else [folders]
+    data = SyntheticCrops(paths, split, model.modality == 'depth', limits_deg, limit)
     crops, truth = held_out(data, config, disturbed)
     return data, crops, truth, model.infer(crops.numpy())
 
 
 def evaluate_synthetic(
     model: Model,
-    folder: str,
+    folders: str | Path | list[str],
     disturbed: bool,
-    config: RunConfig | None = None,
     split: str | None = 'test',
     limit: int | None = 4000,
     within_deg: tuple[float, float] | None = None,
 ) -> Result:
-    """Runs a model on rendered crops of held-out identities, clean or disturbed as in training."""
-    _, crops, truth, output = rendered_answers(model, folder, disturbed, split, limit, config, within_deg)
-    ypr = geometry.ypr_deg_from_rotation(truth)
+    """Runs a model on rendered crops of held-out identities, clean or disturbed; arguments as `rendered_answers` has them."""
+    _, crops, truth, output = rendered_answers(model, folders, disturbed, split, limit, within_deg)
     return collect(
         model,
         [str(i) for i in range(len(truth))],
-        ypr,
+        geometry.ypr_deg_from_rotation(truth),
         output.rotation,
         output.rotation_std_rad,
         output.category_logits,
         crops[:, 0].numpy(),
         'landmarks',
-        None,
         truth,
+        metrics.rotation_errors(truth, output.rotation),
     )
 
 
@@ -182,31 +212,30 @@ def collect(
     logits: np.ndarray,
     crops: np.ndarray,
     crop_name: str,
+    R_crop_true: np.ndarray,
+    errors: metrics.AngleErrors,
     sequences: list[str] | None = None,
-    R_true: np.ndarray | None = None,
 ) -> Result:
-    """Figures of a model's answers."""
-    errors = metrics.angle_errors(truth_ypr, R) if R_true is None else metrics.rotation_errors(R_true, R)
+    """Figures of a model's answers. Categories are those of the head as the crop shows it, so they are judged by `R_crop_true`."""
     row: dict[str, object] = {'model': model.name, 'crop': crop_name, **errors.summary()}
+    pointing = np.isfinite(R_crop_true).all((1, 2))
+    if pointing.any():
+        accuracy = metrics.coarse_accuracy(R_crop_true[pointing], logits[pointing])
+        row['coarse'] = accuracy.pop('beyond_0')
+        row |= {f'coarse_{name}': share for name, share in accuracy.items()}
     whole = np.isfinite(truth_ypr).all(1)
-    if R_true is None and whole.any():
+    if whole.any():
         R_true = np.full((len(R), 3, 3), np.nan)
         R_true[whole] = geometry.rotation_from_ypr_deg(truth_ypr[whole])
-    pointing = np.isfinite(truth_ypr[:, :2]).all(1)
-    if pointing.any():
-        aim = geometry.rotation_from_ypr_deg(np.column_stack([truth_ypr[pointing, :2], np.zeros(pointing.sum())]))
-        accuracy = metrics.coarse_accuracy(aim, logits[pointing])
-        row |= {'coarse': accuracy['beyond_0'], 'coarse_beyond_3': accuracy['beyond_3']}
-    if R_true is not None:
         calibration = metrics.std_calibration(R_true[whole], R[whole], std[whole])
         row |= {'within_1': calibration['within_1'], 'within_2': calibration['within_2']}
         row |= errors.percentiles((50, 90, 99))['geodesic']
-    if sequences and R_true is not None and any(sequences):
-        runs = [np.flatnonzero(np.array(sequences) == s) for s in dict.fromkeys(sequences)]
-        unrest = [metrics.jitter_deg(R[i], R_true[i]) for i in runs if len(i) > 2]
-        row['jitter'] = float(np.mean(unrest)) if unrest else None
+        if any(sequences or ()):
+            runs = [np.flatnonzero(np.array(sequences) == s) for s in dict.fromkeys(sequences)]
+            unrest = [metrics.jitter_deg(R[i], R_true[i]) for i in runs if len(i) > 2]
+            row['jitter'] = float(np.mean(unrest)) if unrest else None
     row |= {'trained_by': model.commit, 'data_hash': model.data_hash, 'seed': model.seed, 'commit': commit()}
-    return Result(row, names, truth_ypr, R, std, errors, crops)
+    return Result(row, names, truth_ypr, R, std, errors, crops, R_crop_true)
 
 
 def run_set(
@@ -219,21 +248,29 @@ def run_set(
     threads: int,
     split: str | None = 'test',
     within_deg: tuple[float, float] | None = None,
+    device: str = 'auto',
 ) -> Result:
     """Evaluates one SET of the command line."""
     kind, _, rest = name.partition(':')
     if kind in ('synthetic', 'disturbed'):
-        result = evaluate_synthetic(model, rest, kind == 'disturbed', split=split, limit=limit or 4000, within_deg=within_deg)
+        result = evaluate_synthetic(model, rest, kind == 'disturbed', split, limit or 4000, within_deg)
     else:
-        kind, _, own = name.partition('@')
-        faces = open_faces(kind, folder)[:limit]
+        name, _, own = name.partition('@')
+        kind, _, rest = name.partition(':')
+        faces = open_faces(name, folder)
+        if limit is not None and limit < len(faces):
+            # no neighbouring frames any more
+            faces = [replace(face, sequence='') for face in spread(faces, limit)]
         crop_name = own or crop_name or (SOURCES[kind].crop if kind in SOURCES else 'box')
         if model.modality == 'depth' and kind == 'biwi':
             from .biwi import depth_face
 
             faces = [depth_face(face, Path(folder or os.environ['BIWI_DIR'])) for face in faces]
-        result = evaluate_detected(source, faces, threads) if crop_name == 'detector' else evaluate_faces(model, faces, crop_name)
-    result.row['set'] = name.split('@')[0].partition(':')[0] + (f':{Path(rest).name}' if rest else '')
+        if crop_name == 'detector':
+            result = evaluate_detected(model, source, faces, threads, device)
+        else:
+            result = evaluate_faces(model, faces, crop_name)
+    result.row['set'] = kind + (f':{Path(rest).name}' if rest else '')
     return result
 
 
@@ -252,10 +289,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument('--device', default='auto')
     parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--limit', type=int)
+    parser.add_argument('--limit', type=int, help='at most so many faces of each set, spread over it; 4000 of rendered sets')
     parser.add_argument('--within', type=float, nargs=2, metavar=('YAW', 'PITCH'), help='of rendered sets only samples in these, degrees')
     parser.add_argument('--axes', metavar='SET', help='only writes axes.png: labels drawn on faces of a set')
     args = parser.parse_args(arguments)
+    command = command_of('training.evaluate', sys.argv[1:] if arguments is None else arguments)
     if args.axes:
         path = (args.out or Path('.')) / 'axes.png'
         axis_sheet(open_faces(args.axes, args.folder), path)
@@ -268,15 +306,12 @@ def main(arguments: list[str] | None = None) -> int:
     for name in args.sets:
         try:
             split = None if args.split == 'all' else args.split
-            result = run_set(model, args.model, name, args.crop, args.folder, args.limit, args.threads, split, args.within)
+            result = run_set(model, args.model, name, args.crop, args.folder, args.limit, args.threads, split, args.within, args.device)
         except MissingDataError as error:
             print(f'{name}: not run. {error}', file=sys.stderr)
             missing = 1
             continue
-        command = ' '.join(Path(a).name if os.sep in a else a for a in arguments or sys.argv[1:])
-        result.row.update(
-            ms=model.milliseconds(result.crops[:64, None]), threads=args.threads, command=f'python -m training.evaluate {command}'
-        )
+        result.row.update(ms=model.milliseconds(result.crops[:64, None]), threads=args.threads, command=command)
         print(line(result.row), flush=True)
         if args.out:
             write_rows(args.out / 'summary.csv', [result.row])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import torch
 from c2f_head_pose.engine import NetworkOutput, open_engine
 
 from . import checkpoint
-from .config import config_of
+from .config import RunConfig, config_of
 from .validate import estimate
 
 DETECTOR_EXTENT = 1.3
@@ -34,6 +36,7 @@ class Model:
         data_hash: of its training data, or ''.
         seed: of its training, or -1.
         engine: has `infer`.
+        config: of a checkpoint's run; None of an exported file.
     """
 
     name: str
@@ -45,6 +48,11 @@ class Model:
     data_hash: str
     seed: int
     engine: Any
+    config: RunConfig | None = None
+
+    def margin(self, crop_name: str) -> float:
+        """Of a crop by its name in `protocols`."""
+        return self.detector_margin if crop_name == 'detector' else self.crop_margin
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
         """Runs (N, 1, S, S) uint8 crops, N as large as you like."""
@@ -75,8 +83,14 @@ class TorchEngine:
         return NetworkOutput(*estimate(self.network, torch.from_numpy(crops)))
 
 
-def open_model(source: str | Path, device: str = 'auto', threads: int = 1) -> Model:
+def open_model(source: str | Path, device: str = 'auto', threads: int | None = None) -> Model:
     """Opens a checkpoint (.pt), an .onnx file or a shipped name.
+
+    Args:
+        source: which.
+        device: 'auto', 'cpu' or 'cuda'.
+        threads: of the CPU. PyTorch has one number for the whole process, which a checkpoint takes over; None leaves it alone. A file runs
+            in a session of its own, on one thread unless told otherwise.
 
     Raises:
         ValueError: for a file that is neither.
@@ -88,7 +102,8 @@ def open_model(source: str | Path, device: str = 'auto', threads: int = 1) -> Mo
         margin = config.augmentation().margin
         if device == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        torch.set_num_threads(threads)
+        if threads is not None:
+            torch.set_num_threads(threads)
         return Model(
             config.name,
             config.size,
@@ -99,8 +114,9 @@ def open_model(source: str | Path, device: str = 'auto', threads: int = 1) -> Mo
             content['data_hash'],
             content['seed'],
             TorchEngine(checkpoint.network_of(content), device),
+            config,
         )
-    engine = open_engine(str(source), device, threads)
+    engine = open_engine(str(source), device, threads or 1)
     metadata = _metadata(source)
     contract = engine.contract
     return Model(
@@ -114,6 +130,17 @@ def open_model(source: str | Path, device: str = 'auto', threads: int = 1) -> Mo
         int(metadata.get('seed') or -1),
         engine,
     )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one CPU thread while it lasts, as models are timed."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _metadata(source: str | Path) -> dict[str, str]:

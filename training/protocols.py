@@ -6,17 +6,20 @@ unstretched   the same pixels of the picture in the middle of a square, as `Head
 landmarks     the square about the 68 landmarks, `crop_margin` times their larger extent: an oracle crop
 box           the square about the set's own face box, its larger extent times `crop_margin` / 1.13: for Pointing'04, 1.25 where
               a network wants 1.41 times the landmarks' extent, the protocol that the peers are measured by
-detector      YuNet end to end, as the package runs; faces it misses are counted, not scored
+detector      the square that the package cuts about YuNet's box (`detected`); faces it misses are counted, not scored
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from c2f_head_pose import crop
+from c2f_head_pose.detect import FaceDetector
+from c2f_head_pose.estimator import EstimatorOptions
 from c2f_head_pose.types import FaceBox
 
 from .datasets import Face
@@ -24,6 +27,8 @@ from .datasets import Face
 CROPS = ('published', 'unstretched', 'landmarks', 'box', 'detector')
 BOX_OVER_LANDMARKS = 1.41 / 1.25
 """Larger extent of a set's face box over that of the 68 landmarks, as the peers' protocol takes it for Pointing'04."""
+LEAST_OVERLAP = 0.2
+"""Intersection over union from which a box that the detector found is that of the labelled face."""
 
 
 def gray(image: np.ndarray) -> np.ndarray:
@@ -79,13 +84,47 @@ def box_square(face: Face, crop_margin: float) -> crop.CropSquare:
     return crop.square_about(face.box, crop_margin / BOX_OVER_LANDMARKS)
 
 
-def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarray], np.ndarray]:
+def detector_square(face: Face, detector_margin: float) -> crop.CropSquare:
+    """The square that the crop 'detector' cuts, as the package does.
+
+    Raises:
+        ValueError: for a face without a box.
+    """
+    if face.box is None:
+        raise ValueError(f"{face.name} has no box: give the crop 'detector' the faces of `detected`")
+    return crop.square_about(face.box, detector_margin)
+
+
+SQUARES = {'landmarks': landmark_square, 'box': box_square, 'detector': detector_square}
+"""The crops that are squares of the picture, by name: of a face and a margin, the network's `crop_margin` or `detector_margin`."""
+
+
+def detected(faces: list[Face], threads: int = 1) -> list[Face]:
+    """The faces that the package's detector finds, their boxes its own; those it misses are not among them.
+
+    Of several boxes in a picture the one that overlaps the labelled face most is taken, or the surest where the set has no boxes.
+
+    Raises:
+        ModelError: where the detector is not fetched yet.
+    """
+    detector, options = FaceDetector(threads=threads), EstimatorOptions()
+    found = []
+    for face in faces:
+        labelled = landmark_box(face) if face.landmarks is not None else face.box
+        boxes = detector.detect_all_sizes(face.read(), options.detection_threshold)[: options.max_faces]
+        best = max(boxes, key=lambda b: b.iou(labelled) if labelled else b.score, default=None)
+        if best is not None and (labelled is None or best.iou(labelled) >= LEAST_OVERLAP):
+            found.append(replace(face, box=best))
+    return found
+
+
+def cutter(name: str, size: int, margin: float) -> Callable[[Face, np.ndarray], np.ndarray]:
     """The function that cuts a face's (size, size) gray uint8 crop out of its picture.
 
     Args:
-        name: 'published', 'unstretched', 'landmarks' or 'box' ('detector' is not a crop of the truth: see `evaluate`).
+        name: one of CROPS; 'detector' of faces that `detected` found.
         size: the network's input.
-        crop_margin: the network's.
+        margin: the network's `crop_margin`, or its `detector_margin` for 'detector'.
 
     Raises:
         ValueError: for another name.
@@ -102,13 +141,10 @@ def cutter(name: str, size: int, crop_margin: float) -> Callable[[Face, np.ndarr
     def unstretched(face: Face, image: np.ndarray) -> np.ndarray:
         return crop.fit(published_part(face, image), size)
 
-    def landmarks(face: Face, image: np.ndarray) -> np.ndarray:
-        return crop.cut(image, landmark_square(face, crop_margin), size)
+    def square(face: Face, image: np.ndarray) -> np.ndarray:
+        return crop.cut(image, SQUARES[name](face, margin), size)
 
-    def box(face: Face, image: np.ndarray) -> np.ndarray:
-        return crop.cut(image, box_square(face, crop_margin), size)
-
-    named = {'published': published, 'unstretched': unstretched, 'landmarks': landmarks, 'box': box}
+    named = {'published': published, 'unstretched': unstretched, **dict.fromkeys(SQUARES, square)}
     if name not in named:
         raise ValueError(f'crop {name!r} is none of {", ".join(named)}')
     # gray after cutting, as the package does

@@ -13,7 +13,7 @@ from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
 from . import plots
-from .datasets import Face
+from .datasets import Face, spread
 from .progress import draw_axes, sheet
 from .protocols import cutter
 
@@ -35,7 +35,10 @@ FIELDS = (
     'p90',
     'p99',
     'coarse',
+    'coarse_beyond_1',
     'coarse_beyond_3',
+    'coarse_beyond_5',
+    'coarse_beyond_10',
     'within_1',
     'within_2',
     'jitter',
@@ -61,6 +64,7 @@ class Result:
         std_rad: (N, 3).
         errors: of each.
         crops: (N, S, S) uint8, what the network saw.
+        R_crop_true: (N, 3, 3) true R_crop_head; roll counts as 0 where it is unknown, nan where yaw or pitch is.
     """
 
     row: dict[str, object]
@@ -70,6 +74,7 @@ class Result:
     std_rad: np.ndarray
     errors: metrics.AngleErrors
     crops: np.ndarray = field(repr=False)
+    R_crop_true: np.ndarray = field(repr=False)
 
 
 def line(row: dict[str, object]) -> str:
@@ -90,12 +95,15 @@ def line(row: dict[str, object]) -> str:
 
 
 def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
-    """Appends rows to a csv of FIELDS."""
+    """Appends rows to a csv of FIELDS, or of what an older file has of them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
+    names = list(FIELDS)
+    if path.exists():
+        with open(path, newline='') as file:
+            names = next(csv.reader(file), names)
     with open(path, 'a', newline='') as file:
-        writer = csv.DictWriter(file, FIELDS, extrasaction='ignore')
-        if new:
+        writer = csv.DictWriter(file, names, extrasaction='ignore')
+        if file.tell() == 0:
             writer.writeheader()
         writer.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k, v in row.items()} for row in rows)
 
@@ -129,7 +137,7 @@ def write_report(folder: Path, result: Result) -> None:
             )
     plots.error_by_pose(folder / f'{stem}_bins.png', result.truth_ypr_deg, result.errors)
     plots.calibration(folder / f'{stem}_std.png', result.errors, result.std_rad)
-    worst = np.argsort(-np.nan_to_num(np.nanmean(result.errors.absolute_deg, 1)))[:32]
+    worst = np.argsort(-_severity_deg(result.errors))[:32]
     tiles = []
     for i in worst:
         truth = geometry.rotation_from_ypr_deg(np.nan_to_num(result.truth_ypr_deg[i]))
@@ -140,11 +148,18 @@ def write_report(folder: Path, result: Result) -> None:
     cv2.imwrite(str(folder / f'{stem}_worst.png'), sheet(tiles, 4))
 
 
+def _severity_deg(errors: metrics.AngleErrors) -> np.ndarray:
+    """(N,) geodesic errors, which poses that face away have too; where they are unknown, the mean of the angles' errors, or 0."""
+    known = np.isfinite(errors.absolute_deg)
+    mean = np.where(known, errors.absolute_deg, 0).sum(1) / np.maximum(known.sum(1), 1)
+    return np.where(np.isfinite(errors.geodesic_deg), errors.geodesic_deg, mean)
+
+
 def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
     """A sheet of faces with the axes of their labels, to look at before trusting a set."""
-    chosen = [faces[i] for i in np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(int)]
+    path.parent.mkdir(parents=True, exist_ok=True)
     tiles = []
-    for face in chosen:
+    for face in spread(faces, count):
         image = face.read()
         if face.landmarks is not None or face.box is not None:
             image = cv2.cvtColor(cutter('landmarks' if face.landmarks is not None else 'box', 160, 1.6)(face, image), cv2.COLOR_GRAY2BGR)

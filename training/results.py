@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -24,9 +27,10 @@ class Figure:
         scale: 'tiny' (a trial of the machinery) or words on samples and iterations, beginning with 'small' if networks were.
         protocol: crop and test set.
         command: that makes it.
-        commit: of the checkout.
+        commit: of the checkout that tested, as in an evaluation's summary.csv.
         seed: of the training.
         data_hash: of the training data.
+        trained_by: commit of the checkout that trained, which may be an older one; '' where nothing was.
     """
 
     table: int
@@ -40,6 +44,7 @@ class Figure:
     commit: str
     seed: int
     data_hash: str
+    trained_by: str = ''
 
 
 def path_of(table: int, folder: Path | None = None) -> Path:
@@ -85,3 +90,16 @@ def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, obj
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows({k: f'{v:.4g}' if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+
+
+def command_of(module: str, arguments: Sequence[str]) -> str:
+    """A command as figures keep it: whole, but of a path outside the working folder only the name, as FOLDER/name."""
+
+    def kept(argument: str) -> str:
+        head, path = re.fullmatch(r'(.*?[:=])?(.*)', argument).groups(default='')
+        if os.sep not in path:
+            return argument
+        whole, here = Path(os.path.abspath(path)), Path.cwd()
+        return head + (str(whole.relative_to(here)) if whole.is_relative_to(here) else f'FOLDER/{whole.name}')
+
+    return shlex.join(['python', '-m', module, *map(kept, arguments)])
