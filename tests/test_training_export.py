@@ -106,8 +106,8 @@ def test_fused_regressors_are_the_separate_ones(trained):
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(before, after, strict=True))
 
 
-def test_a_file_that_answers_differently_is_refused(trained, tmp_path, monkeypatch):
-    """Exports another network than the one that is compared: a quarter degree is too much."""
+def test_a_file_that_answers_differently_is_refused_and_leaves_nothing(trained, tmp_path, monkeypatch, capsys):
+    """Exports another network than the one that is compared: a quarter degree is too much. The file of a former export stays."""
     real = export.write_onnx
 
     def other(network, size, path, properties):
@@ -119,7 +119,11 @@ def test_a_file_that_answers_differently_is_refused(trained, tmp_path, monkeypat
 
     monkeypatch.setattr(export, 'write_onnx', other)
     with pytest.raises(ExportError, match=r'more than 0[.]1'):
-        export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
+        export.export(trained('ours'), tmp_path / 'new', Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
+    assert not list((tmp_path / 'new').iterdir())
+    (tmp_path / 'c2f_tiny.onnx').write_text('before')
+    assert export.main([str(trained('ours')), '--name', 'c2f_tiny', '--out', str(tmp_path)]) == 2
+    assert 'error: c2f_tiny.onnx differs' in capsys.readouterr().err and (tmp_path / 'c2f_tiny.onnx').read_text() == 'before'
 
 
 def test_int8_without_renders_is_refused(trained, tmp_path):

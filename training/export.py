@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import warnings
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +26,7 @@ from c2f_head_pose.engine.contract import CONTRACT_VERSION, CONVENTION, INPUT, O
 
 from . import checkpoint
 from .batches import SyntheticCrops
+from .command import tells
 from .config import RunConfig, config_of
 from .depth import DEPTH_RANGE_M
 from .model_file import DETECTOR_EXTENT
@@ -158,7 +160,7 @@ def export(
     calibrate_on: int = 128,
     symmetric: bool = False,
 ) -> dict[str, Path]:
-    """Writes a checkpoint's model files.
+    """Writes a checkpoint's model files, all of them or, where one fails, none.
 
     Args:
         source: checkpoint.
@@ -193,30 +195,31 @@ def export(
             network.trunk = HalfTrunk(network.trunk)
         return Symmetric(network).eval() if symmetric else network
 
-    network = ready(half=False)
-    files = {'fp32': folder / f'{labels.name}.onnx'}
-    write_onnx(network, config.size, files['fp32'], metadata(config, content, labels, 'fp32'))
-    check = crops[:128]
-    worst = float(differences_deg(network, files['fp32'], check).max())
-    print(
-        f'{files["fp32"].name}: {files["fp32"].stat().st_size / 1e6:.2f} MB, at most {worst:.4f} degrees from PyTorch on {len(check)} crops'
-    )
-    if not worst <= LARGEST_DIFFERENCE_DEG:
-        raise ExportError(f'{files["fp32"]} differs from PyTorch by {worst:.3f} degrees, more than {LARGEST_DIFFERENCE_DEG}')
-    for precision in (p for p in precisions if p != 'fp32'):
-        files[precision] = folder / f'{labels.name}_{precision}.onnx'
-        properties = metadata(config, content, labels, precision)
-        if precision == 'fp16':
-            write_onnx(ready(half=True), config.size, files[precision], properties)
-        else:
-            quantise(files['fp32'], files[precision], crops, properties, target)
-        apart = differences_deg(network, files[precision], check)
-        print(
-            f'{files[precision].name}: {files[precision].stat().st_size / 1e6:.2f} MB, '
-            f'from PyTorch by {apart.mean():.3f} degrees in the mean, '
-            f'{np.percentile(apart, 99):.3f} at the 99th percentile'
-        )
-    return files
+    network, check = ready(half=False), crops[:128]
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        files = {'fp32': Path(work) / f'{labels.name}.onnx'}
+        write_onnx(network, config.size, files['fp32'], metadata(config, content, labels, 'fp32'))
+        worst = float(differences_deg(network, files['fp32'], check).max())
+        print(f'{_size(files["fp32"])}, at most {worst:.4f} degrees from PyTorch on {len(check)} crops')
+        if not worst <= LARGEST_DIFFERENCE_DEG:
+            raise ExportError(f'{files["fp32"].name} differs from PyTorch by {worst:.3f} degrees, more than {LARGEST_DIFFERENCE_DEG}')
+        for precision in (p for p in precisions if p != 'fp32'):
+            files[precision] = Path(work) / f'{labels.name}_{precision}.onnx'
+            properties = metadata(config, content, labels, precision)
+            if precision == 'fp16':
+                write_onnx(ready(half=True), config.size, files[precision], properties)
+            else:
+                quantise(files['fp32'], files[precision], crops, properties, target)
+            apart = differences_deg(network, files[precision], check)
+            print(
+                f'{_size(files[precision])}, from PyTorch by {apart.mean():.3f} degrees in the mean, '
+                f'{np.percentile(apart, 99):.3f} at the 99th percentile'
+            )
+        return {precision: path.replace(folder / path.name) for precision, path in files.items()}
+
+
+def _size(path: Path) -> str:
+    return f'{path.name}: {path.stat().st_size / 1e6:.2f} MB'
 
 
 def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
@@ -246,6 +249,7 @@ def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
             write_rows(out / 'precisions.csv', [result.row])
 
 
+@tells(ValueError, OSError, ExportError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -277,4 +281,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())
