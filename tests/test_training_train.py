@@ -11,7 +11,7 @@ import torch
 
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
-from training import checkpoint, progress, stand_in
+from training import ablations, checkpoint, progress, stand_in, train
 from training.augment import Batch
 from training.batches import SyntheticCrops
 from training.config import config_of, read_config
@@ -311,11 +311,32 @@ def test_paper_schedule_is_caffes_polynomial():
         ({'batch': 15}, 'batch 15'),
         ({'surprise': 1}, 'unknown surprise'),
         ({'augment': {'zooom': 2}}, 'zooom'),
+        ({'modality': 'depth'}, "modality is 'depth', the network reads 'rgb': set network.modality"),
+        ({'network': {**tiny_config().network, 'subspaces': 'six'}}, "subspaces 'six' is none of .'eight', 'four'"),
+        ({'optimiser': {'kind': 'sgd', 'rate': 0.1, 'decay': 0.0}}, "optimiser 'sgd' takes decay, momentum, rate: momentum"),
+        ({'optimiser': {'kind': 'adamw', 'rate': 0.1, 'decay': 0.0, 'momentum': 0.9}}, "optimiser 'adamw' takes decay, rate: momentum"),
+        ({'schedule': {'kind': 'cooldown', 'cooldown': 1.0}}, 'cooldown 1.0'),
+        ({'shards': 0}, 'shards 0'),
     ],
 )
 def test_a_wrong_configuration_is_refused_by_name(change, message, folder, tmp_path):
     with pytest.raises(ValueError, match=message):
         Run(tiny_config(**change), SyntheticCrops([folder], 'train'), None, tmp_path, ALONE)
+
+
+def test_a_mistake_on_the_command_line_is_told_in_a_line(folder, tmp_path, capsys):
+    command = ['--data', str(folder), '--out', str(tmp_path), '--device', 'cpu', '--set']
+    for change, words in (
+        ('modality=depth', 'set network.modality'),
+        ('network.subspaces=six', "subspaces 'six'"),
+        ('optimiser.kind=sgd', "optimiser 'sgd' takes decay, momentum, rate"),
+        ('nonsense', 'KEY=VALUE'),
+    ):
+        assert train.main(['edge', *command, change]) == 2
+        told = capsys.readouterr().err.splitlines()
+        assert told[-1].startswith('error: ') and words in told[-1]
+    assert ablations.main(['--data', str(tmp_path / 'nowhere'), '--out', str(tmp_path)]) == 2
+    assert 'nowhere has no manifest.json' in capsys.readouterr().err
 
 
 def test_every_configuration_file_builds():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from c2f_head_pose.evaluation import metrics
 
 from . import checkpoint, results
 from .batches import SyntheticCrops
+from .command import tells
 from .config import CONFIGS, RunConfig, read_config
 from .feed import keep_freed_memory
 from .parallel import join, leave
@@ -82,6 +84,7 @@ def write(rows: list[dict[str, object]], path: Path) -> None:
     results.write_rows(path, FIELDS, list(kept.values()))
 
 
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -127,4 +130,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

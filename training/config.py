@@ -14,6 +14,8 @@ from .picture import Picture
 from .schedule import Schedule
 
 CONFIGS = Path(__file__).parent / 'configs'
+OPTIMISERS = {'adamw': {'rate', 'decay'}, 'sgd': {'rate', 'decay', 'momentum'}}
+"""Settings of each kind."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,18 @@ class RunConfig:
     save_every_s: float = 120.0
 
     def __post_init__(self):
+        for name in ('batch', 'shards', 'steps'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name} {getattr(self, name)} is not at least 1')
         if self.batch % self.shards:
             raise ValueError(f'batch {self.batch} does not divide into {self.shards} shards')
         if self.precision not in ('bf16', 'fp32'):
             raise ValueError(f"precision {self.precision!r} is neither 'bf16' nor 'fp32'")
-        if self.optimiser.get('kind') not in ('adamw', 'sgd'):
-            raise ValueError(f"optimiser kind {self.optimiser.get('kind')!r} is neither 'adamw' nor 'sgd'")
+        kind = self.optimiser.get('kind')
+        if kind not in OPTIMISERS:
+            raise ValueError(f"optimiser kind {kind!r} is neither 'adamw' nor 'sgd'")
+        if wrong := sorted(OPTIMISERS[kind] ^ set(self.optimiser) - {'kind'}):
+            raise ValueError(f'optimiser {kind!r} takes {", ".join(sorted(OPTIMISERS[kind]))}: {", ".join(wrong)} is missing or too much')
         if self.modality not in ('rgb', 'depth'):
             raise ValueError(f"modality {self.modality!r} is neither 'rgb' nor 'depth'")
         if not isinstance(self.network.get('size'), int):

@@ -120,6 +120,8 @@ class CoarseToFine(nn.Module):
         landmarks: bool = False,
     ):
         super().__init__()
+        if subspaces not in SUBSPACES:
+            raise ValueError(f'subspaces {subspaces!r} is none of {sorted(SUBSPACES)}')
         if handover not in ('soft', 'hard', 'single'):
             raise ValueError(f"handover {handover!r} is none of 'soft', 'hard', 'single'")
         if representation not in ('columns', 'euler'):

@@ -63,6 +63,8 @@ class Run:
             self._hold_data()
         torch.manual_seed(config.seed)
         self.network = build(config.network).to(place.device, memory_format=torch.channels_last)
+        if self.network.modality != config.modality:
+            raise ValueError(f'modality is {config.modality!r}, the network reads {self.network.modality!r}: set network.modality too')
         same_start(self.network, place)
         self.average = Average(self.network, config.ema)
         self.optimiser = make_optimiser(self.network, config)
