@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -131,12 +132,18 @@ def read_biwi(folder: Path, sequences: tuple[int, ...] | None = None) -> Iterato
         )
 
 
+@lru_cache(maxsize=1)
+def _sequences(folder: Path) -> dict[str, Path]:
+    """Folders of the sequences by name, however deep they lie."""
+    return {path.parent.name: path.parent for path in folder.glob('**/depth.cal')}
+
+
 def depth_face(face: Face, folder: Path) -> Face:
     """The same frame as the depth camera sees it: its pose, its box, its calibration."""
     sequence, frame = face.name.split('/')
-    path = next(p for p in folder.glob(f'**/{frame}_pose.txt') if p.parent.name == sequence)
-    depth = read_calibration(path.parent / 'depth.cal')
-    R, centre_m = read_pose(path)
+    place = _sequences(folder)[sequence]
+    depth = read_calibration(place / 'depth.cal')
+    R, centre_m = read_pose(place / f'{frame}_pose.txt')
     return Face(
         face.name,
         geometry.ypr_deg_from_rotation(R),

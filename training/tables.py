@@ -12,35 +12,40 @@ import argparse
 import os
 import sys
 import tempfile
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from c2f_head_pose import geometry
-from c2f_head_pose.evaluation import metrics
+from c2f_head_pose.models.registry import ModelError
 
 from . import checkpoint, experiments, results, stand_in
 from .baselines import Classifier
 from .batches import SyntheticCrops
-from .biwi import depth_face
-from .config import config_of
-from .datasets import Face, MissingDataError, open_faces
-from .evaluate import crops_of
+from .biwi import depth_face, split_80_20
+from .config import RunConfig
+from .datasets import MAX_PAN_DEG, MAX_TILT_DEG, Face, MissingDataError, open_faces, spread
+from .evaluate import evaluate_faces, evaluate_synthetic
 from .experiments import SCALES, Experiment, Scale
-from .model_file import Model, open_model
+from .model_file import Model, one_thread, open_model
 from .paper_tables import TABLES
 from .parallel import join, leave
+from .protocols import detected
 from .real_crops import JoinedCrops, RealCrops
-from .results import NOT_RUN, Figure
-from .rotations import ypr_from_rotation
+from .report import Result
+from .results import NOT_RUN, Figure, command_of
 from .train import Run, keep_freed_memory
-from .validate import held_out
+from .validate import category_accuracy
 
-TRAIN_PEOPLE, TEST_PEOPLE = (1, 2, 3, 4, 5), (6, 7)
-"""Pointing'04's people for the rows with real training data; its terms allow any use, but no such weight is ever shipped."""
+TEST_PEOPLE = (6, 7)
+"""Pointing'04's people that no row is trained on; its terms allow any use, but no weight trained on the others is ever shipped."""
 FEWEST_FRAMES = {'biwi': 10_000, 'boston': 9_000, 'pointing04': 100}
-"""A part of a set is not that set: fewer faces than this are not reported under its name."""
+"""A set of fewer faces is not tested or trained on. Protocols say how many there are."""
+UNTRAINED = {'step': 0, 'samples': 0, 'seed': 0, 'data_hash': '', 'commit': '', 'data': []}
+"""What a figure says of a training that did not take place, in the place of a checkpoint."""
+CELLS = ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std')
 
 
 class Bench:
@@ -53,6 +58,7 @@ class Bench:
         scale: of networks and trainings.
         minutes: time budget of each training.
         device: 'auto', 'cpu' or 'cuda'.
+        command: that the figures are filed with.
     """
 
     def __init__(
@@ -63,9 +69,10 @@ class Bench:
         scale: Scale = SCALES['full'],
         minutes: float | None = None,
         device: str = 'auto',
+        command: str = '',
     ):
         self.data, self.robustness, self.out = data, robustness, out
-        self.scale, self.minutes, self.device = scale, minutes, device
+        self.scale, self.minutes, self.device, self.command = scale, minutes, device, command
         self.tiny = scale.name == 'tiny'
 
     def train(self, experiment: Experiment) -> Path:
@@ -77,7 +84,7 @@ class Bench:
         depth = config.modality == 'depth'
         train_set = SyntheticCrops(self.data, 'train', depth, config.pose_limits_deg) if experiment.data != 'real' else None
         if experiment.data != 'synthetic':
-            real = RealCrops(self._real_faces(TRAIN_PEOPLE), train_set.size if train_set else 192)
+            real = self._real_crops(train_set.size if train_set else 192, config)
             train_set = real if train_set is None else JoinedCrops(train_set, real)
         val_set = None if experiment.data == 'real' else SyntheticCrops(self.data, 'val', depth, config.pose_limits_deg, config.validate_on)
         place = join(self.device)
@@ -85,9 +92,35 @@ class Bench:
         leave(place)
         return folder / 'final.pt'
 
-    def _real_faces(self, people: tuple[int, ...]) -> list[Face]:
-        faces = open_faces('pointing04', people=people)
-        return faces[::40] if self.tiny else faces
+    def _real_crops(self, size: int, config: RunConfig) -> RealCrops:
+        """The paper's 80 % of Biwi, and Pointing'04 without its test people; one of them alone where the other is not at hand."""
+        faces, names, missing = [], [], []
+        for name, words in (('biwi', 'Biwi, 80 % by frame'), ('pointing04', "Pointing'04 without people 06 and 07")):
+            try:
+                whole = self._at_hand(name)
+            except MissingDataError as error:
+                missing.append(str(error))
+                continue
+            faces += split_80_20(whole)[0] if name == 'biwi' else [face for face in whole if not _tested(face)]
+            names.append(words)
+        if not faces:
+            raise MissingDataError(' '.join(missing))
+        real = RealCrops(faces, size, config.pose_limits_deg, ' and '.join(names))
+        print('\n'.join([f'real training data: {real.sets[0].path}', *missing]), file=sys.stderr)
+        return real
+
+    def _at_hand(self, name: str) -> list[Face]:
+        """A whole set's faces, few of them at tiny scale.
+
+        Raises:
+            MissingDataError: where there is none of it, or too little.
+        """
+        faces = open_faces(name)
+        if self.tiny:
+            return spread(faces, 40)
+        if len(faces) < FEWEST_FRAMES[name]:
+            raise MissingDataError(f'{name} has {len(faces)} faces there, the set has at least {FEWEST_FRAMES[name]}: unpack all of it')
+        return faces
 
     def run(self, experiment: Experiment) -> list[Figure]:
         """The row's figures; 'not run' where data are missing."""
@@ -95,89 +128,97 @@ class Bench:
             path = self.train(experiment)
         except MissingDataError as error:
             print(f'table {experiment.table}, {experiment.row}: not trained. {error}', file=sys.stderr)
-            return [self._figure(experiment, None, cell, NOT_RUN, 0, '') for cell in TABLES[experiment.table].columns]
-        figures = []
+            return [self._figure(experiment, UNTRAINED, cell, NOT_RUN, 0, '') for cell in TABLES[experiment.table].columns]
+        model, content, figures = open_model(path, self.device), checkpoint.load(path), []
         for test in experiment.tests:
             try:
-                cells, n, protocol = self.test(path, test, experiment)
-            except MissingDataError as error:
+                cells, n, protocol = self.test(model, test, experiment)
+            except (MissingDataError, ModelError) as error:
                 print(f'table {experiment.table}, {experiment.row}, {test}: not run. {error}', file=sys.stderr)
                 cells, n, protocol = dict.fromkeys(_columns_of(experiment, test), NOT_RUN), 0, ''
             else:
                 cells = {_column(experiment, test, figure): value for figure, value in cells.items()}
-            figures += [self._figure(experiment, path, cell, value, n, protocol) for cell, value in cells.items()]
+            figures += [self._figure(experiment, content, cell, value, n, protocol) for cell, value in cells.items()]
         if experiment.table == 2:
-            figures.append(self._pooled(experiment, path, figures))
+            figures.append(self._pooled(experiment, content, figures))
         return figures
 
-    def _pooled(self, experiment: Experiment, path: Path, figures: list[Figure]) -> Figure:
-        """Table 2's column over all real images: of all three sets or not at all."""
+    def _pooled(self, experiment: Experiment, content: dict[str, Any], figures: list[Figure]) -> Figure:
+        """Table 2's column over all real images: of the sets at hand that label the row's angles, named in the protocol."""
         parts = [f for f in figures if f.cell in experiments.REAL and f.value != NOT_RUN]
-        if len(parts) < len(experiments.REAL):
-            return self._figure(experiment, path, 'real', NOT_RUN, 0, '')
+        if not parts:
+            return self._figure(experiment, content, 'real', NOT_RUN, 0, '')
         n = sum(f.n for f in parts)
-        return self._figure(experiment, path, 'real', sum(float(f.value) * f.n for f in parts) / n, n, 'Biwi, Pointing04 and Boston, box')
+        value = sum(float(f.value) * f.n for f in parts) / n
+        return self._figure(experiment, content, 'real', value, n, 'real: ' + ' + '.join(f.protocol for f in parts))
 
-    def test(self, path: Path, test: str, experiment: Experiment) -> tuple[dict[str, object], int, str]:
-        """Cells, number of samples and protocol of a checkpoint on a test set."""
-        model, config = open_model(path), config_of(checkpoint.load(path)['config'])
-        if test in ('biwi', 'pointing04', 'boston'):
-            return self._test_real(model, test, experiment)
-        folders = self.data
-        if test in experiments.ROBUSTNESS:
-            folder = None if self.robustness is None else self.robustness / test
-            if folder is None or not folder.is_dir():
-                raise MissingDataError(
-                    f'render it: python -m training.render --preset {test} --output FOLDER/{test}, then --robustness FOLDER'
-                )
-            folders = [str(folder)]
-        split = None if test in experiments.ROBUSTNESS else 'test'
-        data = SyntheticCrops(folders, split, config.modality == 'depth', config.pose_limits_deg, 16 if self.tiny else 10_000)
-        crops, truth = held_out(data, config, disturbed=test == 'synthetic')
-        protocol = f'rendered {test}, landmarks x{model.crop_margin:g}' + (', as in training' if test == 'synthetic' else ', undisturbed')
-        return self._cells(model, crops.numpy(), truth, geometry.ypr_deg_from_rotation(truth)), len(truth), protocol
+    def test(self, model: Model, test: str, experiment: Experiment) -> tuple[dict[str, object], int, str]:
+        """Cells, number of samples and protocol of a model on a test set.
 
-    def _test_real(self, model: Model, test: str, experiment: Experiment) -> tuple[dict[str, object], int, str]:
-        if test == 'pointing04' and experiment.table == 5:
-            faces, protocol = self._real_faces(TEST_PEOPLE), 'Pointing04 people 06-07, box'
+        Raises:
+            MissingDataError: where the set is not at hand, or does not label what the row needs.
+        """
+        if test in experiments.REAL:
+            faces, crop_name, protocol = self.real_faces(test, experiment)
+            if model.modality == 'depth':
+                faces = [depth_face(face, Path(os.environ['BIWI_DIR'])) for face in faces]
+            result = evaluate_faces(model, faces, crop_name)
         else:
-            faces, protocol = open_faces(test), f'{test}, box'
-        if len(faces) < FEWEST_FRAMES[test] and not self.tiny:
-            raise MissingDataError(f'{test} has {len(faces)} faces there, the set has at least {FEWEST_FRAMES[test]}: unpack all of it')
-        if test == 'boston':
-            raise MissingDataError(
-                'Boston has no face boxes: evaluate the exported model with python -m training.evaluate MODEL boston@detector'
-            )
-        if self.tiny:
-            faces = faces[:16]
-        if model.modality == 'depth':
-            faces = [depth_face(face, Path(os.environ['BIWI_DIR'])) for face in faces]
-        truth = np.array([face.ypr_deg for face in faces])
-        R = geometry.rotation_from_ypr_deg(np.nan_to_num(truth))
-        return self._cells(model, crops_of(faces, 'box', model), R, truth), len(faces), protocol
+            folders, split, protocol = self.data, 'test', f'rendered {test}, landmarks x{model.crop_margin:g}, as in training'
+            if test in experiments.ROBUSTNESS:
+                folder = None if self.robustness is None else self.robustness / test
+                if folder is None or not folder.is_dir():
+                    raise MissingDataError(
+                        f'render it: python -m training.render --preset {test} --output FOLDER/{test}, then --robustness FOLDER'
+                    )
+                folders, split, protocol = [str(folder)], None, protocol.replace('as in training', 'undisturbed')
+            result = evaluate_synthetic(model, folders, test == 'synthetic', split, 16 if self.tiny else 10_000)
+        return self._cells(model, result), len(result.names), protocol
 
-    def _cells(self, model: Model, crops: np.ndarray, R: np.ndarray, ypr_deg: np.ndarray) -> dict[str, object]:
+    def real_faces(self, test: str, experiment: Experiment) -> tuple[list[Face], str, str]:
+        """Faces of a real set that the row is tested on, their crop, and the protocol in words.
+
+        Raises:
+            MissingDataError: where the set is not at hand.
+        """
+        if test == 'boston':
+            labelled, found = self._boston
+            faces, crop_name, words = found, 'detector', f'Boston, {len(found)} of {len(labelled)} faces found'
+        elif test == 'biwi':
+            whole = self._at_hand('biwi')
+            faces, crop_name = split_80_20(whole)[1], 'box'
+            words = f'Biwi, 20 % by frame, {len(faces)} of {len(whole)} faces'
+        else:
+            faces, crop_name = self._at_hand('pointing04'), 'box'
+            if experiment.table == 5:
+                faces = [face for face in faces if _tested(face)]
+            people = len({face.sequence for face in faces})
+            words = f"Pointing'04, pan to {MAX_PAN_DEG:g} and tilt to {MAX_TILT_DEG:g} degrees, {len(faces)} faces of {people} people"
+        if not faces:
+            raise MissingDataError(f'{test} has no face to test on there: unpack all of it')
+        return faces, crop_name, f'{words}, {crop_name}'
+
+    @cached_property
+    def _boston(self) -> tuple[list[Face], list[Face]]:
+        """Boston's faces, and those that the detector finds: the set has no boxes, and every row is tested on the same."""
+        labelled = self._at_hand('boston')
+        return labelled, detected(labelled)
+
+    def _cells(self, model: Model, result: Result) -> dict[str, object]:
         network = model.engine.network
         if isinstance(network, Classifier):
             column = {'yaw': 0, 'pitch': 1, 'roll': 2}
-            if not np.isfinite(ypr_deg[:, [column[a] for a in network.by]]).all():
+            if not np.isfinite(result.truth_ypr_deg[:, [column[angle] for angle in network.by]]).all():
                 raise MissingDataError('the set does not label an angle that this strategy needs')
-            with torch.no_grad():
-                guessed = torch.cat([network.classify(part).argmax(1) for part in torch.from_numpy(crops).split(64)])
-            target = network.target(ypr_from_rotation(torch.from_numpy(R)))
-            return {'coarse': 100 * float((guessed == target).float().mean())}
-        output = model.infer(crops)
-        errors = metrics.angle_errors(ypr_deg, output.rotation).summary()
-        cells: dict[str, object] = {
-            axis: errors.get(axis) for axis in ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std') if axis in errors
-        }
-        cells['coarse'] = 100 * metrics.coarse_accuracy(R, output.category_logits)['beyond_0']
-        cells['ms'] = model.milliseconds(crops[:16], 3 if self.tiny else 50)
+            return {'coarse': 100 * category_accuracy(network, torch.from_numpy(result.crops[:, None]), result.R_crop_true)}
+        cells = {cell: result.row[cell] for cell in CELLS if cell in result.row} | {'coarse': 100 * result.row['coarse']}
+        with one_thread():
+            cells['ms'] = model.milliseconds(result.crops[:16, None], 3 if self.tiny else 50)
         return cells
 
-    def _figure(self, experiment: Experiment, path: Path | None, cell: str, value: object, n: int, protocol: str) -> Figure:
-        content = checkpoint.load(path) if path else {'step': 0, 'samples': 0, 'seed': 0, 'data_hash': ''}
-        scale = 'tiny' if self.tiny else f'{content["step"]} iterations, {content["samples"]} samples, {experiment.data} training data'
+    def _figure(self, experiment: Experiment, content: dict[str, Any], cell: str, value: object, n: int, protocol: str) -> Figure:
+        data = f'{experiment.data} training data ({"; ".join(content["data"])})'
+        scale = 'tiny' if self.tiny else f'{content["step"]} iterations, {content["samples"]} samples, {data}'
         if self.scale.words:
             scale = f'{self.scale.words}, {scale}'
         return Figure(
@@ -188,19 +229,27 @@ class Bench:
             n,
             scale,
             protocol,
-            f'python -m training.tables {experiment.table} --run' + (f' --{self.scale.name}' if self.scale.name != 'full' else ''),
+            self.command,
             checkpoint.commit(),
             content['seed'],
             content['data_hash'],
+            content['commit'],
         )
+
+
+def _tested(face: Face) -> bool:
+    """Whether a face of Pointing'04 is of its test people."""
+    return int(face.sequence.removeprefix('person')) in TEST_PEOPLE
 
 
 def waiting(number: int) -> list[Figure]:
     """Every cell of a table's rows as 'not run', with the command that fills it."""
-    command, commit = f'python -m training.tables {number} --run', checkpoint.commit()
+    rows, commit = experiments.of_table(number), checkpoint.commit()
+    robustness = ' --robustness FOLDER' if any(test in experiments.ROBUSTNESS for e in rows for test in e.tests) else ''
+    command = f'python -m training.tables {number} --run --data DATA{robustness}'
     return [
         Figure(number, e.row, cell, NOT_RUN, 0, 'waiting for a GPU', '', command, commit, 0, '')
-        for e in experiments.of_table(number)
+        for e in rows
         for cell in TABLES[number].columns
     ]
 
@@ -237,9 +286,21 @@ def show(table: int, figures: list[Figure], tiny: bool) -> str:
                 cells.append(f'{column} {theirs} / {figure.value if figure else "-"}')
         lines.append(f'  {label:18s} ' + '   '.join(cells))
     scales = dict.fromkeys(f.scale for f in figures)
-    if scales:
-        lines.append('  scale: ' + '; '.join(scales))
+    for scale in scales:
+        of = f' of {_those(figures, scale)}' if len(scales) > 1 else ''
+        lines.append(f'  scale{of}: {scale}')
+    lines += [f'  tested on: {protocol}' for protocol in dict.fromkeys(f.protocol for f in figures) if protocol]
     return '\n'.join(lines)
+
+
+def _those(figures: list[Figure], scale: str) -> str:
+    """The rows whose figures have a scale, with their cells where others of the row have another."""
+    rows: dict[str, list[str]] = {}
+    for figure in figures:
+        if figure.scale == scale:
+            rows.setdefault(figure.row, []).append(figure.cell)
+    whole = {row for row in rows if all(f.scale == scale for f in figures if f.row == row)}
+    return '; '.join(row if row in whole else f'{row} ({", ".join(cells)})' for row, cells in rows.items())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -269,7 +330,8 @@ def main(arguments: list[str] | None = None) -> None:
         if not args.data:
             parser.error('--run needs --data')
         scale = SCALES['small' if args.small else 'full']
-        bench = Bench(args.data, args.robustness, args.out / scale.name, scale, args.minutes, args.device)
+        command = command_of('training.tables', sys.argv[1:] if arguments is None else arguments)
+        bench = Bench(args.data, args.robustness, args.out / scale.name, scale, args.minutes, args.device, command)
         for experiment in experiments.of_table(args.number):
             results.write(bench.run(experiment))
     print(show(args.number, results.read(args.number), tiny=False))
