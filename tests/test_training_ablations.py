@@ -10,6 +10,7 @@ import torch
 from c2f_head_pose import geometry
 from training import ablations, stand_in
 from training.config import CONFIGS, read_config
+from training.models import build
 
 torch.set_num_threads(1)
 TINY = ['network.size=32', 'network.widths=[8]', 'network.depths=[1]', 'network.stem=4', 'batch=8', 'precision=fp32']
@@ -69,3 +70,14 @@ def test_a_training_of_other_settings_or_data_is_not_taken_for_this_one(tmp_path
         ablations.train(replace(config, steps=2, ema=0.5), [str(tmp_path / 'heads')], tmp_path / 'runs', 'cpu', 0)
     with pytest.raises(ValueError, match=r'final\.pt was trained with other data:'):
         ablations.train(config, [str(tmp_path / 'others')], tmp_path / 'runs', 'cpu', 0)
+
+
+def test_one_regressor_is_all_that_the_single_ablation_changes():
+    """The classifier reports the same eight sub-spaces; 8 regressors of 64 and 9 outputs become one, whose anchor is frontal."""
+    edge, single = read_config('edge'), read_config('edge_single')
+    assert single == replace(edge, name='c2f_edge_single', network=edge.network | {'handover': 'single'})
+    network = build(single.network).eval()
+    assert network.classifier.out_features == 8 and network.regressors.weight.shape == (1, 64, 9)
+    assert torch.equal(network.anchors[0], torch.from_numpy(geometry.HEAD_AXES).float())
+    rotation, std, logits = network(torch.zeros(2, 1, 96, 96, dtype=torch.uint8))
+    assert (rotation.shape, std.shape, logits.shape) == ((2, 3, 3), (2, 3), (2, 4))
