@@ -14,7 +14,7 @@ from c2f_head_pose.evaluation import metrics
 from training import ablations, checkpoint, progress, stand_in, train
 from training.augment import Batch
 from training.batches import SyntheticCrops
-from training.config import config_of, read_config
+from training.config import CONFIGS, config_of, read_config
 from training.models import build
 from training.parallel import Place
 from training.train import Run
@@ -340,7 +340,6 @@ def test_a_mistake_on_the_command_line_is_told_in_a_line(folder, tmp_path, capsy
 
 
 def test_every_configuration_file_builds():
-    from training.config import CONFIGS
     from training.losses import make_loss
 
     names = sorted(p.stem for p in CONFIGS.glob('*.yaml'))
@@ -358,6 +357,17 @@ def test_edge_costs_at_most_a_third_of_a_gflop():
     network = build(read_config('edge').network).eval()
     assert network.size <= 128
     assert 2 * multiply_adds(network, torch.zeros(1, 1, network.size, network.size, dtype=torch.uint8)) <= 0.3e9
+
+
+@pytest.mark.parametrize('name, told', [('c2f', '915 M multiply-adds, 9.60 M'), ('edge', '27 M multiply-adds, 1.35 M')])
+def test_the_size_that_a_configuration_tells_of_its_network_is_right(name, told):
+    """In the file's first line, of the network as it trains."""
+    from test_training_paper_network import multiply_adds, parameters
+
+    network = build(read_config(name).network).eval()
+    work = multiply_adds(network, torch.zeros(1, 1, network.size, network.size, dtype=torch.uint8))
+    assert told == f'{work / 1e6:.0f} M multiply-adds, {parameters(network) / 1e6:.2f} M'
+    assert f'{told} parameters' in (CONFIGS / f'{name}.yaml').read_text().splitlines()[0]
 
 
 def test_networks_without_uncertainty_get_the_one_they_make(folder):
