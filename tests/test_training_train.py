@@ -335,6 +335,8 @@ def test_a_mistake_on_the_command_line_is_told_in_a_line(folder, tmp_path, capsy
         assert train.main(['edge', *command, change]) == 2
         told = capsys.readouterr().err.splitlines()
         assert told[-1].startswith('error: ') and words in told[-1]
+    assert train.main(['edge', *command[:-1], '--minutes', '0']) == 2
+    assert 'a budget of 0 minutes' in capsys.readouterr().err
     assert ablations.main(['--data', str(tmp_path / 'nowhere'), '--out', str(tmp_path)]) == 2
     assert 'nowhere has no manifest.json' in capsys.readouterr().err
 

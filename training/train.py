@@ -57,6 +57,8 @@ class Run:
         start: Path | None = None,
         feeders: int = 0,
     ):
+        if minutes is not None and minutes <= 0:
+            raise ValueError(f'a budget of {minutes:g} minutes trains nothing')
         self.config, self.train_set, self.val_set = config, train_set, val_set
         self.out, self.place, self.minutes = out, place, minutes
         if place.device.type == 'cuda':
