@@ -244,6 +244,7 @@ def test_real_faces_train_beside_renders(tmp_path):
     assert len(both) == 40
     batch = both.gather(np.array([25, 0, 39]))
     assert (batch.image[0] == 77).any() and not (batch.image[1] == 77).all()
+    assert len(JoinedCrops(SyntheticCrops([tmp_path], None, limit=2), real)) == 2 + 3
     assert geometry.geodesic_deg(batch.R_cam_head[0].numpy(), geometry.rotation_from_ypr_deg(np.array([30.0, 0, 0]))) < 0.01
 
 

@@ -190,3 +190,14 @@ def test_a_recorded_command_names_every_option_and_no_folder_outside(trained, he
             '--split all --within 40 30 --device cpu --limit 2 --out out'
         )
     assert results.command_of('training.x', ['../a/b', '--data=/c/d e']) == "python -m training.x FOLDER/b '--data=FOLDER/d e'"
+
+
+@pytest.mark.parametrize('arguments, said', [
+    (['none.pt', 'aflw2000'], 'none.pt'),
+    (['c2f_edge', 'aflw3000'], "data set 'aflw3000' is none of"),
+    (['c2f_edge', 'synthetic:nowhere'], 'nowhere'),
+])
+def test_a_users_mistake_is_told_in_a_line(arguments, said, capsys):
+    assert evaluate.main([*arguments, '--device', 'cpu']) == 2
+    told = capsys.readouterr().err
+    assert told.startswith('error: ') and said in told and told.count('\n') == 1

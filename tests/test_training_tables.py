@@ -210,6 +210,21 @@ def test_table_2_pools_over_the_real_sets_that_label_the_angles(tmp_path, monkey
     assert (rows['roll']['real'].protocol, rows['roll']['real'].n) == (f'real: {boston}', 2)
 
 
+def test_a_training_of_other_data_or_people_seen_in_training_is_refused(tmp_path):
+    """The same row on other heads is not the one on file, and robustness shown on heads that were trained on is none."""
+    for name, seed in (('heads', 0), ('others', 3), ('robust/blur', 0)):
+        stand_in.write(tmp_path / name, 40, 96, seed=seed, limits_deg=(30, 30, 15))
+    row = next(e for e in experiments.of_table(7) if e.row == 'blurred')
+    one, other = (
+        tables.Bench([str(tmp_path / name)], tmp_path / 'robust', tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
+        for name in ('heads', 'others')
+    )
+    with pytest.raises(ValueError, match=r'blur shows .* people that .*heads trains on'):
+        one.run(row)
+    with pytest.raises(ValueError, match='was trained with other data'):
+        other.run(row)
+
+
 def test_table_5_trains_on_real_faces_and_on_both(tmp_path, monkeypatch, capsys):
     """Two people of four pans each, one of them beyond the paper's 50 degrees, and four frames of Biwi's five; the rest is tested on."""
     write_pointing04(tmp_path / 'pointing', (1, 2, 6, 7))

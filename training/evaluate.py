@@ -26,6 +26,7 @@ from c2f_head_pose.types import Camera
 
 from .batches import SyntheticCrops
 from .checkpoint import commit
+from .command import tells
 from .config import config_of
 from .datasets import SOURCES, Face, MissingDataError, open_faces, spread
 from .depth import DEPTH_RANGE_M
@@ -274,6 +275,7 @@ def run_set(
     return result
 
 
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns 1 if a set was missing."""
     parser = argparse.ArgumentParser(

@@ -110,7 +110,7 @@ def stored_camera(face: Face, square: crop.CropSquare, size: int) -> np.ndarray:
 
 
 class JoinedCrops:
-    """Two sets of crops as one; the second is repeated until it is as long as the first, so that both count."""
+    """Two sets of crops as one; the second is repeated until it is as long as the first, so that both count. None is left out."""
 
     depth = False
 
@@ -119,8 +119,7 @@ class JoinedCrops:
             raise ValueError(f'crops of {first.size} and of {second.size} pixels do not join: give RealCrops size={first.size}')
         self.first, self.second, self.size = first, second, first.size
         self.sets = [*first.sets, *second.sets]
-        repeats = -(-len(first) // len(second))
-        self.rows = np.tile(np.arange(len(second)), repeats)[: len(first)]
+        self.rows = np.arange(max(len(first), len(second))) % len(second)
         self.R_crop_head = torch.cat([first.R_crop_head, second.R_crop_head[self.rows]])
 
     def __len__(self) -> int:

@@ -25,6 +25,7 @@ from . import checkpoint, experiments, results, stand_in
 from .baselines import Classifier
 from .batches import SyntheticCrops
 from .biwi import depth_face, split_80_20
+from .command import tells
 from .config import RunConfig
 from .datasets import MAX_PAN_DEG, MAX_TILT_DEG, Face, MissingDataError, open_faces, spread
 from .evaluate import evaluate_faces, evaluate_synthetic
@@ -36,6 +37,7 @@ from .protocols import detected
 from .real_crops import JoinedCrops, RealCrops
 from .report import Result
 from .results import NOT_RUN, Figure, command_of
+from .synthetic.dataset import refuse_people_seen
 from .train import Run, keep_freed_memory
 from .validate import category_accuracy
 
@@ -76,21 +78,27 @@ class Bench:
         self.tiny = scale.name == 'tiny'
 
     def train(self, experiment: Experiment) -> Path:
-        """The row's checkpoint, trained if it is not there yet."""
-        folder = self.out / experiment.name
-        if (folder / 'final.pt').exists():
-            return folder / 'final.pt'
+        """The row's checkpoint, trained if it is not there yet.
+
+        Raises:
+            ValueError: where it was trained with other settings or data.
+            MissingDataError: without the data it is to be trained on.
+        """
+        final = self.out / experiment.name / 'final.pt'
         config = experiment.run_config(self.scale)
         depth = config.modality == 'depth'
         train_set = SyntheticCrops(self.data, 'train', depth, config.pose_limits_deg) if experiment.data != 'real' else None
         if experiment.data != 'synthetic':
             real = self._real_crops(train_set.size if train_set else 192, config)
             train_set = real if train_set is None else JoinedCrops(train_set, real)
+        if final.exists():
+            checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
+            return final
         val_set = None if experiment.data == 'real' else SyntheticCrops(self.data, 'val', depth, config.pose_limits_deg, config.validate_on)
         place = join(self.device)
-        Run(config, train_set, val_set, folder, place, self.minutes).go()
+        Run(config, train_set, val_set, final.parent, place, self.minutes).go()
         leave(place)
-        return folder / 'final.pt'
+        return final
 
     def _real_crops(self, size: int, config: RunConfig) -> RealCrops:
         """The paper's 80 % of Biwi, and Pointing'04 without its test people; one of them alone where the other is not at hand."""
@@ -157,6 +165,7 @@ class Bench:
 
         Raises:
             MissingDataError: where the set is not at hand, or does not label what the row needs.
+            ValueError: for renders of people that were trained on.
         """
         if test in experiments.REAL:
             faces, crop_name, protocol = self.real_faces(test, experiment)
@@ -169,8 +178,10 @@ class Bench:
                 folder = None if self.robustness is None else self.robustness / test
                 if folder is None or not folder.is_dir():
                     raise MissingDataError(
-                        f'render it: python -m training.render --preset {test} --output FOLDER/{test}, then --robustness FOLDER'
+                        f'render it: python -m training.render --preset {test} --seed 2 --output FOLDER/{test}, then --robustness FOLDER'
                     )
+                for data in self.data:
+                    refuse_people_seen(Path(data), folder)
                 folders, split, protocol = [str(folder)], None, protocol.replace('as in training', 'undisturbed')
             result = evaluate_synthetic(model, folders, test == 'synthetic', split, 16 if self.tiny else 10_000)
         return self._cells(model, result), len(result.names), protocol
@@ -303,6 +314,7 @@ def _those(figures: list[Figure], scale: str) -> str:
     return '; '.join(row if row in whole else f'{row} ({", ".join(cells)})' for row, cells in rows.items())
 
 
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -341,10 +353,10 @@ def run_tiny(number: int, folder: Path) -> list[Figure]:
     """All rows of a table on stand-in heads, two iterations each."""
     stand_in.write(folder / 'heads', 40, 96, limits_deg=(30, 30, 15))
     for name in {test for e in experiments.of_table(number) for test in e.tests} & set(experiments.ROBUSTNESS):
-        stand_in.write(folder / 'robust' / name, 16, 96, limits_deg=(30, 30, 15), conditions=('a', 'b'))
+        stand_in.write(folder / 'robust' / name, 16, 96, seed=1, limits_deg=(30, 30, 15), conditions=('a', 'b'))
     bench = Bench([str(folder / 'heads')], folder / 'robust', folder / 'runs', SCALES['tiny'], device='cpu')
     return [figure for experiment in experiments.of_table(number) for figure in bench.run(experiment)]
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

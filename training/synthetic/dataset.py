@@ -330,11 +330,16 @@ def read_splits(folder: Path) -> dict[int, str]:
         return {int(row['id']): row['split'] for row in csv.DictReader(file)}
 
 
-def shared_people(trained: Path, tested: Path) -> int:
-    """How many people of one dataset's split 'train' another dataset shows too, under whatever number."""
+def refuse_people_seen(trained: Path, tested: Path) -> None:
+    """A whole dataset can test only what was trained on others.
+
+    Raises:
+        ValueError: for a dataset that shows people of another's split 'train', under whatever number.
+    """
 
     def people(folder: Path, splits: tuple[str, ...]) -> set[tuple[str, ...]]:
         with open(folder / 'identities.csv', newline='') as file:
             return {tuple(v for k, v in row.items() if k not in ('id', 'split')) for row in csv.DictReader(file) if row['split'] in splits}
 
-    return len(people(trained, ('train',)) & people(tested, ('train', 'val', 'test')))
+    if shared := people(trained, ('train',)) & people(tested, ('train', 'val', 'test')):
+        raise ValueError(f'{tested} shows {len(shared)} people that {trained} trains on: render it anew with another --seed')
