@@ -214,8 +214,8 @@ SOURCES = {
         'AFLW2000-3D',
         'AFLW2000_DIR',
         '*.mat',
-        'Ask for it on the page of Zhu et al. 2016 (3DDFA, "Face Alignment Across Large Poses"), unpack AFLW2000-3D.zip; '
-        'the folder has image00002.jpg and image00002.mat.',
+        'From the page of Zhu et al. 2016 (3DDFA), http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm, '
+        'unpack AFLW2000-3D.zip; the folder has image00002.jpg and image00002.mat.',
         'research use only',
         aflw2000,
         'published',
@@ -224,7 +224,8 @@ SOURCES = {
         '300W-LP',
         'W300LP_DIR',
         '*/*.mat',
-        'From the same page, unpack 300W-LP.zip; the folder has AFW, HELEN, IBUG, LFPW.',
+        'From the page of Zhu et al. 2016 (3DDFA), http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm, '
+        'unpack 300W-LP.zip; the folder has AFW, HELEN, IBUG, LFPW.',
         'research use only',
         w300lp,
         'landmarks',
@@ -234,8 +235,8 @@ SOURCES = {
         "Pointing'04",
         'POINTING04_DIR',
         'Person*/*.jpg',
-        "From the Pointing'04 workshop's page (Gourier, Hall, Crowley; PRIMA, INRIA), unpack Person01.tar.gz ... "
-        'Person15.tar.gz into one folder.',
+        "From the Pointing'04 workshop's page (Gourier, Hall, Crowley), http://www-prima.inrialpes.fr/Pointing04/data-face.html, unpack "
+        'Person01-1.tar.gz ... Person15-2.tar.gz into one folder.',
         'free use, to be cited',
         pointing04,
         'box',
@@ -245,8 +246,9 @@ SOURCES = {
         'Biwi Kinect Head Pose Database',
         'BIWI_DIR',
         '**/*_pose.txt',
-        'Ask for kinect_head_pose_db.tgz on the page of Fanelli et al. (ETH Zurich), unpack; the folder has 01 ... 24 with '
-        'frame_00003_rgb.png, frame_00003_depth.bin, frame_00003_pose.txt, rgb.cal and depth.cal.',
+        'Ask for kinect_head_pose_db.tgz on the page of Fanelli et al., '
+        'https://data.vision.ee.ethz.ch/cvl/gfanelli/head_pose/head_forest.html, '
+        'unpack; the folder has 01 ... 24 with frame_00003_rgb.png, frame_00003_depth.bin, frame_00003_pose.txt, rgb.cal and depth.cal.',
         'research use only',
         _biwi,
         'box',
@@ -257,8 +259,8 @@ SOURCES = {
         'Boston University head tracking',
         'BOSTON_DIR',
         '**/*.dat',
-        'From the page of La Cascia, Sclaroff and Athitsos (Boston University, "headtracking"), unpack uniform-light and '
-        'varying-light: jam1.avi with jam1.dat and so on.',
+        'From the page of La Cascia, Sclaroff and Athitsos, http://www.cs.bu.edu/groups/ivc/data.php ("headtracking"), '
+        'unpack uniform-light and varying-light: jam1.avi with jam1.dat and so on.',
         'research use',
         _boston,
         'detector',
