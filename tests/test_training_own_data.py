@@ -124,3 +124,18 @@ def test_a_model_of_own_pictures_does_not_say_that_nothing_real_is_in_it(own, tm
     with pytest.raises(ValueError, match='--training-data'):
         export(tmp_path / 'final.pt', tmp_path, Labels('x', '1'), ['fp32'])
     assert export(tmp_path / 'final.pt', tmp_path, Labels('x', '1', 'our drivers', 'ours'), ['fp32'])['fp32'].exists()
+
+
+def test_weights_are_begun_with_and_where_they_come_from_is_not_forgotten(own, heads, tmp_path):
+    """An export leaves NAME.pt; what begins with it on renders alone still stems from pictures, and says so."""
+    config = config_file(tmp_path / 'tiny.yaml', steps=1)
+    train.main([config, '--data', own, '--out', str(tmp_path / 'first'), '--device', 'cpu'])
+    export(tmp_path / 'first' / 'final.pt', tmp_path, Labels('own', '1', 'our drivers', 'ours'), ['fp32'])
+    assert set(checkpoint.load(tmp_path / 'own.pt')) == {'format', *checkpoint.WEIGHTS}
+    command = [config, '--data', str(heads), '--out', str(tmp_path / 'second'), '--device', 'cpu']
+    train.main([*command, '--start', str(tmp_path / 'own.pt'), '--pause-minutes', '0'])
+    train.main(command)
+    content = checkpoint.load(tmp_path / 'second' / 'final.pt')
+    assert not content['rendered'] and content['started_from'].endswith('16 samples of 5 of csv:faces.csv')
+    with pytest.raises(ValueError, match=r'5 of csv:faces[.]csv'):
+        export(tmp_path / 'second' / 'final.pt', tmp_path, Labels('x', '1'), ['fp32'])

@@ -13,6 +13,8 @@ from torch import nn
 from .models import build
 
 FORMAT = 1
+WEIGHTS = ('average', 'config', 'step', 'samples', 'seed', 'commit', 'started_from', 'data_hash', 'data', 'rendered')
+"""What a checkpoint keeps that others only begin with or are measured by; the rest is for going on with its own run."""
 
 
 def commit() -> str:

@@ -1,7 +1,8 @@
 """Writes model files: `python -m training.export CHECKPOINT --name NAME --out FOLDER [--precision fp32 fp16 int8]`.
 
 Every file keeps the model contract (checked by the package's own reader) and must answer as PyTorch does: fp32 to 0.1 degree on
-every crop, or the export fails. fp16 and int8 are reported beside it, also on the evaluation sets that are named.
+every crop, or the export fails. fp16 and int8 are reported beside it, also on the evaluation sets that are named. NAME.pt has the
+averaged weights, for `python -m training.train ... --start NAME.pt`.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def export(
 
     Args:
         source: checkpoint.
-        folder: for NAME.onnx, NAME_fp16.onnx, NAME_int8.onnx.
+        folder: for NAME.onnx, NAME_fp16.onnx, NAME_int8.onnx, and NAME.pt, the averaged weights for `train --start`.
         labels: what the files say of themselves.
         precisions: of PRECISIONS; fp32 is always written.
         data: rendered datasets for parity and int8 ranges.
@@ -183,7 +184,8 @@ def export(
         raise ValueError('int8 needs rendered crops for its ranges: give --data')
     content = checkpoint.load(source)
     if not content.get('rendered', True) and labels.training_data == RENDERED:
-        raise ValueError(f'{source} was trained on {", ".join(content["data"])}: say what that is with --training-data, and --licence')
+        data = '; '.join(filter(None, [', '.join(content['data']), content.get('started_from')]))
+        raise ValueError(f'{source} was trained on {data}: say what that is with --training-data, and --licence')
     config = config_of(content['config'])
     crops = test_crops(config, data, calibrate_on)
     folder.mkdir(parents=True, exist_ok=True)
@@ -215,6 +217,9 @@ def export(
                 f'{_size(files[precision])}, from PyTorch by {apart.mean():.3f} degrees in the mean, '
                 f'{np.percentile(apart, 99):.3f} at the 99th percentile'
             )
+        weights = Path(work) / f'{labels.name}.pt'
+        checkpoint.save(weights, **{key: content[key] for key in checkpoint.WEIGHTS if key in content})
+        weights.replace(folder / weights.name)
         return {precision: path.replace(folder / path.name) for precision, path in files.items()}
 
 

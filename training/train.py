@@ -74,7 +74,7 @@ class Run:
         self.loss: LossFunction = make_loss(config.loss)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
-        self.started_from = ''
+        self.started_from, self.rendered = '', isinstance(train_set, SyntheticCrops)
         out.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self._resume()
@@ -102,7 +102,9 @@ class Run:
         """Takes another run's averaged weights; a trunk that has more blocks than theirs begins by saying the same."""
         state = fitted(content['average'], content['config']['network'], self.network, self.config.network)
         self.network.load_state_dict(state)
-        self.started_from = f'{content["commit"]}, {content["samples"]} samples'
+        part = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
+        self.started_from = '; '.join(filter(None, [part, content.get('started_from')]))
+        self.rendered &= content.get('rendered', True)
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path)
@@ -116,7 +118,7 @@ class Run:
             print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
         elif other:
             raise ValueError(f'{self.path} was trained with other {", ".join(other)}: give another --out')
-        self.started_from = state.get('started_from', '')
+        self.started_from, self.rendered = state.get('started_from', ''), self.rendered and state.get('rendered', True)
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
         self.optimiser.load_state_dict(state['optimiser'])
@@ -142,7 +144,7 @@ class Run:
                 started_from=self.started_from,
                 data_hash=self.data_hash,
                 data=[s.path.name for s in self.train_set.sets],
-                rendered=isinstance(self.train_set, SyntheticCrops),
+                rendered=self.rendered,
                 samples=self.step * self.config.batch,
             )
 
