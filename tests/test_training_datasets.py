@@ -176,21 +176,76 @@ def test_a_missing_set_says_how_to_get_it_and_under_which_terms(monkeypatch, tmp
             open_faces(name, tmp_path)
 
 
-def test_the_users_own_faces_are_checked_line_by_line(tmp_path):
-    cv2.imwrite(str(tmp_path / 'a.png'), np.full((60, 60, 3), 50, np.uint8))
-    path = tmp_path / 'faces.csv'
-    path.write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\na.png,10,10,50,50,20,-5,\n')
-    face = open_faces(f'csv:{path}')[0]
+HEADER = 'image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\n'
+
+
+def own_file(folder, *lines):
+    """A user's csv beside a picture a.png of 60 x 60 pixels."""
+    cv2.imwrite(str(folder / 'a.png'), np.full((60, 60, 3), 50, np.uint8))
+    path = folder / 'faces.csv'
+    path.write_text(HEADER + ''.join(f'{line}\n' for line in lines))
+    return path
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig'])
+def test_the_users_own_faces_are_read_as_excel_writes_them_too(encoding, tmp_path, capsys):
+    path = own_file(tmp_path, 'a.png,10,10,50,50,20,-5,')
+    path.write_text(path.read_text(), encoding=encoding)
+    face, = open_faces(f'csv:{path}')
     assert face.ypr_deg[:2].tolist() == [20, -5] and np.isnan(face.ypr_deg[2]) and face.read().shape == (60, 60, 3)
-    path.write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\na.png,50,10,10,50,20,-5,0\n')
-    with pytest.raises(ValueError, match='line 2: the box needs'):
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize('line, said', [
+    ('a.png,50,10,10,50,20,-5,0', 'the box needs'),
+    ('a.png,10,10,50,50,left,-5,0', 'left'),
+    ('a.png,10,10,50,50,181,-5,0', 'yaw_deg 181 is beyond 180'),
+    ('a.png,10,10,50,50,20,-91,0', 'pitch_deg -91 is beyond 90'),
+    ('a.png,10,10,50,50,20,-5,inf', 'roll_deg inf is beyond 180'),
+    ('a.png,10,10,50,50,20', 'other columns'),
+    ('a.png,10,10,50,50,20,5,-5,5', 'other columns'),
+])  # fmt: skip
+def test_the_users_own_faces_are_checked_line_by_line(line, said, tmp_path):
+    """The line counts as an editor does, empty ones too."""
+    path = own_file(tmp_path, 'a.png,10,10,50,50,20,-5,0', '', line)
+    with pytest.raises(ValueError, match=f'faces.csv, line 4: .*{said}'):
         open_faces(f'csv:{path}')
-    path.write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\n')
-    with pytest.raises(ValueError, match='no faces, only its header'):
-        open_faces(f'csv:{path}')
-    path.write_text('image,x1\na.png,5\n')
-    with pytest.raises(ValueError, match='lacks the columns y1'):
-        open_faces(f'csv:{path}')
+
+
+@pytest.mark.parametrize('content, said', [
+    (HEADER.encode(), 'no faces, only its header'),
+    (b'image,x1\na.png,5\n', 'lacks the columns y1'),
+    (HEADER.replace(',', ';').encode(), 'separated by semicolons'),
+    (HEADER.encode() + b'm\xfcller.png,10,10,50,50,20,-5,0\n', 'faces.csv, line 2: is no UTF-8'),
+])
+def test_a_users_own_file_of_another_form_is_refused(content, said, tmp_path):
+    (tmp_path / 'faces.csv').write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        open_faces(f'csv:{tmp_path / "faces.csv"}')
+
+
+@pytest.mark.parametrize('line, said', [
+    ('b.png,10,10,50,50,20,-5,0', 'b.png does not exist'),
+    ('faces.csv,10,10,50,50,20,-5,0', 'faces.csv is no picture'),
+    ('a.png,60,10,90,50,20,-5,0', 'outside the picture, which has 60 x 60'),
+    ('a.png,10,-50,50,0,20,-5,0', 'outside the picture'),
+])
+def test_a_users_own_picture_that_has_no_such_face_is_told_by_its_line(line, said, tmp_path):
+    _, second = open_faces(f'csv:{own_file(tmp_path, "a.png,-5,10,50,50,20,-5,0", line)}')
+    with pytest.raises(ValueError, match=f'faces.csv, line 3: .*{said}'):
+        second.read()
+
+
+@pytest.mark.parametrize('yaws, warned', [((0.5, -1.2), True), ((0.5, 20), False), ((0, 0), False)])
+def test_angles_that_look_like_radians_are_warned_of(yaws, warned, tmp_path, capsys):
+    open_faces(f'csv:{own_file(tmp_path, *(f"a.png,10,10,50,50,{yaw},0,0" for yaw in yaws))}')
+    assert ('radians' in capsys.readouterr().err) == warned
+
+
+@pytest.mark.parametrize('name, said', [('csv:', 'names no file'), ('csv:{folder}', 'names no file'), ('x', 'biwi:official.*csv:FILE')])
+def test_a_name_that_is_no_sets_says_what_is(name, said, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        open_faces(name.format(folder=tmp_path))
 
 
 def test_axis_sheet_is_drawn(tmp_path):
@@ -258,6 +313,8 @@ def test_real_faces_beyond_the_limits_are_left_out_and_counted():
     assert [s.path.name for s in real.sets] == ['2 of a set (2 beyond the pose limits)']
     with pytest.raises(ValueError, match='4 given, none within'):
         RealCrops(faces, 96, (1, 1, 1))
+    with pytest.raises(ValueError, match='no faces to train on: a set has none'):
+        RealCrops([], 96, None, 'a set')
 
 
 def test_real_faces_of_a_calibrated_camera_train_relative_to_their_ray(tmp_path):

@@ -6,8 +6,10 @@ Folders are given on the command line or by environment variables; a missing one
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +60,7 @@ class Source:
         steps: how to get it.
         licence: its terms in short.
         read: reads the folder.
-        crop: the crop protocol it is evaluated by unless told otherwise.
+        crops: the crops of `protocols` that can be cut of it beside 'detector'; the first is what it is evaluated by unless told otherwise.
         options: what `read` may be told.
         parts: test sets within it, for names such as 'biwi:official'.
     """
@@ -69,7 +71,7 @@ class Source:
     steps: str
     licence: str
     read: Callable[..., Iterator[Face]]
-    crop: str
+    crops: tuple[str, ...]
     options: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
 
@@ -171,30 +173,74 @@ def pointing04(
         )
 
 
+ANGLES = ('yaw_deg', 'pitch_deg', 'roll_deg')
+CSV_COLUMNS = ('image', 'x1', 'y1', 'x2', 'y2', *ANGLES)
+
+
 def user_csv(path: Path) -> Iterator[Face]:
     """The user's own pictures: a csv file with columns image, x1, y1, x2, y2, yaw_deg, pitch_deg, roll_deg (empty: unknown).
 
-    Paths are relative to the file; signs are 300W-LP's. Look at `python -m training.evaluate --axes csv:FILE` before training.
+    Paths are relative to the file; signs are 300W-LP's. Look at `python -m training.evaluate --axes csv:FILE` before training. Angles that
+    look like radians are warned of.
 
     Raises:
-        ValueError: for a file without faces, a missing column, or a value that is no number, with its line.
+        ValueError: for a file that is no UTF-8, without faces, or lacking a column; for a value that cannot be, with its line.
     """
-    wanted = ('image', 'x1', 'y1', 'x2', 'y2', 'yaw_deg', 'pitch_deg', 'roll_deg')
-    with open(path, newline='') as file:
-        rows = csv.DictReader(file)
-        if missing := [name for name in wanted if name not in (rows.fieldnames or ())]:
-            raise ValueError(f'{path} lacks the columns {", ".join(missing)}')
-        line = 1
-        for line, row in enumerate(rows, 2):
-            try:
-                numbers = [float(row[name]) if row[name].strip() else np.nan for name in wanted[1:]]
-            except (ValueError, AttributeError) as error:
-                raise ValueError(f'{path}, line {line}: {error}') from error
-            if not np.isfinite(numbers[:4]).all() or numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
-                raise ValueError(f'{path}, line {line}: the box needs x1 < x2 and y1 < y2')
-            yield Face(row['image'], np.array(numbers[4:]), read_picture(path.parent / row['image']), box=FaceBox(*numbers[:4]))
-        if line == 1:
-            raise ValueError(f'{path} has no faces, only its header')
+    rows = csv.DictReader(io.StringIO(_text(path), newline=''))
+    if missing := [name for name in CSV_COLUMNS if name not in (rows.fieldnames or ())]:
+        if ';' in (rows.fieldnames or [''])[0]:
+            raise ValueError(f'{path} is separated by semicolons: save it with commas between the columns and points in the numbers')
+        raise ValueError(f'{path} lacks the columns {", ".join(missing)}')
+    largest = []
+    for row in rows:
+        where = f'{path}, line {rows.line_num}'
+        if None in row.values() or any(row.get(None, ())):
+            raise ValueError(f'{where}: has other columns than the header')
+        try:
+            x1, y1, x2, y2, *ypr_deg = (float(row[name]) if row[name].strip() else np.nan for name in CSV_COLUMNS[1:])
+        except ValueError as error:
+            raise ValueError(f'{where}: {error}') from error
+        if not np.isfinite([x1, y1, x2, y2]).all() or x2 <= x1 or y2 <= y1:
+            raise ValueError(f'{where}: the box needs x1 < x2 and y1 < y2')
+        for name, angle, limit in zip(ANGLES, ypr_deg, (180, 90, 180)):
+            if abs(angle) > limit:
+                raise ValueError(f'{where}: {name} {angle:g} is beyond {limit}')
+        largest.append(np.nanmax(np.abs([0, *ypr_deg])))
+        box = FaceBox(x1, y1, x2, y2)
+        yield Face(row['image'], np.array(ypr_deg), _own_picture(path.parent / row['image'], box, where), box=box)
+    if not largest:
+        raise ValueError(f'{path} has no faces, only its header')
+    if 0 < max(largest) < 2:
+        print(f'{path}: no angle reaches 2 degrees: if they are radians, the file needs degrees', file=sys.stderr)
+
+
+def _text(path: Path) -> str:
+    """A UTF-8 file's text, without the byte order mark that Excel writes."""
+    content = path.read_bytes()
+    try:
+        return content.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        line = content.count(b'\n', 0, error.start) + 1
+        raise ValueError(f'{path}, line {line}: is no UTF-8: save the file as "CSV UTF-8"') from error
+
+
+def _own_picture(path: Path, box: FaceBox, where: str) -> Callable[[], np.ndarray]:
+    """As `read_picture`, of a picture that a line of the user's own file names.
+
+    Raises (when called):
+        ValueError: with the line, for a file that is no picture, or a box wholly outside of it.
+    """
+
+    def read() -> np.ndarray:
+        image = cv2.imread(str(path))
+        if image is None:
+            raise ValueError(f'{where}: {path} ' + ('is no picture' if path.exists() else 'does not exist'))
+        height, width = image.shape[:2]
+        if box.x2 <= 0 or box.y2 <= 0 or box.x1 >= width or box.y1 >= height:
+            raise ValueError(f'{where}: the box is outside the picture, which has {width} x {height} pixels')
+        return image
+
+    return read
 
 
 def _biwi(folder: Path, part: str = '', **options: object) -> Iterator[Face]:
@@ -218,7 +264,7 @@ SOURCES = {
         'unpack AFLW2000-3D.zip; the folder has image00002.jpg and image00002.mat.',
         'research use only',
         aflw2000,
-        'published',
+        ('published', 'unstretched', 'landmarks'),
     ),
     '300wlp': Source(
         '300W-LP',
@@ -228,7 +274,7 @@ SOURCES = {
         'unpack 300W-LP.zip; the folder has AFW, HELEN, IBUG, LFPW.',
         'research use only',
         w300lp,
-        'landmarks',
+        ('landmarks',),
         ('flipped',),
     ),
     'pointing04': Source(
@@ -239,7 +285,7 @@ SOURCES = {
         'Person01-1.tar.gz ... Person15-2.tar.gz into one folder.',
         'free use, to be cited',
         pointing04,
-        'box',
+        ('box',),
         ('max_pan_deg', 'max_tilt_deg', 'people'),
     ),
     'biwi': Source(
@@ -251,7 +297,7 @@ SOURCES = {
         'unpack; the folder has 01 ... 24 with frame_00003_rgb.png, frame_00003_depth.bin, frame_00003_pose.txt, rgb.cal and depth.cal.',
         'research use only',
         _biwi,
-        'box',
+        ('box',),
         ('sequences',),
         ('official', '80-20'),
     ),
@@ -263,7 +309,7 @@ SOURCES = {
         'unpack uniform-light and varying-light: jam1.avi with jam1.dat and so on.',
         'research use',
         _boston,
-        'detector',
+        (),
         ('light',),
     ),
 }
@@ -274,11 +320,33 @@ def spread(faces: list[Face], count: int) -> list[Face]:
     return [faces[i] for i in np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(int)]
 
 
+NAMES = (*(name for kind, source in SOURCES.items() for name in (kind, *(f'{kind}:{part}' for part in source.parts))), 'csv:FILE')
+"""What `open_faces` opens."""
+
+
+def source_of(name: str) -> Source | None:
+    """The source of a data set's name; None for `csv:FILE`.
+
+    Raises:
+        ValueError: for an unknown set or part.
+    """
+    kind, _, part = name.partition(':')
+    if kind == 'csv':
+        if not part or Path(part).is_dir():
+            raise ValueError(f'{name!r} names no file: csv:FILE is a table with the columns {", ".join(CSV_COLUMNS)}')
+        return None
+    if kind not in SOURCES:
+        raise ValueError(f'data set {name!r} is none of {", ".join(NAMES)}')
+    if part and part not in SOURCES[kind].parts:
+        raise ValueError(f'{kind} has no part {part!r}; it has {", ".join(SOURCES[kind].parts) or "none"}')
+    return SOURCES[kind]
+
+
 def open_faces(name: str, folder: str | Path | None = None, **options: object) -> list[Face]:
     """The faces of a data set, pictures not read yet.
 
     Args:
-        name: a key of SOURCES, perhaps with one of its parts ('biwi:official'), or 'csv:FILE'.
+        name: one of NAMES.
         folder: where it is; None takes the set's environment variable.
         options: of that set's reader.
 
@@ -286,17 +354,12 @@ def open_faces(name: str, folder: str | Path | None = None, **options: object) -
         MissingDataError: with the steps to get it.
         ValueError: for an unknown set, part or option.
     """
-    if name.startswith('csv:'):
-        path = Path(name[4:])
+    source, (kind, _, part) = source_of(name), name.partition(':')
+    if source is None:
+        path = Path(part)
         if not path.is_file():
             raise MissingDataError(f'{path} does not exist: {user_csv.__doc__.splitlines()[0]}')
         return list(user_csv(path))
-    kind, _, part = name.partition(':')
-    if kind not in SOURCES:
-        raise ValueError(f'data set {name!r} is none of {", ".join(SOURCES)}, csv:FILE')
-    source = SOURCES[kind]
-    if part and part not in source.parts:
-        raise ValueError(f'{kind} has no part {part!r}; it has {", ".join(source.parts) or "none"}')
     if unknown := set(options) - set(source.options):
         raise ValueError(f'{kind} has no option {", ".join(sorted(unknown))}; it has {", ".join(source.options) or "none"}')
     given = folder or os.environ.get(source.variable)

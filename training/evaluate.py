@@ -262,7 +262,7 @@ def run_set(
         if limit is not None and limit < len(faces):
             # no neighbouring frames any more
             faces = [replace(face, sequence='') for face in spread(faces, limit)]
-        crop_name = own or crop_name or (SOURCES[kind].crop if kind in SOURCES else 'box')
+        crop_name = own or crop_name or (*(SOURCES[kind].crops if kind in SOURCES else ('box',)), 'detector')[0]
         if model.modality == 'depth' and kind == 'biwi':
             from .biwi import depth_face
 

@@ -51,11 +51,13 @@ class RealCrops:
     def __init__(
         self, faces: list[Face], size: int = 192, pose_limits_deg: tuple[float, float, float] | None = None, name: str = 'real faces'
     ):
+        if not faces:
+            raise ValueError(f'no faces to train on: {name} has none')
         squares = [stored_square(face) for face in faces]
-        K = np.array([stored_camera(face, square, size) for face, square in zip(faces, squares)]).reshape(-1, 3, 3)
-        R = geometry.rotation_from_ypr_deg(np.nan_to_num([face.ypr_deg for face in faces]).reshape(-1, 3))
+        K = np.array([stored_camera(face, square, size) for face, square in zip(faces, squares)])
+        R = geometry.rotation_from_ypr_deg(np.nan_to_num([face.ypr_deg for face in faces]))
         centre = [size / 2 - 0.5, size / 2 - 0.5, 1]
-        R_crop = np.array([geometry.ray_rotation(np.linalg.solve(k, centre)).T @ r for k, r in zip(K, R)]).reshape(-1, 3, 3)
+        R_crop = np.array([geometry.ray_rotation(np.linalg.solve(k, centre)).T @ r for k, r in zip(K, R)])
         keep = np.arange(len(faces))
         if pose_limits_deg is not None:
             keep = keep[(np.abs(geometry.ypr_deg_from_rotation(R_crop)) <= np.array(pose_limits_deg) + 1e-6).all(1)]
