@@ -317,11 +317,51 @@ def test_paper_schedule_is_caffes_polynomial():
         ({'optimiser': {'kind': 'adamw', 'rate': 0.1, 'decay': 0.0, 'momentum': 0.9}}, "optimiser 'adamw' takes decay, rate: momentum"),
         ({'schedule': {'kind': 'cooldown', 'cooldown': 1.0}}, 'cooldown 1.0'),
         ({'shards': 0}, 'shards 0'),
+        ({'seed': -1}, 'seed -1 is not at least 0'),
+        ({'validate_every': 0}, 'validate_every 0'),
+        ({'log_every': 0}, 'log_every 0'),
+        ({'ema': 2}, 'ema 2 is not between 0 and 1'),
+        ({'ema': float('nan')}, 'ema nan'),
+        ({'batch': 'abc'}, "batch 'abc' is not a whole number"),
+        ({'batch': True}, 'batch True'),
+        ({'network': 5}, 'network 5 is not a mapping'),
+        ({'network': tiny_config().network | {'wide': 1}}, 'unknown network.wide: network has depths, dropout, embedding'),
+        ({'network': {'kind': 'coarse_to_fine', 'size': 48}}, 'network lacks depths, stem, widths'),
+        ({'network': tiny_config().network | {'widths': 3}}, 'network.widths 3 is not a list'),
+        *(({'network': tiny_config().network | {'size': size}}, f'network.size {size} is not at least 8') for size in (7, 0, -48)),
+        ({'network': tiny_config().network | {'widths': [8] * 4, 'depths': [1] * 4, 'size': 24}}, 'network.size 24 is less than the 32'),
+        ({'network': {**PAPER, 'size': 20}}, 'network.size 20 is less than the 32'),
+        ({'augment': {'zooom': 2}}, 'unknown augment.zooom: augment has border_share'),
+        ({'augment': {'margin': 'abc'}}, "augment.margin 'abc' is not a number"),
+        ({'augment': {'margin': -1}}, 'augment.margin -1 is not at least'),
+        ({'augment': {'mirror': 2}}, 'augment.mirror 2 is not true or false'),
+        ({'augment': {'picture': {'blurr': 2}}}, 'unknown augment.picture.blurr'),
+        ({'optimiser': {'kind': 'adamw', 'rate': 'fast', 'decay': 0.0}}, "optimiser.rate 'fast'"),
+        ({'schedule': {'kind': 'poly', 'powr': 1}}, 'unknown schedule.powr'),
+        ({'focus': {'flor': 1}}, 'unknown focus.flor'),
+        ({'pose_limits_deg': [1, 2]}, 'pose_limits_deg'),
     ],
+    ids=str,
 )
 def test_a_wrong_configuration_is_refused_by_name(change, message, folder, tmp_path):
     with pytest.raises(ValueError, match=message):
         Run(tiny_config(**change), SyntheticCrops([folder], 'train'), None, tmp_path, ALONE)
+
+
+def test_numbers_are_numbers_however_they_are_written(tmp_path):
+    (tmp_path / 'my.yaml').write_text('base: nothing\naugment: {margin: 2E0}\n')
+    (tmp_path / 'nothing.yaml').write_text((CONFIGS / 'edge.yaml').read_text())
+    config = read_config(tmp_path / 'my.yaml', ['optimiser.rate=1e-3', 'optimiser.decay=.5e+1', 'clip=-0', 'name=e1e-3'])
+    assert (config.optimiser['rate'], config.optimiser['decay'], config.augment['margin'], config.name) == (1e-3, 5, 2, 'e1e-3')
+
+
+def test_settings_that_are_no_yaml_are_refused_in_a_line(tmp_path):
+    with pytest.raises(ValueError, match=r"^augment.margin=\[1 is no yaml: expected ',' or '\]'"):
+        read_config('edge', ['augment.margin=[1'])
+    for text in ('', 'edge', 'network: [1'):
+        (tmp_path / 'my.yaml').write_text(text)
+        with pytest.raises(ValueError, match=r'my[.]yaml is no'):
+            read_config(tmp_path / 'my.yaml')
 
 
 def test_a_mistake_on_the_command_line_is_told_in_a_line(folder, tmp_path, capsys):

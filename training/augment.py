@@ -6,6 +6,7 @@ Everything random comes from one generator passed in, so a step can be repeated 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from torch.nn import functional
 from .batches import Crops
 from .picture import Picture, disturb, random_background
 from .rotations import ypr_from_rotation
+from .settings import check_ranges
 
 DETECTOR_OFFSET = (0.0, -0.14)
 """Centre of YuNet's box from that of the landmarks' box, in units of the landmarks' larger extent: it holds the forehead too.
@@ -33,6 +35,14 @@ MIRRORED = [
     *range(67, 64, -1),  # inner lips
 ]
 """Which of the 68 landmarks lies on the other side of the face (300-W's numbering)."""
+
+
+RANGES = {
+    'margin': (0.1, inf),
+    'zoom': (1, inf),
+    **dict.fromkeys(('shift_sd', 'squeeze_sd', 'roll_sd_deg', 'roll_wide_deg'), (0, inf)),
+    **dict.fromkeys(('stretch_share', 'detector_share', 'roll_wide_share', 'border_share'), (0, 1)),
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,7 @@ class Augmentation:
     picture: Picture | None = field(default_factory=Picture)
 
     def __post_init__(self):
+        check_ranges(self, RANGES, 'augment.')
         if self.roll_of not in ('head', 'picture'):
             raise ValueError(f"roll_of {self.roll_of!r} is neither 'head' nor 'picture'")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+import re
+from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,19 @@ import yaml
 
 from .augment import Augmentation
 from .batches import Focus
+from .models import check_settings
 from .picture import Picture
 from .schedule import Schedule
+from .settings import check_ranges, checked
 
 CONFIGS = Path(__file__).parent / 'configs'
 OPTIMISERS = {'adamw': {'rate', 'decay'}, 'sgd': {'rate', 'decay', 'momentum'}}
 """Settings of each kind."""
+RANGES = {
+    **dict.fromkeys(('batch', 'shards', 'steps', 'validate_every', 'validate_on', 'log_every'), (1, inf)),
+    **dict.fromkeys(('seed', 'clip', 'save_every_s'), (0, inf)),
+    'ema': (0, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,7 @@ class RunConfig:
     save_every_s: float = 120.0
 
     def __post_init__(self):
-        for name in ('batch', 'shards', 'steps'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name} {getattr(self, name)} is not at least 1')
+        check_ranges(self, RANGES)
         if self.batch % self.shards:
             raise ValueError(f'batch {self.batch} does not divide into {self.shards} shards')
         if self.precision not in ('bf16', 'fp32'):
@@ -79,10 +86,15 @@ class RunConfig:
             raise ValueError(f"optimiser kind {kind!r} is neither 'adamw' nor 'sgd'")
         if wrong := sorted(OPTIMISERS[kind] ^ set(self.optimiser) - {'kind'}):
             raise ValueError(f'optimiser {kind!r} takes {", ".join(sorted(OPTIMISERS[kind]))}: {", ".join(wrong)} is missing or too much')
+        for name, value in self.optimiser.items():
+            if name != 'kind' and not (isinstance(value, (int, float)) and 0 <= value < inf):
+                raise ValueError(f'optimiser.{name} {value!r} is not a number of at least 0')
         if self.modality not in ('rgb', 'depth'):
             raise ValueError(f"modality {self.modality!r} is neither 'rgb' nor 'depth'")
         if not isinstance(self.network.get('size'), int):
             raise ValueError('network needs a size, pixels')
+        check_settings(self.network)
+        check_ranges(self, {'size': (8, inf)}, 'network.')
         self.augmentation()
         self.make_focus()
         self.make_schedule()
@@ -96,19 +108,44 @@ class RunConfig:
         """How training crops vary."""
         settings = dict(self.augment)
         picture = settings.pop('picture', {})
-        return Augmentation(**settings, picture=None if picture is None else Picture(**picture))
+        if picture is not None:
+            picture = Picture(**checked(picture, 'augment.picture', Picture))
+        return Augmentation(**checked(settings, 'augment', Augmentation), picture=picture)
 
     def make_focus(self) -> Focus | None:
         """Which poses are drawn more often."""
-        return None if self.focus is None else Focus(**self.focus)
+        return None if self.focus is None else Focus(**checked(self.focus, 'focus', Focus))
 
     def make_schedule(self) -> Schedule:
         """The learning rate of every step."""
-        return Schedule(peak=self.optimiser['rate'], steps=self.steps, **self.schedule)
+        return Schedule(**checked({'peak': self.optimiser['rate'], 'steps': self.steps, **self.schedule}, 'schedule', Schedule))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as stored in a checkpoint."""
         return asdict(self)
+
+
+class Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as YAML 1.2 does; YAML 1.1 takes it for text."""
+
+
+Loader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789'))
+
+
+def read_yaml(text: str, source: str) -> Any:
+    """What a yaml text says; a ValueError names the source of one that says nothing."""
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f'{source} is no yaml: {getattr(error, "problem", error)}') from error
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a yaml file, over those of its `base`."""
+    values = read_yaml(path.read_text(), str(path))
+    if not isinstance(values, dict):
+        raise ValueError(f'{path} is no configuration: it has no KEY: VALUE')
+    return merge(read_settings(path.parent / f'{values.pop("base")}.yaml'), values) if 'base' in values else values
 
 
 def read_config(name: str | Path, changes: list[str] | None = None) -> RunConfig:
@@ -124,30 +161,26 @@ def read_config(name: str | Path, changes: list[str] | None = None) -> RunConfig
     path = Path(name) if Path(name).suffix == '.yaml' else CONFIGS / f'{name}.yaml'
     if not path.exists():
         raise ValueError(f'no configuration {path}: there are {sorted(p.stem for p in CONFIGS.glob("*.yaml"))}')
-    values = yaml.safe_load(path.read_text())
-    if 'base' in values:
-        values = merge(yaml.safe_load((path.parent / f'{values.pop("base")}.yaml').read_text()), values)
+    values = read_settings(path)
     for change in changes or []:
         key, sign, text = change.partition('=')
         if not sign:
             raise ValueError(f'{change!r} is not KEY=VALUE')
+        value = read_yaml(text, change)
         for part in reversed(key.split('.')):
-            text = {part: yaml.safe_load(text) if isinstance(text, str) else text}
-        values = merge(values, text)
+            value = {part: value}
+        values = merge(values, value)
     return config_of(values, str(path))
 
 
 def config_of(values: dict[str, Any], source: str = 'configuration') -> RunConfig:
     """A checked configuration of plain values."""
-    unknown = sorted(set(values) - {f.name for f in fields(RunConfig)})
-    if unknown:
-        raise ValueError(f'{source}: unknown {", ".join(unknown)}')
-    values = dict(values)
-    if values.get('pose_limits_deg') is not None:
-        values['pose_limits_deg'] = tuple(values['pose_limits_deg'])
     try:
+        values = dict(checked(values, '', RunConfig))
+        if values.get('pose_limits_deg') is not None:
+            values['pose_limits_deg'] = tuple(values['pose_limits_deg'])
         return RunConfig(**values)
-    except (TypeError, KeyError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
 
 

@@ -10,6 +10,7 @@ from .baselines import Classifier, Regressor
 from .googlenet import GoogLeNet
 from .network import CoarseToFine, Normalise
 from .paper_network import PaperNetwork
+from .settings import checked
 from .trunk import ResidualTrunk, deepened
 
 
@@ -22,14 +23,17 @@ def build(config: dict[str, Any]) -> nn.Module:
     Raises:
         ValueError: for an unknown kind or setting, naming it.
     """
+    kind, settings = check_settings(config)
+    return KINDS[kind][0](**settings)
+
+
+def check_settings(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind and its settings, without building anything; raises as `build` does."""
     settings = dict(config)
     kind = settings.pop('kind', None)
     if kind not in KINDS:
         raise ValueError(f'network kind {kind!r} is none of {sorted(KINDS)}')
-    try:
-        return KINDS[kind](**settings)
-    except TypeError as error:
-        raise ValueError(f'network {kind!r}: {error}') from error
+    return kind, checked(settings, 'network', *KINDS[kind])
 
 
 def fitted(state: dict[str, Tensor], config: dict[str, Any], network: nn.Module, network_config: dict[str, Any]) -> dict[str, Tensor]:
@@ -60,9 +64,10 @@ def _coarse_to_fine_googlenet(modality: str = 'rgb', norm: str = 'batch', width:
 
 
 KINDS = {
-    'coarse_to_fine': _coarse_to_fine,
-    'coarse_to_fine_googlenet': _coarse_to_fine_googlenet,
-    'paper': PaperNetwork,
-    'classifier': Classifier,
-    'regressor': Regressor,
+    'coarse_to_fine': (_coarse_to_fine, CoarseToFine),
+    'coarse_to_fine_googlenet': (_coarse_to_fine_googlenet, CoarseToFine),
+    'paper': (PaperNetwork,),
+    'classifier': (Classifier,),
+    'regressor': (Regressor,),
 }
+"""What builds each kind, and what it hands further settings to."""

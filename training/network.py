@@ -120,6 +120,8 @@ class CoarseToFine(nn.Module):
         landmarks: bool = False,
     ):
         super().__init__()
+        if size < trunk.stride:
+            raise ValueError(f'network.size {size} is less than the {trunk.stride} pixels that its trunk makes one of')
         if subspaces not in SUBSPACES:
             raise ValueError(f'subspaces {subspaces!r} is none of {sorted(SUBSPACES)}')
         if handover not in ('soft', 'hard', 'single'):

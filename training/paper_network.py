@@ -89,6 +89,8 @@ class PaperNetwork(nn.Module):
         start_std: float = START_STD,
     ):
         super().__init__()
+        if size < GoogLeNet.stride:
+            raise ValueError(f'network.size {size} is less than the {GoogLeNet.stride} pixels that GoogLeNet makes one of')
         self.size, self.modality = size, modality
         self.normalise = PaperInput(modality)
         self.trunk = GoogLeNet(norm, width)
