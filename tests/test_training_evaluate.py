@@ -15,7 +15,7 @@ from c2f_head_pose.engine import NetworkOutput
 from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.timing import scenes
 from sample import frames
-from training import evaluate, report, results, stand_in
+from training import checkpoint, evaluate, report, results, stand_in
 from training.batches import SyntheticCrops
 from training.config import config_of
 from training.datasets import Face, open_faces
@@ -192,11 +192,99 @@ def test_a_recorded_command_names_every_option_and_no_folder_outside(trained, he
     assert results.command_of('training.x', ['../a/b', '--data=/c/d e']) == "python -m training.x FOLDER/b '--data=FOLDER/d e'"
 
 
+def rows_of(folder):
+    """Rows of an evaluation's summary, and the faces that its files name."""
+    with open(folder / 'summary.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    return rows, [[face['true_yaw_deg'] for face in csv.DictReader((folder / f'{row["files"]}.csv').open(newline=''))] for row in rows]
+
+
+def test_no_result_takes_anothers_files_and_the_same_one_again_takes_its_own(trained, heads, tmp_path, monkeypatch):
+    """Of two files of one name, two models of one name, and a limit each row has its own files; once more, and the last row is new."""
+    monkeypatch.setattr(report.plots, 'error_by_pose', lambda path, *rest: None)
+    monkeypatch.setattr(Model, 'milliseconds', lambda *rest: 1.0)
+    content = dict(checkpoint.load(trained))
+    content.pop('format')
+    checkpoint.save(tmp_path / 'other.pt', **{**content, 'average': content['network'] | {
+        name: value + 0.1 for name, value in content['average'].items() if name.endswith('bias')}})  # fmt: skip
+    for name, count in (('a', 2), ('b', 3)):
+        (tmp_path / name).mkdir()
+        write_faces(tmp_path / name, count)
+    out = tmp_path / 'out'
+    commands = [
+        [str(trained), f'csv:{tmp_path}/a/faces.csv', f'csv:{tmp_path}/b/faces.csv@box'],
+        [str(tmp_path / 'other.pt'), f'csv:{tmp_path}/a/faces.csv'],
+        [str(trained), f'csv:{tmp_path}/b/faces.csv', '--limit', '1'],
+    ]
+    for command in commands:
+        assert evaluate.main([*command, '--out', str(out), '--device', 'cpu']) == 0
+    rows, faces = rows_of(out)
+    assert [len(of) for of in faces] == [2, 3, 2, 1] and len({row['files'] for row in rows}) == 4
+    assert all((out / f'{row["files"]}_worst.png').exists() for row in rows)
+    assert all(row['files'].startswith('tiny_csv_faces.csv_box_') for row in rows)
+    write_faces(tmp_path / 'b', 4)
+    assert evaluate.main([str(trained), f'csv:{tmp_path}/b/faces.csv', '--out', str(out), '--device', 'cpu']) == 0
+    again, faces = rows_of(out)
+    assert [len(of) for of in faces] == [2, 2, 1, 4] and again[-1]['files'] == rows[1]['files'] and again[-1]['n'] == '4'
+
+
+@pytest.mark.parametrize('name', ['c2f_edge', 'c2f_edge_int8', 'c2f_depth'])
+def test_a_files_precision_is_in_its_name(name):
+    assert open_model(name, 'cpu').name.split()[0] == name
+
+
+def test_what_is_not_known_is_a_dash():
+    row = {'model': 'm', 'set': 's', 'crop': 'box', 'n': 1, 'pitch': 1.0, 'pitch_std': 0.5, 'coarse': 0.5, 'coarse_beyond_3': float('nan')}
+    said = report.line(row)
+    assert 'yaw - pitch 1.00±0.50 roll - ' in said and 'coarse 50.0 % (- beyond 3)' in said and said.endswith('within 1/2 std -  -')
+
+
+def test_an_unknown_angle_is_a_dash_on_the_sheet(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(report.cv2, 'putText', lambda tile, text, *rest: drawn.append(text))
+    picture = np.zeros((20, 20, 3), np.uint8)
+    report.axis_sheet([Face('x', np.array([20.0, -5.0, np.nan]), lambda: picture)], tmp_path / 'axes.png')
+    assert drawn == ['y20 p-5 r-']
+
+
+@pytest.mark.parametrize('device, said', [('cuda', "device 'cuda' cannot be used"), ('tpu', "device 'tpu' is none of auto, cpu, cuda")])
+def test_a_device_that_is_not_there_is_told(device, said, trained, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ValueError, match=said):
+        open_model(trained, device)
+
+
+def test_a_network_that_answers_no_numbers_is_told():
+    R = turned([0, 10, 20])
+    R[1, 0, 0] = np.nan
+    with pytest.raises(ValueError, match='all-knowing answers nan or inf for 1 of 3 crops'):
+        all_knowing(R).infer(np.zeros((3, 1, 48, 48), np.uint8))
+
+
+@pytest.mark.parametrize('arguments', [['--within', '0', '0'], ['--within', '40', 'nan']])
+def test_an_option_that_leaves_nothing_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(['c2f_edge', 'aflw2000', *arguments])
+    assert f'{arguments[0]} ' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name, parsed', [
+    ('aflw2000', ('aflw2000', 'published')), ('biwi:official@detector', ('biwi:official', 'detector')), ('boston', ('boston', 'detector')),
+    ('csv:me@home/own.csv', ('csv:me@home/own.csv', 'box')), ('csv:me@home/own.csv@detector', ('csv:me@home/own.csv', 'detector')),
+])  # fmt: skip
+def test_a_sets_name_may_carry_its_crop(name, parsed):
+    assert evaluate.parse_set(name) == parsed
+
+
 @pytest.mark.parametrize('arguments, said', [
     (['none.pt', 'aflw2000'], 'none.pt'),
-    (['c2f_edge', 'aflw3000'], "data set 'aflw3000' is none of"),
+    (['c2f_edge', 'aflw3000'], "data set 'aflw3000' is none of aflw2000, 300wlp, pointing04, biwi, biwi:official, biwi:80-20, boston, "
+                               'csv:FILE, synthetic:FOLDER, disturbed:FOLDER'),
     (['c2f_edge', 'synthetic:nowhere'], 'nowhere'),
-])
+    (['none.pt', 'synthetic:'], "'synthetic:' names no folder"),
+    (['none.pt', 'boston', 'aflw2000@nosuch'], "aflw2000 has no crop 'nosuch'; it has published, unstretched, landmarks, detector"),
+    (['none.pt', 'pointing04', 'aflw2000', '--crop', 'box'], "aflw2000 has no crop 'box'"),
+])  # fmt: skip
 def test_a_users_mistake_is_told_in_a_line(arguments, said, capsys):
     assert evaluate.main([*arguments, '--device', 'cpu']) == 2
     told = capsys.readouterr().err

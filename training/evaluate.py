@@ -4,11 +4,15 @@ MODEL is a checkpoint, an .onnx file or a shipped name. A SET is aflw2000, point
 biwi:80-20 (a fifth of the frames), boston, 300wlp, csv:FILE, or synthetic:FOLDER (held-out identities, clean) or disturbed:FOLDER
 (as in training: a checkpoint's own, otherwise the default). Real sets may carry their crop: aflw2000@landmarks. Nothing is aligned or
 forgiven.
+
+FOLDER gets a row of summary.csv for each set, and files that begin with the row's `files`: every face, plots, the worst cases. The same
+weights on the same set with the same options replace their row and files; any other result gets its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 from dataclasses import replace
@@ -22,19 +26,23 @@ from c2f_head_pose.depth import depth_crop
 from c2f_head_pose.engine import NetworkOutput
 from c2f_head_pose.estimator import HeadPoseEstimator
 from c2f_head_pose.evaluation import metrics
+from c2f_head_pose.models.registry import model_path
 from c2f_head_pose.types import Camera
 
 from .batches import SyntheticCrops
 from .checkpoint import commit
 from .command import tells
-from .config import config_of
-from .datasets import SOURCES, Face, MissingDataError, open_faces, spread
+from .config import config_of, read_config
+from .datasets import NAMES, SOURCES, Face, MissingDataError, open_faces, source_of, spread
 from .depth import DEPTH_RANGE_M
 from .model_file import Model, open_model
 from .protocols import CROPS, SQUARES, box_square, cutter, detected
-from .report import Result, axis_sheet, line, write_report, write_rows
+from .report import Result, axis_sheet, files_of, line, write_report, write_rows
 from .results import command_of
+from .synthetic.dataset import read_manifest
 from .validate import held_out
+
+RENDERED = ('synthetic', 'disturbed')
 
 
 def crops_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
@@ -167,7 +175,7 @@ def rendered_answers(
     config = model.config or config_of(
         {
             'name': model.name,
-            'network': {'kind': 'coarse_to_fine', 'size': model.size},
+            'network': read_config('edge').network | {'size': model.size},
             'loss': {'kind': 'coarse_to_fine'},
             'modality': model.modality,
             'augment': {'margin': model.crop_margin},
@@ -239,6 +247,38 @@ def collect(
     return Result(row, names, truth_ypr, R, std, errors, crops, R_crop_true)
 
 
+def parse_set(name: str, crop_name: str | None = None) -> tuple[str, str]:
+    """A SET's name without its crop, and the crop.
+
+    Raises:
+        ValueError: for a set, part, rendered dataset or crop that there is not.
+    """
+    kind, _, place = name.partition(':')
+    if kind in RENDERED:
+        if not place:
+            raise ValueError(f'{name!r} names no folder: {kind}:FOLDER is of a rendered dataset')
+        read_manifest(Path(place))
+        return name, 'landmarks'
+    own = None
+    # a file's path may have an @ of its own
+    if not Path(place).is_file() and '@' in Path(name).name:
+        name, _, own = name.rpartition('@')
+    if name.partition(':')[0] not in (*SOURCES, 'csv'):
+        raise ValueError(f'data set {name!r} is none of {", ".join((*NAMES, *(f"{kind}:FOLDER" for kind in RENDERED)))}')
+    source, chosen = source_of(name), own or crop_name
+    crops = (*(('box',) if source is None else source.crops), 'detector')
+    if chosen not in (None, *crops):
+        raise ValueError(f'{name} has no crop {chosen!r}; it has {", ".join(crops)}')
+    return name, chosen or crops[0]
+
+
+def place_of(name: str, folder: str | None) -> str:
+    """Absolute path of what a SET is read from."""
+    name, _ = parse_set(name)
+    kind, _, place = name.partition(':')
+    return os.path.abspath(folder or os.environ.get(SOURCES[kind].variable, '') if kind in SOURCES else place)
+
+
 def run_set(
     model: Model,
     source: str,
@@ -252,17 +292,15 @@ def run_set(
     device: str = 'auto',
 ) -> Result:
     """Evaluates one SET of the command line."""
+    name, crop_name = parse_set(name, crop_name)
     kind, _, rest = name.partition(':')
-    if kind in ('synthetic', 'disturbed'):
-        result = evaluate_synthetic(model, rest, kind == 'disturbed', split, limit or 4000, within_deg)
+    if kind in RENDERED:
+        result = evaluate_synthetic(model, rest, kind == 'disturbed', split, 4000 if limit is None else limit, within_deg)
     else:
-        name, _, own = name.partition('@')
-        kind, _, rest = name.partition(':')
         faces = open_faces(name, folder)
         if limit is not None and limit < len(faces):
             # no neighbouring frames any more
             faces = [replace(face, sequence='') for face in spread(faces, limit)]
-        crop_name = own or crop_name or (*(SOURCES[kind].crops if kind in SOURCES else ('box',)), 'detector')[0]
         if model.modality == 'depth' and kind == 'biwi':
             from .biwi import depth_face
 
@@ -271,7 +309,7 @@ def run_set(
             result = evaluate_detected(model, source, faces, threads, device)
         else:
             result = evaluate_faces(model, faces, crop_name)
-    result.row['set'] = kind + (f':{Path(rest).name}' if rest else '')
+    result.row['set'] = kind + (f':{Path(os.path.abspath(rest)).name}' if rest else '')
     return result
 
 
@@ -303,7 +341,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if not args.model or not args.sets:
         parser.error('name a model and at least one set')
+    if not all(limit > 0 for limit in args.within or ()):
+        parser.error('--within needs angles above 0')
+    for name in args.sets:
+        parse_set(name, args.crop)
     model = open_model(args.model, args.device, args.threads)
+    weights = hashlib.sha256(model_path(args.model).read_bytes()).hexdigest()
+    options = args.limit, args.split, args.within, args.device, args.threads
     missing = 0
     for name in args.sets:
         try:
@@ -316,6 +360,7 @@ def main(arguments: list[str] | None = None) -> int:
         result.row.update(ms=model.milliseconds(result.crops[:64, None]), threads=args.threads, command=command)
         print(line(result.row), flush=True)
         if args.out:
+            result.row['files'] = files_of(result.row, weights, place_of(name, args.folder), options)
             write_rows(args.out / 'summary.csv', [result.row])
             write_report(args.out, result)
     return missing

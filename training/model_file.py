@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from c2f_head_pose.engine import NetworkOutput, open_engine
+from c2f_head_pose.engine import DEVICES, NetworkOutput, open_engine
 
 from . import checkpoint
 from .config import RunConfig, config_of
@@ -27,7 +27,7 @@ class Model:
     """A model to evaluate.
 
     Attributes:
-        name: for tables.
+        name: for tables; of a file with its precision, unless that is fp32, and version.
         size: input side, pixels.
         crop_margin: of the landmarks' larger extent.
         detector_margin: of YuNet's larger extent.
@@ -55,11 +55,16 @@ class Model:
         return self.detector_margin if crop_name == 'detector' else self.crop_margin
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
-        """Runs (N, 1, S, S) uint8 crops, N as large as you like."""
+        """Runs (N, 1, S, S) uint8 crops, N as large as you like.
+
+        Raises:
+            ValueError: for answers that are no numbers, as of a training that diverged.
+        """
         parts = [self.engine.infer(crops[i : i + 64]) for i in range(0, len(crops), 64)]
-        return NetworkOutput(
-            *(np.concatenate([getattr(p, name) for p in parts]) for name in ('rotation', 'rotation_std_rad', 'category_logits'))
-        )
+        output = [np.concatenate([getattr(p, name) for p in parts]) for name in ('rotation', 'rotation_std_rad', 'category_logits')]
+        if broken := (~np.all([np.isfinite(values).reshape(len(crops), -1).all(1) for values in output], 0)).sum():
+            raise ValueError(f'{self.name} answers nan or inf for {broken} of {len(crops)} crops: a damaged file, or it diverged')
+        return NetworkOutput(*output)
 
     def milliseconds(self, crops: np.ndarray, repeats: int = 200) -> float:
         """Median milliseconds of one crop at a time."""
@@ -93,15 +98,19 @@ def open_model(source: str | Path, device: str = 'auto', threads: int | None = N
             in a session of its own, on one thread unless told otherwise.
 
     Raises:
-        ValueError: for a file that is neither.
+        ValueError: for a file that is neither, or a device that is not there.
     """
     path = Path(source)
+    if device not in DEVICES:
+        raise ValueError(f'device {device!r} is none of {", ".join(DEVICES)}')
     if path.suffix == '.pt':
         content = checkpoint.load(path)
         config = config_of(content['config'])
         margin = config.augmentation().margin
         if device == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        if device == 'cuda' and not torch.cuda.is_available():
+            raise ValueError("device 'cuda' cannot be used: PyTorch sees no GPU; use device 'cpu' or 'auto'")
         if threads is not None:
             torch.set_num_threads(threads)
         return Model(
@@ -118,9 +127,9 @@ def open_model(source: str | Path, device: str = 'auto', threads: int | None = N
         )
     engine = open_engine(str(source), device, threads or 1)
     metadata = _metadata(source)
-    contract = engine.contract
+    contract, precision = engine.contract, metadata.get('precision', 'fp32')
     return Model(
-        f'{contract.name} {contract.version}',
+        f'{contract.name}{"" if precision == "fp32" else f"_{precision}"} {contract.version}',
         contract.input_size,
         contract.crop_margin,
         contract.detector_margin,

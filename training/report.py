@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +52,7 @@ FIELDS = (
     'trained_by',
     'data_hash',
     'seed',
+    'files',
 )
 
 
@@ -80,38 +84,49 @@ class Result:
 def line(row: dict[str, object]) -> str:
     """One row to read."""
 
-    def shown(key: str, digits: int = 2, factor: float = 1) -> str:
-        value = row.get(key)
-        return '-' if value is None else f'{float(value) * factor:.{digits}f}'
+    def shown(*keys: str, joint: str = '±', digits: int = 2, factor: float = 1, unit: str = '') -> str:
+        values = [row.get(key) for key in keys]
+        if any(value is None or np.isnan(value) for value in values):
+            return '-'
+        return joint.join(f'{value * factor:.{digits}f}' for value in values) + unit
 
-    detected = f' detected {shown("detected", 1, 100)} %' if 'detected' in row else ''
+    share = {'joint': '/', 'digits': 1, 'factor': 100, 'unit': ' %'}
+    detected = f' detected {shown("detected", **share)}' if 'detected' in row else ''
     return (
-        f'{row["model"]} {row["set"]} @{row["crop"]}: n {row["n"]}{detected}  yaw {shown("yaw")}±{shown("yaw_std")} pitch {shown("pitch")}±'
-        f'{shown("pitch_std")} roll {shown("roll")}±{shown("roll_std")} MAE {shown("mae")} geodesic {shown("geodesic")} '
-        f'(p50 {shown("p50")}, p90 '
-        f'{shown("p90")})  coarse {shown("coarse", 1, 100)} % ({shown("coarse_beyond_3", 1, 100)} % beyond 3)  within 1/2 std '
-        f'{shown("within_1", 1, 100)}/{shown("within_2", 1, 100)} %  {shown("ms")} ms'
+        f'{row["model"]} {row["set"]} @{row["crop"]}: n {row["n"]}{detected}  yaw {shown("yaw", "yaw_std")} pitch '
+        f'{shown("pitch", "pitch_std")} roll {shown("roll", "roll_std")} MAE {shown("mae")} geodesic {shown("geodesic")} '
+        f'(p50 {shown("p50")}, p90 {shown("p90")})  coarse {shown("coarse", **share)} ({shown("coarse_beyond_3", **share)} beyond 3)  '
+        f'within 1/2 std {shown("within_1", "within_2", **share)}  {shown("ms", unit=" ms")}'
     )
 
 
+def files_of(row: dict[str, object], *what: object) -> str:
+    """What the names of a result's files begin with: model, set and crop, and 8 digits that tell it from results of any other `what`."""
+    words = re.sub(r'[^\w.+-]+', '_', f'{row["model"]}_{row["set"]}_{row["crop"]}')
+    return f'{words[:100]}_{hashlib.sha256(repr(what).encode()).hexdigest()[:8]}'
+
+
 def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
-    """Appends rows to a csv of FIELDS, or of what an older file has of them."""
+    """Appends rows to a csv of FIELDS, or of what an older file has of them; a row of the same `files` goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    names = list(FIELDS)
+    names, kept = list(FIELDS), []
     if path.exists():
         with open(path, newline='') as file:
-            names = next(csv.reader(file), names)
-    with open(path, 'a', newline='') as file:
+            before = csv.DictReader(file)
+            names = before.fieldnames or names
+            kept = [old for old in before if not old.get('files') or old['files'] not in [row.get('files') for row in rows]]
+    part = path.with_suffix(f'.part{os.getpid()}')
+    with open(part, 'w', newline='') as file:
         writer = csv.DictWriter(file, names, extrasaction='ignore')
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+        writer.writeheader()
+        writer.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k, v in row.items()} for row in (*kept, *rows))
+    part.replace(path)
 
 
 def write_report(folder: Path, result: Result) -> None:
-    """Every face as csv, error by bin and calibration as plots, and the sheet of the 32 worst."""
+    """Every face as csv, error by bin and calibration as plots, and the sheet of the 32 worst; the row's `files` begins their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f'{str(result.row["set"]).replace(":", "_")}_{result.row["crop"]}'
+    stem = result.row.setdefault('files', files_of(result.row))
     estimated = geometry.ypr_deg_from_rotation(result.R)
     with open(folder / f'{stem}.csv', 'w', newline='') as file:
         writer = csv.writer(file)
@@ -164,8 +179,7 @@ def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
         if face.landmarks is not None or face.box is not None:
             image = cv2.cvtColor(cutter('landmarks' if face.landmarks is not None else 'box', 160, 1.6)(face, image), cv2.COLOR_GRAY2BGR)
         tile = draw_axes(cv2.resize(image, (160, 160)), geometry.rotation_from_ypr_deg(np.nan_to_num(face.ypr_deg)), 2)
-        cv2.putText(
-            tile, 'y{:.0f} p{:.0f} r{:.0f}'.format(*face.ypr_deg), (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA
-        )
+        words = ' '.join(name + ('-' if np.isnan(angle) else f'{angle:.0f}') for name, angle in zip('ypr', face.ypr_deg))
+        cv2.putText(tile, words, (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA)
         tiles.append(tile)
     cv2.imwrite(str(path), sheet(tiles, 6))
