@@ -20,7 +20,7 @@ from c2f_head_pose.evaluation import metrics
 
 from . import checkpoint, results
 from .batches import SyntheticCrops
-from .command import tells
+from .command import natural, positive_int, tells
 from .config import CONFIGS, RunConfig, read_config
 from .feed import keep_freed_memory
 from .parallel import join, leave
@@ -84,7 +84,7 @@ def write(rows: list[dict[str, object]], path: Path) -> None:
     results.write_rows(path, FIELDS, list(kept.values()))
 
 
-@tells(ValueError, OSError)
+@tells(ValueError, OSError, FloatingPointError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -93,12 +93,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders')
     parser.add_argument('--out', type=Path, default=Path('runs/ablations'))
     parser.add_argument('--results', type=Path, default=results.FOLDER / 'ablations.csv')
-    parser.add_argument('--steps', type=int, default=4000, help='of every training')
-    parser.add_argument('--limit', type=int, default=4000, help='held-out samples')
+    parser.add_argument('--steps', type=positive_int, default=4000, help='of every training')
+    parser.add_argument('--limit', type=positive_int, default=4000, help='held-out samples')
     parser.add_argument('--only', nargs='+', choices=names(), default=names(), help='these configurations')
     parser.add_argument('--device', default='auto')
-    parser.add_argument('--threads', type=int)
-    parser.add_argument('--feeders', type=int, default=0, help='processes that augment ahead of training on a CPU')
+    parser.add_argument('--threads', type=positive_int)
+    parser.add_argument('--feeders', type=natural, default=0, help='processes that augment ahead of training on a CPU')
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings for all of them, as network.size=64')
     args = parser.parse_args(arguments)
     if args.threads:

@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoint, progress
+from .command import positive_float, positive_int, tells
 from .experiments import ROBUSTNESS, of_table
 from .synthetic.dataset import read_manifest, shard_path
 
@@ -240,6 +241,7 @@ class Campaign:
         )
 
 
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     """The command; 0 when everything is done."""
     parser = argparse.ArgumentParser(
@@ -247,9 +249,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument('--out', type=Path, default=Path('runs/campaign'))
     parser.add_argument(
-        '--hours', type=float, help='of all jobs together; 24 on a GPU, and 13 without one: two or so for edge and one for depth'
+        '--hours', type=positive_float, help='of all jobs together; 24 on a GPU, and 13 without one: two or so for edge and one for depth'
     )
-    parser.add_argument('--count', type=int, help='samples to render of every preset; 300000 on a GPU, 20000 without')
+    parser.add_argument('--count', type=positive_int, help='samples to render of every preset; 300000 on a GPU, 20000 without')
     parser.add_argument('--no-render', action='store_true', help='use the renders that lie in OUT/datasets')
     parser.add_argument('--device', choices=('auto', 'cpu'), default='auto', help='cpu: as if there were no GPU')
     args = parser.parse_args(arguments)

@@ -40,12 +40,24 @@ class Place:
 
 
 def join(device: str) -> Place:
-    """Joins the process group that torchrun describes in the environment (NCCL on GPUs, gloo on CPUs), or stands alone."""
+    """Joins the process group that torchrun describes in the environment (NCCL on GPUs, gloo on CPUs), or stands alone.
+
+    Args:
+        device: 'auto', 'cpu' or 'cuda'.
+
+    Raises:
+        ValueError: for another device, or a GPU that is not there.
+    """
+    if device not in ('auto', 'cpu', 'cuda'):
+        raise ValueError(f"device {device!r} is none of 'auto', 'cpu', 'cuda'")
     world = int(os.environ.get('WORLD_SIZE', '1'))
     if device == 'auto':
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
     if device == 'cuda':
-        device = f'cuda:{int(os.environ.get("LOCAL_RANK", "0"))}'
+        number = int(os.environ.get('LOCAL_RANK', '0'))
+        if number >= torch.cuda.device_count():
+            raise ValueError(f'device cuda: PyTorch sees {torch.cuda.device_count()} GPUs, process {number} has none; take auto or cpu')
+        device = f'cuda:{number}'
         torch.cuda.set_device(device)
     if world > 1 and not dist.is_initialized():
         dist.init_process_group('nccl' if device.startswith('cuda') else 'gloo')
