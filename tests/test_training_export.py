@@ -1,6 +1,8 @@
 """Exported files keep the contract and answer as PyTorch does; evaluation reads checkpoints and files alike."""
 
 import csv
+import io
+import re
 
 import numpy as np
 import onnx
@@ -120,7 +122,7 @@ def test_a_file_that_answers_differently_is_refused_and_leaves_nothing(trained, 
     monkeypatch.setattr(export, 'write_onnx', other)
     with pytest.raises(ExportError, match=r'more than 0[.]1'):
         export.export(trained('ours'), tmp_path / 'new', Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
-    assert not list((tmp_path / 'new').iterdir())
+    assert not (tmp_path / 'new').exists()
     (tmp_path / 'c2f_tiny.onnx').write_text('before')
     assert export.main([str(trained('ours')), '--name', 'c2f_tiny', '--out', str(tmp_path)]) == 2
     assert 'error: c2f_tiny.onnx differs' in capsys.readouterr().err and (tmp_path / 'c2f_tiny.onnx').read_text() == 'before'
@@ -172,8 +174,39 @@ def test_checkpoints_load_without_executing_anything(trained, tmp_path):
             return print, ('executed',)
 
     (tmp_path / 'evil.pt').write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(Exception, match=r'(?i)weights.only|unsupported'):
+    with pytest.raises(ValueError, match=r'evil.pt is damaged or no checkpoint$'):
         checkpoint.load(tmp_path / 'evil.pt')
     torch.save({'format': 99}, tmp_path / 'old.pt')
     with pytest.raises(ValueError, match='format 1'):
         open_model(tmp_path / 'old.pt')
+
+
+@pytest.mark.parametrize(
+    'damage, words',
+    [
+        (lambda b, content: b[: len(b) // 2], 'is damaged or no checkpoint$'),
+        (lambda b, content: b'', 'is damaged or no checkpoint$'),
+        (lambda b, content: bytes(range(256)) * 20, 'is damaged or no checkpoint$'),
+        (lambda b, content: b[: len(b) // 2] + bytes(500) + b[len(b) // 2 + 500 :], 'is damaged or no checkpoint$'),
+        (lambda b, content: written(torch.nn.Linear(1, 1)), 'is damaged or no checkpoint$'),
+        (lambda b, content: written([1]), 'is no checkpoint of this project'),
+        (lambda b, content: written({'format': 1, 'weights': {}}), 'it has no config'),
+        (lambda b, content: written(content | {'average': {}}), 'its weights are not those of the network that it names'),
+        (lambda b, content: written(content | {'average': {k: v * np.nan for k, v in content['average'].items()}}), 'are not numbers'),
+    ],
+    ids=['truncated', 'empty', 'noise', 'zeroed', 'module', 'list', 'keys', 'weights', 'nan'],
+)
+def test_a_damaged_checkpoint_is_refused_by_name_and_leaves_no_folder(damage, words, trained, tmp_path, capsys):
+    source = tmp_path / 'damaged.pt'
+    source.write_bytes(damage(trained('ours').read_bytes(), dict(checkpoint.load(trained('ours')))))
+    assert export.main([str(source), '--name', 'x', '--out', str(tmp_path / 'out')]) == 2
+    told = capsys.readouterr().err.strip()
+    assert told.startswith(f'error: {source}') and re.search(words, told) and 'weights_only' not in told
+    assert not (tmp_path / 'out').exists()
+
+
+def written(content):
+    """The bytes that torch writes for a content."""
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()

@@ -11,6 +11,8 @@ import argparse
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -92,7 +94,7 @@ def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precisi
         'seed': str(content['seed']),
         'commit': content['commit'],
         'data_hash': content['data_hash'],
-        'samples': str(content['samples']),
+        'samples': str(content['samples'] + content.get('samples_before', 0)),
         'precision': precision,
     }
     if config.modality == 'depth':
@@ -188,7 +190,6 @@ def export(
         raise ValueError(f'{source} was trained on {data}: say what that is with --training-data, and --licence')
     config = config_of(content['config'])
     crops = test_crops(config, data, calibrate_on)
-    folder.mkdir(parents=True, exist_ok=True)
 
     def ready(half: bool) -> nn.Module:
         network = checkpoint.network_of(content)
@@ -198,7 +199,7 @@ def export(
         return Symmetric(network).eval() if symmetric else network
 
     network, check = ready(half=False), crops[:128]
-    with tempfile.TemporaryDirectory(dir=folder) as work:
+    with made(folder), tempfile.TemporaryDirectory(dir=folder) as work:
         files = {'fp32': Path(work) / f'{labels.name}.onnx'}
         write_onnx(network, config.size, files['fp32'], metadata(config, content, labels, 'fp32'))
         worst = float(differences_deg(network, files['fp32'], check).max())
@@ -221,6 +222,17 @@ def export(
         checkpoint.save(weights, **{key: content[key] for key in checkpoint.WEIGHTS if key in content})
         weights.replace(folder / weights.name)
         return {precision: path.replace(folder / path.name) for precision, path in files.items()}
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Makes a folder; one that is still empty in the end is taken away again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _size(path: Path) -> str:
