@@ -1,6 +1,7 @@
 """The training loop: it learns, resumes exactly, spreads over processes, and refuses what cannot work."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
-from training import ablations, checkpoint, progress, stand_in, train
+from training import ablations, campaign, checkpoint, progress, stand_in, train
 from training.augment import Batch
 from training.batches import SyntheticCrops
 from training.config import CONFIGS, config_of, read_config
+from training.export import Labels, metadata
 from training.models import build
-from training.parallel import Place
+from training.parallel import Place, join
 from training.train import Run
 from training.validate import category_accuracy, estimate, held_out, measure_std
 
@@ -74,6 +77,12 @@ def tiny_config(**changes):
     return config_of(values | changes)
 
 
+def write_config(folder, **changes):
+    """The path of a file with `tiny_config`."""
+    (folder / 'tiny.yaml').write_text(yaml.safe_dump(tiny_config(**changes).as_dict()))
+    return str(folder / 'tiny.yaml')
+
+
 def same(a, b):
     return all(torch.equal(x, y) for x, y in zip(a.values(), b.values(), strict=True))
 
@@ -103,13 +112,7 @@ def test_another_configuration_in_the_same_folder_is_refused(folder, tmp_path):
 
 def test_two_processes_take_the_steps_of_one(folder, tmp_path):
     """torchrun with two gloo processes against one process with the same two shards; sums differ in rounding only."""
-    config = tmp_path / 'tiny.yaml'
-    import yaml
-
-    values = tiny_config().as_dict()
-    values['pose_limits_deg'] = None
-    config.write_text(yaml.safe_dump(values))
-    common = ['-m', 'training.train', str(config), '--data', str(folder), '--device', 'cpu', '--threads', '1']
+    common = ['-m', 'training.train', write_config(tmp_path), '--data', str(folder), '--device', 'cpu', '--threads', '1']
     environment = os.environ | {'OMP_NUM_THREADS': '1'}
     two = subprocess.Popen(
         [
@@ -215,10 +218,11 @@ def test_log_holds_validation_curves_and_pictures_are_written(folder, tmp_path):
     assert (tmp_path / 'samples.png').stat().st_size > 1000 and (tmp_path / 'curves.png').stat().st_size > 1000
 
 
-def test_time_budget_ends_in_a_cooldown_and_a_larger_one_goes_on_from_before_it(folder, tmp_path):
+def test_time_budget_ends_in_a_cooldown_and_a_larger_one_goes_on_from_before_it(folder, tmp_path, monkeypatch):
     """The rate falls linearly over the last quarter of the steps; a quarter of all is a third of those before."""
     data = SyntheticCrops([folder], 'train')
-    run = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=0.08)
+    run = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=0.2)
+    monkeypatch.setattr('training.train.time', Clock(run, lambda run: 1))
     run.go()
     assert (tmp_path / 'steady.pt').exists() and (tmp_path / 'final.pt').exists()
     schedule = run.schedule
@@ -226,7 +230,7 @@ def test_time_budget_ends_in_a_cooldown_and_a_larger_one_goes_on_from_before_it(
     assert schedule.rate(schedule.decay_from - 1) == 1e-3
     assert schedule.decay_steps == max(1, round(schedule.decay_from / 3))
     assert schedule.rate(schedule.decay_from + schedule.decay_steps // 2) < 0.75e-3
-    again = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=0.08)
+    again = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=0.2)
     assert again.step == run.step and again.step >= again.schedule.last_step
     longer = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=1.0)
     assert longer.step == schedule.decay_from and longer.schedule.decay_from == -1
@@ -268,6 +272,8 @@ def test_a_time_budget_ends_with_a_final_checkpoint_and_a_rate_of_zero(kind, slo
     assert (run.step, clock.now) == (60, 60) if slower == 1 else 60 < clock.now < 63 + 20 + 20
     rates = [float(row['rate']) for row in progress.read_rows(tmp_path / 'log.csv')]
     assert rates == sorted(rates, reverse=True) and run.schedule.rate(run.step) == 0
+    if slower == 1:  # as many steps as it falls for, the last of them at so small a part
+        assert re.search(rf'falls from \S+ to {rates[-1]:.2g} by step 60\n', printed)
     again = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
     again.go()
     assert again.step == run.step and 'done before' in capsys.readouterr().out
@@ -375,10 +381,94 @@ def test_a_mistake_on_the_command_line_is_told_in_a_line(folder, tmp_path, capsy
         assert train.main(['edge', *command, change]) == 2
         told = capsys.readouterr().err.splitlines()
         assert told[-1].startswith('error: ') and words in told[-1]
-    assert train.main(['edge', *command[:-1], '--minutes', '0']) == 2
-    assert 'a budget of 0 minutes' in capsys.readouterr().err
     assert ablations.main(['--data', str(tmp_path / 'nowhere'), '--out', str(tmp_path)]) == 2
     assert 'nowhere has no manifest.json' in capsys.readouterr().err
+
+
+def test_another_device_or_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    with pytest.raises(ValueError, match='sees 1 GPUs, process 1 has none'):
+        join('cuda')
+    with pytest.raises(ValueError, match="device 'tpu' is none of 'auto', 'cpu', 'cuda'"):
+        join('tpu')
+
+
+@pytest.mark.parametrize(
+    'command, wrong',
+    [
+        (train.main, ['--steps', '0']),
+        (train.main, ['--threads', '0']),
+        (train.main, ['--feeders', '-1']),
+        (train.main, ['--limit', '0']),
+        (train.main, ['--minutes', '-1']),
+        (train.main, ['--minutes', 'nan']),
+        (train.main, ['--pause-minutes', '-1']),
+        (ablations.main, ['--steps', '0']),
+        (ablations.main, ['--limit', '-3']),
+        (campaign.main, ['--count', '0']),
+        (campaign.main, ['--hours', '0']),
+        (campaign.main, ['--hours', '-1']),
+    ],
+)
+def test_numbers_that_no_command_can_use_are_refused(command, wrong, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match='2'):
+        command([*{train.main: ['edge', '--data', 'x'], ablations.main: ['--data', 'x']}.get(command, []), '--out', 'y', *wrong])
+    assert f'argument {wrong[0]}: {wrong[1]} is not a' in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_mistyped_command_leaves_no_folder(folder, tmp_path, capsys):
+    out = tmp_path / 'out'
+    for wrong in (['--set', 'modality=depth'], ['--start', str(tmp_path / 'nowhere.pt')], ['--device', 'tpu']):
+        assert train.main(['edge', '--data', str(folder), '--out', str(out), '--device', 'cpu', *wrong]) == 2
+    assert not out.exists() and capsys.readouterr().err.count('error: ') == 3
+
+
+def test_a_second_training_in_the_same_folder_is_refused_until_the_first_has_ended(folder, tmp_path):
+    """Also one that was killed lets go of the folder."""
+    code = 'import pathlib, sys; from training.train import sole_writer\nwith sole_writer(pathlib.Path(sys.argv[1])): input(print())'
+    command = [sys.executable, '-c', code.replace('print()', 'print(flush=True)'), str(tmp_path)]
+    first = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert first.stdout.readline()
+        run = Run(tiny_config(steps=1), SyntheticCrops([folder], 'train'), None, tmp_path, ALONE)
+        with pytest.raises(ValueError, match=f'another training writes to {tmp_path}'):
+            run.go()
+    finally:
+        first.kill()
+        first.communicate()
+    run.go()
+    assert (tmp_path / 'final.pt').exists()
+
+
+def test_a_loss_that_is_no_number_is_told_in_a_line(folder, tmp_path, capsys):
+    command = [write_config(tmp_path, steps=3), '--data', str(folder), '--out', str(tmp_path / 'out'), '--device', 'cpu']
+    assert train.main([*command, '--set', 'optimiser.rate=1e30', 'clip=0']) == 2
+    assert 'error: the loss is nan at step' in capsys.readouterr().err
+
+
+def test_what_a_run_began_with_counts_in_what_it_is_made_of(folder, tmp_path, capsys):
+    """Two steps of 16 samples, then three that begin with them, then one more: 32, 80, 96 in all."""
+    data, last = SyntheticCrops([folder], 'train'), None
+    for name, steps, samples in (('first', 2, 32), ('second', 3, 80), ('third', 1, 96)):
+        Run(tiny_config(), data, None, tmp_path / name, ALONE, start=last).save()
+        resumed = Run(tiny_config(), data, None, tmp_path / name, ALONE, start=last)
+        resumed.step = steps
+        resumed.save('final.pt')
+        last = tmp_path / name / 'final.pt'
+        content = checkpoint.load(last)
+        assert content['samples'] == 16 * steps
+        assert metadata(config_of(content['config']), content, Labels('x', '1'), 'fp32')['samples'] == str(samples)
+    assert 'resuming' in (told := capsys.readouterr().out) and told.count('--start is not used') == 2
+
+
+def test_weights_of_another_network_are_not_begun_with(folder, tmp_path):
+    data = SyntheticCrops([folder], 'train')
+    Run(tiny_config(), data, None, tmp_path, ALONE).save('other.pt')
+    larger = tiny_config(network=tiny_config().network | {'widths': [8, 24], 'depths': [1, 2]})
+    with pytest.raises(ValueError, match=r'other.pt is a network of widths \[8, 16\], depths \[1, 1\]; this is one of widths \[8, 24\]'):
+        Run(larger, data, None, tmp_path, ALONE, start=tmp_path / 'other.pt')
 
 
 def test_every_configuration_file_builds():

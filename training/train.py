@@ -7,10 +7,12 @@ every process: `torchrun --nproc-per-node 8 -m training.train ...`.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from torch import nn
 from . import checkpoint, progress
 from .average import Average
 from .batches import SyntheticCrops
-from .command import tells
+from .command import natural, not_negative, positive_float, positive_int, tells
 from .config import RunConfig, read_config
 from .feed import Feed, FeedAhead, keep_freed_memory, step_seed
 from .losses import LossFunction, make_loss
@@ -74,9 +76,10 @@ class Run:
         self.loss: LossFunction = make_loss(config.loss)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
-        self.started_from, self.rendered = '', isinstance(train_set, SyntheticCrops)
-        out.mkdir(parents=True, exist_ok=True)
+        self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops)
         if self.path.exists():
+            if start is not None:
+                self.say(f'resuming {self.path}: --start is not used')
             self._resume()
         elif start is not None:
             self._start_from(checkpoint.load(start))
@@ -98,12 +101,18 @@ class Run:
         held = isinstance(self.train_set, SyntheticCrops) and self.train_set.hold(self.place.device, int(free * 0.6))
         self.say(f'training data {"held on the GPU" if held else "streamed from the host"}')
 
-    def _start_from(self, content: dict[str, Any]) -> None:
+    def _start_from(self, content: checkpoint.Content) -> None:
         """Takes another run's averaged weights; a trunk that has more blocks than theirs begins by saying the same."""
-        state = fitted(content['average'], content['config']['network'], self.network, self.config.network)
-        self.network.load_state_dict(state)
+        theirs, ours = content['config']['network'], self.config.network
+        try:
+            self.network.load_state_dict(fitted(content['average'], theirs, self.network, ours))
+        except RuntimeError as error:
+            differ = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
+            there, here = (', '.join(f'{key} {of.get(key)}' for key in differ) for of in (theirs, ours))
+            raise ValueError(f'{content.path} is a network of {there}; this is one of {here}') from error
         part = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
         self.started_from = '; '.join(filter(None, [part, content.get('started_from')]))
+        self.samples_before = content['samples'] + content.get('samples_before', 0)
         self.rendered &= content.get('rendered', True)
 
     def _resume(self) -> None:
@@ -119,6 +128,7 @@ class Run:
         elif other:
             raise ValueError(f'{self.path} was trained with other {", ".join(other)}: give another --out')
         self.started_from, self.rendered = state.get('started_from', ''), self.rendered and state.get('rendered', True)
+        self.samples_before = state.get('samples_before', 0)
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
         self.optimiser.load_state_dict(state['optimiser'])
@@ -129,6 +139,7 @@ class Run:
         """Writes a checkpoint."""
         self._share_buffers()
         if self.place.first:
+            self.out.mkdir(parents=True, exist_ok=True)
             checkpoint.save(
                 self.out / name,
                 network=self.network.state_dict(),
@@ -146,6 +157,7 @@ class Run:
                 data=[s.path.name for s in self.train_set.sets],
                 rendered=self.rendered,
                 samples=self.step * self.config.batch,
+                samples_before=self.samples_before,
             )
 
     def do_step(self) -> dict[str, float]:
@@ -176,7 +188,16 @@ class Run:
         return figures
 
     def go(self, pause_s: float | None = None) -> dict[str, float]:
-        """Trains to the end of the steps or of the time, or for `pause_s` seconds of it; the last validation's figures."""
+        """Trains to the end of the steps or of the time, or for `pause_s` seconds of it; the last validation's figures.
+
+        Raises:
+            ValueError: if another training writes to the folder.
+            FloatingPointError: if the loss is no number any more.
+        """
+        with sole_writer(self.out) if self.place.first else nullcontext():
+            return self._train(pause_s)
+
+    def _train(self, pause_s: float | None) -> dict[str, float]:
         if self.step >= self.schedule.last_step and (self.out / 'final.pt').exists():
             self.say(f'done before: {self.out / "final.pt"}, {self.step} steps. A larger --minutes goes on, another --out begins anew')
             return {}
@@ -244,9 +265,13 @@ class Run:
         self.schedule.clock(self.step, used)
         if not falls and self.schedule.falls(self.step):
             self.save('steady.pt')  # a longer budget later goes on from here
-            self.say(f'step {self.step}: {100 * used:.0f} % of the time is used; the rate falls to zero by step {self.schedule.last_step}')
+            self.say(f'step {self.step}: {100 * used:.0f} % of the time is used; {self._fall()}')
         elif level == 1 > self.schedule.decay_level:
-            self.say(f'step {self.step}: the machine became slower; the rate falls to zero by step {self.schedule.last_step}, or sooner')
+            self.say(f'step {self.step}: the machine became slower; {self._fall()}, or sooner')
+
+    def _fall(self) -> str:
+        last = self.schedule.last_step
+        return f'the rate falls from {self.schedule.rate(self.step):.2g} to {self.schedule.rate(last - 1):.2g} by step {last}'
 
     def say(self, words: str) -> None:
         """Prints a line, by one process."""
@@ -265,6 +290,24 @@ class Run:
             pair = [cv2.resize(progress.draw_axes(image, R, 2), (128, 128)) for R in (true, guess)]
             tiles.append(np.concatenate(pair, 1))
         cv2.imwrite(str(self.out / 'samples.png'), progress.sheet(tiles, 4))
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Makes a folder and holds it; whatever ends the process lets go of it.
+
+    Raises:
+        ValueError: if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / '.lock', 'w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f'another training writes to {folder}: give another --out, or wait for it') from None
+        except OSError:
+            pass  # a file system without locks
+        yield
 
 
 def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
@@ -292,7 +335,7 @@ def plot_if_possible(folder: Path) -> None:
         print('no curves.png: matplotlib is not installed (log.csv has the figures)', file=sys.stderr)
 
 
-@tells(ValueError, OSError)
+@tells(ValueError, OSError, FloatingPointError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -303,14 +346,14 @@ def main(arguments: list[str] | None = None) -> None:
         '--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render), csv:FILE of your own pictures'
     )
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--minutes', type=float, help='time budget, over all resumed parts; without it, the configured steps')
+    parser.add_argument('--minutes', type=positive_float, help='time budget, over all resumed parts; without it, the configured steps')
     parser.add_argument('--start', type=Path, help='checkpoint whose weights a new run begins with; its trunk may be shallower')
-    parser.add_argument('--pause-minutes', type=float, help='stop after so long and go on when run again (to take in new renders)')
-    parser.add_argument('--steps', type=int, help='instead of the configured steps')
+    parser.add_argument('--pause-minutes', type=not_negative, help='stop after so long and go on when run again (to take in new renders)')
+    parser.add_argument('--steps', type=positive_int, help='instead of the configured steps')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
-    parser.add_argument('--threads', type=int, help='CPU threads')
-    parser.add_argument('--feeders', type=int, default=0, help='processes that augment ahead of training on a CPU')
-    parser.add_argument('--limit', type=int, help='train on so many samples only')
+    parser.add_argument('--threads', type=positive_int, help='CPU threads')
+    parser.add_argument('--feeders', type=natural, default=0, help='processes that augment ahead of training on a CPU')
+    parser.add_argument('--limit', type=positive_int, help='train on so many samples only')
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='other settings, as network.handover=hard')
     args = parser.parse_args(arguments)
     if args.threads:
@@ -319,7 +362,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     config = read_config(args.config, [*args.set, *([f'steps={args.steps}'] if args.steps else [])])
     place = join(args.device)
-    args.out.mkdir(parents=True, exist_ok=True)
+    place.shards(config.shards)  # refuses what cannot be shared before anything is read
     train_set = open_training_data(args.data, config, args.limit, args.out / 'axes.png' if place.first else None)
     try:
         val_set = SyntheticCrops(

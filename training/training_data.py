@@ -47,6 +47,7 @@ def open_training_data(sources: list[str], config: RunConfig, limit: int | None 
     names = ' and '.join(OWN + Path(file.removeprefix(OWN)).name for file in files)
     own = RealCrops(faces, 192 if rendered is None else rendered.size, config.pose_limits_deg, names)
     if axes is not None:
+        axes.parent.mkdir(parents=True, exist_ok=True)
         axis_sheet(faces, axes)
         print(f'{axes}: blue out of the face, green to its left, red up; labels that do not fit the faces have other signs', flush=True)
     return own if rendered is None else JoinedCrops(rendered, own)
