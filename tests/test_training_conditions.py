@@ -55,3 +55,24 @@ def test_robustness_on_people_that_were_trained_on_is_refused(tmp_path, capsys):
     assert conditions.main(['c2f_edge', '--data', str(tmp_path / 'heads'), '--robustness', str(tmp_path / 'same')]) == 2
     told = capsys.readouterr().err
     assert told.startswith('error: ') and 'blur shows 8 people' in told and '--seed' in told
+
+
+def test_nothing_to_measure_on_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        conditions.main(['c2f_edge'])
+    assert '--data, --robustness or both' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('seconds', ['-1', '0', '0.01', 'nan', 'inf'])
+def test_a_recording_of_no_length_is_refused(seconds, monkeypatch, capsys):
+    monkeypatch.setattr(temporal, 'render_sequence', lambda *_, **__: pytest.fail('rendered'))
+    with pytest.raises(SystemExit):
+        temporal.main(['c2f_edge', '--seconds', seconds])
+    assert '--seconds' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('model, said', [('nosuch', "no model 'nosuch'"), ('c2f_depth', 'c2f_depth reads depth')])
+def test_a_model_that_cannot_be_asked_is_told_before_anything_is_rendered(model, said, monkeypatch, capsys):
+    monkeypatch.setattr(temporal, 'render_sequence', lambda *_, **__: pytest.fail('rendered'))
+    assert temporal.main([model]) == 2
+    assert f'error: {said}' in capsys.readouterr().err

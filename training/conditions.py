@@ -142,6 +142,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--robustness', type=Path, help=f'folder with rendered presets {presets}, of other people than --data trains on')
     parser.add_argument('--out', type=Path, help='csv to write')
     args = parser.parse_args(arguments)
+    if not args.data and not args.robustness:
+        parser.error('name --data, --robustness or both')
     if args.data and args.robustness:
         refuse_people_seen_in_training(args.data, args.robustness)
     model = open_model(args.model)

@@ -7,6 +7,7 @@ frame, once as single pictures and once tracked and smoothed, end to end with th
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.types import HeadPose
 
 from . import checkpoint
+from .command import tells
 from .results import write_rows
 from .synthetic.sequence import SequenceFrame, render_sequence
 
@@ -40,6 +42,7 @@ def figures(frames: list[SequenceFrame], estimate: Callable[[SequenceFrame], lis
     }
 
 
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -50,10 +53,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--seconds', type=float, default=10.0, help='of each recording, at 30 frames a second')
     parser.add_argument('--out', type=Path, help='csv to write')
     args = parser.parse_args(arguments)
+    if not 0.1 <= args.seconds <= 3600:
+        parser.error(f'--seconds {args.seconds:g} is not between 0.1 and 3600')
     rows = []
     for seed in args.seeds:
-        frames = list(render_sequence(args.seconds, seed=seed, motion='random', depth_model=None))
         single, tracked = HeadPoseEstimator.load(args.model, device='cpu'), HeadPoseEstimator.load(args.model, device='cpu')
+        if single.reads_depth:
+            raise ValueError(f'{args.model} reads depth: these recordings are colour pictures')
+        frames = list(render_sequence(args.seconds, seed=seed, motion='random', depth_model=None))
         ways = {
             'single frame': lambda f, e=single: e.estimate(f.image_bgr, camera=f.camera),
             'filtered': lambda f, e=tracked: e.estimate(f.image_bgr, camera=f.camera, stamp_s=f.stamp_s),
@@ -75,4 +82,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())
