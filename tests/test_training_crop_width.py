@@ -42,3 +42,15 @@ def test_without_any_set_the_command_says_where_to_get_them(tmp_path, monkeypatc
         monkeypatch.delenv(name, raising=False)
     assert crop_width.main(['c2f_edge', '--results', str(tmp_path / 'rows.csv')]) == 1
     assert 'AFLW2000' in capsys.readouterr().err and not (tmp_path / 'rows.csv').exists()
+
+
+def test_a_model_is_opened_before_any_set_is_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(crop_width, 'open_faces', lambda name: pytest.fail('read'))
+    assert crop_width.main(['nosuch', '--results', str(tmp_path / 'rows.csv')]) == 1
+    assert "no model 'nosuch'" in capsys.readouterr().err
+
+
+def test_no_faces_are_no_limit(capsys):
+    with pytest.raises(SystemExit):
+        crop_width.main(['--limit', '0'])
+    assert '--limit' in capsys.readouterr().err

@@ -261,7 +261,9 @@ def test_a_network_that_answers_no_numbers_is_told():
         all_knowing(R).infer(np.zeros((3, 1, 48, 48), np.uint8))
 
 
-@pytest.mark.parametrize('arguments', [['--within', '0', '0'], ['--within', '40', 'nan']])
+@pytest.mark.parametrize(
+    'arguments', [['--within', '0', '0'], ['--within', '40', 'nan'], ['--limit', '0'], ['--limit', '-3'], ['--threads', '0']]
+)
 def test_an_option_that_leaves_nothing_is_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         evaluate.main(['c2f_edge', 'aflw2000', *arguments])

@@ -65,6 +65,27 @@ def test_a_folder_without_faces_says_how_to_get_them(tmp_path, capsys):
     assert 'AFLW2000-3D' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('option', [['--limit', '0'], ['--limit', '-1'], ['--seconds', '-1'], ['--seconds', '0']])
+def test_a_number_that_measures_nothing_is_refused(option, capsys):
+    with pytest.raises(SystemExit):
+        peers.main(option)
+    assert option[0] in capsys.readouterr().err
+
+
+def test_a_model_that_reads_no_images_is_not_compared(tmp_path, capsys):
+    assert peers.main(['c2f_depth', '--output', str(tmp_path)]) == 1
+    assert 'c2f_depth: a depth model reads no images' in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_picture_that_cannot_be_read_is_told(tmp_path, monkeypatch, capsys):
+    def damaged():
+        raise ValueError('image00002.jpg is no picture')
+
+    monkeypatch.setattr(peers, 'open_faces', lambda *_: [Face('x', np.zeros(3), damaged)])
+    assert peers.main(['c2f_edge', '--faces', str(tmp_path), '--output', str(tmp_path)]) == 2
+    assert capsys.readouterr().err == 'error: image00002.jpg is no picture\n'
+
+
 def test_the_plot_shows_every_network(tmp_path):
     rows = [peers.Row(name, 'published', 9, 1.0, 1.0, 1.0, mae, {}, {}, ms) for name, mae, ms in (('a', 5.0, 1.0), ('b', 4.0, 2.0))]
     peers.pareto(rows, tmp_path / 'plots' / 'pareto.png')

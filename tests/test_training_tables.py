@@ -44,6 +44,20 @@ def test_table_runs_end_to_end_at_tiny_scale(number, tmp_path, capsys, monkeypat
         assert NOT_RUN not in table
 
 
+@pytest.mark.parametrize('options, said', [
+    (['--small'], '--small: only with --run'),
+    (['--data', 'x', '--minutes', '3'], '--data, --minutes: only with --run'),
+    (['--tiny', '--small'], '--small: only with --run'),
+    (['--tiny', '--run'], 'not allowed with argument'),
+    (['--tiny', '--waiting'], '--tiny writes nothing'),
+    (['--run', '--data', 'x', '--minutes', '0'], '--minutes'),
+])  # fmt: skip
+def test_options_that_would_not_count_are_refused(options, said, capsys):
+    with pytest.raises(SystemExit):
+        tables.main(['5', *options])
+    assert said in capsys.readouterr().err
+
+
 def test_every_cell_of_the_paper_has_its_column():
     for table in TABLES.values():
         assert all(len(row) == len(table.columns) for row in table.rows.values())

@@ -20,6 +20,7 @@ from c2f_head_pose.models.registry import ModelError
 
 from . import results
 from .checkpoint import commit
+from .command import positive_int, tells
 from .datasets import Face, MissingDataError, open_faces, spread
 from .peers import HeadPoseNetwork, networks
 from .protocols import box_square, landmark_square
@@ -47,6 +48,7 @@ def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths
                'pitch_slope': float(slope[1]), 'pitch_error': float(error[1])}
 
 
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns 1 if a model or every set is missing."""
     parser = argparse.ArgumentParser(
@@ -54,13 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument('models', nargs='*', default=['c2f_edge'], metavar='MODEL', help='shipped names or .onnx files')
     parser.add_argument('--peers', type=Path, metavar='FOLDER', help="the peers' files (python -m training.peers --help names them)")
-    parser.add_argument('--limit', type=int, default=500, help='faces of each set, spread over it')
+    parser.add_argument('--limit', type=positive_int, default=500, help='faces of each set, spread over it')
     parser.add_argument('--results', type=Path, default=results.FOLDER / 'crop_width.csv')
     args = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     command = f'python -m training.crop_width {" ".join(args.models)}{" --peers PEERS" if args.peers else ""} --limit {args.limit}'
     kept: list[dict[str, object]] = []
     try:
+        opened = networks(args.models, args.peers, 1)
         for name, (square, yaw, pitch) in SETS.items():
             try:
                 faces = [f for f in open_faces(name) if abs(f.ypr_deg[0]) <= yaw and abs(f.ypr_deg[1]) <= pitch]
@@ -68,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f'{name}: {error}', file=sys.stderr)
                 continue
             faces = spread(faces, args.limit)
-            for network in networks(args.models, args.peers, 1):
+            for network in opened:
                 for row in rows(network, faces, square):
                     kept.append({'set': name, **row, 'command': command, 'commit': commit()})
                     print(LINE.format(**kept[-1]), flush=True)

@@ -31,7 +31,7 @@ from c2f_head_pose.types import Camera
 
 from .batches import SyntheticCrops
 from .checkpoint import commit
-from .command import tells
+from .command import positive_float, positive_int, tells
 from .config import config_of, read_config
 from .datasets import NAMES, SOURCES, Face, MissingDataError, open_faces, source_of, spread
 from .depth import DEPTH_RANGE_M
@@ -328,9 +328,9 @@ def main(arguments: list[str] | None = None) -> int:
         '--split', choices=('val', 'test', 'all'), default='test', help='of rendered sets; all: where none of their people were trained on'
     )
     parser.add_argument('--device', default='auto')
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--limit', type=int, help='at most so many faces of each set, spread over it; 4000 of rendered sets')
-    parser.add_argument('--within', type=float, nargs=2, metavar=('YAW', 'PITCH'), help='of rendered sets only samples in these, degrees')
+    parser.add_argument('--threads', type=positive_int, default=1)
+    parser.add_argument('--limit', type=positive_int, help='at most so many faces of each set, spread over it; 4000 of rendered sets')
+    parser.add_argument('--within', type=positive_float, nargs=2, metavar=('YAW', 'PITCH'), help='of rendered sets only these degrees')
     parser.add_argument('--axes', metavar='SET', help='only writes axes.png: labels drawn on faces of a set')
     args = parser.parse_args(arguments)
     command = command_of('training.evaluate', sys.argv[1:] if arguments is None else arguments)
@@ -341,8 +341,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if not args.model or not args.sets:
         parser.error('name a model and at least one set')
-    if not all(limit > 0 for limit in args.within or ()):
-        parser.error('--within needs angles above 0')
     for name in args.sets:
         parse_set(name, args.crop)
     model = open_model(args.model, args.device, args.threads)

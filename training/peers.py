@@ -35,6 +35,7 @@ from c2f_head_pose.evaluation.environment import environment
 from c2f_head_pose.models.registry import SHIPPED, ModelError
 from c2f_head_pose.timing.interleaved import Timing, take_turns
 
+from .command import positive_float, positive_int, tells
 from .datasets import Face, MissingDataError, open_faces, spread
 from .protocols import gray, landmark_square, published_bounds
 
@@ -154,9 +155,11 @@ def networks(models: Sequence[str], peers: Path | None, threads: int) -> list[He
     """Our models that read images, then the peers whose files are there.
 
     Raises:
-        ModelError: for a model that cannot be opened.
+        ModelError: for a model that cannot be opened, or where none reads images.
     """
     ours = [one for one in (Ours(model, threads) for model in models) if one.modality == 'rgb']
+    if not ours:
+        raise ModelError(f'{", ".join(models)}: a depth model reads no images, name one that does')
     found = [] if peers is None else [peer(peers, threads) for peer in PEERS if all((peers / file).is_file() for file in peer.files)]
     return [*ours, *found]
 
@@ -270,6 +273,7 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
     plt.close(figure)
 
 
+@tells(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(
@@ -278,8 +282,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files; all shipped ones by default')
     parser.add_argument('--peers', type=Path, metavar='FOLDER')
     parser.add_argument('--faces', type=Path, metavar='FOLDER')
-    parser.add_argument('--seconds', type=float, default=20.0, help='about how long each number of threads is timed')
-    parser.add_argument('--limit', type=int, help='only so many faces, spread over the set')
+    parser.add_argument('--seconds', type=positive_float, default=20.0, help='about how long each number of threads is timed')
+    parser.add_argument('--limit', type=positive_int, help='only so many faces, spread over the set')
     parser.add_argument('--output', type=Path, default=Path('bench_out'), help='folder for peers.json and, with faces, pareto.png')
     options = parser.parse_args(arguments)
     load = os.getloadavg()[0]

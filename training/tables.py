@@ -25,7 +25,7 @@ from . import checkpoint, experiments, results, stand_in
 from .baselines import Classifier
 from .batches import SyntheticCrops
 from .biwi import depth_face, split_80_20
-from .command import tells
+from .command import positive_float, tells
 from .config import RunConfig
 from .datasets import MAX_PAN_DEG, MAX_TILT_DEG, Face, MissingDataError, open_faces, spread
 from .evaluate import evaluate_faces, evaluate_synthetic
@@ -321,16 +321,21 @@ def main(arguments: list[str] | None = None) -> None:
         prog='python -m training.tables', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('number', type=int, choices=sorted(TABLES))
-    parser.add_argument('--run', action='store_true', help='train and test the rows')
-    parser.add_argument('--tiny', action='store_true', help='only try the machinery')
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument('--run', action='store_true', help='train and test the rows')
+    way.add_argument('--tiny', action='store_true', help='only try the machinery')
     parser.add_argument('--small', action='store_true', help='with --run: an hour for all rows on a CPU; the figures say so')
     parser.add_argument('--waiting', action='store_true', help="put every cell on file as 'not run' that has no figure yet")
     parser.add_argument('--data', nargs='+', help='rendered training sets')
     parser.add_argument('--robustness', type=Path, help="folder of the renderer's robustness presets")
     parser.add_argument('--out', type=Path, default=Path('runs/tables'))
-    parser.add_argument('--minutes', type=float, help='of each training')
+    parser.add_argument('--minutes', type=positive_float, help='of each training')
     parser.add_argument('--device', default='auto')
     args = parser.parse_args(arguments)
+    if unused := [f'--{name}' for name in ('small', 'data', 'robustness', 'minutes') if getattr(args, name) and not args.run]:
+        parser.error(f'{", ".join(unused)}: only with --run')
+    if args.tiny and args.waiting:
+        parser.error('--tiny writes nothing into training/results, --waiting does')
     keep_freed_memory()
     if args.tiny:
         with tempfile.TemporaryDirectory() as folder:
