@@ -96,13 +96,20 @@ def test_a_stopped_run_goes_on_and_gives_the_same_dataset(tmp_path):
         '--workers',
         '1',
     ]
-    assert render_command.main(arguments) == 0
+    assert render_command.main(arguments) is None
     second = dataset.shard_path(tmp_path / 'heads', 1)
     before = np.load(second / 'image.npy')
     second.rename(tmp_path / 'lost')
     assert len(dataset.SyntheticDataset(tmp_path / 'heads', None)) == 3
-    assert render_command.main([*arguments, '--shard', '1/2']) == 0
+    assert render_command.main([*arguments, '--shard', '1/2']) is None
     np.testing.assert_array_equal(np.load(second / 'image.npy'), before)
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(assets, tmp_path, capsys):
+    """Where there is one, it renders."""
+    command = ['--output', str(tmp_path / 'x'), '--count', '1', '--crop-size', '64', '--identities', '20', '--device', 'gpu']
+    status = render_command.main(command)
+    assert ('error: --device gpu' in capsys.readouterr().err) == (status == 2) == (not (tmp_path / 'x').exists())
 
 
 def test_workers_end_when_the_command_is_killed(assets, tmp_path):

@@ -73,7 +73,14 @@ class SyntheticCrops:
     ):
         if not paths:
             raise ValueError('no rendered dataset is given')
+        if len({Path(p).resolve() for p in paths}) < len(paths):
+            raise ValueError(f'{", ".join(map(str, paths))}: the same folder is given twice')
         self.sets = [SyntheticDataset(p, split) for p in paths]
+        names = ', '.join(map(str, paths))
+        if not any(map(len, self.sets)):
+            count = sum(s.manifest.shard_count(shard) for s in self.sets for shard in s.shards)
+            remedy = 'render about 2,000, or evaluate with --split all or val'
+            raise ValueError(f'{names}: no people of the split {split!r} in {count} samples: {remedy}')
         self.depth = depth
         self.composited = self.sets[0].manifest.composited
         self.size = self.sets[0].manifest.crop_size
@@ -92,7 +99,7 @@ class SyntheticCrops:
         if limit is not None and limit < len(keep):
             keep = keep[np.linspace(0, len(keep) - 1, limit).astype(int)]
         if not len(keep):
-            raise ValueError(f'no sample of split {split!r} in {", ".join(map(str, paths))}: render more shards, or widen pose_limits_deg')
+            raise ValueError(f'{names}: no sample of the split {split!r} is within pose_limits_deg: render more, or widen them')
         self.where = where[keep]
         self.table = {name: values[keep] for name, values in table.items()}
         self.R_crop_head = torch.from_numpy(self.table['R_crop_head']).float()

@@ -22,7 +22,7 @@ import torch
 from . import checkpoint, progress
 from .command import positive_float, positive_int, tells
 from .experiments import ROBUSTNESS, of_table
-from .synthetic.dataset import read_manifest, shard_path
+from .synthetic.dataset import finished_shards, read_manifest
 
 ROUNDS = 6
 """A model's budget is cut into so many parts, each reading whatever has been rendered by then."""
@@ -117,7 +117,7 @@ class Campaign:
             return False
         if preset in ROBUSTNESS and manifest.seed != ROBUSTNESS_SEED:
             return False  # the renderer says what to do about it
-        return all((shard_path(self.data(preset), shard) / 'samples.npz').exists() for shard in range(manifest.shards))
+        return len(finished_shards(self.data(preset), manifest)) == manifest.shards
 
     def go(self) -> bool:
         """Runs every job that is not done; whether all are done now."""

@@ -24,7 +24,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 import shutil
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -59,6 +62,7 @@ COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
 """Columns of samples.npz: dtype and shape of one sample."""
 
 _ARRAYS = ('image', 'alpha', 'depth_mm')
+_HEADER = 128  # bytes of these arrays' .npy files before the pixels
 
 
 @dataclass(frozen=True)
@@ -169,22 +173,29 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f'shard-{shard:05d}'
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Writes the manifest, or checks that the one there asks for the same pictures.
+def is_begun(folder: Path, manifest: Manifest) -> bool:
+    """Whether the folder has a manifest, which then asks for the same pictures.
 
     Raises:
         ValueError: if the folder holds a dataset of other settings; remedy: another folder, or delete that one.
     """
+    if not (folder / 'manifest.json').exists():
+        return False
+    old, differing = asdict(read_manifest(folder)), []
+    for key, value in asdict(manifest).items():
+        if key not in ('command', 'versions', 'licences') and old[key] != value:
+            differing.append(f'{key} {old[key]!r} there, {value!r} now')
+    if differing:
+        raise ValueError(f'{folder} holds another dataset ({"; ".join(differing)}): give another folder, or delete that one')
+    return True
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest, or checks that the one there asks for the same pictures; raises as `is_begun` does."""
+    if is_begun(folder, manifest):
+        return
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / 'manifest.json'
-    if path.exists():
-        old, differing = asdict(read_manifest(folder)), []
-        for key, value in asdict(manifest).items():
-            if key not in ('command', 'versions', 'licences') and old[key] != value:
-                differing.append(f'{key} {old[key]!r} there, {value!r} now')
-        if differing:
-            raise ValueError(f'{folder} holds another dataset ({"; ".join(differing)}): give another folder, or delete that one')
-        return
     part = path.with_suffix(f'.part{os.getpid()}')
     part.write_text(json.dumps(asdict(manifest), indent=1) + '\n')
     part.replace(path)
@@ -196,14 +207,28 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         ValueError: for a folder without one, or with a layout this reader does not know.
     """
-    path = Path(folder) / 'manifest.json'
+    folder = Path(folder)
+    path = folder / 'manifest.json'
+    if folder.is_file() and folder.suffix == '.csv':
+        raise ValueError(f'{folder} is no rendered dataset: write csv:{folder} for labelled pictures of your own')
     if not path.exists():
         raise ValueError(f'{folder} has no manifest.json: render a dataset with `python -m training.render --output {folder}`')
-    values = json.loads(path.read_text())
-    if values.get('format_version') != FORMAT_VERSION:
-        raise ValueError(f'{path} has layout {values.get("format_version")}, this reader knows {FORMAT_VERSION}: render it again')
-    values['conditions'] = tuple(values['conditions'])
-    return Manifest(**values)
+    try:
+        values = json.loads(path.read_text())
+        if (version := values['format_version']) == FORMAT_VERSION:
+            return Manifest(**values | {'conditions': tuple(values['conditions'])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(path, path) from error
+    raise ValueError(f'{path} has layout {version}, this reader knows {FORMAT_VERSION}: render it again')
+
+
+def _damaged(path: Path, delete: Path) -> ValueError:
+    return ValueError(f'{path} is damaged: delete {delete} and render into the same folder again, what is whole there is kept')
+
+
+def finished_shards(folder: Path, manifest: Manifest) -> list[int]:
+    """Numbers of the shards that are there."""
+    return [shard for shard in range(manifest.shards) if (shard_path(folder, shard) / 'samples.npz').exists()]
 
 
 class ShardWriter:
@@ -262,22 +287,26 @@ class SyntheticDataset:
         split: 'train', 'val' or 'test' (by identity), or None for all samples.
 
     Raises:
-        ValueError: for a folder that is no dataset, or without any finished shard.
+        ValueError: for a folder that is no dataset, without any finished shard, or with a damaged file.
     """
 
     def __init__(self, path: str | Path, split: str | None = 'train'):
         self.path = Path(path)
         self.manifest = read_manifest(self.path)
         self.split = split
-        self.split_of_identity = read_splits(self.path)
-        self.shards = [s for s in range(self.manifest.shards) if (shard_path(self.path, s) / 'samples.npz').exists()]
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every mapped array keeps its file open
+        self.shards = finished_shards(self.path, self.manifest)
         if not self.shards:
             raise ValueError(f'{self.path} has no finished shard yet: wait, or run the command in its manifest.json again')
+        self.split_of_identity = read_splits(self.path)
         self._tables: dict[int, dict[str, np.ndarray]] = {}
         self._mapped: dict[int, dict[str, np.ndarray]] = {}
         index = []
         for shard in self.shards:
             identity = self.table(shard)['identity']
+            if not self.split_of_identity.keys() >= set(identity.tolist()):
+                raise _damaged(self.path / 'identities.csv', self.path / 'identities.csv')
             rows = [i for i, who in enumerate(identity) if split is None or self.split_of_identity[int(who)] == split]
             index += [(shard, row) for row in rows]
         self.index = np.array(index, np.int64).reshape(-1, 2)
@@ -299,9 +328,22 @@ class SyntheticDataset:
     def table(self, shard: int) -> dict[str, np.ndarray]:
         """Every column of COLUMNS of a whole shard, in memory."""
         if shard not in self._tables:
-            with np.load(shard_path(self.path, shard) / 'samples.npz') as columns:
-                self._tables[shard] = {name: columns[name] for name in columns.files}
+            self._tables[shard] = self._read_table(shard_path(self.path, shard), self.manifest.shard_count(shard))
         return self._tables[shard]
+
+    def _read_table(self, folder: Path, count: int) -> dict[str, np.ndarray]:
+        """The table of a shard of so many samples, whose arrays' files are as long as theirs must be."""
+        side, path = self.manifest.crop_size, folder
+        try:
+            for name, width in zip(_ARRAYS, (self.manifest.channels, 1, 2), strict=True):
+                path = folder / f'{name}.npy'
+                if path.stat().st_size < _HEADER + count * side * side * width:
+                    raise EOFError
+            path = folder / 'samples.npz'
+            with np.load(path) as columns:
+                return {name: columns[name].reshape(count, *shape) for name, (_, shape) in COLUMNS.items()}
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise _damaged(path, folder) from error
 
     def column(self, name: str) -> np.ndarray:
         """One column over this split, in the order of `sample`: (len, ...)."""
@@ -326,8 +368,15 @@ class SyntheticDataset:
 
 def read_splits(folder: Path) -> dict[int, str]:
     """Identity id to 'train', 'val' or 'test', from identities.csv."""
-    with open(Path(folder) / 'identities.csv', newline='') as file:
-        return {int(row['id']): row['split'] for row in csv.DictReader(file)}
+    path = Path(folder) / 'identities.csv'
+    try:
+        with open(path, newline='') as file:
+            splits = {int(row['id']): row['split'] for row in csv.DictReader(file)}
+    except (FileNotFoundError, KeyError, ValueError, csv.Error) as error:
+        raise _damaged(path, path) from error
+    if not {'train', 'val', 'test'} >= set(splits.values()):
+        raise _damaged(path, path)
+    return splits
 
 
 def refuse_people_seen(trained: Path, tested: Path) -> None:

@@ -9,13 +9,14 @@ import queue
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from training.assets import assets_sha256, ensure_assets
 
 from . import identities, sources
-from .dataset import Manifest, ShardWriter, shard_path, write_manifest
+from .dataset import Manifest, ShardWriter, is_begun, shard_path, write_manifest
 from .presets import Preset
 
 SETTINGS = ('identities', 'yaw_deg', 'pitch_deg', 'roll_deg', 'per_head')
@@ -60,22 +61,30 @@ def produce(
 
     Raises:
         RuntimeError: if the disk is too small, or a worker failed.
+        ValueError: if the folder holds another dataset, or is a file. What is refused leaves the folder as it was.
     """
-    write_manifest(output, manifest)
+    if output.exists() and not output.is_dir():
+        raise ValueError(f'{output} is a file: give a folder')
+    is_begun(output, manifest)
     people = identities.population(preset.identities, preset.male_share, manifest.seed)
-    identities.write_identities(output / 'identities.csv', people)
+
+    def begin() -> None:
+        write_manifest(output, manifest)
+        identities.write_identities(output / 'identities.csv', people)
+
     missing = [s for s in range(part[0], manifest.shards, part[1]) if not shard_path(output, s).exists()]
     samples = sum(manifest.shard_count(s) for s in missing)
     needed = samples * manifest.bytes_per_sample * _DISK_RESERVE
-    free = shutil.disk_usage(output).free
+    free = shutil.disk_usage(next(folder for folder in (output, *output.absolute().parents) if folder.exists())).free
     print(
         f'{samples} samples in {len(missing)} shards to render into {output}: '
-        f'{needed / 1e9:.2f} GB of disk, {free / 1e9:.1f} GB free',
+        f'{needed / 1e6:,.1f} MB of disk, {free / 1e6:,.0f} MB free',
         flush=True,
     )
     if needed > free:
-        raise RuntimeError(f'{output} lacks {(needed - free) / 1e9:.1f} GB: free some, render fewer (--count), or another folder')
+        raise RuntimeError(f'{output} lacks {(needed - free) / 1e6:,.1f} MB: free some, render fewer (--count), or another folder')
     if not missing:
+        begin()
         return
     context = multiprocessing.get_context('spawn')
     tasks, done = context.Queue(), context.Queue()
@@ -89,13 +98,17 @@ def produce(
         os.environ['LIBGL_ALWAYS_SOFTWARE'] = '1'
     processes = [
         context.Process(
-            target=_work, args=(asdict(manifest), preset.name, _overrides(preset), output, tasks, done, photographs), daemon=True
+            target=_work, args=(asdict(manifest), preset.name, _overrides(preset), output, tasks, done, photographs, device), daemon=True
         )
         for _ in range(workers)
     ]
     for process in processes:
         process.start()
-    _watch(processes, done, samples, device)
+    try:
+        _watch(processes, done, samples, begin)
+    finally:
+        for process in processes:
+            process.terminate()  # nothing to those that have ended
 
 
 def _overrides(preset: Preset) -> dict[str, object]:
@@ -110,6 +123,7 @@ def _work(
     tasks: multiprocessing.Queue,
     done: multiprocessing.Queue,
     photographs: Path | None,
+    device: str,
 ) -> None:
     from dataclasses import replace
 
@@ -122,6 +136,9 @@ def _work(
         cv2.setNumThreads(1)
         manifest = Manifest(**manifest_values)
         maker = CropMaker(ensure_assets(quiet=True), replace(PRESETS[preset_name], **overrides), manifest.seed, photographs)
+        if device == 'gpu' and 'llvmpipe' in maker.renderer.device:
+            done.put(('error', '--device gpu, but OpenGL came up on llvmpipe: install the GPU driver with EGL, or use --device cpu'))
+            return
         done.put(('device', maker.renderer.device))
         while (shard := tasks.get()) is not None:
             writer = ShardWriter(output, manifest, shard)
@@ -138,7 +155,7 @@ def _work(
         raise
 
 
-def _watch(processes: list, done: multiprocessing.Queue, samples: int, device: str) -> None:
+def _watch(processes: list, done: multiprocessing.Queue, samples: int, begin: Callable[[], None]) -> None:
     started, count, ended, shown = time.monotonic(), 0, 0, 0.0
     named = ''
     while ended < len(processes):
@@ -149,23 +166,18 @@ def _watch(processes: list, done: multiprocessing.Queue, samples: int, device: s
                 raise RuntimeError('a render process died without a word: too little memory? try --workers 1') from None
             continue
         if kind == 'error':
-            for process in processes:
-                process.terminate()
             raise RuntimeError(value)
         if kind == 'device' and not named:
             named = value
+            begin()
             print(f'{len(processes)} processes on {named}', flush=True)
-            if device == 'gpu' and 'llvmpipe' in named:
-                raise RuntimeError(
-                    '--device gpu, but OpenGL came up on llvmpipe: install the GPU driver with EGL, or use --device cpu'
-                )
         ended += kind == 'end'
         count += kind == 'sample'
         now = time.monotonic()
-        if count and (now - shown > (1 if sys.stdout.isatty() else 20) or count == samples):
+        if kind == 'sample' and (now - shown > (1 if sys.stdout.isatty() else 20) or count == samples):
             shown = now
             rate = count / (now - started)
-            end = '\r' if sys.stdout.isatty() else '\n'
+            end = '\r' if sys.stdout.isatty() and count < samples else '\n'
             print(
                 f'{count}/{samples} {100 * count / samples:5.1f} %  {rate:6.1f} samples/s  '
                 f'{(samples - count) / rate / 60:6.1f} min left',
