@@ -157,7 +157,7 @@ def test_a_checkpoint_and_its_file_get_the_same_figures(trained, heads, tmp_path
         assert a['set'] == b['set'] and float(a['mae']) == pytest.approx(float(b['mae']), abs=0.01)
         assert float(a['within_1']) == pytest.approx(float(b['within_1']), abs=0.01) and a['commit'] == b['commit']
     written = {p.name for p in (tmp_path / '0').iterdir()}
-    assert {'summary.csv', f'synthetic_{heads.name}_landmarks_worst.png', f'synthetic_{heads.name}_landmarks_bins.png'} <= written
+    assert {'summary.csv', *(f'{row["files"]}_{kind}.png' for row in rows[0] for kind in ('worst', 'bins'))} <= written
 
 
 def test_missing_real_data_is_said_and_fails_the_command(trained, monkeypatch, capsys):
