@@ -31,10 +31,10 @@ _OURS = 'trained on heads rendered by this project alone; {}'
 
 SHIPPED = {
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', '70218c46d9300e077f24990d67b9d64806d504de48547ed10533cecddd287c58',
+        'c2f_edge.onnx', 'e4ececed637275e4a4e47b2dd7f2226e687cae85a61c310eafce9625589d89d6',
         'Apache-2.0', _OURS.format('c2f_edge.md')),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', '1937f219c8f3fa6d9b17cc795033f50bb444bc3b322bc82b84e364878c6734a5',
+        'c2f_edge_int8.onnx', '1ffbfb736dd6f0a20ba708ad395dd12cd51bb1d9b8d74fa930a2ec1d04e865a3',
         'Apache-2.0', _OURS.format('c2f_edge.md')),
     'c2f_depth': ModelFile(
         'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e',
