@@ -327,7 +327,7 @@ def test_a_subscriber_that_stands_still_holds_nobody_up(graph, processes):
     for number in range(60):
         ask(graph, results, publisher, image_message(noise(), 2.0 + number / 32))
     assert time.monotonic() - start < 20
-    graph.wait_until(lambda: values(results.diagnostics[-1].status[0])['answered'] == '61', 'the count')
+    graph.wait_until(lambda: results.diagnostics and values(results.diagnostics[-1].status[0])['answered'] == '61', 'the count')
     assert values(results.diagnostics[-1].status[0])['images'] == '61'
     start = time.monotonic()
     assert change(graph, Transition.TRANSITION_DEACTIVATE)

@@ -135,7 +135,7 @@ Loader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+\.
 def read_yaml(text: str, source: str) -> Any:
     """What a yaml text says; a ValueError names the source of one that says nothing."""
     try:
-        return yaml.load(text, Loader)
+        return Loader(text).get_single_data()
     except yaml.YAMLError as error:
         raise ValueError(f'{source} is no yaml: {getattr(error, "problem", error)}') from error
 
