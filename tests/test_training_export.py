@@ -210,3 +210,13 @@ def written(content):
     file = io.BytesIO()
     torch.save(content, file)
     return file.getvalue()
+
+
+def test_each_precision_is_reported_beside_fp32(trained, heads, tmp_path, capsys):
+    """A set that is not at hand is said and left out; the first file's loss against itself is nothing."""
+    files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), ['fp32', 'int8'], [str(heads)])
+    export.report_sets(files, [f'disturbed:{heads}', 'boston'], tmp_path)
+    told = capsys.readouterr()
+    assert '+0.000 MAE against fp32' in told.out and 'boston: not run.' in told.err
+    with open(tmp_path / 'precisions.csv', newline='') as file:
+        assert [row['model'] for row in csv.DictReader(file)] == ['c2f_tiny 0.0.1', 'c2f_tiny_int8 0.0.1']

@@ -256,7 +256,6 @@ def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
                 print(f'{name}: not run. {error}', file=sys.stderr)
                 continue
             result.row.update(
-                model=f'{model.name} {precision}',
                 ms=model.milliseconds(result.crops[:64, None]),
                 threads=1,
                 command=f'python -m training.export ... --precision {precision} --sets {name}',
