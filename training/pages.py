@@ -191,9 +191,35 @@ def crop_width() -> str:
     return _table(['', 'x0.75', 'x0.85', 'x1', 'x1.15', 'x1.3', 'pitch, x1'], lines)
 
 
+def _ablations(name: str) -> str:
+    return _table(
+        ['configuration', 'seed', 'all poses', 'in use', 'within 5 degrees of a border', 'coarse, %', 'within 1 std, %'],
+        (
+            [
+                f'`{row["configuration"]}`',
+                row['seed'],
+                *(_number(row, column, 1) for column in ('all', 'in_use', 'near_border')),
+                *(_number(row, column, 0, 100) for column in ('coarse', 'within_1')),
+            ]
+            for row in _read(name)
+        ),
+    )
+
+
+def ablations() -> str:
+    """Our network's choices, each undone."""
+    return _ablations('ablations.csv')
+
+
+def small_ablations() -> str:
+    """The same at a smaller scale."""
+    return _ablations('ablations_small.csv')
+
+
 TABLES: dict[str, Callable[[], str]] = {
     'real faces': real_faces, 'depth': depth, 'edge and int8': edge_and_int8, 'groups': groups, 'people': people,
     'robustness': robustness, 'over time': over_time, 'crop width': crop_width,
+    'ablations': ablations, 'small ablations': small_ablations,
 }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from c2f_head_pose.engine import DEVICES
+
 
 @dataclass(frozen=True)
 class Place:
@@ -48,8 +50,8 @@ def join(device: str) -> Place:
     Raises:
         ValueError: for another device, or a GPU that is not there.
     """
-    if device not in ('auto', 'cpu', 'cuda'):
-        raise ValueError(f"device {device!r} is none of 'auto', 'cpu', 'cuda'")
+    if device not in DEVICES:
+        raise ValueError(f'device {device!r} is none of {", ".join(map(repr, DEVICES))}')
     world = int(os.environ.get('WORLD_SIZE', '1'))
     if device == 'auto':
         device = 'cuda' if torch.cuda.is_available() else 'cpu'

@@ -1,4 +1,4 @@
-"""Renders labelled heads: python -m training.render --preset wide --count 20000 --output datasets/wide20k."""
+"""Renders labelled heads: python -m training.render --preset wide --count 20000 --output datasets/wide."""
 
 from __future__ import annotations
 
