@@ -3,20 +3,23 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
 
+from c2f_head_pose import geometry
 from c2f_head_pose.engine import open_engine
 from training import checkpoint, export, stand_in
 from training.batches import SyntheticCrops
-from training.config import config_of
+from training.config import config_of, read_config
 from training.evaluate import main as evaluate
 from training.export import ExportError, Labels
 from training.model_file import open_model
 from training.parallel import Place
+from training.symmetric import Symmetric
 from training.train import Run
 
 torch.set_num_threads(1)
@@ -220,3 +223,14 @@ def test_each_precision_is_reported_beside_fp32(trained, heads, tmp_path, capsys
     assert '+0.000 MAE against fp32' in told.out and 'boston: not run.' in told.err
     with open(tmp_path / 'precisions.csv', newline='') as file:
         assert [row['model'] for row in csv.DictReader(file)] == ['c2f_tiny 0.0.1', 'c2f_tiny_int8 0.0.1']
+
+
+def test_the_shipped_weights_are_the_shipped_models_and_edge_begins_with_them():
+    """Rendered alone; a crop and its mirror image answered as by the file; the configuration's network takes them."""
+    content = checkpoint.load(Path(__file__).parents[1] / 'training' / 'checkpoints' / 'c2f_edge.pt')
+    network = checkpoint.network_of(content)
+    assert content['config']['network'] == read_config('edge').network and content.get('rendered', True)
+    crops = torch.randint(0, 256, (16, 1, network.size, network.size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        rotation = Symmetric(network)(crops)[0].numpy()
+    assert geometry.geodesic_deg(open_engine('c2f_edge', 'cpu').infer(crops.numpy()).rotation, rotation).max() < 0.1
