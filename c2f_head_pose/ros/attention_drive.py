@@ -29,10 +29,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo
-from std_srvs.srv import SetBool
 
 from ..evaluation.attention_recorded import GRAPH_FILE, Drive, load_drive
 from . import transport
+from .held_replay import HELD, HeldReplay
 
 _SPEED_MPS = 100 / 3.6
 _SPEED_PERIOD_S = 0.1
@@ -63,8 +63,7 @@ class Car(Node):
         self.create_subscription(PoseWithCovarianceStamped, '/head_pose/head_pose', self._on_pose, qos)
         self.create_subscription(CameraInfo, '/camera/camera_info', self._on_info, qos)
         self._speed = self.create_publisher(TwistStamped, '/vehicle/twist', 10)
-        self._pause = self.create_client(SetBool, '/replay/pause')  # after the subscriptions: who has found it has found them
-        self._begun: rclpy.Future | None = None
+        self.replay = HeldReplay(self, '/camera/camera_info')
         self.create_timer(_SPEED_PERIOD_S, self._drive_on)
 
     @property
@@ -72,12 +71,6 @@ class Car(Node):
         """Whether both nodes are there."""
         return all(self.count_publishers(topic) for topic in ('/attention/decision', '/head_pose/head_pose')) \
             and self.count_subscribers('/camera/image') > 0
-
-    def let_it_begin(self) -> bool:
-        """Has the replay play once it and this node have found each other, so that its first pictures are heard; whether it has."""
-        if self._begun is None and self.count_publishers('/camera/camera_info') and self._pause.service_is_ready():
-            self._begun = self._pause.call_async(SetBool.Request(data=False))
-        return self._begun is not None
 
     def _drive_on(self) -> None:
         message = TwistStamped()
@@ -126,11 +119,11 @@ def play(drive: Drive, model: str, rate: float) -> Car:
             _spin(executor, processes, drive.folder)
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f'the nodes did not come up in {_START_TIMEOUT_S:.0f} s; see {drive.folder}/node.log')
-        replay = _start('replay_node', drive.folder, ['-p', f'rate:={float(rate)}', '-p', 'start_paused:=true'], [str(drive.bag)])
+        replay = _start('replay_node', drive.folder, ['-p', f'rate:={float(rate)}', *HELD], [str(drive.bag)])
         processes.append(replay)
         deadline_s = time.monotonic() + _START_TIMEOUT_S
         while replay.poll() is None or time.monotonic() - car.last_arrival_s < _QUIET_S:
-            if not car.let_it_begin() and time.monotonic() > deadline_s:
+            if not car.replay.let_go() and time.monotonic() > deadline_s:
                 raise RuntimeError(f'the replay was not found in {_START_TIMEOUT_S:.0f} s; see {drive.folder}/replay_node.log')
             _spin(executor, processes[:2], drive.folder)
         if replay.returncode != 0:

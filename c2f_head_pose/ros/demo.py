@@ -30,6 +30,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from ..geometry import geodesic_deg, rotation_from_quaternion, ypr_deg_from_rotation
 from ..images import image_from_message
+from .held_replay import HELD, HeldReplay
 
 _CHECKOUT = Path(__file__).parents[2]
 SAMPLE = _CHECKOUT / 'sample' / 'head_motion'
@@ -83,6 +84,7 @@ class Recorder(Node):
         self.create_subscription(Image, '/head_pose/image_annotated', self._on_picture, qos)
         self.create_subscription(PoseStamped, _TRUTH_TOPIC, self._on_truth, qos)
         self.create_subscription(CameraInfo, '/camera_info', self._on_info, qos)
+        self.replay = HeldReplay(self, '/head_pose/head_pose')
 
     def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
         stamp = _nanoseconds(message)
@@ -123,9 +125,8 @@ def record(bag: Path, output: Path, rate: float, image_topic: str = '') -> Recor
     executor = SingleThreadedExecutor()
     executor.add_node(recorder)
     replay = _start('replay_node', output, [str(bag), '--ros-args', '-p', 'topics:=plain', '-p', f'rate:={rate}',
-                                            '-p', f'wait_for_subscriber_s:={_START_TIMEOUT_S}',
+                                            '-p', f'wait_for_subscriber_s:={_START_TIMEOUT_S}', *HELD,
                                             *(['-p', f'image_topic:={image_topic}'] if image_topic else [])])
-    _await_replay(recorder, executor, replay)  # it plays once the node listens: by then we must listen too
     node = _start('node', output, [])
     try:
         _spin(recorder, executor, node, replay, output)
@@ -143,13 +144,6 @@ def record(bag: Path, output: Path, rate: float, image_topic: str = '') -> Recor
     return recorder.recording
 
 
-def _await_replay(recorder: Recorder, executor: Any, replay: subprocess.Popen) -> None:
-    """Spins until the replay node is known to this process; if it never is, `_spin` says why."""
-    deadline_s = time.monotonic() + _START_TIMEOUT_S / 2
-    while 'replay' not in recorder.get_node_names() and replay.poll() is None and time.monotonic() < deadline_s:
-        executor.spin_once(timeout_sec=0.05)
-
-
 def _start(module: str, output: Path, arguments: list[str]) -> subprocess.Popen:
     with open(output / f'{module}.log', 'w') as log:
         return subprocess.Popen([sys.executable, '-m', f'c2f_head_pose.ros.{module}', *arguments], stdout=log, stderr=subprocess.STDOUT)
@@ -161,6 +155,7 @@ def _spin(recorder: Recorder, executor: Any, node: subprocess.Popen, replay: sub
     recording = recorder.recording
     while True:
         executor.spin_once(timeout_sec=0.05)
+        recorder.replay.let_go()
         now_s = time.monotonic()
         if node.poll() is not None:
             raise RuntimeError(f'the node ended early: {_last_line(output / "node.log")}')
