@@ -40,12 +40,12 @@ fuzz: $(VENV)/.test
 bench: $(VENV)/.test
 	@$(BIN)/python -m c2f_head_pose.models.fetch
 	$(BIN)/python -m c2f_head_pose.bench --path --json bench_out/path.json
-	$(BIN)/python -m training.peers $(if $(PEERS),--peers '$(PEERS)') $(if $(FACES),--faces '$(FACES)') --output bench_out
+	$(BIN)/python -m training.studies.peers $(if $(PEERS),--peers '$(PEERS)') $(if $(FACES),--faces '$(FACES)') --output bench_out
 
 HOURS ?= 2
 soak: $(VENV)/.demo
 	@$(BIN)/python -m c2f_head_pose.models.fetch
-	$(BIN)/python -m c2f_head_pose.ros.soak --hours $(HOURS) --output soak_out
+	$(BIN)/python -m c2f_head_pose.ros.measure.soak --hours $(HOURS) --output soak_out
 
 clean:
 	rm -rf $(VENV) demo_out bench_out soak_out build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache

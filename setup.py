@@ -21,7 +21,7 @@ setup(
     maintainer_email=MANIFEST.find('maintainer').get('email'),
     python_requires='>=3.10',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed', 'assets/*', 'models/*.onnx', 'models/*.md'], f'{NAME}.evaluation': ['assets/*']},
+    package_data={NAME: ['py.typed', 'assets/*', 'models/*.onnx', 'models/*.md'], f'{NAME}.evaluation.report': ['assets/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -47,7 +47,7 @@ setup(
         f'demo = {NAME}.demo:main',
         f'evaluate_bag = {NAME}.evaluation.bag:main',
         f'build_engine = {NAME}.engine.build:main',
-        f'bench = {NAME}.bench:main',
+        f'bench = {NAME}.bench.command:main',
         f'fetch_models = {NAME}.models.fetch:main',
     ]},
 )

@@ -11,7 +11,7 @@ from .camera import pixel_ray
 from .crop import CropSquare, cut, fit, square_about
 from .decode import decode
 from .depth import depth_crop, enough_depth, fuse, position_from_depth, position_from_middle, position_from_size
-from .depth_heads import DepthHead, find_heads
+from .depth_head_finder import DepthHead, find_heads
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .geometry import ray_rotation

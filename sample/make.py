@@ -26,7 +26,7 @@ T = TYPES.types
 
 
 def write(folder: Path, frames: Iterable, fps: float) -> None:
-    """Writes frames of training.synthetic.sequence as a rosbag2 recording, one file."""
+    """Writes frames of training.synthetic.recordings.sequence as a rosbag2 recording, one file."""
     shutil.rmtree(folder, ignore_errors=True)
     with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as bag:
         image, info, truth = (bag.add_connection(topic, kind, typestore=TYPES) for topic, kind in (
@@ -66,7 +66,7 @@ def camera_info(header, camera):
 
 def main():
     """Renders and writes sample/head_motion."""
-    from training.synthetic.sequence import render_sequence
+    from training.synthetic.recordings.sequence import render_sequence
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--output', type=Path, default=Path(__file__).parent / 'head_motion')
     parser.add_argument('--seconds', type=float, default=10.0)

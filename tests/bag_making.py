@@ -14,8 +14,8 @@ from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_typestore
 
 from c2f_head_pose.camera import pixel_ray
-from c2f_head_pose.evaluation.bagfile import ros2_typestore
 from c2f_head_pose.geometry import quaternion_from_rotation, ray_rotation, rotation_from_vector, rotation_from_ypr_deg
+from c2f_head_pose.recordings.bagfile import ros2_typestore
 from c2f_head_pose.types import Camera
 
 FACE = Path(__file__).parent / 'data' / 'face.jpg'

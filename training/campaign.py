@@ -19,9 +19,9 @@ from pathlib import Path
 
 import torch
 
-from . import checkpoint, progress
 from .command import positive_float, positive_int, tells
-from .experiments import ROBUSTNESS, of_table
+from .loop import checkpoint, progress
+from .paper.experiments import ROBUSTNESS, of_table
 from .synthetic.dataset import finished_shards, read_manifest
 
 ROUNDS = 6
@@ -189,7 +189,7 @@ class Campaign:
     def do_ablations(self, job: Job) -> str:
         """Trains and tests every choice of our network, for the same steps each; their status."""
         out = self.out / 'runs' / 'ablations'
-        command = [sys.executable, '-m', 'training.ablations', '--data', str(self.data(job.preset)), '--out', str(out)]
+        command = [sys.executable, '-m', 'training.studies.ablations', '--data', str(self.data(job.preset)), '--out', str(out)]
         code = self.run([*command, '--device', self.device])
         return 'done' if code == 0 else f'failed: the ablations ended with status {code}'
 

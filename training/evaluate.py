@@ -29,18 +29,18 @@ from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.models.registry import model_path
 from c2f_head_pose.types import Camera
 
-from .batches import SyntheticCrops
-from .checkpoint import commit
 from .command import positive_float, positive_int, tells
-from .config import config_of, read_config
-from .datasets import NAMES, SOURCES, Face, MissingDataError, open_faces, source_of, spread
-from .depth import DEPTH_RANGE_M
-from .model_file import Model, open_model
-from .protocols import CROPS, SQUARES, box_square, cutter, detected
-from .report import Result, axis_sheet, files_of, line, write_report, write_rows
-from .results import command_of
+from .data.crops import SyntheticCrops
+from .data.depth import DEPTH_RANGE_M
+from .datasets.face_crops import CROPS, SQUARES, box_square, cutter, detected
+from .datasets.registry import NAMES, SOURCES, Face, MissingDataError, open_faces, source_of, spread
+from .evaluation.model_file import Model, open_model
+from .evaluation.report import Result, axis_sheet, files_of, line, write_report, write_rows
+from .evaluation.results import command_of
+from .loop.checkpoint import commit
+from .loop.config import config_of, read_config
+from .loop.validate import held_out
 from .synthetic.dataset import read_manifest
-from .validate import held_out
 
 RENDERED = ('synthetic', 'disturbed')
 
@@ -302,7 +302,7 @@ def run_set(
             # no neighbouring frames any more
             faces = [replace(face, sequence='') for face in spread(faces, limit)]
         if model.modality == 'depth' and kind == 'biwi':
-            from .biwi import depth_face
+            from .datasets.biwi import depth_face
 
             faces = [depth_face(face, Path(folder or os.environ['BIWI_DIR'])) for face in faces]
         if crop_name == 'detector':

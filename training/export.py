@@ -27,15 +27,15 @@ from c2f_head_pose.decode import softmax
 from c2f_head_pose.engine import open_engine
 from c2f_head_pose.engine.contract import CONTRACT_VERSION, CONVENTION, INPUT, OUTPUTS
 
-from . import checkpoint
-from .batches import SyntheticCrops
 from .command import tells
-from .config import RunConfig, config_of
-from .depth import DEPTH_RANGE_M
-from .model_file import DETECTOR_EXTENT
-from .quantise import quantise
-from .symmetric import Symmetric
-from .validate import held_out
+from .data.crops import SyntheticCrops
+from .data.depth import DEPTH_RANGE_M
+from .evaluation.model_file import DETECTOR_EXTENT
+from .exporting.quantise import quantise
+from .loop import checkpoint
+from .loop.config import RunConfig, config_of
+from .loop.validate import held_out
+from .models.symmetric import Symmetric
 
 OPSET = 17
 LARGEST_DIFFERENCE_DEG = 0.1
@@ -241,10 +241,10 @@ def _size(path: Path) -> str:
 
 def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
     """Evaluates each precision on the same sets, one line each with its loss against fp32."""
-    from .datasets import MissingDataError
+    from .datasets.registry import MissingDataError
     from .evaluate import run_set
-    from .model_file import open_model
-    from .report import line, write_rows
+    from .evaluation.model_file import open_model
+    from .evaluation.report import line, write_rows
 
     before: dict[str, float] = {}
     for precision, path in files.items():

@@ -9,9 +9,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from training.assets import ensure_assets
 from training.command import half_turn, natural, positive_int, tells
-from training.synthetic import backgrounds, dataset, presets, produce
+from training.synthetic import dataset, presets, produce
+from training.synthetic.assets.fetch import ensure_assets
+from training.synthetic.scene import backgrounds
 
 
 def job(text: str) -> tuple[int, int]:

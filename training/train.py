@@ -21,17 +21,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import checkpoint, progress
-from .average import Average
-from .batches import SyntheticCrops
 from .command import natural, not_negative, positive_float, positive_int, tells
-from .config import RunConfig, read_config
-from .feed import Feed, FeedAhead, keep_freed_memory, step_seed
-from .losses import LossFunction, make_loss
-from .models import build, fitted
-from .parallel import Place, agree, join, leave, mean_buffers, same_start, sum_gradients, wait_for_all
-from .training_data import TrainingCrops, open_training_data, rendered_folders
-from .validate import measure_std, validate
+from .data.crops import SyntheticCrops
+from .loop import checkpoint, progress
+from .loop.config import RunConfig, read_config
+from .loop.distributed import Place, agree, join, leave, mean_buffers, same_start, sum_gradients, wait_for_all
+from .loop.ema import Average
+from .loop.loader import Feed, FeedAhead, keep_freed_memory, step_seed
+from .loop.losses import LossFunction, make_loss
+from .loop.sources import TrainingCrops, open_training_data, rendered_folders
+from .loop.validate import measure_std, validate
+from .models.factory import build, fitted
 
 
 class Run:

@@ -14,7 +14,7 @@ from .contract import Engine
 LIMITS_DEG = {'fp32': 0.1, 'fp16': 0.5, 'int8': 1.0}
 """Largest rotation between an engine and the fp32 reference that is still the same network."""
 
-SHEET = Path(__file__).parents[1] / 'assets' / 'sample_crops.jpg'  # training/sample_crops.py makes it
+SHEET = Path(__file__).parents[1] / 'assets' / 'sample_crops.jpg'  # training/exporting/sample_crops.py makes it
 SHEET_ROWS, SHEET_COLUMNS = 3, 8
 
 

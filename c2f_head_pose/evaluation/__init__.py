@@ -1,0 +1,1 @@
+"""Evaluates recordings against true head rotations. Needs no ROS."""

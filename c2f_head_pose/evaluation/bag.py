@@ -19,12 +19,12 @@ from typing import Any
 
 from ..estimator import HeadPoseEstimator
 from ..models.registry import ModelError
+from ..recordings.reader import folder_name
 from . import gate, results
-from .attention_timeline import driver_monitor
+from .attention.timeline import driver_monitor
 from .environment import environment
 from .evaluate import Options, evaluate_recording, load_estimator, names_of
-from .recording import folder_name
-from .truth import AXES, PARENTS
+from .truth.read import AXES, PARENTS
 from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
 _PROGRESS_S = 0.5

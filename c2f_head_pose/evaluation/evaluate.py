@@ -12,21 +12,21 @@ import numpy as np
 
 from ..estimator import EstimatorOptions, HeadPoseEstimator
 from ..geometry import geodesic_deg
+from ..recordings.bagfile import BagError, BagFile
+from ..recordings.reader import Frame, Notes, TopicChoice, choose_topics
 from ..types import CATEGORIES, HeadPose
-from .alignment import Alignment, estimate_alignment, likelier_convention
-from .attention_timeline import AttentionTimeline, Span, driver_monitor
-from .bagfile import BagError, BagFile
+from .attention.timeline import AttentionTimeline, Span, driver_monitor
 from .frames_csv import FramesWriter
-from .matching import Matcher
 from .poses_bag import PosesWriter
-from .recording import Frame, Notes, TopicChoice, choose_topics
+from .report.video import AnnotatedVideo
+from .report.worst import Thumbnail, WorstFrames
 from .rotations import quaternions_from_rotations, rotations_from_quaternions
 from .series import FACE, IMAGE, MISSED, NO_TRACK, Rows, Series
 from .sources import Answer, Answers, RecordedPoses, answered_frames, estimate_frames
 from .summary import Scored, aligned_truth, pairs_of
-from .truth import Truth, present_at, read_truth
-from .video import AnnotatedVideo
-from .worst import Thumbnail, WorstFrames
+from .truth.alignment import Alignment, estimate_alignment, likelier_convention
+from .truth.matching import Matcher
+from .truth.read import Truth, present_at, read_truth
 
 _UNKNOWN = np.full(4, np.nan)
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..geometry import quaternion_from_rotation
+from ..recordings.bagfile import ros2_typestore
 from ..types import HeadPose
-from .bagfile import ros2_typestore
 
 _UNKNOWN_VARIANCE_M2 = 1e6
 _HEAD_SIZE_M = (0.20, 0.16, 0.24)

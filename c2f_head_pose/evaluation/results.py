@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..geometry import geodesic_deg
-from .alignment import Alignment
-from .attention_timeline import Span
+from .attention.timeline import Span
 from .evaluate import Evaluated
 from .gate import Change
+from .report.worst import Thumbnail
 from .series import Series
 from .summary import Scored, summarise
-from .worst import Thumbnail
+from .truth.alignment import Alignment
 
 SCHEMA = 'c2f_head_pose.evaluation/1'
 _SERIES, _ALIGNED, _WORST = 'series.npz', 'aligned.npy', 'worst.json'

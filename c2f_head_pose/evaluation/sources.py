@@ -13,10 +13,10 @@ import numpy as np
 from ..decode import category_of
 from ..estimator import HeadPoseEstimator
 from ..geometry import geodesic_deg, rotation_from_quaternion, ypr_deg_from_rotation
+from ..recordings.bagfile import BagError, BagFile
+from ..recordings.reader import Frame, Notes, TopicChoice, read_frames
 from ..types import CATEGORIES, HeadPose
-from .bagfile import BagError, BagFile
-from .recording import Frame, Notes, TopicChoice, read_frames
-from .truth import POSE_TYPES
+from .truth.read import POSE_TYPES
 
 _AHEAD = 4
 _WINDOW_NS = 3 * 10**9

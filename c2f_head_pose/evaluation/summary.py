@@ -9,12 +9,12 @@ import numpy as np
 
 from ..geometry import ypr_deg_from_rotation
 from ..types import CATEGORIES
-from .alignment import Alignment, Pairs
 from .metrics import AXES, AngleErrors, by_bin, category_of, coarse_accuracy, rotation_errors, std_calibration, wrapped_deg
 from .rotations import rotation_vectors, rotations_from_quaternions
 from .sequences import blocks, bootstrap, calibration_curve, id_switches, rest_jitter, smoothing_lag_s
 from .series import STAGES, Series
-from .truth import Truth
+from .truth.alignment import Alignment, Pairs
+from .truth.read import Truth
 
 YAW_EDGES_DEG = np.array([-180, -90, -75, -60, -45, -30, -15, 0, 15, 30, 45, 60, 75, 90, 180], float)
 PITCH_EDGES_DEG = np.array([-90, -60, -45, -30, -15, 0, 15, 30, 45, 60, 90], float)

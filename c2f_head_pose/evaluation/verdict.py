@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from . import gate, results
-from .report import write_report
+from .report.html import write_report
+from .report.worst import Thumbnail
 from .summary import Scored, summarise
-from .worst import Thumbnail
 
 PASSED, GATE_TRIPPED, NOTHING, PARTIAL, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes; see bag.py."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..camera import camera_from_info
 from ..types import Camera
-from .notices import Notices
+from .log import Notices
 
 UNCORRECTED = 'orientations are relative to the ray through each face, and positions unknown'
 

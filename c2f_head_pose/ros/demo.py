@@ -30,7 +30,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from ..geometry import geodesic_deg, rotation_from_quaternion, ypr_deg_from_rotation
 from ..images import image_from_message
-from .held_replay import HELD, HeldReplay
+from .replay.held_replay import HELD, HeldReplay
 
 _CHECKOUT = Path(__file__).parents[2]
 SAMPLE = _CHECKOUT / 'sample' / 'head_motion'

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from ..images import ImageError, depth_m_from_message, unpack
+from .log import Notices
 from .messages import stamp_s
-from .notices import Notices
 
 _KEPT = 8
 _UNPAIRED_IN_ROW = 10

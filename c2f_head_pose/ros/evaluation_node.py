@@ -22,11 +22,11 @@ from sensor_msgs.msg import CameraInfo
 from ..evaluation import bag, results
 from ..evaluation.environment import environment
 from ..evaluation.evaluate import Options, evaluate_recording
-from ..evaluation.recording import Frame, folder_name
 from ..evaluation.sources import poses_from_message
 from ..evaluation.verdict import Done, conclude
+from ..recordings.reader import Frame, folder_name
 from ..types import HeadPose
-from . import running
+from . import process as running
 
 try:
     from vision_msgs.msg import Detection3DArray

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from ..files import read_yaml
 from ..geometry import HEAD_AXES, geodesic_deg, nearest_rotation, quaternion_from_rotation, ray_rotation, rotation_from_quaternion
 from ..types import HeadPose
-from ..yaml_file import read_yaml
 
 KINDS = ('person', 'mount')
 _LEAST_SAMPLES = 5

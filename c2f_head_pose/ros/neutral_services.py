@@ -10,8 +10,8 @@ from std_srvs.srv import Trigger
 
 from ..types import HeadPose
 from . import neutral
+from .log import Notices
 from .neutral import Neutral, NeutralError, NeutralLearner
-from .notices import Notices
 from .parameters import Parameters
 
 

@@ -13,12 +13,12 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from std_srvs.srv import SetBool
 
 from ..memory import give_back_memory
-from . import running
+from . import process as running
+from .components import Parts, make_parts
 from .declaration import DeclaredParameters
 from .diagnostics import State, diagnostic_array
-from .loading import Parts, make_parts
+from .log import Notices
 from .neutral_services import NeutralServices
-from .notices import Notices
 from .parameters import Parameters
 from .session import Session, SessionError
 

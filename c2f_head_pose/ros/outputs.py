@@ -18,7 +18,7 @@ from ..types import Camera, HeadPose
 from . import humans, messages
 from .frames import Mount
 from .humans import FaceNames, HumansOutput, Picture
-from .notices import Notices
+from .log import Notices
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks

@@ -8,20 +8,20 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo
 
-from .answering import Answering
 from .calibration import UNCORRECTED, Calibration
+from .components import Parts
 from .depth_input import DepthInput
 from .diagnostics import State
+from .frame_worker import Answering
 from .frames import TfMount
 from .inputs import Input, Inputs, depth_input, image_input, type_name
-from .loading import Parts
+from .log import Notices
 from .mailbox import NewestWorker
 from .neutral_services import NeutralServices
-from .notices import Notices
 from .parameters import Parameters
-from .silence import explain_mismatch, explain_silence
 from .statistics import LOST, OVERTAKEN, Statistics
 from .surroundings import Surroundings
+from .watchdog import explain_mismatch, explain_silence
 
 _REPEAT_S = 30.0
 _FEWEST_LOST, _SHARE_LOST = 10, 0.05

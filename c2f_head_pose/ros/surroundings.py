@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .notices import Notices
+from .log import Notices
 
 
 class Surroundings:

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from bag_making import CAMERA, START_NS, Recording, image_message, info_message, write_bag
 
-from c2f_head_pose.evaluation import salvage
-from c2f_head_pose.evaluation.bagfile import BagError, BagFile
-from c2f_head_pose.evaluation.recording import Notes, choose_topics, read_frames
+from c2f_head_pose.recordings import salvage
+from c2f_head_pose.recordings.bagfile import BagError, BagFile
+from c2f_head_pose.recordings.reader import Notes, choose_topics, read_frames
 
 from .choices import Choices
 from .scratch import scratch_file
 
-MODULES = ('c2f_head_pose.evaluation.bagfile', 'c2f_head_pose.evaluation.salvage', 'c2f_head_pose.evaluation.recording',
+MODULES = ('c2f_head_pose.recordings.bagfile', 'c2f_head_pose.recordings.salvage', 'c2f_head_pose.recordings.reader',
            'rosbags.rosbag1.reader', 'rosbags.rosbag2.storage_mcap', 'rosbags.rosbag2.storage_sqlite3')
 _KINDS = {'mcap': '.mcap', 'sqlite3': '.db3', 'rosbag1': '.bag'}
 

@@ -10,13 +10,13 @@ import numpy as np
 from bag_making import CAMERA, START_NS, Recording, image_message, info_message, pose_message, write_bag
 
 from c2f_head_pose.camera import camera_from_info
-from c2f_head_pose.evaluation.bagfile import BagError, BagFile
 from c2f_head_pose.evaluation.sources import poses_from_message
 from c2f_head_pose.images import ImageError, depth_m_from_message, image_from_compressed, image_from_message
+from c2f_head_pose.recordings.bagfile import BagError, BagFile
 
 from .choices import Choices
 
-MODULES = ('c2f_head_pose.evaluation.bagfile', 'c2f_head_pose.evaluation.sources', 'c2f_head_pose.images')
+MODULES = ('c2f_head_pose.recordings.bagfile', 'c2f_head_pose.evaluation.sources', 'c2f_head_pose.images')
 _IMAGE = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(6, 8, 3)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from c2f_head_pose.zones import load_zones
+from c2f_head_pose.attention.zones import load_zones
 
 from .scratch import scratch_file
 
-MODULES = ('c2f_head_pose.zones',)
+MODULES = ('c2f_head_pose.attention.zones',)
 _CONFIG = Path(__file__).parents[2] / 'config'
 
 

@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 
 from c2f_head_pose import geometry
-from training.assets import ensure_assets
+from training.synthetic.assets.fetch import ensure_assets
 
-from . import identities, lights
-from .crops import CropMaker, crop_camera, sample_place, sample_turn
-from .drawables import View
-from .heads import Calibration, HeadModel
-from .landmarks import HEAD_FROM_MESH, rigid_alignment
+from .people import identities
+from .people.heads import Calibration, HeadModel
+from .people.landmarks import HEAD_FROM_MESH, rigid_alignment
 from .presets import PRESETS
+from .scene import lights
+from .scene.crops import CropMaker, crop_camera, sample_place, sample_turn
+from .scene.drawables import View
 
 _INNER = slice(17, 68)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .appearance import Variety
-from .drawables import Lighting
-from .lights import COLOURS
-from .lights import paper as paper_light
+from .people.appearance import Variety
+from .scene.drawables import Lighting
+from .scene.lights import COLOURS
+from .scene.lights import paper as paper_light
 
 WIDE_OCCLUSION = {'none': 0.80, 'hand': 0.09, 'phone': 0.03, 'bar': 0.04, 'rectangle': 0.04}
 

@@ -11,11 +11,13 @@ import numpy as np
 
 from c2f_head_pose import geometry
 
-from . import appearance, backgrounds, depth_sensor, frames, lights
-from .crops import CropMaker, Dressed, composite_bgr, crop_camera
 from .dataset import composite
-from .drawables import Layers, Lighting, View
+from .people import appearance
 from .presets import PRESETS, Preset, sample_pose_deg
+from .scene import backgrounds, frames, lights
+from .scene.crops import CropMaker, Dressed, composite_bgr, crop_camera
+from .scene.drawables import Layers, Lighting, View
+from .sensors import depth as depth_sensor
 
 _GREY = (126, 120, 112)
 

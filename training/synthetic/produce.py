@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from training.assets import assets_sha256, ensure_assets
+from training.synthetic.assets.fetch import assets_sha256, ensure_assets
 
-from . import identities, sources
+from .assets import sources
 from .dataset import Manifest, ShardWriter, is_begun, shard_path, write_manifest
+from .people import identities
 from .presets import Preset
 
 SETTINGS = ('identities', 'yaw_deg', 'pitch_deg', 'roll_deg', 'per_head')
@@ -127,8 +128,8 @@ def _work(
 ) -> None:
     from dataclasses import replace
 
-    from .crops import CropMaker
     from .presets import PRESETS
+    from .scene.crops import CropMaker
 
     try:
         import cv2

@@ -1,0 +1,324 @@
+"""From head poses to a decision: attentive, distracted, absent or unknown.
+
+A plain class whose only clock is the stamps it is given. It sees heads, not eyes: of what Euro NCAP and the EU define by gaze
+it can stand in for 'owl' glances, in which the head turns too, and is blind to 'lizard' glances, in which only the eyes move.
+It warns nobody by itself and is no certified function.
+"""
+from __future__ import annotations
+
+import collections
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..types import HeadPose
+from .natural_position import NaturalPosition, NaturalPositionSettings, NodCounter, NodSettings
+from .settings import UNKNOWN_ZONE, Attention, AttentionSettings, Motion, Reason, State
+from .zones import ZoneMap, ZoneMass, azimuth_elevation_deg
+
+__all__ = ['Attention', 'AttentionMonitor', 'AttentionSettings', 'Motion', 'Reason', 'State']
+
+_BACKWARDS_S = 1.0
+_MAX_STD_DEG = 180.0
+_CONFIDENCE_S = 0.5
+_SAME_HEAD_M = 0.35
+"""A head further than this from where the driver's was a moment ago is another's: half the distance between front seats."""
+_TICK_S = 1e-3
+"""Times are compared to a millisecond: stamps are sums of rounded frame times."""
+
+
+@dataclass
+class _Glance:
+    """How long the current look away from the road has lasted, in all and by what it was at."""
+
+    off_s: float = 0.0
+    away_s: float = 0.0
+    area_3_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What one frame says: nothing (`mass` None, `why` says so), or where the head points."""
+
+    mass: ZoneMass | None = None
+    why: Reason = Reason.UNCERTAIN
+    head: HeadPose | None = None
+    raw_deg: tuple[float, float] | None = None
+    head_deg: tuple[float, float] | None = None
+
+    @property
+    def on_road(self) -> bool:
+        return self.mass is not None and self.mass.road >= 0.5
+
+    @property
+    def away(self) -> bool:
+        return self.mass is not None and self.mass.away >= self.mass.driving
+
+
+class AttentionMonitor:
+    """Decides about one driver from the heads found in each frame.
+
+    Args:
+        zones: of the vehicle.
+        R_vehicle_cam: (3, 3) camera's optical axes to vehicle axes (x forward, y left, z up); `zones.camera_mount` makes one.
+            The identity where the poses are given in vehicle axes.
+        settings: when a glance becomes a distraction.
+        natural: how the natural position is learned.
+        nod: what counts as a nod.
+        seat: 'left' or 'right' of the camera as the car drives, or 'any': which heads can be the driver's, where heads have a
+            position.
+    """
+
+    def __init__(self, zones: ZoneMap, R_vehicle_cam: np.ndarray, settings: AttentionSettings | None = None,
+                 natural: NaturalPositionSettings | None = None, nod: NodSettings | None = None, seat: str = 'any') -> None:
+        R_vehicle_cam = np.asarray(R_vehicle_cam, float)
+        if not _is_rotation(R_vehicle_cam):
+            raise ValueError(f'R_vehicle_cam must be a (3, 3) rotation, got {R_vehicle_cam.tolist()}; see zones.camera_mount')
+        if seat not in ('left', 'right', 'any'):
+            raise ValueError(f"seat must be 'left', 'right' or 'any', got {seat!r}")
+        self.zones, self.R_vehicle_cam, self.settings, self.seat = zones, R_vehicle_cam, settings or AttentionSettings(), seat
+        self._natural_settings, self._nod_settings = natural, nod
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, as for a new driver or after the clock jumped."""
+        self._now = Attention()
+        self._forget_driver()
+
+    def _forget_driver(self) -> None:
+        self._natural = NaturalPosition(self._natural_settings)
+        self._nods = NodCounter(self._nod_settings)
+        self._glance = _Glance()
+        self._short: collections.deque[tuple[float, float, float]] = collections.deque()
+        self._before = _Evidence()
+        self._seen: _Evidence = _Evidence()
+        self._seen_s = self._road_s = -np.inf
+        self._nobody_since_s = np.inf
+        self._road_run_s = self._off_run_s = 0.0
+        self._road_mass = 0.0
+        self._track_id: int | None = None
+
+    def update(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> Attention:
+        """Take one frame into account.
+
+        Args:
+            stamp_s: the image's stamp, seconds. A stamp seen before, or up to 1 s older, is ignored; one further back means that
+                time jumped (a bag started again), and everything is forgotten.
+            heads: every head found; empty where somebody looked and found nobody; None where nobody could look (no image, a dark
+                one, a failed model).
+            motion: the car's; None where it is unknown.
+
+        Returns:
+            The decision. Never raises for what a frame holds.
+        """
+        if not np.isfinite(stamp_s):
+            return self._now
+        stamp_s = float(stamp_s)
+        last_s = self._now.stamp_s
+        if last_s is not None and stamp_s <= last_s - _BACKWARDS_S:
+            self.reset()
+            last_s = None
+        if last_s is not None and stamp_s <= last_s:
+            return self._now
+        motion = motion or Motion()
+        if last_s is not None:
+            self._elapse(last_s, stamp_s, motion)
+        evidence = self._look(stamp_s, heads)
+        self._take(stamp_s, evidence)
+        return self._conclude(stamp_s, evidence, motion)
+
+    def at(self, now_s: float) -> Attention:
+        """The decision as it stands at a time without a new frame: unknown once the last one is stale.
+
+        Args:
+            now_s: on the stamps' clock.
+        """
+        last_s = self._now.stamp_s
+        if last_s is None or (np.isfinite(now_s) and now_s - last_s <= self.settings.stale_s):
+            return self._now
+        return replace(self._now, state=State.UNKNOWN, reason=Reason.STALE, since_s=last_s + self.settings.stale_s,
+                       confidence=0.0, zone=UNKNOWN_ZONE, zone_probability=0.0, head_deg=None)
+
+    def _look(self, stamp_s: float, heads: Sequence[HeadPose] | None) -> _Evidence:
+        """What the frame's heads say of the driver."""
+        if heads is None:
+            return _Evidence(why=Reason.BLIND)
+        heads = self._possible_drivers(stamp_s, heads)
+        if not heads:
+            return _Evidence(why=Reason.NOBODY)
+        head = next((head for head in sorted(heads, key=_size, reverse=True) if _is_pose(head)), None)
+        if head is None:
+            return _Evidence()
+        R_vehicle_head = self.R_vehicle_cam @ head.R_cam_head
+        corrected = self._natural.correct(R_vehicle_head)
+        raw_deg, head_deg = azimuth_elevation_deg(R_vehicle_head[:, 0]), azimuth_elevation_deg(corrected[:, 0])
+        if float(np.max(np.asarray(head.rotation_std_deg)[1:])) > self.settings.max_std_deg:
+            return _Evidence(head=head, head_deg=head_deg)
+        mass = self.zones.mass(corrected, head.rotation_std_deg)
+        if max(mass.road, mass.off_road) < self.settings.min_mass:
+            return _Evidence(head=head, head_deg=head_deg)
+        return _Evidence(mass, Reason.ROAD, head, raw_deg, head_deg)
+
+    def _in_seat(self, head: HeadPose) -> bool:
+        if self.seat == 'any' or head.t_cam_head_m is None or not np.all(np.isfinite(head.t_cam_head_m)):
+            return True
+        return bool(((self.R_vehicle_cam @ head.t_cam_head_m)[1] > 0) == (self.seat == 'left'))
+
+    def _possible_drivers(self, stamp_s: float, heads: Sequence[HeadPose]) -> list[HeadPose]:
+        """The head followed so far where it is still there; else those in the driver's seat and near where it was seen last."""
+        heads = [head for head in heads if self._in_seat(head)]
+        followed = [head for head in heads if self._track_id is not None and head.track_id == self._track_id]
+        if followed or stamp_s - self._seen_s > self.settings.uncertain_s:
+            return followed or heads
+        last = None if self._seen.head is None else self._seen.head.t_cam_head_m
+        return [head for head in heads if last is None or head.t_cam_head_m is None
+                or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M]
+
+    def _elapse(self, last_s: float, stamp_s: float, motion: Motion) -> None:
+        """Let the time since the last frame pass as that frame, or the last that said anything, saw it."""
+        s, seen = self.settings, self._seen
+        held_s = min(stamp_s, self._seen_s + s.uncertain_s) - last_s
+        if seen.mass is None or held_s <= 0:
+            self._road_run_s = 0.0
+        elif not seen.on_road:
+            self._glance_on(last_s, held_s, seen)
+            self._off_run_s += held_s
+            # A frame or two off the road in between, as noise makes them, take back their time; a look starts anew.
+            self._road_run_s = 0.0 if _reached(self._off_run_s, s.gap_s) else max(0.0, self._road_run_s - held_s)
+        if stamp_s - self._seen_s > s.uncertain_s or stamp_s - last_s > s.stale_s:
+            self._road_run_s = 0.0
+            if self._now.state in (State.ATTENTIVE, State.DISTRACTED):
+                self._now = replace(self._now, state=State.UNKNOWN, since_s=min(stamp_s, last_s + s.stale_s))
+        if self._before.raw_deg is not None and stamp_s - last_s <= s.max_step_s:
+            self._natural.learn(stamp_s - last_s, *self._before.raw_deg, motion.speed_mps, motion.yaw_rate_rps)
+
+    def _glance_on(self, last_s: float, held_s: float, seen: _Evidence) -> None:
+        """Let a look away from the road last for some more time."""
+        glance, allowance_s = self._glance, self.settings.driving_allowance_s
+        counted_from_s = last_s
+        if not seen.away:
+            counted_from_s += max(0.0, allowance_s - glance.off_s)
+        glance.off_s += held_s
+        glance.away_s += held_s * seen.away
+        glance.area_3_s += held_s * (seen.mass is not None and seen.mass.addw_area_3 >= 0.5)
+        counted_s = last_s + held_s - counted_from_s
+        if counted_s > 0:
+            if self._short and counted_from_s - self._short[-1][1] <= self.settings.gap_s:
+                counted_from_s, _, counted_before_s = self._short.pop()
+                counted_s += counted_before_s
+            self._short.append((counted_from_s, last_s + held_s, counted_s))
+
+    def _take(self, stamp_s: float, evidence: _Evidence) -> None:
+        """Let a frame's evidence become what was seen last."""
+        before, self._before = self._before, evidence
+        self._nobody_since_s = min(self._nobody_since_s, stamp_s) if evidence.why is Reason.NOBODY else np.inf
+        if evidence.mass is None:
+            return
+        assert evidence.head is not None and evidence.head_deg is not None
+        share = 1 - np.exp(-min(10.0, stamp_s - self._seen_s) / _CONFIDENCE_S)
+        self._road_mass += float(share) * (evidence.mass.road - self._road_mass)
+        if evidence.on_road:
+            self._see_road(stamp_s, before)
+        self._seen, self._seen_s, self._track_id = evidence, stamp_s, evidence.head.track_id
+        self._nods.update(stamp_s, evidence.head_deg[1])
+
+    def _see_road(self, stamp_s: float, before: _Evidence) -> None:
+        """Count time on the road: only between two frames that both saw it; a hole that is bridged adds nothing."""
+        s, step_s = self.settings, stamp_s - self._road_s
+        if step_s > s.max_step_s + _TICK_S:
+            self._road_run_s = 0.0
+        elif before.on_road:
+            self._road_run_s += step_s
+        self._road_s, self._off_run_s = stamp_s, 0.0
+        if _reached(self._road_run_s, s.gap_s):
+            self._glance = _Glance()
+        if _reached(self._road_run_s, s.short_reset_s):
+            self._short.clear()
+
+    def _conclude(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> Attention:
+        state, reason = self._decide(stamp_s, motion)
+        if state is State.ABSENT and self._now.state is not State.ABSENT:
+            nobody_since_s = self._nobody_since_s
+            self._forget_driver()
+            self._nobody_since_s = nobody_since_s
+        since_s = self._now.since_s if state is self._now.state and self._now.since_s is not None else stamp_s
+        mass = evidence.mass
+        zone = UNKNOWN_ZONE if mass is None else mass.most_probable
+        self._now = Attention(
+            state=state, reason=reason, stamp_s=stamp_s, since_s=since_s, confidence=self._confidence(state), zone=zone,
+            zone_probability=0.0 if mass is None else mass.probabilities[zone], off_road_s=self._glance.off_s,
+            short_glances_s=self._short_glances_s(stamp_s), head_deg=evidence.head_deg, natural_deg=self._natural.offset_deg,
+            cues=('nodding',) if self._nods.nodding(stamp_s) else (), track_id=self._track_id)
+        return self._now
+
+    def _decide(self, stamp_s: float, motion: Motion) -> tuple[State, Reason]:
+        s = self.settings
+        if _reached(stamp_s - self._nobody_since_s, s.absent_s):
+            moving = motion.speed_mps is not None and motion.speed_mps > s.moving_mps
+            return (State.UNKNOWN, Reason.NO_FACE_MOVING) if moving else (State.ABSENT, Reason.NOBODY)
+        if stamp_s - self._seen_s > s.uncertain_s:
+            return State.UNKNOWN, self._before.why
+        broken = self._broken_rule(stamp_s, motion)
+        if broken is not None:
+            judged = motion.speed_mps is None or motion.speed_mps >= s.judged_from_mps
+            return (State.DISTRACTED, broken) if judged else (State.UNKNOWN, Reason.NOT_JUDGED)
+        if self._now.state is not State.ATTENTIVE and not _reached(self._road_run_s, s.return_s):
+            if self._now.state is State.DISTRACTED:
+                return State.DISTRACTED, Reason.RETURNING if self._seen.on_road else self._now.reason
+            return State.UNKNOWN, Reason.NO_EVIDENCE
+        if stamp_s - self._road_s > s.long_driving_s:
+            return State.UNKNOWN, Reason.NO_EVIDENCE
+        return State.ATTENTIVE, Reason.ROAD if self._seen.on_road else Reason.GLANCE
+
+    def _broken_rule(self, stamp_s: float, motion: Motion) -> Reason | None:
+        s, glance = self.settings, self._glance
+        if _reached(glance.off_s, s.unresponsive_s):
+            return Reason.UNRESPONSIVE
+        if _reached(glance.away_s, s.long_away_s) or _reached(glance.off_s, s.long_driving_s):
+            return Reason.LONG
+        fast = motion.speed_mps is None or motion.speed_mps >= s.addw_fast_mps
+        if s.addw and _reached(glance.area_3_s, s.addw_fast_s if fast else s.addw_slow_s):
+            return Reason.ADDW
+        if _reached(self._short_glances_s(stamp_s), s.short_total_s):
+            return Reason.SHORT
+        return None
+
+    def _short_glances_s(self, stamp_s: float) -> float:
+        start_s = stamp_s - self.settings.short_window_s
+        while self._short and self._short[0][1] <= start_s:
+            self._short.popleft()
+        return float(sum(counted * (end - max(begin, start_s)) / (end - begin) for begin, end, counted in self._short))
+
+    def _confidence(self, state: State) -> float:
+        if state is State.ABSENT:
+            return 1.0
+        if state is State.UNKNOWN:
+            return 0.0
+        if state is State.DISTRACTED:
+            return float(np.clip(1 - self._road_mass, 0, 1))
+        used_up = min(1.0, self._glance.off_s / self.settings.long_away_s)
+        return float(np.clip(1 - used_up * (1 - self._road_mass), 0, 1))
+
+
+def _reached(elapsed_s: float, limit_s: float) -> bool:
+    return elapsed_s >= limit_s - _TICK_S
+
+
+def _size(head: HeadPose) -> float:
+    """How near a head is, for choosing among several: its face's area, else its score; never NaN."""
+    size = head.score if head.box is None else abs(head.box.width * head.box.height)
+    return float(size) if np.isfinite(size) else -np.inf
+
+
+def _is_pose(head: HeadPose) -> bool:
+    std = np.asarray(head.rotation_std_deg, float)
+    if std.shape != (3,) or not np.all((std >= 0) & (std <= _MAX_STD_DEG)):
+        return False
+    return _is_rotation(np.asarray(head.R_cam_head, float))
+
+
+def _is_rotation(matrix: np.ndarray) -> bool:
+    with np.errstate(all='ignore'):
+        return (matrix.shape == (3, 3) and bool(np.all(np.abs(matrix) < 2)) and
+                bool(np.all(np.abs(matrix @ matrix.T - np.eye(3)) < 1e-3)) and float(np.linalg.det(matrix)) > 0)

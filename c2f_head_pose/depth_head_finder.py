@@ -1,0 +1,176 @@
+"""Finds heads in a depth image alone: a head-sized blob that stands free above and beside, whatever carries it below."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .camera import pixel_ray
+from .types import Camera, FaceBox
+
+_GRID_WIDTH = 160
+_STRIDE = 2
+"""Every so many cells of the grid is asked whether a head stands about it."""
+_NEAREST_M, _FARTHEST_M = 0.25, 5.0
+_FAR_MM = 65535
+_HEAD_RADII_M = (0.070, 0.090)
+"""Half breadth and half height of the part of a head that every head fills."""
+_FREE_RADII_M = (0.150, 0.205)
+"""Half breadth and half height of the rim outside every head, hair included, on which nothing of it lies."""
+_FREE_FROM_DEG = -25.0
+"""The rim is looked at from so far below the horizontal, over the top, to the same on the other side: below is the neck."""
+_LAYER_M = 0.13
+"""Surfaces this far apart in depth are not the same head: a head's visible half is 0.10 m deep."""
+_BEHIND_SURFACE_M = 0.093
+"""The middle of a head lies so far behind its nearest visible surface."""
+_MIDDLE_BELOW_TOP_M = 0.116
+"""Below the top of the outline, hair of our population included. Both fitted on rendered frames, to no bias."""
+_SURFACE_BEFORE_M = 0.04
+"""Half of the visible depth of a head: the layer about it is centred there."""
+_OUTLINE_M = np.linspace(0.02, 0.32, 16)
+FROM_OUTLINE = np.array([
+    (0.050, 0.054), (-0.223, -0.026), (-0.089, 0.088), (0.134, -0.027), (0.095, 0.072),
+    (-0.100, -0.142), (0.068, -0.167), (-0.176, -0.025), (0.165, 0.163), (0.125, 0.036),
+    (-0.138, 0.016), (0.036, -0.062), (-0.095, 0.010), (-0.023, -0.025), (-0.077, 0.038),
+    (-0.087, 0.009), (0.090, -0.143),
+])
+"""(17, 2): by how much a head's middle lies lower and deeper than assumed above, from 1 and the breadth of its outline at `_OUTLINE_M`.
+
+Ridge regression on rendered frames: python -m training.studies.depth_heads --fit --seed 77 --frames 60
+"""
+_APART_M = 0.25
+THRESHOLD = 0.78
+_FACE_EXTENT_M = 0.165
+"""As of the face detector's box about an adult's face (depth.py)."""
+
+
+@dataclass(frozen=True, eq=False)
+class DepthHead:
+    """A head found in depth.
+
+    Attributes:
+        centre_m: (3,) middle of the head in the camera's optical frame, metres.
+        box: about the face as a detector would draw it, pixels.
+        score: how well it looks like a head, 0..1.
+        outline_m: (16,) as of `outline_m`.
+    """
+
+    centre_m: np.ndarray
+    box: FaceBox
+    score: float
+    outline_m: np.ndarray
+
+
+def find_heads(depth_m: np.ndarray, camera: Camera, threshold: float = THRESHOLD,
+               table: np.ndarray | None = None) -> list[DepthHead]:
+    """The heads in a depth image, best first.
+
+    Args:
+        depth_m: (H, W) float metres along the optical axis; NaN or 0 unknown.
+        camera: its calibration.
+        threshold: least score, 0..1.
+        table: instead of FROM_OUTLINE, for fitting it.
+    """
+    step = max(1, round(depth_m.shape[1] / _GRID_WIDTH))
+    mm = _smooth_mm(depth_m)
+    grid = mm[step // 2::step, step // 2::step]
+    focal = np.array([camera.K[0, 0], camera.K[1, 1]]) / step
+    scores = _scores(grid, focal)
+    found: list[DepthHead] = []
+    for _ in range(64):
+        row, column = divmod(int(np.argmax(scores)), scores.shape[1])
+        score = float(scores[row, column])
+        if score < threshold:
+            break
+        z_m = grid[row, column] / 1000
+        reach = np.ceil(focal * _APART_M / z_m).astype(int)
+        rows, columns = _window(grid.shape, row, column, reach)
+        patch, marks = grid[rows, columns] / 1000, scores[rows, columns]
+        same = np.abs(patch - z_m) < _APART_M
+        head = _measure(grid, focal, row, column, z_m, camera, step, score,
+                        FROM_OUTLINE if table is None else table)
+        scores[rows, columns] = np.where(same, 0, marks)
+        if head is not None and all(np.linalg.norm(head.centre_m - other.centre_m) > _APART_M for other in found):
+            found.append(head)
+    return found
+
+
+def _smooth_mm(depth_m: np.ndarray) -> np.ndarray:
+    """(H, W) uint16 millimetres with small holes and single pixels voted away; _FAR_MM where unknown."""
+    known = np.isfinite(depth_m) & (depth_m > _NEAREST_M) & (depth_m < _FARTHEST_M)
+    mm = np.where(known, np.nan_to_num(depth_m) * 1000, _FAR_MM).astype(np.uint16)
+    return cv2.medianBlur(mm, 5)
+
+
+def _scores(grid: np.ndarray, focal: np.ndarray) -> np.ndarray:
+    """(h, w) how much a head stands about each cell: the filled part of the disc times the free part of the rim."""
+    height, width = grid.shape
+    rows, columns = (_STRIDE * cells for cells in np.nonzero(grid[::_STRIDE, ::_STRIDE] < _FAR_MM))
+    z_m = (grid[rows, columns] / 1000).astype(np.float32)
+    padded = np.pad((grid / 1000).astype(np.float32), 1, constant_values=0)  # beyond the image: cannot tell
+
+    def at(offsets_m: np.ndarray) -> np.ndarray:
+        """(N, cells) metres in front of each cell's own depth, at offsets across."""
+        x = np.clip(np.rint(columns + np.float32(focal[0]) * offsets_m[:, :1] / z_m), -1, width).astype(np.intp) + 1
+        y = np.clip(np.rint(rows + np.float32(focal[1]) * offsets_m[:, 1:] / z_m), -1, height).astype(np.intp) + 1
+        return padded[y, x] - z_m
+
+    turns = np.radians(np.arange(0, 360, 30))
+    disc = (np.concatenate([[[0, 0]], *(share * np.column_stack([np.cos(turns), np.sin(turns)]) for share in (0.5, 1.0))])
+            * _HEAD_RADII_M).astype(np.float32)
+    filled = (np.abs(at(disc)) < _LAYER_M).mean(0)
+    turns = np.radians(np.linspace(-_FREE_FROM_DEG, -180 + _FREE_FROM_DEG, 25))  # y is down: over the top is negative
+    rim = at((np.column_stack([np.cos(turns), np.sin(turns)]) * _FREE_RADII_M).astype(np.float32))
+    free = np.where(rim > _LAYER_M, 1.0, np.where(rim < -_LAYER_M, 0.6, 0.0)).mean(0)  # something before it: cannot tell
+    scores = np.zeros(grid.shape, np.float32)
+    scores[rows, columns] = filled * free
+    return scores
+
+
+def _measure(grid: np.ndarray, focal: np.ndarray, row: int, column: int, z_m: float, camera: Camera, step: int,
+             score: float, table: np.ndarray) -> DepthHead | None:
+    """Where the head about a cell is, from its outline and its surface."""
+    x, y = float(column), float(row)
+    for _ in range(4):  # walk to the middle of what is filled about it
+        rows, columns = _window(grid.shape, round(y), round(x), np.ceil(focal * (0.13, 0.14) / z_m).astype(int))
+        part = grid[rows, columns] / 1000
+        inside = np.abs(part - z_m) < _LAYER_M
+        if inside.sum() < 4:
+            return None
+        at_y, at_x = np.nonzero(inside)
+        x = columns.start + float(at_x.mean())
+        # below the head comes the neck: only the top tells the height
+        tops = rows.start + np.sort(at_y)[: max(1, len(at_y) // 50)].mean()
+        y = tops + focal[1] * _MIDDLE_BELOW_TOP_M / z_m
+        z_m = float(np.percentile(part[inside], 15)) + _SURFACE_BEFORE_M
+    outline = outline_m(grid, focal, x, y, z_m)
+    down_m, deeper_m = np.r_[1.0, outline] @ table
+    y += focal[1] * down_m / z_m
+    z_centre = z_m - _SURFACE_BEFORE_M + _BEHIND_SURFACE_M + deeper_m
+    pixel = (x + 0.5) * step, (y + 0.5) * step
+    ray = pixel_ray(camera, *pixel)
+    half = 0.5 * _FACE_EXTENT_M * focal * step / z_centre
+    box = FaceBox(pixel[0] - half[0], pixel[1] - half[1], pixel[0] + half[0], pixel[1] + half[1], score)
+    return DepthHead(ray * (z_centre / ray[2]), box, score, outline)
+
+
+def outline_m(grid: np.ndarray, focal: np.ndarray, x: float, y: float, z_m: float) -> np.ndarray:
+    """(16,) breadth of the layer at z_m about a head, 2 to 32 cm below its top, metres: skull, jaw, neck and where shoulders begin.
+
+    Args:
+        grid: (h, w) millimetres.
+        focal: (2,) pixels of the grid.
+        x: the head's middle, cells.
+        y: likewise.
+        z_m: middle of the layer.
+    """
+    rows = np.rint(y + focal[1] * (_OUTLINE_M - _MIDDLE_BELOW_TOP_M) / z_m).astype(int)
+    left, right = max(0, int(x - focal[0] * 0.16 / z_m)), min(grid.shape[1], int(x + focal[0] * 0.16 / z_m) + 1)
+    breadth = (np.abs(grid[np.clip(rows, 0, len(grid) - 1), left:right] / 1000 - z_m) < _LAYER_M).sum(1) * z_m / focal[0]
+    return np.where((rows >= 0) & (rows < len(grid)), breadth, 0.1)
+
+
+def _window(shape: tuple[int, ...], row: int, column: int, reach: np.ndarray) -> tuple[slice, slice]:
+    return (slice(max(0, row - int(reach[1])), min(shape[0], row + int(reach[1]) + 1)),
+            slice(max(0, column - int(reach[0])), min(shape[1], column + int(reach[0]) + 1)))

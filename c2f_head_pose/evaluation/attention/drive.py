@@ -1,0 +1,331 @@
+"""A scripted drive with known glances: how well attention is decided at a stated noise.
+
+    python -m c2f_head_pose.evaluation.attention.drive --minutes 60 --noise-deg 2 4 6 --csv docs/attention_drive.csv
+
+Without a renderer the heads are scripted poses with noise (`NoisyHeads`). For the whole pipeline, write the script
+(`--write-script drive.json`), render its `heads_deg` and run them through bag, node and attention; then score what was said with
+`--said said.json`, a list of {"stamp_s", "state", "zone"}.
+"""
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...attention.monitor import AttentionMonitor, Motion, State
+from ...attention.zones import ZoneMap, camera_mount, direction, load_zones
+from ...geometry import rotation_from_vector
+from ...types import HeadPose
+
+TURN_S = 0.3
+"""A head turns to its target within this; a glance is timed from the middle of the turn."""
+
+GAZE_DEG = {
+    'road_ahead': (0.0, -1.0), 'interior_mirror': (-29.0, 16.0), 'driver_mirror': (39.0, -11.0),
+    'passenger_mirror': (-46.0, -6.0), 'instrument_cluster': (-4.0, -25.0), 'centre_screen': (-33.0, -20.0),
+    'lap': (-13.0, -50.0), 'passenger': (-82.0, 4.0), 'driver_window': (70.0, 0.0), 'passenger_footwell': (-53.0, -40.0)}
+"""Where the eyes look, azimuth and elevation, left-hand drive; source: the table in config/zones_passenger_car_lhd.yaml."""
+
+DRIVING_GLANCES = {
+    'interior_mirror': (0.70, 0.20), 'driver_mirror': (1.10, 0.30), 'passenger_mirror': (0.75, 0.36),
+    'instrument_cluster': (0.62, 0.48)}
+"""Mean and standard deviation in seconds of an attentive driver's looks. Source: Taoka 1990, Duration of drivers' glances at
+mirrors and displays, as reproduced in Green 1999, UMTRI-98-16 (secondary); interior mirror after Rockwell 1988, in the same."""
+
+Perceive = Callable[[float, np.ndarray], 'list[HeadPose] | None']
+"""From a stamp and the true R_cam_head to what was perceived: the seam for a renderer with the estimator behind it."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One target from one time on, until the next glance."""
+
+    begin_s: float
+    target: str
+
+
+@dataclass(frozen=True)
+class Distraction:
+    """A scripted distraction, 'long' or 'short': between begin and end the monitor has to say so, first at `due_s`."""
+
+    kind: str
+    begin_s: float
+    end_s: float
+    due_s: float
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the driver does."""
+
+    glances: tuple[Glance, ...]
+    distractions: tuple[Distraction, ...]
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was decided at one frame."""
+
+    stamp_s: float
+    state: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class DriveScore:
+    """How well a drive was judged; times in seconds.
+
+    Attributes:
+        hours_attentive: of driving outside the scripted distractions.
+        zone_accuracy: share of frames, outside head turns, whose zone is the target's.
+        zone_accuracy_balanced: the same, averaged over targets rather than over frames.
+        road_accuracy: share of the same frames rightly on the road, or off it; 'unknown' counts as wrong.
+        long_distractions: scripted.
+        long_missed: never called distracted while they lasted.
+        long_delay_mean_s: from the time due to the first frame called distracted, the found ones only.
+        long_delay_worst_s: the largest such delay by magnitude.
+        short_distractions: scripted series of short glances; the next three as for the long ones.
+        short_missed: see long_missed.
+        short_delay_mean_s: see long_delay_mean_s.
+        short_delay_worst_s: see long_delay_worst_s.
+        false_alarms_per_hour: times the state became distracted outside a scripted distraction, per hour of attentive driving.
+        attentive_share: of attentive driving called attentive.
+        unknown_share: of attentive driving called unknown.
+        by_target: zone accuracy of each target.
+    """
+
+    hours_attentive: float
+    zone_accuracy: float
+    zone_accuracy_balanced: float
+    road_accuracy: float
+    long_distractions: int
+    long_missed: int
+    long_delay_mean_s: float
+    long_delay_worst_s: float
+    short_distractions: int
+    short_missed: int
+    short_delay_mean_s: float
+    short_delay_worst_s: float
+    false_alarms_per_hour: float
+    attentive_share: float
+    unknown_share: float
+    by_target: dict[str, float]
+
+
+def scripted_drive(minutes: float, seed: int) -> Script:
+    """A drive of attentive stretches with mirror and cluster checks, and a distraction about once a minute.
+
+    Long distractions: one look of 3.8 to 6 s at something `away`, due 3.0 s after it began. Short ones: looks of 1.5 s at the
+    centre screen with 1 s of road between, due when they add up to 10 s: in the seventh, 6 * 2.5 + 1.0 = 16.0 s after the first.
+    """
+    rng = np.random.default_rng(seed)
+    glances, distractions, t = [Glance(0.0, 'road_ahead')], [], 4.0
+    next_distraction_s = 30.0
+    while t < minutes * 60:
+        if t >= next_distraction_s:
+            begin_s = t
+            if rng.random() < 0.7:
+                target = str(rng.choice(['lap', 'centre_screen', 'passenger', 'passenger_footwell', 'driver_window']))
+                glances.append(Glance(t, target))
+                t += float(rng.uniform(3.8, 6.0))
+                distractions.append(Distraction('long', begin_s, t, begin_s + 3.0))
+            else:
+                for _ in range(8):
+                    glances += [Glance(t, 'centre_screen'), Glance(t + 1.5, 'road_ahead')]
+                    t += 2.5
+                t -= 1.0
+                distractions.append(Distraction('short', begin_s, t, begin_s + 16.0))
+            glances.append(Glance(t, 'road_ahead'))
+            next_distraction_s = t + float(rng.uniform(40, 70))
+            t += 5.0
+        else:
+            target = str(rng.choice(list(DRIVING_GLANCES)))
+            mean, std = DRIVING_GLANCES[target]
+            spread = np.sqrt(np.log1p((std / mean) ** 2))  # log-normal with that mean and deviation
+            glances.append(Glance(t, target))
+            t += float(np.clip(rng.lognormal(np.log(mean) - spread**2 / 2, spread), 0.4, 2.4))
+            glances.append(Glance(t, 'road_ahead'))
+            t += 2.0 + float(rng.exponential(4.0))
+    return Script(tuple(glances), tuple(distractions), minutes * 60)
+
+
+def head_deg(script: Script, stamps_s: np.ndarray, share: tuple[float, float], rest_deg: tuple[float, float]) -> np.ndarray:
+    """(n, 2) azimuth and elevation of the face, left-hand drive: targets times the head's share, smooth turns between.
+
+    Args:
+        script: what the driver does.
+        stamps_s: (n,) rising.
+        share: of this driver's gaze that the head turns.
+        rest_deg: by how much the head rests beside straight ahead.
+    """
+    begins = np.array([g.begin_s for g in script.glances])
+    targets = np.array([GAZE_DEG[g.target] for g in script.glances]) * share + rest_deg
+    index = np.searchsorted(begins, stamps_s, side='right') - 1
+    # Minimum-jerk from the target before to the target now (Flash and Hogan 1985).
+    u = np.clip((stamps_s - begins[index]) / TURN_S, 0, 1)[:, None]
+    turned = 10 * u**3 - 15 * u**4 + 6 * u**5
+    before = targets[np.maximum(index - 1, 0)]
+    return before + turned * (targets[index] - before)
+
+
+def R_vehicle_face(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
+    """(3, 3) head axes to vehicle axes of a face that points there, without roll."""
+    x = direction(azimuth_deg, elevation_deg)
+    y = np.cross([0, 0, 1], x) / np.hypot(x[0], x[1])
+    return np.stack([x, y, np.cross(x, y)], axis=1)
+
+
+class NoisyHeads:
+    """Poses with stated errors: independent from frame to frame, and drifting; the deviation claimed is the true one.
+
+    Args:
+        white_deg: standard deviation per axis of the independent error.
+        drift_deg: standard deviation per axis of an error that changes with drift_s (first-order Gauss-Markov).
+        drift_s: its correlation time.
+        rate_hz: of the frames.
+        lost: share of frames in which no face is found.
+        seed: of all draws.
+    """
+
+    def __init__(self, white_deg: float, drift_deg: float, drift_s: float, rate_hz: float, lost: float, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._white_rad, self._drift_rad, self._lost = np.radians(white_deg), np.radians(drift_deg), lost
+        self._keep = float(np.exp(-1 / (rate_hz * drift_s)))
+        self._drift = self._rng.normal(0, self._drift_rad, 3)
+        self._std_deg = np.full(3, float(np.hypot(white_deg, drift_deg)))
+
+    def __call__(self, stamp_s: float, R_cam_head: np.ndarray) -> list[HeadPose] | None:
+        """What is perceived of a true pose."""
+        fresh = self._rng.normal(0, 1, 3)
+        self._drift = self._keep * self._drift + np.sqrt(1 - self._keep**2) * self._drift_rad * fresh
+        error = self._drift + self._rng.normal(0, 1, 3) * self._white_rad
+        if self._rng.random() < self._lost:
+            return []
+        return [HeadPose(R_cam_head @ rotation_from_vector(error), self._std_deg, 'L1', np.full(4, 0.25), track_id=1)]
+
+
+def judge(script: Script, perceive: Perceive, zones: ZoneMap, rate_hz: float, share: tuple[float, float],
+          rest_deg: tuple[float, float], right_hand_drive: bool = False, camera_elevation_deg: float = 0.0) -> list[Said]:
+    """What the monitor says of a drive at 100 km/h straight ahead, seen by a camera that looks back, and so far up."""
+    mount = camera_mount(180, camera_elevation_deg)
+    monitor, motion, said = AttentionMonitor(zones, mount), Motion(100 / 3.6, 0.0), []
+    stamps = np.arange(int(script.end_s * rate_hz)) / rate_hz
+    side = -1 if right_hand_drive else 1
+    for stamp_s, (azimuth, elevation) in zip(stamps, head_deg(script, stamps, share, rest_deg)):
+        R_vehicle_head = R_vehicle_face(side * azimuth, elevation)
+        now = monitor.update(float(stamp_s), perceive(float(stamp_s), mount.T @ R_vehicle_head), motion)
+        said.append(Said(float(stamp_s), now.state.value, now.zone))
+    return said
+
+
+def score(script: Script, said: Sequence[Said]) -> DriveScore:
+    """How well what was said fits the script."""
+    stamps = np.array([s.stamp_s for s in said])
+    begins = np.array([g.begin_s for g in script.glances])
+    index = np.searchsorted(begins, stamps, side='right') - 1
+    steady = stamps - begins[index] >= TURN_S
+    targets = np.array([script.glances[i].target for i in index])
+    zones = np.array([s.zone for s in said])
+    states = np.array([s.state for s in said])
+    by_target = {t: float(np.mean(zones[steady & (targets == t)] == t)) for t in sorted(set(targets[steady]))}
+    known = (zones != 'unknown') & steady
+    road_right = known & ((zones == 'road_ahead') == (targets == 'road_ahead'))
+
+    became = states == State.DISTRACTED.value
+    became[1:] &= states[:-1] != State.DISTRACTED.value
+    attentive = np.ones(len(said), bool)
+    delays: dict[str, list[float]] = {'long': [], 'short': []}
+    for d in script.distractions:
+        during = (stamps >= d.begin_s) & (stamps <= d.end_s + TURN_S)
+        attentive &= ~((stamps >= d.begin_s) & (stamps <= d.end_s + 4.0))  # and the way back to attentive
+        first = np.flatnonzero(during & (states == State.DISTRACTED.value))
+        if len(first):
+            delays[d.kind].append(float(stamps[first[0]] - d.due_s - TURN_S / 2))
+    attentive &= stamps >= 2.0
+    hours = float(attentive.sum() / max(1, len(said)) * script.end_s / 3600)
+    return DriveScore(
+        hours_attentive=hours, zone_accuracy=float(np.mean(zones[steady] == targets[steady])),
+        zone_accuracy_balanced=float(np.mean(list(by_target.values()))), road_accuracy=float(road_right.sum() / steady.sum()),
+        **_timing('long', script, delays), **_timing('short', script, delays),
+        false_alarms_per_hour=float((became & attentive).sum() / hours) if hours else float('nan'),
+        attentive_share=float(np.mean(states[attentive] == State.ATTENTIVE.value)),
+        unknown_share=float(np.mean(states[attentive] == State.UNKNOWN.value)), by_target=by_target)
+
+
+def _timing(kind: str, script: Script, delays: dict[str, list[float]]) -> dict[str, Any]:
+    scripted, found = sum(d.kind == kind for d in script.distractions), delays[kind]
+    return {f'{kind}_distractions': scripted, f'{kind}_missed': scripted - len(found),
+            f'{kind}_delay_mean_s': float(np.mean(found)) if found else float('nan'),
+            f'{kind}_delay_worst_s': float(max(found, key=abs)) if found else float('nan')}
+
+
+def _rows(scores: Iterable[tuple[dict[str, object], DriveScore]]) -> list[dict[str, object]]:
+    rows = []
+    for settings, result in scores:
+        figures = dataclasses.asdict(result)
+        by_target = figures.pop('by_target')
+        rows.append({**settings, **figures, **{f'accuracy_{name}': value for name, value in by_target.items()}})
+    return [{key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
+
+
+def main() -> None:
+    """Drive a script and report zone accuracy, state timing, false alarms and missed distractions."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument('--zones', type=Path, default=Path('config/zones_passenger_car_lhd.yaml'))
+    parser.add_argument('--right-hand-drive', action='store_true', help='mirror the script; give the matching --zones')
+    parser.add_argument('--minutes', type=float, default=10.0)
+    parser.add_argument('--rate-hz', type=float, default=30.0)
+    parser.add_argument('--noise-deg', type=float, nargs='+', default=[4.0], help='independent error per frame and axis')
+    parser.add_argument('--drift-deg', type=float, default=2.0, help='slowly changing error per axis')
+    parser.add_argument('--drift-s', type=float, default=3.0)
+    parser.add_argument('--lost', type=float, default=0.01, help='share of frames without a face')
+    parser.add_argument('--head-share', type=float, nargs=2, default=None, help="this driver's; the zones' own by default")
+    parser.add_argument('--rest-deg', type=float, nargs=2, default=(0.0, 0.0), help='where the head rests: azimuth, elevation')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--csv', type=Path)
+    parser.add_argument('--write-script', type=Path, help='write the script with its heads as JSON, and stop')
+    parser.add_argument('--said', type=Path, help='score this JSON instead of driving')
+    args = parser.parse_args()
+
+    zones, script = load_zones(args.zones), scripted_drive(args.minutes, args.seed)
+    share, rest = tuple(args.head_share or zones.head_share), tuple(args.rest_deg)
+    if args.write_script:
+        stamps = np.arange(int(script.end_s * args.rate_hz)) / args.rate_hz
+        heads = head_deg(script, stamps, share, rest) * [-1 if args.right_hand_drive else 1, 1]
+        args.write_script.write_text(json.dumps({**dataclasses.asdict(script), 'rate_hz': args.rate_hz,
+                                                 'heads_deg': heads.round(3).tolist()}))
+        return
+    if args.said:
+        said = [Said(float(s['stamp_s']), str(s['state']), str(s['zone'])) for s in json.loads(args.said.read_text())]
+        scores = [({'said': args.said.name}, score(script, said))]
+    else:
+        scores = []
+        for noise in args.noise_deg:
+            heads_seen = NoisyHeads(noise, args.drift_deg, args.drift_s, args.rate_hz, args.lost, args.seed)
+            said = judge(script, heads_seen, zones, args.rate_hz, share, rest, args.right_hand_drive)
+            scores.append(({'zones': zones.name, 'minutes': args.minutes, 'rate_hz': args.rate_hz, 'noise_deg': noise,
+                            'drift_deg': args.drift_deg, 'lost': args.lost, 'share_azimuth': share[0],
+                            'share_elevation': share[1], 'rest_azimuth_deg': rest[0], 'rest_elevation_deg': rest[1],
+                            'seed': args.seed}, score(script, said)))
+    rows = _rows(scores)
+    for row in rows:
+        print('\n'.join(f'{key:24} {value}' for key, value in row.items()), end='\n\n')
+    if args.csv:
+        new = not args.csv.exists()
+        with args.csv.open('a', newline='') as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            if new:
+                writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,278 @@
+"""A rendered drive, judged: what perception costs the decision about attention. Needs no ROS.
+
+    python -m c2f_head_pose.evaluation.attention.recorded DRIVE --noise-deg 2 4 6 --csv docs/attention_recorded.csv
+
+DRIVE is the folder that training.synthetic.recordings.attention writes. The same script is judged from the true poses, from the true
+poses with a stated noise, from the Estimator's poses of the pictures, and from what the nodes published where
+c2f_head_pose.ros.measure.attention_drive has played it.
+"""
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...attention.zones import ZoneMap, azimuth_elevation_deg, camera_mount, load_zones
+from ...estimator import HeadPoseEstimator
+from ...geometry import geodesic_deg
+from ...models.registry import ModelError
+from ...recordings.bagfile import BagError, BagFile
+from ...recordings.reader import Notes, choose_topics
+from ...types import HeadPose
+from ..sources import estimate_frames
+from .drive import TURN_S, Distraction, DriveScore, Glance, NoisyHeads, Said, Script, judge, score
+
+GRAPH_FILE = 'said_graph.json'
+_NO_NOISE_DEG = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """A rendered drive.
+
+    Attributes:
+        folder: where it lies.
+        script: what the driver does, as far as it was rendered.
+        zones: of the vehicle.
+        rate_hz: of the pictures.
+        camera_elevation_deg: of the mount; the camera looks straight back.
+        right_hand_drive: the script is mirrored.
+        start_s: stamp of the first picture; the script counts from it.
+        R_cam_head: (n, 3, 3) the truth of every picture.
+    """
+
+    folder: Path
+    script: Script
+    zones: ZoneMap
+    rate_hz: float
+    camera_elevation_deg: float
+    right_hand_drive: bool
+    start_s: float
+    R_cam_head: np.ndarray
+
+    @property
+    def bag(self) -> Path:
+        """The recording."""
+        return self.folder / 'bag'
+
+    def index(self, stamp_s: float) -> int:
+        """Which picture a time of the script is."""
+        return round(stamp_s * self.rate_hz)
+
+
+@dataclass(frozen=True)
+class PerceptionError:
+    """How far perceived heads are from the truth, degrees.
+
+    Attributes:
+        geodesic_mean_deg: angle between the rotations.
+        azimuth_bias_deg: mean of the face's direction in the vehicle, perceived less true; to the left > 0.
+        azimuth_std_deg: deviation about that mean.
+        elevation_bias_deg: up > 0.
+        elevation_std_deg: see azimuth_std_deg.
+        stated_std_deg: mean of what the poses themselves claim, about the head's vertical and sideways axes.
+        lost: share of pictures without a face.
+    """
+
+    geodesic_mean_deg: float
+    azimuth_bias_deg: float
+    azimuth_std_deg: float
+    elevation_bias_deg: float
+    elevation_std_deg: float
+    stated_std_deg: float
+    lost: float
+
+
+def load_drive(folder: Path) -> Drive:
+    """The drive that training.synthetic.recordings.attention wrote.
+
+    Raises:
+        ValueError: for a folder that holds none, with the remedy.
+    """
+    try:
+        written = json.loads((folder / 'drive.json').read_text())
+        settings = written['settings']
+        script = Script(tuple(Glance(**g) for g in written['glances']), tuple(Distraction(**d) for d in written['distractions']),
+                        written['end_s'])
+        R_cam_head = np.array(written['R_cam_head'], float)
+        return Drive(folder, until(script, len(R_cam_head) / settings['rate_hz']), load_zones(settings['zones']), settings['rate_hz'],
+                     settings['camera_elevation_deg'], settings['right_hand_drive'], float(written['start_s']), R_cam_head)
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f'{folder} holds no rendered drive ({type(error).__name__}: {error}); '
+                         'make one with python -m training.synthetic.recordings.attention, from the same folder') from error
+
+
+def until(script: Script, end_s: float) -> Script:
+    """The beginning of a script, with the distractions that are over by then."""
+    end_s = min(end_s, script.end_s)
+    return Script(tuple(g for g in script.glances if g.begin_s < end_s),
+                  tuple(d for d in script.distractions if d.end_s + TURN_S <= end_s), end_s)
+
+
+def perceive_pictures(drive: Drive, estimator: HeadPoseEstimator, notes: Notes | None = None) -> list[list[HeadPose] | None]:
+    """What the estimator finds in every picture; None where a picture could not be read."""
+    found: list[list[HeadPose] | None] = [None] * len(drive.R_cam_head)
+    notes = notes or Notes()
+    with BagFile(drive.bag) as bag:
+        for answer in estimate_frames(bag, choose_topics(bag), notes, estimator):
+            found[drive.index(answer.frame.stamp_s - drive.start_s)] = answer.poses
+    return found
+
+
+def said_of(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> list[Said]:
+    """What the monitor says of perceived heads, one list a picture."""
+    return judge(drive.script, lambda stamp_s, _: perceived[drive.index(stamp_s)], drive.zones, drive.rate_hz, drive.zones.head_share,
+                 (0.0, 0.0), drive.right_hand_drive, drive.camera_elevation_deg)
+
+
+def perceive_truth(drive: Drive, white_deg: float, drift_deg: float, lost: float, seed: int) -> list[list[HeadPose] | None]:
+    """The true poses with a stated noise, see NoisyHeads."""
+    noisy = NoisyHeads(white_deg, drift_deg, 3.0, drive.rate_hz, lost, seed)
+    return [noisy(k / drive.rate_hz, R) for k, R in enumerate(drive.R_cam_head)]
+
+
+def perception_error(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> PerceptionError:
+    """How far the first head of each picture is from the truth."""
+    R_vehicle_cam = camera_mount(180, drive.camera_elevation_deg)
+    seen = [(R, heads[0]) for R, heads in zip(drive.R_cam_head, perceived) if heads]
+    apart = np.array([np.subtract(azimuth_elevation_deg(R_vehicle_cam @ head.R_cam_head[:, 0]),
+                                  azimuth_elevation_deg(R_vehicle_cam @ R[:, 0])) for R, head in seen]).reshape(-1, 2)
+    (azimuth, elevation), (azimuth_std, elevation_std) = apart.mean(axis=0), apart.std(axis=0)
+    return PerceptionError(
+        float(np.mean([geodesic_deg(R, head.R_cam_head) for R, head in seen])), float(azimuth), float(azimuth_std), float(elevation),
+        float(elevation_std), float(np.mean([head.rotation_std_deg[1:] for _, head in seen])), 1 - len(seen) / len(drive.R_cam_head))
+
+
+def error_by_target(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> dict[str, tuple[float, float]]:
+    """Mean error of azimuth and elevation while the head rests on each target, degrees: what is systematic, not noise."""
+    R_vehicle_cam = camera_mount(180, drive.camera_elevation_deg)
+    begins = np.array([g.begin_s for g in drive.script.glances])
+    apart: dict[str, list[np.ndarray]] = {}
+    for k, (R, heads) in enumerate(zip(drive.R_cam_head, perceived)):
+        glance = drive.script.glances[int(np.searchsorted(begins, k / drive.rate_hz, side='right')) - 1]
+        if heads and k / drive.rate_hz - glance.begin_s >= TURN_S:
+            seen, true = (azimuth_elevation_deg(R_vehicle_cam @ rotation[:, 0]) for rotation in (heads[0].R_cam_head, R))
+            apart.setdefault(glance.target, []).append(np.subtract(seen, true))
+    return {target: tuple(np.mean(values, axis=0).tolist()) for target, values in sorted(apart.items())}
+
+
+def said_by_graph(drive: Drive) -> list[Said] | None:
+    """What the nodes said, on the script's time; None where the drive has not been played."""
+    path = drive.folder / GRAPH_FILE
+    if not path.exists():
+        return None
+    return [Said(float(s['stamp_s']) - drive.start_s, str(s['state']), str(s['zone'])) for s in json.loads(path.read_text())['said']]
+
+
+def count_upper_bound(count: int) -> float:
+    """The largest mean of a Poisson process that gives so few events or fewer with a probability of 5 %: 3.0 for none."""
+    low, high = float(count), count + 10.0 + 5 * count**0.5
+    for _ in range(60):
+        mean = (low + high) / 2
+        terms = np.cumprod([1.0, *(mean / i for i in range(1, count + 1))])
+        low, high = (mean, high) if float(np.exp(-mean) * terms.sum()) > 0.05 else (low, mean)
+    return high
+
+
+def confusions(script: Script, said: Sequence[Said]) -> dict[str, dict[str, float]]:
+    """Of each target, outside head turns, what was said how often: target -> zone -> share, the most frequent first."""
+    begins = np.array([g.begin_s for g in script.glances])
+    counts: dict[str, Counter[str]] = {}
+    for s in said:
+        glance = script.glances[int(np.searchsorted(begins, s.stamp_s, side='right')) - 1]
+        if s.stamp_s - glance.begin_s >= TURN_S:
+            counts.setdefault(glance.target, Counter())[s.zone] += 1
+    return {target: {zone: n / c.total() for zone, n in c.most_common()} for target, c in sorted(counts.items())}
+
+
+def timings(script: Script, said: Sequence[Said]) -> list[dict[str, Any]]:
+    """Every distraction: when it was due, and when the state became distracted, on the script's time; None where it never did."""
+    rows = []
+    for d in script.distractions:
+        during = [s for s in said if d.begin_s <= s.stamp_s <= d.end_s + TURN_S]
+        first = next((s.stamp_s for s in during if s.state == 'distracted'), None)
+        target = next(g.target for g in script.glances if g.begin_s == d.begin_s)
+        rows.append({'kind': d.kind, 'target': target, 'begin_s': round(d.begin_s, 2), 'due_s': round(d.due_s + TURN_S / 2, 2),
+                     'end_s': round(d.end_s, 2), 'said_s': first if first is None else round(first, 2),
+                     'said_before': bool(during) and during[0].state == 'distracted'})
+    return rows
+
+
+def figures(result: DriveScore) -> dict[str, Any]:
+    """A row of the table: the score with false alarms counted and bounded, one column a target."""
+    row = dataclasses.asdict(result)
+    by_target = row.pop('by_target')
+    alarms = round(result.false_alarms_per_hour * result.hours_attentive)
+    row |= {'false_alarms': alarms, 'false_alarms_per_hour_95': count_upper_bound(alarms) / result.hours_attentive}
+    row |= {f'accuracy_{name}': value for name, value in by_target.items()}
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog='attention_recorded', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('drive', type=Path, help='folder of training.synthetic.recordings.attention')
+    parser.add_argument('--model', default='c2f_edge')
+    parser.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
+    parser.add_argument('--noise-deg', type=float, nargs='*', default=[4.0], help='on the true poses: independent, per frame and axis')
+    parser.add_argument('--drift-deg', type=float, default=2.0, help='and drifting within 3 s')
+    parser.add_argument('--lost', type=float, default=0.01, help='share of frames without a face, with noise')
+    parser.add_argument('--seed', type=int, default=1, help='of the noise')
+    parser.add_argument('--csv', type=Path, help='append the figures')
+    chosen = parser.parse_args(arguments)
+    try:
+        drive = load_drive(chosen.drive)
+        estimator = HeadPoseEstimator.load(chosen.model, chosen.device)
+        seen = {'truth': perceive_truth(drive, _NO_NOISE_DEG, 0.0, 0.0, chosen.seed)}
+        for noise in chosen.noise_deg:
+            seen[f'truth + {noise:g} deg'] = perceive_truth(drive, noise, chosen.drift_deg, chosen.lost, chosen.seed)
+        seen[f'pictures, {estimator.model_name}'] = perceive_pictures(drive, estimator)
+    except (ModelError, BagError, ValueError) as error:
+        print(f'attention_recorded: {error}', file=sys.stderr)
+        return 1
+    rows = []
+    for name, perceived in seen.items():
+        apart = {key: round(value, 3) for key, value in dataclasses.asdict(perception_error(drive, perceived)).items()}
+        rows.append(_report(drive, name, said_of(drive, perceived), apart))
+        for target, (azimuth, elevation) in error_by_target(drive, perceived).items():
+            print(f'    {target:20} error of azimuth {azimuth:+.1f}, elevation {elevation:+.1f} deg')
+    graph = said_by_graph(drive)
+    if graph is not None:
+        rows.append(_report(drive, 'ROS graph', graph, dict.fromkeys((f.name for f in dataclasses.fields(PerceptionError)), '')))
+    if chosen.csv:
+        _append(chosen.csv, rows)
+    return 0
+
+
+def _report(drive: Drive, name: str, said: Sequence[Said], error: dict[str, Any]) -> dict[str, Any]:
+    """Prints one way's figures; returns its row."""
+    row = {'drive': drive.folder.name, 'way': name, **figures(score(drive.script, said)), **error}
+    print(f'== {name}')
+    print('\n'.join(f'{key:28} {value}' for key, value in row.items() if value != ''))
+    for timing in timings(drive.script, said):
+        print('   ', ' '.join(f'{key} {value}' for key, value in timing.items()))
+    for target, zones in confusions(drive.script, said).items():
+        print(f'    {target:20} said', ', '.join(f'{zone} {100 * share:.0f} %' for zone, share in list(zones.items())[:4]))
+    return row
+
+
+def _append(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    new = not path.exists()
+    with path.open('a', newline='') as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        if new:
+            writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

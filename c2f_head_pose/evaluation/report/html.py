@@ -1,0 +1,45 @@
+"""report.html: one file, nothing loaded from anywhere, with the data and the script that draws it inside."""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..results import plain
+from ..summary import Scored
+from .data import drawn
+from .worst import Thumbnail
+
+_ASSETS = Path(__file__).parent / 'assets'
+
+
+def write_report(path: Path, record: Mapping[str, Any], parts: Sequence[tuple[Scored, Sequence[Thumbnail]]]) -> None:
+    """Writes the report.
+
+    Args:
+        path: the file.
+        record: what metrics.json holds.
+        parts: of each recording that was gone through, what is remembered and its thumbnails.
+    """
+    data = json.dumps({'record': plain(record), 'recordings': [drawn(scored, worst) for scored, worst in parts]},
+                      allow_nan=False, separators=(',', ':'))
+    # '</' would end the script element that holds the data, '<!--' would hide its end
+    data = data.replace('<', '\\u003c')
+    names = [entry['name'] for entry in record['recordings']]
+    pieces = {'TITLE': _escaped(', '.join(names[:3]) + (f' and {len(names) - 3} more' if len(names) > 3 else '')), 'DATA': data,
+              'STYLE': _asset('report.css'), 'SCRIPT': _asset('plots.js') + _asset('timeline.js') + _asset('report.js')}
+    page = _asset('report.html')
+    for name, piece in pieces.items():
+        page = page.replace('{{' + name + '}}', piece, 1)
+    part = path.with_name(path.name + '.part')
+    part.write_text(page, encoding='utf-8')
+    part.replace(path)
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding='utf-8')
+
+
+def _escaped(text: str) -> str:
+    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;').replace('"', '&quot;')

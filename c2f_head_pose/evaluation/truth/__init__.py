@@ -1,0 +1,1 @@
+"""True head rotations: reading, alignment with the estimates, matching of heads."""

@@ -1,0 +1,205 @@
+"""How the truth sits relative to the estimates: a time offset, a mount rotation, another convention.
+
+A constant rotation between the two is the truth's mounting *and* the model's own constant bias: nothing in the data tells them
+apart. So errors are reported raw first, and aligned beside them.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...geometry import rotation_vector
+from ..rotations import median_rotation, rotations_from_quaternions
+from .read import AXES, PARENTS, Truth, TruthHead
+
+_SEARCH_S = 0.5
+_COARSE_S = 0.02
+_FINE_S = 0.001
+_PARTS = 8
+_LARGEST_SAMPLE = 3000
+_LEAST_SAMPLE = 20
+_LEAST_GAIN = 0.02
+"""The offset counts as found when the residual a quarter of a second beside it is larger by this part at least, and 0.2 degrees."""
+_LEAST_GAIN_DEG = 0.2
+_CAMERA_WINS_BY = 0.8
+"""The rotation is taken to sit on the head, where a model's bias sits, unless the camera's side leaves a fifth less."""
+_WINS_BY = 0.5
+_WINS_BY_DEG = 10.0
+_CAPPED_DEG = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """What turns the truth as stated into the truth as the estimates see it: R_left R(t + offset) R_right.
+
+    Attributes:
+        time_offset_s: the truth's stamps are later than the images' by this much: truth for an image at t stands at t + offset.
+        time_offset_std_s: its standard error, from how much parts of the recording disagree; NaN where not found.
+        time_offset_found: whether the head moves enough to tell.
+        side: where the rotation sits: 'head' (R_right; a tracker on the head, or the model's bias) or 'camera' (R_left).
+        rotations: by side, the (3, 3) rotation that fits best there.
+        residuals_deg: by side, the mean angle that it leaves; angles beyond 60 degrees count as 60.
+        samples: pairs used.
+        residual_raw_deg: the same, with the truth as it is stated.
+        curve: (k, 2) offset in s, and residual in degrees with the best rotation at each.
+    """
+
+    time_offset_s: float
+    time_offset_std_s: float
+    time_offset_found: bool
+    side: str
+    rotations: dict[str, np.ndarray]
+    residuals_deg: dict[str, float]
+    samples: int
+    residual_raw_deg: float
+    curve: np.ndarray
+
+    @property
+    def R(self) -> np.ndarray:
+        """(3, 3) the mount rotation, on its side."""
+        return self.rotations[self.side]
+
+    @property
+    def rotation_deg(self) -> float:
+        """Size of the mount rotation, degrees."""
+        return float(np.degrees(np.linalg.norm(rotation_vector(self.R))))
+
+    def apply(self, head: TruthHead, at_s: np.ndarray, max_gap_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """(m, 3, 3) aligned truth at image stamps, NaN where unknown, and (m,) bool where known."""
+        q, known = head.at(np.asarray(at_s) + self.time_offset_s, max_gap_s)
+        R = rotations_from_quaternions(q)
+        return (R @ self.R if self.side == 'head' else self.R @ R), known
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Estimates matched to one head: (n,) stamps and (n, 3, 3) R_cam_head, unsmoothed, so that no filter's lag is measured."""
+
+    head: TruthHead
+    stamps_s: np.ndarray
+    R: np.ndarray
+
+
+def estimate_alignment(pairs: Sequence[Pairs], max_gap_s: float) -> Alignment | None:
+    """Finds the time offset and the mount rotation that leave the least between truth and estimates.
+
+    Args:
+        pairs: one a head.
+        max_gap_s: largest gap in the truth to interpolate over.
+
+    Returns:
+        The alignment; None with fewer than 20 pairs.
+    """
+    count = sum(len(p.stamps_s) for p in pairs)
+    stride = max(1, -(-count // _LARGEST_SAMPLE))
+    thinned = [Pairs(p.head, p.stamps_s[::stride], p.R[::stride]) for p in pairs if len(p.stamps_s)]
+    fits = _Fits(thinned, max_gap_s)
+    if fits.at(0.0, 'head') is None or fits.at(0.0, 'head').samples < _LEAST_SAMPLE:  # type: ignore[union-attr]
+        return None
+    curves = {side: fits.curve(np.arange(-_SEARCH_S, _SEARCH_S + 1e-9, _COARSE_S), side) for side in ('head', 'camera')}
+    best = {side: fits.refine(curve, side) for side, curve in curves.items()}
+    side = 'camera' if best['camera'].residual_deg < _CAMERA_WINS_BY * best['head'].residual_deg else 'head'
+    curve, fit = curves[side], best[side]
+    beside = np.interp([fit.offset_s - 0.25, fit.offset_s + 0.25], curve[:, 0], curve[:, 1])
+    inside = abs(fit.offset_s) < _SEARCH_S - _COARSE_S
+    found = inside and bool((beside - fit.residual_deg).min() > max(_LEAST_GAIN_DEG, _LEAST_GAIN * fit.residual_deg))
+    both = {s: best[s] if found else fits.at(0.0, s) or best[s] for s in best}
+    std_s = _offset_std_s(thinned, max_gap_s, fit, side) if found else float('nan')
+    return Alignment(both[side].offset_s, std_s, found, side, {s: f.R for s, f in both.items()},
+                     {s: f.residual_deg for s, f in both.items()}, fit.samples, fits.raw_deg(0.0), curve)
+
+
+def _offset_std_s(pairs: Sequence[Pairs], max_gap_s: float, whole: _Fit, side: str) -> float:
+    """Standard error of the offset: fitted anew in each of several parts of the recording, near the whole's.
+
+    A model's errors that depend on the pose pull each part's offset its own way; their scatter is what the whole inherits.
+    """
+    low, high = min(p.stamps_s[0] for p in pairs), max(p.stamps_s[-1] for p in pairs)
+    offsets = []
+    for k in range(_PARTS):
+        start, end = low + k * (high - low) / _PARTS, low + (k + 1) * (high - low) / _PARTS
+        inside = [Pairs(p.head, p.stamps_s[i], p.R[i]) for p in pairs if (i := (p.stamps_s >= start) & (p.stamps_s <= end)).sum()]
+        fits = _Fits(inside, max_gap_s)
+        curve = fits.curve(whole.offset_s + np.arange(-0.2, 0.2 + 1e-9, 2 * _COARSE_S), side)
+        if len(curve) > 2 and 0 < (lowest := int(np.argmin(curve[:, 1]))) < len(curve) - 1:
+            before, at, after = curve[lowest - 1:lowest + 2, 1]
+            offsets.append(curve[lowest, 0] + _COARSE_S * (before - after) / max(before - 2 * at + after, 1e-9))
+    return float(np.std(offsets, ddof=1) / np.sqrt(len(offsets))) if len(offsets) > 1 else float('nan')
+
+
+def likelier_convention(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) -> tuple[str, str] | None:
+    """Axes and parent frame in which the truth fits far better than as it is understood; None if it fits as it is."""
+    def residual(axes: str, parent: str) -> float:
+        stated = truth.stated_in(axes, parent)
+        renamed = {h.name: h for h in stated.heads}
+        return _Fits([Pairs(renamed[p.head.name], p.stamps_s, p.R) for p in pairs], max_gap_s).raw_deg(0.0)
+    if not pairs or not len(pairs[0].stamps_s):
+        return None
+    now = residual(truth.axes, truth.parent)
+    residuals = {(a, p): residual(a, p) for a in AXES for p in PARENTS}
+    best = min(residuals, key=lambda k: residuals[k])
+    return best if residuals[best] < min(_WINS_BY * now, now - _WINS_BY_DEG) else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    offset_s: float
+    R: np.ndarray
+    residual_deg: float
+    samples: int
+
+
+class _Fits:
+    """Best rotation and residual for any time offset."""
+
+    def __init__(self, pairs: Sequence[Pairs], max_gap_s: float) -> None:
+        self._pairs, self._max_gap_s = pairs, max_gap_s
+
+    def _both(self, offset_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """(n, 3, 3) truth and (n, 3, 3) estimates where the truth is known."""
+        truths, estimates = [np.zeros((0, 3, 3))], [np.zeros((0, 3, 3))]
+        for pair in self._pairs:
+            q, known = pair.head.at(pair.stamps_s + offset_s, self._max_gap_s)
+            truths.append(rotations_from_quaternions(q[known]))
+            estimates.append(pair.R[known])
+        return np.concatenate(truths), np.concatenate(estimates)
+
+    def raw_deg(self, offset_s: float) -> float:
+        truth, estimate = self._both(offset_s)
+        return _residual_deg(truth, estimate) if len(truth) else float('nan')
+
+    def at(self, offset_s: float, side: str) -> _Fit | None:
+        truth, estimate = self._both(offset_s)
+        if len(truth) == 0:
+            return None
+        relative = np.swapaxes(truth, 1, 2) @ estimate if side == 'head' else estimate @ np.swapaxes(truth, 1, 2)
+        R = median_rotation(relative)
+        return _Fit(offset_s, R, _residual_deg(relative, R[None]), len(truth))
+
+    def curve(self, offsets_s: np.ndarray, side: str) -> np.ndarray:
+        rows = [(o, fit.residual_deg) for o in offsets_s if (fit := self.at(float(o), side)) is not None]
+        return np.asarray(rows)
+
+    def refine(self, curve: np.ndarray, side: str) -> _Fit:
+        """Golden-section search about the curve's lowest point."""
+        lowest = float(curve[np.argmin(curve[:, 1]), 0])
+        low, high = lowest - _COARSE_S, lowest + _COARSE_S
+        ratio = (np.sqrt(5) - 1) / 2
+        while high - low > _FINE_S:
+            a, b = high - ratio * (high - low), low + ratio * (high - low)
+            fit_a, fit_b = self.at(a, side), self.at(b, side)
+            if fit_a is not None and (fit_b is None or fit_a.residual_deg < fit_b.residual_deg):
+                high = b
+            else:
+                low = a
+        fit = self.at((low + high) / 2, side)
+        assert fit is not None
+        return fit
+
+
+def _residual_deg(A: np.ndarray, B: np.ndarray) -> float:
+    """Mean angle between rotations, outliers capped; by their chordal distance: |A - B| = 2 sqrt(2) sin(angle / 2)."""
+    angles = np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(A - B, axis=(1, 2)) / np.sqrt(8), 0, 1)))
+    return float(np.mean(np.minimum(angles, _CAPPED_DEG)))

@@ -1,0 +1,86 @@
+"""True head rotations from TF: a head's frame in the camera's frame, through any chain of transforms."""
+from __future__ import annotations
+
+import numpy as np
+
+from ...recordings.bagfile import BagError, BagFile
+from ..rotations import bracket, interpolate, quaternions_from_rotations, rotations_from_quaternions
+from .read import TF_TYPE, Truth, TruthHead, make_head
+
+_CHAIN_GAP_S = 1.0
+
+
+def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
+    """A frame's course in the camera's optical frame, at the stamps of its own transform.
+
+    Args:
+        bag: the recording, with /tf and perhaps /tf_static.
+        frame: the head's frame.
+        camera_frame: the images' frame_id.
+
+    Raises:
+        BagError: when there is no TF, no such frame, or no chain of transforms between the two.
+    """
+    topics = [t.name for t in bag.topics.values() if t.type == TF_TYPE]
+    if not topics:
+        raise BagError(f'{bag.path.name} has no TF ({TF_TYPE}) to find {frame} in')
+    edges = _read_edges(bag, topics)
+    if frame not in edges:
+        raise BagError(f"TF has no frame {frame}; it has {', '.join(sorted(edges)) or 'none'}")
+    up, down = _to_root(edges, frame), _to_root(edges, camera_frame)
+    common = next((f for f in up if f in down), None)
+    if common is None:
+        raise BagError(f"TF does not connect {frame} with the images' frame {camera_frame!r}: {frame} hangs below {up[-1]}")
+    stamps_s = edges[frame][1].stamps_s
+    if len(stamps_s) == 1:
+        raise BagError(f'TF has {frame} only once: a head needs a moving transform')
+    R_head, t_head, known = _compose(edges, up[:up.index(common)], stamps_s)
+    R_cam, t_cam, known_cam = _compose(edges, down[:down.index(common)], stamps_s)
+    R = np.swapaxes(R_cam, 1, 2) @ R_head
+    t = np.einsum('nji,nj->ni', R_cam, t_head - t_cam)
+    keep = known & known_cam
+    head = TruthHead(frame, stamps_s[keep], quaternions_from_rotations(R[keep]).astype(np.float32), t[keep].astype(np.float32))
+    return Truth((head,), f'TF {frame} in {camera_frame}', camera_frame)
+
+
+def _read_edges(bag: BagFile, topics: list[str]) -> dict[str, tuple[str, TruthHead]]:
+    """Child frame to parent frame and course."""
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    parents: dict[str, str] = {}
+    for message in bag.messages(topics):
+        for transform in message.decode().transforms:
+            child = transform.child_frame_id.lstrip('/')
+            parents[child] = transform.header.frame_id.lstrip('/')
+            stamp, r, t = transform.header.stamp, transform.transform.rotation, transform.transform.translation
+            rows.setdefault(child, []).append((stamp.sec + 1e-9 * stamp.nanosec, r.x, r.y, r.z, r.w, t.x, t.y, t.z))
+    return {child: (parents[child], make_head(child, r, True)) for child, r in rows.items()}
+
+
+def _to_root(edges: dict[str, tuple[str, TruthHead]], frame: str) -> list[str]:
+    chain = [frame]
+    while chain[-1] in edges and edges[chain[-1]][0] not in chain:
+        chain.append(edges[chain[-1]][0])
+    return chain
+
+
+def _compose(edges: dict[str, tuple[str, TruthHead]], chain: list[str], at_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rotation and position of a chain's first frame in its last one's parent; a transform seen once holds always (tf_static)."""
+    R, t = np.tile(np.eye(3), (len(at_s), 1, 1)), np.zeros((len(at_s), 3))
+    known = np.ones(len(at_s), bool)
+    for frame in chain:
+        course = edges[frame][1]
+        if len(course.stamps_s) == 1:
+            R_step = np.tile(rotations_from_quaternions(course.quaternions), (len(at_s), 1, 1))
+            t_step = np.tile(course.t_cam_head_m, (len(at_s), 1))  # type: ignore[arg-type]
+        else:
+            q, there = interpolate(course.stamps_s, course.quaternions, at_s, _CHAIN_GAP_S)
+            known &= there
+            R_step, t_step = rotations_from_quaternions(q), _positions(course, at_s)
+        R, t = R_step @ R, np.einsum('nij,nj->ni', R_step, t) + t_step
+    return R, t, known
+
+
+def _positions(course: TruthHead, at_s: np.ndarray) -> np.ndarray:
+    after, fraction, _ = bracket(course.stamps_s, at_s, _CHAIN_GAP_S)
+    t = np.asarray(course.t_cam_head_m, float)
+    return (1 - fraction)[:, None] * t[np.maximum(after - 1, 0)] + fraction[:, None] * t[after]

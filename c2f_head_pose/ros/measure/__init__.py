@@ -1,0 +1,1 @@
+"""Measurements of the running nodes: latency, hours of operation, rendered drives."""

@@ -1,0 +1,258 @@
+"""The node `replay`: publishes a recording's images in real time, as the camera did.
+
+    replay_node PATH [--ros-args -p rate:=0.5 -p loop:=true ...]
+    python -m c2f_head_pose.ros.replay_node PATH
+
+With clock:=true it publishes the recording's time on /clock, for nodes with use_sim_time. The service ~/pause (std_srvs/SetBool) stops
+it where it is (true), or lets it go on from there (false).
+"""
+from __future__ import annotations
+
+from .. import needs_ros  # noqa: F401 isort: skip, before anything that imports rclpy
+
+import argparse
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CompressedImage, Image
+from std_srvs.srv import SetBool
+
+from .. import process as running
+from ..qos import replayed
+from .playhead import Playhead
+from .recording import Entry, RecordingError, open_recording
+
+_SETTLED_S = 1.0
+_ACKNOWLEDGED_S = 2.0
+_LATE_S = 0.1
+_CLOCK_PERIOD_S = 0.01
+
+_PARAMETERS = {
+    'path': ('', 'A rosbag2 folder, a .bag file, or a folder of pictures; the command line can give it instead.'),
+    'image_topic': ('', 'The image topic in the bag; empty for the only one.'),
+    'transport': ('raw', 'raw: compressed pictures are decoded, so that `image` is fed; recorded: published as they are.'),
+    'topics': ('recorded', 'recorded: under the names in the bag; plain: the image as `image`, its calibration as `camera_info`.'),
+    'stamps': ('recorded', 'recorded: kept; now: shifted so that the first is now, and by each pause; the clock too.'),
+    'rate': (1.0, '1.0 is real time, 0.5 half as fast.'),
+    'picture_rate_hz': (10.0, 'Pictures a second, for a folder of pictures.'),
+    'start_offset_s': (0.0, 'Begin so far into the recording; loop goes back there.'),
+    'loop': (False, 'Start again at the end.'),
+    'clock': (False, "Publish the recording's time on /clock, 100 times a second and before each message; nothing while paused."),
+    'start_paused': (False, 'Publish nothing until ~/pause says so.'),
+    'wait_for_subscriber_s': (30.0, 'Wait so long for somebody to subscribe to the image; 0 starts at once.'),
+}
+_CHOICES = {'transport': ('raw', 'recorded'), 'topics': ('recorded', 'plain'), 'stamps': ('recorded', 'now')}
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One time through the recording.
+
+    Attributes:
+        first_s: position of its first entry.
+        first_ns: when that was recorded.
+        first_stamp_ns: the stamp that it has in the recording.
+        now_ns: when it is played.
+    """
+
+    first_s: float
+    first_ns: int
+    first_stamp_ns: int
+    now_ns: int
+
+
+class ReplayNode(Node):
+    """Plays a recording in a thread of its own; `finished` once it is over.
+
+    Attributes:
+        exit_status: of the process: 1 once the recording could not be read to its end.
+    """
+
+    def __init__(self, path: str = '', **kwargs: Any) -> None:
+        """Opens the recording and creates the publishers.
+
+        Args:
+            path: the recording; '' takes the parameter `path`.
+            **kwargs: for rclpy's Node.
+
+        Raises:
+            RecordingError: for a recording or a parameter that cannot be used.
+        """
+        super().__init__('replay', **kwargs)
+        for name, (default, text) in _PARAMETERS.items():
+            self.declare_parameter(name, default, ParameterDescriptor(description=text, read_only=True))
+        self._check_parameters()
+        path = path or self._value('path')
+        if not path:
+            raise RecordingError('nothing to replay; say what: replay_node PATH, or the parameter path')
+        self._path = Path(path).expanduser()
+        self._recording = open_recording(self._path, self._value('image_topic'), self._value('transport') == 'raw',
+                                         self._value('topics') == 'plain', self._value('picture_rate_hz'))
+        self._outputs = {topic: self.create_publisher(type_, topic, replayed(large=type_ in (Image, CompressedImage)))
+                         for topic, type_ in self._recording.topics.items()}
+        self.exit_status = 0
+        self._check_offset()
+        self._playhead = Playhead(self._value('rate'))
+        if self._value('start_paused'):
+            self._playhead.pause(True)
+        self._round: _Round | None = None
+        self._clock_output = self.create_publisher(ClockMessage, '/clock', 10) if self._value('clock') else None
+        if self._clock_output is not None:
+            self.create_timer(_CLOCK_PERIOD_S, lambda: self._playhead.while_playing(self._publish_clock),
+                              clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_service(SetBool, '~/pause', self._on_pause)
+        self._thread = threading.Thread(target=self._play, name='replay', daemon=True)
+
+    def start(self) -> None:
+        """Begins to play."""
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the recording is over."""
+        return not self._thread.is_alive()
+
+    def destroy_node(self) -> None:
+        """Stops playing."""
+        self._playhead.stop()
+        if self._thread.ident is not None:
+            self._thread.join()
+        super().destroy_node()
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _check_parameters(self) -> None:
+        for name, choices in _CHOICES.items():
+            if self._value(name) not in choices:
+                raise RecordingError(f'{name} cannot be {self._value(name)!r}: use {" or ".join(choices)}')
+        for name in ('rate', 'picture_rate_hz'):
+            if not 0.01 <= self._value(name) <= 1000:
+                raise RecordingError(f'{name} cannot be {self._value(name)}: use a number, 0.01 to 1000')
+        if not self._value('start_offset_s') >= 0:
+            raise RecordingError(f'start_offset_s cannot be {self._value("start_offset_s")}: use 0 or more seconds')
+
+    def _check_offset(self) -> None:
+        offset_s, length_s = self._value('start_offset_s'), self._recording.length_s
+        if offset_s > length_s or (offset_s > 0 and next(self._recording.entries(offset_s), None) is None):
+            raise RecordingError(f'start_offset_s cannot be {offset_s:g}: {self._path} is {length_s:.6g} s long')
+
+    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._playhead.pause(request.data)
+        at_s = self._playhead.at_s
+        response.success = True
+        response.message = ('paused' if request.data else 'playing') + (
+            ', as soon as it begins' if at_s is None else f' at {at_s:.3f} s of {self._recording.length_s:.3f} s')
+        self.get_logger().info(response.message)
+        return response
+
+    def _play(self) -> None:
+        try:
+            self._wait_for_subscribers()
+            while not self._playhead.stopped.is_set():
+                self._play_once()
+                if not self._value('loop'):
+                    break
+            for publisher in self._outputs.values():
+                if not self._playhead.stopped.is_set():
+                    publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
+        except RecordingError as error:
+            self.get_logger().error(str(error))
+            self.exit_status = 1
+
+    def _wait_for_subscribers(self) -> None:
+        """Waits until somebody subscribes to the image, and then until nobody more has come for a while."""
+        image = self._outputs[self._recording.output]
+        awaited = [*self._outputs.values(), *([self._clock_output] if self._clock_output else [])]
+        limit_s = self._value('wait_for_subscriber_s')
+        start = settled = time.monotonic()
+        known = -1
+        if limit_s > 0:
+            self.get_logger().info(f'waiting for a subscription of {image.topic_name}')
+        while not self._playhead.stopped.wait(0.02) and time.monotonic() - start < limit_s:
+            subscriptions = sum(publisher.get_subscription_count() for publisher in awaited)
+            if subscriptions != known:
+                known, settled = subscriptions, time.monotonic()
+            if image.get_subscription_count() and time.monotonic() - settled > _SETTLED_S:
+                return
+        if limit_s > 0 and not self._playhead.stopped.is_set() and not image.get_subscription_count():
+            self.get_logger().warning(f'nobody subscribed to {image.topic_name} in {limit_s:g} s, playing all the same; '
+                                      'remap the subscriber, or topics:=plain')
+
+    def _play_once(self) -> None:
+        try:
+            count = total = late = 0
+            first_s = None
+            for entry in self._recording.entries(self._value('start_offset_s')):
+                if first_s is None:  # only now that the recording is open and its first picture decoded
+                    first_s = entry.at_s
+                    self._round = _Round(first_s, entry.time_ns, _nanoseconds(entry), self.get_clock().now().nanoseconds)
+                    self._playhead.begin(first_s)
+                if not self._playhead.reach(entry.at_s, partial(self._publish, entry)):
+                    return
+                late += self._seconds_since(entry.at_s) > _LATE_S
+                total += 1
+                count += entry.topic == self._recording.output
+            seconds = 0.0 if first_s is None else self._seconds_since(first_s)
+        finally:
+            self._playhead.end()
+        self.get_logger().info(f'played {count} images in {seconds:.1f} s' + (
+            f'; {late} of {total} messages came more than {1e3 * _LATE_S:.0f} ms late, this machine is too slow for them: lower rate'
+            if late else ''))
+
+    def _seconds_since(self, at_s: float) -> float:
+        """How long it has played since a position that it has passed."""
+        return (self._playhead.at_s - at_s) / self._value('rate')
+
+    def _publish(self, entry: Entry) -> None:
+        if self._clock_output is not None:
+            self._publish_clock()
+        if self._value('stamps') == 'now':
+            played_s = (_nanoseconds(entry) - self._round.first_stamp_ns) * 1e-9 / self._value('rate')
+            entry.message.header.stamp = self._shifted(played_s)
+        self._outputs[entry.topic].publish(entry.message)
+
+    def _publish_clock(self) -> None:
+        if self._value('stamps') == 'now':
+            time_ = self._shifted(self._seconds_since(self._round.first_s))
+        else:
+            time_ = _time(self._round.first_ns + round((self._playhead.at_s - self._round.first_s) * 1e9))
+        self._clock_output.publish(ClockMessage(clock=time_))
+
+    def _shifted(self, played_s: float) -> Time:
+        return _time(self._round.now_ns + round((played_s + self._playhead.paused_s) * 1e9))
+
+
+def _nanoseconds(entry: Entry) -> int:
+    stamp = entry.message.header.stamp
+    return stamp.sec * 10**9 + stamp.nanosec
+
+
+def _time(nanoseconds: int) -> Time:
+    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Replays what the command line names; returns the process's exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='parameters:\n' + '\n'.join(f'  {name} ({default!r}): {text}' for name, (default, text) in _PARAMETERS.items()))
+    parser.add_argument('path', nargs='?', default='', help='rosbag2 folder, .bag file, or folder of pictures')
+    path = parser.parse_args(remove_ros_args(sys.argv if args is None else args)[1:]).path
+    return running.run(lambda: ReplayNode(path), ReplayNode.start, args, lambda node: node.finished)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

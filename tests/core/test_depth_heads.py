@@ -1,0 +1,116 @@
+"""Heads found in depth alone."""
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from depth_dolls import FOCAL, doll, room
+
+from c2f_head_pose.crop import CropSquare
+from c2f_head_pose.depth import depth_crop, encode_depth, fuse
+from c2f_head_pose.depth_head_finder import find_heads
+from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg
+from c2f_head_pose.types import Camera, HeadPose
+
+CAMERA = Camera(640, 480, np.array([[FOCAL, 0, 319.5], [0, FOCAL, 239.5], [0, 0, 1]]))
+
+
+
+
+
+
+def test_a_doll_is_found_where_it_stands():
+    head, = find_heads(doll(room(), (0.1, -0.05, 1.2)), CAMERA)
+    np.testing.assert_allclose(head.centre_m, [0.1, -0.05, 1.2], atol=0.04)
+    x, y = head.box.centre
+    np.testing.assert_allclose([x, y], [320 + FOCAL * 0.1 / 1.2, 240 - FOCAL * 0.05 / 1.2], atol=FOCAL * 0.04 / 1.2)
+
+
+def test_three_dolls_are_three_heads_and_an_empty_room_none():
+    places = [(-0.5, 0.0, 1.4), (0.05, -0.05, 0.9), (0.8, 0.1, 2.2)]
+    depth_m = room()
+    for place in places:
+        depth_m = doll(depth_m, place)
+    found = find_heads(depth_m, CAMERA)
+    assert len(found) == 3
+    for place in places:
+        assert min(np.linalg.norm(head.centre_m - place) for head in found) < 0.05
+    assert find_heads(room(), CAMERA) == find_heads(np.full((480, 640), np.nan), CAMERA) == []
+
+
+def test_a_ball_a_board_and_a_box_are_no_heads():
+    """A ball of 10 cm is too small, one of 50 cm too large, a board of 50 cm too broad."""
+    v, u = np.mgrid[:480, :640]
+    for radius_m in (0.05, 0.25):
+        inside = np.hypot(u - 320, v - 240) < FOCAL * radius_m / 1.2
+        assert find_heads(np.where(inside, 1.2, room()), CAMERA) == []
+    assert find_heads(np.where((abs(u - 320) < 120) & (abs(v - 240) < 120), 1.2, room()), CAMERA) == []
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (3, 700), (480, 640), (100, 100)])
+def test_any_size_and_any_values_are_answered(shape):
+    camera = Camera(shape[1], shape[0], np.array([[100.0, 0, 1], [0, 100, 1], [0, 0, 1]]))
+    for values in (np.nan, 0.0, np.inf, -1.0, 1.0):
+        find_heads(np.full(shape, values), camera)
+    find_heads(np.random.default_rng(0).uniform(-1, 6, shape), camera)
+
+
+def test_depth_bytes_are_linear_about_the_heads_depth():
+    """Range 0.5 m about a median of 1 m: 1 m is 1 + 254 / 2 = 128; 0.9 m 1 + 254 * 0.7 = 178.8; 1.24 m 1 + 254 * 0.02 = 6; 1.3 m beyond."""
+    depth_m = np.full((8, 8), 1.0)
+    depth_m[0, :5] = [0.9, 1.24, 1.3, np.nan, 0.0]
+    assert encode_depth(depth_m, 0.5)[0].tolist() == [179, 6, 0, 0, 0, 128, 128, 128]
+
+
+def test_a_crop_takes_the_nearest_pixel_and_is_unknown_beyond_the_image():
+    """A square of 8 from (-2, 0) in 4 pixels: columns -1, 1, 3, 5; an edge between columns 3 and 4 stays an edge."""
+    depth_m = np.full((8, 8), 1.0)
+    depth_m[:, 4:] = 1.2
+    crop = depth_crop(depth_m, CropSquare(-2, 0, 8), 4, 1.0)
+    assert crop[0].tolist() == [0, 128, 128, 77]
+
+
+def pose(ypr_deg, std_deg) -> HeadPose:
+    return HeadPose(rotation_from_ypr_deg(np.array(ypr_deg, float)), np.full(3, float(std_deg)), 'L1', np.full(4, 0.25))
+
+
+def test_two_estimates_are_weighted_by_their_certainty():
+    """Yaw 0 with 2 deg and yaw 3 with 1 deg: weights 1/4 and 1, so 3 * 1 / 1.25 = 2.4, deviation sqrt(1 / 1.25) = 0.894.
+
+    The contradiction, 3^2 / (4 + 1) over three axes = 0.6, is less than 1.
+    """
+    both = fuse(pose((0, 0, 0), 2), pose((3, 0, 0), 1))
+    np.testing.assert_allclose(both.yaw_pitch_roll_deg, [2.4, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(both.rotation_std_deg, np.sqrt(0.8))
+
+
+def test_a_contradiction_makes_the_answer_less_certain_than_either():
+    """40 degrees apart, each claiming 2: Birge's ratio 40^2 / 8 / 3 = 66.7, deviation sqrt(66.7 * 2) = 11.5."""
+    both = fuse(pose((0, 0, 0), 2), pose((40, 0, 0), 2))
+    np.testing.assert_allclose(both.rotation_std_deg, np.sqrt(1600 / 8 / 3 * 2))
+    assert geodesic_deg(both.R_cam_head, rotation_from_ypr_deg(np.array([20.0, 0, 0]))) < 1e-6
+
+
+@pytest.mark.render
+@pytest.mark.slow
+def test_rendered_heads_are_found_within_five_centimetres():
+    """A few held-out frames; the figure comes from python -m training.studies.depth_heads."""
+    pytest.importorskip('moderngl', reason='needs the renderer')
+    from training.studies import depth_heads as command
+    tallies = command.measure(91, 8)
+    for sensor in command.SENSORS:
+        tally = tallies[sensor, 0]
+        assert tally.heads >= 8 and tally.share_within > 0.9 and tally.false == 0, tally.line(sensor)
+        assert tally.heads == sum(tallies[sensor, people].heads for people in (1, 2, 3))
+
+
+@pytest.mark.skipif('BIWI_DIR' not in os.environ, reason='needs BIWI_DIR: a folder with frame_*_depth.bin, frame_*_pose.txt, depth.cal')
+def test_the_head_of_each_of_biwis_frames_is_found():
+    """The centre that the set gives is that of its head model, which is not quite ours."""
+    pytest.importorskip('torch', reason='needs torch: training imports it')
+    from training.studies.depth_heads import biwi_lines
+    lines = list(biwi_lines(Path(os.environ['BIWI_DIR']), None))
+    assert lines
+    for line in lines:
+        assert float(re.search(r'nearest ([\d.]+) cm', line)[1]) < 12, line

@@ -1,0 +1,56 @@
+"""The README against the repository: its table, its links, its commands."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training.evaluation import pages
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / 'README.md').read_text()
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), *sorted((ROOT / 'training').glob('*.md')),
+         *sorted((ROOT / 'c2f_head_pose' / 'models').glob('*.md'))]
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_to_a_file(page):
+    links = re.findall(r'\]\((?!https?://|#)([^)#]+)', page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_parameter_table_is_the_generated_one():
+    table = subprocess.run([sys.executable, '-m', 'c2f_head_pose.ros.parameters', '--markdown'], cwd=ROOT, capture_output=True, text=True,
+                           check=True).stdout
+    shown = README.split('ros.parameters --markdown -->\n')[1].split('<!-- end of parameters -->')[0]
+    assert shown == table
+
+
+def test_every_command_that_the_readme_names_exists():
+    modules = set(re.findall(r'python -m ((?:c2f_head_pose|training)[\w.]*)', README))
+    assert modules
+    for module in modules:
+        assert (ROOT / (module.replace('.', '/') + '.py')).exists(), module
+    targets = set(re.findall(r'`?make (\w+)', README))
+    makefile = (ROOT / 'Makefile').read_text()
+    assert [t for t in targets if not re.search(rf'^{t}:', makefile, re.M)] == []
+
+
+def test_nothing_left_to_fill_in():
+    assert re.findall(r'@[A-Z]+@', README) == []
+
+
+@pytest.mark.parametrize('page', pages.PAGES, ids=lambda page: page.name)
+def test_the_tables_of_figures_are_those_of_the_files(page):
+    text = page.read_text()
+    assert pages.renewed(text) == text, 'run python -m training.evaluation.pages'
+
+
+def test_a_table_of_a_page_is_written_anew_and_a_foreign_one_is_refused():
+    begin, end = '<!-- over time: python -m training.evaluation.pages -->', '<!-- end of over time -->'
+    assert pages.renewed(f'a\n{begin}\nold\n{end}\nb') == f'a\n{begin}\n{pages.over_time()}\n{end}\nb'
+    with pytest.raises(ValueError, match='no table'):
+        pages.renewed('<!-- weather: python -m training.evaluation.pages -->')
+    with pytest.raises(ValueError, match='has no'):
+        pages.renewed(begin)

@@ -1,0 +1,79 @@
+"""The benchmark: what it counts, by hand, and that it runs where there is no GPU."""
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from c2f_head_pose.bench import command as bench
+from c2f_head_pose.bench.roofline import Ceilings, Work, ceiling_model, count_work, floor_s
+from c2f_head_pose.engine import cuda, open_engine
+
+
+def two_layers() -> onnx.ModelProto:
+    """Conv 3x3, 1 to 4 channels, 5x5 to 3x3; an addition; Gemm 36 to 2."""
+    constants = {'w': np.zeros((4, 1, 3, 3), np.float32), 'b': np.zeros(4, np.float32), 'g': np.zeros((36, 2), np.float32)}
+    nodes = [helper.make_node('Cast', ['crops'], ['x'], 'cast', to=TensorProto.FLOAT),
+             helper.make_node('Conv', ['x', 'w', 'b'], ['c'], 'conv'),
+             helper.make_node('Relu', ['c'], ['r'], 'relu'), helper.make_node('Add', ['c', 'r'], ['a'], 'add'),
+             helper.make_node('Flatten', ['a'], ['f'], 'flatten'), helper.make_node('Gemm', ['f', 'g'], ['out'], 'gemm'),
+             helper.make_node('Softmax', ['out'], ['soft'], 'softmax')]
+    graph = helper.make_graph(nodes, 'two', [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
+                              [helper.make_tensor_value_info('soft', TensorProto.FLOAT, ['batch', 2])],
+                              [numpy_helper.from_array(v, k) for k, v in constants.items()])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+
+
+def test_work_is_counted_as_by_hand():
+    """Batch 3. Conv: 3*4*3*3 = 108 outputs of 9 products, 2 FLOPs each: 1944; elements 75 in, 36+4 weights, 108 out = 223.
+
+    Add: 108 FLOPs, reads its other input, 108. Gemm: 6 outputs of 36 products: 432 FLOPs; 108 in, 72 weights, 6 out = 186.
+    """
+    assert count_work(two_layers(), 3) == [Work('conv', 1944, 223), Work('add', 108, 108), Work('gemm', 432, 186)]
+
+
+def test_the_floor_is_the_sum_of_each_layers_worse_limit():
+    """1000 FLOPs at 100 a second take 10 s, more than 10 elements of 2 bytes at 10 a second; 500 elements take 100 s."""
+    assert floor_s([Work('a', 1000, 10), Work('b', 1, 500)], Ceilings(100, 10), 2) == pytest.approx(110)
+
+
+def test_the_ceiling_model_is_to_the_contract_and_nearly_all_matrix_products(tmp_path):
+    path = ceiling_model(tmp_path)
+    assert open_engine(str(path), 'cpu').contract.name == 'ceiling'
+    work = {w.name: w.flops for w in count_work(onnx.load(path), 2)}
+    assert work['product1'] == 2 * 2 * 1024 ** 3
+    assert sum(flops for name, flops in work.items() if name.startswith('product')) > 0.99 * sum(work.values())
+
+
+def test_work_of_the_shipped_edge_model_scales_with_the_batch():
+    from c2f_head_pose.models.registry import model_path
+    model = onnx.load(model_path('c2f_edge'))
+    one, eight = (sum(w.flops for w in count_work(model, batch)) for batch in (1, 8))
+    assert eight == 8 * one and 0.05e9 < one < 0.15e9
+
+
+def test_the_cpu_benchmark_writes_a_table_and_json(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(bench, '_cpu_ceilings', lambda folder, threads: Ceilings(1e11, 1e10))
+    target = tmp_path / 'bench.json'
+    assert bench.main(['c2f_edge', '--device', 'cpu', '--batch', '1', '3', '--seconds', '0.02', '--json', str(target)]) == 0
+    out = capsys.readouterr().out
+    assert out.count('| c2f_edge | fp32 |') == 2
+    written = json.loads(target.read_text())
+    assert [row['batch'] for row in written['rows']] == [1, 3]
+    row = written['rows'][0]
+    assert set(row['stages']) == {'network', 'crop_to_pose'} and row['stages']['crop_to_pose']['runs'] >= 5
+    assert row['floor_ms'] > 0 and row['over_floor'] == pytest.approx(row['stages']['network']['median_ms'] / row['floor_ms'])
+    assert written['machine']['processor'] and written['command'].startswith('python -m c2f_head_pose.bench')
+
+
+@pytest.mark.skipif(cuda.has_driver(), reason='there is an NVIDIA driver here')
+def test_the_cuda_benchmark_without_a_gpu_says_what_is_missing(capsys):
+    assert bench.main(['--device', 'cuda']) == 1
+    assert 'bench: no NVIDIA driver' in capsys.readouterr().err
+
+
+def test_batches_that_are_no_buckets_are_refused_on_cuda(capsys):
+    with pytest.raises(SystemExit):
+        bench.main(['--device', 'cuda', '--batch', '3'])
+    assert '1, 2, 4, 8, 16, 32, 64' in capsys.readouterr().err

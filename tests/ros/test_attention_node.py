@@ -1,0 +1,289 @@
+"""The node `attention` through the real ROS graph, and its messages."""
+import itertools
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip('rclpy', reason="needs rclpy: source a ROS installation, or pip install '.[ros]'")
+
+from attention_scenes import MOUNT, head
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import PoseWithCovarianceStamped, TwistStamped
+from rclpy.parameter import Parameter
+from ros_graph import SENSOR, header, image_message, noise
+from std_msgs.msg import Float32, String
+from visualization_msgs.msg import Marker, MarkerArray
+
+from c2f_head_pose.attention.monitor import AttentionSettings, State
+from c2f_head_pose.ros import messages, parameters
+from c2f_head_pose.ros.attention import messages as attention_messages
+from c2f_head_pose.ros.attention.node import AttentionNode
+from c2f_head_pose.ros.attention.parameters import AttentionParameters, find_zones
+from c2f_head_pose.ros.parameters import ParameterError
+
+pytestmark = pytest.mark.ros
+
+CONFIG = Path(__file__).parents[2] / 'config'
+ROAD, LAP = (0.0, 0.0), (-9.0, -34.0)
+
+
+class Driver:
+    """A driver before the node: publishes poses, reads decisions."""
+
+    def __init__(self, graph, **overrides):
+        self.graph = graph
+        self.states = graph.hear(String, '/attention/state')
+        self.zones = graph.hear(String, '/attention/zone')
+        self.off_road = graph.hear(Float32, '/attention/head_off_road_s')
+        self.decisions = graph.hear(DiagnosticArray, '/attention/decision')
+        self.looking_at = graph.hear(DiagnosticArray, '/attention/looking_at')
+        given = [Parameter(name, value=value) for name, value in overrides.items()]
+        self.node = graph.add(AttentionNode(context=graph.context, parameter_overrides=given))
+        self.poses = graph.image_publisher(PoseWithCovarianceStamped, '/head_pose', SENSOR)
+        self.stamp_s = 100.0
+        graph.wait_until(lambda: graph.probe.count_publishers('/attention/decision'), 'the decision topic')
+        graph.wait_until(lambda: self.states, 'a first word')
+
+    def look(self, direction, seconds, rate_hz=8, frame_id='camera_optical', mount=MOUNT):
+        """Poses at stamps of 1/8 s, each sent once the last was answered; returns the decision about the last."""
+        for _ in range(round(seconds * rate_hz)):
+            self.stamp_s += 1 / rate_hz
+            pose = head(*direction, mount=mount, t_cam_head_m=np.array([0.1, 0.0, 0.7]), t_std_m=np.full(3, 0.01))
+            self.poses.publish(messages.head_pose(header(self.stamp_s, frame_id), pose))
+            self.graph.wait_until(self.answered, f'the decision at {self.stamp_s}')
+        return self.decision()
+
+    def answered(self):
+        return any(attention_messages.stamp_s(d.header) == self.stamp_s for d in self.decisions[-20:])
+
+    def decision(self, index=-1):
+        return {pair.key: pair.value for pair in self.decisions[index].status[0].values}
+
+    def wait_for(self, state):
+        self.graph.wait_until(lambda: self.states[-1].data == state, f'the state {state}')
+
+
+def test_before_any_pose_the_state_is_unknown_and_the_reason_is_said(graph):
+    driver = Driver(graph)
+    assert driver.states[0].data == 'unknown'
+    graph.wait_for_log('no head poses', 'see /diagnostics')
+
+
+def test_a_phone_in_the_lap_is_said_to_be_a_distraction_under_the_frames_own_stamp(graph):
+    """2 s of road; the lap from the next frame on. The first frame in the lap at t0 = 102.125; 3.0 s later, 105.125, distracted."""
+    driver = Driver(graph)
+    assert driver.look(ROAD, 2)['state'] == 'attentive'
+    said = driver.look(LAP, 3)
+    assert (said['state'], said['reason'], said['zone']) == ('attentive', 'glance', 'lap')
+    said = driver.look(LAP, 0.125)
+    assert (said['state'], said['reason'], said['head off road s']) == ('distracted', 'long_distraction', '3.000')
+    assert driver.stamp_s == 105.125 and driver.decisions[-1].header.frame_id == 'camera_optical'
+    graph.wait_until(lambda: driver.states[-1].data == 'distracted' and driver.zones[-1].data == 'lap', 'state and zone')
+    assert driver.off_road[-1].data == pytest.approx(3.0)
+
+
+def test_input_that_stops_is_unknown_within_its_time_and_said_again_and_again(graph):
+    """stale_s = 1 s and a tick of 0.1 s; afterwards the state is repeated, so that a late listener hears it too."""
+    driver = Driver(graph)
+    driver.look(ROAD, 2)
+    driver.wait_for('unknown')
+    graph.wait_until(lambda: driver.decision()['reason'] == 'stale', 'the reason')
+    count = len(driver.states)
+    graph.wait_until(lambda: len(driver.states) > count + 3, 'more of it')
+    assert {s.data for s in driver.states[count:]} == {'unknown'}
+
+
+def status_of(publisher, text, **figures):
+    values = [KeyValue(key=key, value=value) for key, value in figures.items()]
+    publisher.publish(DiagnosticArray(header=header(), status=[DiagnosticStatus(name='probe: head pose', message=text, values=values)]))
+
+
+@pytest.mark.parametrize('text, state, reason', [
+    ('no face', 'absent', 'nobody'), ('images have stopped: camera unplugged', 'unknown', 'blind')])
+def test_nobody_there_and_a_blind_camera_are_told_apart_without_vision_msgs(graph, text, state, reason):
+    """The head_pose node says which on /diagnostics; the car's speed is unknown, so nobody there is absent."""
+    driver = Driver(graph)
+    driver.look(ROAD, 2)
+    diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    graph.wait_until(lambda: status_of(diagnostics, text) or driver.decision()['reason'] == reason, reason)
+    driver.wait_for(state)
+
+
+def test_a_degraded_camera_that_finds_nobody_is_not_blind(graph):
+    """It looks, less well than it could: nobody there is absent."""
+    driver = Driver(graph)
+    driver.look(ROAD, 2)
+    diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    graph.wait_until(lambda: status_of(diagnostics, 'degraded: depth has stopped', faces='0') or driver.decision()['reason'] == 'nobody',
+                     'nobody')
+    driver.wait_for('absent')
+
+
+def test_a_moving_car_with_nobody_seen_has_a_blind_camera(graph):
+    driver = Driver(graph)
+    speed = graph.probe.create_publisher(TwistStamped, '/speed', SENSOR)
+    diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    driver.look(ROAD, 2)
+    twist = TwistStamped()
+    twist.twist.linear.x = 20.0
+
+    def told():
+        speed.publish(twist)
+        status_of(diagnostics, 'no face')
+        return driver.decision()['reason'] == 'no_face_while_moving'
+
+    graph.wait_until(told, 'no face while moving')
+    driver.wait_for('unknown')
+
+
+def test_speed_decides_what_is_judged_and_goes_stale(graph):
+    """At 2 m/s a long look aside is not judged; once the speed is older than speed_timeout_s it is unknown, and judged."""
+    driver = Driver(graph, speed_timeout_s=60.0)
+    speed = graph.probe.create_publisher(TwistStamped, '/speed', SENSOR)
+    graph.wait_until(speed.get_subscription_count, 'a subscription of /speed')
+    twist = TwistStamped()
+    twist.twist.linear.x = 2.0
+    speed.publish(twist)
+    graph.wait_until(lambda: driver.node._current_motion().speed_mps == 2.0, 'the speed')
+    driver.look(ROAD, 2)
+    assert driver.look(LAP, 3.5)['reason'] == 'not_judged_at_low_speed'
+    driver.node.set_parameters([Parameter('speed_timeout_s', value=0.1)])
+    driver.look(ROAD, 2)
+    graph.wait_until(lambda: driver.node._current_motion().speed_mps is None, 'the speed going stale')
+    assert driver.look(LAP, 3.5)['state'] == 'distracted'
+
+
+def test_poses_in_the_vehicles_frame_need_no_mount(graph):
+    driver = Driver(graph, camera_azimuth_deg=90.0)
+    assert driver.look(ROAD, 2, frame_id='base_link', mount=np.eye(3))['state'] == 'attentive'
+    assert 'vehicle axes' in graph.wait_for_log('vehicle axes')
+
+
+def test_whoever_faces_the_camera_looks_at_it(graph):
+    """A head 0.1 m beside the optical axis and 0.7 m away, facing straight back: 8 degrees off the camera, within 15."""
+    driver = Driver(graph)
+    driver.look(ROAD, 1)
+    graph.wait_until(lambda: driver.looking_at and driver.looking_at[-1].status[0].message == 'camera', 'looking at the camera')
+    driver.look((60.0, 0.0), 1)
+    graph.wait_until(lambda: driver.looking_at[-1].status[0].values[0].value == 'no', 'looking away')
+
+
+def test_health_is_an_error_while_nothing_comes_and_a_warning_while_distracted(graph):
+    driver = Driver(graph)
+    health = graph.hear(DiagnosticArray, '/diagnostics')
+
+    def newest():
+        own = [s for m in health for s in m.status if s.name == 'attention: driver attention']
+        return own[-1] if own else None
+
+    graph.wait_until(lambda: newest() and newest().level == DiagnosticStatus.ERROR, 'an error')
+    assert 'no head poses' in newest().message
+    driver.look(ROAD, 2)
+    driver.look(LAP, 4)
+    graph.wait_until(lambda: newest().level == DiagnosticStatus.WARN, 'a warning')
+
+
+def test_markers_show_the_zones_the_face_and_the_state(graph):
+    shown = graph.hear(MarkerArray, '/attention/markers')
+    driver = Driver(graph)
+    graph.wait_until(driver.node._markers_out.get_subscription_count, 'a subscription of the markers')
+    driver.look(ROAD, 1.5)
+    graph.wait_until(lambda: any('attentive: road' in m.text for a in shown for m in a.markers), 'the state in text')
+    zones = [m for m in shown[-1].markers if m.ns == 'zones']
+    assert len(zones) == len(find_zones('passenger_car_lhd').zones) and all(m.type == Marker.LINE_STRIP for m in zones)
+    arrow = next(m for m in shown[-1].markers if m.ns == 'face')
+    tip = np.array([arrow.points[1].x, arrow.points[1].y, arrow.points[1].z])
+    assert tip == pytest.approx([0.1, 0.0, 0.3]), 'from (0.1, 0, 0.7) 0.4 m towards the camera'
+
+
+def test_a_wrong_parameter_is_refused_with_the_shipped_names(graph):
+    with pytest.raises(ValueError, match=r'zones.*truck.*passenger_car_lhd, passenger_car_rhd'):
+        AttentionNode(context=graph.context, parameter_overrides=[Parameter('zones', value='truck')])
+    with pytest.raises(ValueError, match=r'uncertain_s'):
+        AttentionNode(context=graph.context, parameter_overrides=[Parameter('uncertain_s', value=9.0)])
+
+
+def test_behind_the_real_head_pose_node_an_empty_car_is_absent_and_a_dead_camera_unknown(graph):
+    """Images in which nobody is; then none. What head_pose says of itself on /diagnostics is understood as it is written."""
+    remaps = ['--ros-args', '-r', 'head_pose:=/head_pose/head_pose', '-r', 'head_poses:=/head_pose/head_poses']
+    states = graph.hear(String, '/attention/state')
+    decisions = graph.hear(DiagnosticArray, '/attention/decision')
+    graph.head_pose_node(silence_timeout_s=1.0)
+    graph.add(AttentionNode(context=graph.context, cli_args=remaps))
+    images = graph.image_publisher()
+    picture, count = noise(120, 160), itertools.count(1)
+
+    def empty_car():
+        images.publish(image_message(picture, 50 + next(count) / 8))
+        return states and states[-1].data == 'absent'
+
+    graph.wait_until(empty_car, 'absent')
+    graph.wait_until(lambda: decisions[-1].status[0].message == 'unknown: blind', 'a blind camera')
+
+
+# Messages and parameters, without the graph.
+
+
+def test_a_published_head_comes_back_with_its_deviation_in_head_axes():
+    """The covariance in the message is R diag(s^2) R^T about the camera's axes; read back, s in head axes, degrees."""
+    pose = head(20, -10, t_cam_head_m=np.array([0.1, 0.2, 0.7]), t_std_m=np.full(3, 0.02))
+    pose = type(pose)(pose.R_cam_head, np.array([1.0, 2.0, 6.0]), 'L1', pose.category_probabilities, t_cam_head_m=pose.t_cam_head_m,
+                      t_std_m=pose.t_std_m)
+    back = attention_messages.head_from_pose(messages.head_pose(header(), pose).pose, 5.0)
+    assert back.R_cam_head == pytest.approx(pose.R_cam_head)
+    assert back.rotation_std_deg == pytest.approx([1, 2, 6])
+    assert back.t_cam_head_m == pytest.approx([0.1, 0.2, 0.7])
+
+
+def test_what_is_unknown_in_a_message_stays_unknown():
+    """Variance 1e6: no position. Covariance all 0: the assumed deviation. Quaternion 0: somebody, but no pose."""
+    message = messages.head_pose(header(), head(0, 0)).pose
+    assert attention_messages.head_from_pose(message, 5.0).t_cam_head_m is None
+    message.covariance = [0.0] * 36
+    assert attention_messages.head_from_pose(message, 5.0).rotation_std_deg == pytest.approx([5, 5, 5])
+    message.pose.orientation.w = message.pose.orientation.x = message.pose.orientation.y = message.pose.orientation.z = 0.0
+    assert np.isnan(attention_messages.head_from_pose(message, 5.0).R_cam_head).all()
+
+
+def test_every_face_of_head_poses_is_read_with_its_track():
+    """Duck-typed: vision_msgs is not in the pip build of ROS."""
+    def detection(name, pose):
+        result = SimpleNamespace(pose=messages.head_pose(header(), pose).pose, hypothesis=SimpleNamespace(class_id='L1', score=0.9))
+        return SimpleNamespace(id=name, results=[result])
+
+    found = [detection('face_3', head(0, 0)), detection('', head(30, 0)), SimpleNamespace(id='face_9', results=[])]
+    heads = attention_messages.heads_from_detections(SimpleNamespace(detections=found), 5.0)
+    assert [h.track_id for h in heads] == [3, None]
+    assert heads[0].score == pytest.approx(0.9)
+    assert attention_messages.heads_from_detections(SimpleNamespace(detections=[]), 5.0) == []
+
+
+def test_the_committed_yaml_is_the_generated_one_and_holds_the_settings_defaults():
+    text = (CONFIG / 'attention.yaml').read_text()
+    assert text == parameters.yaml_text(AttentionParameters, 'attention', 'attention_parameters'), \
+        'run: python -m c2f_head_pose.ros.attention.parameters --yaml > config/attention.yaml'
+    table = AttentionParameters.from_values(yaml.safe_load(text)['/**']['ros__parameters'])
+    assert table == AttentionParameters()
+    for row in fields(AttentionSettings):
+        assert getattr(table.settings, row.name) == pytest.approx(getattr(AttentionSettings(), row.name), abs=1e-3)
+
+
+def test_a_profile_is_found_by_name_or_path_and_refused_with_a_remedy(tmp_path):
+    assert AttentionParameters(zones='passenger_car_rhd').zone_map.name == 'passenger_car_rhd'
+    assert AttentionParameters(zones=str(CONFIG / 'zones_passenger_car_lhd.yaml')).zone_map.name == 'passenger_car_lhd'
+    for name in ('nowhere', str(tmp_path / 'nowhere.yaml')):
+        with pytest.raises(ParameterError, match='zones cannot be'):
+            AttentionParameters.from_values({'zones': name})
+
+
+def test_targets_are_named_with_commas():
+    assert AttentionParameters(looking_at=' camera, robot_head ,camera').targets == ['camera', 'robot_head']
+    assert AttentionParameters(looking_at='none').targets == []
+
+
+def test_every_state_has_a_level_and_a_colour():
+    assert set(attention_messages._LEVELS) == set(attention_messages._COLOURS) == set(State)

@@ -1,0 +1,246 @@
+"""Depth beside the images: read, paired by stamp, and done without where it stops."""
+from array import array
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy')
+
+from ros_calls import depth_message, values
+from ros_graph import SENSOR, camera_info, header, image_message, noise
+from sensor_msgs.msg import CameraInfo, CompressedImage
+
+from c2f_head_pose.images import ImageError
+from c2f_head_pose.ros.depth_input import DepthInput, depth_from_message, depth_m_from_compressed
+from c2f_head_pose.ros.log import Notices
+
+pytestmark = pytest.mark.ros
+
+
+
+
+def compressed_depth(values, quantisation=(0.0, 0.0), encoding='16UC1') -> CompressedImage:
+    """As compressed_depth_image_transport writes it: int32 format, two float32, PNG."""
+    head = np.int32(0).tobytes() + np.float32(quantisation).tobytes()
+    data = head + cv2.imencode('.png', np.asarray(values, np.uint16))[1].tobytes()
+    return CompressedImage(header=header(1.0), format=f'{encoding}; compressedDepth png', data=array('B', data))
+
+
+def test_compressed_millimetres_are_read():
+    np.testing.assert_allclose(depth_m_from_compressed(compressed_depth([[0, 1500]])), [[np.nan, 1.5]])
+
+
+def test_compressed_metres_are_read_back_from_their_inverse():
+    """The PNG holds A / z + B: with A = 1000 and B = 1, 2 m is stored as 501 and 4 m as 251."""
+    np.testing.assert_allclose(depth_m_from_compressed(compressed_depth([[501, 251, 0]], (1000, 1), '32FC1')), [[2, 4, np.nan]], rtol=1e-6)
+
+
+@pytest.mark.parametrize('changed, words', [({'format': 'jpeg'}, 'is not read'), ({'data': array('B', bytes(20))}, 'cut off'),
+                                            ({'data': array('B')}, 'cut off'), ({'format': '16UC1; compressedDepth rvl'}, 'png')])
+def test_other_compressed_data_is_refused_with_the_remedy(changed, words):
+    message = compressed_depth([[1]])
+    for name, value in changed.items():
+        setattr(message, name, value)
+    with pytest.raises(ImageError, match=words):
+        depth_from_message(message)
+
+
+class Heard:
+    """A logger that keeps what is said."""
+
+    def __init__(self):
+        self.lines = []
+        self.info = self.warning = self.error = self.lines.append
+
+
+@pytest.fixture
+def paired():
+    heard, now = Heard(), SimpleNamespace(s=0.0)
+    depth = DepthInput(Notices(heard), '/depth/image', clock=lambda: now.s)
+    return SimpleNamespace(depth=depth, heard=heard.lines, now=now,
+                           get=lambda stamp_s, shape=(2, 3): depth.depth_m(header(stamp_s), shape, 0.02, 0.0, 1.0))
+
+
+def test_the_depth_nearest_in_time_is_taken_within_the_tolerance(paired):
+    """Depth of 1.000 and 1.031 s; the image of 1.020 is 20 ms and 11 ms from them, that of 1.060 29 ms from the later."""
+    paired.depth.put(depth_message(np.full((2, 3), 1000), 1.0))
+    paired.depth.put(depth_message(np.full((2, 3), 2000), 1.031))
+    assert paired.get(1.02)[0, 0] == 2.0
+    assert paired.get(0.99)[0, 0] == 1.0
+    assert paired.get(1.06) is None
+    assert paired.heard == [], 'one image without depth is no news'
+
+
+def test_depth_of_another_clock_is_said_once(paired):
+    paired.depth.put(depth_message(np.full((2, 3), 1000), 50.0))
+    for number in range(30):
+        assert paired.get(1.0 + number) is None
+    assert len(paired.heard) == 1 and 'not stamped like the images' in paired.heard[0] and 'depth_tolerance_s' in paired.heard[0]
+
+
+def test_depth_that_stops_and_comes_back_is_said_once_each(paired):
+    paired.depth.put(depth_message(np.full((2, 3), 1000), 1.0))
+    assert paired.get(1.0) is not None and not paired.depth.degraded
+    paired.now.s = 5.0
+    assert paired.get(2.0) is None and paired.get(3.0) is None
+    assert paired.depth.degraded and len(paired.heard) == 1 and 'have stopped' in paired.heard[0]
+    paired.depth.put(depth_message(np.full((2, 3), 1000), 4.0))
+    assert paired.get(4.0) is not None
+    assert 'good again' in paired.heard[1]
+
+
+def test_depth_that_never_comes_is_said_once_and_not_while_cameras_start(paired):
+    assert paired.get(1.0) is None and paired.heard == []
+    paired.now.s = 1.5
+    assert paired.get(2.0) is None and paired.get(3.0) is None
+    assert len(paired.heard) == 1 and 'remap depth/image' in paired.heard[0]
+
+
+def test_depth_of_another_size_is_refused_with_the_remedy(paired):
+    paired.depth.put(depth_message(np.full((4, 4), 1000), 1.0))
+    assert paired.get(1.0) is None
+    assert '4x4' in paired.heard[0] and 'registered' in paired.heard[0]
+
+
+def test_positions_come_from_depth_until_it_stops_mid_way(graph):
+    """A face box fixed from outside at the principal point; depth says 0.8 m, its size 500 * 0.165 / 80 = 1.03 m."""
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='rgbd', silence_timeout_s=1.0)
+    estimate = node._parts.estimator.estimate
+    node._parts.estimator.estimate = lambda image, **given: estimate(image, **given | {'stamp_s': None, 'boxes': [[280, 200, 360, 280]]})
+    infos = graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
+    depths = graph.image_publisher(topic='/depth/image')
+    images = graph.image_publisher()
+    graph.wait_until(infos.get_subscription_count, 'a subscription of camera_info')
+    infos.publish(camera_info())
+    graph.wait_until(lambda: node._session.calibration.received, 'the camera_info')
+    depths.publish(depth_message(np.full((480, 640), 800), 1.0))
+    graph.wait_until(lambda: node._session.depth.last_s, 'the depth')
+    images.publish(image_message(noise(), 1.0))
+    graph.wait_until(lambda: results.poses, 'a pose')
+    assert results.poses[0].pose.pose.position.z == pytest.approx(0.8, abs=1e-6)
+    graph.wait_for_state('ok')
+    graph.spin_for(1.1)
+    images.publish(image_message(noise(), 3.0))
+    graph.wait_until(lambda: len(results.poses) == 2, 'a pose')
+    assert results.poses[1].pose.pose.position.z == pytest.approx(500 * 0.165 / 80, rel=0.01)
+    assert results.poses[1].pose.covariance[14] > 10 * results.poses[0].pose.covariance[14]
+    graph.wait_for_log('have stopped', 'from the image alone')
+    status = graph.wait_for_state('degraded: depth images on /depth/image have stopped')
+    assert 'stopped' in values(status)['depth']
+    depths.publish(depth_message(np.full((480, 640), 800), 4.0))
+    graph.wait_until(lambda: node._session.depth._kept[-1].header.stamp.sec == 4, 'the depth')
+    images.publish(image_message(noise(), 4.0))
+    graph.wait_for_log('is good again')
+
+
+@pytest.fixture(scope='module')
+def depth_model(tmp_path_factory) -> str:
+    """An untrained network of modality depth, exported as training exports its own: right in form, not in what it says."""
+    torch = pytest.importorskip('torch', reason='needs torch')
+    from training.export import write_onnx
+
+    class Untrained(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.trunk = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 5, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+                                             torch.nn.Flatten(), torch.nn.Linear(4, 4))
+
+        def forward(self, crops):
+            logits = self.trunk(crops.float() / 255)
+            frontal = torch.tensor([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]])
+            return frontal + 0 * logits[:, :1, None], 0.1 + 0 * logits[:, :3].abs(), logits
+
+    path = tmp_path_factory.mktemp('model') / 'untrained_depth.onnx'
+    write_onnx(Untrained(), 64, path, {
+        'c2f_contract': '1', 'name': 'untrained_depth', 'version': '0', 'modality': 'depth', 'input_size': '64', 'crop_margin': '1.5',
+        'detector_margin': '1.15', 'convention': 'R_cam_head REP-103/REP-155', 'training_data': 'none', 'licence': 'Apache-2.0',
+        'depth_range_m': '0.5'})
+    return str(path)
+
+
+def calibrate(graph, node):
+    infos = graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
+    graph.wait_until(infos.get_subscription_count, 'a subscription of camera_info')
+    infos.publish(camera_info(focal=575.0))
+    graph.wait_until(lambda: node._session.calibration.received, 'the camera_info')
+
+
+def a_doll() -> np.ndarray:
+    from depth_dolls import doll, room
+    return (1000 * doll(room(), (0.1, -0.05, 1.2))).astype(np.uint16)
+
+
+def test_depth_alone_is_enough_with_a_depth_model(graph, depth_model):
+    """The doll's middle is at (0.1, -0.05, 1.2); the network calls every head frontal to its ray: the sellion is 9 cm nearer."""
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='depth', depth_model=depth_model)
+    calibrate(graph, node)
+    depths = graph.image_publisher(topic='/depth/image')
+    for number in range(3):
+        depths.publish(depth_message(a_doll(), 5.0 + number))
+        graph.wait_until(lambda n=number: len(results.poses) > n, 'a pose')
+    pose = results.poses[0]
+    assert (pose.header.frame_id, pose.header.stamp.sec) == ('camera_optical', 5)
+    position = np.array([pose.pose.pose.position.x, pose.pose.pose.position.y, pose.pose.pose.position.z])
+    middle_m = np.array([0.1, -0.05, 1.2])
+    np.testing.assert_allclose(position, middle_m * (1 - 0.09 / np.linalg.norm(middle_m)), atol=0.04)
+    graph.wait_for_state('ok')
+
+
+def test_compressed_depth_is_answered_when_asked_for(graph, depth_model):
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='depth', depth_model=depth_model, depth_transport='compressedDepth')
+    calibrate(graph, node)
+    graph.image_publisher(CompressedImage, '/depth/image/compressedDepth').publish(compressed_depth(a_doll()))
+    graph.wait_until(lambda: results.poses, 'a pose')
+    assert results.poses[0].pose.pose.position.z == pytest.approx(1.2 * (1 - 0.09 / np.linalg.norm([0.1, -0.05, 1.2])), abs=0.04)
+
+
+def test_depth_alone_without_camera_info_says_why_nothing_comes(graph, depth_model):
+    results = graph.hear_results()
+    graph.head_pose_node(modality='depth', depth_model=depth_model)
+    graph.image_publisher(topic='/depth/image').publish(depth_message(a_doll(), 5.0))
+    graph.wait_for_log('image on /depth/image skipped', 'needs camera_info')
+    assert results.markers == []
+
+
+def test_depth_alone_without_a_depth_model_is_refused_with_what_is_missing(graph):
+    graph.head_pose_node(modality='depth', depth_model='nowhere.onnx')
+    graph.wait_for_log('not configured', "modality 'depth' needs a depth model", "no model 'nowhere.onnx'", 'training.export')
+
+
+def test_a_model_of_images_is_refused_for_depth(graph):
+    graph.head_pose_node(modality='depth', depth_model='c2f_edge')
+    graph.wait_for_log('not configured', "depth_model 'c2f_edge' reads images")
+
+
+def test_rgbd_without_a_depth_model_says_once_what_depth_is_good_for(graph):
+    graph.head_pose_node(modality='rgbd', depth_model='')
+    graph.wait_for_log('depth_model is empty', 'depth gives positions')
+
+
+def test_rgbd_fuses_with_the_shipped_depth_model_unless_told_otherwise(graph):
+    node = graph.head_pose_node(modality='rgbd')
+    assert node._parts.estimator.reads_depth
+
+
+def test_when_images_stop_heads_are_found_in_depth_alone_and_images_take_over_again(graph, depth_model):
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='rgbd', depth_model=depth_model, silence_timeout_s=0.5)
+    calibrate(graph, node)
+    depths, images = graph.image_publisher(topic='/depth/image'), graph.image_publisher()
+    images.publish(image_message(noise(), 1.0))
+    graph.wait_until(lambda: results.markers, 'an answer')
+    graph.wait_until(lambda: node._session.silence, 'the images to have stopped')
+    depths.publish(depth_message(a_doll(), 2.0))
+    graph.wait_until(lambda: results.poses, 'a pose from depth')
+    assert results.poses[0].header.stamp.sec == 2
+    graph.wait_for_state('degraded: heads are found in depth alone')
+    before = len(results.markers)
+    images.publish(image_message(noise(), 3.0))
+    graph.wait_until(lambda: len(results.markers) > before, 'an answer to the image')
+    assert results.markers[-1].markers[0].header.stamp.sec == 3
+    graph.wait_for_log('images arrive on /image')

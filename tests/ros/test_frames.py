@@ -1,0 +1,118 @@
+"""Poses in another frame than the camera's, by parameters and through TF."""
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy')
+
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from head_poses import HEADER, head
+from ros_calls import with_a_face
+from ros_graph import image_message, noise
+
+from c2f_head_pose.geometry import quaternion_from_rotation, rotation_from_quaternion
+from c2f_head_pose.ros import messages
+from c2f_head_pose.ros.frames import FixedMount, FrameError, TfMount
+from c2f_head_pose.ros.parameters import ParameterError, Parameters
+
+pytestmark = pytest.mark.ros
+
+# An optical frame that looks along the vehicle's -x, as a driver camera does: its z is -x, its x (image right) is y, its y is -z.
+BACKWARDS = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])
+BACKWARDS_RPY_DEG = (-90.0, 0.0, 90.0)
+
+
+def given(**fields) -> Parameters:
+    return Parameters(target_frame='base_link', target_frame_from='mount', **fields)
+
+
+def test_the_mounts_angles_are_those_of_urdf():
+    """Rz(90) Ry(0) Rx(-90): x -> y; y -> (under Rx -90) -z; z -> (under Rx -90) y -> (under Rz 90) -x."""
+    mount = FixedMount(given(mount_rotation_deg=BACKWARDS_RPY_DEG)).mount(HEADER)
+    np.testing.assert_allclose(mount.R_target_cam, BACKWARDS, atol=1e-12)
+
+
+def test_a_pose_is_moved_whole_and_its_stamp_stays():
+    """1 m before a camera at x = 2 m, z = 1 m that looks back: at x = 1. A frontal face looks along +x, so its axes are the vehicle's.
+
+    Deviations along the camera's x, y, z (0.1, 0.2, 0.3) lie along the vehicle's y, z, x; roll, pitch, yaw (1, 2, 3) along x, y, z.
+    """
+    mount = FixedMount(given(mount_rotation_deg=BACKWARDS_RPY_DEG, mount_position_m=(2.0, 0.0, 1.0))).mount(HEADER)
+    pose = head(t_cam_head_m=np.array([0.0, 0, 1.0]), t_std_m=np.array([0.1, 0.2, 0.3]), track_id=1)
+    message = messages.head_pose(HEADER, pose, mount)
+    assert (message.header.frame_id, message.header.stamp, HEADER.frame_id) == ('base_link', HEADER.stamp, 'camera_optical')
+    p, q = message.pose.pose.position, message.pose.pose.orientation
+    np.testing.assert_allclose([p.x, p.y, p.z], [1, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), np.eye(3), atol=1e-12)
+    expected = np.diag([0.09, 0.01, 0.04, *np.radians([1.0, 2, 3]) ** 2])
+    np.testing.assert_allclose(np.reshape(message.pose.covariance, (6, 6)), expected, atol=1e-12)
+    arrow = messages.markers(HEADER, [pose], mount).markers[1]
+    assert arrow.header.frame_id == 'base_link'
+    np.testing.assert_allclose([arrow.points[1].x, arrow.points[1].z], [1.15, 1], atol=1e-12)
+
+
+class Buffer:
+    """Stands in for tf2_ros's: knows the mount until 10 s."""
+
+    def lookup_transform(self, target, source, time, timeout):
+        if time.nanoseconds > 10e9:
+            raise TransformError('would extrapolate into the future')
+        return TransformStamped(transform=_mount_transform())
+
+
+class TransformError(Exception):
+    """As tf2_ros's."""
+
+
+def _mount_transform() -> Transform:
+    rotation = Quaternion(**dict(zip('xyzw', quaternion_from_rotation(BACKWARDS).tolist())))
+    return Transform(translation=Vector3(x=2.0, z=1.0), rotation=rotation)
+
+
+@pytest.fixture
+def tf2(monkeypatch):
+    """tf2_ros is not in the pip wheels: its part in this is a lookup."""
+    listener = SimpleNamespace(unregister=lambda: None)
+    monkeypatch.setitem(sys.modules, 'tf2_ros', SimpleNamespace(
+        Buffer=Buffer, TransformListener=lambda buffer, node: listener, TransformException=TransformError))
+
+
+def test_tf_gives_the_mount_at_the_images_stamp_or_says_what_is_missing(tf2):
+    source = TfMount(None, 'base_link')
+    np.testing.assert_allclose(source.mount(HEADER if HEADER.stamp.sec < 10 else image_message(noise(2, 2), 5.0).header).R_target_cam,
+                               BACKWARDS, atol=1e-9)
+    with pytest.raises(FrameError, match=r"'camera_optical' to target_frame 'base_link'.*future.*static_transform_publisher"):
+        source.mount(image_message(noise(2, 2), 11.0).header)
+
+
+def test_tf_that_is_not_installed_is_refused_with_both_remedies(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tf2_ros', None)
+    with pytest.raises(ParameterError, match=r'target_frame.*tf2-ros-py.*target_frame_from'):
+        TfMount(None, 'base_link')
+
+
+
+
+def test_the_node_answers_in_the_target_frame_and_angles_stay_the_cameras(graph):
+    results = graph.hear_results()
+    _, images = with_a_face(graph, target_frame='base_link', target_frame_from='mount', mount_rotation_deg=list(BACKWARDS_RPY_DEG))
+    images.publish(image_message(noise(), 3.0))
+    graph.wait_until(lambda: results.poses and results.angles, 'a pose')
+    assert (results.poses[0].header.frame_id, results.poses[0].header.stamp.sec) == ('base_link', 3)
+    assert results.poses[0].pose.pose.position.x < -0.5, 'before a camera that looks back'
+    assert results.angles[0].header.frame_id == 'camera_optical'
+
+
+def test_without_the_transform_nothing_wrong_is_published_and_the_reason_said(graph, tf2):
+    results = graph.hear_results()
+    _, images = with_a_face(graph, target_frame='base_link')
+    images.publish(image_message(noise(), 20.0))
+    graph.wait_for_log('image not answered', 'no transform', 'static_transform_publisher')
+    graph.wait_for_state('no transform to target_frame')
+    assert results.poses == results.markers == []
+    images.publish(image_message(noise(), 5.0))
+    graph.wait_until(lambda: results.poses, 'a pose')
+    assert results.poses[0].header.frame_id == 'base_link'
+    graph.wait_for_log('the transform to target_frame is known now')

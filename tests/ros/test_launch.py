@@ -1,0 +1,47 @@
+import ast
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
+
+
+@pytest.mark.parametrize('file', FILES, ids=lambda file: file.name)
+def test_a_launch_file_has_at_most_six_arguments_each_explained(file):
+    tree = ast.parse(file.read_text())
+    arguments = next(node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == 'ARGUMENTS')
+    assert 1 <= len(arguments.keys) <= 6
+    assert all(isinstance(value.elts[1], ast.Constant) and value.elts[1].value for value in arguments.values)
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize('file', FILES, ids=lambda file: file.name)
+def test_a_launch_file_describes_what_it_starts(file, monkeypatch, tmp_path):
+    """In a made-up installation whose share folder is this checkout; needs the launch packages, which pip does not have."""
+    monkeypatch.setattr(sys, 'path', [path for path in sys.path if Path(path or '.').resolve() != ROOT])  # our launch/ is no package
+    pytest.importorskip('launch.actions', reason='needs launch: source a ROS installation')
+    pytest.importorskip('launch_ros.actions', reason='needs launch_ros')
+    (tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages').mkdir(parents=True)
+    (tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages' / 'c2f_head_pose').touch()
+    (tmp_path / 'share' / 'c2f_head_pose').symlink_to(ROOT)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'{tmp_path}:{os.environ.get("AMENT_PREFIX_PATH", "")}')
+    entities = [type(entity).__name__ for entity in runpy.run_path(str(file))['generate_launch_description']().entities]
+    starts = {'Node', 'IncludeLaunchDescription', 'OpaqueFunction'}
+    assert starts & set(entities) or entities == ['LogInfo', 'Shutdown'], 'a webcam without a driver says so and ends'
+
+
+@pytest.mark.parametrize('module', ['node', 'replay_node'])
+def test_without_rclpy_a_node_names_the_remedy_in_a_line(module):
+    """In a Python to which rclpy is hidden."""
+    hidden = ("import importlib.util as u, runpy, sys; find = u.find_spec;"
+              "u.find_spec = lambda name, *rest: None if name == 'rclpy' else find(name, *rest);"
+              f"sys.argv = ['{module}.py']; runpy.run_module('c2f_head_pose.ros.{module}', run_name='__main__')")
+    ended = subprocess.run([sys.executable, '-c', hidden], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith('error: rclpy is not installed') and 'setup.bash' in ended.stderr and 'pip install' in ended.stderr
+    assert 'Traceback' not in ended.stderr

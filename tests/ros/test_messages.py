@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy')
+
+from head_poses import HEADER, head
+from visualization_msgs.msg import Marker
+
+from c2f_head_pose.geometry import HEAD_AXES, rotation_from_quaternion
+from c2f_head_pose.ros import messages
+from c2f_head_pose.types import FaceBox
+
+
+def test_angles_are_roll_pitch_yaw_in_radians_with_300w_lp_signs():
+    """yaw 30 (to the image's left), pitch -12 (down), roll 6 (clockwise): pi/6, -pi/15, pi/30."""
+    vector = messages.head_angles(HEADER, head((30, -12, 6))).vector
+    np.testing.assert_allclose([vector.x, vector.y, vector.z], [np.pi / 30, -np.pi / 15, np.pi / 6], atol=1e-12)
+
+
+def test_a_frontal_face_has_the_quaternion_of_its_axes_in_the_camera_and_no_position():
+    """R = [[0,1,0],[0,0,-1],[-1,0,0]] turns by 120 degrees about (1,1,-1)/sqrt 3: trace 0, so w = 1/2 and (x,y,z) = (1/2, 1/2, -1/2)."""
+    message = messages.head_pose(HEADER, head())
+    q, p = message.pose.pose.orientation, message.pose.pose.position
+    np.testing.assert_allclose(np.abs([q.x, q.y, q.z, q.w]), 0.5)
+    np.testing.assert_allclose(rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), HEAD_AXES, atol=1e-12)
+    assert (p.x, p.y, p.z) == (0.0, 0.0, 0.0)
+    assert message.header == HEADER
+
+
+def test_the_covariance_is_turned_into_the_headers_frame():
+    """Frontal: the head's x (roll, 1 deg) lies along the camera's z, its y (pitch, 2) along x, its z (yaw, 3) along y."""
+    covariance = np.reshape(messages.covariance(head()), (6, 6))
+    np.testing.assert_allclose(covariance, np.diag([1e6, 1e6, 1e6, *np.radians([2.0, 3.0, 1.0]) ** 2]), atol=1e-15)
+
+
+def test_a_known_position_comes_with_its_own_variance():
+    pose = head(t_cam_head_m=np.array([0.1, -0.2, 0.8]), t_std_m=np.array([0.01, 0.02, 0.1]))
+    message = messages.head_pose(HEADER, pose)
+    assert (message.pose.pose.position.x, message.pose.pose.position.y, message.pose.pose.position.z) == (0.1, -0.2, 0.8)
+    np.testing.assert_allclose(np.reshape(message.pose.covariance, (6, 6)).diagonal()[:3], [1e-4, 4e-4, 1e-2])
+
+
+def test_markers_show_the_axes_from_the_position_and_first_delete_the_old():
+    """A frontal head 1 m away: its outward axis x points at the camera, so the red arrow ends 15 cm nearer."""
+    markers = messages.markers(HEADER, [head(t_cam_head_m=np.array([0.0, 0.0, 1.0]), t_std_m=np.ones(3), track_id=4)]).markers
+    assert [marker.action for marker in markers] == [Marker.DELETEALL] + 4 * [Marker.ADD]
+    start, end = markers[1].points
+    np.testing.assert_allclose([start.x, start.y, start.z, end.x, end.y, end.z], [0, 0, 1, 0, 0, 0.85], atol=1e-12)
+    assert 'face 4' in markers[4].text and 'unknown' not in markers[4].text
+    assert 'position unknown' in messages.markers(HEADER, [head()]).markers[4].text
+    assert len(messages.markers(HEADER, []).markers) == 1
+
+
+def test_each_faces_markers_are_its_own():
+    """Frontal at 1 m, and yaw 90 at 2 m, whose outward axis points to the image's left (-x); labels float 25 cm above (-y)."""
+    at = [np.array([0.0, 0.0, 1.0]), np.array([0.5, 0.0, 2.0])]
+    poses = [head(ypr, t_cam_head_m=t, t_std_m=np.ones(3), track_id=i) for i, (ypr, t) in enumerate(zip(((0, 0, 0), (90, 0, 0)), at))]
+    drawn = messages.markers(HEADER, poses).markers[1:]
+    assert [marker.id for marker in drawn] == [0, 1, 2, 0, 3, 4, 5, 1]
+    tips = [marker.points[1] for marker in (drawn[0], drawn[4])]
+    np.testing.assert_allclose([[p.x, p.y, p.z] for p in tips], [[0, 0, 0.85], [0.35, 0, 2]], atol=1e-12)
+    labels = [marker.pose.position for marker in (drawn[3], drawn[7])]
+    np.testing.assert_allclose([[p.x, p.y, p.z] for p in labels], [[0, -0.25, 1], [0.5, -0.25, 2]], atol=1e-12)
+    assert [marker.text.splitlines()[0] for marker in (drawn[3], drawn[7])] == ['face 0', 'face 1']
+    assert (drawn[0].color.r, drawn[5].color.g, drawn[6].color.b) == (1.0, 1.0, 1.0)
+
+
+def test_an_image_keeps_its_pixels_and_its_row_length():
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    message = messages.image(HEADER, pixels[:, ::2])
+    assert (message.height, message.width, message.step, message.encoding) == (2, 2, 6, 'bgr8')
+    assert bytes(message.data) == pixels[:, ::2].tobytes()
+
+
+@pytest.mark.parametrize('rule, chosen', [('largest', 2), ('nearest', 1), ('longest_tracked', 0)])
+def test_the_primary_face_follows_the_rule(rule, chosen):
+    near, far = np.array([0.0, 0, 0.5]), np.array([0.0, 0, 2.0])
+    poses = [head(track_id=1, t_cam_head_m=far), head(track_id=5, t_cam_head_m=near), head(track_id=3, box=FaceBox(0, 0, 90, 90))]
+    assert messages.choose_primary(poses, rule) is poses[chosen]
+    assert messages.choose_primary([], rule) is None
+
+
+def test_only_faces_in_the_seats_part_of_the_image_are_candidates():
+    """Of 100 x 100 pixels the left half is the seat: the largest face, centred at (70, 45), does not sit there."""
+    poses = [head(box=FaceBox(0, 0, 20, 20)), head(box=FaceBox(10, 0, 50, 40)), head(box=FaceBox(25, 0, 115, 90))]
+    assert messages.choose_primary(poses, 'largest', (0.0, 0.0, 0.5, 1.0), (100, 100)) is poses[1]
+    assert messages.choose_primary(poses, 'largest', (0.0, 0.6, 0.5, 1.0), (100, 100)) is None
+    assert messages.choose_primary(poses, 'largest', (0.0, 0.0, 1.0, 1.0), (100, 100)) is poses[2]
+
+
+@pytest.mark.skipif(messages.TFMessage is None, reason='needs tf2_msgs')
+def test_the_gaze_frame_has_z_out_of_the_face_and_y_down():
+    """REP-155: gaze z = face x, gaze y = -face z."""
+    pose = head(track_id=7, t_cam_head_m=np.array([0.0, 0, 1]), t_std_m=np.ones(3))
+    face, gaze = messages.transforms(HEADER, [pose, replace(pose, t_cam_head_m=None)]).transforms
+    assert (face.header.frame_id, face.child_frame_id, gaze.header.frame_id, gaze.child_frame_id) == (
+        'camera_optical', 'face_7', 'face_7', 'gaze_7')
+    q = gaze.transform.rotation
+    np.testing.assert_allclose(rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), [[0, 0, 1], [-1, 0, 0], [0, -1, 0]], atol=1e-12)
+
+
+@pytest.mark.skipif(messages.Detection3DArray is None, reason='needs vision_msgs')
+def test_detections_carry_id_category_score_and_pose_of_every_face():
+    array = messages.head_poses(HEADER, [head(track_id=7, score=0.75), head()])
+    assert [detection.id for detection in array.detections] == ['face_7', '']
+    result = array.detections[0].results[0]
+    assert (result.hypothesis.class_id, result.hypothesis.score) == ('L1', 0.75)
+    assert list(result.pose.covariance) == messages.covariance(head())
+    assert messages.head_poses(HEADER, []).detections == []

@@ -1,0 +1,116 @@
+"""Learning what is straight: from the person or the mount, kept in a file."""
+import os
+import stat
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy')
+
+from head_poses import head
+from ros_calls import with_a_face
+from ros_graph import image_message, noise
+from std_srvs.srv import Trigger
+
+from c2f_head_pose.geometry import geodesic_deg, ray_rotation, rotation_from_ypr_deg, ypr_deg_from_rotation
+from c2f_head_pose.ros import neutral
+from c2f_head_pose.ros.neutral import NeutralError, NeutralLearner
+
+pytestmark = pytest.mark.ros
+
+
+def learned(kind, poses, **given):
+    learner = NeutralLearner()
+    for number, pose in enumerate(poses):
+        learner.add(0.1 * number, pose)
+    return learner.learn(kind, 0.1 * len(poses), given.get('window_s', 1.0))
+
+
+def test_a_persons_neutral_makes_the_same_look_read_as_into_the_camera():
+    """A face that reads as pitch -8 while it looks into the camera, 45 degrees off the axis: its x then points back along the ray."""
+    t = np.array([1.0, 0.0, 1.0])
+    R = ray_rotation(t) @ rotation_from_ypr_deg(np.array([0.0, -8, 2]))
+    found = learned('person', 6 * [head(t_cam_head_m=t, R_cam_head_unsmoothed=R)])
+    corrected, = found.of_poses([head(t_cam_head_m=t) for _ in range(1)])
+    np.testing.assert_allclose((R @ found.R)[:, 0], -t / np.sqrt(2), atol=1e-9)
+    assert geodesic_deg(corrected.R_cam_head, head().R_cam_head @ found.R) < 1e-9
+    np.testing.assert_allclose(found.R_turned_cam, np.eye(3))
+
+
+def test_a_mounts_neutral_makes_straight_ahead_read_as_zero_and_a_turn_from_there_as_that_turn():
+    """The camera stands 20 degrees aside, so straight ahead reads as yaw 20, pitch -5; 30 degrees of yaw more must read as 30."""
+    found = learned('mount', 6 * [head((20, -5, 0))])
+    np.testing.assert_allclose(ypr_deg_from_rotation(found.R_turned_cam @ head((20, -5, 0)).R_cam_head), 0, atol=1e-9)
+    turned = learned('mount', 6 * [head((20, 0, 0))])
+    np.testing.assert_allclose(ypr_deg_from_rotation(turned.R_turned_cam @ head((50, 0, 0)).R_cam_head), [30, 0, 0], atol=1e-9)
+    assert found.of_poses([head((1, 2, 3))])[0].yaw_pitch_roll_deg == pytest.approx([1, 2, 3])
+
+
+@pytest.mark.parametrize('poses, words', [([], 'only 0 images'), (3 * [head()], 'only 3 images'),
+                                          ([head((10 * i, 0, 0)) for i in range(6)], 'moved by'),
+                                          (5 * [head(track_id=1)] + [head(track_id=2)], 'only 1 images')])
+def test_too_few_images_and_a_moving_head_are_refused_with_the_remedy(poses, words):
+    with pytest.raises(NeutralError, match=words):
+        learned('person', poses)
+
+
+def test_a_neutral_survives_in_its_file_and_two_cameras_have_two(tmp_path):
+    paths = [neutral.neutral_path(str(tmp_path / 'new'), node, 'cam') for node in ('/front/head_pose', '/rear/head_pose')]
+    found = learned('mount', 6 * [head((20, -5, 0))])
+    neutral.save(paths[0], found, 'cam')
+    again = neutral.load(paths[0])
+    assert again.kind == 'mount' and geodesic_deg(again.R, found.R) < 1e-6
+    assert neutral.load(paths[1]) is None
+    assert [path.name for path in paths[0].parent.iterdir()] == [paths[0].name], 'nothing half-written stays'
+    neutral.clear(paths[0])
+    assert neutral.load(paths[0]) is None
+    neutral.clear(paths[0])
+
+
+@pytest.mark.parametrize('text', ['', 'kind: person', 'kind: other\nquaternion_xyzw: [0, 0, 0, 1]',
+                                  'kind: person\nquaternion_xyzw: [0, 0, 0, 0]', '{', 'kind: person\nquaternion_xyzw: [0, 1]',
+                                  'kind: person\nquaternion_xyzw: [0, 0, 0, .inf]',
+                                  f'kind: person\nquaternion_xyzw: [0, 0, 0, 1{400 * "0"}]',
+                                  '!!int ""', '[' * 5000, 'kind: [&a [x], *a]\nquaternion_xyzw: [0, 0, 0, 1]'])
+def test_a_damaged_file_is_refused_with_the_remedy(tmp_path, text):
+    path = tmp_path / 'neutral.yaml'
+    path.write_text(text)
+    with pytest.raises(NeutralError, match='set_neutral'):
+        neutral.load(path)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    """A file where the folder should be: what is read-only to others is not to root."""
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(NeutralError, match='neutral_folder'):
+        neutral.save(tmp_path / 'file' / 'neutral.yaml', neutral.NONE, 'cam')
+    if os.geteuid() != 0:
+        tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+        with pytest.raises(NeutralError, match='neutral_folder'):
+            neutral.save(tmp_path / 'neutral.yaml', neutral.NONE, 'cam')
+
+
+def test_the_node_learns_keeps_and_clears_its_neutral(graph, tmp_path):
+    """The same picture again and again: after learning the mount its angles are 0, a new node knows it, and cleared they are as before."""
+    results = graph.hear_results()
+    node, images = with_a_face(graph, neutral='mount', neutral_folder=str(tmp_path), neutral_window_s=30.0)
+
+    def angles(stamp_s):
+        images.publish(image_message(noise(), stamp_s))
+        graph.wait_until(lambda: results.angles and results.angles[-1].header.stamp.sec == int(stamp_s), 'angles')
+        vector = results.angles[-1].vector
+        return [vector.x, vector.y, vector.z]
+
+    assert 'only 0 images' in graph.call(Trigger, '/head_pose/set_neutral', Trigger.Request()).message
+    answer = graph.call(Trigger, '/head_pose/clear_neutral', Trigger.Request())
+    assert not answer.success and 'no image yet' in answer.message, 'nobody knows yet which camera it is'
+    before = [angles(float(number)) for number in range(1, 7)][-1]
+    answer = graph.call(Trigger, '/head_pose/set_neutral', Trigger.Request())
+    assert answer.success and str(tmp_path) in answer.message
+    np.testing.assert_allclose(angles(7.0), 0, atol=1e-6)
+    node._neutral.start()
+    np.testing.assert_allclose(angles(8.0), 0, atol=1e-6)
+    graph.wait_for_log('neutral of the mount taken from', str(tmp_path))
+    assert graph.call(Trigger, '/head_pose/clear_neutral', Trigger.Request()).success
+    np.testing.assert_allclose(angles(9.0), before, atol=1e-6)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,331 @@
+"""Recordings made here with rosbags, replayed through the real graph."""
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy')
+
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+from ros_calls import stamp_ns
+from ros_graph import noise
+from rosbags.rosbag1 import Writer as Writer1
+from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import Writer as Writer2
+from rosbags.typesys import Stores, get_typestore
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import SetBool
+
+from c2f_head_pose.ros.replay.node import ReplayNode
+from c2f_head_pose.ros.replay.playhead import Playhead
+from c2f_head_pose.ros.replay.recording import RecordingError, open_recording
+
+pytestmark = pytest.mark.ros
+
+FRAMES = 6
+PICTURE = noise(48, 64)
+JPEG = cv2.imencode('.jpg', PICTURE)[1].ravel()
+
+
+
+
+EXPECTED_NS = [(100 + number) * 10**9 + 250 for number in range(FRAMES)]
+
+
+def record(path: Path, kind: str, compressed: bool = True) -> Path:
+    """Six images with camera_info and true pose; recorded 50 ms apart, stamped 1 s apart from 100.00000025 s."""
+    store = get_typestore(Stores.ROS1_NOETIC if kind == 'bag' else Stores.ROS2_JAZZY)
+    types = store.types
+    image_type = 'sensor_msgs/msg/CompressedImage' if compressed else 'sensor_msgs/msg/Image'
+    image_topic = '/camera/image' + ('/compressed' if compressed else '')
+    topics = {image_topic: image_type, '/camera/camera_info': 'sensor_msgs/msg/CameraInfo',
+              '/truth/head_pose': 'geometry_msgs/msg/PoseStamped'}
+    if kind == 'bag':
+        path = path / 'recorded.bag'
+        writer = Writer1(path)
+    else:
+        path = path / 'recorded'
+        writer = Writer2(path, version=9, storage_plugin=StoragePlugin.MCAP if kind == 'mcap' else StoragePlugin.SQLITE3)
+    roi = types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    K, P = np.array([500.0, 0, 32, 0, 500, 24, 0, 0, 1]), np.array([500.0, 0, 32, 0, 0, 500, 24, 0, 0, 0, 1, 0])
+    with writer:
+        connections = {topic: writer.add_connection(topic, type_, typestore=store) for topic, type_ in topics.items()}
+        for number, stamp in enumerate(EXPECTED_NS):
+            sequence = [number] if kind == 'bag' else []
+            header = types['std_msgs/msg/Header'](
+                *sequence, stamp=types['builtin_interfaces/msg/Time'](stamp // 10**9, stamp % 10**9), frame_id='optical')
+            messages = {
+                image_topic: types[image_type](header, 'jpeg', JPEG) if compressed else types[image_type](
+                    header, 48, 64, 'bgr8', 0, 192, PICTURE.ravel()),
+                '/camera/camera_info': types['sensor_msgs/msg/CameraInfo'](
+                    header, 48, 64, 'plumb_bob', np.zeros(5), K, np.eye(3).ravel(), P, 0, 0, roi),
+                '/truth/head_pose': types['geometry_msgs/msg/PoseStamped'](header, types['geometry_msgs/msg/Pose'](
+                    types['geometry_msgs/msg/Point'](0.0, 0.0, 0.75), types['geometry_msgs/msg/Quaternion'](0.5, 0.5, -0.5, 0.5)))}
+            for topic, message in messages.items():
+                raw = store.serialize_ros1(message, topics[topic]) if kind == 'bag' else store.serialize_cdr(message, topics[topic])
+                writer.write(connections[topic], 10**9 + number * 50_000_000, raw)
+    return path
+
+
+def replay(graph, path, **parameters) -> ReplayNode:
+    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+    node = graph.add(ReplayNode(str(path), context=graph.context, parameter_overrides=overrides))
+    node.start()
+    return node
+
+
+@pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'bag'])
+def test_a_bag_comes_out_whole_in_real_time_with_its_stamps(graph, tmp_path, kind):
+    """Six images 50 ms apart take 250 ms."""
+    images, infos, truths = (graph.hear(type_, topic) for type_, topic in (
+        (Image, '/camera/image'), (CameraInfo, '/camera/camera_info'), (PoseStamped, '/truth/head_pose')))
+    node = replay(graph, record(tmp_path, kind))
+    graph.wait_until(lambda: node.finished and len(images) == len(infos) == len(truths) == FRAMES, 'all messages')
+    assert [stamp_ns(image) for image in images] == [stamp_ns(info) for info in infos] == [stamp_ns(pose) for pose in truths] == EXPECTED_NS
+    assert (images[0].encoding, images[0].width, images[0].height, images[0].header.frame_id) == ('bgr8', 64, 48, 'optical')
+    np.testing.assert_array_equal(np.reshape(images[0].data, (48, 64, 3)), cv2.imdecode(JPEG, cv2.IMREAD_COLOR))
+    assert list(infos[0].k[:3]) == [500.0, 0.0, 32.0] and list(infos[0].p[3:6]) == [0.0, 0.0, 500.0]
+    assert infos[0].distortion_model == 'plumb_bob'
+    assert (truths[0].pose.position.z, truths[0].pose.orientation.z) == (0.75, -0.5)
+    seconds = float(graph.wait_for_log('played 6 images').split(' in ')[1].split()[0])
+    assert 0.2 <= seconds < 2
+    assert node.exit_status == 0
+
+
+def test_stamps_of_now_keep_their_distances(graph, tmp_path):
+    images, infos = graph.hear(Image, '/image'), graph.hear(CameraInfo, '/camera_info')
+    before = graph.probe.get_clock().now().nanoseconds
+    node = replay(graph, record(tmp_path, 'mcap', compressed=False), stamps='now', topics='plain', rate=2.0)
+    graph.wait_until(lambda: node.finished and len(images) == len(infos) == FRAMES, 'all messages')
+    stamps = [stamp_ns(image) for image in images]
+    assert before <= stamps[0] <= graph.probe.get_clock().now().nanoseconds
+    assert np.diff(stamps).tolist() == (FRAMES - 1) * [500_000_000]
+    assert stamps == [stamp_ns(info) for info in infos]
+
+
+def test_compressed_pictures_can_be_passed_on_as_they_are(graph, tmp_path):
+    images = graph.hear(CompressedImage, '/image/compressed')
+    replay(graph, record(tmp_path, 'mcap'), transport='recorded', topics='plain')
+    graph.wait_until(lambda: len(images) == FRAMES, 'all images')
+    assert bytes(images[0].data) == JPEG.tobytes()
+
+
+def test_a_folder_of_pictures_is_played_in_natural_order_and_again_when_looping(graph, tmp_path):
+    for number in (1, 2, 10):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), np.full((4, 6, 3), number, np.uint8))
+    images = graph.hear(Image, '/image')
+    replay(graph, tmp_path, picture_rate_hz=50.0, loop=True)
+    graph.wait_until(lambda: len(images) > 6, 'the second round')
+    assert [image.data[0] for image in images[:7]] == [1, 2, 10, 1, 2, 10, 1]
+    assert [stamp_ns(image) for image in images[:3]] == [10**9, 10**9 + 20_000_000, 10**9 + 40_000_000]
+
+
+def test_the_node_answers_a_replayed_recording(graph, tmp_path):
+    """At 2 Hz, so that even a busy machine answers one image before the next comes."""
+    results = graph.hear_results()
+    node = graph.head_pose_node()
+    replay(graph, record(tmp_path, 'mcap'), topics='plain', rate=0.1)
+    graph.wait_until(lambda: len(results.markers) == FRAMES, 'all answers')
+    assert [stamp_ns(answer.markers[0]) for answer in results.markers] == EXPECTED_NS
+    assert node._session.calibration.status.startswith('calibrated')
+
+
+@pytest.mark.parametrize('make, words', [
+    (lambda path: path / 'nowhere', 'there is no recording'),
+    (lambda path: path, 'holds no pictures'),
+    (lambda path: (path / 'x.bag').write_bytes(b'no bag') and path / 'x.bag', 'is no bag that can be read')])
+def test_what_cannot_be_replayed_is_refused_with_the_remedy(tmp_path, make, words):
+    with pytest.raises(RecordingError, match=words):
+        open_recording(make(tmp_path))
+
+
+def test_a_wrong_image_topic_is_refused_with_the_right_ones(tmp_path):
+    with pytest.raises(RecordingError, match=r"no image topic '/front'; it has /camera/image/compressed"):
+        open_recording(record(tmp_path, 'mcap'), '/front')
+    assert open_recording(tmp_path / 'recorded', '/camera/image').image_topic == '/camera/image/compressed'
+
+
+RECORDED_NS = [10**9 + number * 50_000_000 for number in range(FRAMES)]
+
+
+def pictures(path: Path, count: int) -> Path:
+    """Each of one colour, its number."""
+    for number in range(count):
+        cv2.imwrite(str(path / f'{number}.png'), np.full((4, 6, 3), number, np.uint8))
+    return path
+
+
+def pause(graph, paused: bool) -> str:
+    answer = graph.call(SetBool, '/replay/pause', SetBool.Request(data=paused))
+    assert answer.success
+    return answer.message
+
+
+def clock_ns(clocks) -> list[int]:
+    return [Time.from_msg(clock.clock).nanoseconds for clock in clocks]
+
+
+def numbers(images) -> list[int]:
+    return [image.data[0] for image in images]
+
+
+def test_the_clock_goes_by_the_recordings_time_whatever_the_stamps_and_nodes_follow_it(graph, tmp_path):
+    """Recorded 50 ms apart from 1 s on: 0.25 s in all, at a quarter of the rate 1 s. So 100 come from the timer on an idle machine.
+
+    18 more come before the 18 messages; to be robust, the timer need give no more than every eighth.
+    """
+    follower = graph.add(rclpy.create_node('follower', context=graph.context, parameter_overrides=[Parameter('use_sim_time', value=True)]))
+    clocks, images = graph.hear(Clock, '/clock'), graph.hear(Image, '/camera/image')
+    node = replay(graph, record(tmp_path, 'mcap'), clock=True, rate=0.25)
+    graph.wait_until(lambda: node.finished and len(images) == FRAMES, 'all images')
+    graph.wait_until(lambda: clock_ns(clocks)[-1] >= RECORDED_NS[-1], 'the last time')
+    heard = clock_ns(clocks)
+    assert RECORDED_NS[0] <= heard[0] < RECORDED_NS[1] and heard == sorted(heard)
+    assert len(heard) > 30
+    assert heard[-1] < RECORDED_NS[-1] + 10**9
+    graph.wait_until(lambda: RECORDED_NS[0] < follower.get_clock().now().nanoseconds < RECORDED_NS[-1] + 10**9, 'the follower')
+
+
+def test_without_clock_there_is_none(graph, tmp_path):
+    graph.add(ReplayNode(str(pictures(tmp_path, 1)), context=graph.context))
+    assert graph.probe.count_publishers('/clock') == 0
+
+
+@pytest.mark.parametrize('stamps', ['recorded', 'now'])
+def test_a_paused_replay_publishes_nothing_and_goes_on_where_it_was(graph, tmp_path, stamps):
+    """Pictures 50 ms apart: up to position p come the first p / 50 ms + 1; after it picture k comes no earlier than k 50 ms - p.
+
+    A schedule that did not shift would send 6 at once after a pause of 300 ms.
+    """
+    images, clocks = graph.hear(Image, '/image'), graph.hear(Clock, '/clock')
+    replay(graph, pictures(tmp_path, 200), picture_rate_hz=20.0, clock=True, stamps=stamps)
+    graph.wait_until(lambda: images and clocks, 'an image')
+    answer = pause(graph, True)
+    paused_s = float(answer.removeprefix('paused at ').split()[0])
+    assert answer.endswith('of 9.950 s')
+    graph.spin_for(0.3)
+    before = len(images)
+    assert before <= paused_s / 0.05 + 1.02
+    assert stamps == 'now' or clock_ns(clocks)[-1] <= 10**9 + paused_s * 1e9 + 10**6
+    resumed = time.monotonic()
+    assert pause(graph, False).startswith('playing at ')
+    graph.wait_until(lambda: len(images) >= before + 5, 'the next ones')
+    after = len(images)
+    assert time.monotonic() - resumed >= 0.05 * (after - 1) - paused_s - 0.002
+    assert numbers(images) == list(range(after))
+    assert clock_ns(clocks) == sorted(clock_ns(clocks))
+    gap_s = (stamp_ns(images[-1]) - stamp_ns(images[0])) * 1e-9 - 0.05 * (after - 1)
+    assert abs(gap_s) < 1e-6 if stamps == 'recorded' else gap_s >= 0.3
+
+
+def test_a_replay_paused_before_it_begins_waits_with_the_first_image(graph, tmp_path):
+    node = graph.add(ReplayNode(str(pictures(tmp_path, 2)), context=graph.context,
+                                parameter_overrides=[Parameter('wait_for_subscriber_s', value=0.0)]))
+    images = graph.hear(Image, '/image')
+    assert pause(graph, True) == 'paused, as soon as it begins'
+    graph.wait_until(lambda: graph.probe.count_publishers('/image') and node._outputs['image'].get_subscription_count(), 'the subscription')
+    node.start()
+    graph.wait_until(lambda: node._playhead.at_s is not None, 'its beginning')
+    assert node._playhead.at_s == 0.0 and not images
+    pause(graph, False)
+    graph.wait_until(lambda: len(images) == 2, 'both images')
+
+
+def test_a_replay_that_starts_paused_begins_when_it_is_told(graph, tmp_path):
+    images = graph.hear(Image, '/image')
+    node = replay(graph, pictures(tmp_path, 2), start_paused=True)
+    graph.wait_until(lambda: node._playhead.at_s is not None, 'its beginning')
+    graph.spin_for(0.2)
+    assert not images
+    assert pause(graph, False) == 'playing at 0.000 s of 0.100 s'
+    graph.wait_until(lambda: len(images) == 2, 'both images')
+
+
+def test_a_pause_shifts_the_schedule_by_its_length():
+    """At half the rate: 2 s after it began at 1 s it is at 2 s, after a pause of 100 s still, and 4 s later at 4 s."""
+    now_s, calls = [50.0], []
+    playhead = Playhead(0.5, lambda: now_s[0])
+    playhead.while_playing(lambda: calls.append('too early'))
+    assert playhead.at_s is None
+    playhead.begin(1.0)
+    now_s[0] = 52.0
+    assert playhead.at_s == 2.0 and playhead.reach(2.0, lambda: calls.append('reached'))
+    playhead.pause(True)
+    now_s[0] = 102.0
+    playhead.pause(True)
+    now_s[0] = 152.0
+    playhead.while_playing(lambda: calls.append('paused'))
+    assert playhead.at_s == 2.0
+    playhead.pause(False)
+    playhead.pause(False)
+    assert (playhead.at_s, playhead.paused_s) == (2.0, 100.0)
+    now_s[0] = 156.0
+    assert playhead.at_s == 4.0 and playhead.reach(4.0, lambda: calls.append('reached'))
+    playhead.stop()
+    assert not playhead.reach(4.0, lambda: calls.append('stopped'))
+    assert calls == ['reached', 'reached']
+
+
+@pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'bag'])
+def test_a_bag_is_read_from_an_offset_on(tmp_path, kind):
+    """Three messages at 0, 50, ... 250 ms."""
+    recording = open_recording(record(tmp_path, kind))
+    entries = list(recording.entries(0.12))
+    assert [entry.time_ns for entry in entries[::3]] == RECORDED_NS[3:] and len(entries) == 9
+    assert [stamp_ns(entry.message) for entry in entries[::3]] == EXPECTED_NS[3:]
+    assert entries[0].at_s == pytest.approx(0.15)
+    assert len(list(recording.entries(0.05))) == 15 and len(list(recording.entries())) == 18
+    assert recording.length_s == pytest.approx(0.25)
+
+
+def test_an_offset_skips_what_is_before_it_and_loop_and_clock_go_back_to_it(graph, tmp_path):
+    """Picture 2 is due at 20 ms, stamped 1.02 s; so is the clock."""
+    images, clocks = graph.hear(Image, '/image'), graph.hear(Clock, '/clock')
+    replay(graph, pictures(tmp_path, 4), picture_rate_hz=100.0, start_offset_s=0.02, loop=True, clock=True)
+    graph.wait_until(lambda: len(images) > 4, 'the third round')
+    assert numbers(images)[:5] == [2, 3, 2, 3, 2]
+    assert stamp_ns(images[0]) == 1_020_000_000 <= min(clock_ns(clocks))
+    graph.wait_until(lambda: clock_ns(clocks) != sorted(clock_ns(clocks)), 'the clock to go back')
+
+
+@pytest.mark.parametrize('offset_s, words', [
+    (-1.0, r'start_offset_s cannot be -1\.0: use 0 or more'), (float('nan'), 'cannot be nan: use 0 or more'),
+    (0.26, r'start_offset_s cannot be 0\.26: .*recorded is 0\.25 s long'), (float('inf'), r'cannot be inf: .*0\.25 s long')])
+def test_an_offset_that_is_not_in_the_recording_is_refused_with_its_length(graph, tmp_path, offset_s, words):
+    with pytest.raises(RecordingError, match=words):
+        replay(graph, record(tmp_path, 'mcap'), start_offset_s=offset_s)
+
+
+def start_process(*arguments) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.ros.replay_node', *map(str, arguments)], cwd=Path(__file__).parents[2],
+                            env=os.environ, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_process_ends_with_0_at_the_end_and_with_1_and_the_reason_for_a_missing_bag(graph, tmp_path):
+    images = graph.hear(Image, '/camera/image')
+    child = start_process(record(tmp_path, 'mcap'))
+    graph.wait_until(lambda: child.poll() is not None, 'the end')
+    graph.wait_until(lambda: len(images) == FRAMES, 'all images')
+    assert child.returncode == 0, child.communicate()[1]
+    child = start_process(tmp_path / 'nowhere')
+    _, errors = child.communicate(timeout=20)
+    assert child.returncode == 1 and 'error: there is no recording' in errors and 'Traceback' not in errors
+
+
+def test_the_process_ends_at_once_on_sigint(graph, tmp_path):
+    images = graph.hear(Image, '/camera/image')
+    child = start_process(record(tmp_path, 'mcap'), '--ros-args', '-p', 'loop:=true')
+    graph.wait_until(lambda: images, 'an image')
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=10)
+    assert child.returncode == 0 and 'Traceback' not in errors

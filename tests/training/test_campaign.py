@@ -1,0 +1,65 @@
+"""What the campaign tells its commands: time, device, seeds."""
+
+import sys
+
+from training.campaign import JOBS, ROBUSTNESS_SEED, Campaign
+from training.paper.experiments import ROBUSTNESS, of_table
+from training.synthetic.dataset import Manifest, shard_path, write_manifest
+from training.synthetic.people.identities import population
+from training.synthetic.presets import PRESETS
+
+
+def make(folder, commands, **changes):
+    def run(command):
+        commands.append(command)
+        return 0
+
+    presets = {job.preset for job in JOBS} | {'depth', *ROBUSTNESS}
+    return Campaign(folder, 10.0, True, dict.fromkeys(presets, 100), run=run, **changes)
+
+
+def value(command, option):
+    return command[command.index(option) + 1]
+
+
+def table(number):
+    return next(job for job in JOBS if job.table == number)
+
+
+def test_a_tables_time_is_shared_by_its_trainings(tmp_path):
+    """Table 3 trains four networks; the three rows of table 6 are one network."""
+    for number, trainings in ((3, 4), (6, 1)):
+        assert len({row.name for row in of_table(number)}) == trainings
+        commands = []
+        make(tmp_path, commands, render=False).do_table(table(number), 60.0)
+        assert float(value(commands[-1], '--minutes')) == 60 / trainings
+
+
+def test_every_command_is_told_the_device(tmp_path):
+    commands = []
+    one = make(tmp_path, commands, device='cpu')
+    (one.data('wide') / 'shard-00000').mkdir(parents=True)
+    one.run = lambda command: commands.append(command) or 1  # training fails: what is after it needs its checkpoint
+    one.render = False
+    one.do_model(JOBS[0], 10.0)
+    one.do_ablations(JOBS[-1])
+    one.do_table(table(4), 10.0)
+    commands.append(one.render_command('wide'))
+    assert [c[2] for c in commands] == ['training.train', 'training.studies.ablations', 'training.tables', 'training.render']
+    assert all(c[0] == sys.executable and value(c, '--device') == 'cpu' for c in commands)
+
+
+def test_robustness_sets_show_other_people_than_training_sets(tmp_path):
+    """Each of a table's three sets is rendered with the other seed, also where one of the training seed lies there already."""
+    commands = []
+    one = make(tmp_path, commands)
+    manifest = Manifest('illumination_angle', 1, 1, 1)
+    write_manifest(one.data('illumination_angle'), manifest)
+    shard_path(one.data('illumination_angle'), 0).mkdir()
+    (shard_path(one.data('illumination_angle'), 0) / 'samples.npz').touch()
+    one.do_table(table(6), 10.0)
+    seeds = {value(c, '--preset'): '--seed' in c and int(value(c, '--seed')) for c in commands if 'training.render' in c}
+    assert seeds == {'paper': False, **dict.fromkeys(ROBUSTNESS[:3], ROBUSTNESS_SEED)}
+    paper, robust = PRESETS['paper'], PRESETS['blur']
+    trained, tested = (population(p.identities, p.male_share, seed) for p, seed in ((paper, 1), (robust, ROBUSTNESS_SEED)))
+    assert not {person.seed for person in trained} & {person.seed for person in tested}

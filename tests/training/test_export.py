@@ -1,0 +1,238 @@
+"""Exported files keep the contract and answer as PyTorch does; evaluation reads checkpoints and files alike."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from c2f_head_pose import geometry
+from c2f_head_pose.engine import open_engine
+from training import export
+from training.data.crops import SyntheticCrops
+from training.evaluate import main as evaluate
+from training.evaluation.model_file import open_model
+from training.export import ExportError, Labels
+from training.loop import checkpoint
+from training.loop.config import config_of, read_config
+from training.loop.distributed import Place
+from training.models.symmetric import Symmetric
+from training.synthetic import stand_in
+from training.train import Run
+
+torch.set_num_threads(1)
+NETWORKS = {
+    'ours': (
+        {
+            'kind': 'coarse_to_fine',
+            'size': 48,
+            'stem': 4,
+            'widths': [8, 16],
+            'depths': [1, 1],
+            'embedding': 32,
+            'hidden': 8,
+            'landmarks': True,
+        },
+        'coarse_to_fine',
+    ),
+    'paper': ({'kind': 'paper', 'size': 64, 'width': 0.0625, 'channels': 4, 'hidden': 8}, 'paper'),
+}
+
+
+@pytest.fixture(scope='module')
+def heads(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('heads')
+    stand_in.write(folder, 40, 64, limits_deg=(40, 40, 15))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def trained(heads, tmp_path_factory):
+    """Checkpoints of each network after a few steps, by name and modality."""
+
+    def make(name, modality='rgb'):
+        network, loss = NETWORKS[name]
+        network = {**network, 'modality': modality}
+        config = config_of(
+            {
+                'name': f'tiny_{name}',
+                'network': network,
+                'loss': {'kind': loss},
+                'modality': modality,
+                'batch': 8,
+                'steps': 3,
+                'precision': 'fp32',
+                'log_every': 100,
+            }
+        )
+        out = tmp_path_factory.mktemp(f'{name}_{modality}')
+        Run(config, SyntheticCrops([heads], 'train', modality == 'depth'), None, out, Place(0, 1, torch.device('cpu'))).go()
+        return out / 'final.pt'
+
+    made = {}
+    return lambda *key: made.setdefault(key, None) or made.update({key: make(*key)}) or made[key]
+
+
+def test_a_symmetric_file_answers_a_mirrored_crop_with_the_mirrored_pose(trained, heads, tmp_path):
+    files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), ['fp32'], [str(heads)], symmetric=True)
+    engine = open_engine(str(files['fp32']), 'cpu')
+    crops = np.random.default_rng(0).integers(0, 256, (5, 1, 48, 48), np.uint8)
+    R, mirrored = engine.infer(crops).rotation, engine.infer(np.ascontiguousarray(crops[..., ::-1])).rotation
+    assert np.abs(np.diag([-1.0, 1, 1]) @ R @ np.diag([1.0, -1, 1]) - mirrored).max() < 1e-4
+
+
+@pytest.mark.parametrize('name, modality', [('ours', 'rgb'), ('ours', 'depth'), ('paper', 'rgb')])
+def test_every_precision_keeps_the_contract_and_answers_like_pytorch(name, modality, trained, heads, tmp_path):
+    files = export.export(
+        trained(name, modality), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), ['fp16', 'int8'], [str(heads)], calibrate_on=16
+    )
+    network = checkpoint.network_of(checkpoint.load(trained(name, modality)))
+    crops = np.random.default_rng(0).integers(0, 256, (5, 1, network.size, network.size), np.uint8)
+    for precision, limit in (('fp32', 0.01), ('fp16', 1.0), ('int8', 15.0)):
+        engine = open_engine(str(files[precision]), 'cpu')  # checks the contract
+        assert engine.contract.name == 'c2f_tiny' and engine.contract.modality == modality
+        assert engine.contract.depth_range_m == (0.5 if modality == 'depth' else 0)
+        assert engine.contract.crop_margin == 1.5 and engine.contract.detector_margin == pytest.approx(1.5 / 1.3, abs=1e-3)
+        assert export.differences_deg(network, files[precision], crops).max() < limit
+        assert not any('landmarks' in weight.name for weight in onnx.load(str(files[precision])).graph.initializer)  # of training alone
+    rotation = engine.infer(crops).rotation
+    assert np.abs(rotation @ np.swapaxes(rotation, 1, 2) - np.eye(3)).max() < 1e-3
+
+
+def test_fused_regressors_are_the_separate_ones(trained):
+    network = checkpoint.network_of(checkpoint.load(trained('ours')))
+    crops = torch.randint(0, 256, (3, 1, 48, 48), dtype=torch.uint8)
+    with torch.no_grad():
+        before = network(crops)
+        network.fuse()
+        after = network(crops)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(before, after, strict=True))
+
+
+def test_a_file_that_answers_differently_is_refused_and_leaves_nothing(trained, tmp_path, monkeypatch, capsys):
+    """Exports another network than the one that is compared: a quarter degree is too much. The file of a former export stays."""
+    real = export.write_onnx
+
+    def other(network, size, path, properties):
+        with torch.no_grad():
+            network.regressors.fused.bias[1::9] += 0.0044 * network.regressors.fused.bias[0::9]  # first column turned by 0.25 degrees
+        real(network, size, path, properties)
+        with torch.no_grad():
+            network.regressors.fused.bias[1::9] -= 0.0044 * network.regressors.fused.bias[0::9]
+
+    monkeypatch.setattr(export, 'write_onnx', other)
+    with pytest.raises(ExportError, match=r'more than 0[.]1'):
+        export.export(trained('ours'), tmp_path / 'new', Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
+    assert not (tmp_path / 'new').exists()
+    (tmp_path / 'c2f_tiny.onnx').write_text('before')
+    assert export.main([str(trained('ours')), '--name', 'c2f_tiny', '--out', str(tmp_path)]) == 2
+    assert 'error: c2f_tiny.onnx differs' in capsys.readouterr().err and (tmp_path / 'c2f_tiny.onnx').read_text() == 'before'
+
+
+def test_int8_without_renders_is_refused(trained, tmp_path):
+    with pytest.raises(ValueError, match='--data'):
+        export.export(trained('ours'), tmp_path, Labels('x', '0', ''), ['int8'])
+
+
+def test_samples_beyond_the_angles_given_are_left_out(trained, heads, tmp_path):
+    from training.data.crops import SyntheticCrops
+    from training.models.rotations import ypr_from_rotation
+
+    yaw, pitch, _ = np.degrees(ypr_from_rotation(SyntheticCrops([heads], None).R_crop_head).numpy()).T
+    limit = float(np.median(np.abs(yaw)))
+    files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
+    within = ['--split', 'all', '--within', str(limit), '90']
+    assert evaluate([str(files['fp32']), f'synthetic:{heads}', *within, '--out', str(tmp_path), '--device', 'cpu']) == 0
+    with open(tmp_path / 'summary.csv', newline='') as file:
+        row, = csv.DictReader(file)
+    assert 0 < int(row['n']) == ((np.abs(yaw) <= limit) & (np.abs(pitch) <= 90)).sum() < len(yaw)
+
+
+def test_a_checkpoint_and_its_file_get_the_same_figures(trained, heads, tmp_path):
+    """One interface: the rows differ in name and time only."""
+    files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), [])
+    for i, source in enumerate((trained('ours'), files['fp32'])):
+        assert evaluate([str(source), f'synthetic:{heads}', f'disturbed:{heads}', '--out', str(tmp_path / str(i)), '--device', 'cpu']) == 0
+    rows = [list(csv.DictReader(open(tmp_path / str(i) / 'summary.csv', newline=''))) for i in (0, 1)]  # noqa: SIM115
+    for a, b in zip(*rows, strict=True):
+        assert a['set'] == b['set'] and float(a['mae']) == pytest.approx(float(b['mae']), abs=0.01)
+        assert float(a['within_1']) == pytest.approx(float(b['within_1']), abs=0.01) and a['commit'] == b['commit']
+    written = {p.name for p in (tmp_path / '0').iterdir()}
+    assert {'summary.csv', *(f'{row["files"]}_{kind}.png' for row in rows[0] for kind in ('worst', 'bins'))} <= written
+
+
+def test_missing_real_data_is_said_and_fails_the_command(trained, monkeypatch, capsys):
+    monkeypatch.delenv('AFLW2000_DIR', raising=False)
+    assert evaluate([str(trained('ours')), 'aflw2000', '--device', 'cpu']) == 1
+    assert 'AFLW2000_DIR' in capsys.readouterr().err
+
+
+def test_checkpoints_load_without_executing_anything(trained, tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return print, ('executed',)
+
+    (tmp_path / 'evil.pt').write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ValueError, match=r'evil.pt is damaged or no checkpoint$'):
+        checkpoint.load(tmp_path / 'evil.pt')
+    torch.save({'format': 99}, tmp_path / 'old.pt')
+    with pytest.raises(ValueError, match='format 1'):
+        open_model(tmp_path / 'old.pt')
+
+
+@pytest.mark.parametrize(
+    'damage, words',
+    [
+        (lambda b, content: b[: len(b) // 2], 'is damaged or no checkpoint$'),
+        (lambda b, content: b'', 'is damaged or no checkpoint$'),
+        (lambda b, content: bytes(range(256)) * 20, 'is damaged or no checkpoint$'),
+        (lambda b, content: b[: len(b) // 2] + bytes(500) + b[len(b) // 2 + 500 :], 'is damaged or no checkpoint$'),
+        (lambda b, content: written(torch.nn.Linear(1, 1)), 'is damaged or no checkpoint$'),
+        (lambda b, content: written([1]), 'is no checkpoint of this project'),
+        (lambda b, content: written({'format': 1, 'weights': {}}), 'it has no config'),
+        (lambda b, content: written(content | {'average': {}}), 'its weights are not those of the network that it names'),
+        (lambda b, content: written(content | {'average': {k: v * np.nan for k, v in content['average'].items()}}), 'are not numbers'),
+    ],
+    ids=['truncated', 'empty', 'noise', 'zeroed', 'module', 'list', 'keys', 'weights', 'nan'],
+)
+def test_a_damaged_checkpoint_is_refused_by_name_and_leaves_no_folder(damage, words, trained, tmp_path, capsys):
+    source = tmp_path / 'damaged.pt'
+    source.write_bytes(damage(trained('ours').read_bytes(), dict(checkpoint.load(trained('ours')))))
+    assert export.main([str(source), '--name', 'x', '--out', str(tmp_path / 'out')]) == 2
+    told = capsys.readouterr().err.strip()
+    assert told.startswith(f'error: {source}') and re.search(words, told) and 'weights_only' not in told
+    assert not (tmp_path / 'out').exists()
+
+
+def written(content):
+    """The bytes that torch writes for a content."""
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+def test_each_precision_is_reported_beside_fp32(trained, heads, tmp_path, capsys):
+    """A set that is not at hand is said and left out; the first file's loss against itself is nothing."""
+    files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), ['fp32', 'int8'], [str(heads)])
+    export.report_sets(files, [f'disturbed:{heads}', 'boston'], tmp_path)
+    told = capsys.readouterr()
+    assert '+0.000 MAE against fp32' in told.out and 'boston: not run.' in told.err
+    with open(tmp_path / 'precisions.csv', newline='') as file:
+        assert [row['model'] for row in csv.DictReader(file)] == ['c2f_tiny 0.0.1', 'c2f_tiny_int8 0.0.1']
+
+
+def test_the_shipped_weights_are_the_shipped_models_and_edge_begins_with_them():
+    """Rendered alone; a crop and its mirror image answered as by the file; the configuration's network takes them."""
+    content = checkpoint.load(Path(__file__).parents[2] / 'training' / 'checkpoints' / 'c2f_edge.pt')
+    network = checkpoint.network_of(content)
+    assert content['config']['network'] == read_config('edge').network and content.get('rendered', True)
+    crops = torch.randint(0, 256, (16, 1, network.size, network.size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        rotation = Symmetric(network)(crops)[0].numpy()
+    assert geometry.geodesic_deg(open_engine('c2f_edge', 'cpu').infer(crops.numpy()).rotation, rotation).max() < 0.1

@@ -1,0 +1,85 @@
+"""Batches drawn ahead in other processes are the ones that training would draw itself."""
+
+import numpy as np
+import pytest
+import torch
+
+from training.data import crops as batches
+from training.data.crops import SyntheticCrops
+from training.loop.config import config_of
+from training.loop.distributed import Place
+from training.loop.loader import AHEAD, Feed, FeedAhead
+from training.loop.losses import make_loss
+from training.models.factory import build
+from training.synthetic import stand_in
+from training.train import Run
+
+torch.set_num_threads(1)
+NETWORK = {'kind': 'coarse_to_fine', 'size': 32, 'stem': 4, 'widths': [8], 'depths': [1], 'embedding': 16, 'hidden': 4, 'squeeze': 4}
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('heads')
+    stand_in.write(folder, 40, 64, seed=5)
+    return SyntheticCrops([folder], None)
+
+
+def tiny_config(**network):
+    return config_of({'name': 'tiny', 'network': NETWORK | network, 'loss': {'kind': 'coarse_to_fine'}, 'batch': 8, 'shards': 2})
+
+
+def test_batches_drawn_ahead_equal_those_drawn_here(data):
+    """More steps than there are places, from step 3 on, by two processes; then one process is killed and that is said."""
+    config, steps = tiny_config(), range(3, 3 + 2 * AHEAD)
+    here, ahead = Feed(data, config), FeedAhead(data, config, 3, (0, 1), 2)
+    try:
+        for step in steps:
+            for shard in (0, 1):
+                mine, theirs = here.batch(step, shard), ahead.batch(step, shard)
+                assert all(torch.equal(a, b) for a, b in zip(vars(mine).values(), vars(theirs).values(), strict=True))
+        with pytest.raises(ValueError, match='in order'):
+            ahead.batch(steps.stop + 2, 0)
+        ahead.drawers[1].process.kill()
+        drawn_before = [(step, shard) for step in range(steps.stop + 1, 100, 2) for shard in (0, 1)]
+        with pytest.raises(RuntimeError, match='died'):
+            for step, shard in drawn_before:
+                ahead.batch(step, shard)
+    finally:
+        ahead.close()
+
+
+@pytest.mark.parametrize('depth', [False, True])
+def test_held_samples_are_those_on_the_disk(depth, data, monkeypatch):
+    """40 samples in parts of 16; 64x64 pixels of 2 bytes, or 6 with depth, decide whether they fit."""
+    monkeypatch.setattr(batches, 'AT_ONCE', 16)
+    free, held = SyntheticCrops([data.sets[0].path], None, depth), SyntheticCrops([data.sets[0].path], None, depth)
+    needed, rows = 40 * 64 * 64 * (6 if depth else 2), np.array([39, 0, 16, 15, 16])
+    assert not held.hold('cpu', needed - 1) and held.hold('cpu', needed) and held.hold('cpu', 0)  # it lies there already
+    for name, value in vars(held.gather(rows)).items():
+        other = getattr(free.gather(rows), name)
+        assert (value is None and other is None) or (value.dtype == other.dtype and torch.equal(value, other)), name
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU that PyTorch sees')
+def test_a_run_on_a_gpu_holds_its_crops_there(data, tmp_path):
+    crops = SyntheticCrops([data.sets[0].path], None)
+    Run(tiny_config(), crops, None, tmp_path, Place(0, 1, torch.device('cuda')))
+    assert crops.gather(np.arange(3)).image.is_cuda
+
+
+def test_landmarks_teach_the_embedding_and_leave_no_trace_in_the_answer(data):
+    """With the other terms at zero only the landmarks' gradient reaches the trunk; the answer has the contract's three outputs."""
+    config = tiny_config(landmarks=True)
+    network, batch = build(config.network), Feed(data, config).batch(0, 0)
+    loss, _ = make_loss({'kind': 'coarse_to_fine', 'answer': 0, 'experts': 0, 'likelihood': 0, 'category': 0})(network, batch)
+    loss.backward()
+    assert next(network.trunk.parameters()).grad.abs().sum() > 0 and network.classifier.weight.grad.abs().sum() == 0
+    with torch.no_grad():
+        network.landmarks.weight.zero_()
+        network.landmarks.bias.copy_(torch.tensor([1.0, -1.0]).repeat(68))
+        batch.landmarks[:] = torch.tensor([1.0, -1.0]) + torch.tensor([0.3, 0.4])
+        loss, _ = make_loss({'kind': 'coarse_to_fine', 'answer': 0, 'experts': 0, 'likelihood': 0, 'category': 0})(network, batch)
+        assert float(loss) == pytest.approx(0.5, abs=1e-5)  # 3, 4, 5
+        assert [tuple(t.shape) for t in network.eval()(batch.crops)] == [(4, 3, 3), (4, 3), (4, 4)]

@@ -1,0 +1,71 @@
+"""Rotations on tensors against the package's own, and sub-spaces at their borders."""
+
+import numpy as np
+import torch
+
+from c2f_head_pose import geometry
+from training.models import rotations, subspaces
+
+
+def random_ypr(count=200):
+    return np.random.default_rng(0).uniform([-89, -89, -180], [89, 89, 180], (count, 3))
+
+
+def test_angles_and_rotations_are_the_packages():
+    ypr = random_ypr()
+    R = rotations.rotation_from_ypr(torch.from_numpy(np.radians(ypr)))
+    assert np.abs(R.numpy() - geometry.rotation_from_ypr_deg(ypr)).max() < 1e-12
+    assert np.abs(np.degrees(rotations.ypr_from_rotation(R).numpy()) - ypr).max() < 1e-9
+
+
+def test_distance_and_rotation_vector_are_the_packages():
+    a, b = (geometry.rotation_from_ypr_deg(random_ypr()[i::2]) for i in (0, 1))
+    distance = np.degrees(rotations.geodesic_rad(torch.from_numpy(a), torch.from_numpy(b)).numpy())
+    assert np.abs(distance - geometry.geodesic_deg(a, b)).max() < 0.6  # clamped near half turns, where the gradient must stay finite
+    near = geometry.geodesic_deg(a, b) < 150
+    assert np.abs(distance - geometry.geodesic_deg(a, b))[near].max() < 1e-3
+    vectors = rotations.rotation_vector(torch.from_numpy(a)).numpy()
+    assert np.abs(vectors - [geometry.rotation_vector(R) for R in a]).max() < 1e-5
+
+
+def test_gradient_of_the_distance_is_finite_where_it_is_zero_and_at_half_a_turn():
+    R = torch.from_numpy(geometry.HEAD_AXES).float()[None].repeat(2, 1, 1).requires_grad_()
+    target = torch.stack([R[0].detach(), R[1].detach() * torch.tensor([[-1.0], [-1.0], [1.0]])])
+    rotations.geodesic_rad(R, target).sum().backward()
+    assert torch.isfinite(R.grad).all()
+
+
+def test_columns_give_the_nearest_rotation_of_their_plane():
+    """A column pair that is orthonormal is kept; two columns 30 degrees too close are spread by 15 degrees each, neither preferred."""
+    R = torch.from_numpy(geometry.rotation_from_ypr_deg(random_ypr(20)))
+    columns = torch.cat([3 * R[..., 0], 3 * R[..., 1]], -1)
+    assert torch.allclose(rotations.rotation_from_columns(columns), R, atol=1e-5)
+    c, s = np.cos(np.radians(60)), np.sin(np.radians(60))
+    tilted = rotations.rotation_from_columns(torch.tensor([1.0, 0, 0, c, s, 0]))
+    assert np.allclose(tilted[:, 0], [np.cos(np.radians(15)), -np.sin(np.radians(15)), 0], atol=1e-5)
+    assert np.allclose(tilted[:, 1], [np.sin(np.radians(15)), np.cos(np.radians(15)), 0], atol=1e-5)
+
+
+def test_categories_follow_table_1_and_the_package():
+    from c2f_head_pose.decode import category_of
+    from c2f_head_pose.evaluation import metrics
+
+    ypr = random_ypr()
+    R = geometry.rotation_from_ypr_deg(ypr)
+    mine = rotations.category_of(torch.from_numpy(R)).numpy()
+    assert [f'L{i + 1}' for i in mine] == [category_of(angles) for angles in ypr]
+    assert (mine == metrics.category_of(R)).all()
+
+
+def test_every_direction_lies_in_one_cell_and_membership_falls_over_the_overlap():
+    """Yaw 5 degrees right of the border is inside L1's cell and a third of 15 degrees outside L4's."""
+    for cells in subspaces.SUBSPACES.values():
+        R = torch.from_numpy(geometry.rotation_from_ypr_deg(random_ypr()))
+        assert ((subspaces.membership(R, cells, 0).sum(1)) == 1).all()
+        assert (torch.tensor([cells[k].category for k in subspaces.subspace_of(R, cells)]) == rotations.category_of(R)).all()
+    R = torch.from_numpy(geometry.rotation_from_ypr_deg(np.array([[5.0, 30.0, 0.0]])))
+    azimuth = float(torch.rad2deg(rotations.face_direction(R)[0]))
+    belongs = subspaces.membership(R, subspaces.SUBSPACES['four'], 15)[0]
+    assert belongs[0] == 1
+    assert abs(float(belongs[3]) - (1 - azimuth / 15)) < 1e-6
+    assert belongs[1] == belongs[2] == 0

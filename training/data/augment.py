@@ -1,0 +1,259 @@
+"""Augmentation of rendered crops on tensors, on whichever device they are: geometry, then picture.
+
+Everything random comes from one generator passed in, so a step can be repeated exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import inf
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..models.rotations import ypr_from_rotation
+from ..models.settings import check_ranges
+from .crops import Crops
+from .photometric import Picture, disturb, random_background
+
+DETECTOR_OFFSET = (0.0, -0.14)
+"""Centre of YuNet's box from that of the landmarks' box, in units of the landmarks' larger extent: it holds the forehead too.
+
+Median of 283 rendered faces (yaw to 60, pitch to 35 degrees; sd 0.07 across, 0.04 up). Nothing real is in it.
+"""
+
+MIRRORED = [
+    *range(16, -1, -1),  # jaw
+    *range(26, 16, -1),  # brows
+    *range(27, 31),  # bridge of the nose
+    *range(35, 30, -1),  # its base
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
+    *range(54, 47, -1),
+    *range(59, 54, -1),  # outer lips
+    *range(64, 59, -1),
+    *range(67, 64, -1),  # inner lips
+]
+"""Which of the 68 landmarks lies on the other side of the face (300-W's numbering)."""
+
+
+RANGES = {
+    'margin': (0.1, inf),
+    'zoom': (1, inf),
+    **dict.fromkeys(('shift_sd', 'squeeze_sd', 'roll_sd_deg', 'roll_wide_deg'), (0, inf)),
+    **dict.fromkeys(('stretch_share', 'detector_share', 'roll_wide_share', 'border_share'), (0, 1)),
+}
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training crops vary. Lengths are in units of the landmarks' larger extent unless said otherwise.
+
+    The box jitter is YuNet's against the landmarks' box, measured: centre sd 0.04-0.07, width sd 6-10 %, height sd 10-16 %.
+
+    Attributes:
+        margin: side of the crop, the middle of its range.
+        zoom: the margin varies log-uniformly by this factor either way.
+        shift_sd: of the crop's centre.
+        squeeze_sd: of the log of width over height of the region that is stretched to the square.
+        stretch_share: samples whose box itself, not the square about it, is stretched to the square, as many tools and FSA-Net's
+            published AFLW2000 crops do; profiles, whose boxes are narrow, then look twice as wide. 0..1.
+        detector_share: samples whose crop is centred as YuNet's box is, not as the landmarks' is: `DETECTOR_OFFSET` apart. 0..1.
+        roll_of: 'head': pictures are rotated until the head's own roll is the drawn one, however it was rendered; 'picture': they
+            are rotated by the drawn one.
+        roll_sd_deg: the drawn roll, normally distributed.
+        roll_wide_deg: uniform up to this either way, for `roll_wide_share` of the samples.
+        roll_wide_share: 0..1.
+        mirror: whether half of the samples are mirrored.
+        border_share: samples cut off by an image border (black beyond it) 0..1.
+        picture: strengths of the disturbances of the picture; None leaves it clean over a random background.
+    """
+
+    margin: float = 1.5
+    zoom: float = 1.3
+    shift_sd: float = 0.06
+    squeeze_sd: float = 0.10
+    stretch_share: float = 0.1
+    detector_share: float = 0.5
+    roll_of: str = 'head'
+    roll_sd_deg: float = 18.0
+    roll_wide_deg: float = 90.0
+    roll_wide_share: float = 0.15
+    mirror: bool = True
+    border_share: float = 0.15
+    picture: Picture | None = field(default_factory=Picture)
+
+    def __post_init__(self):
+        check_ranges(self, RANGES, 'augment.')
+        if self.roll_of not in ('head', 'picture'):
+            raise ValueError(f"roll_of {self.roll_of!r} is neither 'head' nor 'picture'")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What the network trains on.
+
+    Attributes:
+        crops: (B, 1, S, S) uint8.
+        rotation: (B, 3, 3) R_crop_head.
+        landmarks: (B, 68, 2) in the crop's coordinates, [-1, 1] from edge to edge; nan of a sample without, None where none has any.
+    """
+
+    crops: Tensor
+    rotation: Tensor
+    landmarks: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Which part of a source crop becomes the training crop, per sample.
+
+    Attributes:
+        centre: (B, 2) source pixels, continuous.
+        half: (B, 2) half width and half height of the region, source pixels.
+        roll: (B,) rad, clockwise rotation of the picture.
+        mirror: (B,) +1, or -1 for mirrored.
+    """
+
+    centre: Tensor
+    half: Tensor
+    roll: Tensor
+    mirror: Tensor
+
+    def matrix(self) -> Tensor:
+        """(B, 2, 2): a training crop's coordinates in [-1, 1] to source pixels about the centre."""
+        c, s = self.roll.cos(), self.roll.sin()
+        # undo the squeeze (half), then the clockwise roll, then the mirror
+        x = torch.stack([c * self.half[:, 0], s * self.half[:, 1]], -1) * self.mirror[:, None]
+        y = torch.stack([-s * self.half[:, 0], c * self.half[:, 1]], -1)
+        return torch.stack([x, y], 1)
+
+
+def centred_view(crops: Crops, margin: float) -> View:
+    """The plain square about the landmarks' box, as evaluation cuts it."""
+    n, device = len(crops), crops.box.device
+    centre = (crops.box[:, :2] + crops.box[:, 2:]) / 2
+    half = (crops.box[:, 2:] - crops.box[:, :2]).amax(1, keepdim=True).expand(n, 2) * margin / 2
+    return View(centre, half, torch.zeros(n, device=device), torch.ones(n, device=device))
+
+
+def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> View:
+    """A jittered, zoomed, squeezed, rolled and perhaps mirrored view of each sample, about its landmarks' box in the turned picture."""
+    n, device = len(crops), crops.box.device
+    u = torch.rand(n, 7, generator=generator, device=device)
+    g = torch.randn(n, 4, generator=generator, device=device)
+    view = centred_view(crops, how.margin)
+    if how.mirror:
+        view = replace(view, mirror=torch.where(u[:, 3] < 0.5, -1.0, 1.0))
+    roll = torch.deg2rad(torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg * (2 * u[:, 2] - 1), how.roll_sd_deg * g[:, 3]))
+    if how.roll_of == 'head':
+        # facing away there is no roll to speak of: the picture stays as it is, turned by the drawn one
+        R = rotation_in_view(crops, view)
+        roll = roll - torch.where(R[:, 2, 0] < 0, ypr_from_rotation(R)[:, 2], 0.0)
+    turned = replace(view, roll=roll, half=torch.ones_like(view.half))
+    matrix = turned.matrix()
+    seen = torch.linalg.solve(matrix, (crops.landmarks - view.centre[:, None]).transpose(1, 2))
+    low, high = seen.amin(2), seen.amax(2)
+    sides = high - low
+    extent = sides.amax(1, keepdim=True)
+    narrower = torch.stack([0.75 + 0.25 * u[:, 4], torch.ones_like(u[:, 4])], 1)
+    region = torch.where(u[:, 5:6] < how.stretch_share, sides * narrower, extent.expand(n, 2))
+    squeeze = (g[:, 0].clamp(-2.5, 2.5) * how.squeeze_sd / 2).exp()
+    scale = how.margin * how.zoom ** (2 * u[:, 0] - 1)
+    middle = (low + high) / 2 + g[:, 1:3].clamp(-2.5, 2.5) * how.shift_sd * region
+    offset = torch.tensor(DETECTOR_OFFSET, device=device) * extent
+    middle = middle + torch.where(u[:, 6:] < how.detector_share, offset, 0.0)
+    centre = view.centre + (matrix @ middle[..., None])[..., 0]
+    return replace(turned, centre=centre, half=region / 2 * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1))
+
+
+def rotation_in_view(crops: Crops, view: View) -> Tensor:
+    """(B, 3, 3) R_crop_head of the view: relative to the ray through its own centre, rolled and mirrored with the picture.
+
+    A picture rotated clockwise by a shows the head rolled by a; a mirrored one shows diag(-1, 1, 1) R diag(1, -1, 1).
+    """
+    pixel = torch.cat([view.centre - 0.5, torch.ones_like(view.centre[:, :1])], 1)  # K counts from the first pixel's centre
+    ray = torch.linalg.solve(crops.K, pixel[..., None])[..., 0]
+    R = ray_rotations(ray).transpose(1, 2) @ crops.R_cam_head
+    left = torch.stack([view.mirror, torch.ones_like(view.mirror), torch.ones_like(view.mirror)], 1)
+    right = torch.stack([torch.ones_like(view.mirror), view.mirror, torch.ones_like(view.mirror)], 1)
+    R = left[:, :, None] * R * right[:, None, :]
+    c, s, zero, one = view.roll.cos(), view.roll.sin(), torch.zeros_like(view.roll), torch.ones_like(view.roll)
+    about_z = torch.stack([torch.stack([c, -s, zero], 1), torch.stack([s, c, zero], 1), torch.stack([zero, zero, one], 1)], 1)
+    return about_z @ R
+
+
+def ray_rotations(rays: Tensor) -> Tensor:
+    """(B, 3, 3) smallest rotations taking +z to (B, 3) rays; the batched twin of `c2f_head_pose.geometry.ray_rotation`."""
+    x, y, z = functional.normalize(rays, dim=1).unbind(1)
+    k = 1 / (1 + z)
+    return torch.stack(
+        [torch.stack([1 - k * x * x, -k * x * y, x], 1), torch.stack([-k * x * y, 1 - k * y * y, y], 1), torch.stack([-x, -y, z], 1)], 1
+    )
+
+
+def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Tensor:
+    """(B, C, S, S) float channels seen through a view: (B, C, size, size), zero outside."""
+    n, _, height, width = channels.shape
+    scale = torch.tensor([2 / width, 2 / height], device=channels.device)
+    theta = torch.cat([view.matrix() * scale[:, None], ((view.centre * scale) - 1)[:, :, None]], 2)
+    grid = functional.affine_grid(theta, [n, 1, size, size], align_corners=False)
+    return functional.grid_sample(channels, grid, mode='nearest' if nearest else 'bilinear', padding_mode='zeros', align_corners=False)
+
+
+def landmarks_in_view(crops: Crops, view: View) -> Tensor:
+    """(B, 68, 2) landmarks in the view's coordinates, [-1, 1]; a mirrored face's right side is numbered as such again."""
+    offset = crops.landmarks - view.centre[:, None]
+    seen = torch.linalg.solve(view.matrix(), offset.transpose(1, 2)).transpose(1, 2)
+    return torch.where(view.mirror[:, None, None] < 0, seen[:, MIRRORED], seen)
+
+
+def eyes_of(landmarks: Tensor) -> Tensor:
+    """(B, 2, 2) centres of both eyes, from (B, 68, 2) landmarks."""
+    return torch.stack([landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)], 1)
+
+
+def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generator) -> Batch:
+    """Training crops of random views over random backgrounds, disturbed as cameras disturb them.
+
+    Args:
+        crops: a rendered batch; the generator is on its device.
+        size: output side in pixels.
+        how: strengths.
+        generator: the only source of randomness.
+    """
+    view = random_view(crops, how, generator)
+    image = over_background(crops, view, size, generator)
+    landmarks = landmarks_in_view(crops, view)
+    face = 2 / (view.half.mean(1) * 2 / (crops.box[:, 2:] - crops.box[:, :2]).amax(1))  # landmarks' extent in [-1, 1] units
+    if how.picture is not None:
+        image = disturb(image, eyes_of(landmarks), face, how.picture, generator)
+    image = cut_at_borders(image, how.border_share, generator)
+    return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view), landmarks)
+
+
+def over_background(crops: Crops, view: View, size: int, generator: torch.Generator) -> Tensor:
+    """(B, 1, size, size) float gray of the view, each sample over its own random background."""
+    layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
+    # beyond the source crop alpha is 0 as well: the background shows there
+    return layers[:, :1] + (1 - layers[:, 1:] / 255) * random_background(len(crops), size, generator, layers.device)
+
+
+def cut_at_borders(image: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Blackens one side of some samples, as a face at the edge of the camera's image is cut."""
+    n, size, device = len(image), image.shape[-1], image.device
+    u = torch.rand(n, 3, generator=generator, device=device)
+    depth = torch.where(u[:, 0] < share, u[:, 1] * 0.3, -1.0)[:, None, None] * size
+    side = (u[:, 2] * 4).long()
+    steps = torch.arange(size, device=device, dtype=torch.float32)
+    along = torch.where((side % 2 == 0)[:, None], steps, size - 1 - steps)
+    black = torch.where((side < 2)[:, None, None], along[:, None, :], along[:, :, None]) < depth
+    return image.masked_fill(black[:, None], 0)
+
+
+def plain(crops: Crops, size: int, margin: float, background: float = 0.0) -> Batch:
+    """The undisturbed centred crop over a flat background, for evaluation: the same square as `c2f_head_pose.crop` cuts."""
+    view = centred_view(crops, margin)
+    layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
+    image = layers[:, :1] + (1 - layers[:, 1:] / 255) * background
+    return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view), landmarks_in_view(crops, view))

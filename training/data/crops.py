@@ -1,0 +1,210 @@
+"""Rendered crops as batches of tensors, gathered from memory-mapped shards or held on the training device."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..models.rotations import face_direction, ypr_from_rotation
+from ..synthetic.dataset import COLUMNS, SyntheticDataset
+
+AT_ONCE = 4096
+"""Samples that go to the device that holds them in one copy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """A batch of rendered crops with their labels, before augmentation.
+
+    Attributes:
+        image: (B, S, S) uint8 gray, premultiplied by alpha unless the background is in it already.
+        alpha: (B, S, S) uint8; 255 where the background must not show.
+        depth_mm: (B, S, S) uint16 or int32, 0 none; None when only RGB is trained.
+        R_cam_head: (B, 3, 3) float32.
+        K: (B, 3, 3) float32 intrinsics of the crop's pixels; the principal point counts from the first pixel's centre.
+        box: (B, 4) float32 x1 y1 x2 y2 of the 68 landmarks, crop pixels, continuous.
+        landmarks: (B, 68, 2) float32, crop pixels.
+    """
+
+    image: Tensor
+    alpha: Tensor
+    depth_mm: Tensor | None
+    R_cam_head: Tensor
+    K: Tensor
+    box: Tensor
+    landmarks: Tensor
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __getitem__(self, rows: Tensor | slice) -> Crops:
+        return replace(self, **{k: None if v is None else v[rows] for k, v in vars(self).items()})
+
+    def to(self, device: torch.device | str) -> Crops:
+        """The same batch on a device."""
+        return replace(self, **{k: None if v is None else v.to(device, non_blocking=True) for k, v in vars(self).items()})
+
+
+class SyntheticCrops:
+    """A rendered dataset's split as tensors by index.
+
+    Pixels stay in the memory-mapped shards; `hold` copies them to a device once, so that a big GPU does not wait for the host.
+
+    Args:
+        paths: dataset folders; several are joined.
+        split: 'train', 'val' or 'test', by identity; None for all.
+        depth: whether depth is read too.
+        pose_limits_deg: yaw, pitch, roll; samples beyond are left out (the paper's ranges). None keeps all.
+        limit: at most this many samples, spread evenly over the split.
+    """
+
+    def __init__(
+        self,
+        paths: list[str | Path],
+        split: str | None = 'train',
+        depth: bool = False,
+        pose_limits_deg: tuple[float, float, float] | None = None,
+        limit: int | None = None,
+    ):
+        if not paths:
+            raise ValueError('no rendered dataset is given')
+        if len({Path(p).resolve() for p in paths}) < len(paths):
+            raise ValueError(f'{", ".join(map(str, paths))}: the same folder is given twice')
+        self.sets = [SyntheticDataset(p, split) for p in paths]
+        names = ', '.join(map(str, paths))
+        if not any(map(len, self.sets)):
+            count = sum(s.manifest.shard_count(shard) for s in self.sets for shard in s.shards)
+            remedy = 'render about 2,000, or evaluate with --split all or val'
+            raise ValueError(f'{names}: no people of the split {split!r} in {count} samples: {remedy}')
+        self.depth = depth
+        self.composited = self.sets[0].manifest.composited
+        self.size = self.sets[0].manifest.crop_size
+        for other in self.sets[1:]:
+            if (other.manifest.composited, other.manifest.crop_size) != (self.composited, self.size):
+                raise ValueError(f'{other.path} differs from {self.sets[0].path} in crop_size or composited: train on one kind at a time')
+        table = {
+            name: np.concatenate([s.column(name) for s in self.sets])
+            for name in COLUMNS
+        }
+        where = np.concatenate([np.column_stack([np.full(len(s), i), s.index]) for i, s in enumerate(self.sets)])
+        keep = np.arange(len(where))
+        if pose_limits_deg is not None:
+            ypr = torch.rad2deg(ypr_from_rotation(torch.from_numpy(table['R_crop_head']))).numpy()
+            keep = keep[(np.abs(ypr) <= np.array(pose_limits_deg)).all(1)]
+        if limit is not None and limit < len(keep):
+            keep = keep[np.linspace(0, len(keep) - 1, limit).astype(int)]
+        if not len(keep):
+            raise ValueError(f'{names}: no sample of the split {split!r} is within pose_limits_deg: render more, or widen them')
+        self.where = where[keep]
+        self.table = {name: values[keep] for name, values in table.items()}
+        self.R_crop_head = torch.from_numpy(self.table['R_crop_head']).float()
+        self._labels = {
+            'R_cam_head': torch.from_numpy(self.table['R_cam_head']).float(),
+            'K': torch.from_numpy(self.table['K_crop']).float(),
+            'box': torch.from_numpy(self.table['box_px']).float(),
+            'landmarks': torch.from_numpy(self.table['landmarks68_px']).float(),
+        }
+        self._held: Crops | None = None
+
+    def __len__(self) -> int:
+        return len(self.where)
+
+    @property
+    def data_hash(self) -> str:
+        """16 hex digits over the manifests and every label: changes when the data do."""
+        digest = hashlib.sha256()
+        for s in self.sets:
+            digest.update((s.path / 'manifest.json').read_bytes())
+        digest.update(np.ascontiguousarray(self.table['R_cam_head']).tobytes())
+        digest.update(np.ascontiguousarray(self.table['landmarks68_px']).tobytes())
+        return digest.hexdigest()[:16]
+
+    def gather(self, rows: np.ndarray) -> Crops:
+        """The samples of some row numbers, on the CPU or on the device that holds them."""
+        if self._held is not None:
+            return self._held[torch.from_numpy(rows).to(self._held.image.device)]
+        pixels: dict[str, list[np.ndarray]] = {'image': [], 'alpha': []}
+        if self.depth:
+            pixels['depth_mm'] = []
+        for which, shard, row in self.where[rows]:
+            arrays = self.sets[which].arrays(int(shard))
+            for name, into in pixels.items():
+                into.append(arrays[name][row])
+        index = torch.from_numpy(rows)
+        image = np.stack(pixels['image'])
+        if image.ndim == 4:  # BGR to gray, the weights of ITU-R BT.601 as OpenCV uses them
+            image = (image @ np.array([0.114, 0.587, 0.299], np.float32) + 0.5).astype(np.uint8)
+        alpha = np.stack(pixels['alpha'])
+        if self.composited:
+            alpha = np.full_like(alpha, 255)
+        depth = torch.from_numpy(np.stack(pixels['depth_mm']).astype(np.int32)) if self.depth else None
+        return Crops(torch.from_numpy(image), torch.from_numpy(alpha), depth, **{k: v[index] for k, v in self._labels.items()})
+
+    def hold(self, device: torch.device | str, limit_bytes: int) -> bool:
+        """Copies everything to a device, once, if it fits into `limit_bytes`; whether it lies there."""
+        if self._held is not None:
+            return True
+        if len(self) * self.size**2 * (6 if self.depth else 2) > limit_bytes:
+            return False
+        whole = {
+            name: torch.empty((len(self), *one.shape[1:]), dtype=one.dtype, device=device)
+            for name, one in vars(self.gather(np.arange(1))).items()
+            if one is not None
+        }
+        for start in range(0, len(self), AT_ONCE):
+            part = self.gather(np.arange(start, min(start + AT_ONCE, len(self))))
+            for name, values in whole.items():
+                values[start : start + len(part)].copy_(getattr(part, name))
+        self._held = Crops(**{'depth_mm': None, **whole})
+        return True
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Which poses are drawn more often than they were rendered: renders are uniform over the sphere, faces in use are not.
+
+    Attributes:
+        elevation_sd_deg: weights fall as a Gaussian of the face's elevation.
+        azimuth_deg: beyond this, weights fall as a Gaussian of standard deviation 10 degrees.
+        floor: least weight, so that every pose stays known.
+    """
+
+    elevation_sd_deg: float = 35.0
+    azimuth_deg: float = 90.0
+    floor: float = 0.1
+
+    def weights(self, R: Tensor) -> np.ndarray:
+        """(N,) weights of (N, 3, 3) rotations, floor to 1."""
+        azimuth, elevation = (torch.rad2deg(a).abs().double().numpy() for a in face_direction(R))
+        beyond = np.maximum(azimuth - self.azimuth_deg, 0) / 10
+        return self.floor + (1 - self.floor) * np.exp(-0.5 * ((elevation / self.elevation_sd_deg) ** 2 + beyond**2))
+
+
+class Shuffler:
+    """Row numbers of a global step, without state: any step can be drawn again, so a resumed run sees the same samples.
+
+    Every epoch is a permutation of all rows, seeded by (seed, epoch); with weights it is as many draws with replacement.
+    """
+
+    def __init__(self, count: int, batch: int, seed: int, weights: np.ndarray | None = None):
+        self.count, self.batch, self.seed = count, batch, seed
+        self.shares = None if weights is None else weights / weights.sum()
+        self._epoch, self._order = -1, np.zeros(0, np.int64)
+
+    def rows(self, step: int) -> np.ndarray:
+        """(batch,) int64 rows of one step."""
+        start = step * self.batch
+        return np.array([self._row(i) for i in range(start, start + self.batch)], np.int64)
+
+    def _row(self, position: int) -> int:
+        epoch, place = divmod(position, self.count)
+        if epoch != self._epoch:
+            rng = np.random.default_rng((self.seed, epoch))
+            self._epoch = epoch
+            self._order = rng.permutation(self.count) if self.shares is None else rng.choice(self.count, self.count, p=self.shares)
+        return int(self._order[place])

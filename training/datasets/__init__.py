@@ -1,0 +1,1 @@
+"""Real labelled faces: data sets and their crops."""

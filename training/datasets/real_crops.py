@@ -1,0 +1,146 @@
+"""Real faces as training crops, for the tables' rows that train on real data. Never for a shipped weight."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from c2f_head_pose import crop, geometry
+
+from ..data.crops import Crops, SyntheticCrops
+from .face_crops import box_square, gray, landmark_square
+from .registry import Face
+
+MARGIN = 2.2
+"""Side of the stored crop over the landmarks' larger extent, as the renders have it."""
+_FAR = 1e6
+
+
+@dataclass(frozen=True)
+class Named:
+    """Stands for a rendered set where a checkpoint names what it was trained on, by `path.name`."""
+
+    path: Path
+
+
+class RealCrops:
+    """Faces of a data set with the interface of `SyntheticCrops`; all in memory.
+
+    An angle that the set does not label counts as 0 (Pointing'04 has no roll). Without a camera the crop's ray is the optical axis.
+
+    Args:
+        faces: with boxes or landmarks.
+        size: of the stored crops, pixels.
+        pose_limits_deg: yaw, pitch, roll of R_crop_head beyond which faces are left out; None keeps all.
+        name: of the data, for the checkpoint.
+
+    Attributes:
+        left_out: faces beyond the limits.
+
+    Raises:
+        ValueError: where no face is left.
+    """
+
+    composited = True
+    depth = False
+
+    def __init__(
+        self, faces: list[Face], size: int = 192, pose_limits_deg: tuple[float, float, float] | None = None, name: str = 'real faces'
+    ):
+        if not faces:
+            raise ValueError(f'no faces to train on: {name} has none')
+        squares = [stored_square(face) for face in faces]
+        K = np.array([stored_camera(face, square, size) for face, square in zip(faces, squares)])
+        R = geometry.rotation_from_ypr_deg(np.nan_to_num([face.ypr_deg for face in faces]))
+        centre = [size / 2 - 0.5, size / 2 - 0.5, 1]
+        R_crop = np.array([geometry.ray_rotation(np.linalg.solve(k, centre)).T @ r for k, r in zip(K, R)])
+        keep = np.arange(len(faces))
+        if pose_limits_deg is not None:
+            keep = keep[(np.abs(geometry.ypr_deg_from_rotation(R_crop)) <= np.array(pose_limits_deg) + 1e-6).all(1)]
+        if not len(keep):
+            raise ValueError(f'no faces to train on: {len(faces)} given, none within {pose_limits_deg} degrees of yaw, pitch and roll')
+        self.size, self.left_out = size, len(faces) - len(keep)
+        self.sets = [Named(Path(f'{len(keep)} of {name}' + (f' ({self.left_out} beyond the pose limits)' if self.left_out else '')))]
+        self.K, self.R_cam_head, self.R_crop_head = (torch.from_numpy(a[keep]).float() for a in (K, R, R_crop))
+        self.images = torch.from_numpy(np.stack([gray(crop.cut(faces[i].read(), squares[i], size)) for i in keep]))
+        low, high = size / 2 - size / MARGIN / 2, size / 2 + size / MARGIN / 2
+        self.boxes = torch.tensor([[low, low, high, high]]).repeat(len(keep), 1)
+        self.names = [faces[i].name for i in keep]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def data_hash(self) -> str:
+        """16 hex digits over names, labels and pixels."""
+        digest = hashlib.sha256('\n'.join(self.names).encode())
+        digest.update(self.R_crop_head.numpy().tobytes())
+        digest.update(self.images.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def gather(self, rows: np.ndarray) -> Crops:
+        """The samples of some row numbers."""
+        index = torch.from_numpy(rows)
+        # landmarks of an upright frontal face: the box's corners, and the eyes for painted sunglasses
+        low, high, middle = self.size / 2 - self.size / MARGIN / 2, self.size / 2 + self.size / MARGIN / 2, self.size / 2
+        points = torch.tensor([[low, low], [high, high]]).repeat(34, 1)
+        points[36:42] = torch.tensor([(low + middle) / 2, (low + middle) / 2])
+        points[42:48] = torch.tensor([(high + middle) / 2, (low + middle) / 2])
+        image = self.images[index]
+        alpha, points = torch.full_like(image, 255), points.expand(len(rows), 68, 2)
+        return Crops(image, alpha, None, self.R_cam_head[index], self.K[index], self.boxes[index], points)
+
+
+def stored_square(face: Face) -> crop.CropSquare:
+    """The square of the picture that is kept of a face: `MARGIN` times the landmarks' extent, or what its box says of that."""
+    if face.landmarks is not None:
+        return landmark_square(face, MARGIN)
+    return box_square(face, MARGIN)
+
+
+def stored_camera(face: Face, square: crop.CropSquare, size: int) -> np.ndarray:
+    """(3, 3) intrinsics of the stored crop's pixels; of a face whose camera is unknown, one so far that rays are parallel."""
+    middle, scale = size / 2 - 0.5, size / square.side
+    if face.K is None:
+        return np.array([[_FAR, 0, middle], [0, _FAR, middle], [0, 0, 1]])
+    to_crop = np.array([[scale, 0, (0.5 - square.left) * scale - 0.5], [0, scale, (0.5 - square.top) * scale - 0.5], [0, 0, 1]])
+    return to_crop @ face.K
+
+
+class JoinedCrops:
+    """Two sets of crops as one; the second is repeated until it is as long as the first, so that both count. None is left out."""
+
+    depth = False
+
+    def __init__(self, first: SyntheticCrops, second: RealCrops):
+        if first.size != second.size:
+            raise ValueError(f'crops of {first.size} and of {second.size} pixels do not join: give RealCrops size={first.size}')
+        self.first, self.second, self.size = first, second, first.size
+        self.sets = [*first.sets, *second.sets]
+        self.rows = np.arange(max(len(first), len(second))) % len(second)
+        self.R_crop_head = torch.cat([first.R_crop_head, second.R_crop_head[self.rows]])
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.rows)
+
+    @property
+    def data_hash(self) -> str:
+        """Of both."""
+        return hashlib.sha256((self.first.data_hash + self.second.data_hash).encode()).hexdigest()[:16]
+
+    def gather(self, rows: np.ndarray) -> Crops:
+        """The samples of some row numbers, in their order."""
+        synthetic = rows < len(self.first)
+        parts, places = [], []
+        if synthetic.any():
+            parts.append(self.first.gather(rows[synthetic]))
+            places.append(np.flatnonzero(synthetic))
+        if not synthetic.all():
+            parts.append(self.second.gather(self.rows[rows[~synthetic] - len(self.first)]))
+            places.append(np.flatnonzero(~synthetic))
+        joined = Crops(*(None if v is None else torch.cat([getattr(p, name) for p in parts]) for name, v in vars(parts[0]).items()))
+        return joined[torch.from_numpy(np.argsort(np.concatenate(places)))]

@@ -1,0 +1,1 @@
+"""Runs a model on labelled faces and writes the figures."""

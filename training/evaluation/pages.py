@@ -1,0 +1,252 @@
+"""Writes the tables of figures in training/RESULTS.md and the models' cards from training/results: `python -m training.evaluation.pages`.
+
+A table stands between `<!-- NAME: python -m training.evaluation.pages -->` and `<!-- end of NAME -->`; NAME is one of TABLES.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from ..paper.published import ROBUSTNESS_ROWS
+from ..paper.published import TABLES as PAPER
+from . import results
+
+_ROOT = Path(__file__).parents[2]
+PAGES = (
+    _ROOT / 'training' / 'RESULTS.md',
+    _ROOT / 'c2f_head_pose' / 'models' / 'c2f_edge.md',
+    _ROOT / 'c2f_head_pose' / 'models' / 'c2f_depth.md',
+)
+SETS = {
+    ('aflw2000', 'published'): 'AFLW2000, published crop',
+    ('aflw2000', 'unstretched'): 'AFLW2000, the same pixels, not stretched',
+    ('aflw2000', 'landmarks'): "AFLW2000, landmarks' crop",
+    ('aflw2000', 'detector'): 'AFLW2000, detector end to end',
+    ('pointing04', 'box'): "Pointing'04, box",
+    ('biwi', 'box'): 'Biwi, the one frame at hand',
+    ('synthetic:wide', 'landmarks'): 'held-out identities, clean, all poses',
+    ('disturbed:wide', 'landmarks'): 'held-out identities, disturbed as in training, all poses',
+    ('synthetic:depth_structured_light', 'landmarks'): 'structured light, other people, all poses',
+}
+"""What a set and its crop are called."""
+BY_PERSON = ('all', 'sex', 'age', 'ethnicity')
+"""What people are grouped by; the other groups are conditions of the picture."""
+Row = dict[str, str]
+
+
+def _read(name: str) -> list[Row]:
+    with open(results.FOLDER / name, newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def _edge(precision: str) -> list[Row]:
+    """The rows of 'c2f_edge' or 'c2f_edge_int8' as it is shipped, without those on one crop."""
+    return [row for row in _read('c2f_edge.csv') if re.fullmatch(rf'{precision} [\d.]+', row['model'])]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in (header, ['---'] * len(header), *rows))
+
+
+def _number(row: Row, name: str, digits: int = 2, factor: float = 1.0) -> str:
+    return f'{factor * float(row[name]):.{digits}f}' if row[name] else '-'
+
+
+def _both(row: Row, names: tuple[str, str], digits: int, factor: float = 1.0) -> str:
+    first, second = (_number(row, name, digits, factor) for name in names)
+    return f'{first}, {second}'
+
+
+def _called(row: Row) -> str:
+    """A row's set; of a part of a set, which."""
+    within = re.search(r'--within (\d+) (\d+)', row['command'])
+    found = f', {_number(row, "detected", 1, 100)} % found' if row['detected'] else ''
+    return f'the same within yaw {within[1]}, pitch {within[2]}' if within else SETS[row['set'], row['crop']] + found
+
+
+def real_faces() -> str:
+    """The edge model on every set, as it is shipped."""
+    header = ['', 'n', 'MAE', 'yaw', 'pitch', 'roll', 'geodesic, mean, median', 'coarse, %', 'within 1, 2 std, %']
+    return _table(
+        header,
+        (
+            [
+                _called(row),
+                row['n'],
+                *(_number(row, name) for name in ('mae', 'yaw', 'pitch', 'roll')),
+                _both(row, ('geodesic', 'p50'), 1),
+                _number(row, 'coarse', 0, 100),
+                _both(row, ('within_1', 'within_2'), 0, 100),
+            ]
+            for row in _edge('c2f_edge')
+        ),
+    )
+
+
+def depth() -> str:
+    """The depth model on every set."""
+    header = ['', 'n', 'yaw', 'pitch', 'roll', 'geodesic, mean, median', 'within 1, 2 std, %']
+    return _table(
+        header,
+        (
+            [
+                _called(row),
+                row['n'],
+                *(_number(row, name, 1) for name in ('yaw', 'pitch', 'roll')),
+                _both(row, ('geodesic', 'p50'), 1),
+                _both(row, ('within_1', 'within_2'), 0, 100),
+            ]
+            for row in _read('c2f_depth.csv')
+        ),
+    )
+
+
+def edge_and_int8() -> str:
+    """Both precisions of the edge model on real faces."""
+    rows = {name: {(row['set'], row['crop']): row for row in _edge(name)} for name in ('c2f_edge', 'c2f_edge_int8')}
+    real = [key for key in rows['c2f_edge'] if ':' not in key[0]]
+    lines = [[SETS[key], *(_number(found[key], 'mae') for found in rows.values())] for key in real]
+    held = [_both(found['aflw2000', 'detector'], ('within_1', 'within_2'), 0, 100) for found in rows.values()]
+    return _table(['mean absolute error, degrees', *rows], [*lines, ['1 and 2 stated deviations hold, detector end to end, %', *held]])
+
+
+def _groups(rows: Iterable[Row]) -> str:
+    def shown(row: Row, name: str, sign: str = '') -> str:
+        return f'{float(row[name]):{sign}.1f} ± {float(row[f"{name}_se"]):.1f}'
+
+    return _table(
+        ['', 'n', 'error', 'pitch offset'],
+        (
+            [
+                row['group'] if row['by'] in BY_PERSON else f'{row["by"]}: {row["group"]}',
+                row['n'],
+                shown(row, 'geodesic'),
+                shown(row, 'pitch_offset', '+'),
+            ]
+            for row in rows
+        ),
+    )
+
+
+def groups() -> str:
+    """The edge model by person and condition."""
+    return _groups(row for row in _read('c2f_edge_conditions.csv') if row['set'] == 'held-out identities')
+
+
+def people() -> str:
+    """The edge model by person."""
+    return _groups(row for row in _read('c2f_edge_conditions.csv') if row['by'] in BY_PERSON)
+
+
+def robustness() -> str:
+    """The edge model beside the paper's Tables 6 and 7."""
+    rows = {row['set']: row for row in _read('c2f_edge_conditions.csv')}
+    lines = []
+    for name, (table, label) in ROBUSTNESS_ROWS.items():
+        printed = PAPER[table].cells(label)
+        lines.append(
+            [
+                name.replace('_', ' '),
+                rows[name]['n'],
+                *(f'{printed[c]:.2f} / {_number(rows[name], c)}' for c in ('pitch', 'yaw', 'roll')),
+                f'{printed["coarse"]:.2f} / {_number(rows[name], "coarse")}',
+            ]
+        )
+    return _table(['the paper / c2f_edge', 'n', 'pitch', 'yaw', 'roll', 'coarse, %'], lines)
+
+
+def over_time() -> str:
+    """Single frames and the filter."""
+    rows = _read('c2f_edge_temporal.csv')
+
+    def mean(way: str, name: str) -> float:
+        return sum(float(row[name]) for row in rows if row['way'] == way) / sum(row['way'] == way for row in rows)
+
+    return _table(
+        ['', 'found, %', 'error', 'jitter'],
+        (
+            [way, f'{100 * mean(way, "found"):.1f}', f'{mean(way, "geodesic"):.2f}', f'{mean(way, "jitter"):.2f}']
+            for way in dict.fromkeys(row['way'] for row in rows)
+        ),
+    )
+
+
+def crop_width() -> str:
+    """Slopes and errors by the width of the crop; the pitch at a network's own width, the middle one."""
+    rows, sets = _read('crop_width.csv'), {'aflw2000': 'AFLW2000', 'pointing04': "Pointing'04"}
+    lines = []
+    for name, network in dict.fromkeys((row['set'], row['network']) for row in rows):
+        found = [row for row in rows if (row['set'], row['network']) == (name, network)]
+        lines.append(
+            [
+                f'{sets[name]}, {network}',
+                *(f'{_number(row, "yaw_slope")}, {_number(row, "yaw_error", 1)}' for row in found),
+                f'{_number(found[2], "pitch_slope")}, {_number(found[2], "pitch_error", 1)}',
+            ]
+        )
+    return _table(['', 'x0.75', 'x0.85', 'x1', 'x1.15', 'x1.3', 'pitch, x1'], lines)
+
+
+def _ablations(name: str) -> str:
+    return _table(
+        ['configuration', 'seed', 'all poses', 'in use', 'within 5 degrees of a border', 'coarse, %', 'within 1 std, %'],
+        (
+            [
+                f'`{row["configuration"]}`',
+                row['seed'],
+                *(_number(row, column, 1) for column in ('all', 'in_use', 'near_border')),
+                *(_number(row, column, 0, 100) for column in ('coarse', 'within_1')),
+            ]
+            for row in _read(name)
+        ),
+    )
+
+
+def ablations() -> str:
+    """Our network's choices, each undone."""
+    return _ablations('ablations.csv')
+
+
+def small_ablations() -> str:
+    """The same at a smaller scale."""
+    return _ablations('ablations_small.csv')
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    'real faces': real_faces, 'depth': depth, 'edge and int8': edge_and_int8, 'groups': groups, 'people': people,
+    'robustness': robustness, 'over time': over_time, 'crop width': crop_width,
+    'ablations': ablations, 'small ablations': small_ablations,
+}  # fmt: skip
+
+
+def renewed(text: str) -> str:
+    """A page with each of its tables written anew.
+
+    Raises:
+        ValueError: for a table that does not end, or that there is none of.
+    """
+    for name in re.findall(r'<!-- ([\w ]+): python -m training.evaluation.pages -->', text):
+        begin, end = f'<!-- {name}: python -m training.evaluation.pages -->', f'<!-- end of {name} -->'
+        if name not in TABLES or end not in text:
+            raise ValueError(f'table {name!r} has no {end}' if name in TABLES else f'no table {name!r}; there are {", ".join(TABLES)}')
+        before, rest = text.split(begin)
+        text = f'{before}{begin}\n{TABLES[name]()}\n{end}{rest.split(end, 1)[1]}'
+    return text
+
+
+def main() -> int:
+    """The command."""
+    for page in PAGES:
+        before = page.read_text()
+        after = renewed(before)
+        page.write_text(after)
+        print(f'{page.relative_to(_ROOT)}: {"written anew" if after != before else "as it was"}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""What an evaluation leaves: a line to read, a row of csv, every face, plots, the worst cases, and labels drawn on faces."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import geometry
+from c2f_head_pose.evaluation import metrics
+
+from ..datasets.face_crops import cutter
+from ..datasets.registry import Face, spread
+from ..loop.progress import draw_axes, sheet
+from . import plots
+
+FIELDS = (
+    'model',
+    'set',
+    'crop',
+    'n',
+    'detected',
+    'yaw',
+    'yaw_std',
+    'pitch',
+    'pitch_std',
+    'roll',
+    'roll_std',
+    'mae',
+    'geodesic',
+    'p50',
+    'p90',
+    'p99',
+    'coarse',
+    'coarse_beyond_1',
+    'coarse_beyond_3',
+    'coarse_beyond_5',
+    'coarse_beyond_10',
+    'within_1',
+    'within_2',
+    'jitter',
+    'ms',
+    'threads',
+    'command',
+    'commit',
+    'trained_by',
+    'data_hash',
+    'seed',
+    'files',
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a model said of a set.
+
+    Attributes:
+        row: one line of the table, by FIELDS.
+        names: of the faces.
+        truth_ypr_deg: (N, 3), nan unknown.
+        R: (N, 3, 3) estimates.
+        std_rad: (N, 3).
+        errors: of each.
+        crops: (N, S, S) uint8, what the network saw.
+        R_crop_true: (N, 3, 3) true R_crop_head; roll counts as 0 where it is unknown, nan where yaw or pitch is.
+    """
+
+    row: dict[str, object]
+    names: list[str]
+    truth_ypr_deg: np.ndarray
+    R: np.ndarray
+    std_rad: np.ndarray
+    errors: metrics.AngleErrors
+    crops: np.ndarray = field(repr=False)
+    R_crop_true: np.ndarray = field(repr=False)
+
+
+def line(row: dict[str, object]) -> str:
+    """One row to read."""
+
+    def shown(*keys: str, joint: str = '±', digits: int = 2, factor: float = 1, unit: str = '') -> str:
+        values = [row.get(key) for key in keys]
+        if any(value is None or np.isnan(value) for value in values):
+            return '-'
+        return joint.join(f'{value * factor:.{digits}f}' for value in values) + unit
+
+    share = {'joint': '/', 'digits': 1, 'factor': 100, 'unit': ' %'}
+    detected = f' detected {shown("detected", **share)}' if 'detected' in row else ''
+    return (
+        f'{row["model"]} {row["set"]} @{row["crop"]}: n {row["n"]}{detected}  yaw {shown("yaw", "yaw_std")} pitch '
+        f'{shown("pitch", "pitch_std")} roll {shown("roll", "roll_std")} MAE {shown("mae")} geodesic {shown("geodesic")} '
+        f'(p50 {shown("p50")}, p90 {shown("p90")})  coarse {shown("coarse", **share)} ({shown("coarse_beyond_3", **share)} beyond 3)  '
+        f'within 1/2 std {shown("within_1", "within_2", **share)}  {shown("ms", unit=" ms")}'
+    )
+
+
+def files_of(row: dict[str, object], *what: object) -> str:
+    """What the names of a result's files begin with: model, set and crop, and 8 digits that tell it from results of any other `what`."""
+    words = re.sub(r'[^\w.+-]+', '_', f'{row["model"]}_{row["set"]}_{row["crop"]}')
+    return f'{words[:100]}_{hashlib.sha256(repr(what).encode()).hexdigest()[:8]}'
+
+
+def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
+    """Appends rows to a csv of FIELDS, or of what an older file has of them; a row of the same `files` goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names, kept = list(FIELDS), []
+    if path.exists():
+        with open(path, newline='') as file:
+            before = csv.DictReader(file)
+            names = before.fieldnames or names
+            kept = [old for old in before if not old.get('files') or old['files'] not in [row.get('files') for row in rows]]
+    part = path.with_suffix(f'.part{os.getpid()}')
+    with open(part, 'w', newline='') as file:
+        writer = csv.DictWriter(file, names, extrasaction='ignore')
+        writer.writeheader()
+        writer.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k, v in row.items()} for row in (*kept, *rows))
+    part.replace(path)
+
+
+def write_report(folder: Path, result: Result) -> None:
+    """Every face as csv, error by bin and calibration as plots, and the sheet of the 32 worst; the row's `files` begins their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = result.row.setdefault('files', files_of(result.row))
+    estimated = geometry.ypr_deg_from_rotation(result.R)
+    with open(folder / f'{stem}.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            [
+                'name',
+                *(f'{kind}_{axis}_deg' for kind in ('true', 'estimated') for axis in metrics.AXES),
+                'geodesic_deg',
+                'std_x_deg',
+                'std_y_deg',
+                'std_z_deg',
+            ]
+        )
+        for i, name in enumerate(result.names):
+            writer.writerow(
+                [
+                    name,
+                    *(
+                        f'{v:.3f}'
+                        for v in (*result.truth_ypr_deg[i], *estimated[i], result.errors.geodesic_deg[i], *np.degrees(result.std_rad[i]))
+                    ),
+                ]
+            )
+    plots.error_by_pose(folder / f'{stem}_bins.png', result.truth_ypr_deg, result.errors)
+    plots.calibration(folder / f'{stem}_std.png', result.errors, result.std_rad)
+    worst = np.argsort(-_severity_deg(result.errors))[:32]
+    tiles = []
+    for i in worst:
+        truth = geometry.rotation_from_ypr_deg(np.nan_to_num(result.truth_ypr_deg[i]))
+        pair = [cv2.resize(draw_axes(result.crops[i], R, 2), (128, 128)) for R in (truth, result.R[i])]
+        tile = np.concatenate(pair, 1)
+        cv2.putText(tile, result.names[i][-24:], (3, 124), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (0, 255, 255), 1, cv2.LINE_AA)
+        tiles.append(tile)
+    cv2.imwrite(str(folder / f'{stem}_worst.png'), sheet(tiles, 4))
+
+
+def _severity_deg(errors: metrics.AngleErrors) -> np.ndarray:
+    """(N,) geodesic errors, which poses that face away have too; where they are unknown, the mean of the angles' errors, or 0."""
+    known = np.isfinite(errors.absolute_deg)
+    mean = np.where(known, errors.absolute_deg, 0).sum(1) / np.maximum(known.sum(1), 1)
+    return np.where(np.isfinite(errors.geodesic_deg), errors.geodesic_deg, mean)
+
+
+def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
+    """A sheet of faces with the axes of their labels, to look at before trusting a set."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tiles = []
+    for face in spread(faces, count):
+        image = face.read()
+        if face.landmarks is not None or face.box is not None:
+            image = cv2.cvtColor(cutter('landmarks' if face.landmarks is not None else 'box', 160, 1.6)(face, image), cv2.COLOR_GRAY2BGR)
+        tile = draw_axes(cv2.resize(image, (160, 160)), geometry.rotation_from_ypr_deg(np.nan_to_num(face.ypr_deg)), 2)
+        words = ' '.join(name + ('-' if np.isnan(angle) else f'{angle:.0f}') for name, angle in zip('ypr', face.ypr_deg))
+        cv2.putText(tile, words, (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA)
+        tiles.append(tile)
+    cv2.imwrite(str(path), sheet(tiles, 6))

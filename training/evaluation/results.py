@@ -1,0 +1,105 @@
+"""Figures on file: one line each, with everything needed to get it again."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / 'results'
+NOT_RUN = 'not run'
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One cell of a table.
+
+    Attributes:
+        table: 2..8.
+        row: label.
+        cell: column's name.
+        value: the figure, or 'not run'.
+        n: samples tested on.
+        scale: 'tiny' (a trial of the machinery) or words on samples and iterations, beginning with 'small' if networks were.
+        protocol: crop and test set.
+        command: that makes it.
+        commit: of the checkout that tested, as in an evaluation's summary.csv.
+        seed: of the training.
+        data_hash: of the training data.
+        trained_by: commit of the checkout that trained, which may be an older one; '' where nothing was.
+    """
+
+    table: int
+    row: str
+    cell: str
+    value: str
+    n: int
+    scale: str
+    protocol: str
+    command: str
+    commit: str
+    seed: int
+    data_hash: str
+    trained_by: str = ''
+
+
+def path_of(table: int, folder: Path | None = None) -> Path:
+    """The csv file of a table."""
+    return (folder or FOLDER) / f'table{table}.csv'
+
+
+def read(table: int, folder: Path | None = None) -> list[Figure]:
+    """The figures on file, none if there is no file."""
+    path = path_of(table, folder)
+    if not path.exists():
+        return []
+    with open(path, newline='') as file:
+        return [Figure(**{**row, 'table': int(row['table']), 'n': int(row['n']), 'seed': int(row['seed'])}) for row in csv.DictReader(file)]
+
+
+def write(figures: list[Figure], folder: Path | None = None) -> None:
+    """Puts figures on file in the place of those of the same rows and cells, unless those weigh more.
+
+    'not run' never replaces a figure, and one of a small scale never one of full scale.
+    """
+    (folder or FOLDER).mkdir(parents=True, exist_ok=True)
+    for table in sorted({f.table for f in figures}):
+        kept = {(f.row, f.cell): f for f in read(table, folder)}
+        for figure in (f for f in figures if f.table == table):
+            old = kept.get((figure.row, figure.cell))
+            if old is None or _weight(figure) >= _weight(old):
+                kept[figure.row, figure.cell] = figure
+        with open(path_of(table, folder), 'w', newline='') as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(Figure)])
+            writer.writeheader()
+            writer.writerows(asdict(f) for f in kept.values())
+
+
+def _weight(figure: Figure) -> int:
+    return 0 if figure.value == NOT_RUN else 1 if figure.scale.startswith('small') else 2
+
+
+def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Writes a csv file anew, numbers to four digits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'w', newline='') as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows({k: f'{v:.4g}' if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+
+
+def command_of(module: str, arguments: Sequence[str]) -> str:
+    """A command as figures keep it: whole, but of a path outside the working folder only the name, as FOLDER/name."""
+
+    def kept(argument: str) -> str:
+        head, path = re.fullmatch(r'(.*?[:=])?(.*)', argument).groups(default='')
+        if os.sep not in path:
+            return argument
+        whole, here = Path(os.path.abspath(path)), Path.cwd()
+        return head + (str(whole.relative_to(here)) if whole.is_relative_to(here) else f'FOLDER/{whole.name}')
+
+    return shlex.join(['python', '-m', module, *map(kept, arguments)])

@@ -1,0 +1,1 @@
+"""Model files: quantisation, sample crops, GPU report."""

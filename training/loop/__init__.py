@@ -1,0 +1,1 @@
+"""The training loop: configuration, data loader, losses, schedule, EMA, checkpoints, validation."""

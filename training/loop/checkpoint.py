@@ -1,0 +1,99 @@
+"""Checkpoints: everything a run needs to go on to the same result, and where it came from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..models.factory import build
+
+FORMAT = 1
+WEIGHTS = ('average', 'config', 'step', 'samples', 'samples_before', 'seed', 'commit', 'started_from', 'data_hash', 'data', 'rendered')
+"""What a checkpoint keeps that others only begin with or are measured by; the rest is for going on with its own run."""
+
+
+def commit() -> str:
+    """Short id of the checkout's commit, '+' appended where files were changed since; 'unknown' outside git."""
+
+    def git(*args: str) -> str:
+        return subprocess.run(['git', *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git('rev-parse', '--short=12', 'HEAD') + ('+' if git('status', '--porcelain', '--untracked-files=no') else '')
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
+
+
+def save(path: Path, **content: Any) -> None:
+    """Writes a checkpoint whole or not at all."""
+    part = path.with_suffix(f'.part{os.getpid()}')
+    torch.save({'format': FORMAT, **content}, part)
+    part.replace(path)
+
+
+class Content(dict):
+    """A checkpoint's values by name; one that is asked for and not there is the file's fault."""
+
+    def __init__(self, path: Path | str, values: dict[str, Any]):
+        super().__init__(values)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise ValueError(f'{self.path} is damaged or no checkpoint of training: it has no {key}')
+
+
+def load(path: Path | str) -> Content:
+    """A checkpoint's content: tensors and plain values only, nothing is executed.
+
+    Raises:
+        ValueError: for a file that is damaged, of another format, or whose weights are not all numbers.
+    """
+    with open(path, 'rb') as file:
+        try:
+            with zipfile.ZipFile(file) as parts:
+                if damaged := parts.testzip():
+                    raise zipfile.BadZipFile(f'{damaged} is not what was written')
+            file.seek(0)
+            values = torch.load(file, map_location='cpu', weights_only=True)
+        except Exception as error:  # of zipfile, pickle or torch, as the damage has it; torch's own words advise to load it unsafely
+            raise ValueError(f'{path} is damaged or no checkpoint') from error
+    if not isinstance(values, dict) or values.get('format') != FORMAT:
+        raise ValueError(f'{path} is no checkpoint of this project (format {FORMAT}): train again, or use the commit that wrote it')
+    for name in {'average', 'network'} & set(values):
+        if not all(tensor.isfinite().all() for tensor in values[name].values()):
+            raise ValueError(f'{path} has weights that are not numbers: its training had failed; train again, at a lower learning rate')
+    return Content(path, values)
+
+
+def differences(content: dict[str, Any], config: dict[str, Any], data_hash: str) -> list[str]:
+    """Which settings, by name, and whether the 'data' are others than those a checkpoint was trained with."""
+    other = [name for name, value in config.items() if content['config'].get(name) != value]
+    return other + (['data'] if content['data_hash'] != data_hash else [])
+
+
+def load_trained(path: Path, config: dict[str, Any], data_hash: str) -> Content:
+    """The checkpoint of a run that was to be trained with this configuration (plain values) on these data.
+
+    Raises:
+        ValueError: naming what differs.
+    """
+    content = load(path)
+    if other := differences(content, config, data_hash):
+        raise ValueError(f'{path} was trained with other {", ".join(other)}: give another --out, or delete it')
+    return content
+
+
+def network_of(content: Content, average: bool = True) -> nn.Module:
+    """The network of a checkpoint, ready for inference; its moving average unless told otherwise."""
+    network = build(content['config']['network'])
+    try:
+        network.load_state_dict(content['average' if average else 'network'])
+    except RuntimeError as error:
+        raise ValueError(f'{content.path} is damaged: its weights are not those of the network that it names') from error
+    return network.eval()

@@ -1,0 +1,194 @@
+"""Configuration of a run: a yaml file, checked whole when it is read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..data.augment import Augmentation
+from ..data.crops import Focus
+from ..data.photometric import Picture
+from ..models.factory import check_settings
+from ..models.settings import check_ranges, checked
+from .schedule import Schedule
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+OPTIMISERS = {'adamw': {'rate', 'decay'}, 'sgd': {'rate', 'decay', 'momentum'}}
+"""Settings of each kind."""
+RANGES = {
+    **dict.fromkeys(('batch', 'shards', 'steps', 'validate_every', 'validate_on', 'log_every'), (1, inf)),
+    **dict.fromkeys(('seed', 'clip', 'save_every_s'), (0, inf)),
+    'ema': (0, 1),
+}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One experiment.
+
+    Attributes:
+        name: of the model.
+        network: `kind` and its settings, for `models.build`.
+        loss: `kind` and its settings, for `losses.make_loss`.
+        augment: changes to `Augmentation`, and under `picture` to `Picture`; `picture: null` leaves pictures clean.
+        optimiser: kind adamw or sgd, rate, decay, momentum (sgd).
+        schedule: `Schedule`'s settings except peak and steps.
+        modality: 'rgb' or 'depth'.
+        batch: samples per step, over all processes.
+        shards: parts of a batch, each normalised by itself; a multiple of the processes.
+        steps: planned optimiser steps.
+        seed: of everything.
+        precision: 'bf16' (autocast) or 'fp32'.
+        ema: decay of the moving average.
+        clip: largest norm of the gradient, 0 for none.
+        pose_limits_deg: yaw, pitch, roll beyond which samples are left out, or null.
+        focus: `Focus`'s settings, or null to draw every rendered pose alike.
+        validate_every: steps.
+        validate_on: held-out samples.
+        log_every: steps.
+        save_every_s: seconds between checkpoints.
+    """
+
+    name: str
+    network: dict[str, Any]
+    loss: dict[str, Any]
+    augment: dict[str, Any] = field(default_factory=dict)
+    optimiser: dict[str, Any] = field(default_factory=lambda: {'kind': 'adamw', 'rate': 2e-3, 'decay': 0.05})
+    schedule: dict[str, Any] = field(default_factory=lambda: {'kind': 'cooldown', 'warmup': 200})
+    modality: str = 'rgb'
+    batch: int = 128
+    shards: int = 1
+    steps: int = 10000
+    seed: int = 0
+    precision: str = 'bf16'
+    ema: float = 0.999
+    clip: float = 1.0
+    pose_limits_deg: tuple[float, float, float] | None = None
+    focus: dict[str, float] | None = None
+    validate_every: int = 500
+    validate_on: int = 1024
+    log_every: int = 50
+    save_every_s: float = 120.0
+
+    def __post_init__(self):
+        check_ranges(self, RANGES)
+        if self.batch % self.shards:
+            raise ValueError(f'batch {self.batch} does not divide into {self.shards} shards')
+        if self.precision not in ('bf16', 'fp32'):
+            raise ValueError(f"precision {self.precision!r} is neither 'bf16' nor 'fp32'")
+        kind = self.optimiser.get('kind')
+        if kind not in OPTIMISERS:
+            raise ValueError(f"optimiser kind {kind!r} is neither 'adamw' nor 'sgd'")
+        if wrong := sorted(OPTIMISERS[kind] ^ set(self.optimiser) - {'kind'}):
+            raise ValueError(f'optimiser {kind!r} takes {", ".join(sorted(OPTIMISERS[kind]))}: {", ".join(wrong)} is missing or too much')
+        for name, value in self.optimiser.items():
+            if name != 'kind' and not (isinstance(value, (int, float)) and 0 <= value < inf):
+                raise ValueError(f'optimiser.{name} {value!r} is not a number of at least 0')
+        if self.modality not in ('rgb', 'depth'):
+            raise ValueError(f"modality {self.modality!r} is neither 'rgb' nor 'depth'")
+        if not isinstance(self.network.get('size'), int):
+            raise ValueError('network needs a size, pixels')
+        check_settings(self.network)
+        check_ranges(self, {'size': (8, inf)}, 'network.')
+        self.augmentation()
+        self.make_focus()
+        self.make_schedule()
+
+    @property
+    def size(self) -> int:
+        """Side of the network's input, pixels."""
+        return int(self.network['size'])
+
+    def augmentation(self) -> Augmentation:
+        """How training crops vary."""
+        settings = dict(self.augment)
+        picture = settings.pop('picture', {})
+        if picture is not None:
+            picture = Picture(**checked(picture, 'augment.picture', Picture))
+        return Augmentation(**checked(settings, 'augment', Augmentation), picture=picture)
+
+    def make_focus(self) -> Focus | None:
+        """Which poses are drawn more often."""
+        return None if self.focus is None else Focus(**checked(self.focus, 'focus', Focus))
+
+    def make_schedule(self) -> Schedule:
+        """The learning rate of every step."""
+        return Schedule(**checked({'peak': self.optimiser['rate'], 'steps': self.steps, **self.schedule}, 'schedule', Schedule))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as stored in a checkpoint."""
+        return asdict(self)
+
+
+class Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as YAML 1.2 does; YAML 1.1 takes it for text."""
+
+
+Loader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789'))
+
+
+def read_yaml(text: str, source: str) -> Any:
+    """What a yaml text says; a ValueError names the source of one that says nothing."""
+    try:
+        return Loader(text).get_single_data()
+    except yaml.YAMLError as error:
+        raise ValueError(f'{source} is no yaml: {getattr(error, "problem", error)}') from error
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a yaml file, over those of its `base`."""
+    values = read_yaml(path.read_text(), str(path))
+    if not isinstance(values, dict):
+        raise ValueError(f'{path} is no configuration: it has no KEY: VALUE')
+    return merge(read_settings(path.parent / f'{values.pop("base")}.yaml'), values) if 'base' in values else values
+
+
+def read_config(name: str | Path, changes: list[str] | None = None) -> RunConfig:
+    """A configuration by file or by name in training/configs.
+
+    Args:
+        name: a path, or a name such as 'edge'.
+        changes: 'key=value' or 'part.key=value', the value as yaml.
+
+    Raises:
+        ValueError: for a missing file, an unknown key or a bad value, naming it.
+    """
+    path = Path(name) if Path(name).suffix == '.yaml' else CONFIGS / f'{name}.yaml'
+    if not path.exists():
+        raise ValueError(f'no configuration {path}: there are {sorted(p.stem for p in CONFIGS.glob("*.yaml"))}')
+    values = read_settings(path)
+    for change in changes or []:
+        key, sign, text = change.partition('=')
+        if not sign:
+            raise ValueError(f'{change!r} is not KEY=VALUE')
+        value = read_yaml(text, change)
+        for part in reversed(key.split('.')):
+            value = {part: value}
+        values = merge(values, value)
+    return config_of(values, str(path))
+
+
+def config_of(values: dict[str, Any], source: str = 'configuration') -> RunConfig:
+    """A checked configuration of plain values."""
+    try:
+        values = dict(checked(values, '', RunConfig))
+        if values.get('pose_limits_deg') is not None:
+            values['pose_limits_deg'] = tuple(values['pose_limits_deg'])
+        return RunConfig(**values)
+    except ValueError as error:
+        raise ValueError(f'{source}: {error}') from error
+
+
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The base with changes put over it; parts are merged key by key, unless they change their `kind`."""
+    out = dict(base)
+    for key, value in changes.items():
+        old = out.get(key)
+        same_kind = isinstance(old, dict) and isinstance(value, dict) and value.get('kind', old.get('kind')) == old.get('kind')
+        out[key] = merge(old, value) if same_kind else value
+    return out

@@ -1,0 +1,181 @@
+"""Losses of our coarse-to-fine network and of the paper's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..data.augment import Batch
+from ..models.baselines import Classifier, Regressor
+from ..models.coarse_to_fine import CoarseToFine
+from ..models.paper_network import PaperNetwork
+from ..models.rotations import category_of, euler_distance_rad, geodesic_rad, rotation_from_ypr, rotation_vector, ypr_from_rotation
+from ..models.subspaces import membership, subspace_of
+
+DISTANCES = {'geodesic': geodesic_rad, 'euler': euler_distance_rad}
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of our loss's terms.
+
+    Attributes:
+        answer: geodesic error of the handed-over rotation.
+        experts: geodesic error of each regressor on the poses of its sub-space and its overlap.
+        likelihood: negative log-likelihood of the stated standard deviations, of both.
+        category: cross-entropy of the sub-space.
+        landmarks: mean distance of the landmarks, in half sides of the crop, from a network that says where they are.
+        overlap_deg: how far beyond its sub-space a regressor still trains.
+        distance: 'geodesic', or 'euler': the Euclidean distance of yaw, pitch and roll, in place of both geodesic errors.
+        likelihood_moves_rotation: whether the likelihood's gradient also reaches the rotation; otherwise it only teaches
+            the uncertainty, and an uncertain sample is not learnt less.
+    """
+
+    answer: float = 1.0
+    experts: float = 0.5
+    likelihood: float = 0.05
+    category: float = 0.1
+    landmarks: float = 1.0
+    overlap_deg: float = 15.0
+    distance: str = 'geodesic'
+    likelihood_moves_rotation: bool = False
+
+
+def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
+    """Our loss on a batch.
+
+    Args:
+        network: with `raw` and `hand_over`.
+        batch: with landmarks, if the network says where they are.
+        weights: of the terms.
+
+    Returns:
+        The loss, and named figures to log (detached scalars).
+    """
+    R = batch.rotation
+    raw = network.raw(batch.crops)
+    rotation, std = network.hand_over(raw)
+    distance = DISTANCES[weights.distance]
+    answer = distance(rotation, R).mean()
+    nll = likelihood_loss(rotation, std, R, weights.likelihood_moves_rotation)
+    loss = weights.answer * answer + weights.likelihood * nll
+    if network.handover != 'single':
+        belongs = membership(R, network.cells, weights.overlap_deg)
+        total = belongs.sum().clamp(min=1)
+        errors = distance(raw.rotations, R[:, None])
+        own = (belongs * errors).sum() / total
+        truth = R[:, None].expand_as(raw.rotations)
+        own_nll = likelihood_loss(raw.rotations, raw.stds, truth, weights.likelihood_moves_rotation, belongs)
+        loss = loss + weights.experts * (own + weights.likelihood * own_nll)
+    target = subspace_of(R, network.cells)
+    category = functional.cross_entropy(raw.logits, target)
+    loss = loss + weights.category * category
+    if raw.landmarks is not None and batch.landmarks is not None:
+        apart = torch.where(batch.landmarks.isfinite(), raw.landmarks - batch.landmarks, 0.0)  # a sample without landmarks teaches none
+        loss = loss + weights.landmarks * apart.square().sum(-1).add(1e-6).sqrt().mean()
+    with torch.no_grad():
+        right = (network.category_logits(raw.logits).argmax(1) == category_of(R)).float().mean()
+    return loss, {
+        'loss': loss.detach(),
+        'error_deg': answer.detach() * (180 / math.pi),
+        'nll': nll.detach(),
+        'category_loss': category.detach(),
+        'coarse_accuracy': right,
+    }
+
+
+def likelihood_loss(rotation: Tensor, std: Tensor, R: Tensor, moves_rotation: bool, belongs: Tensor | None = None) -> Tensor:
+    """Mean negative log-likelihood of d in R = rotation exp([d]x), d ~ N(0, diag(std^2)), without its constant.
+
+    Args:
+        rotation: (..., 3, 3) estimate.
+        std: (..., 3) rad.
+        R: (..., 3, 3) truth.
+        moves_rotation: whether the rotation gets a gradient.
+        belongs: (...) weights of a weighted mean.
+    """
+    estimate = rotation if moves_rotation else rotation.detach()
+    d = rotation_vector(estimate.transpose(-1, -2) @ R)
+    # a 60-degree miss says nothing about the spread of ordinary errors
+    d = d.clamp(-1, 1)
+    nll = (0.5 * (d / std).square() + std.log()).sum(-1)
+    if belongs is None:
+        return nll.mean()
+    return (belongs * nll).sum() / belongs.sum().clamp(min=1)
+
+
+def paper_loss(network: PaperNetwork, batch: Batch, category_share: float = 0.5) -> tuple[Tensor, dict[str, Tensor]]:
+    """The paper's joint loss: softmax loss on the first half of a batch, Euclidean loss on the second (sections 3.1, 3.2, 3.4).
+
+    A sample of the first half carries a category only, one of the second a pose only; a pose trains the regressor of its
+    true sub-space. The Euclidean loss, eq. 3, is half the squared distance of angles as parts of their ranges.
+    """
+    crops, R = batch.crops, batch.rotation
+    n = round(category_share * len(crops))
+    features = network.features(crops)
+    ypr = ypr_from_rotation(R)
+    zero = features.new_zeros(())
+    category = functional.cross_entropy(network.classify(features[:n]), category_of(R[:n])) if n else zero
+    pose, error = zero, zero
+    if n < len(crops):
+        own = network.regress(features[n:])[torch.arange(len(crops) - n, device=R.device), category_of(R[n:])]
+        pose = 0.5 * (own - network.normalised(ypr[n:])).square().sum(1).mean()
+        error = geodesic_rad(rotation_from_ypr(network.angles(own.detach())), R[n:]).mean()
+    loss = category + pose
+    return loss, {'loss': loss.detach(), 'error_deg': error * (180 / math.pi), 'category_loss': category.detach()}
+
+
+def classifier_loss(network: Classifier, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Softmax loss of a classifier's own categories."""
+    target = network.target(ypr_from_rotation(batch.rotation))
+    logits = network.classify(batch.crops)
+    loss = functional.cross_entropy(logits, target)
+    return loss, {'loss': loss.detach(), 'category_loss': loss.detach(), 'coarse_accuracy': (logits.argmax(1) == target).float().mean()}
+
+
+def angle_loss(network: Regressor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Euclidean loss of a single regressor, eq. 3."""
+    R = batch.rotation
+    estimate = network.regress(batch.crops)
+    loss = 0.5 * (estimate - network.normalised(ypr_from_rotation(R))).square().sum(1).mean()
+    ypr = (2 * estimate.detach() - 1) * network.ranges_rad
+    return loss, {'loss': loss.detach(), 'error_deg': geodesic_rad(rotation_from_ypr(ypr), R).mean() * (180 / math.pi)}
+
+
+def make_loss(config: dict) -> LossFunction:
+    """The loss function that a configuration's `loss` part names by `kind`; the rest are that kind's settings.
+
+    Raises:
+        ValueError: for an unknown kind or setting.
+    """
+    settings = dict(config)
+    kind = settings.pop('kind', None)
+    if kind not in LOSSES:
+        raise ValueError(f'loss kind {kind!r} is none of {sorted(LOSSES)}')
+    try:
+        return LOSSES[kind](**settings)
+    except TypeError as error:
+        raise ValueError(f'loss {kind!r}: {error}') from error
+
+
+def _coarse_to_fine(**settings: Any) -> LossFunction:
+    weights = LossWeights(**settings)
+    if weights.distance not in DISTANCES:
+        raise ValueError(f'distance {weights.distance!r} is none of {sorted(DISTANCES)}')
+    return partial(coarse_to_fine_loss, weights=weights)
+
+
+LossFunction = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]]
+LOSSES = {
+    'coarse_to_fine': _coarse_to_fine,
+    'paper': lambda **settings: partial(paper_loss, **settings),
+    'classifier': lambda: classifier_loss,
+    'angles': lambda: angle_loss,
+}

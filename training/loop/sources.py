@@ -1,0 +1,72 @@
+"""What a run trains on: rendered datasets, pictures of the user's own, or both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..data.crops import SyntheticCrops
+from ..datasets.real_crops import JoinedCrops, RealCrops
+from ..datasets.registry import Face, open_faces, spread
+from ..evaluation.report import axis_sheet
+from .config import RunConfig
+
+OWN = 'csv:'
+TrainingCrops = SyntheticCrops | RealCrops | JoinedCrops
+
+
+def rendered_folders(sources: list[str]) -> list[str]:
+    """Those of the sources that are not pictures of the user's own."""
+    return [source for source in sources if not source.startswith(OWN)]
+
+
+def open_training_data(sources: list[str], config: RunConfig, limit: int | None = None, axes: Path | None = None) -> TrainingCrops:
+    """The crops of all sources; of rendered datasets those of the split 'train'.
+
+    Args:
+        sources: rendered dataset folders, and `csv:FILE` of the user's own labelled pictures (`datasets.user_csv`). Joined with rendered
+            crops, these are repeated until both count alike.
+        config: for modality and pose limits.
+        limit: at most so many rendered crops, or so many pictures where nothing is rendered.
+        axes: picture to write with the labels drawn on faces of the user's own.
+
+    Raises:
+        ValueError: for sources without a sample, crops that do not join, or pictures for a depth network.
+    """
+    folders, files = rendered_folders(sources), [source for source in sources if source.startswith(OWN)]
+    depth = config.modality == 'depth'
+    if files and depth:
+        raise ValueError(f'{files[0]}: pictures have no depth, a network of modality depth trains on rendered datasets alone')
+    rendered = SyntheticCrops(folders, 'train', depth, config.pose_limits_deg, limit) if folders else None
+    if not files:
+        return rendered
+    faces = own_faces(files)
+    if limit is not None and rendered is None:
+        faces = spread(faces, limit)
+    names = ' and '.join(OWN + Path(file.removeprefix(OWN)).name for file in files)
+    own = RealCrops(faces, 192 if rendered is None else rendered.size, config.pose_limits_deg, names)
+    if axes is not None:
+        axes.parent.mkdir(parents=True, exist_ok=True)
+        axis_sheet(faces, axes)
+        print(f'{axes}: blue out of the face, green to its left, red up; labels that do not fit the faces have other signs', flush=True)
+    return own if rendered is None else JoinedCrops(rendered, own)
+
+
+def own_faces(files: list[str]) -> list[Face]:
+    """The labelled faces of `csv:FILE` sources; says how many cannot be used, and for how many roll counts as 0."""
+    faces = [face for file in files for face in open_faces(file)]
+    known = np.isfinite([face.ypr_deg for face in faces])
+    usable = known[:, :2].all(1)
+    if not usable.all():
+        print(f'{", ".join(files)}: {(~usable).sum()} of {len(faces)} faces left out, without yaw or pitch', flush=True)
+    if not known[usable, 2].all():
+        print(f'{", ".join(files)}: {(~known[usable, 2]).sum()} faces without roll are taken for upright', flush=True)
+    return [face for face, use in zip(faces, usable) if use]
+
+
+def without_landmarks(data: TrainingCrops) -> np.ndarray:
+    """(N,) bool: samples whose landmarks only tell their box."""
+    if isinstance(data, JoinedCrops):
+        return np.arange(len(data)) >= len(data.first)
+    return np.full(len(data), isinstance(data, RealCrops))

@@ -1,0 +1,96 @@
+"""Figures on held-out rendered crops, while training and after."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from c2f_head_pose import geometry
+from c2f_head_pose.evaluation import metrics
+
+from ..data.augment import augment, plain
+from ..data.crops import SyntheticCrops
+from ..data.depth import augment_depth, plain_depth
+from ..models.baselines import Classifier
+from ..models.rotations import ypr_from_rotation
+from .config import RunConfig
+
+IN_USE_DEG = (60.0, 35.0)
+"""Largest yaw and pitch of a pose in use."""
+
+
+def in_use(R: np.ndarray) -> np.ndarray:
+    """(N,) whether (N, 3, 3) rotations are poses that heads in use have: towards the camera, within `IN_USE_DEG`."""
+    yaw_pitch = np.abs(geometry.ypr_deg_from_rotation(R)[:, :2])
+    return (yaw_pitch <= IN_USE_DEG).all(1) & (R[:, 2, 0] < 0)
+
+
+@torch.no_grad()
+def estimate(network: nn.Module, crops: torch.Tensor, batch: int = 128) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rotation (N, 3, 3), standard deviations (N, 3) rad and category logits (N, 4) of (N, 1, S, S) uint8 crops, as float32 arrays."""
+    network.eval()
+    device = next(network.parameters()).device
+    parts = [network(part.to(device)) for part in crops.split(batch)]
+    return tuple(torch.cat([p[i].float().cpu() for p in parts]).numpy() for i in range(3))
+
+
+def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, seed: int = 1234) -> tuple[torch.Tensor, np.ndarray]:
+    """The same held-out crops every time: (N, 1, S, S) uint8 and R_crop_head (N, 3, 3).
+
+    Args:
+        data: a split.
+        config: for size, modality and the augmentation's strengths.
+        disturbed: as in training; otherwise centred and clean over a flat background.
+        seed: of the disturbances.
+    """
+    crops, rotations = [], []
+    depth = config.modality == 'depth'
+    how = config.augmentation()
+    for start in range(0, len(data), 128):
+        part = data.gather(np.arange(start, min(start + 128, len(data))))
+        generator = torch.Generator(part.image.device)
+        generator.manual_seed(seed + start)
+        if disturbed:
+            batch = (augment_depth if depth else augment)(part, config.size, how, generator)
+        else:
+            batch = plain_depth(part, config.size, how.margin) if depth else plain(part, config.size, how.margin, 90.0)
+        crops.append(batch.crops.cpu())
+        rotations.append(batch.rotation.cpu())
+    return torch.cat(crops), torch.cat(rotations).numpy()
+
+
+def validate(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> dict[str, float]:
+    """The log's `val_` figures, on disturbed held-out crops."""
+    crops, truth = held_out(data, config)
+    R, std, logits = estimate(network, crops)
+    if isinstance(network, Classifier):
+        return {'val_coarse': category_accuracy(network, crops, truth)}
+    summary = metrics.rotation_errors(truth, R).summary()
+    return {
+        'val_geodesic': summary['geodesic'],
+        'val_mae': summary['mae'],
+        'val_yaw': summary['yaw'],
+        'val_pitch': summary['pitch'],
+        'val_roll': summary['roll'],
+        'val_coarse': metrics.coarse_accuracy(truth, logits)['beyond_0'],
+        'val_within_1': metrics.std_calibration(truth, R, std)['within_1'],
+    }
+
+
+@torch.no_grad()
+def category_accuracy(network: Classifier, crops: torch.Tensor, truth: np.ndarray) -> float:
+    """Share of crops that a classifier puts into the right one of its own categories."""
+    network.eval()
+    device = next(network.parameters()).device
+    guessed = torch.cat([network.classify(part.to(device)).argmax(1).cpu() for part in crops.split(128)])
+    target = network.target(ypr_from_rotation(torch.from_numpy(truth)))
+    return float((guessed == target).float().mean())
+
+
+def measure_std(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> None:
+    """Gives a network that states no uncertainty of its own the constants it makes on held-out crops: root mean squares of d."""
+    crops, truth = held_out(data, config)
+    R = estimate(network, crops)[0]
+    d = np.array([geometry.rotation_vector(r) for r in np.swapaxes(R, 1, 2) @ truth])
+    network.std_rad.copy_(torch.from_numpy(np.sqrt((d**2).mean(0))))

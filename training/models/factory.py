@@ -1,0 +1,73 @@
+"""Networks by configuration: `build` turns the `network` part of a config file into a module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from .baselines import Classifier, Regressor
+from .coarse_to_fine import CoarseToFine, Normalise
+from .googlenet import GoogLeNet
+from .paper_network import PaperNetwork
+from .settings import checked
+from .trunk import ResidualTrunk, deepened
+
+
+def build(config: dict[str, Any]) -> nn.Module:
+    """The network a configuration names.
+
+    Args:
+        config: `kind` and that kind's own settings.
+
+    Raises:
+        ValueError: for an unknown kind or setting, naming it.
+    """
+    kind, settings = check_settings(config)
+    return KINDS[kind][0](**settings)
+
+
+def check_settings(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind and its settings, without building anything; raises as `build` does."""
+    settings = dict(config)
+    kind = settings.pop('kind', None)
+    if kind not in KINDS:
+        raise ValueError(f'network kind {kind!r} is none of {sorted(KINDS)}')
+    return kind, checked(settings, 'network', *KINDS[kind])
+
+
+def fitted(state: dict[str, Tensor], config: dict[str, Any], network: nn.Module, network_config: dict[str, Any]) -> dict[str, Tensor]:
+    """Weights of one network for another: deepened where the other's trunk has more blocks, otherwise as they are.
+
+    Args:
+        state: of the network that `config` builds.
+        config: its settings.
+        network: the other, as built from `network_config`.
+        network_config: its settings.
+
+    Raises:
+        ValueError: where the other's trunk has fewer blocks.
+    """
+    before, after = config.get('depths'), network_config.get('depths')
+    if before is None or after is None or before == after:
+        return state
+    return deepened(state, before, network.get_submodule('trunk'), after, 'trunk.')
+
+
+def _coarse_to_fine(stem: int, widths: list[int], depths: list[int], modality: str = 'rgb', **settings: Any) -> CoarseToFine:
+    trunk = ResidualTrunk(Normalise(modality).channels, stem, widths, depths)
+    return CoarseToFine(trunk, modality=modality, **settings)
+
+
+def _coarse_to_fine_googlenet(modality: str = 'rgb', norm: str = 'batch', width: float = 1.0, **settings: Any) -> CoarseToFine:
+    return CoarseToFine(GoogLeNet(norm, width, Normalise(modality).channels), modality=modality, **settings)
+
+
+KINDS = {
+    'coarse_to_fine': (_coarse_to_fine, CoarseToFine),
+    'coarse_to_fine_googlenet': (_coarse_to_fine_googlenet, CoarseToFine),
+    'paper': (PaperNetwork,),
+    'classifier': (Classifier,),
+    'regressor': (Regressor,),
+}
+"""What builds each kind, and what it hands further settings to."""

@@ -1,0 +1,150 @@
+"""What every row of the tables trains and is tested on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..loop.config import RunConfig, config_of, merge, read_config
+from ..models.baselines import STRATEGIES
+from .published import ROBUSTNESS_ROWS
+
+SCHEDULE_STEPS = 4000
+"""One equal, shorter schedule for all rows but the paper network's own 40k iterations (`c2f_paper`)."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the rows' networks and trainings are.
+
+    Attributes:
+        name: 'full', 'small' or 'tiny'.
+        width: of the networks' channels, 1 the published ones'; of single regressors too only if tiny.
+        size: input side of the paper's network and the classifiers; None as published.
+        channels: of the paper's regression networks.
+        hidden: units of its fully connected layers.
+        changes: to every row's run.
+        words: for the figures' scale.
+    """
+
+    name: str
+    width: float = 1.0
+    size: int | None = None
+    channels: int = 64
+    hidden: int = 300
+    changes: dict[str, Any] = field(default_factory=dict)
+    words: str = ''
+
+    def network(self, published: dict[str, Any]) -> dict[str, Any]:
+        """A published network's settings at this scale."""
+        if self.size is None:
+            return published
+        network = dict(published)
+        if network['kind'] == 'regressor':
+            return network | ({'width': self.width, 'hidden': self.hidden} if self.name == 'tiny' else {})
+        network |= {'width': self.width, 'size': self.size}
+        return network | ({'channels': self.channels, 'hidden': self.hidden} if network['kind'] == 'paper' else {})
+
+
+_SMALL = {
+    'steps': 800,
+    'batch': 32,
+    'precision': 'fp32',
+    'ema': 0.99,
+    'validate_every': 400,
+    # the paper's SGD at 0.01 has hardly begun after so few steps
+    'optimiser': {'kind': 'adamw', 'rate': 1e-3, 'decay': 0.05},
+    'schedule': {'kind': 'cooldown', 'warmup': 50, 'cooldown': 0.8},
+}
+_TINY = {'steps': 2, 'batch': 8, 'precision': 'fp32', 'validate_every': 1000, 'validate_on': 8, 'log_every': 1000}
+SCALES = {
+    'full': Scale('full'),
+    'small': Scale('small', 0.25, 96, 16, 128, _SMALL, 'small: a quarter of the channels, 96x96, AdamW'),
+    'tiny': Scale('tiny', 0.0625, 64, 4, 8, _TINY),
+}
+"""'small' lets a CPU train all rows in an hour, enough to compare rows with each other; 'tiny' only tries the machinery."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row: a network, its training data, and the cells it fills.
+
+    Attributes:
+        table: 2..8.
+        row: label in the paper's table.
+        config: base configuration by name.
+        changes: to it.
+        data: 'synthetic', 'real' or 'both'.
+        tests: names of the test sets: 'synthetic', 'biwi', 'pointing04', 'boston', or a robustness preset of the renderer.
+    """
+
+    table: int
+    row: str
+    config: str = 'paper'
+    changes: dict[str, Any] = field(default_factory=dict)
+    data: str = 'synthetic'
+    tests: tuple[str, ...] = ('synthetic',)
+
+    @property
+    def name(self) -> str:
+        """Folder of its run; rows that train the same share it."""
+        words = [self.config, self.data, *([self.changes['modality']] if 'modality' in self.changes else [])]
+        network = self.changes.get('network', {})
+        words += [str(network.get(key)) for key in ('kind', 'backbone', 'style') if key in network]
+        words += list(network.get('angles', []))
+        return '-'.join(words)
+
+    def run_config(self, scale: Scale = SCALES['full'], seed: int = 0) -> RunConfig:
+        """Its configuration, whole."""
+        values = merge(read_config(self.config).as_dict(), {'steps': SCHEDULE_STEPS, 'seed': seed, 'name': self.name})
+        values = merge(merge(values, self.changes), scale.changes)
+        return config_of(values | {'network': scale.network(values['network'])}, self.name)
+
+
+def _classifier(backbone: str, angles: tuple[str, ...] = ('pitch', 'yaw')) -> dict[str, Any]:
+    return {'network': {'kind': 'classifier', 'backbone': backbone, 'size': 256, 'angles': list(angles)}, 'loss': {'kind': 'classifier'}}
+
+
+def _regressor(style: str, size: int) -> dict[str, Any]:
+    return {'network': {'kind': 'regressor', 'style': style, 'size': size}, 'loss': {'kind': 'angles'}}
+
+
+REAL = ('biwi', 'pointing04', 'boston')
+
+EXPERIMENTS = (
+    *(Experiment(2, ', '.join(angles), changes=_classifier('googlenet', angles), tests=('synthetic', *REAL)) for angles in STRATEGIES),
+    Experiment(3, 'AlexNet', changes=_classifier('alexnet'), tests=('synthetic', *REAL)),
+    Experiment(3, 'VGGNet', changes=_classifier('vgg'), tests=('synthetic', *REAL)),
+    Experiment(3, 'ResNet-50', changes=_classifier('resnet50'), tests=('synthetic', *REAL)),
+    Experiment(3, 'Our method', tests=('synthetic', *REAL)),
+    Experiment(4, 'Liu et al.', changes=_regressor('liu', 96), tests=('biwi', 'synthetic')),
+    Experiment(4, 'Ahn et al.', changes=_regressor('ahn', 32), tests=('biwi', 'synthetic')),
+    Experiment(4, 'Our method', tests=('biwi', 'synthetic')),
+    Experiment(5, 'synthetic only', tests=('biwi', 'pointing04')),
+    Experiment(5, 'real only', data='real', tests=('biwi', 'pointing04')),
+    Experiment(5, 'both', data='both', tests=('biwi', 'pointing04')),
+    Experiment(6, 'angles', tests=('illumination_angle',)),
+    Experiment(6, 'intensities', tests=('illumination_intensity',)),
+    Experiment(6, 'colours', tests=('illumination_colour',)),
+    Experiment(7, 'blurred', tests=('blur',)),
+    Experiment(7, 'occlusion', tests=('occlusion',)),
+    Experiment(8, 'Our method', changes={'modality': 'depth', 'network': {'modality': 'depth'}}, tests=('biwi', 'synthetic')),
+)
+ROBUSTNESS = tuple(ROBUSTNESS_ROWS)
+
+
+def of_table(number: int) -> list[Experiment]:
+    """The rows of a table that can be trained.
+
+    Raises:
+        ValueError: for a number that is none of the paper's.
+    """
+    rows = [e for e in EXPERIMENTS if e.table == number]
+    if not rows:
+        raise ValueError(f'table {number} is none of {sorted({e.table for e in EXPERIMENTS})}')
+    return rows
+
+
+def with_seed(experiment: Experiment, seed: int) -> Experiment:
+    """The same row with another seed, for its spread."""
+    return replace(experiment, changes=merge(experiment.changes, {'seed': seed}))

@@ -1,0 +1,1 @@
+"""Studies of our networks: ablations, groups of people, crop width, filtering over time, other networks."""

@@ -1,0 +1,181 @@
+"""Whom and what a model is better or worse at: `python -m training.studies.conditions MODEL --data FOLDER [--robustness FOLDER]`.
+
+On rendered identities that no training saw (the splits 'val' and 'test'), in poses in use: mean error and mean pitch offset by sex, age,
+ethnicity, what is worn, light and what is held before the face, each with its standard error, so that noise is not taken for bias.
+With the renderer's robustness presets (illumination_angle, ..., occlusion) also the figures of the paper's Tables 6 and 7.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from c2f_head_pose import geometry
+from c2f_head_pose.evaluation import metrics
+
+from ..command import tells
+from ..evaluate import rendered_answers
+from ..evaluation.model_file import Model, open_model
+from ..evaluation.results import write_rows
+from ..loop import checkpoint
+from ..loop.validate import in_use
+from ..paper.published import ROBUSTNESS_ROWS, TABLES
+from ..synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS, refuse_people_seen
+from ..synthetic.people.identities import RACES
+
+AGES = (16, 30, 45, 60, 81)
+FEWEST = 20
+"""Smaller groups are left out."""
+FIELDS = ('model', 'set', 'by', 'group', 'n', 'geodesic', 'geodesic_se', 'pitch_offset', 'pitch_offset_se', *('pitch', 'pitch_std'))
+FIELDS += ('yaw', 'yaw_std', 'roll', 'roll_std', 'coarse', 'command', 'commit', 'data_hash')
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """A model's answers on rendered crops.
+
+    Attributes:
+        truth: (N, 3, 3).
+        R: (N, 3, 3).
+        logits: (N, 4).
+        table: columns of the samples, each (N, ...).
+    """
+
+    truth: np.ndarray
+    R: np.ndarray
+    logits: np.ndarray
+    table: dict[str, np.ndarray]
+
+    def of(self, rows: np.ndarray) -> Answers:
+        """Some of them."""
+        return Answers(self.truth[rows], self.R[rows], self.logits[rows], {k: v[rows] for k, v in self.table.items()})
+
+
+def answers(model: Model, folder: Path, split: str | None, disturbed: bool) -> Answers:
+    """What a model says of a rendered set's split."""
+    data, _, truth, output = rendered_answers(model, folder, disturbed, split)
+    return Answers(truth, output.rotation, output.category_logits, data.table)
+
+
+def people(folder: Path) -> dict[int, tuple[str, str, str]]:
+    """Identity id to sex, age band and the ethnicity that leads."""
+    out = {}
+    with open(folder / 'identities.csv', newline='') as file:
+        for row in csv.DictReader(file):
+            band = int(np.clip(np.searchsorted(AGES, float(row['age_years']), 'right') - 1, 0, len(AGES) - 2))
+            race = RACES[int(np.argmax([float(row[name]) for name in RACES]))]
+            out[int(row['id'])] = (row['sex'], f'{AGES[band]} to {AGES[band + 1] - 1} years', race)
+    return out
+
+
+def groups(found: Answers, who: dict[int, tuple[str, str, str]]) -> dict[str, np.ndarray]:
+    """Of each sample its group, by what the groups differ in."""
+    persons = [who[int(i)] for i in found.table['identity']]
+    out = {name: np.array([p[i] for p in persons]) for i, name in enumerate(('sex', 'age', 'ethnicity'))}
+    for name, values in (('eyewear', EYEWEAR), ('covering', COVERINGS), ('light', LIGHTS), ('occluder', OCCLUDERS)):
+        out[name] = np.array(values)[found.table[name]]
+    return out
+
+
+def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[str, object]]:
+    """A row for all and for every group of poses in use, degrees; errors of the mean beside means."""
+    used = found.of(in_use(found.truth))
+    error = geometry.geodesic_deg(used.truth, used.R)
+    pitch = metrics.wrapped_deg(geometry.ypr_deg_from_rotation(used.R) - geometry.ypr_deg_from_rotation(used.truth))[:, 1]
+    rows = []
+    for by, group in ({'all': np.full(len(error), 'all')} | groups(used, who)).items():
+        for name in sorted(set(group)):
+            of = group == name
+            if of.sum() >= FEWEST:
+                n = int(of.sum())
+                rows.append(
+                    {
+                        'by': by,
+                        'group': str(name),
+                        'n': n,
+                        'geodesic': float(error[of].mean()),
+                        'geodesic_se': float(error[of].std() / n**0.5),
+                        'pitch_offset': float(pitch[of].mean()),
+                        'pitch_offset_se': float(pitch[of].std() / n**0.5),
+                    }
+                )
+    order = ['all', 'sex', 'age', 'ethnicity', 'eyewear', 'covering', 'light', 'occluder']
+    return sorted(rows, key=lambda row: order.index(str(row['by'])))
+
+
+def of_robustness(found: Answers) -> dict[str, object]:
+    """The cells of Tables 6 and 7."""
+    summary = metrics.rotation_errors(found.truth, found.R).summary()
+    return {
+        'n': len(found.truth),
+        **{name: summary[name] for name in ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std', 'geodesic')},
+        'coarse': 100 * metrics.coarse_accuracy(found.truth, found.logits)['beyond_0'],
+    }
+
+
+def refuse_people_seen_in_training(data: Path, robustness: Path) -> None:
+    """Robustness is of people that no training saw.
+
+    Raises:
+        ValueError: for a robustness preset under a folder that shows people of a rendered dataset's split 'train'.
+    """
+    for preset in ROBUSTNESS_ROWS:
+        folder = robustness / preset
+        if folder.is_dir():
+            refuse_people_seen(data, folder)
+
+
+@tells(ValueError, OSError)
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.studies.conditions', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('model', help='checkpoint, .onnx file or shipped name')
+    parser.add_argument('--data', type=Path, help='rendered dataset whose held-out identities are grouped')
+    presets = ', '.join(ROBUSTNESS_ROWS)
+    parser.add_argument('--robustness', type=Path, help=f'folder with rendered presets {presets}, of other people than --data trains on')
+    parser.add_argument('--out', type=Path, help='csv to write')
+    args = parser.parse_args(arguments)
+    if not args.data and not args.robustness:
+        parser.error('name --data, --robustness or both')
+    if args.data and args.robustness:
+        refuse_people_seen_in_training(args.data, args.robustness)
+    model = open_model(args.model)
+    rows: list[dict[str, object]] = []
+    if args.data:
+        parts = [answers(model, args.data, split, disturbed=True) for split in ('val', 'test')]
+        whole = Answers(
+            *(np.concatenate([getattr(p, name) for p in parts]) for name in ('truth', 'R', 'logits')),
+            {k: np.concatenate([p.table[k] for p in parts]) for k in parts[0].table},
+        )
+        for row in by_group(whole, people(args.data)):
+            print(
+                f'{row["by"]:10s} {row["group"]:15s} n {row["n"]:5d}  error {row["geodesic"]:5.2f} ± {row["geodesic_se"]:.2f}  '
+                f'pitch offset {row["pitch_offset"]:+5.2f} ± {row["pitch_offset_se"]:.2f}'
+            )
+            rows.append({'set': 'held-out identities', **row})
+    for preset, (table, label) in ROBUSTNESS_ROWS.items() if args.robustness else ():
+        if not (args.robustness / preset).is_dir():
+            print(f'{preset}: not run. Render it: python -m training.render --preset {preset} --seed 2 --output {args.robustness}/{preset}')
+            continue
+        row = of_robustness(answers(model, args.robustness / preset, None, disturbed=False))
+        printed = TABLES[table].cells(label)
+        print(
+            f'{preset} (n {row["n"]}), the paper / this model: '
+            + '   '.join(f'{c} {printed[c]:g} / {row[c]:.2f}' for c in ('pitch', 'yaw', 'roll', 'coarse'))
+        )
+        rows.append({'set': preset, 'by': f'table {table}', 'group': label, **row})
+    if args.out:
+        command = f'python -m training.studies.conditions {Path(args.model).name} --data DATA --robustness FOLDER'
+        told = {'model': model.name, 'command': command, 'commit': checkpoint.commit(), 'data_hash': model.data_hash}
+        write_rows(args.out, FIELDS, [row | told for row in rows])
+
+
+if __name__ == '__main__':
+    sys.exit(main())

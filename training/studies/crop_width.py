@@ -1,0 +1,88 @@
+"""How answers change with how much of the head a crop shows: `python -m training.studies.crop_width [MODEL ...] [--peers FOLDER]`.
+
+For each network, set of real faces and width of the square crop: the slope of the estimated over the labelled angle (1 where nothing is
+compressed) and the mean absolute error, for yaw and pitch. A slope that networks of every training share is the labels', not theirs. The
+sets are found as `python -m training.evaluate` finds them. Figures go to training/results/crop_width.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import crop, geometry
+from c2f_head_pose.models.registry import ModelError
+
+from ..command import positive_int, tells
+from ..datasets.face_crops import box_square, landmark_square
+from ..datasets.registry import Face, MissingDataError, open_faces, spread
+from ..evaluation import results
+from ..loop.checkpoint import commit
+from .peers import HeadPoseNetwork, networks
+
+Square = Callable[[Face, float], crop.CropSquare]
+SETS: dict[str, tuple[Square, float, float]] = {'aflw2000': (landmark_square, 60.0, 40.0), 'pointing04': (box_square, 60.0, 30.0)}
+"""How the crop is cut, and the largest yaw and pitch of the faces taken: beyond them angles of one turn mix, and errors are no slope's."""
+WIDTHS = (0.75, 0.85, 1.0, 1.15, 1.3)
+"""Of the crop, over the network's own."""
+LINE = '{set:10} {network:24} margin {margin:.2f}  yaw {yaw_slope:.2f}, {yaw_error:4.1f}  pitch {pitch_slope:.2f}, {pitch_error:4.1f}'
+FIELDS = ('set', 'network', 'margin', 'n', 'yaw_slope', 'yaw_error', 'pitch_slope', 'pitch_error', 'command', 'commit')
+
+
+def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths: Sequence[float] = WIDTHS) -> Iterator[dict[str, object]]:
+    """One row for each width of the square: FIELDS without the set and where they come from."""
+    truth = np.array([face.ypr_deg[:2] for face in faces])
+    images = [face.read() for face in faces]
+    for width in widths:
+        margin = network.margin * width
+        R = [network.rotation(crop.cut(image, square(face, margin), network.size)) for face, image in zip(faces, images, strict=True)]
+        found = geometry.ypr_deg_from_rotation(np.stack(R))[:, :2]
+        error = np.abs(found - truth).mean(0)
+        slope = [np.polyfit(truth[:, axis], found[:, axis], 1)[0] for axis in (0, 1)]
+        yield {'network': network.name, 'margin': margin, 'n': len(faces), 'yaw_slope': float(slope[0]), 'yaw_error': float(error[0]),
+               'pitch_slope': float(slope[1]), 'pitch_error': float(error[1])}
+
+
+@tells(ValueError, OSError)
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns 1 if a model or every set is missing."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.studies.crop_width', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('models', nargs='*', default=['c2f_edge'], metavar='MODEL', help='shipped names or .onnx files')
+    parser.add_argument('--peers', type=Path, metavar='FOLDER', help='the files that python -m training.studies.peers --help names')
+    parser.add_argument('--limit', type=positive_int, default=500, help='faces of each set, spread over it')
+    parser.add_argument('--results', type=Path, default=results.FOLDER / 'crop_width.csv')
+    args = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    command = f'python -m training.studies.crop_width {" ".join(args.models)}{" --peers PEERS" if args.peers else ""} --limit {args.limit}'
+    kept: list[dict[str, object]] = []
+    try:
+        opened = networks(args.models, args.peers, 1)
+        for name, (square, yaw, pitch) in SETS.items():
+            try:
+                faces = [f for f in open_faces(name) if abs(f.ypr_deg[0]) <= yaw and abs(f.ypr_deg[1]) <= pitch]
+            except MissingDataError as error:
+                print(f'{name}: {error}', file=sys.stderr)
+                continue
+            faces = spread(faces, args.limit)
+            for network in opened:
+                for row in rows(network, faces, square):
+                    kept.append({'set': name, **row, 'command': command, 'commit': commit()})
+                    print(LINE.format(**kept[-1]), flush=True)
+    except ModelError as error:
+        print(f'crop_width: {error}', file=sys.stderr)
+        return 1
+    if not kept:
+        return 1
+    results.write_rows(args.results, FIELDS, kept)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,312 @@
+"""Our networks beside public ones on the same faces: `python -m training.studies.peers --peers FOLDER --faces FOLDER --output FOLDER`.
+
+Accuracy and milliseconds a crop, preprocessing included, detection not; the networks take turns, so that whatever else the machine
+does hits all alike. FOLDER of --peers holds the peers' ONNX files, each left out if it is not there:
+
+    opentrack-0.4-small-int8.onnx                                opentrack's neuralnet tracker
+    fsanet-1x1-iter-688590.onnx, fsanet-var-iter-688590.onnx     FSA-Net (Yang et al. 2019; headpose-fsanet-pytorch)
+
+FOLDER of --faces is AFLW2000-3D; without it only speed is measured, on rendered faces. Nothing is aligned or forgiven.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import crop, geometry
+from c2f_head_pose.bench.interleaved import Timing, take_turns
+from c2f_head_pose.decode import decode
+from c2f_head_pose.engine import open_engine
+from c2f_head_pose.engine.onnxruntime_engine import open_session
+from c2f_head_pose.engine.parity import sample_crops
+from c2f_head_pose.evaluation import metrics
+from c2f_head_pose.evaluation.environment import environment
+from c2f_head_pose.models.registry import SHIPPED, ModelError
+
+from ..command import positive_float, positive_int, tells
+from ..datasets.face_crops import gray, landmark_square, published_bounds
+from ..datasets.registry import Face, MissingDataError, open_faces, spread
+
+THREADS = (1, 2)
+CROPS = ('published', 'landmarks')
+_TIMED_FACES = 64
+
+
+class HeadPoseNetwork(Protocol):
+    """Answers one crop.
+
+    Attributes:
+        name: for tables.
+        size: side of its crops, pixels.
+        margin: side of the square crop over the larger extent of the 68 landmarks' box.
+    """
+
+    name: str
+    size: int
+    margin: float
+
+    def rotation(self, image: np.ndarray) -> np.ndarray:
+        """(3, 3) R_crop_head of a (size, size, 3) BGR uint8 crop."""
+        ...
+
+
+class Ours:
+    """A model file of this package."""
+
+    def __init__(self, model: str, threads: int) -> None:
+        self._engine = open_engine(model, 'cpu', threads)
+        contract = self._engine.contract
+        self.name, self.size, self.margin, self.modality = Path(model).stem, contract.input_size, contract.crop_margin, contract.modality
+
+    def rotation(self, image: np.ndarray) -> np.ndarray:
+        """See HeadPoseNetwork."""
+        return decode(self._engine.infer(gray(image)[None, None]))[0].R_cam_head
+
+
+class OpenTrack:
+    """A 129x129 gray crop, its brightness stretched, to a quaternion (x, y, z, w) of the head in OpenCV's camera axes.
+
+    Source: opentrack/tracker-neuralnet, model_adapters.cpp: the ninetieth percentile of the gray values is brought to 0.45 if it is
+    below 127, otherwise 255 to 1; then 0.5 is taken off.
+    """
+
+    name = 'opentrack 0.4 small int8'
+    files = ('opentrack-0.4-small-int8.onnx',)
+    size = 129
+    margin = 1.41
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._session = open_session(folder / self.files[0], threads)
+        self._input = self._session.get_inputs()[0].name
+
+    def rotation(self, image: np.ndarray) -> np.ndarray:
+        """See HeadPoseNetwork."""
+        pixels = gray(image)
+        counts = np.cumsum(np.bincount(pixels.ravel(), minlength=256))
+        bright = int(np.searchsorted(counts, 0.9 * pixels.size))
+        gain = 0.45 / max(bright, 5) if bright < 127 else 1 / 255
+        quaternion = self._session.run(['quat'], {self._input: (pixels * gain - 0.5).astype(np.float32)[None, None]})[0][0]
+        return geometry.rotation_from_quaternion(quaternion) @ geometry.HEAD_AXES
+
+
+class FsaNet:
+    """A 64x64 colour crop to yaw, pitch and roll in 300W-LP's signs: the mean of two networks, as published."""
+
+    name = 'FSA-Net fusion'
+    files = ('fsanet-1x1-iter-688590.onnx', 'fsanet-var-iter-688590.onnx')
+    size = 64
+    margin = 1.41
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._sessions = [open_session(folder / file, threads) for file in self.files]
+
+    def rotation(self, image: np.ndarray) -> np.ndarray:
+        """See HeadPoseNetwork."""
+        values = ((image.astype(np.float32) - 127.5) / 128).transpose(2, 0, 1)[None]
+        ypr_deg = np.mean([session.run(['output'], {'input': values})[0][0] for session in self._sessions], axis=0)
+        return geometry.rotation_from_ypr_deg(ypr_deg.astype(float))
+
+
+PEERS = (OpenTrack, FsaNet)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network on one kind of crop.
+
+    Attributes:
+        network: name.
+        crop: 'published' or 'landmarks' (see `protocols`); 'rendered' where no faces were given.
+        faces: how many were scored.
+        yaw_deg: mean absolute error; nan without faces, like the next three.
+        pitch_deg: likewise.
+        roll_deg: likewise.
+        mae_deg: mean of the three.
+        timing: by number of threads, milliseconds a crop.
+        over_first: median ratio of its time to that of the table's first network, by number of threads.
+        cpu_ms: median processor time, one thread.
+    """
+
+    network: str
+    crop: str
+    faces: int
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    mae_deg: float
+    timing: dict[int, Timing]
+    over_first: dict[int, float]
+    cpu_ms: float
+
+
+def networks(models: Sequence[str], peers: Path | None, threads: int) -> list[HeadPoseNetwork]:
+    """Our models that read images, then the peers whose files are there.
+
+    Raises:
+        ModelError: for a model that cannot be opened, or where none reads images.
+    """
+    ours = [one for one in (Ours(model, threads) for model in models) if one.modality == 'rgb']
+    if not ours:
+        raise ModelError(f'{", ".join(models)}: a depth model reads no images, name one that does')
+    found = [] if peers is None else [peer(peers, threads) for peer in PEERS if all((peers / file).is_file() for file in peer.files)]
+    return [*ours, *found]
+
+
+def cut_for(network: HeadPoseNetwork, face: Face, image: np.ndarray, crop_name: str) -> np.ndarray:
+    """(size, size, 3) BGR uint8: the same part of the picture for all where published, each network's own margin about the landmarks."""
+    if crop_name == 'landmarks':
+        return crop.cut(image, landmark_square(face, network.margin), network.size)
+    x1, y1, x2, y2 = published_bounds(face, *image.shape[:2])
+    # bilinear without averaging, as published
+    return cv2.resize(image[y1 : max(y2, y1 + 2), x1 : max(x2, x1 + 2)], (network.size, network.size))
+
+
+def rendered_crops(network: HeadPoseNetwork) -> list[np.ndarray]:
+    """The shipped sheet of rendered heads, for speed alone."""
+    return [cv2.cvtColor(one, cv2.COLOR_GRAY2BGR) for one in sample_crops(network.size)[:, 0]]
+
+
+def errors(network: HeadPoseNetwork, crops: Sequence[np.ndarray], truth_ypr_deg: np.ndarray) -> dict[str, float]:
+    """Mean absolute errors in degrees: n, yaw, pitch, roll, mae."""
+    return metrics.angle_errors(truth_ypr_deg, np.stack([network.rotation(one) for one in crops])).summary()
+
+
+def measure(models: Sequence[str], peers: Path | None, faces: Sequence[Face], seconds: float,
+            say: Callable[[str], None] = lambda _: None) -> list[Row]:
+    """Accuracy of each network on each crop, and the time that all take on the same crops, in turns.
+
+    Args:
+        models: shipped names or .onnx files.
+        peers: folder of the peers' files.
+        faces: labelled; none for speed alone, on rendered crops.
+        seconds: about how long each number of threads is timed.
+        say: told what is being done.
+    """
+    by_threads = {threads: networks(models, peers, threads) for threads in THREADS}
+    alone = by_threads[1]
+    kinds = CROPS if faces else ('rendered',)
+    crops: dict[tuple[str, str], list[np.ndarray]] = {(one.name, kind): [] for one in alone for kind in kinds}
+    for face in faces:
+        image = face.read()
+        for one, kind in ((one, kind) for one in alone for kind in kinds):
+            crops[one.name, kind].append(cut_for(one, face, image, kind))
+    if not faces:
+        crops = {(one.name, 'rendered'): rendered_crops(one) for one in alone}
+    times = {}
+    for threads, nets in by_threads.items():
+        say(f'times, {threads} thread(s)')
+        times[threads] = take_turns({one.name: _in_turn(one, crops[one.name, kinds[-1]][:_TIMED_FACES]) for one in nets}, seconds)
+    truth = np.array([face.ypr_deg for face in faces])
+    rows = []
+    for one, kind in ((one, kind) for one in alone for kind in kinds):
+        say(f'{one.name}, {kind}')
+        found = errors(one, crops[one.name, kind], truth) if faces else {}
+        rows.append(Row(one.name, kind, len(faces), *(found.get(name, float('nan')) for name in ('yaw', 'pitch', 'roll', 'mae')),
+                        {threads: turns.timing(one.name) for threads, turns in times.items()},
+                        {threads: turns.ratio(one.name, alone[0].name) for threads, turns in times.items()},
+                        float(np.median(times[1].cpu_ms[one.name]))))
+    return rows
+
+
+def _in_turn(network: HeadPoseNetwork, crops: Sequence[np.ndarray]) -> Callable[[], object]:
+    """A function that answers the next crop each time: each round all networks see the same face."""
+    state = {'next': 0}
+
+    def answer() -> np.ndarray:
+        state['next'] = (state['next'] + 1) % len(crops)
+        return network.rotation(crops[state['next']])
+
+    return answer
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table."""
+    columns = ('Network', 'Crop', 'Faces', 'Yaw, pitch, roll', 'MAE, degrees', 'ms, 1 thread (p99)', 'ms, 2 threads (p99)',
+               'over the first', 'processor ms')
+    lines = [f'| {" | ".join(columns)} |', '|---' * len(columns) + '|']
+    for row in rows:
+        angles = f'{row.yaw_deg:.2f}, {row.pitch_deg:.2f}, {row.roll_deg:.2f}' if row.faces else ''
+        times = ' | '.join(f'{timing.median_ms:.2f} ({timing.p99_ms:.2f})' for timing in row.timing.values())
+        lines.append(f'| {row.network} | {row.crop} | {row.faces} | {angles} | {f"{row.mae_deg:.2f}" if row.faces else ""} | {times} '
+                     f'| {row.over_first[1]:.2f} | {row.cpu_ms:.2f} |')
+    return '\n'.join(lines) + '\n'
+
+
+def pareto(rows: Sequence[Row], path: Path) -> None:
+    """Plots error over milliseconds, one thread: lower left is better; a line joins what nothing beats in both."""
+    import matplotlib
+
+    matplotlib.use('Agg')
+    from matplotlib import pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(7.5, 5), constrained_layout=True)
+    width = 1.45 * max(row.cpu_ms for row in rows)  # room for the names
+    for kind, marker, colour, rise in zip(dict.fromkeys(row.crop for row in rows), 'os', ('#2f6fde', '#d64545'), (5, -12)):
+        points = sorted((row.cpu_ms, row.mae_deg, row.network) for row in rows if row.crop == kind)
+        axis.plot([x for x, _, _ in points], [y for _, y, _ in points], marker, color=colour, label=f'crop: {kind}')
+        best = [point for i, point in enumerate(points) if all(point[1] < other[1] for other in points[:i])]
+        axis.plot([x for x, _, _ in best], [y for _, y, _ in best], '-', color=colour, linewidth=0.8, alpha=0.6)
+        for i, (x, y, name) in enumerate(points):
+            crowded = i + 1 < len(points) and points[i + 1][0] - x < 0.2 * width  # its neighbour stands where its name would
+            place = {'xytext': (-6, rise), 'ha': 'right'} if crowded and x > 0.2 * width else {'xytext': (6, rise)}
+            axis.annotate(name, (x, y), textcoords='offset points', fontsize=8, color=colour, **place)
+    axis.set_xlim(0, width)
+    axis.set_ylim(0, 1.1 * max(row.mae_deg for row in rows))
+    axis.set_xlabel('milliseconds of processor time a crop, one thread (preprocessing and network)')
+    axis.set_ylabel('mean absolute error on AFLW2000-3D, degrees')
+    axis.grid(alpha=0.3)
+    axis.legend(loc='lower right', frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+@tells(ValueError, OSError)
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.studies.peers', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files; all shipped ones by default')
+    parser.add_argument('--peers', type=Path, metavar='FOLDER')
+    parser.add_argument('--faces', type=Path, metavar='FOLDER')
+    parser.add_argument('--seconds', type=positive_float, default=20.0, help='about how long each number of threads is timed')
+    parser.add_argument('--limit', type=positive_int, help='only so many faces, spread over the set')
+    parser.add_argument('--output', type=Path, default=Path('bench_out'), help='folder for peers.json and, with faces, pareto.png')
+    options = parser.parse_args(arguments)
+    load = os.getloadavg()[0]
+    cv2.setNumThreads(1)
+    try:
+        faces = open_faces('aflw2000', options.faces) if options.faces else []
+        faces = spread(faces, options.limit) if options.limit else faces
+        rows = measure(options.models or sorted(SHIPPED), options.peers, faces, options.seconds, lambda text: print(text, file=sys.stderr))
+    except (ModelError, MissingDataError) as error:
+        print(f'peers: {error}', file=sys.stderr)
+        return 1
+    machine: dict[str, Any] = environment(None, None, 'cpu', max(THREADS))
+    machine |= {'usable cores': len(os.sched_getaffinity(0)), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
+    options.output.mkdir(parents=True, exist_ok=True)
+    command = shlex.join(['python', '-m', 'training.studies.peers', *(sys.argv[1:] if arguments is None else arguments)])
+    report = {'command': command, 'date': datetime.now(timezone.utc).isoformat(timespec='seconds'), 'machine': machine,
+              'rows': [asdict(row) for row in rows]}
+    (options.output / 'peers.json').write_text(json.dumps(report, indent=1) + '\n')
+    if faces:
+        pareto(rows, options.output / 'pareto.png')
+    print(table(rows), end='')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

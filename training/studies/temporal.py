@@ -1,0 +1,85 @@
+"""One frame against filtered ones: `python -m training.studies.temporal MODEL`, on rendered recordings with truth.
+
+The paper names temporal context as future work. Ours is the package's filter on the stamps: each recording is estimated frame by
+frame, once as single pictures and once tracked and smoothed, end to end with the face detector. Jitter is `metrics.jitter_deg`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from c2f_head_pose import HeadPoseEstimator, geometry
+from c2f_head_pose.evaluation import metrics
+from c2f_head_pose.types import HeadPose
+
+from ..command import tells
+from ..evaluation.results import write_rows
+from ..loop import checkpoint
+from ..synthetic.recordings.sequence import SequenceFrame, render_sequence
+
+FIELDS = ('model', 'seed', 'frames', 'way', 'found', 'geodesic', 'jitter', 'command', 'commit')
+
+
+def figures(frames: list[SequenceFrame], estimate: Callable[[SequenceFrame], list[HeadPose]]) -> dict[str, float]:
+    """Share of frames answered, mean geodesic error and jitter in degrees, over the frames with an answer."""
+    R, truth = [], []
+    for frame in frames:
+        poses = estimate(frame)
+        if poses:
+            R.append(max(poses, key=lambda p: p.box.iou(frame.box)).R_cam_head)
+            truth.append(frame.R_cam_head)
+    if not R:
+        return {'found': 0.0, 'geodesic': float('nan'), 'jitter': float('nan')}
+    return {
+        'found': len(R) / len(frames),
+        'geodesic': float(geometry.geodesic_deg(np.array(truth), np.array(R)).mean()),
+        'jitter': metrics.jitter_deg(np.array(R), np.array(truth)),
+    }
+
+
+@tells(ValueError, OSError)
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.studies.temporal', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('model', help='shipped name or .onnx file')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[11, 12, 13, 14], help='a person and a room each')
+    parser.add_argument('--seconds', type=float, default=10.0, help='of each recording, at 30 frames a second')
+    parser.add_argument('--out', type=Path, help='csv to write')
+    args = parser.parse_args(arguments)
+    if not 0.1 <= args.seconds <= 3600:
+        parser.error(f'--seconds {args.seconds:g} is not between 0.1 and 3600')
+    rows = []
+    for seed in args.seeds:
+        single, tracked = HeadPoseEstimator.load(args.model, device='cpu'), HeadPoseEstimator.load(args.model, device='cpu')
+        if single.reads_depth:
+            raise ValueError(f'{args.model} reads depth: these recordings are colour pictures')
+        frames = list(render_sequence(args.seconds, seed=seed, motion='random', depth_model=None))
+        ways = {
+            'single frame': lambda f, e=single: e.estimate(f.image_bgr, camera=f.camera),
+            'filtered': lambda f, e=tracked: e.estimate(f.image_bgr, camera=f.camera, stamp_s=f.stamp_s),
+        }
+        for way, estimate in ways.items():
+            row = figures(frames, estimate)
+            print(
+                f'seed {seed}, {way}: {100 * row["found"]:.1f} % found, error {row["geodesic"]:.2f}, jitter {row["jitter"]:.2f} degrees',
+                flush=True,
+            )
+            rows.append({'model': Path(args.model).name, 'seed': seed, 'frames': len(frames), 'way': way, **row})
+    for way in ('single frame', 'filtered'):
+        of = [row for row in rows if row['way'] == way]
+        print(f'all, {way}: error {np.mean([r["geodesic"] for r in of]):.2f}, jitter {np.mean([r["jitter"] for r in of]):.2f} degrees')
+    if args.out:
+        command = f'python -m training.studies.temporal {Path(args.model).name} --seconds {args.seconds:g}'
+        told = {'command': command, 'commit': checkpoint.commit()}
+        write_rows(args.out, FIELDS, [row | told for row in rows])
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the rendered heads are made of: sources, download, conversion."""

@@ -1,0 +1,1 @@
+"""People: head shape, appearance, clothes, landmarks."""

@@ -1,0 +1,1 @@
+"""Scenes: light, background, occluders, camera, and the OpenGL renderer."""

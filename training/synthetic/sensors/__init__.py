@@ -1,0 +1,1 @@
+"""Camera models: what a colour camera and a depth camera add."""
