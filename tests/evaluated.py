@@ -5,7 +5,7 @@ from c2f_head_pose.evaluation.rotations import quaternions_from_rotations
 from c2f_head_pose.evaluation.series import FACE, IMAGE, Rows, Series
 from c2f_head_pose.evaluation.summary import Scored, aligned_truth, pairs_of
 from c2f_head_pose.evaluation.truth.alignment import estimate_alignment
-from c2f_head_pose.evaluation.truth.read import Truth, TruthHead
+from c2f_head_pose.evaluation.truth.heads import Truth, TruthHead
 from c2f_head_pose.geometry import rotation_from_vector, rotation_from_ypr_deg
 
 

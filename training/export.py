@@ -241,8 +241,8 @@ def _size(path: Path) -> str:
 
 def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
     """Evaluates each precision on the same sets, one line each with its loss against fp32."""
-    from .datasets.registry import MissingDataError
-    from .evaluate import run_set
+    from .datasets.base import MissingDataError
+    from .evaluation.measure import run_set
     from .evaluation.model_file import open_model
     from .evaluation.report import line, write_rows
 

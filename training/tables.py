@@ -23,18 +23,21 @@ from c2f_head_pose.models.registry import ModelError
 
 from .command import positive_float, tells
 from .data.crops import SyntheticCrops
+from .datasets.base import Face, MissingDataError
 from .datasets.biwi import depth_face, split_80_20
 from .datasets.face_crops import detected
+from .datasets.pointing04 import MAX_PAN_DEG, MAX_TILT_DEG
 from .datasets.real_crops import JoinedCrops, RealCrops
-from .datasets.registry import MAX_PAN_DEG, MAX_TILT_DEG, Face, MissingDataError, open_faces, spread
-from .evaluate import evaluate_faces, evaluate_synthetic
+from .datasets.registry import open_faces, spread
 from .evaluation import results
+from .evaluation.measure import evaluate_faces, evaluate_synthetic
 from .evaluation.model_file import Model, one_thread, open_model
 from .evaluation.report import Result
 from .evaluation.results import NOT_RUN, Figure, command_of
 from .loop import checkpoint
 from .loop.config import RunConfig
 from .loop.distributed import join, leave
+from .loop.run import Run
 from .loop.validate import category_accuracy
 from .models.baselines import Classifier
 from .paper import experiments
@@ -42,7 +45,7 @@ from .paper.experiments import SCALES, Experiment, Scale
 from .paper.published import TABLES
 from .synthetic import stand_in
 from .synthetic.dataset import refuse_people_seen
-from .train import Run, keep_freed_memory
+from .train import keep_freed_memory
 
 TEST_PEOPLE = (6, 7)
 """Pointing'04's people that no row is trained on; its terms allow any use, but no weight trained on the others is ever shipped."""

@@ -24,7 +24,7 @@ from . import gate, results
 from .attention.timeline import driver_monitor
 from .environment import environment
 from .evaluate import Options, evaluate_recording, load_estimator, names_of
-from .truth.read import AXES, PARENTS
+from .truth.heads import AXES, PARENTS
 from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
 _PROGRESS_S = 0.5

@@ -25,8 +25,9 @@ from .series import FACE, IMAGE, MISSED, NO_TRACK, Rows, Series
 from .sources import Answer, Answers, RecordedPoses, answered_frames, estimate_frames
 from .summary import Scored, aligned_truth, pairs_of
 from .truth.alignment import Alignment, estimate_alignment, likelier_convention
+from .truth.heads import Truth
 from .truth.matching import Matcher
-from .truth.read import Truth, present_at, read_truth
+from .truth.read import present_at, read_truth
 
 _UNKNOWN = np.full(4, np.nan)
 

@@ -14,7 +14,7 @@ from .rotations import rotation_vectors, rotations_from_quaternions
 from .sequences import blocks, bootstrap, calibration_curve, id_switches, rest_jitter, smoothing_lag_s
 from .series import STAGES, Series
 from .truth.alignment import Alignment, Pairs
-from .truth.read import Truth
+from .truth.heads import Truth
 
 YAW_EDGES_DEG = np.array([-180, -90, -75, -60, -45, -30, -15, 0, 15, 30, 45, 60, 75, 90, 180], float)
 PITCH_EDGES_DEG = np.array([-90, -60, -45, -30, -15, 0, 15, 30, 45, 60, 90], float)

@@ -11,8 +11,9 @@ from c2f_head_pose.evaluation.rotations import (
     rotations_from_quaternions,
 )
 from c2f_head_pose.evaluation.truth.alignment import Pairs, estimate_alignment, likelier_convention
+from c2f_head_pose.evaluation.truth.heads import AXES, Truth, TruthHead
 from c2f_head_pose.evaluation.truth.matching import Matcher
-from c2f_head_pose.evaluation.truth.read import AXES, Truth, TruthHead, read_csv, read_truth
+from c2f_head_pose.evaluation.truth.read import read_csv, read_truth
 from c2f_head_pose.geometry import (
     HEAD_AXES,
     geodesic_deg,

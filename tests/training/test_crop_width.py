@@ -5,8 +5,8 @@ import pytest
 pytest.importorskip('torch', reason='needs torch: make test installs it')
 
 from c2f_head_pose import geometry
+from training.datasets.base import Face
 from training.datasets.face_crops import landmark_square
-from training.datasets.registry import Face
 from training.studies import crop_width
 
 

@@ -15,8 +15,9 @@ from c2f_head_pose.types import FaceBox
 from training.datasets import biwi, boston
 from training.datasets import face_crops as protocols
 from training.datasets import registry as datasets
+from training.datasets.base import Face, MissingDataError
 from training.datasets.real_crops import JoinedCrops, RealCrops
-from training.datasets.registry import Face, MissingDataError, open_faces
+from training.datasets.registry import open_faces
 
 
 def need(variable):

@@ -16,16 +16,18 @@ from c2f_head_pose.evaluation import metrics
 from sample import frames
 from training import evaluate
 from training.data.crops import SyntheticCrops
+from training.datasets import label_sheet
+from training.datasets.base import Face
 from training.datasets.face_crops import detected
-from training.datasets.registry import Face, open_faces
-from training.evaluation import report, results
+from training.datasets.registry import open_faces
+from training.evaluation import measure, report, results
 from training.evaluation.model_file import Model, open_model
 from training.loop import checkpoint
 from training.loop.config import config_of
 from training.loop.distributed import Place
+from training.loop.run import Run
 from training.loop.validate import held_out
 from training.synthetic import stand_in
-from training.train import Run
 
 torch.set_num_threads(1)
 TINY = {'kind': 'coarse_to_fine', 'size': 48, 'stem': 4, 'widths': [8], 'depths': [1], 'embedding': 16, 'hidden': 4, 'squeeze': 4}
@@ -52,10 +54,10 @@ def trained(heads, tmp_path_factory):
 def test_a_checkpoint_is_disturbed_as_it_was_trained(trained, heads):
     """Its own margin, clean pictures and pose limits, not the default ones."""
     model = open_model(trained, 'cpu')
-    _, crops, truth, _ = evaluate.rendered_answers(model, heads, True, None)
+    _, crops, truth, _ = measure.rendered_answers(model, heads, True, None)
     own, R = held_out(SyntheticCrops([heads], None, False, (25, 25, 90)), model.config)
     assert len(truth) == len(R) < 60 and torch.equal(crops, own) and np.array_equal(truth, R)
-    _, more, _, _ = evaluate.rendered_answers(replace(model, config=None), heads, True, None)
+    _, more, _, _ = measure.rendered_answers(replace(model, config=None), heads, True, None)
     assert len(more) == 60
 
 
@@ -82,7 +84,7 @@ def test_a_face_off_axis_is_judged_in_the_cameras_frame_and_its_category_in_the_
     ray = geometry.ray_rotation(np.array([0.3, 0.0, 1.0]))
     seen = ray.T @ R_cam
     assert metrics.category_of(seen) != metrics.category_of(R_cam)
-    row = evaluate.evaluate_faces(all_knowing(seen[None], modality=modality), [face], 'box').row
+    row = measure.evaluate_faces(all_knowing(seen[None], modality=modality), [face], 'box').row
     assert row['geodesic'] < 0.2 and row['coarse'] == 1 and row['within_1'] == 1
 
 
@@ -91,8 +93,8 @@ def test_the_detectors_crop_is_the_packages():
     faces = [Face(str(i), geometry.ypr_deg_from_rotation(f.R_cam_head), lambda f=f: f.image, K=f.camera.K)
              for i, f in enumerate(frames()[::40])]  # fmt: skip
     model = open_model('c2f_edge', 'cpu')
-    package = evaluate.evaluate_detected(model, 'c2f_edge', faces, device='cpu')
-    crops = evaluate.evaluate_faces(model, detected(faces), 'detector')
+    package = measure.evaluate_detected(model, 'c2f_edge', faces, device='cpu')
+    crops = measure.evaluate_faces(model, detected(faces), 'detector')
     assert package.row['detected'] > 0.9 and package.row['n'] == crops.row['n'] == len(detected(faces))
     assert geometry.geodesic_deg(package.R, crops.R).max() < 0.01
     assert np.array_equal(package.crops, crops.crops) and package.row['coarse'] == crops.row['coarse']
@@ -107,10 +109,10 @@ def test_faces_are_looked_for_where_they_are_labelled(trained):
     labelled = [Face(str(i), np.zeros(3), lambda: picture, box=box) for i, box in enumerate(boxes)]
     found = detected([*labelled, Face('empty', np.zeros(3), lambda: empty)])
     assert [face.name for face in found] == ['0', '1'] and all(a.box.iou(b) > 0.6 for a, b in zip(found, boxes))
-    result = evaluate.evaluate_detected(open_model(trained, 'cpu'), str(trained), [*labelled, Face('empty', np.zeros(3), lambda: empty)])
+    result = measure.evaluate_detected(open_model(trained, 'cpu'), str(trained), [*labelled, Face('empty', np.zeros(3), lambda: empty)])
     assert result.row['n'] == 2 and result.row['detected'] == pytest.approx(2 / 3) and result.row['crop'] == 'detector'
     with pytest.raises(ValueError, match='found no labelled face'):
-        evaluate.evaluate_detected(open_model(trained, 'cpu'), str(trained), [Face('empty', np.zeros(3), lambda: empty)])
+        measure.evaluate_detected(open_model(trained, 'cpu'), str(trained), [Face('empty', np.zeros(3), lambda: empty)])
 
 
 def turned(degrees):
@@ -122,7 +124,7 @@ def test_the_worst_faces_may_face_away(tmp_path, monkeypatch):
     """40 poses: 38 wrong by a degree, two that face away by 50 and 60; those come first on the sheet of 32."""
     truth, R = turned([*range(38), 120, 150]), turned([*range(1, 39), 170, 210])
     names = [str(i) for i in range(40)]
-    result = evaluate.collect(
+    result = measure.collect(
         all_knowing(R), names, geometry.ypr_deg_from_rotation(truth), R, np.full((40, 3), 0.1), np.zeros((40, 4)),
         np.zeros((40, 8, 8), np.uint8), 'landmarks', truth, metrics.rotation_errors(truth, R))  # fmt: skip
     result.row['set'] = 'x'
@@ -136,7 +138,7 @@ def test_categories_are_counted_by_their_distance_from_a_border_and_older_files_
     """Yaws and pitches of 0.5, 2, 4, 7 and 12 degrees; those within 3 are put into the wrong category: 3/5, 3/4, 3/3."""
     truth = geometry.rotation_from_ypr_deg(np.array([[a, a, 0.0] for a in (0.5, 2.0, 4.0, 7.0, 12.0)]))
     logits = np.eye(4)[[2, 2, 0, 0, 0]]
-    row = evaluate.collect(
+    row = measure.collect(
         all_knowing(truth), list('abcde'), geometry.ypr_deg_from_rotation(truth), truth, np.full((5, 3), 0.1), logits,
         np.zeros((5, 8, 8), np.uint8), 'landmarks', truth, metrics.rotation_errors(truth, truth)).row  # fmt: skip
     assert [row[name] for name in ('coarse', *(f'coarse_beyond_{d}' for d in (1, 3, 5, 10)))] == [0.6, 0.75, 1, 1, 1]
@@ -163,9 +165,9 @@ def test_a_limit_takes_faces_from_all_over_the_set(trained, tmp_path):
     """3 of 5: the first, the middle, the last; their crop may be named with the set."""
     path = write_faces(tmp_path, 5)
     model = open_model(trained, 'cpu')
-    result = evaluate.run_set(model, str(trained), f'csv:{path}@box', None, None, 3, 1)
+    result = measure.run_set(model, str(trained), f'csv:{path}@box', None, None, 3, 1)
     assert result.names == ['0.png', '2.png', '4.png'] and result.row['set'] == 'csv:faces.csv'
-    assert len(evaluate.run_set(model, str(trained), f'csv:{path}', None, None, None, 1).names) == 5
+    assert len(measure.run_set(model, str(trained), f'csv:{path}', None, None, None, 1).names) == 5
 
 
 def test_axes_are_drawn_into_a_new_folder(tmp_path):
@@ -238,7 +240,7 @@ def test_an_unknown_angle_is_a_dash_on_the_sheet(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(report.cv2, 'putText', lambda tile, text, *rest: drawn.append(text))
     picture = np.zeros((20, 20, 3), np.uint8)
-    report.axis_sheet([Face('x', np.array([20.0, -5.0, np.nan]), lambda: picture)], tmp_path / 'axes.png')
+    label_sheet.axis_sheet([Face('x', np.array([20.0, -5.0, np.nan]), lambda: picture)], tmp_path / 'axes.png')
     assert drawn == ['y20 p-5 r-']
 
 
@@ -270,7 +272,7 @@ def test_an_option_that_leaves_nothing_is_refused(arguments, capsys):
     ('csv:me@home/own.csv', ('csv:me@home/own.csv', 'box')), ('csv:me@home/own.csv@detector', ('csv:me@home/own.csv', 'detector')),
 ])  # fmt: skip
 def test_a_sets_name_may_carry_its_crop(name, parsed):
-    assert evaluate.parse_set(name) == parsed
+    assert measure.parse_set(name) == parsed
 
 
 @pytest.mark.parametrize('arguments, said', [

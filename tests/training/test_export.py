@@ -20,9 +20,9 @@ from training.export import ExportError, Labels
 from training.loop import checkpoint
 from training.loop.config import config_of, read_config
 from training.loop.distributed import Place
+from training.loop.run import Run
 from training.models.symmetric import Symmetric
 from training.synthetic import stand_in
-from training.train import Run
 
 torch.set_num_threads(1)
 NETWORKS = {

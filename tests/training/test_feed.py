@@ -10,9 +10,9 @@ from training.loop.config import config_of
 from training.loop.distributed import Place
 from training.loop.loader import AHEAD, Feed, FeedAhead
 from training.loop.losses import make_loss
+from training.loop.run import Run
 from training.models.factory import build
 from training.synthetic import stand_in
-from training.train import Run
 
 torch.set_num_threads(1)
 NETWORK = {'kind': 'coarse_to_fine', 'size': 32, 'stem': 4, 'widths': [8], 'depths': [1], 'embedding': 16, 'hidden': 4, 'squeeze': 4}

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip('torch', reason='needs torch: make test installs it')
 
 from c2f_head_pose import geometry
-from training.datasets.registry import Face
+from training.datasets.base import Face
 from training.studies import peers
 
 

@@ -15,7 +15,7 @@ from c2f_head_pose.bench import scenes
 from c2f_head_pose.evaluation import metrics
 from training import campaign, tables
 from training.campaign import JOBS, Campaign
-from training.datasets.registry import MissingDataError
+from training.datasets.base import MissingDataError
 from training.evaluation import results
 from training.evaluation.results import NOT_RUN, Figure
 from training.loop import checkpoint

@@ -21,11 +21,11 @@ from training.export import Labels, metadata
 from training.loop import checkpoint, progress
 from training.loop.config import CONFIGS, config_of, read_config
 from training.loop.distributed import Place, join
+from training.loop.run import Run
 from training.loop.validate import category_accuracy, estimate, held_out, measure_std
 from training.models.factory import build
 from training.studies import ablations
 from training.synthetic import stand_in
-from training.train import Run
 
 ROOT = Path(__file__).parents[2]
 torch.set_num_threads(1)  # networks this small only wait for a second thread
@@ -200,7 +200,7 @@ def test_time_budget_ends_in_a_cooldown_and_a_larger_one_goes_on_from_before_it(
     """The rate falls linearly over the last quarter of the steps; a quarter of all is a third of those before."""
     data = SyntheticCrops([folder], 'train')
     run = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=0.2)
-    monkeypatch.setattr('training.train.time', Clock(run, lambda run: 1))
+    monkeypatch.setattr('training.loop.run.time', Clock(run, lambda run: 1))
     run.go()
     assert (tmp_path / 'steady.pt').exists() and (tmp_path / 'final.pt').exists()
     schedule = run.schedule
@@ -242,7 +242,7 @@ def test_a_time_budget_ends_with_a_final_checkpoint_and_a_rate_of_zero(kind, slo
     config = tiny_config(steps=100000, schedule={'kind': kind})
     run = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
     clock = Clock(run, lambda run: slower if run.schedule.falls(run.step) else 1)
-    monkeypatch.setattr('training.train.time', clock)
+    monkeypatch.setattr('training.loop.run.time', clock)
     run.go()
     final, printed = checkpoint.load(tmp_path / 'final.pt'), capsys.readouterr().out
     assert final['step'] == run.step and final['elapsed_s'] == clock.now
@@ -260,13 +260,13 @@ def test_a_time_budget_ends_with_a_final_checkpoint_and_a_rate_of_zero(kind, slo
 def test_a_bent_fall_is_in_the_checkpoint_and_a_larger_budget_does_not_go_back_behind_one_not_begun(folder, tmp_path, monkeypatch):
     data, config = SyntheticCrops([folder], 'train'), tiny_config(steps=100000)
     run = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
-    monkeypatch.setattr('training.train.time', Clock(run, lambda run: 4 if run.schedule.falls(run.step) else 1))
+    monkeypatch.setattr('training.loop.run.time', Clock(run, lambda run: 4 if run.schedule.falls(run.step) else 1))
     run.go(pause_s=58)
     resumed = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
     assert resumed.schedule == run.schedule and 0 < resumed.schedule.decay_level < 1
     longer = Run(config, data, None, tmp_path, ALONE, minutes=3.0)
     assert longer.step == 45
-    monkeypatch.setattr('training.train.time', Clock(longer, lambda run: 1))
+    monkeypatch.setattr('training.loop.run.time', Clock(longer, lambda run: 1))
     longer.go(pause_s=20)
     assert Run(config, data, None, tmp_path, ALONE, minutes=4.0).step == 65
 
@@ -274,7 +274,7 @@ def test_a_bent_fall_is_in_the_checkpoint_and_a_larger_budget_does_not_go_back_b
 def test_a_budget_larger_than_the_steps_need_cools_down_by_the_steps(folder, tmp_path, monkeypatch):
     """12 steps of 1 s in an hour: the fall begins at step 9."""
     run = Run(tiny_config(steps=12), SyntheticCrops([folder], 'train'), None, tmp_path, ALONE, minutes=60.0)
-    monkeypatch.setattr('training.train.time', Clock(run, lambda run: 1))
+    monkeypatch.setattr('training.loop.run.time', Clock(run, lambda run: 1))
     run.go()
     assert run.step == 12 and run.schedule.fall == (9, 3, 1.0)
 
@@ -405,7 +405,7 @@ def test_a_mistyped_command_leaves_no_folder(folder, tmp_path, capsys):
 
 def test_a_second_training_in_the_same_folder_is_refused_until_the_first_has_ended(folder, tmp_path):
     """Also one that was killed lets go of the folder."""
-    code = 'import pathlib, sys; from training.train import sole_writer\nwith sole_writer(pathlib.Path(sys.argv[1])): input(print())'
+    code = 'import pathlib, sys; from training.loop.run import sole_writer\nwith sole_writer(pathlib.Path(sys.argv[1])): input(print())'
     command = [sys.executable, '-c', code.replace('print()', 'print(flush=True)'), str(tmp_path)]
     first = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:

@@ -17,7 +17,7 @@ import numpy as np
 from c2f_head_pose import geometry
 from c2f_head_pose.types import FaceBox
 
-from .registry import Face, read_picture
+from .base import Face, read_picture
 
 TEST_SEQUENCES = (1, 12)
 """The authors' own test set (Fanelli et al. 2011, DAGM): all frames of two people."""

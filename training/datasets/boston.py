@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .registry import Face
+from .base import Face
 
 
 @lru_cache(maxsize=2)

@@ -22,7 +22,7 @@ from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.estimator import EstimatorOptions
 from c2f_head_pose.types import FaceBox
 
-from .registry import Face
+from .base import Face
 
 CROPS = ('published', 'unstretched', 'landmarks', 'box', 'detector')
 BOX_OVER_LANDMARKS = 1.41 / 1.25

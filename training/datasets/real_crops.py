@@ -12,8 +12,8 @@ import torch
 from c2f_head_pose import crop, geometry
 
 from ..data.crops import Crops, SyntheticCrops
+from .base import Face
 from .face_crops import box_square, gray, landmark_square
-from .registry import Face
 
 MARGIN = 2.2
 """Side of the stored crop over the landmarks' larger extent, as the renders have it."""

@@ -15,9 +15,7 @@ import numpy as np
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
-from ..datasets.face_crops import cutter
-from ..datasets.registry import Face, spread
-from ..loop.progress import draw_axes, sheet
+from ..datasets.label_sheet import draw_axes, sheet
 from . import plots
 
 FIELDS = (
@@ -170,16 +168,3 @@ def _severity_deg(errors: metrics.AngleErrors) -> np.ndarray:
     return np.where(np.isfinite(errors.geodesic_deg), errors.geodesic_deg, mean)
 
 
-def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
-    """A sheet of faces with the axes of their labels, to look at before trusting a set."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tiles = []
-    for face in spread(faces, count):
-        image = face.read()
-        if face.landmarks is not None or face.box is not None:
-            image = cv2.cvtColor(cutter('landmarks' if face.landmarks is not None else 'box', 160, 1.6)(face, image), cv2.COLOR_GRAY2BGR)
-        tile = draw_axes(cv2.resize(image, (160, 160)), geometry.rotation_from_ypr_deg(np.nan_to_num(face.ypr_deg)), 2)
-        words = ' '.join(name + ('-' if np.isnan(angle) else f'{angle:.0f}') for name, angle in zip('ypr', face.ypr_deg))
-        cv2.putText(tile, words, (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA)
-        tiles.append(tile)
-    cv2.imwrite(str(path), sheet(tiles, 6))

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 FIELDS = (
     'step',
     'seconds',
@@ -75,22 +72,6 @@ def plot_curves(folder: Path) -> None:
     figure.tight_layout()
     figure.savefig(folder / 'curves.png', dpi=80)
     plt.close(figure)
-
-
-def draw_axes(image: np.ndarray, R: np.ndarray, thickness: int = 1) -> np.ndarray:
-    """The BGR picture of a gray crop with the head's axes from its centre: x (out of the face) blue, y (its left) green, z (up) red."""
-    out = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()
-    size = out.shape[0]
-    for axis, colour in enumerate(((255, 120, 0), (0, 200, 0), (0, 0, 255))):
-        end = size / 2 + R[:2, axis] * size * 0.35
-        cv2.line(out, (size // 2, size // 2), (round(float(end[0])), round(float(end[1]))), colour, thickness, cv2.LINE_AA)
-    return out
-
-
-def sheet(tiles: list[np.ndarray], columns: int = 8) -> np.ndarray:
-    """One picture of equal BGR tiles, row by row."""
-    tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    return np.concatenate([np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)])
 
 
 def remaining(done: int, total: int, seconds: float, seconds_left: float | None) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ..data.crops import SyntheticCrops
+from ..datasets.base import Face
+from ..datasets.label_sheet import axis_sheet
 from ..datasets.real_crops import JoinedCrops, RealCrops
-from ..datasets.registry import Face, open_faces, spread
-from ..evaluation.report import axis_sheet
+from ..datasets.registry import open_faces, spread
 from .config import RunConfig
 
 OWN = 'csv:'

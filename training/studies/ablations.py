@@ -25,8 +25,8 @@ from ..loop import checkpoint
 from ..loop.config import CONFIGS, RunConfig, read_config
 from ..loop.distributed import join, leave
 from ..loop.loader import keep_freed_memory
+from ..loop.run import Run
 from ..loop.validate import estimate, held_out, in_use
-from ..train import Run
 
 BASE = 'edge'
 COLUMNS = ('all', 'in_use', 'near_border', 'coarse', 'within_1')

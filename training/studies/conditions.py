@@ -19,7 +19,7 @@ from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
 from ..command import tells
-from ..evaluate import rendered_answers
+from ..evaluation.measure import rendered_answers
 from ..evaluation.model_file import Model, open_model
 from ..evaluation.results import write_rows
 from ..loop import checkpoint

@@ -19,8 +19,9 @@ from c2f_head_pose import crop, geometry
 from c2f_head_pose.models.registry import ModelError
 
 from ..command import positive_int, tells
+from ..datasets.base import Face, MissingDataError
 from ..datasets.face_crops import box_square, landmark_square
-from ..datasets.registry import Face, MissingDataError, open_faces, spread
+from ..datasets.registry import open_faces, spread
 from ..evaluation import results
 from ..loop.checkpoint import commit
 from .peers import HeadPoseNetwork, networks

@@ -36,8 +36,9 @@ from c2f_head_pose.evaluation.environment import environment
 from c2f_head_pose.models.registry import SHIPPED, ModelError
 
 from ..command import positive_float, positive_int, tells
+from ..datasets.base import Face, MissingDataError
 from ..datasets.face_crops import gray, landmark_square, published_bounds
-from ..datasets.registry import Face, MissingDataError, open_faces, spread
+from ..datasets.registry import open_faces, spread
 
 THREADS = (1, 2)
 CROPS = ('published', 'landmarks')

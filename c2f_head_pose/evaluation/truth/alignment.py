@@ -12,7 +12,7 @@ import numpy as np
 
 from ...geometry import rotation_vector
 from ..rotations import median_rotation, rotations_from_quaternions
-from .read import AXES, PARENTS, Truth, TruthHead
+from .heads import AXES, PARENTS, Truth, TruthHead
 
 _SEARCH_S = 0.5
 _COARSE_S = 0.02

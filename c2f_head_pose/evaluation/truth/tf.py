@@ -5,7 +5,7 @@ import numpy as np
 
 from ...recordings.bagfile import BagError, BagFile
 from ..rotations import bracket, interpolate, quaternions_from_rotations, rotations_from_quaternions
-from .read import TF_TYPE, Truth, TruthHead, make_head
+from .heads import TF_TYPE, Truth, TruthHead, make_head
 
 _CHAIN_GAP_S = 1.0
 

@@ -1,0 +1,115 @@
+"""A true head rotation, and all of a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...geometry import HEAD_AXES, rotation_from_quaternion
+from ...recordings.bagfile import BagError
+from ..rotations import bracket, interpolate, quaternions_from_rotations, rotations_from_quaternions
+
+R_HEAD_GAZE = rotation_from_quaternion(np.array([-0.5, 0.5, -0.5, 0.5]))
+"""(3, 3) maps gaze axes (z along the gaze, x right, y down) to head axes. Source: REP-155."""
+AXES = {'head': np.eye(3), 'gaze': R_HEAD_GAZE.T, 'cv': HEAD_AXES}
+"""What turns R_frame_axes into R_frame_head. head: REP-155; gaze: REP-155's gaze frame; cv: no rotation faces the camera."""
+R_OPTICAL_LINK = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
+"""(3, 3) maps a camera's body axes (x forward, y left, z up) to its optical axes. Source: REP-103."""
+_NEAREST_M = 0.05
+PARENTS = {'optical': np.eye(3), 'link': R_OPTICAL_LINK}
+
+TF_TYPE = 'tf2_msgs/msg/TFMessage'
+
+
+@dataclass(frozen=True, eq=False)
+class TruthHead:
+    """One head's course.
+
+    Attributes:
+        name: an id of the source's own.
+        stamps_s: (n,) float64, increasing.
+        quaternions: (n, 4) float32 x, y, z, w of R_cam_head.
+        t_cam_head_m: (n, 3) float32 position; None unknown.
+    """
+
+    name: str
+    stamps_s: np.ndarray
+    quaternions: np.ndarray
+    t_cam_head_m: np.ndarray | None = None
+
+    def at(self, at_s: np.ndarray, max_gap_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """(m, 4) quaternions at some times, NaN where unknown, and (m,) bool where known."""
+        return interpolate(self.stamps_s, self.quaternions, at_s, max_gap_s)
+
+    def position_at(self, at_s: float, max_gap_s: float) -> np.ndarray | None:
+        """(3,) position at a time, metres; None where unknown."""
+        if self.t_cam_head_m is None:
+            return None
+        after, fraction, known = bracket(self.stamps_s, np.array([at_s]), max_gap_s)
+        if not known[0]:
+            return None
+        i, f = int(after[0]), float(fraction[0])
+        return (1 - f) * self.t_cam_head_m[max(i - 1, 0)] + f * self.t_cam_head_m[i]
+
+    def turned(self, R_left: np.ndarray, R_right: np.ndarray) -> TruthHead:
+        """The same with R_left R R_right for every R, positions turned by R_left."""
+        R = R_left @ rotations_from_quaternions(self.quaternions) @ R_right
+        t = None if self.t_cam_head_m is None else (self.t_cam_head_m @ R_left.T).astype(np.float32)
+        return replace(self, quaternions=quaternions_from_rotations(R).astype(np.float32), t_cam_head_m=t)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known of the heads in a recording.
+
+    Attributes:
+        heads: one a person.
+        source: where from, in words.
+        frame_id: the frame it is stated in; empty if not said.
+        complete: whether every face in view has its head here, so that any other face is a false one.
+        axes: key of AXES it was stated in; `parent`: key of PARENTS.
+        located: whether heads can be found in the image by their positions.
+    """
+
+    heads: tuple[TruthHead, ...]
+    source: str
+    frame_id: str = ''
+    complete: bool = False
+    axes: str = 'head'
+    parent: str = 'optical'
+    located: bool = False
+
+    def stated_in(self, axes: str, parent: str) -> Truth:
+        """The same numbers understood in another convention."""
+        back_left, back_right = PARENTS[self.parent].T, AXES[self.axes].T
+        heads = tuple(h.turned(PARENTS[parent] @ back_left, back_right @ AXES[axes]) for h in self.heads)
+        return replace(self, heads=heads, axes=axes, parent=parent, located=all(map(_in_front, heads)))
+
+    def delayed(self, seconds: float) -> Truth:
+        """The same with all stamps later by some seconds."""
+        return replace(self, heads=tuple(replace(h, stamps_s=h.stamps_s + seconds) for h in self.heads))
+
+
+def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) -> TruthHead:
+    """A head from rows of stamp, quaternion and perhaps position: sorted, of equal stamps the last, those without a rotation left out."""
+    table = np.asarray(rows, float)
+    table = table[np.isfinite(table[:, :5]).all(axis=1) & (np.linalg.norm(table[:, 1:5], axis=1) > 1e-9)]
+    table = table[np.argsort(table[:, 0], kind='stable')]
+    if len(table):
+        table = table[np.append(np.diff(table[:, 0]) > 0, True)]
+    q = table[:, 1:5] / np.linalg.norm(table[:, 1:5], axis=1, keepdims=True) if len(table) else table[:, 1:5]
+    return TruthHead(name, table[:, 0].copy(), q.astype(np.float32), table[:, 5:8].astype(np.float32) if has_position else None)
+
+
+def _in_front(head: TruthHead) -> bool:
+    """Whether a head has positions, mostly before the camera: sources without one often leave it at 0, 0, 0."""
+    return head.t_cam_head_m is not None and len(head.stamps_s) > 0 and float(np.median(head.t_cam_head_m[:, 2])) > _NEAREST_M
+
+
+def checked(rows: dict[str, list[Any]], source: str) -> dict[str, list[Any]]:
+    if not rows:
+        raise BagError(f'{source} holds no pose: the truth is empty')
+    return rows

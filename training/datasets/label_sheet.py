@@ -1,0 +1,45 @@
+"""Draws labels on faces: sheets to look at before a data set is trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import geometry
+
+from .base import Face
+from .face_crops import cutter
+from .registry import spread
+
+
+def draw_axes(image: np.ndarray, R: np.ndarray, thickness: int = 1) -> np.ndarray:
+    """The BGR picture of a gray crop with the head's axes from its centre: x (out of the face) blue, y (its left) green, z (up) red."""
+    out = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()
+    size = out.shape[0]
+    for axis, colour in enumerate(((255, 120, 0), (0, 200, 0), (0, 0, 255))):
+        end = size / 2 + R[:2, axis] * size * 0.35
+        cv2.line(out, (size // 2, size // 2), (round(float(end[0])), round(float(end[1]))), colour, thickness, cv2.LINE_AA)
+    return out
+
+
+def sheet(tiles: list[np.ndarray], columns: int = 8) -> np.ndarray:
+    """One picture of equal BGR tiles, row by row."""
+    tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    return np.concatenate([np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)])
+
+
+def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
+    """A sheet of faces with the axes of their labels, to look at before trusting a set."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tiles = []
+    for face in spread(faces, count):
+        image = face.read()
+        if face.landmarks is not None or face.box is not None:
+            image = cv2.cvtColor(cutter('landmarks' if face.landmarks is not None else 'box', 160, 1.6)(face, image), cv2.COLOR_GRAY2BGR)
+        tile = draw_axes(cv2.resize(image, (160, 160)), geometry.rotation_from_ypr_deg(np.nan_to_num(face.ypr_deg)), 2)
+        words = ' '.join(name + ('-' if np.isnan(angle) else f'{angle:.0f}') for name, angle in zip('ypr', face.ypr_deg))
+        cv2.putText(tile, words, (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA)
+        tiles.append(tile)
+    cv2.imwrite(str(path), sheet(tiles, 6))

@@ -1,0 +1,85 @@
+"""The user's own labelled pictures, from a csv file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from c2f_head_pose.types import FaceBox
+
+from .base import Face
+
+ANGLES = ('yaw_deg', 'pitch_deg', 'roll_deg')
+CSV_COLUMNS = ('image', 'x1', 'y1', 'x2', 'y2', *ANGLES)
+
+
+def user_csv(path: Path) -> Iterator[Face]:
+    """The user's own pictures: a csv file with columns image, x1, y1, x2, y2, yaw_deg, pitch_deg, roll_deg (empty: unknown).
+
+    Paths are relative to the file; signs are 300W-LP's. Look at `python -m training.evaluate --axes csv:FILE` before training. Angles that
+    look like radians are warned of.
+
+    Raises:
+        ValueError: for a file that is no UTF-8, without faces, or lacking a column; for a value that cannot be, with its line.
+    """
+    rows = csv.DictReader(io.StringIO(_text(path), newline=''))
+    if missing := [name for name in CSV_COLUMNS if name not in (rows.fieldnames or ())]:
+        if ';' in (rows.fieldnames or [''])[0]:
+            raise ValueError(f'{path} is separated by semicolons: save it with commas between the columns and points in the numbers')
+        raise ValueError(f'{path} lacks the columns {", ".join(missing)}')
+    largest = []
+    for row in rows:
+        where = f'{path}, line {rows.line_num}'
+        if None in row.values() or any(row.get(None, ())):
+            raise ValueError(f'{where}: has other columns than the header')
+        try:
+            x1, y1, x2, y2, *ypr_deg = (float(row[name]) if row[name].strip() else np.nan for name in CSV_COLUMNS[1:])
+        except ValueError as error:
+            raise ValueError(f'{where}: {error}') from error
+        if not np.isfinite([x1, y1, x2, y2]).all() or x2 <= x1 or y2 <= y1:
+            raise ValueError(f'{where}: the box needs x1 < x2 and y1 < y2')
+        for name, angle, limit in zip(ANGLES, ypr_deg, (180, 90, 180)):
+            if abs(angle) > limit:
+                raise ValueError(f'{where}: {name} {angle:g} is beyond {limit}')
+        largest.append(np.nanmax(np.abs([0, *ypr_deg])))
+        box = FaceBox(x1, y1, x2, y2)
+        yield Face(row['image'], np.array(ypr_deg), _own_picture(path.parent / row['image'], box, where), box=box)
+    if not largest:
+        raise ValueError(f'{path} has no faces, only its header')
+    if 0 < max(largest) < 2:
+        print(f'{path}: no angle reaches 2 degrees: if they are radians, the file needs degrees', file=sys.stderr)
+
+
+def _text(path: Path) -> str:
+    """A UTF-8 file's text, without the byte order mark that Excel writes."""
+    content = path.read_bytes()
+    try:
+        return content.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        line = content.count(b'\n', 0, error.start) + 1
+        raise ValueError(f'{path}, line {line}: is no UTF-8: save the file as "CSV UTF-8"') from error
+
+
+def _own_picture(path: Path, box: FaceBox, where: str) -> Callable[[], np.ndarray]:
+    """As `read_picture`, of a picture that a line of the user's own file names.
+
+    Raises (when called):
+        ValueError: with the line, for a file that is no picture, or a box wholly outside of it.
+    """
+
+    def read() -> np.ndarray:
+        image = cv2.imread(str(path))
+        if image is None:
+            raise ValueError(f'{where}: {path} ' + ('is no picture' if path.exists() else 'does not exist'))
+        height, width = image.shape[:2]
+        if box.x2 <= 0 or box.y2 <= 0 or box.x1 >= width or box.y1 >= height:
+            raise ValueError(f'{where}: the box is outside the picture, which has {width} x {height} pixels')
+        return image
+
+    return read

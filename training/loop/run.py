@@ -1,0 +1,329 @@
+"""One training run: network, optimiser, data loader, schedule, and the steps it has done."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data.crops import SyntheticCrops
+from ..datasets.label_sheet import draw_axes, sheet
+from ..models.factory import build, fitted
+from . import checkpoint, progress
+from .config import RunConfig
+from .distributed import Place, agree, mean_buffers, same_start, sum_gradients
+from .ema import Average
+from .loader import Feed, FeedAhead, step_seed
+from .losses import LossFunction, make_loss
+from .sources import TrainingCrops
+from .validate import measure_std, validate
+
+
+class Run:
+    """One training run: its network, optimiser and data, and the steps it has done.
+
+    Args:
+        config: what to train and how.
+        train_set: crops to train on.
+        val_set: held-out crops, or None.
+        out: folder for checkpoints, log and pictures.
+        place: this process among others.
+        minutes: time budget over all resumed parts; None for the configured steps.
+        start: checkpoint whose averaged weights a new run begins with.
+        feeders: processes that draw batches ahead, on a CPU; 0 draws them here.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        train_set: TrainingCrops,
+        val_set: SyntheticCrops | None,
+        out: Path,
+        place: Place,
+        minutes: float | None = None,
+        start: Path | None = None,
+        feeders: int = 0,
+    ):
+        if minutes is not None and minutes <= 0:
+            raise ValueError(f'a budget of {minutes:g} minutes trains nothing')
+        self.config, self.train_set, self.val_set = config, train_set, val_set
+        self.out, self.place, self.minutes = out, place, minutes
+        if place.device.type == 'cuda':
+            self._hold_data()
+        torch.manual_seed(config.seed)
+        self.network = build(config.network).to(place.device, memory_format=torch.channels_last)
+        if self.network.modality != config.modality:
+            raise ValueError(f'modality is {config.modality!r}, the network reads {self.network.modality!r}: set network.modality too')
+        same_start(self.network, place)
+        self.average = Average(self.network, config.ema)
+        self.optimiser = make_optimiser(self.network, config)
+        self.schedule = config.make_schedule()
+        self.loss: LossFunction = make_loss(config.loss)
+        self.step, self.elapsed_s = 0, 0.0
+        self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
+        self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops)
+        if self.path.exists():
+            if start is not None:
+                self.say(f'resuming {self.path}: --start is not used')
+            self._resume()
+        elif start is not None:
+            self._start_from(checkpoint.load(start))
+            self.average = Average(self.network, config.ema)
+        self.schedule.plan(by_time=minutes is not None)
+        self.feed: Feed | FeedAhead = Feed(train_set, config, place.device)
+        if feeders and place.device.type == 'cpu':
+            self.feed = FeedAhead(train_set, config, self.step, place.shards(config.shards), feeders)
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint that a run resumes from."""
+        return self.out / 'last.pt'
+
+    def _hold_data(self) -> None:
+        """Copies the rendered crops to the GPU where they fit into 60 % of its free memory."""
+        torch.cuda.empty_cache()  # of a run before
+        free, _ = torch.cuda.mem_get_info(self.place.device)
+        held = isinstance(self.train_set, SyntheticCrops) and self.train_set.hold(self.place.device, int(free * 0.6))
+        self.say(f'training data {"held on the GPU" if held else "streamed from the host"}')
+
+    def _start_from(self, content: checkpoint.Content) -> None:
+        """Takes another run's averaged weights; a trunk that has more blocks than theirs begins by saying the same."""
+        theirs, ours = content['config']['network'], self.config.network
+        try:
+            self.network.load_state_dict(fitted(content['average'], theirs, self.network, ours))
+        except RuntimeError as error:
+            differ = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
+            there, here = (', '.join(f'{key} {of.get(key)}' for key in differ) for of in (theirs, ours))
+            raise ValueError(f'{content.path} is a network of {there}; this is one of {here}') from error
+        part = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
+        self.started_from = '; '.join(filter(None, [part, content.get('started_from')]))
+        self.samples_before = content['samples'] + content.get('samples_before', 0)
+        self.rendered &= content.get('rendered', True)
+
+    def _resume(self) -> None:
+        state = checkpoint.load(self.path)
+        steady, fell = self.out / 'steady.pt', 0 <= state['schedule'][0] <= state['step']
+        if fell and self.minutes is not None and self.minutes > state.get('minutes', 0.0) and steady.exists():
+            print(f'the budget grew: going on from {steady.name}, where the rate had not fallen yet', flush=True)
+            state = checkpoint.load(steady)
+            state['schedule'] = (-1, 0)  # no fall yet
+        other = checkpoint.differences(state, self.config.as_dict(), self.data_hash)
+        if other == ['data']:
+            print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
+        elif other:
+            raise ValueError(f'{self.path} was trained with other {", ".join(other)}: give another --out')
+        self.started_from, self.rendered = state.get('started_from', ''), self.rendered and state.get('rendered', True)
+        self.samples_before = state.get('samples_before', 0)
+        self.network.load_state_dict(state['network'])
+        self.average.network.load_state_dict(state['average'])
+        self.optimiser.load_state_dict(state['optimiser'])
+        self.step, self.elapsed_s = state['step'], state['elapsed_s']
+        self.schedule.resume(*state['schedule'])
+
+    def save(self, name: str = 'last.pt') -> None:
+        """Writes a checkpoint."""
+        self._share_buffers()
+        if self.place.first:
+            self.out.mkdir(parents=True, exist_ok=True)
+            checkpoint.save(
+                self.out / name,
+                network=self.network.state_dict(),
+                average=self.average.network.state_dict(),
+                optimiser=self.optimiser.state_dict(),
+                step=self.step,
+                elapsed_s=self.elapsed_s,
+                minutes=self.minutes or 0.0,
+                schedule=self.schedule.fall,
+                config=self.config.as_dict(),
+                seed=self.config.seed,
+                commit=self.commit,
+                started_from=self.started_from,
+                data_hash=self.data_hash,
+                data=[s.path.name for s in self.train_set.sets],
+                rendered=self.rendered,
+                samples=self.step * self.config.batch,
+                samples_before=self.samples_before,
+            )
+
+    def do_step(self) -> dict[str, float]:
+        """One optimiser step over the global batch; the mean figures of this process's shards."""
+        self.network.train()
+        for group in self.optimiser.param_groups:
+            group['lr'] = self.schedule.rate(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        figures: dict[str, float] = {}
+        shards = self.place.shards(self.config.shards)
+        for shard in shards:
+            batch = self.feed.batch(self.step, shard)
+            torch.manual_seed(step_seed(self.config, self.step, shard))  # dropout
+            batch = replace(batch, crops=batch.crops.contiguous(memory_format=torch.channels_last))
+            with precision(self.config.precision, self.place.device):
+                loss, parts = self.loss(self.network, batch)
+            (loss / self.config.shards).backward()
+            for name, value in parts.items():
+                figures[name] = figures.get(name, 0.0) + float(value) / len(shards)
+        sum_gradients(self.network, self.place)
+        if self.config.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.average.update(self.network, self.step)
+        self.step += 1
+        if not np.isfinite(figures['loss']):
+            raise FloatingPointError(f'the loss is {figures["loss"]} at step {self.step}: lower the learning rate in the configuration')
+        return figures
+
+    def go(self, pause_s: float | None = None) -> dict[str, float]:
+        """Trains to the end of the steps or of the time, or for `pause_s` seconds of it; the last validation's figures.
+
+        Raises:
+            ValueError: if another training writes to the folder.
+            FloatingPointError: if the loss is no number any more.
+        """
+        with sole_writer(self.out) if self.place.first else nullcontext():
+            return self._train(pause_s)
+
+    def _train(self, pause_s: float | None) -> dict[str, float]:
+        if self.step >= self.schedule.last_step and (self.out / 'final.pt').exists():
+            self.say(f'done before: {self.out / "final.pt"}, {self.step} steps. A larger --minutes goes on, another --out begins anew')
+            return {}
+        log = progress.Log(self.out, self.step) if self.place.first else None
+        if self.place.first and self.step == 0:
+            self.show_samples()
+        began, before, first = time.monotonic(), self.elapsed_s, self.step
+        last_save, figures, val = time.monotonic(), {}, {}
+        while self.step < self.schedule.last_step:
+            if pause_s is not None and agree(time.monotonic() - began, self.place) >= pause_s:
+                break
+            self.elapsed_s = before + time.monotonic() - began
+            if self.minutes is not None:
+                used = agree(self.elapsed_s / (60 * self.minutes), self.place)
+                self._keep_time(used)
+            new = self.do_step()
+            figures = {k: 0.98 * figures.get(k, v) + 0.02 * v for k, v in new.items()}
+            speed = (self.step - first) * self.config.batch / max(time.monotonic() - began, 1e-9)
+            at_end = self.step >= self.schedule.last_step
+            if self.val_set is not None and (self.step % self.config.validate_every == 0 or at_end):
+                self._share_buffers()
+                val = validate(self.average.network, self.val_set, self.config)
+            if log and (self.step % self.config.log_every == 0 or at_end):
+                log.add(
+                    step=self.step,
+                    seconds=round(self.elapsed_s, 1),
+                    samples=self.step * self.config.batch,
+                    rate=self.schedule.rate(self.step - 1),
+                    **figures,
+                    **(val if self.step % self.config.validate_every == 0 or at_end else {}),
+                )
+                left = None if self.minutes is None else 60 * self.minutes - self.elapsed_s
+                told = ' '.join(
+                    f'{k} {v:.3f}' for k, v in {**figures, **val}.items() if k in ('loss', 'error_deg', 'val_geodesic', 'val_coarse')
+                )
+                print(
+                    f'step {self.step}/{self.schedule.last_step} {told} {speed:.0f} samples/s, '
+                    f'{progress.remaining(self.step - first, self.schedule.last_step - first, time.monotonic() - began, left)}',
+                    flush=True,
+                )
+            if agree(time.monotonic() - last_save, self.place) > self.config.save_every_s:
+                self.save()
+                last_save = time.monotonic()
+        if hasattr(self.network, 'std_rad') and self.val_set is not None and self.step >= self.schedule.last_step:
+            measure_std(self.average.network, self.val_set, self.config)
+            self.network.std_rad.copy_(self.average.network.std_rad)
+        self.elapsed_s = before + time.monotonic() - began
+        self.save()
+        if self.step >= self.schedule.last_step:
+            self.save('final.pt')
+            self.say(f'{self.out / "final.pt"}: {self.step} steps in {self.elapsed_s / 60:.1f} min')
+        if self.place.first:
+            self.show_samples()
+            plot_if_possible(self.out)
+        return val or figures
+
+    def _share_buffers(self) -> None:
+        """Gives the network and its average the batch statistics of all processes."""
+        mean_buffers(self.network, self.place)
+        self.average.take_buffers(self.network)
+
+    def _keep_time(self, used: float) -> None:
+        """Tells the schedule how much of the budget is used, 0..1, and says what becomes of the rate."""
+        falls, level = self.schedule.falls(self.step), self.schedule.decay_level
+        self.schedule.clock(self.step, used)
+        if not falls and self.schedule.falls(self.step):
+            self.save('steady.pt')  # a longer budget later goes on from here
+            self.say(f'step {self.step}: {100 * used:.0f} % of the time is used; {self._fall()}')
+        elif level == 1 > self.schedule.decay_level:
+            self.say(f'step {self.step}: the machine became slower; {self._fall()}, or sooner')
+
+    def _fall(self) -> str:
+        last = self.schedule.last_step
+        return f'the rate falls from {self.schedule.rate(self.step):.2g} to {self.schedule.rate(last - 1):.2g} by step {last}'
+
+    def say(self, words: str) -> None:
+        """Prints a line, by one process."""
+        if self.place.first:
+            print(words, flush=True)
+
+    def show_samples(self) -> None:
+        """Writes samples.png: 32 training crops with the true axes, and thin the estimated ones."""
+        import cv2
+
+        batch = Feed(self.train_set, self.config, self.place.device).batch(self.step, 0)
+        count = min(32, len(batch.crops))
+        estimated = self.average.network(batch.crops[:count])[0].detach().cpu().numpy()
+        tiles = []
+        for image, true, guess in zip(batch.crops[:count, 0].cpu().numpy(), batch.rotation[:count].cpu().numpy(), estimated, strict=True):
+            pair = [cv2.resize(draw_axes(image, R, 2), (128, 128)) for R in (true, guess)]
+            tiles.append(np.concatenate(pair, 1))
+        cv2.imwrite(str(self.out / 'samples.png'), sheet(tiles, 4))
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Makes a folder and holds it; whatever ends the process lets go of it.
+
+    Raises:
+        ValueError: if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / '.lock', 'w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f'another training writes to {folder}: give another --out, or wait for it') from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
+    """AdamW or SGD; biases and normalisation are not decayed by AdamW, and all are by SGD, as in the paper's Caffe."""
+    settings = config.optimiser
+    if settings['kind'] == 'sgd':
+        return torch.optim.SGD(network.parameters(), settings['rate'], momentum=settings['momentum'], weight_decay=settings['decay'])
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [{'params': decayed, 'weight_decay': settings['decay']}, {'params': others, 'weight_decay': 0.0}], settings['rate']
+    )
+
+
+def precision(name: str, device: torch.device) -> Any:
+    """Autocast to bfloat16, or nothing for float32."""
+    return torch.autocast(device.type, torch.bfloat16) if name == 'bf16' else nullcontext()
+
+
+def plot_if_possible(folder: Path) -> None:
+    """Draws the curves; says so where matplotlib is missing."""
+    try:
+        progress.plot_curves(folder)
+    except ImportError:
+        print('no curves.png: matplotlib is not installed (log.csv has the figures)', file=sys.stderr)
