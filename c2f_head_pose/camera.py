@@ -51,8 +51,10 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
     intrinsics[:2, 2] -= [roi.x_offset, roi.y_offset]
     intrinsics[:2] /= binning[:, None]
     width, height = (roi.width or info.width) / binning[0], (roi.height or info.height) / binning[1]
-    model = 'equidistant' if model == 'fisheye' else model or 'plumb_bob'
-    camera = Camera(int(width), int(height), intrinsics, D if np.any(D) else np.zeros(0), model)
+    model = 'plumb_bob' if rectified or not model else 'equidistant' if model == 'fisheye' else model
+    if not np.any(D):  # an equidistant lens without coefficients is still a fisheye: angle = radius / f
+        D = np.zeros(4 if model == 'equidistant' else 0)
+    camera = Camera(int(width), int(height), intrinsics, D, model)
     for x, y in ((0, 0), (width, height)):
         pixel_ray(camera, x, y)
     return camera

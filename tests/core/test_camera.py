@@ -85,3 +85,24 @@ def test_ros_1_capitals_are_read_too():
     ros1 = info()
     ros1 = SimpleNamespace(**{name.upper() if name in 'kdp' else name: value for name, value in vars(ros1).items()})
     np.testing.assert_allclose(camera_from_info(ros1).K, K)
+
+
+def fisheye_info(model, D, **changes):
+    """f = 500, principal point at the first pixel's corner."""
+    return info(k=[500.0, 0, -0.5, 0, 500, -0.5, 0, 0, 1], d=D, distortion_model=model, width=1000, height=1000, **changes)
+
+
+@pytest.mark.parametrize(('model', 'D'), [('equidistant', [0.0, 0, 0, 0]), ('fisheye', [0.0, 0, 0, 0]), ('equidistant', [])])
+def test_a_fisheye_without_coefficients_is_still_a_fisheye(model, D):
+    """Equidistant: angle = radius / f. 500 pixels at f = 500 are 1 rad = 57.3 degrees; a pinhole would see 45."""
+    ray = pixel_ray(camera_from_info(fisheye_info(model, D)), 500, 0)
+    np.testing.assert_allclose(ray, [np.sin(1), 0, np.cos(1)], atol=1e-12)
+
+
+@pytest.mark.parametrize('model', ['equidistant', 'plumb_bob', 'rational_polynomial'])
+def test_a_rectified_image_is_a_pinholes_whatever_lens_took_it(model):
+    """P is the pinhole that the image was rectified to: 500 pixels at f = 500 are 45 degrees."""
+    D = np.zeros({'equidistant': 4, 'plumb_bob': 5, 'rational_polynomial': 8}[model])
+    P = np.array([[500.0, 0, -0.5, 0], [0, 500, -0.5, 0], [0, 0, 1, 0]])
+    ray = pixel_ray(camera_from_info(fisheye_info(model, D, p=P.ravel()), rectified=True), 500, 0)
+    np.testing.assert_allclose(ray, [np.sqrt(0.5), 0, np.sqrt(0.5)], atol=1e-12)
