@@ -1,6 +1,7 @@
 """What depth tells of a head: its position (else from the size of its face), its crop for a depth model, both models' answers as one."""
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +9,8 @@ import numpy as np
 from .camera import pixel_ray
 from .crop import CropSquare
 from .geometry import rotation_from_vector, rotation_vector
-from .types import CATEGORIES, Camera, FaceBox, HeadPose
+from .types import CATEGORIES, FACE_EXTENT_M, Camera, FaceBox, HeadPose
 
-_FACE_EXTENT_M = 0.165
-"""The detector's box about an adult's face, larger extent: 1.3 times the 68 landmarks' height of 0.127 m."""
 _FACE_EXTENT_STD = 0.15
 """Relative spread of that extent over people, poses and the detector's box: adult face heights alone vary by 6 %."""
 _DEPTH_STD_M = 0.03
@@ -23,6 +22,8 @@ _SELLION_FROM_MIDDLE_M = np.array([0.09, 0.0, 0.0])
 _MIDDLE_STD_M = 0.015
 """Of each axis; python -m training.studies.depth_heads measures 1.8 cm in the median over all three."""
 _LEAST_VALID = 0.1
+_WIDEST_RAD = math.radians(170)
+"""A box of a wider angle is no face; the limit keeps the tangent finite."""
 
 
 def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -44,7 +45,12 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tu
     known = patch[np.isfinite(patch)]
     if known.size == 0 or known.size < _LEAST_VALID * patch.size:
         return None
-    return _along_ray(box, camera, float(np.median(known)), _DEPTH_STD_M)
+    ray, extent = _ray_and_extent(box, camera)
+    if ray[2] < 1e-3:
+        return None
+    position = ray * (float(np.median(known)) / ray[2])
+    across_m = _CENTRE_STD * extent * float(np.linalg.norm(position))
+    return position, np.hypot(np.abs(ray / ray[2]) * _DEPTH_STD_M, [across_m, across_m, 0.0])
 
 
 def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,25 +63,35 @@ def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> tuple[
 
 
 def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.ndarray] | None:
-    """Position of a head from the size of its face, as if it were an average adult's.
+    """Position of a head from the size of its face, assumed to be an average adult's.
+
+    A face of extent e that subtends the angle a is at range e / (2 tan(a / 2)), along the ray through the box's centre. The angle is that
+    between the rays through the middles of the box's opposite edges, so it holds off the axis and for any lens.
 
     Returns:
-        (3,) position and (3,) standard deviation in the camera's optical frame, metres; None for an empty box.
+        (3,) position and (3,) standard deviation in the camera's optical frame, metres; None for a box without extent.
     """
-    extent = max(box.width / camera.K[0, 0], box.height / camera.K[1, 1])
+    ray, extent = _ray_and_extent(box, camera)
     if extent <= 0:
         return None
-    z = _FACE_EXTENT_M / extent
-    return _along_ray(box, camera, z, _FACE_EXTENT_STD * z)
+    range_m = FACE_EXTENT_M / extent
+    along_m, across_m = _FACE_EXTENT_STD * range_m, _CENTRE_STD * FACE_EXTENT_M
+    return ray * range_m, np.sqrt(ray ** 2 * along_m ** 2 + (1 - ray ** 2) * across_m ** 2)
 
 
-def _along_ray(box: FaceBox, camera: Camera, z_m: float, z_std_m: float) -> tuple[np.ndarray, np.ndarray] | None:
-    ray = pixel_ray(camera, *box.centre)
-    if ray[2] < 1e-3:
-        return None
-    position = ray * (z_m / ray[2])
-    across = _CENTRE_STD * max(box.width / camera.K[0, 0], box.height / camera.K[1, 1]) * z_m
-    return position, np.hypot(np.abs(position / z_m) * z_std_m, [across, across, 0.0])
+def _ray_and_extent(box: FaceBox, camera: Camera) -> tuple[np.ndarray, float]:
+    """(3,) ray through the box's centre, and the face's larger extent as a part of its range: 2 tan(a / 2)."""
+    x, y = box.centre
+    ray = pixel_ray(camera, x, y)
+    across = [pixel_ray(camera, edge, y) for edge in (box.x1, box.x2) if 0 <= edge <= camera.width]
+    down = [pixel_ray(camera, x, edge) for edge in (box.y1, box.y2) if 0 <= edge <= camera.height]
+    # A calibration holds for pixels of the image only: where one edge lies beyond, the angle is twice that from the centre to the other.
+    angles = [_angle(*edges) if len(edges) == 2 else 2 * _angle(ray, edges[0]) for edges in (across, down) if edges]
+    return ray, 2 * math.tan(min(max(angles, default=0.0), _WIDEST_RAD) / 2)
+
+
+def _angle(a: np.ndarray, b: np.ndarray) -> float:
+    return math.atan2(float(np.linalg.norm(np.cross(a, b))), float(a @ b))
 
 
 def depth_crop(depth_m: np.ndarray, square: CropSquare, size: int, range_m: float) -> np.ndarray:

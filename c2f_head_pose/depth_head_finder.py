@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from .camera import pixel_ray
-from .types import Camera, FaceBox
+from .types import FACE_EXTENT_M, Camera, FaceBox
 
 _GRID_WIDTH = 160
 _STRIDE = 2
@@ -41,8 +41,6 @@ Ridge regression on rendered frames: python -m training.studies.depth_heads --fi
 """
 _APART_M = 0.25
 THRESHOLD = 0.78
-_FACE_EXTENT_M = 0.165
-"""As of the face detector's box about an adult's face (depth.py)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +148,7 @@ def _measure(grid: np.ndarray, focal: np.ndarray, row: int, column: int, z_m: fl
     z_centre = z_m - _SURFACE_BEFORE_M + _BEHIND_SURFACE_M + deeper_m
     pixel = (x + 0.5) * step, (y + 0.5) * step
     ray = pixel_ray(camera, *pixel)
-    half = 0.5 * _FACE_EXTENT_M * focal * step / z_centre
+    half = 0.5 * FACE_EXTENT_M * focal * step / z_centre
     box = FaceBox(pixel[0] - half[0], pixel[1] - half[1], pixel[0] + half[0], pixel[1] + half[1], score)
     return DepthHead(ray * (z_centre / ray[2]), box, score, outline)
 
