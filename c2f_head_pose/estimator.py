@@ -15,7 +15,7 @@ from .depth_head_finder import DepthHead, find_heads
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .geometry import ray_rotation
-from .smooth import RotationFilter
+from .smooth import PositionFilter, RotationFilter
 from .stages import StageClock
 from .track import FaceTracker, Track
 from .types import Camera, FaceBox, HeadPose
@@ -32,9 +32,12 @@ class EstimatorOptions:
         max_faces: at most this many faces, best first; at least 1.
         rescan_period_s: the whole image is searched for new faces at least this often, seconds.
         track_timeout_s: a face unseen for longer loses its id, seconds.
-        smoothing: smooth rotations over time (only where images have stamps).
+        smoothing: smooth rotations and positions over time (only where images have stamps).
         smoothing_min_cutoff_hz: cutoff for a still head, Hz; lower is steadier and slower.
         smoothing_beta: growth of the cutoff with speed, Hz per rad/s; higher lags less in turns.
+        smoothing_position: smooth positions too; nothing is smoothed without `smoothing`.
+        smoothing_position_min_cutoff_hz: cutoff for a head that stays where it is, Hz.
+        smoothing_position_beta: growth of the cutoff with speed, Hz per m/s. At the defaults a head that moves at 0.5 m/s lags by 28 ms.
     """
 
     detection_threshold: float = 0.6
@@ -44,6 +47,9 @@ class EstimatorOptions:
     smoothing: bool = True
     smoothing_min_cutoff_hz: float = 1.5
     smoothing_beta: float = 3.0
+    smoothing_position: bool = True
+    smoothing_position_min_cutoff_hz: float = 1.0
+    smoothing_position_beta: float = 5.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value that cannot work, naming it."""
@@ -53,7 +59,9 @@ class EstimatorOptions:
                 ('rescan_period_s', self.rescan_period_s >= 0, 'at least 0'),
                 ('track_timeout_s', self.track_timeout_s >= 0, 'at least 0'),
                 ('smoothing_min_cutoff_hz', self.smoothing_min_cutoff_hz > 0, 'more than 0'),
-                ('smoothing_beta', self.smoothing_beta >= 0, 'at least 0')):
+                ('smoothing_beta', self.smoothing_beta >= 0, 'at least 0'),
+                ('smoothing_position_min_cutoff_hz', self.smoothing_position_min_cutoff_hz > 0, 'more than 0'),
+                ('smoothing_position_beta', self.smoothing_position_beta >= 0, 'at least 0')):
             if not right:
                 raise ValueError(f'{name} must be {allowed}, got {getattr(self, name)!r}')
 
@@ -92,6 +100,7 @@ class HeadPoseEstimator:
         self._detector = detector
         self._tracker = FaceTracker(detector)
         self._filters: dict[int, RotationFilter] = {}
+        self._position_filters: dict[int, PositionFilter] = {}
         self._last_stamp_s = -np.inf
 
     @classmethod
@@ -139,7 +148,7 @@ class HeadPoseEstimator:
     def reset(self) -> None:
         """Forgets tracks and smoothing, as after a jump in time; ids are not used again."""
         self._tracker.reset()
-        self._filters = {}
+        self._filters, self._position_filters = {}, {}
         self._last_stamp_s = -np.inf
 
     def follows(self, track_id: int) -> bool:
@@ -188,6 +197,7 @@ class HeadPoseEstimator:
         stages.end('decode')
         if stamp_s is not None:
             self._filters = {i: f for i, f in self._filters.items() if self._tracker.knows(i)}
+            self._position_filters = {i: f for i, f in self._position_filters.items() if self._tracker.knows(i)}
             poses = [pose if track is None else self._follow(pose, track, stamp_s) for pose, track in zip(poses, tracks_seen)]
         stages.end('smooth')
         return poses
@@ -276,16 +286,24 @@ class HeadPoseEstimator:
         if position is None and depth_m is not None:
             position = position_from_depth(face, camera, depth_m)
         t_cam_head_m, t_std_m = position or position_from_size(face, camera) or (None, None)
-        return replace(pose, t_cam_head_m=t_cam_head_m, t_std_m=t_std_m)
+        return replace(pose, t_cam_head_m=t_cam_head_m, t_std_m=t_std_m, t_cam_head_m_unsmoothed=t_cam_head_m)
 
     def _follow(self, pose: HeadPose, track: Track, stamp_s: float) -> HeadPose:
         """Gives a pose its track's id and smooths it."""
-        if not self.options.smoothing:
+        options = self.options
+        pose = replace(pose, track_id=track.track_id)
+        if options.smoothing:
+            rotation = self._filters.setdefault(track.track_id, RotationFilter())
+            pose = replace(pose, R_cam_head=rotation.update(pose.R_cam_head, stamp_s, options.smoothing_min_cutoff_hz,
+                                                            options.smoothing_beta))
+        else:
             self._filters.pop(track.track_id, None)
-            return replace(pose, track_id=track.track_id)
-        smoother = self._filters.setdefault(track.track_id, RotationFilter())
-        smoothed = smoother.update(pose.R_cam_head, stamp_s, self.options.smoothing_min_cutoff_hz, self.options.smoothing_beta)
-        return replace(pose, R_cam_head=smoothed, track_id=track.track_id)
+        if options.smoothing and options.smoothing_position and pose.t_cam_head_m is not None:
+            position = self._position_filters.setdefault(track.track_id, PositionFilter())
+            return replace(pose, t_cam_head_m=position.update(
+                pose.t_cam_head_m, stamp_s, options.smoothing_position_min_cutoff_hz, options.smoothing_position_beta))
+        self._position_filters.pop(track.track_id, None)
+        return pose
 
 
 def _turned(pose: HeadPose, square: CropSquare | None, camera: Camera | None) -> HeadPose:

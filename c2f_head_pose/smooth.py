@@ -1,6 +1,7 @@
-"""Smooths a head's rotation over time with the One-Euro filter on SO(3).
+"""Smooths a head's rotation on SO(3) and its position over time with the One-Euro filter.
 
-Source: Casiez, Roussel, Vogel 2012, "1 Euro Filter"; its exponential smoothing taken along geodesics.
+Source: Casiez, Roussel, Vogel 2012, "1 Euro Filter". The rotation's exponential smoothing runs along geodesics; a position's cutoff
+follows the speed as a vector, so the result does not depend on the direction of the frame's axes.
 """
 from __future__ import annotations
 
@@ -12,19 +13,18 @@ _SPEED_CUTOFF_HZ = 1.0
 
 
 class RotationFilter:
-    """Smooths one head; still heads a lot, moving heads little, so that a fast turn lags little."""
+    """Smooths one head's rotation: much while the head is still, little while it moves, so that a fast turn lags little."""
 
     def __init__(self) -> None:
         self._R: np.ndarray | None = None
-        self._speed = np.zeros(3)
-        self._stamp_s = 0.0
+        self._weight = _NewestWeight()
 
     def update(self, R: np.ndarray, stamp_s: float, min_cutoff_hz: float, beta: float) -> np.ndarray:
         """The smoothed rotation at a stamp.
 
         Args:
             R: (3, 3) this image's estimate.
-            stamp_s: seconds; a stamp that does not advance leaves the smoothed rotation as it is.
+            stamp_s: seconds; a stamp that does not advance does not change the smoothed rotation.
             min_cutoff_hz: cutoff of a still head, Hz, > 0.
             beta: how much the cutoff grows with speed, Hz per (rad/s), >= 0.
 
@@ -32,17 +32,57 @@ class RotationFilter:
             (3, 3) float64.
         """
         if self._R is None:
-            self._R, self._stamp_s = R, stamp_s
-            return R
+            self._R = R
+        step = rotation_vector(self._R.T @ R)
+        weight = self._weight.update(step, stamp_s, min_cutoff_hz, beta)
+        if weight > 0:
+            self._R = self._R @ rotation_from_vector(weight * step)
+        return self._R
+
+
+class PositionFilter:
+    """Smooths one head's position, in any frame in which the head is to be steady."""
+
+    def __init__(self) -> None:
+        self._t_m: np.ndarray | None = None
+        self._weight = _NewestWeight()
+
+    def update(self, t_m: np.ndarray, stamp_s: float, min_cutoff_hz: float, beta: float) -> np.ndarray:
+        """The smoothed position at a stamp.
+
+        Args:
+            t_m: (3,) this image's estimate, metres.
+            stamp_s: seconds; a stamp that does not advance does not change the smoothed position.
+            min_cutoff_hz: cutoff of a still head, Hz, > 0.
+            beta: how much the cutoff grows with speed, Hz per (m/s), >= 0.
+
+        Returns:
+            (3,) float64 metres.
+        """
+        if self._t_m is None:
+            self._t_m = t_m
+        step = t_m - self._t_m
+        self._t_m = self._t_m + self._weight.update(step, stamp_s, min_cutoff_hz, beta) * step
+        return self._t_m
+
+
+class _NewestWeight:
+    """The weight of the newest sample, from the smoothed speed of what is filtered."""
+
+    def __init__(self) -> None:
+        self._speed = np.zeros(3)
+        self._stamp_s: float | None = None
+
+    def update(self, step: np.ndarray, stamp_s: float, min_cutoff_hz: float, beta: float) -> float:
+        """0 to 1, for a (3,) step from the last smoothed value; 0 for the first sample and a stamp that does not advance."""
+        if self._stamp_s is None:
+            self._stamp_s = stamp_s
         dt = stamp_s - self._stamp_s
         if dt <= 0:
-            return self._R
+            return 0.0
         self._stamp_s = stamp_s
-        step = rotation_vector(self._R.T @ R)
         self._speed = self._speed + _alpha(_SPEED_CUTOFF_HZ, dt) * (step / dt - self._speed)
-        cutoff_hz = min_cutoff_hz + beta * float(np.linalg.norm(self._speed))
-        self._R = self._R @ rotation_from_vector(_alpha(cutoff_hz, dt) * step)
-        return self._R
+        return _alpha(min_cutoff_hz + beta * float(np.linalg.norm(self._speed)), dt)
 
 
 def _alpha(cutoff_hz: float, dt: float) -> float:

@@ -85,8 +85,10 @@ class HeadPose:
         score: detection score in [0, 1].
         track_id: stable across frames; None for a single image.
         t_cam_head_m: (3,) float64 position of the head's origin (sellion) in the camera's optical frame, metres; None unknown.
+            Smoothed, if the estimator smooths.
         t_std_m: (3,) float64 standard deviation of t_cam_head_m, metres; None where the position is unknown.
         R_cam_head_unsmoothed: (3, 3) float64, this image's own estimate.
+        t_cam_head_m_unsmoothed: (3,) float64, likewise; None unknown.
     """
 
     R_cam_head: np.ndarray
@@ -99,6 +101,7 @@ class HeadPose:
     t_cam_head_m: np.ndarray | None = None
     t_std_m: np.ndarray | None = None
     R_cam_head_unsmoothed: np.ndarray | None = None
+    t_cam_head_m_unsmoothed: np.ndarray | None = None
 
     @property
     def yaw_pitch_roll_deg(self) -> np.ndarray:

@@ -118,11 +118,17 @@ class Parameters(ParameterTable):
     max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
     rescan_period_s: float = parameter(_OPTIONS.rescan_period_s, 'How often the whole image is searched for new faces.', 's', 0.0, 60.0)
     track_timeout_s: float = parameter(_OPTIONS.track_timeout_s, 'A face unseen for so long loses its id.', 's', 0.0, 60.0)
-    smoothing: bool = parameter(_OPTIONS.smoothing, "Smooth each face's rotation over time.")
+    smoothing: bool = parameter(_OPTIONS.smoothing, "Smooth each face's rotation and position over time.")
     smoothing_min_cutoff_hz: float = parameter(_OPTIONS.smoothing_min_cutoff_hz,
                                                'Cutoff of a head at rest: lower is steadier, with more lag.', 'Hz', 0.01, 100.0)
     smoothing_beta: float = parameter(_OPTIONS.smoothing_beta, 'How fast the cutoff rises with angular speed: higher lags less.',
                                       'Hz per rad/s', 0.0, 100.0)
+    smoothing_position: bool = parameter(_OPTIONS.smoothing_position, 'Smooth positions too; without `smoothing` nothing is smoothed.')
+    smoothing_position_min_cutoff_hz: float = parameter(_OPTIONS.smoothing_position_min_cutoff_hz,
+                                                        'Cutoff of a head that stays in place: lower is steadier, with more lag.', 'Hz',
+                                                        0.01, 100.0)
+    smoothing_position_beta: float = parameter(_OPTIONS.smoothing_position_beta, 'How fast that cutoff rises with speed: higher lags less.',
+                                               'Hz per m/s', 0.0, 1000.0)
     primary_face: str = parameter('largest', 'Which face goes to `~/head_pose` and `~/head_angles`.',
                                   choices=('largest', 'nearest', 'longest_tracked'))
     seat_region: tuple = parameter((0.0, 0.0, 1.0, 1.0), 'That face is chosen among those whose box is centred in this part of the image: '

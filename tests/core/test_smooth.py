@@ -4,7 +4,7 @@ import pytest
 
 from c2f_head_pose.estimator import EstimatorOptions
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_vector, rotation_from_ypr_deg
-from c2f_head_pose.smooth import RotationFilter
+from c2f_head_pose.smooth import PositionFilter, RotationFilter
 
 OPTIONS = EstimatorOptions()
 CUTOFF_HZ, BETA = OPTIONS.smoothing_min_cutoff_hz, OPTIONS.smoothing_beta
@@ -50,3 +50,43 @@ def test_after_a_long_gap_the_new_estimate_is_believed(gap_s):
     smoother.update(np.eye(3), 0.0, CUTOFF_HZ, BETA)
     new = rotation_from_vector(np.array([0, 0.5, 0]))
     assert geodesic_deg(new, smoother.update(new, gap_s, CUTOFF_HZ, BETA)) < 1
+
+
+def positions(places, fps=30):
+    smoother = PositionFilter()
+    return np.array([smoother.update(t, i / fps, OPTIONS.smoothing_position_min_cutoff_hz, OPTIONS.smoothing_position_beta)
+                     for i, t in enumerate(places)])
+
+
+def test_noise_of_a_still_heads_position_is_halved_at_least():
+    """2 cm along the optical axis, as a box that breathes by 3 % makes of 0.7 m; a step from image to image shrinks more than that."""
+    rng = np.random.default_rng(0)
+    noisy = [0.1, -0.05, 0.7] + rng.normal(0, 1, (600, 3)) * [0.002, 0.002, 0.02]
+    smoothed = positions(noisy)
+    assert smoothed[60:, 2].std() < 0.5 * noisy[60:, 2].std()
+    assert np.diff(smoothed[60:, 2]).std() < 0.25 * np.diff(noisy[60:, 2]).std()
+
+
+def test_a_head_that_moves_at_half_a_metre_a_second_lags_less_than_30_milliseconds():
+    """Behind by less than 0.5 * 0.03 = 0.015 m once it moves, and never by more than 0.025 m (50 ms), in any direction."""
+    travelled = np.clip((np.arange(90) - 20) / 30 * 0.5, 0, None)
+    for direction in ([1, 0, 0], [0.6, 0, 0.8], [0, -0.6, -0.8]):
+        places = [0, 0, 2] + travelled[:, None] * np.array(direction)
+        behind = np.linalg.norm(positions(places) - places, axis=1)
+        assert behind.max() < 0.025
+        assert behind[60:].max() < 0.015
+
+
+def test_the_first_position_is_taken_as_it_is_and_a_stamp_that_does_not_advance_changes_nothing():
+    smoother = PositionFilter()
+    first = np.array([0.0, 0, 1])
+    np.testing.assert_array_equal(smoother.update(first, 1.0, 1.0, 5.0), first)
+    np.testing.assert_array_equal(smoother.update(np.array([0.5, 0, 1]), 1.0, 1.0, 5.0), first)
+
+
+def test_a_position_follows_the_first_order_low_pass_of_its_cutoff():
+    """beta 0, cutoff 1 / (2 pi) Hz, dt 1 s: the weight is 1 / (1 + 1) = 1/2, so a step of 1 m is taken by halves: 1/2, 3/4, 7/8."""
+    smoother = PositionFilter()
+    smoother.update(np.zeros(3), 0.0, 1 / (2 * np.pi), 0.0)
+    taken = [smoother.update(np.array([1.0, 0, 0]), stamp_s, 1 / (2 * np.pi), 0.0)[0] for stamp_s in (1.0, 2.0, 3.0)]
+    np.testing.assert_allclose(taken, [0.5, 0.75, 0.875], rtol=1e-12)

@@ -1,0 +1,120 @@
+"""Positions of heads from the size of their faces and from depth: on the axis and off it, for every kind of lens."""
+import numpy as np
+import pytest
+
+import sample
+from c2f_head_pose import Camera, EstimatorOptions, HeadPoseEstimator
+from c2f_head_pose.depth import position_from_depth, position_from_size
+from c2f_head_pose.types import FACE_EXTENT_M, FaceBox
+
+K = np.array([[500.0, 0, -0.5], [0, 500, -0.5], [0, 0, 1]])
+"""The principal point is the image's first corner, so pixel (x, y) is (x, y) / 500 in the normalised image."""
+PINHOLE = Camera(1000, 1000, K)
+CENTRED = Camera(2000, 1000, np.array([[500.0, 0, 499.5], [0, 500, 499.5], [0, 0, 1]]))
+FISHEYE = Camera(2000, 1000, CENTRED.K, np.zeros(4), 'equidistant')
+BARREL = Camera(1000, 1000, K, np.array([-0.1, 0, 0, 0, 0]), 'plumb_bob')
+
+
+def expected_range_m(angle_rad):
+    """A face of 0.165 m, square to its ray, that subtends an angle."""
+    return 0.165 / 2 / np.tan(angle_rad / 2)
+
+
+def test_the_size_of_an_adults_face_is_what_the_expected_numbers_assume():
+    assert FACE_EXTENT_M == 0.165
+
+
+def test_a_face_on_the_axis_is_as_far_as_its_size_says():
+    """165 pixels at f = 500 for 0.165 m: 0.5 m, straight ahead."""
+    t_m, _ = position_from_size(FaceBox(417.5, 417.5, 582.5, 582.5), CENTRED)
+    np.testing.assert_allclose(t_m, [0, 0, 0.5], atol=1e-9)
+
+
+def test_a_pinholes_face_off_the_axis_is_at_the_range_of_its_angle():
+    """Edges at 0.9 and 1.1: atan(1.1) - atan(0.9) = 47.7263 - 41.9872 = 5.7391 degrees, so 0.0825 / tan(2.86955 deg) = 1.6458 m.
+
+    The centre, 1.0, lies 45 degrees to the right: 1.6458 * sqrt(1/2) = 1.1638 m right and ahead. Read as a tangent, 0.2, it would be
+    0.165 / 0.2 = 0.825 m ahead.
+    """
+    t_m, _ = position_from_size(FaceBox(450, -10, 550, 10), PINHOLE)
+    np.testing.assert_allclose(t_m, [1.1638, 0, 1.1638], atol=2e-4)
+
+
+@pytest.mark.parametrize('degrees', [0, 30, 45, 60, 100])
+def test_a_fisheyes_face_is_at_the_same_range_wherever_it_is_seen(degrees):
+    """Equidistant: 0.2 rad are 100 pixels at f = 500 in the radius' direction anywhere: 0.0825 / tan(0.1) = 0.82225 m.
+
+    Across the radius the box is thinner than that here, so the radius' direction decides. Beyond 90 degrees the head is behind the
+    image plane.
+    """
+    angle = np.radians(degrees)
+    x = 500 + 500 * angle
+    t_m, _ = position_from_size(FaceBox(x - 50, 490, x + 50, 510), FISHEYE)
+    np.testing.assert_allclose(t_m, 0.82225 * np.array([np.sin(angle), 0, np.cos(angle)]), atol=1e-4)
+
+
+def test_a_barrels_face_off_the_axis_is_at_the_range_of_its_angle():
+    """k1 = -0.1: a point at 0.9 is seen at 0.9 (1 - 0.1 * 0.81) = 0.8271, one at 1.1 at 1.1 (1 - 0.1 * 1.21) = 0.9669.
+
+    A box with these edges, 413.55 and 483.45 pixels, subtends what 0.9 to 1.1 do in a pinhole: 5.7391 degrees, 1.6458 m.
+    """
+    t_m, _ = position_from_size(FaceBox(413.55, -10, 483.45, 10), BARREL)
+    assert np.linalg.norm(t_m) == pytest.approx(1.6458, abs=2e-4)
+
+
+def test_the_larger_of_a_boxs_two_angles_decides():
+    """A tall box on the axis: 165 pixels high, 100 wide."""
+    t_m, _ = position_from_size(FaceBox(450, 417.5, 550, 582.5), CENTRED)
+    np.testing.assert_allclose(t_m, [0, 0, 0.5], atol=1e-9)
+
+
+def test_an_edge_beyond_the_image_is_not_asked_of_the_calibration():
+    """k1 = -0.5 turns back at a radius of sqrt(1 / 1.5) = 0.816, seen at 0.544: nothing is ever seen beyond 272 pixels.
+
+    A face whose right edge lies there: twice the angle from the centre at 0.5 (1 - 0.5 * 0.25) = 0.4375 to the left edge at
+    0.4 (1 - 0.5 * 0.16) = 0.368, that is 2 (atan(0.5) - atan(0.4)) = 2 * (26.5651 - 21.8014) = 9.5274 degrees: 0.0825 / tan(4.7637 deg)
+    = 0.98999 m. The pixels: 218.75 and 184, so the right edge is at 253.5, and the image ends at 240.
+    """
+    camera = Camera(240, 240, K, np.array([-0.5, 0, 0, 0, 0]), 'plumb_bob')
+    t_m, _ = position_from_size(FaceBox(184, -5, 253.5, 5), camera)
+    assert np.linalg.norm(t_m) == pytest.approx(0.98999, abs=2e-4)
+
+
+def test_the_deviation_of_a_range_from_size_lies_along_the_ray():
+    """45 degrees to the right at 1.6458 m: 15 % along the ray is 0.24687 m, across it 10 % of 0.165 m.
+
+    x and z take half of each variance: sqrt((0.24687^2 + 0.0165^2) / 2) = 0.17495; y is across: 0.0165.
+    """
+    _, std_m = position_from_size(FaceBox(450, -10, 550, 10), PINHOLE)
+    np.testing.assert_allclose(std_m, [0.17495, 0.0165, 0.17495], atol=1e-4)
+
+
+def test_depth_is_measured_along_the_optical_axis_for_every_lens():
+    """Depth 0.6 m, 45 degrees to the right: x = z = 0.6 m. In the fisheye that is 500 * pi / 4 = 392.7 pixels right of the middle."""
+    depth_m = np.full((1000, 2000), 0.6, np.float32)
+    for camera, x in ((CENTRED, 1000.0), (FISHEYE, 892.699)):
+        t_m, _ = position_from_depth(FaceBox(x - 50, 460, x + 50, 540), camera, depth_m)
+        np.testing.assert_allclose(t_m, [0.6, 0, 0.6], atol=1e-4)
+
+
+def test_depth_of_a_pixel_beyond_90_degrees_tells_no_position():
+    x = 500 + 500 * np.radians(95)
+    assert position_from_depth(FaceBox(x - 50, 450, x + 50, 550), FISHEYE, np.full((1000, 2000), 0.6)) is None
+
+
+def test_positions_are_smoothed_where_there_are_stamps_and_a_camera():
+    """The sample's face breathes in its box by 2 % from image to image; its distance moves by a third of that at most once smoothed."""
+    estimator = HeadPoseEstimator.load('c2f_edge')
+
+    def distances(**options):
+        estimator.reset()
+        estimator.options = EstimatorOptions(**options)
+        poses = [estimator.estimate(f.image, f.camera, stamp_s=f.stamp_s)[0] for f in sample.frames()[:40]]
+        return [np.array([getattr(pose, name)[2] for pose in poses]) for name in ('t_cam_head_m', 't_cam_head_m_unsmoothed')]
+
+    smoothed, own = distances()
+    assert np.diff(smoothed).std() < 0.4 * np.diff(own).std()
+    for off in (dict(smoothing=False), dict(smoothing_position=False)):
+        unsmoothed, own_again = distances(**off)
+        np.testing.assert_array_equal(unsmoothed, own_again)
+        np.testing.assert_array_equal(unsmoothed, own)
