@@ -110,6 +110,7 @@ def _in_front(head: TruthHead) -> bool:
 
 
 def checked(rows: dict[str, list[Any]], source: str) -> dict[str, list[Any]]:
+    """The rows themselves; BagError where there are none."""
     if not rows:
         raise BagError(f'{source} holds no pose: the truth is empty')
     return rows
