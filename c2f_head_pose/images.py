@@ -10,6 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .sixteen_bits import SignificantBits
+
 PICTURE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 """Lower-case endings of picture files that are read from folders."""
 
@@ -38,14 +40,16 @@ class ImageError(ValueError):
     """An image message that cannot be read; the message names the field and the remedy."""
 
 
-def image_from_message(message: Any) -> np.ndarray:
+def image_from_message(message: Any, bits: SignificantBits | None = None) -> np.ndarray:
     """The pixels of a sensor_msgs/Image.
 
     Args:
         message: anything with sensor_msgs/Image's fields.
+        bits: of the stream that the message belongs to: encodings of 16 bits are scaled by it. None for an image that stands alone,
+            which is scaled by its own brightest pixels.
 
     Returns:
-        uint8 (H, W) gray, or (H, W, 3) BGR; may share the message's memory. 16 bits are scaled by 255 / 65535.
+        uint8 (H, W) gray, or (H, W, 3) BGR; may share the message's memory.
 
     Raises:
         ImageError: naming the field that is wrong.
@@ -64,11 +68,15 @@ def image_from_message(message: Any) -> np.ndarray:
         raise ImageError(f'size {message.width}x{message.height} is too small for {encoding}')
     if conversion is not None:
         pixels = cv2.cvtColor(np.ascontiguousarray(pixels), conversion)
-    return cv2.convertScaleAbs(pixels, alpha=255 / 65535) if wide else pixels
+    return (bits or SignificantBits()).to_8_bits(pixels)
 
 
-def image_from_compressed(message: Any) -> np.ndarray:
-    """The pixels of a sensor_msgs/CompressedImage (JPEG or PNG), as stored: EXIF orientation is left alone.
+def image_from_compressed(message: Any, bits: SignificantBits | None = None) -> np.ndarray:
+    """The pixels of a sensor_msgs/CompressedImage (JPEG or PNG) as stored: its EXIF orientation is not applied.
+
+    Args:
+        message: anything with sensor_msgs/CompressedImage's fields.
+        bits: of the stream, for PNG of 16 bits; None for an image that stands alone.
 
     Returns:
         uint8 (H, W) gray, or (H, W, 3) BGR.
@@ -84,10 +92,10 @@ def image_from_compressed(message: Any) -> np.ndarray:
     # Every JPEG ends with its end marker, some drivers pad behind it; OpenCV fills a cut-off one with gray instead of failing.
     if data[:2].tobytes() == b'\xff\xd8' and b'\xff\xd9' not in data[-max(64, data.size // 8):].tobytes():
         raise ImageError(f'data ({data.size} bytes) is a JPEG that is cut off; look for lost packets or a full disk')
-    image = unpack(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = unpack(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise ImageError(f'data ({data.size} bytes, format {message.format!r}) is no picture that can be read; send JPEG or PNG')
-    return image
+    return (bits or SignificantBits()).to_8_bits(image)
 
 
 def unpack(data: np.ndarray, flags: int) -> np.ndarray | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..camera import camera_from_info
 from ..images import ImageError, depth_m_from_message, image_from_compressed, image_from_message
+from ..sixteen_bits import SignificantBits
 from ..types import Camera
 from .bagfile import BagError, BagFile, BagMessage
 
@@ -145,6 +146,7 @@ class _FrameReader:
         self._info = _first_message(bag, choice.camera_info) if choice.camera_info else None
         self._camera: Camera | None = None
         self._camera_of: Any = None
+        self._bits = SignificantBits()
         self._index = 0
         self._waiting: deque[tuple[int, BagMessage, Any, Any]] = deque()
         self._depths: deque[tuple[int, Any]] = deque(maxlen=_WAITING_IMAGES)
@@ -174,7 +176,7 @@ class _FrameReader:
 
     def _finish(self, index: int, message: BagMessage, decoded: Any, info: Any) -> Iterator[Frame]:
         try:
-            image = image_from_compressed(decoded) if self._compressed else image_from_message(decoded)
+            image = (image_from_compressed if self._compressed else image_from_message)(decoded, self._bits)
         except ImageError as error:
             self._notes.add(f'{self._choice.image}: {error}')
             return

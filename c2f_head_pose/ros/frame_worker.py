@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage
 
 from ..images import ImageError, image_from_compressed, image_from_message
+from ..sixteen_bits import SignificantBits
 from ..stages import StageClock
 from . import messages
 from .calibration import Calibration
@@ -58,6 +59,7 @@ class Answering:
     _last_stamp_s: float = 0.0
     _last_stamp_at_s: float = 0.0
     _size: tuple[int, int] | None = None
+    _bits: SignificantBits = field(default_factory=SignificantBits)
 
     def answer(self, message: Any, depth_alone: bool) -> None:
         """Answers an image, or counts and says why it cannot.
@@ -117,7 +119,7 @@ class Answering:
         """The picture of a message and the depth that goes with it; either may be None."""
         if depth_alone:
             return None, depth_from_message(message)
-        image = image_from_compressed(message) if isinstance(message, CompressedImage) else image_from_message(message)
+        image = (image_from_compressed if isinstance(message, CompressedImage) else image_from_message)(message, self._bits)
         if self.depth is None:
             return image, None
         parameters = self.parameters()

@@ -1,0 +1,115 @@
+"""Images of 10 to 14 bits in containers of 16, as sensors write them, against the same images in 8 bits."""
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+import sample
+from c2f_head_pose import HeadPoseEstimator
+from c2f_head_pose.images import image_from_compressed, image_from_message
+from c2f_head_pose.sixteen_bits import SignificantBits, significant_bits
+
+FACE = sample.frames()[0].image
+GRAY = cv2.cvtColor(FACE, cv2.COLOR_BGR2GRAY)
+GRAY[:20, :40] = 255  # a lamp, so that the brightest value is the sensor's
+
+
+def sensor(image, bits):
+    """What a sensor of so many bits writes where one of 8 bits writes `image`: v * (2^bits - 1) / 255 in the low bits."""
+    return np.round(image * ((2 ** bits - 1) / 255)).astype(np.uint16)
+
+
+def message(encoding, pixels, big=0):
+    stored = np.ascontiguousarray(pixels, '>u2' if big else '<u2')
+    return SimpleNamespace(encoding=encoding, height=pixels.shape[0], width=pixels.shape[1], step=stored[0].nbytes, is_bigendian=big,
+                           data=stored.tobytes())
+
+
+@pytest.mark.parametrize('bits', [10, 11, 12, 14, 16])
+@pytest.mark.parametrize('encoding', ['mono16', '16UC1', 'bgr16', 'rgb16', 'bgra16', 'rgba16'])
+@pytest.mark.parametrize('big', [0, 1])
+def test_an_image_of_any_number_of_bits_reads_as_at_8(bits, encoding, big):
+    """v8 -> v8 (2^b - 1) / 255 -> times 255 / (2^b - 1): v8 again, up to the rounding of one level. Alpha is full and must not count."""
+    if encoding.startswith(('mono', '16UC')):
+        pixels, right = sensor(GRAY, bits), GRAY
+    else:
+        right = cv2.cvtColor(GRAY, cv2.COLOR_GRAY2BGR)
+        pixels = sensor(right[..., ::-1] if encoding.startswith('rgb') else right, bits)
+        if 'a' in encoding:
+            pixels = np.dstack([pixels, np.full(GRAY.shape, 65535, np.uint16)])
+    read = image_from_message(message(encoding, pixels, big))
+    assert np.abs(read.astype(int) - right).max() <= 1
+
+
+@pytest.mark.parametrize('bits', [10, 12, 14])
+@pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
+def test_a_bayer_mosaic_of_any_number_of_bits_reads_as_at_8(bits, pattern):
+    eight = image_from_message(SimpleNamespace(encoding=f'bayer_{pattern}8', height=GRAY.shape[0], width=GRAY.shape[1],
+                                               step=GRAY.shape[1], is_bigendian=0, data=GRAY.tobytes()))
+    read = image_from_message(message(f'bayer_{pattern}16', sensor(GRAY, bits)))
+    assert np.abs(read.astype(int) - eight).max() <= 2
+
+
+@pytest.mark.parametrize('bits', [10, 12, 14, 16])
+def test_a_compressed_png_of_16_bits_reads_as_at_8(bits):
+    """image_transport compresses mono16 to a 16-bit PNG."""
+    for image in (GRAY, cv2.cvtColor(GRAY, cv2.COLOR_GRAY2BGR)):
+        data = cv2.imencode('.png', sensor(image, bits))[1].tobytes()
+        read = image_from_compressed(SimpleNamespace(format='mono16; png compressed', data=data))
+        assert np.abs(read.astype(int) - image).max() <= 1
+
+
+@pytest.mark.parametrize(('shift', 'brightest'), [(0, 255), (2, 1020), (4, 4080), (8, 65280)])
+def test_values_that_a_driver_shifts_read_as_at_8(shift, brightest):
+    """8 bits copied into 16, 10 and 12 bits in the low bits, 8 bits in the high bits (GenICam's left-aligned formats).
+
+    255 << shift is the brightest value; read at its own number of bits it is at least 255 * 255 * 2^s / (255 * 2^s + 2^s - 1) >= 254.
+    """
+    pixels = GRAY.astype(np.uint16) << shift
+    assert pixels.max() == brightest
+    assert np.abs(image_from_message(message('mono16', pixels)).astype(int) - GRAY).max() <= 1
+
+
+def test_a_stream_keeps_its_scale_when_the_scene_gets_dark():
+    """A 12-bit camera with 4095 in its first image, then at most 500: 500 * 255 / 4095 = 31, not 125 or 255."""
+    bits = SignificantBits()
+    assert image_from_message(message('mono16', sensor(GRAY, 12)), bits).max() == 255
+    dark = np.full((40, 60), 500, np.uint16)
+    assert [image_from_message(message('mono16', dark), bits).max() for _ in range(10)] == [31] * 10
+    assert image_from_message(message('mono16', dark)).max() == 250, 'alone: 9 bits, 500 * 255 / 511 = 249.5'
+
+
+def test_a_stream_that_begins_dark_is_not_cut_off_when_it_brightens():
+    """A camera starts with its shutter closed: 100 needs 8 bits and stays 100; 4095 is 255 in the first bright image already."""
+    bits = SignificantBits()
+    assert bits.to_8_bits(np.full((4, 4), 100, np.uint16)).max() == 100
+    assert bits.to_8_bits(sensor(GRAY, 12)).max() == 255
+    assert bits.bits == 12
+    assert bits.to_8_bits(np.full((4, 4), 100, np.uint16)).max() == 6, '100 * 255 / 4095'
+
+
+def test_single_pixels_that_mark_saturation_do_not_darken_the_image():
+    """65535 in 300 of 307200 pixels, less than a thousandth, in an image of 10 bits."""
+    pixels = np.tile(np.arange(1024, dtype=np.uint16), 300).reshape(480, 640)
+    pixels.ravel()[np.random.default_rng(0).permutation(pixels.size)[:200]] = 65535
+    assert significant_bits(pixels) == 10
+
+
+def test_a_damaged_image_is_forgotten_after_2000_images_at_the_latest():
+    bits, good = SignificantBits(), np.full((2, 2), 1000, np.uint16)
+    bits.to_8_bits(np.full((2, 2), 65535, np.uint16))
+    seen = []
+    for _ in range(2000):
+        bits.to_8_bits(good)
+        seen.append(bits.bits)
+    assert seen[:999] == [16] * 999
+    assert seen[-1] == 10
+    assert sorted(seen, reverse=True) == seen, 'one change'
+
+
+def test_a_face_in_10_bits_gets_the_pose_that_it_gets_in_8():
+    estimator = HeadPoseEstimator.load()
+    eight, = estimator.estimate(GRAY)
+    ten, = estimator.estimate(image_from_message(message('mono16', sensor(GRAY, 10))))
+    np.testing.assert_allclose(ten.yaw_pitch_roll_deg, eight.yaw_pitch_roll_deg, atol=0.5)
