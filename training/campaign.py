@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from .command import positive_float, positive_int, tells
+from .command import exits_with_message, positive_float, positive_int
 from .loop import checkpoint, progress
 from .paper.experiments import ROBUSTNESS, of_table
 from .synthetic.dataset import finished_shards, read_manifest
@@ -241,7 +241,7 @@ class Campaign:
         )
 
 
-@tells(ValueError, OSError)
+@exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     """The command; 0 when everything is done."""
     parser = argparse.ArgumentParser(

@@ -11,7 +11,7 @@ from functools import wraps
 Main = Callable[[list[str] | None], int | None]
 
 
-def tells(*mistakes: type[Exception]) -> Callable[[Main], Main]:
+def exits_with_message(*mistakes: type[Exception]) -> Callable[[Main], Main]:
     """Has a command print `error: ...` and return 2 for these exceptions, which a user can mend, instead of a traceback."""
 
     def decorate(main: Main) -> Main:

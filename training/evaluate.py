@@ -18,7 +18,7 @@ from pathlib import Path
 
 from c2f_head_pose.models.registry import model_path
 
-from .command import positive_float, positive_int, tells
+from .command import exits_with_message, positive_float, positive_int
 from .datasets.base import MissingDataError
 from .datasets.face_crops import CROPS
 from .datasets.label_sheet import axis_sheet
@@ -29,7 +29,7 @@ from .evaluation.report import files_of, line, write_report, write_rows
 from .evaluation.results import command_of
 
 
-@tells(ValueError, OSError)
+@exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns 1 if a set was missing."""
     parser = argparse.ArgumentParser(

@@ -27,7 +27,7 @@ from c2f_head_pose.decode import softmax
 from c2f_head_pose.engine import open_engine
 from c2f_head_pose.engine.contract import CONTRACT_VERSION, CONVENTION, INPUT, OUTPUTS
 
-from .command import tells
+from .command import exits_with_message
 from .data.crops import SyntheticCrops
 from .data.depth import DEPTH_RANGE_M
 from .evaluation.model_file import DETECTOR_EXTENT
@@ -265,7 +265,7 @@ def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
             write_rows(out / 'precisions.csv', [result.row])
 
 
-@tells(ValueError, OSError, ExportError)
+@exits_with_message(ValueError, OSError, ExportError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(

@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from training.command import half_turn, natural, positive_int, tells
+from training.command import exits_with_message, half_turn, natural, positive_int
 from training.synthetic import dataset, presets, produce
 from training.synthetic.assets.fetch import ensure_assets
 from training.synthetic.scene import backgrounds
@@ -23,7 +23,7 @@ def job(text: str) -> tuple[int, int]:
     return int(index), int(jobs)
 
 
-@tells(RuntimeError, ValueError, OSError)
+@exits_with_message(RuntimeError, ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog='python -m training.render', description=__doc__)

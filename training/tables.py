@@ -21,7 +21,7 @@ import torch
 
 from c2f_head_pose.models.registry import ModelError
 
-from .command import positive_float, tells
+from .command import exits_with_message, positive_float
 from .data.crops import SyntheticCrops
 from .datasets.base import Face, MissingDataError
 from .datasets.biwi import depth_face, split_80_20
@@ -320,7 +320,7 @@ def _those(figures: list[Figure], scale: str) -> str:
     return '; '.join(row if row in whole else f'{row} ({", ".join(cells)})' for row, cells in rows.items())
 
 
-@tells(ValueError, OSError)
+@exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from .command import natural, not_negative, positive_float, positive_int, tells
+from .command import exits_with_message, natural, not_negative, positive_float, positive_int
 from .data.crops import SyntheticCrops
 from .loop.config import read_config
 from .loop.distributed import join, leave, wait_for_all
@@ -22,7 +22,7 @@ from .loop.run import Run
 from .loop.sources import open_training_data, rendered_folders
 
 
-@tells(ValueError, OSError, FloatingPointError)
+@exits_with_message(ValueError, OSError, FloatingPointError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(

@@ -18,7 +18,7 @@ import torch
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
-from ..command import natural, positive_int, tells
+from ..command import exits_with_message, natural, positive_int
 from ..data.crops import SyntheticCrops
 from ..evaluation import results
 from ..loop import checkpoint
@@ -85,7 +85,7 @@ def write(rows: list[dict[str, object]], path: Path) -> None:
     results.write_rows(path, FIELDS, list(kept.values()))
 
 
-@tells(ValueError, OSError, FloatingPointError)
+@exits_with_message(ValueError, OSError, FloatingPointError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(

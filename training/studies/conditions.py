@@ -18,7 +18,7 @@ import numpy as np
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
-from ..command import tells
+from ..command import exits_with_message
 from ..evaluation.measure import rendered_answers
 from ..evaluation.model_file import Model, open_model
 from ..evaluation.results import write_rows
@@ -130,7 +130,7 @@ def refuse_people_seen_in_training(data: Path, robustness: Path) -> None:
             refuse_people_seen(data, folder)
 
 
-@tells(ValueError, OSError)
+@exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(

@@ -18,7 +18,7 @@ import numpy as np
 from c2f_head_pose import crop, geometry
 from c2f_head_pose.models.registry import ModelError
 
-from ..command import positive_int, tells
+from ..command import exits_with_message, positive_int
 from ..datasets.base import Face, MissingDataError
 from ..datasets.face_crops import box_square, landmark_square
 from ..datasets.registry import open_faces, spread
@@ -49,7 +49,7 @@ def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths
                'pitch_slope': float(slope[1]), 'pitch_error': float(error[1])}
 
 
-@tells(ValueError, OSError)
+@exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns 1 if a model or every set is missing."""
     parser = argparse.ArgumentParser(

@@ -35,7 +35,7 @@ from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.evaluation.environment import environment
 from c2f_head_pose.models.registry import SHIPPED, ModelError
 
-from ..command import positive_float, positive_int, tells
+from ..command import exits_with_message, positive_float, positive_int
 from ..datasets.base import Face, MissingDataError
 from ..datasets.face_crops import gray, landmark_square, published_bounds
 from ..datasets.registry import open_faces, spread
@@ -274,7 +274,7 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
     plt.close(figure)
 
 
-@tells(ValueError, OSError)
+@exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(

@@ -17,7 +17,7 @@ from c2f_head_pose import HeadPoseEstimator, geometry
 from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.types import HeadPose
 
-from ..command import tells
+from ..command import exits_with_message
 from ..evaluation.results import write_rows
 from ..loop import checkpoint
 from ..synthetic.recordings.sequence import SequenceFrame, render_sequence
@@ -42,7 +42,7 @@ def figures(frames: list[SequenceFrame], estimate: Callable[[SequenceFrame], lis
     }
 
 
-@tells(ValueError, OSError)
+@exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
