@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 Main = Callable[[list[str] | None], int | None]
 
@@ -47,3 +48,22 @@ positive_float = _number(float, 'a number above 0', lambda value: value > 0)
 not_negative = _number(float, 'a number of at least 0', lambda value: value >= 0)
 half_turn = _number(float, 'a number of degrees from 0 to 180', lambda value: 0 <= value <= 180)
 """Types of arguments."""
+
+
+class Renamed(argparse.Action):
+    """An option under its old name: prints the new name and stores the value there."""
+
+    def __init__(self, *args: Any, new: str, **kwargs: Any):
+        super().__init__(*args, help=argparse.SUPPRESS, default=argparse.SUPPRESS, **kwargs)
+        self.new = new
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        """Called by argparse for each use of the option."""
+        print(f'{option} is deprecated: use {self.new}', file=sys.stderr)
+        setattr(namespace, self.dest, values)
+
+
+def add_workers_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --workers, the processes that load batches for training on a CPU, and its old name --feeders."""
+    parser.add_argument('--workers', type=natural, default=0, help='processes that load and augment batches ahead of training on a CPU')
+    parser.add_argument('--feeders', action=Renamed, new='--workers', dest='workers', type=natural)

@@ -36,7 +36,7 @@ from .evaluation.report import Result
 from .evaluation.results import NOT_RUN, Figure, command_of
 from .loop import checkpoint
 from .loop.config import RunConfig
-from .loop.distributed import join, leave
+from .loop.distributed import init_distributed, shutdown_distributed
 from .loop.run import Run
 from .loop.validate import category_accuracy
 from .models.baselines import Classifier
@@ -101,9 +101,9 @@ class Bench:
             checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
             return final
         val_set = None if experiment.data == 'real' else SyntheticCrops(self.data, 'val', depth, config.pose_limits_deg, config.validate_on)
-        place = join(self.device)
-        Run(config, train_set, val_set, final.parent, place, self.minutes).go()
-        leave(place)
+        context = init_distributed(self.device)
+        Run(config, train_set, val_set, final.parent, context, self.minutes).go()
+        shutdown_distributed(context)
         return final
 
     def _real_crops(self, size: int, config: RunConfig) -> RealCrops:

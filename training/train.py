@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
-from .command import exits_with_message, natural, not_negative, positive_float, positive_int
+from .command import add_workers_option, exits_with_message, not_negative, positive_float, positive_int
 from .data.crops import SyntheticCrops
 from .loop.config import read_config
-from .loop.distributed import join, leave, wait_for_all
+from .loop.distributed import barrier, init_distributed, shutdown_distributed
 from .loop.loader import keep_freed_memory
 from .loop.run import Run
 from .loop.sources import open_training_data, rendered_folders
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--steps', type=positive_int, help='instead of the configured steps')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
     parser.add_argument('--threads', type=positive_int, help='CPU threads')
-    parser.add_argument('--feeders', type=natural, default=0, help='processes that augment ahead of training on a CPU')
+    add_workers_option(parser)
     parser.add_argument('--limit', type=positive_int, help='train on so many samples only')
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='other settings, as network.handover=hard')
     args = parser.parse_args(arguments)
@@ -48,9 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     config = read_config(args.config, [*args.set, *([f'steps={args.steps}'] if args.steps else [])])
-    place = join(args.device)
-    place.shards(config.shards)  # refuses what cannot be shared before anything is read
-    train_set = open_training_data(args.data, config, args.limit, args.out / 'axes.png' if place.first else None)
+    context = init_distributed(args.device)
+    context.shards(config.shards)  # refuses what cannot be shared before anything is read
+    train_set = open_training_data(args.data, config, args.limit, args.out / 'axes.png' if context.is_main else None)
     try:
         val_set = SyntheticCrops(
             rendered_folders(args.data), 'val', config.modality == 'depth', config.pose_limits_deg, config.validate_on
@@ -58,21 +58,21 @@ def main(arguments: list[str] | None = None) -> None:
     except ValueError as error:
         print(f'no validation: {error}', file=sys.stderr)
         val_set = None
-    if place.first:
+    if context.is_main:
         print(
             f'{config.name}: {len(train_set)} training crops ({"; ".join(s.path.name for s in train_set.sets)}), '
-            f'{len(val_set) if val_set else 0} held out, on {place.device} x {place.world}, '
+            f'{len(val_set) if val_set else 0} held out, on {context.device} x {context.world_size}, '
             f'{os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
             flush=True,
         )
-    run = Run(config, train_set, val_set, args.out, place, args.minutes, args.start, args.feeders)
+    run = Run(config, train_set, val_set, args.out, context, args.minutes, args.start, args.workers)
     try:
         run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
-        wait_for_all(place)  # none takes another's connection away
+        barrier(context)  # none takes another's connection away
     finally:
-        run.feed.close()
-        leave(place)
-    if place.world > 1:
+        run.loader.close()
+        shutdown_distributed(context)
+    if context.world_size > 1:
         # everything is written; threads that the group's libraries leave behind have been seen to abort the interpreter's own end
         sys.stdout.flush()
         sys.stderr.flush()

@@ -24,7 +24,7 @@ from training.evaluation import measure, report, results
 from training.evaluation.model_file import Model, open_model
 from training.loop import checkpoint
 from training.loop.config import config_of
-from training.loop.distributed import Place
+from training.loop.distributed import DistributedContext
 from training.loop.run import Run
 from training.loop.validate import held_out
 from training.synthetic import stand_in
@@ -47,7 +47,8 @@ def trained(heads, tmp_path_factory):
     config = config_of({
         'name': 'tiny', 'network': TINY, 'loss': {'kind': 'coarse_to_fine'}, 'batch': 8, 'steps': 1, 'precision': 'fp32',
         'pose_limits_deg': [25, 25, 90], 'augment': {'margin': 1.9, 'picture': None, 'roll_wide_share': 0.0}})  # fmt: skip
-    Run(config, SyntheticCrops([heads], 'train', False, config.pose_limits_deg), None, out, Place(0, 1, torch.device('cpu'))).go()
+    crops = SyntheticCrops([heads], 'train', False, config.pose_limits_deg)
+    Run(config, crops, None, out, DistributedContext(0, 1, torch.device('cpu'))).go()
     return out / 'final.pt'
 
 

@@ -19,7 +19,7 @@ from training.evaluation.model_file import open_model
 from training.export import ExportError, Labels
 from training.loop import checkpoint
 from training.loop.config import config_of, read_config
-from training.loop.distributed import Place
+from training.loop.distributed import DistributedContext
 from training.loop.run import Run
 from training.models.symmetric import Symmetric
 from training.synthetic import stand_in
@@ -70,7 +70,7 @@ def trained(heads, tmp_path_factory):
             }
         )
         out = tmp_path_factory.mktemp(f'{name}_{modality}')
-        Run(config, SyntheticCrops([heads], 'train', modality == 'depth'), None, out, Place(0, 1, torch.device('cpu'))).go()
+        Run(config, SyntheticCrops([heads], 'train', modality == 'depth'), None, out, DistributedContext(0, 1, torch.device('cpu'))).go()
         return out / 'final.pt'
 
     made = {}

@@ -13,7 +13,7 @@ from c2f_head_pose import geometry
 from training import train
 from training.export import Labels, export
 from training.loop import checkpoint
-from training.loop.loader import Feed
+from training.loop.loader import BatchLoader
 from training.loop.losses import make_loss
 from training.loop.sources import open_training_data
 from training.models.factory import build
@@ -70,8 +70,8 @@ def test_own_pictures_train_alone_or_beside_renders(joined, heads, own, tmp_path
     """
     config = config_file(tmp_path / 'tiny.yaml', network=LANDMARKS, steps=2)
     data = ['--data', *([str(heads)] if joined else []), own]
-    for out, feeders in (('here', '0'), ('ahead', '1')):
-        command = [config, *data, '--out', str(tmp_path / out), '--device', 'cpu', '--feeders', feeders]
+    for out, workers in (('here', '0'), ('ahead', '1')):
+        command = [config, *data, '--out', str(tmp_path / out), '--device', 'cpu', '--workers', workers]
         assert train.main(command) is None
     told = capsys.readouterr()
     words = '32 training crops (heads; 5 of csv:faces.csv), 2 held out' if joined else '5 training crops (5 of csv:faces.csv), 0 held out'
@@ -93,7 +93,7 @@ def test_pictures_teach_poses_but_no_landmarks_they_do_not_have(own, heads):
     for sources in ([own], [str(heads), own]):
         torch.manual_seed(0)
         network = build(config.network)
-        batch = Feed(open_training_data(sources, config), config).batch(0, 0)
+        batch = BatchLoader(open_training_data(sources, config), config).batch(0, 0)
         loss(network, batch)[0].backward()
         gradient = network.landmarks.weight.grad
         assert gradient.isfinite().all()

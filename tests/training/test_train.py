@@ -20,7 +20,7 @@ from training.data.crops import SyntheticCrops
 from training.export import Labels, metadata
 from training.loop import checkpoint, progress
 from training.loop.config import CONFIGS, config_of, read_config
-from training.loop.distributed import Place, join
+from training.loop.distributed import DistributedContext, init_distributed
 from training.loop.run import Run
 from training.loop.validate import category_accuracy, estimate, held_out, measure_std
 from training.models.factory import build
@@ -29,7 +29,7 @@ from training.synthetic import stand_in
 
 ROOT = Path(__file__).parents[2]
 torch.set_num_threads(1)  # networks this small only wait for a second thread
-ALONE = Place(0, 1, torch.device('cpu'))
+ALONE = DistributedContext(0, 1, torch.device('cpu'))
 CLEAN = {
     'margin': 1.8,
     'zoom': 1.0,
@@ -170,17 +170,17 @@ def test_eight_samples_are_learnt_by_heart(case, folder, tmp_path):
     )
     data = SyntheticCrops([folder], 'train', config.modality == 'depth', config.pose_limits_deg, limit=8)
     run = Run(config, data, None, tmp_path, ALONE)
-    drawn = run.feed.batch(0, 0)
+    drawn = run.loader.batch(0, 0)
     # each sample twice: the paper's loss takes the category of one and the pose of the other; twice again there, for batch
     # statistics over 2x2 maps that differ less from the running ones
     copies = 4 if loss == 'paper' else 2
     batch = Batch(drawn.crops[:8].repeat(copies, 1, 1, 1), drawn.rotation[:8].repeat(copies, 1, 1))
-    run.feed.batch = lambda step, shard: batch
+    run.loader.batch = lambda step, shard: batch
     run.go()
-    R, _, logits = estimate(run.average.network, batch.crops)
+    R, _, logits = estimate(run.ema.network, batch.crops)
     truth = batch.rotation.numpy()
     if config.loss['kind'] == 'classifier':
-        assert category_accuracy(run.average.network, batch.crops, truth) == 1
+        assert category_accuracy(run.ema.network, batch.crops, truth) == 1
         return
     assert geometry.geodesic_deg(truth, R).mean() < 1
     if config.loss['kind'] != 'angles':
@@ -367,9 +367,9 @@ def test_another_device_or_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
     monkeypatch.setenv('LOCAL_RANK', '1')
     with pytest.raises(ValueError, match='sees 1 GPUs, process 1 has none'):
-        join('cuda')
+        init_distributed('cuda')
     with pytest.raises(ValueError, match="device 'tpu' is none of 'auto', 'cpu', 'cuda'"):
-        join('tpu')
+        init_distributed('tpu')
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_another_device_or_a_gpu_that_is_not_there_is_refused(monkeypatch):
     [
         (train.main, ['--steps', '0']),
         (train.main, ['--threads', '0']),
-        (train.main, ['--feeders', '-1']),
+        (train.main, ['--workers', '-1']),
         (train.main, ['--limit', '0']),
         (train.main, ['--minutes', '-1']),
         (train.main, ['--minutes', 'nan']),

@@ -89,11 +89,11 @@ def load_trained(path: Path, config: dict[str, Any], data_hash: str) -> Content:
     return content
 
 
-def network_of(content: Content, average: bool = True) -> nn.Module:
+def network_of(content: Content, ema: bool = True) -> nn.Module:
     """The network of a checkpoint, ready for inference; its moving average unless told otherwise."""
     network = build(content['config']['network'])
     try:
-        network.load_state_dict(content['average' if average else 'network'])
+        network.load_state_dict(content['average' if ema else 'network'])
     except RuntimeError as error:
         raise ValueError(f'{content.path} is damaged: its weights are not those of the network that it names') from error
     return network.eval()

@@ -17,15 +17,15 @@ from c2f_head_pose.engine import DEVICES
 
 
 @dataclass(frozen=True)
-class Place:
+class DistributedContext:
     """Which of how many processes this is, and its device."""
 
     rank: int
-    world: int
+    world_size: int
     device: torch.device
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes files and talks."""
         return self.rank == 0
 
@@ -35,13 +35,13 @@ class Place:
         Raises:
             ValueError: if the shards do not divide among the processes.
         """
-        if count % self.world:
-            raise ValueError(f'{count} shards do not divide among {self.world} processes: set `shards` to a multiple')
-        each = count // self.world
+        if count % self.world_size:
+            raise ValueError(f'{count} shards do not divide among {self.world_size} processes: set `shards` to a multiple')
+        each = count // self.world_size
         return range(self.rank * each, (self.rank + 1) * each)
 
 
-def join(device: str) -> Place:
+def init_distributed(device: str) -> DistributedContext:
     """Joins the process group that torchrun describes in the environment (NCCL on GPUs, gloo on CPUs), or stands alone.
 
     Args:
@@ -52,7 +52,7 @@ def join(device: str) -> Place:
     """
     if device not in DEVICES:
         raise ValueError(f'device {device!r} is none of {", ".join(map(repr, DEVICES))}')
-    world = int(os.environ.get('WORLD_SIZE', '1'))
+    world_size = int(os.environ.get('WORLD_SIZE', '1'))
     if device == 'auto':
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
     if device == 'cuda':
@@ -61,33 +61,33 @@ def join(device: str) -> Place:
             raise ValueError(f'device cuda: PyTorch sees {torch.cuda.device_count()} GPUs, process {number} has none; take auto or cpu')
         device = f'cuda:{number}'
         torch.cuda.set_device(device)
-    if world > 1 and not dist.is_initialized():
+    if world_size > 1 and not dist.is_initialized():
         dist.init_process_group('nccl' if device.startswith('cuda') else 'gloo')
-    return Place(dist.get_rank() if world > 1 else 0, world, torch.device(device))
+    return DistributedContext(dist.get_rank() if world_size > 1 else 0, world_size, torch.device(device))
 
 
-def wait_for_all(place: Place) -> None:
+def barrier(context: DistributedContext) -> None:
     """Waits until every process has come so far."""
-    if place.world > 1:
+    if context.world_size > 1:
         dist.barrier()
 
 
-def leave(place: Place) -> None:
+def shutdown_distributed(context: DistributedContext) -> None:
     """Leaves the process group."""
-    if place.world > 1:
+    if context.world_size > 1:
         dist.destroy_process_group()
 
 
-def same_start(network: nn.Module, place: Place) -> None:
+def broadcast_weights(network: nn.Module, context: DistributedContext) -> None:
     """Gives every process the first one's weights."""
-    if place.world > 1:
+    if context.world_size > 1:
         for tensor in network.state_dict().values():
             dist.broadcast(tensor, 0)
 
 
-def sum_gradients(network: nn.Module, place: Place) -> None:
+def all_reduce_gradients(network: nn.Module, context: DistributedContext) -> None:
     """Sums the gradients over all processes, in one flat buffer."""
-    if place.world == 1:
+    if context.world_size == 1:
         return
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in network.parameters()]
     flat = torch.cat([g.reshape(-1) for g in gradients])
@@ -96,19 +96,19 @@ def sum_gradients(network: nn.Module, place: Place) -> None:
         parameter.grad = part.view_as(parameter).clone()
 
 
-def mean_buffers(network: nn.Module, place: Place) -> None:
+def average_buffers(network: nn.Module, context: DistributedContext) -> None:
     """Averages batch statistics over all processes."""
-    if place.world > 1:
+    if context.world_size > 1:
         for buffer in network.buffers():
             if buffer.is_floating_point():
                 dist.all_reduce(buffer)
-                buffer /= place.world
+                buffer /= context.world_size
 
 
-def agree(value: float, place: Place) -> float:
+def broadcast_value(value: float, context: DistributedContext) -> float:
     """The first process's value in all of them, so that clocks cannot part them."""
-    if place.world == 1:
+    if context.world_size == 1:
         return value
-    tensor = torch.tensor([value], dtype=torch.float64, device=place.device)
+    tensor = torch.tensor([value], dtype=torch.float64, device=context.device)
     dist.broadcast(tensor, 0)
     return float(tensor.item())

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-class Average:
+class ExponentialMovingAverage:
     """Exponential moving average of parameters; buffers (batch statistics) are copied.
 
     Args:
@@ -27,10 +27,10 @@ class Average:
         """Takes one step of the network into the average."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
-        self.take_buffers(network)
+        self.copy_buffers(network)
 
     @torch.no_grad()
-    def take_buffers(self, network: nn.Module) -> None:
+    def copy_buffers(self, network: nn.Module) -> None:
         """Copies the network's batch statistics."""
         for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
             mine.copy_(theirs)

@@ -35,7 +35,7 @@ def step_seed(config: RunConfig, step: int, shard: int) -> int:
     return int(np.random.SeedSequence((config.seed, step, shard)).generate_state(1, np.uint64)[0] >> 1)
 
 
-class Feed:
+class BatchLoader:
     """Draws batches in this process.
 
     Args:
@@ -67,7 +67,7 @@ class Feed:
         """Nothing to end here."""
 
 
-class FeedAhead:
+class WorkerLoader:
     """Draws the same batches ahead, in processes of their own: a network that trains on the CPU does not wait for them.
 
     Batches come through shared memory, `AHEAD` places for each process; a pipe tells which one is filled.
@@ -83,7 +83,7 @@ class FeedAhead:
     def __init__(self, data: TrainingCrops, config: RunConfig, first: int, shards: Iterable[int], processes: int):
         context = torch.multiprocessing.get_context('spawn')
         self.first = first
-        self.drawers = [_Drawer(context, data, config, range(first + i, config.steps, processes), tuple(shards)) for i in range(processes)]
+        self.workers = [_Worker(context, data, config, range(first + i, config.steps, processes), tuple(shards)) for i in range(processes)]
 
     def batch(self, step: int, shard: int) -> Batch:
         """The next batch, which must be this one.
@@ -91,16 +91,16 @@ class FeedAhead:
         Raises:
             RuntimeError: when the process that draws it has died.
         """
-        return self.drawers[(step - self.first) % len(self.drawers)].take(step, shard)
+        return self.workers[(step - self.first) % len(self.workers)].take(step, shard)
 
     def close(self) -> None:
         """Ends the processes."""
-        for drawer in self.drawers:
-            drawer.process.terminate()
-            drawer.process.join()
+        for worker in self.workers:
+            worker.process.terminate()
+            worker.process.join()
 
 
-class _Drawer:
+class _Worker:
     """One process that draws ahead, and its places in shared memory."""
 
     def __init__(self, context: Any, data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...]):
@@ -134,10 +134,10 @@ class _Drawer:
 def _draw(data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...], places: Batch, free: Any, told: Any) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
-    feed, drawn = Feed(data, config), 0
+    loader, drawn = BatchLoader(data, config), 0
     for step in steps:
         for shard in shards:
-            batch = feed.batch(step, shard)
+            batch = loader.batch(step, shard)
             while not free.acquire(timeout=_ORPHAN_CHECK_S):
                 if not multiprocessing.parent_process().is_alive():
                     return  # it was killed: nobody wants the rest

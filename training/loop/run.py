@@ -20,9 +20,9 @@ from ..datasets.label_sheet import draw_axes, sheet
 from ..models.factory import build, fitted
 from . import checkpoint, progress
 from .config import RunConfig
-from .distributed import Place, agree, mean_buffers, same_start, sum_gradients
-from .ema import Average
-from .loader import Feed, FeedAhead, step_seed
+from .distributed import DistributedContext, all_reduce_gradients, average_buffers, broadcast_value, broadcast_weights
+from .ema import ExponentialMovingAverage
+from .loader import BatchLoader, WorkerLoader, step_seed
 from .losses import LossFunction, make_loss
 from .sources import TrainingCrops
 from .validate import measure_std, validate
@@ -36,10 +36,10 @@ class Run:
         train_set: crops to train on.
         val_set: held-out crops, or None.
         out: folder for checkpoints, log and pictures.
-        place: this process among others.
+        context: this process among others.
         minutes: time budget over all resumed parts; None for the configured steps.
         start: checkpoint whose averaged weights a new run begins with.
-        feeders: processes that draw batches ahead, on a CPU; 0 draws them here.
+        workers: processes that draw batches ahead, on a CPU; 0 draws them here.
     """
 
     def __init__(
@@ -48,23 +48,23 @@ class Run:
         train_set: TrainingCrops,
         val_set: SyntheticCrops | None,
         out: Path,
-        place: Place,
+        context: DistributedContext,
         minutes: float | None = None,
         start: Path | None = None,
-        feeders: int = 0,
+        workers: int = 0,
     ):
         if minutes is not None and minutes <= 0:
             raise ValueError(f'a budget of {minutes:g} minutes trains nothing')
         self.config, self.train_set, self.val_set = config, train_set, val_set
-        self.out, self.place, self.minutes = out, place, minutes
-        if place.device.type == 'cuda':
+        self.out, self.context, self.minutes = out, context, minutes
+        if context.device.type == 'cuda':
             self._hold_data()
         torch.manual_seed(config.seed)
-        self.network = build(config.network).to(place.device, memory_format=torch.channels_last)
+        self.network = build(config.network).to(context.device, memory_format=torch.channels_last)
         if self.network.modality != config.modality:
             raise ValueError(f'modality is {config.modality!r}, the network reads {self.network.modality!r}: set network.modality too')
-        same_start(self.network, place)
-        self.average = Average(self.network, config.ema)
+        broadcast_weights(self.network, context)
+        self.ema = ExponentialMovingAverage(self.network, config.ema)
         self.optimiser = make_optimiser(self.network, config)
         self.schedule = config.make_schedule()
         self.loss: LossFunction = make_loss(config.loss)
@@ -77,11 +77,11 @@ class Run:
             self._resume()
         elif start is not None:
             self._start_from(checkpoint.load(start))
-            self.average = Average(self.network, config.ema)
+            self.ema = ExponentialMovingAverage(self.network, config.ema)
         self.schedule.plan(by_time=minutes is not None)
-        self.feed: Feed | FeedAhead = Feed(train_set, config, place.device)
-        if feeders and place.device.type == 'cpu':
-            self.feed = FeedAhead(train_set, config, self.step, place.shards(config.shards), feeders)
+        self.loader: BatchLoader | WorkerLoader = BatchLoader(train_set, config, context.device)
+        if workers and context.device.type == 'cpu':
+            self.loader = WorkerLoader(train_set, config, self.step, context.shards(config.shards), workers)
 
     @property
     def path(self) -> Path:
@@ -91,8 +91,8 @@ class Run:
     def _hold_data(self) -> None:
         """Copies the rendered crops to the GPU where they fit into 60 % of its free memory."""
         torch.cuda.empty_cache()  # of a run before
-        free, _ = torch.cuda.mem_get_info(self.place.device)
-        held = isinstance(self.train_set, SyntheticCrops) and self.train_set.hold(self.place.device, int(free * 0.6))
+        free, _ = torch.cuda.mem_get_info(self.context.device)
+        held = isinstance(self.train_set, SyntheticCrops) and self.train_set.hold(self.context.device, int(free * 0.6))
         self.say(f'training data {"held on the GPU" if held else "streamed from the host"}')
 
     def _start_from(self, content: checkpoint.Content) -> None:
@@ -124,7 +124,7 @@ class Run:
         self.started_from, self.rendered = state.get('started_from', ''), self.rendered and state.get('rendered', True)
         self.samples_before = state.get('samples_before', 0)
         self.network.load_state_dict(state['network'])
-        self.average.network.load_state_dict(state['average'])
+        self.ema.network.load_state_dict(state['average'])
         self.optimiser.load_state_dict(state['optimiser'])
         self.step, self.elapsed_s = state['step'], state['elapsed_s']
         self.schedule.resume(*state['schedule'])
@@ -132,12 +132,12 @@ class Run:
     def save(self, name: str = 'last.pt') -> None:
         """Writes a checkpoint."""
         self._share_buffers()
-        if self.place.first:
+        if self.context.is_main:
             self.out.mkdir(parents=True, exist_ok=True)
             checkpoint.save(
                 self.out / name,
                 network=self.network.state_dict(),
-                average=self.average.network.state_dict(),
+                average=self.ema.network.state_dict(),
                 optimiser=self.optimiser.state_dict(),
                 step=self.step,
                 elapsed_s=self.elapsed_s,
@@ -161,21 +161,21 @@ class Run:
             group['lr'] = self.schedule.rate(self.step)
         self.optimiser.zero_grad(set_to_none=True)
         figures: dict[str, float] = {}
-        shards = self.place.shards(self.config.shards)
+        shards = self.context.shards(self.config.shards)
         for shard in shards:
-            batch = self.feed.batch(self.step, shard)
+            batch = self.loader.batch(self.step, shard)
             torch.manual_seed(step_seed(self.config, self.step, shard))  # dropout
             batch = replace(batch, crops=batch.crops.contiguous(memory_format=torch.channels_last))
-            with precision(self.config.precision, self.place.device):
+            with precision(self.config.precision, self.context.device):
                 loss, parts = self.loss(self.network, batch)
             (loss / self.config.shards).backward()
             for name, value in parts.items():
                 figures[name] = figures.get(name, 0.0) + float(value) / len(shards)
-        sum_gradients(self.network, self.place)
+        all_reduce_gradients(self.network, self.context)
         if self.config.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         self.optimiser.step()
-        self.average.update(self.network, self.step)
+        self.ema.update(self.network, self.step)
         self.step += 1
         if not np.isfinite(figures['loss']):
             raise FloatingPointError(f'the loss is {figures["loss"]} at step {self.step}: lower the learning rate in the configuration')
@@ -188,24 +188,24 @@ class Run:
             ValueError: if another training writes to the folder.
             FloatingPointError: if the loss is no number any more.
         """
-        with sole_writer(self.out) if self.place.first else nullcontext():
+        with sole_writer(self.out) if self.context.is_main else nullcontext():
             return self._train(pause_s)
 
     def _train(self, pause_s: float | None) -> dict[str, float]:
         if self.step >= self.schedule.last_step and (self.out / 'final.pt').exists():
             self.say(f'done before: {self.out / "final.pt"}, {self.step} steps. A larger --minutes goes on, another --out begins anew')
             return {}
-        log = progress.Log(self.out, self.step) if self.place.first else None
-        if self.place.first and self.step == 0:
+        log = progress.Log(self.out, self.step) if self.context.is_main else None
+        if self.context.is_main and self.step == 0:
             self.show_samples()
         began, before, first = time.monotonic(), self.elapsed_s, self.step
         last_save, figures, val = time.monotonic(), {}, {}
         while self.step < self.schedule.last_step:
-            if pause_s is not None and agree(time.monotonic() - began, self.place) >= pause_s:
+            if pause_s is not None and broadcast_value(time.monotonic() - began, self.context) >= pause_s:
                 break
             self.elapsed_s = before + time.monotonic() - began
             if self.minutes is not None:
-                used = agree(self.elapsed_s / (60 * self.minutes), self.place)
+                used = broadcast_value(self.elapsed_s / (60 * self.minutes), self.context)
                 self._keep_time(used)
             new = self.do_step()
             figures = {k: 0.98 * figures.get(k, v) + 0.02 * v for k, v in new.items()}
@@ -213,7 +213,7 @@ class Run:
             at_end = self.step >= self.schedule.last_step
             if self.val_set is not None and (self.step % self.config.validate_every == 0 or at_end):
                 self._share_buffers()
-                val = validate(self.average.network, self.val_set, self.config)
+                val = validate(self.ema.network, self.val_set, self.config)
             if log and (self.step % self.config.log_every == 0 or at_end):
                 log.add(
                     step=self.step,
@@ -232,26 +232,26 @@ class Run:
                     f'{progress.remaining(self.step - first, self.schedule.last_step - first, time.monotonic() - began, left)}',
                     flush=True,
                 )
-            if agree(time.monotonic() - last_save, self.place) > self.config.save_every_s:
+            if broadcast_value(time.monotonic() - last_save, self.context) > self.config.save_every_s:
                 self.save()
                 last_save = time.monotonic()
         if hasattr(self.network, 'std_rad') and self.val_set is not None and self.step >= self.schedule.last_step:
-            measure_std(self.average.network, self.val_set, self.config)
-            self.network.std_rad.copy_(self.average.network.std_rad)
+            measure_std(self.ema.network, self.val_set, self.config)
+            self.network.std_rad.copy_(self.ema.network.std_rad)
         self.elapsed_s = before + time.monotonic() - began
         self.save()
         if self.step >= self.schedule.last_step:
             self.save('final.pt')
             self.say(f'{self.out / "final.pt"}: {self.step} steps in {self.elapsed_s / 60:.1f} min')
-        if self.place.first:
+        if self.context.is_main:
             self.show_samples()
             plot_if_possible(self.out)
         return val or figures
 
     def _share_buffers(self) -> None:
         """Gives the network and its average the batch statistics of all processes."""
-        mean_buffers(self.network, self.place)
-        self.average.take_buffers(self.network)
+        average_buffers(self.network, self.context)
+        self.ema.copy_buffers(self.network)
 
     def _keep_time(self, used: float) -> None:
         """Tells the schedule how much of the budget is used, 0..1, and says what becomes of the rate."""
@@ -269,16 +269,16 @@ class Run:
 
     def say(self, words: str) -> None:
         """Prints a line, by one process."""
-        if self.place.first:
+        if self.context.is_main:
             print(words, flush=True)
 
     def show_samples(self) -> None:
         """Writes samples.png: 32 training crops with the true axes, and thin the estimated ones."""
         import cv2
 
-        batch = Feed(self.train_set, self.config, self.place.device).batch(self.step, 0)
+        batch = BatchLoader(self.train_set, self.config, self.context.device).batch(self.step, 0)
         count = min(32, len(batch.crops))
-        estimated = self.average.network(batch.crops[:count])[0].detach().cpu().numpy()
+        estimated = self.ema.network(batch.crops[:count])[0].detach().cpu().numpy()
         tiles = []
         for image, true, guess in zip(batch.crops[:count, 0].cpu().numpy(), batch.rotation[:count].cpu().numpy(), estimated, strict=True):
             pair = [cv2.resize(draw_axes(image, R, 2), (128, 128)) for R in (true, guess)]

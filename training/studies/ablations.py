@@ -18,12 +18,12 @@ import torch
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
-from ..command import exits_with_message, natural, positive_int
+from ..command import add_workers_option, exits_with_message, positive_int
 from ..data.crops import SyntheticCrops
 from ..evaluation import results
 from ..loop import checkpoint
 from ..loop.config import CONFIGS, RunConfig, read_config
-from ..loop.distributed import join, leave
+from ..loop.distributed import init_distributed, shutdown_distributed
 from ..loop.loader import keep_freed_memory
 from ..loop.run import Run
 from ..loop.validate import estimate, held_out, in_use
@@ -55,7 +55,7 @@ def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) ->
     }
 
 
-def train(config: RunConfig, data: list[str], out: Path, device: str, feeders: int) -> dict:
+def train(config: RunConfig, data: list[str], out: Path, device: str, workers: int) -> dict:
     """The checkpoint of a configuration, trained if it is not there yet.
 
     Raises:
@@ -64,13 +64,13 @@ def train(config: RunConfig, data: list[str], out: Path, device: str, feeders: i
     final = out / f'{config.name}-{config.seed}' / 'final.pt'
     train_set = SyntheticCrops(data, 'train', config.modality == 'depth', config.pose_limits_deg)
     if not final.exists():
-        place = join(device)
-        run = Run(config, train_set, None, final.parent, place, feeders=feeders)
+        context = init_distributed(device)
+        run = Run(config, train_set, None, final.parent, context, workers=workers)
         try:
             run.go()
         finally:
-            run.feed.close()
-            leave(place)
+            run.loader.close()
+            shutdown_distributed(context)
     return checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
 
 
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--only', nargs='+', choices=names(), default=names(), help='these configurations')
     parser.add_argument('--device', default='auto')
     parser.add_argument('--threads', type=positive_int)
-    parser.add_argument('--feeders', type=natural, default=0, help='processes that augment ahead of training on a CPU')
+    add_workers_option(parser)
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings for all of them, as network.size=64')
     args = parser.parse_args(arguments)
     if args.threads:
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
     runs = [(name, seed) for name in args.only for seed in ((0, 1) if name == BASE else (0,))]
     for name, seed in runs:
         config = read_config(name, [*changes, f'seed={seed}'])
-        content = train(config, args.data, args.out, args.device, args.feeders)
+        content = train(config, args.data, args.out, args.device, args.workers)
         row = figures(checkpoint.network_of(content), crops, truth)
         print(f'{name} {seed} ' + ' '.join(f'{row[c]:.3f}' for c in COLUMNS), flush=True)
         settings = f' --set {" ".join(args.set)}' if args.set else ''

@@ -7,8 +7,8 @@ import torch
 from training.data import crops as batches
 from training.data.crops import SyntheticCrops
 from training.loop.config import config_of
-from training.loop.distributed import Place
-from training.loop.loader import AHEAD, Feed, FeedAhead
+from training.loop.distributed import DistributedContext
+from training.loop.loader import AHEAD, BatchLoader, WorkerLoader
 from training.loop.losses import make_loss
 from training.loop.run import Run
 from training.models.factory import build
@@ -32,7 +32,7 @@ def tiny_config(**network):
 def test_batches_drawn_ahead_equal_those_drawn_here(data):
     """More steps than there are places, from step 3 on, by two processes; then one process is killed and that is said."""
     config, steps = tiny_config(), range(3, 3 + 2 * AHEAD)
-    here, ahead = Feed(data, config), FeedAhead(data, config, 3, (0, 1), 2)
+    here, ahead = BatchLoader(data, config), WorkerLoader(data, config, 3, (0, 1), 2)
     try:
         for step in steps:
             for shard in (0, 1):
@@ -40,7 +40,7 @@ def test_batches_drawn_ahead_equal_those_drawn_here(data):
                 assert all(torch.equal(a, b) for a, b in zip(vars(mine).values(), vars(theirs).values(), strict=True))
         with pytest.raises(ValueError, match='in order'):
             ahead.batch(steps.stop + 2, 0)
-        ahead.drawers[1].process.kill()
+        ahead.workers[1].process.kill()
         drawn_before = [(step, shard) for step in range(steps.stop + 1, 100, 2) for shard in (0, 1)]
         with pytest.raises(RuntimeError, match='died'):
             for step, shard in drawn_before:
@@ -65,14 +65,14 @@ def test_held_samples_are_those_on_the_disk(depth, data, monkeypatch):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU that PyTorch sees')
 def test_a_run_on_a_gpu_holds_its_crops_there(data, tmp_path):
     crops = SyntheticCrops([data.sets[0].path], None)
-    Run(tiny_config(), crops, None, tmp_path, Place(0, 1, torch.device('cuda')))
+    Run(tiny_config(), crops, None, tmp_path, DistributedContext(0, 1, torch.device('cuda')))
     assert crops.gather(np.arange(3)).image.is_cuda
 
 
 def test_landmarks_teach_the_embedding_and_leave_no_trace_in_the_answer(data):
     """With the other terms at zero only the landmarks' gradient reaches the trunk; the answer has the contract's three outputs."""
     config = tiny_config(landmarks=True)
-    network, batch = build(config.network), Feed(data, config).batch(0, 0)
+    network, batch = build(config.network), BatchLoader(data, config).batch(0, 0)
     loss, _ = make_loss({'kind': 'coarse_to_fine', 'answer': 0, 'experts': 0, 'likelihood': 0, 'category': 0})(network, batch)
     loss.backward()
     assert next(network.trunk.parameters()).grad.abs().sum() > 0 and network.classifier.weight.grad.abs().sum() == 0
