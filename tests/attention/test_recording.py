@@ -157,5 +157,5 @@ def test_the_error_of_true_heads_with_noise_is_the_noise(tmp_path):
 
 
 def test_a_folder_without_a_drive_says_how_to_make_one(tmp_path):
-    with pytest.raises(ValueError, match=r'training[.]attention_recording'):
+    with pytest.raises(ValueError, match=r'training[.]synthetic[.]recordings[.]attention'):
         load_drive(tmp_path)

@@ -93,7 +93,7 @@ import os, sys, time
 from pathlib import Path
 sys.path[:0] = [{root!r}]
 from c2f_head_pose.engine import cache as module
-from tests.test_engine_cache import KEY, PLAN
+from tests.engine_plans import KEY, PLAN
 folder, name = Path(sys.argv[1]), sys.argv[2]
 def wait_for(path):
     end = time.monotonic() + 30
@@ -185,7 +185,7 @@ import resource, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}]
 from c2f_head_pose.engine.cache import CacheError, EngineCache
-from tests.test_engine_cache import KEY, PLAN
+from tests.engine_plans import KEY, PLAN
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 cache = EngineCache(Path(sys.argv[1]))
 got = cache.get(KEY, lambda: PLAN)
