@@ -3,21 +3,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from typing import Any
+from typing import Any, Generic
 
 from rcl_interfaces.msg import SetParametersResult
 
-from .parameters import ParameterError, Parameters, ParameterTable, descriptor, nearest_name
+from .parameters import ParameterError, Table, descriptor, nearest_name
 
 
-class DeclaredParameters:
+class DeclaredParameters(Generic[Table]):
     """A node's parameters as one validated set.
 
     Attributes:
         parameters: the set in force. A value given at start that is wrong counts as its default here until `check` refuses it.
     """
 
-    def __init__(self, node: Any, apply: Callable[[], None], table: type[ParameterTable] = Parameters) -> None:
+    def __init__(self, node: Any, apply: Callable[[], None], table: type[Table]) -> None:
         """Declares the whole table.
 
         Args:

@@ -242,10 +242,11 @@ def _write_video(recording: Recording, path: Path) -> None:
     if len(stamps) < 2:
         return
     fps = 1e9 / float(np.median(np.diff(stamps)))
-    height, width = cv2.imdecode(recording.pictures[stamps[0]], cv2.IMREAD_COLOR).shape[:2]
+    pictures = [picture for stamp in stamps if (picture := cv2.imdecode(recording.pictures[stamp], cv2.IMREAD_COLOR)) is not None]
+    height, width = pictures[0].shape[:2]
     video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps, (width, height))
-    for stamp in stamps:
-        video.write(cv2.imdecode(recording.pictures[stamp], cv2.IMREAD_COLOR))
+    for picture in pictures:
+        video.write(picture)
     video.release()
 
 

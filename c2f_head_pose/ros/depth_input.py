@@ -109,7 +109,7 @@ class DepthInput:
                               'let the driver synchronise them, or raise depth_tolerance_s')
                 return reason
 
-    def _degrade(self, reason: str) -> None:
+    def _degrade(self, reason: str) -> np.ndarray | None:
         if reason:
             # One notice a reason; which number it names may change from image to image.
             kind = reason.split(',')[0].split(';')[0]
@@ -117,6 +117,7 @@ class DepthInput:
                 self._notices.forget('depth')
             self.status = reason
             self._notices.once('depth', f'{reason}. Until then heads are answered from the image alone')
+        return None
 
 
 def depth_from_message(message: Any) -> np.ndarray:

@@ -91,7 +91,9 @@ class Answering:
         taken_s = self.now_s()
         image, depth_m = self._read(message, depth_alone)
         picture = partial(_picture, image, depth_m)
-        height, width = (depth_m if image is None else image).shape[:2]
+        pixels = depth_m if image is None else image
+        assert pixels is not None
+        height, width = pixels.shape[:2]
         self._watch_size((width, height))
         camera = self.calibration.camera(width, height, parameters.rectified)
         if depth_alone and camera is None:
@@ -165,7 +167,10 @@ class Answering:
 
 
 def _picture(image: np.ndarray | None, depth_m: np.ndarray | None) -> np.ndarray:
-    return image if image is not None else depth_picture(depth_m)
+    if image is not None:
+        return image
+    assert depth_m is not None
+    return depth_picture(depth_m)
 
 
 def _since_ms(header: Any, now_s: float) -> float | None:

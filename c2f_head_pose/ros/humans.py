@@ -14,7 +14,7 @@ from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReli
 from sensor_msgs.msg import Image
 
 from ..crop import cut, square_about
-from ..types import HeadPose
+from ..types import FaceBox, HeadPose
 from . import messages
 
 try:
@@ -136,7 +136,7 @@ class HumansOutput:
             self._remove(name)
         for pose in poses:
             if pose.track_id in announced and pose.box is not None:
-                self._publish_face(header, announced[pose.track_id], pose, size, picture)
+                self._publish_face(header, announced[pose.track_id], pose.box, pose.score, size, picture)
         self._tracked.publish(IdsList(header=header, ids=sorted(announced.values())))
 
     def clear(self) -> None:
@@ -155,17 +155,18 @@ class HumansOutput:
             self._remove(name)
         self._node.destroy_lifecycle_publisher(self._tracked)
 
-    def _publish_face(self, header: Any, name: str, pose: HeadPose, size: tuple[int, int], picture: Picture) -> None:
+    def _publish_face(self, header: Any, name: str, box: FaceBox, score: float, size: tuple[int, int],
+                      picture: Picture) -> None:
         if name not in self._faces:
             pair = (self._active(NormalizedRegionOfInterest2D, f'/humans/faces/{name}/roi'),
                     self._active(Image, f'/humans/faces/{name}/cropped'))
             with self._lock:
                 self._faces[name] = pair
         region, cropped = self._faces[name]
-        (width, height), box = size, pose.box
+        width, height = size
         x1, x2 = (float(np.clip(x / width, 0, 1)) for x in (box.x1, box.x2))
         y1, y2 = (float(np.clip(y / height, 0, 1)) for y in (box.y1, box.y2))
-        region.publish(NormalizedRegionOfInterest2D(header=header, xmin=x1, ymin=y1, xmax=x2, ymax=y2, c=float(pose.score)))
+        region.publish(NormalizedRegionOfInterest2D(header=header, xmin=x1, ymin=y1, xmax=x2, ymax=y2, c=float(score)))
         if cropped.get_subscription_count():
             crop = cut(picture(), square_about(box, _CROP_MARGIN), _CROP_SIZE)
             cropped.publish(messages.image(header, crop if crop.ndim == 3 else cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR)))

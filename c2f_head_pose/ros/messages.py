@@ -130,7 +130,7 @@ def markers(header: Any, poses: Sequence[HeadPose], mount: Mount | None = None, 
         position = _position(pose, mount)
         array_ += [_like(arrow, id=3 * index + axis, points=[position, _beyond(position, tip)])
                    for axis, (arrow, tip) in enumerate(zip(arrows, tips))]
-        name = f'face {names.get(pose.track_id, pose.track_id)}' if pose.track_id is not None else 'face'
+        name = f'face {_name(pose.track_id, names)}' if pose.track_id is not None else 'face'
         angles = 'yaw {:.0f} pitch {:.0f} roll {:.0f}'.format(*ypr_deg) if pose.angles_reliable else 'turned away'
         array_.append(_like(label, id=index, pose=Pose(position=_beyond(position, above)),
                             text=f'{name}\n{angles}' + ('' if pose.t_cam_head_m is not None else '\nposition unknown')))
@@ -172,7 +172,7 @@ def transforms(header: Any, poses: Iterable[HeadPose], names: Mapping[int, str] 
         position = _position(pose, None)
         face.transform.translation = Vector3(x=position.x, y=position.y, z=position.z)
         face.transform.rotation = _quaternion(pose, None)
-        gaze = TransformStamped(child_frame_id=f'gaze_{names.get(pose.track_id, pose.track_id)}')
+        gaze = TransformStamped(child_frame_id=f'gaze_{_name(pose.track_id, names)}')
         gaze.header.stamp, gaze.header.frame_id = header.stamp, face.child_frame_id
         gaze.transform.rotation = Quaternion(**dict(zip('xyzw', GAZE_IN_FACE_XYZW)))
         message.transforms += [face, gaze]
@@ -183,19 +183,23 @@ def image(header: Any, pixels: np.ndarray) -> Image:
     """sensor_msgs/Image of (H, W) gray or (H, W, 3) BGR uint8."""
     pixels = np.ascontiguousarray(pixels)
     data = array('B')
-    data.frombytes(memoryview(pixels).cast('B'))  # a tenth of a millisecond; assigning bytes or an array takes 100
+    data.frombytes(memoryview(pixels.data).cast('B'))  # a tenth of a millisecond; assigning bytes or an array takes 100
     return Image(header=header, height=pixels.shape[0], width=pixels.shape[1], encoding='mono8' if pixels.ndim == 2 else 'bgr8',
                  step=pixels.strides[0], data=data)
 
 
 def face_frame(pose: HeadPose, names: Mapping[int, str] = NO_NAMES) -> str:
     """Name of a tracked face and of its TF frame."""
-    return f'face_{names.get(pose.track_id, pose.track_id)}'
+    return f'face_{_name(pose.track_id, names)}'
 
 
 def stamp_s(header: Any) -> float:
     """A header's stamp in seconds."""
     return header.stamp.sec + 1e-9 * header.stamp.nanosec
+
+
+def _name(track_id: int | None, names: Mapping[int, str]) -> str:
+    return str(track_id if track_id is None else names.get(track_id, track_id))
 
 
 def _header(header: Any, mount: Mount | None) -> Any:

@@ -47,7 +47,7 @@ class HeadPoseNode(LifecycleNode):
         self._active = False
         self._enabled = True
         self._failure = ''
-        self._declared = DeclaredParameters(self, self._apply_parameters)
+        self._declared = DeclaredParameters(self, self._apply_parameters, Parameters)
         self._neutral = NeutralServices(self, self._notices, self._in_force)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
@@ -123,7 +123,7 @@ class HeadPoseNode(LifecycleNode):
 
     def _begin_session(self) -> bool:
         """Listens, if enabled; returns False, with the reason said, if it cannot."""
-        if not self._enabled:
+        if not self._enabled or self._parts is None:
             return True
         try:
             self._session = Session(self, self._parts, self._neutral, self._notices, self._in_force)

@@ -101,11 +101,11 @@ class Outputs:
             self._head_pose.publish(messages.head_pose(header, primary, mount))
         if primary is not None and _heard(self._head_angles):
             self._head_angles.publish(messages.head_angles(header, primary, R_turned_cam))
-        if _heard(self._head_poses):
+        if self._head_poses is not None and _heard(self._head_poses):
             self._head_poses.publish(messages.head_poses(header, poses, mount, names))
         if _heard(self._markers):
             self._markers.publish(messages.markers(header, poses, mount, names))
-        if tf and _heard(self._tf):
+        if tf and self._tf is not None and _heard(self._tf):
             transforms = messages.transforms(header, poses, names)
             if transforms.transforms:
                 self._tf.publish(transforms)
@@ -162,4 +162,4 @@ def _say_incompatible(notices: Notices, topic: str, _: Any) -> None:
 
 
 def _heard(publisher: Any) -> bool:
-    return publisher is not None and publisher.get_subscription_count() > 0
+    return bool(publisher.get_subscription_count() > 0)

@@ -45,6 +45,7 @@ _LARGEST = 1 << 63
 """ROS's whole numbers have 64 bits; YAML's may have any number, more than a float holds."""
 
 
+@dataclass(frozen=True)
 class ParameterTable:
     """A frozen dataclass whose fields are a node's parameters, each made by `parameter`."""
 
@@ -174,12 +175,12 @@ class Parameters(ParameterTable):
         return dataclasses.replace(base or EstimatorOptions(), **{name: getattr(self, name) for name in _option_names()})
 
 
-def nearest_name(name: str, table: type = Parameters) -> str | None:
+def nearest_name(name: str, table: type[ParameterTable] = Parameters) -> str | None:
     """The parameter that a misspelt name probably means; None if none is near."""
     return next(iter(difflib.get_close_matches(name, [row.name for row in fields(table)], 1)), None)
 
 
-def descriptor(name: str, table: type = Parameters) -> Any:
+def descriptor(name: str, table: type[ParameterTable] = Parameters) -> Any:
     """The rcl_interfaces ParameterDescriptor of a parameter."""
     from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
@@ -198,7 +199,7 @@ def descriptor(name: str, table: type = Parameters) -> Any:
     return message
 
 
-def yaml_text(table: type = Parameters, node: str = 'head_pose', module: str = 'parameters') -> str:
+def yaml_text(table: type[ParameterTable] = Parameters, node: str = 'head_pose', module: str = 'parameters') -> str:
     """The text of config/<node>.yaml: every parameter with its default."""
     lines = [f'# Every parameter of the node {node} with its default; a profile needs only what differs.',
              f'# Generated: python -m c2f_head_pose.ros.{module} --yaml > config/{node}.yaml', '/**:', '  ros__parameters:']
@@ -208,7 +209,7 @@ def yaml_text(table: type = Parameters, node: str = 'head_pose', module: str = '
     return '\n'.join(lines) + '\n'
 
 
-def markdown_table(table: type = Parameters) -> str:
+def markdown_table(table: type[ParameterTable] = Parameters) -> str:
     """The README's table of a node's parameters."""
     lines = ['| Parameter | Default | Range | Changes | What it does |', '|---|---|---|---|---|']
     for row in fields(table):
@@ -223,25 +224,27 @@ def _option_names() -> list[str]:
 
 
 def _checked(row: dataclasses.Field, value: Any) -> Any:
-    kind = type(row.default)
+    default: Any = row.default
+    kind = type(default)
     if kind is float and type(value) is int and abs(value) < _LARGEST:
         value = float(value)
     if kind is tuple:
         return _checked_numbers(row, value)
     choices, low, high = row.metadata['choices'], row.metadata['minimum'], row.metadata['maximum']
     right = type(value) is kind and (not choices or value in choices) and (
-        kind is not str or row.default == '' or row.metadata['optional'] or value.strip() != '')
+        kind is not str or default == '' or row.metadata['optional'] or value.strip() != '')
     if right and low is not None:
         right = low <= value <= high
     if not right:
-        raise ParameterError(f'{row.name} cannot be {value!r}: use {_allowed(row)} (default {_yaml_value(row.default)})')
+        raise ParameterError(f'{row.name} cannot be {value!r}: use {_allowed(row)} (default {_yaml_value(default)})')
     return value
 
 
 def _checked_numbers(row: dataclasses.Field, value: Any) -> tuple[float, ...]:
-    low, high = row.metadata['minimum'], row.metadata['maximum']
+    low, high, default = row.metadata['minimum'], row.metadata['maximum'], row.default
+    assert isinstance(default, tuple)
     numbers = tuple(value) if isinstance(value, (list, tuple, array)) else ()
-    if len(numbers) != len(row.default) or not all(type(n) in (int, float) and low <= n <= high for n in numbers):
+    if len(numbers) != len(default) or not all(type(n) in (int, float) and low <= n <= high for n in numbers):
         shown = list(numbers) or value
         raise ParameterError(f'{row.name} cannot be {shown!r}: use {_allowed(row)} (default {_yaml_value(row.default)})')
     return tuple(float(n) for n in numbers)
@@ -269,7 +272,7 @@ def _yaml_value(value: Any) -> str:
     return "''" if value == '' else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def main(table: type = Parameters, node: str = 'head_pose', module: str = 'parameters') -> None:
+def main(table: type[ParameterTable] = Parameters, node: str = 'head_pose', module: str = 'parameters') -> None:
     """Prints the yaml or the README's table."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     form = parser.add_mutually_exclusive_group(required=True)

@@ -165,6 +165,7 @@ class Session:
 
     def _on_depth(self, message: Any) -> None:
         """Depth beside the images; answered by itself while images have stopped."""
+        assert self.depth is not None
         self.depth.put(message)
         if self.silence and self._depth_answers:
             self._hand_over(message, depth_alone=True)

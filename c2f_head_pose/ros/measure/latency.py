@@ -144,7 +144,8 @@ def measure(case: Case, images: Path, seconds: float, node_arguments: list[str])
                 raise RuntimeError('the node does not come up; start it alone to see why: head_pose_node')
             executor.spin_once(timeout_sec=0.05)
         sender = threading.Thread(target=probe.send, args=(seconds,), daemon=True)
-        begun, node_s, probe_s, memory_mb = time.monotonic(), usage_of(child.pid).cpu_s, time.process_time(), []
+        begun, node_s, probe_s = time.monotonic(), usage_of(child.pid).cpu_s, time.process_time()
+        memory_mb: list[float] = []
         sender.start()
         while sender.is_alive():
             executor.spin_once(timeout_sec=0.05)

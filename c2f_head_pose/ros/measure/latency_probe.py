@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from typing import Any
 
 import rclpy
 from builtin_interfaces.msg import Time
@@ -50,8 +51,8 @@ class Probe:
         self._infos = self.node.create_publisher(CameraInfo, 'camera_info', newest_only())
         qos = QoSProfile(depth=100)  # loses nothing while this process is busy sending
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos)
-        self.node.create_subscription(MarkerArray, 'head_pose/markers', lambda m: self._keep(m.markers[0].header, self.answers), qos)
-        self.node.create_subscription(PoseWithCovarianceStamped, 'head_pose/head_pose', lambda m: self._keep(m.header, self.poses), qos)
+        self.node.create_subscription(MarkerArray, 'head_pose/markers', self._on_markers, qos)
+        self.node.create_subscription(PoseWithCovarianceStamped, 'head_pose/head_pose', self._on_pose, qos)
         if annotated:
             self.node.create_subscription(Image, 'head_pose/image_annotated', self._on_annotated, 1)
 
@@ -74,6 +75,12 @@ class Probe:
             self._infos.publish(info)
             self.sent[now_ns] = time.monotonic_ns(), image.header.frame_id
             self._images.publish(image)
+
+    def _on_markers(self, message: Any) -> None:
+        self._keep(message.markers[0].header, self.answers)
+
+    def _on_pose(self, message: Any) -> None:
+        self._keep(message.header, self.poses)
 
     def _keep(self, header: Header, kept: dict[int, int]) -> None:
         stamp = header.stamp.sec * 10**9 + header.stamp.nanosec

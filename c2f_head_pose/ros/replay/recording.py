@@ -166,7 +166,7 @@ def open_recording(path: Path, image_topic: str = '', decode: bool = True, plain
     return Bag(path, image_topic, decode, plain_names)
 
 
-def to_ros(message_type: type, source: Any) -> Any:
+def to_ros(message_type: Any, source: Any) -> Any:
     """A ROS message with the fields of a like-named object, such as rosbags reads them (ROS 1's capitals too)."""
     target = message_type()
     for name in message_type.get_fields_and_field_types():

@@ -77,7 +77,8 @@ class Account:
             self._sent, self._latency_ms = 0, []
         if not latency_ms:
             return Interval(sent, 0, (np.nan,) * 3)
-        return Interval(sent, len(latency_ms), (*map(float, np.percentile(latency_ms, (50, 99, 100))),))
+        median_ms, p99_ms, worst_ms = np.percentile(latency_ms, (50, 99, 100)).tolist()
+        return Interval(sent, len(latency_ms), (median_ms, p99_ms, worst_ms))
 
 
 class Camera:

@@ -71,7 +71,8 @@ def refused_values(chance: random.Random) -> dict[str, Any]:
     """Two live parameters: one within its range, one beyond it."""
     bounded = [row for row in fields(Parameters) if row.metadata['change'] is Change.LIVE and type(row.default) in (int, float)]
     right, wrong = chance.sample(bounded, 2)
-    return {right.name: _any_value(right, chance), wrong.name: type(wrong.default)(wrong.metadata['maximum'] + 1)}
+    beyond = wrong.metadata['maximum'] + 1
+    return {right.name: _any_value(right, chance), wrong.name: int(beyond) if isinstance(wrong.default, int) else float(beyond)}
 
 
 def _any_value(row: Any, chance: random.Random) -> Any:
