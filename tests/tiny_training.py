@@ -32,7 +32,7 @@ def tiny_config(**changes):
         },
         'loss': {'kind': 'coarse_to_fine'},
         'schedule': {'kind': 'cooldown', 'warmup': 2},
-        'optimiser': {'kind': 'adamw', 'rate': 1e-3, 'decay': 0.05},
+        'optimiser': {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05},
     }
     return config_of(values | changes)
 

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--threads', type=positive_int, help='CPU threads')
     add_workers_option(parser)
     parser.add_argument('--limit', type=positive_int, help='train on so many samples only')
-    parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='other settings, as network.handover=hard')
+    parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='other settings, as network.gating=hard')
     args = parser.parse_args(arguments)
     if args.threads:
         torch.set_num_threads(args.threads)

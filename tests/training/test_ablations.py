@@ -76,7 +76,7 @@ def test_a_training_of_other_settings_or_data_is_not_taken_for_this_one(tmp_path
 def test_one_regressor_is_all_that_the_single_ablation_changes():
     """The classifier reports the same eight sub-spaces; 8 regressors of 64 and 9 outputs become one, whose anchor is frontal."""
     edge, single = read_config('edge'), read_config('edge_single')
-    assert single == replace(edge, name='c2f_edge_single', network=edge.network | {'handover': 'single'})
+    assert single == replace(edge, name='c2f_edge_single', network=edge.network | {'gating': 'single'})
     network = build(single.network).eval()
     assert network.classifier.out_features == 8 and network.regressors.weight.shape == (1, 64, 9)
     assert torch.equal(network.anchors[0], torch.from_numpy(geometry.HEAD_AXES).float())

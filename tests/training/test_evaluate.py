@@ -46,7 +46,7 @@ def trained(heads, tmp_path_factory):
     out = tmp_path_factory.mktemp('run')
     config = config_of({
         'name': 'tiny', 'network': TINY, 'loss': {'kind': 'coarse_to_fine'}, 'batch': 8, 'steps': 1, 'precision': 'fp32',
-        'pose_limits_deg': [25, 25, 90], 'augment': {'margin': 1.9, 'picture': None, 'roll_wide_share': 0.0}})  # fmt: skip
+        'pose_limits_deg': [25, 25, 90], 'augment': {'margin': 1.9, 'photometric': None, 'roll_wide_share': 0.0}})  # fmt: skip
     crops = SyntheticCrops([heads], 'train', False, config.pose_limits_deg)
     Run(config, crops, None, out, DistributedContext(0, 1, torch.device('cpu'))).go()
     return out / 'final.pt'

@@ -35,7 +35,7 @@ def test_soft_hand_over_lies_between_and_owns_up_to_the_disagreement():
 
     sin(10 degrees) = 0.17365 rad = 9.949 degrees; sqrt(4 + 98.99) = 10.148. About y and z nothing disagrees: 2.
     """
-    rotation, std = network(subspaces='four').hand_over(raw_of([5.0, 5.0, -40.0, -40.0], [10.0, -10.0, 0.0, 0.0]))
+    rotation, std = network(subspaces='four').mix(raw_of([5.0, 5.0, -40.0, -40.0], [10.0, -10.0, 0.0, 0.0]))
     assert geometry.geodesic_deg(rotation[0].numpy(), geometry.HEAD_AXES) < 0.01
     assert np.degrees(std[0].numpy()) == pytest.approx([10.148, 2, 2], abs=0.01)
 
@@ -43,10 +43,10 @@ def test_soft_hand_over_lies_between_and_owns_up_to_the_disagreement():
 def test_soft_hand_over_does_not_jump_where_the_hard_one_does():
     """Logits that pass each other by 0.02: a share of 0.505 against 0.495 moves the soft answer by 0.1 degrees, the hard one by 20."""
     answers = {}
-    for handover in ('soft', 'hard'):
-        one = network(subspaces='four', handover=handover)
-        pair = [one.hand_over(raw_of([a, -a, -40.0, -40.0], [10.0, -10.0, 0.0, 0.0]))[0][0].numpy() for a in (0.005, -0.005)]
-        answers[handover] = float(geometry.geodesic_deg(*pair))
+    for gating in ('soft', 'hard'):
+        one = network(subspaces='four', gating=gating)
+        pair = [one.mix(raw_of([a, -a, -40.0, -40.0], [10.0, -10.0, 0.0, 0.0]))[0][0].numpy() for a in (0.005, -0.005)]
+        answers[gating] = float(geometry.geodesic_deg(*pair))
     assert answers['soft'] < 0.2
     assert answers['hard'] == pytest.approx(20, abs=0.01)
 

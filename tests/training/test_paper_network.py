@@ -216,5 +216,5 @@ def test_the_papers_recipe_is_its_own():
     config = read_config('paper')
     assert (config.batch, config.steps, config.size) == (128, 40000, 256)
     assert config.loss == {'kind': 'paper', 'category_share': 0.5}
-    assert config.optimiser == {'kind': 'sgd', 'rate': 0.01, 'momentum': 0.9, 'decay': 0.0005}
+    assert config.optimiser == {'kind': 'sgd', 'lr': 0.01, 'momentum': 0.9, 'weight_decay': 0.0005}
     assert config.pose_limits_deg == (50, 75, 20)

@@ -42,7 +42,7 @@ CLEAN = {
     'roll_wide_share': 0.0,
     'mirror': False,
     'border_share': 0.0,
-    'picture': None,
+    'photometric': None,
 }
 
 
@@ -59,6 +59,43 @@ def write_config(folder, **changes):
     """The path of a file with `tiny_config`."""
     (folder / 'tiny.yaml').write_text(yaml.safe_dump(tiny_config(**changes).as_dict()))
     return str(folder / 'tiny.yaml')
+
+
+def test_settings_under_their_old_names_count_and_are_named_with_the_new_ones(tmp_path, capsys):
+    """Of a file and of --set alike; beside the base's settings under the new names, the old name's value counts: 3e-4, not 2e-3."""
+    (tmp_path / 'base.yaml').write_text((CONFIGS / 'edge.yaml').read_text())
+    (tmp_path / 'mine.yaml').write_text('base: base\noptimiser: {rate: 3.0e-4}\naugment: {picture: {gamma: 1.2}}\n')
+    config = read_config(tmp_path / 'mine.yaml', ['optimiser.decay=0.1', 'network.handover=hard'])
+    told = capsys.readouterr().err
+    assert config.optimiser == {'kind': 'adamw', 'lr': 3e-4, 'weight_decay': 0.1} and config.network['gating'] == 'hard'
+    photometric = config.augmentation().photometric
+    assert photometric.gamma == 1.2 and photometric.occluder_share == 0.12  # merged with the base's
+    for new, old in (('lr', 'optimiser.rate'), ('photometric', 'augment.picture'), ('weight_decay', 'optimiser.decay')):
+        assert f'{old} is deprecated: name it {new}' in told
+    assert '--set: network.handover is deprecated: name it gating' in told
+    (tmp_path / 'both.yaml').write_text('base: base\noptimiser: {rate: 3.0e-4, lr: 1.0e-3}\n')
+    with pytest.raises(ValueError, match=r'both optimiser\.rate and optimiser\.lr'):
+        read_config(tmp_path / 'both.yaml')
+
+
+def test_a_run_begun_under_the_old_names_goes_on(folder, tmp_path):
+    """Its checkpoint's configuration and its log have the old names; the new ones mean the same run."""
+    data = SyntheticCrops([folder], 'train')
+    run = Run(tiny_config(augment={'photometric': {'gamma': 1.2}}), data, None, tmp_path, ALONE)
+    run.do_step()
+    run.save()
+    content = dict(checkpoint.load(tmp_path / 'last.pt'))
+    old = content['config']
+    old['optimiser'] = {'kind': 'adamw', 'rate': old['optimiser']['lr'], 'decay': old['optimiser']['weight_decay']}
+    old['augment'] = {'picture': old['augment']['photometric']}
+    old['network']['handover'] = 'soft'
+    checkpoint.save(tmp_path / 'last.pt', **content)
+    (tmp_path / 'log.csv').write_text('step,seconds,samples,rate,loss\n1,0.5,16,0.001,2.5\n')
+    values = tiny_config(augment={'photometric': {'gamma': 1.2}}).as_dict()
+    resumed = config_of(values | {'network': values['network'] | {'gating': 'soft'}})
+    Run(resumed, data, None, tmp_path, ALONE).go()
+    assert progress.read_rows(tmp_path / 'log.csv')[0]['lr'] == '0.001'
+    assert checkpoint.load(tmp_path / 'final.pt')['step'] == 6
 
 
 def same(a, b):
@@ -164,7 +201,7 @@ def test_eight_samples_are_learnt_by_heart(case, folder, tmp_path):
         augment=CLEAN,
         pose_limits_deg=(45, 60, 18),  # what the paper's sigmoid reaches
         ema=0.9,
-        optimiser={'kind': 'adamw', 'rate': rate, 'decay': 0.0},
+        optimiser={'kind': 'adamw', 'lr': rate, 'weight_decay': 0.0},
         schedule={'kind': 'cooldown', 'warmup': 10, 'cooldown': 0.5},
         log_every=1000,
     )
@@ -205,9 +242,9 @@ def test_time_budget_ends_in_a_cooldown_and_a_larger_one_goes_on_from_before_it(
     assert (tmp_path / 'steady.pt').exists() and (tmp_path / 'final.pt').exists()
     schedule = run.schedule
     assert 0 < schedule.decay_from < run.step < 100000
-    assert schedule.rate(schedule.decay_from - 1) == 1e-3
+    assert schedule.lr(schedule.decay_from - 1) == 1e-3
     assert schedule.decay_steps == max(1, round(schedule.decay_from / 3))
-    assert schedule.rate(schedule.decay_from + schedule.decay_steps // 2) < 0.75e-3
+    assert schedule.lr(schedule.decay_from + schedule.decay_steps // 2) < 0.75e-3
     again = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=0.2)
     assert again.step == run.step and again.step >= again.schedule.last_step
     longer = Run(tiny_config(steps=100000), data, None, tmp_path, ALONE, minutes=1.0)
@@ -248,8 +285,8 @@ def test_a_time_budget_ends_with_a_final_checkpoint_and_a_rate_of_zero(kind, slo
     assert final['step'] == run.step and final['elapsed_s'] == clock.now
     assert 'final.pt' in printed and ('became slower' in printed) == (slower > 1)
     assert (run.step, clock.now) == (60, 60) if slower == 1 else 60 < clock.now < 63 + 20 + 20
-    rates = [float(row['rate']) for row in progress.read_rows(tmp_path / 'log.csv')]
-    assert rates == sorted(rates, reverse=True) and run.schedule.rate(run.step) == 0
+    rates = [float(row['lr']) for row in progress.read_rows(tmp_path / 'log.csv')]
+    assert rates == sorted(rates, reverse=True) and run.schedule.lr(run.step) == 0
     if slower == 1:  # as many steps as it falls for, the last of them at so small a part
         assert re.search(rf'falls from \S+ to {rates[-1]:.2g} by step 60\n', printed)
     again = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
@@ -282,8 +319,8 @@ def test_a_budget_larger_than_the_steps_need_cools_down_by_the_steps(folder, tmp
 def test_paper_schedule_is_caffes_polynomial():
     """0.01 (1 - 20000 / 40000)^0.5 = 0.00707."""
     schedule = read_config('paper').make_schedule()
-    assert schedule.rate(0) == 0.01
-    assert schedule.rate(20000) == pytest.approx(0.01 * 0.5**0.5)
+    assert schedule.lr(0) == 0.01
+    assert schedule.lr(20000) == pytest.approx(0.01 * 0.5**0.5)
 
 
 @pytest.mark.parametrize(
@@ -297,8 +334,8 @@ def test_paper_schedule_is_caffes_polynomial():
         ({'augment': {'zooom': 2}}, 'zooom'),
         ({'modality': 'depth'}, "modality is 'depth', the network reads 'rgb': set network.modality"),
         ({'network': {**tiny_config().network, 'subspaces': 'six'}}, "subspaces 'six' is none of .'eight', 'four'"),
-        ({'optimiser': {'kind': 'sgd', 'rate': 0.1, 'decay': 0.0}}, "optimiser 'sgd' takes decay, momentum, rate: momentum"),
-        ({'optimiser': {'kind': 'adamw', 'rate': 0.1, 'decay': 0.0, 'momentum': 0.9}}, "optimiser 'adamw' takes decay, rate: momentum"),
+        ({'optimiser': {'kind': 'sgd', 'lr': 0.1, 'weight_decay': 0.0}}, "optimiser 'sgd' takes lr, momentum, weight_decay: momentum"),
+        ({'optimiser': {'kind': 'adamw', 'lr': 0.1, 'weight_decay': 0.0, 'momentum': 0.9}}, "'adamw' takes lr, weight_decay: momentum"),
         ({'schedule': {'kind': 'cooldown', 'cooldown': 1.0}}, 'cooldown 1.0'),
         ({'shards': 0}, 'shards 0'),
         ({'seed': -1}, 'seed -1 is not at least 0'),
@@ -319,8 +356,8 @@ def test_paper_schedule_is_caffes_polynomial():
         ({'augment': {'margin': 'abc'}}, "augment.margin 'abc' is not a number"),
         ({'augment': {'margin': -1}}, 'augment.margin -1 is not at least'),
         ({'augment': {'mirror': 2}}, 'augment.mirror 2 is not true or false'),
-        ({'augment': {'picture': {'blurr': 2}}}, 'unknown augment.picture.blurr'),
-        ({'optimiser': {'kind': 'adamw', 'rate': 'fast', 'decay': 0.0}}, "optimiser.rate 'fast'"),
+        ({'augment': {'photometric': {'blurr': 2}}}, 'unknown augment.photometric.blurr'),
+        ({'optimiser': {'kind': 'adamw', 'lr': 'fast', 'weight_decay': 0.0}}, "optimiser.lr 'fast'"),
         ({'schedule': {'kind': 'poly', 'powr': 1}}, 'unknown schedule.powr'),
         ({'focus': {'flor': 1}}, 'unknown focus.flor'),
         ({'pose_limits_deg': [1, 2]}, 'pose_limits_deg'),
@@ -335,8 +372,8 @@ def test_a_wrong_configuration_is_refused_by_name(change, message, folder, tmp_p
 def test_numbers_are_numbers_however_they_are_written(tmp_path):
     (tmp_path / 'my.yaml').write_text('base: nothing\naugment: {margin: 2E0}\n')
     (tmp_path / 'nothing.yaml').write_text((CONFIGS / 'edge.yaml').read_text())
-    config = read_config(tmp_path / 'my.yaml', ['optimiser.rate=1e-3', 'optimiser.decay=.5e+1', 'clip=-0', 'name=e1e-3'])
-    assert (config.optimiser['rate'], config.optimiser['decay'], config.augment['margin'], config.name) == (1e-3, 5, 2, 'e1e-3')
+    config = read_config(tmp_path / 'my.yaml', ['optimiser.lr=1e-3', 'optimiser.weight_decay=.5e+1', 'clip=-0', 'name=e1e-3'])
+    assert (config.optimiser['lr'], config.optimiser['weight_decay'], config.augment['margin'], config.name) == (1e-3, 5, 2, 'e1e-3')
 
 
 def test_settings_that_are_no_yaml_are_refused_in_a_line(tmp_path):
@@ -353,7 +390,7 @@ def test_a_mistake_on_the_command_line_is_told_in_a_line(folder, tmp_path, capsy
     for change, words in (
         ('modality=depth', 'set network.modality'),
         ('network.subspaces=six', "subspaces 'six'"),
-        ('optimiser.kind=sgd', "optimiser 'sgd' takes decay, momentum, rate"),
+        ('optimiser.kind=sgd', "optimiser 'sgd' takes lr, momentum, weight_decay"),
         ('nonsense', 'KEY=VALUE'),
     ):
         assert train.main(['edge', *command, change]) == 2
@@ -422,7 +459,7 @@ def test_a_second_training_in_the_same_folder_is_refused_until_the_first_has_end
 
 def test_a_loss_that_is_no_number_is_told_in_a_line(folder, tmp_path, capsys):
     command = [write_config(tmp_path, steps=3), '--data', str(folder), '--out', str(tmp_path / 'out'), '--device', 'cpu']
-    assert train.main([*command, '--set', 'optimiser.rate=1e30', 'clip=0']) == 2
+    assert train.main([*command, '--set', 'optimiser.lr=1e30', 'clip=0']) == 2
     assert 'error: the loss is nan at step' in capsys.readouterr().err
 
 

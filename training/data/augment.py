@@ -15,7 +15,7 @@ from torch.nn import functional
 from ..models.rotations import ypr_from_rotation
 from ..models.settings import check_ranges
 from .crops import Crops
-from .photometric import Picture, disturb, random_background
+from .photometric import PhotometricAugmentation, disturb, random_background
 
 DETECTOR_OFFSET = (0.0, -0.14)
 """Centre of YuNet's box from that of the landmarks' box, in units of the landmarks' larger extent: it holds the forehead too.
@@ -66,7 +66,7 @@ class Augmentation:
         roll_wide_share: 0..1.
         mirror: whether half of the samples are mirrored.
         border_share: samples cut off by an image border (black beyond it) 0..1.
-        picture: strengths of the disturbances of the picture; None leaves it clean over a random background.
+        photometric: strengths of the disturbances of the picture; None leaves it clean over a random background.
     """
 
     margin: float = 1.5
@@ -81,7 +81,7 @@ class Augmentation:
     roll_wide_share: float = 0.15
     mirror: bool = True
     border_share: float = 0.15
-    picture: Picture | None = field(default_factory=Picture)
+    photometric: PhotometricAugmentation | None = field(default_factory=PhotometricAugmentation)
 
     def __post_init__(self):
         check_ranges(self, RANGES, 'augment.')
@@ -226,8 +226,8 @@ def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generat
     image = over_background(crops, view, size, generator)
     landmarks = landmarks_in_view(crops, view)
     face = 2 / (view.half.mean(1) * 2 / (crops.box[:, 2:] - crops.box[:, :2]).amax(1))  # landmarks' extent in [-1, 1] units
-    if how.picture is not None:
-        image = disturb(image, eyes_of(landmarks), face, how.picture, generator)
+    if how.photometric is not None:
+        image = disturb(image, eyes_of(landmarks), face, how.photometric, generator)
     image = cut_at_borders(image, how.border_share, generator)
     return Batch((image + 0.5).clamp(0, 255).to(torch.uint8), rotation_in_view(crops, view), landmarks)
 

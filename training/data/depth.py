@@ -51,7 +51,7 @@ def augment_depth(crops: Crops, size: int, how: Augmentation, generator: torch.G
     """Depth crops of random views, disturbed as depth cameras disturb them.
 
     Noise and steps grow with the square of the distance (structured light); holes at edges and in blobs; hands before the face;
-    walls behind; motion blur that mixes depths. Strengths come from `how.picture` as for pictures.
+    walls behind; motion blur that mixes depths. Strengths come from `how.photometric` as for pictures.
     """
     view = random_view(crops, how, generator)
     depth = seen(crops, view, size)
@@ -60,11 +60,12 @@ def augment_depth(crops: Crops, size: int, how: Augmentation, generator: torch.G
     head = head_depth_mm(depth)
     wall = torch.where(u[:, 0] < 0.3, head + 120 + 600 * u[:, 1], 0.0)
     depth = torch.where(depth > 0, depth, wall)
-    if how.picture is not None:
-        depth = some(depth, how.picture.occluder_share, generator, lambda x: _hold_before(x, size, generator))
-        depth = some(depth, how.picture.blur_share / 2, generator, lambda x: _smear(x, how.picture.blur_sd, generator))
+    if how.photometric is not None:
+        strengths = how.photometric
+        depth = some(depth, strengths.occluder_share, generator, lambda x: _hold_before(x, size, generator))
+        depth = some(depth, strengths.blur_share / 2, generator, lambda x: _smear(x, strengths.blur_sd, generator))
         depth = _measure(depth, generator)
-        depth = some(depth, how.picture.low_resolution_share, generator, lambda x: _coarsen(x, how.picture.low_resolution_px, generator))
+        depth = some(depth, strengths.low_resolution_share, generator, lambda x: _coarsen(x, strengths.low_resolution_px, generator))
     head = head_depth_mm(depth) + 30 * torch.randn(n, 1, 1, 1, generator=generator, device=device)
     return Batch(to_bytes(depth, head), rotation_in_view(crops, view), landmarks_in_view(crops, view))
 

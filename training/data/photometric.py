@@ -14,7 +14,7 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True)
-class Picture:
+class PhotometricAugmentation:
     """Strengths of the disturbances; a share is the part of the samples that get one.
 
     Attributes:
@@ -53,7 +53,7 @@ class Picture:
 _BLUR_TAPS = 11
 
 
-def disturb(image: Tensor, eyes: Tensor, face: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
+def disturb(image: Tensor, eyes: Tensor, face: Tensor, how: PhotometricAugmentation, generator: torch.Generator) -> Tensor:
     """Light, occluders, photometry, blur, low resolution, noise, compression, in the order of a real picture.
 
     Args:
@@ -106,7 +106,7 @@ def coordinates(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return steps[None, None, :], steps[None, :, None]
 
 
-def light(image: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
+def light(image: Tensor, how: PhotometricAugmentation, generator: torch.Generator) -> Tensor:
     """A gain that varies across the picture: a slope, or a shadow with a soft edge; stripes on some."""
     n, device = len(image), image.device
     u = torch.rand(n, 8, 1, 1, generator=generator, device=device)
@@ -141,7 +141,7 @@ def blob(centre: Tensor, radius: Tensor, angle: Tensor, power: Tensor, size: int
     return (inside * 8).clamp(0, 1)
 
 
-def occlude(image: Tensor, eyes: Tensor, face: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
+def occlude(image: Tensor, eyes: Tensor, face: Tensor, how: PhotometricAugmentation, generator: torch.Generator) -> Tensor:
     """Textured blobs over some faces and sunglasses over some eyes."""
     n, size, device = len(image), image.shape[-1], image.device
 
@@ -168,7 +168,7 @@ def occlude(image: Tensor, eyes: Tensor, face: Tensor, how: Picture, generator: 
     return image
 
 
-def photometry(image: Tensor, how: Picture, generator: torch.Generator) -> Tensor:
+def photometry(image: Tensor, how: PhotometricAugmentation, generator: torch.Generator) -> Tensor:
     """Gamma, contrast about the mean, brightness; clipped as a sensor clips."""
     u = 2 * torch.rand(len(image), 3, 1, 1, 1, generator=generator, device=image.device) - 1
     image = 255 * (image / 255).clamp(1e-4, 1).pow(how.gamma ** u[:, 0])

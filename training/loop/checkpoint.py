@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..models.factory import build
+from .config import with_current_names
 
 FORMAT = 1
 WEIGHTS = ('average', 'config', 'step', 'samples', 'samples_before', 'seed', 'commit', 'started_from', 'data_hash', 'data', 'rendered')
@@ -68,6 +69,8 @@ def load(path: Path | str) -> Content:
     for name in {'average', 'network'} & set(values):
         if not all(tensor.isfinite().all() for tensor in values[name].values()):
             raise ValueError(f'{path} has weights that are not numbers: its training had failed; train again, at a lower learning rate')
+    if isinstance(values.get('config'), dict):
+        values['config'] = with_current_names(values['config'])
     return Content(path, values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import asdict, dataclass, field
 from math import inf
 from pathlib import Path
@@ -12,13 +13,21 @@ import yaml
 
 from ..data.augment import Augmentation
 from ..data.crops import Focus
-from ..data.photometric import Picture
+from ..data.photometric import PhotometricAugmentation
 from ..models.factory import check_settings
 from ..models.settings import check_ranges, checked
 from .schedule import Schedule
 
+RENAMED = {
+    ('optimiser', 'rate'): 'lr',
+    ('optimiser', 'decay'): 'weight_decay',
+    ('schedule', 'peak'): 'peak_lr',
+    ('augment', 'picture'): 'photometric',
+    ('network', 'handover'): 'gating',
+}
+"""Settings that have a new name. Files and checkpoints written before still use the old one."""
 CONFIGS = Path(__file__).parents[1] / 'configs'
-OPTIMISERS = {'adamw': {'rate', 'decay'}, 'sgd': {'rate', 'decay', 'momentum'}}
+OPTIMISERS = {'adamw': {'lr', 'weight_decay'}, 'sgd': {'lr', 'weight_decay', 'momentum'}}
 """Settings of each kind."""
 RANGES = {
     **dict.fromkeys(('batch', 'shards', 'steps', 'validate_every', 'validate_on', 'log_every'), (1, inf)),
@@ -35,7 +44,7 @@ class RunConfig:
         name: of the model.
         network: `kind` and its settings, for `models.build`.
         loss: `kind` and its settings, for `losses.make_loss`.
-        augment: changes to `Augmentation`, and under `picture` to `Picture`; `picture: null` leaves pictures clean.
+        augment: changes to `Augmentation`, and under `photometric` to `PhotometricAugmentation`; `photometric: null` leaves pictures clean.
         optimiser: kind adamw or sgd, rate, decay, momentum (sgd).
         schedule: `Schedule`'s settings except peak and steps.
         modality: 'rgb' or 'depth'.
@@ -58,7 +67,7 @@ class RunConfig:
     network: dict[str, Any]
     loss: dict[str, Any]
     augment: dict[str, Any] = field(default_factory=dict)
-    optimiser: dict[str, Any] = field(default_factory=lambda: {'kind': 'adamw', 'rate': 2e-3, 'decay': 0.05})
+    optimiser: dict[str, Any] = field(default_factory=lambda: {'kind': 'adamw', 'lr': 2e-3, 'weight_decay': 0.05})
     schedule: dict[str, Any] = field(default_factory=lambda: {'kind': 'cooldown', 'warmup': 200})
     modality: str = 'rgb'
     batch: int = 128
@@ -107,10 +116,10 @@ class RunConfig:
     def augmentation(self) -> Augmentation:
         """How training crops vary."""
         settings = dict(self.augment)
-        picture = settings.pop('picture', {})
-        if picture is not None:
-            picture = Picture(**checked(picture, 'augment.picture', Picture))
-        return Augmentation(**checked(settings, 'augment', Augmentation), picture=picture)
+        photometric = settings.pop('photometric', {})
+        if photometric is not None:
+            photometric = PhotometricAugmentation(**checked(photometric, 'augment.photometric', PhotometricAugmentation))
+        return Augmentation(**checked(settings, 'augment', Augmentation), photometric=photometric)
 
     def make_focus(self) -> Focus | None:
         """Which poses are drawn more often."""
@@ -118,24 +127,47 @@ class RunConfig:
 
     def make_schedule(self) -> Schedule:
         """The learning rate of every step."""
-        return Schedule(**checked({'peak': self.optimiser['rate'], 'steps': self.steps, **self.schedule}, 'schedule', Schedule))
+        return Schedule(**checked({'peak_lr': self.optimiser['lr'], 'steps': self.steps, **self.schedule}, 'schedule', Schedule))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as stored in a checkpoint."""
         return asdict(self)
 
 
-class Loader(yaml.SafeLoader):
+def with_current_names(values: dict[str, Any], source: str | None = None) -> dict[str, Any]:
+    """The settings with those under an old name of `RENAMED` under the new one.
+
+    Args:
+        values: settings as read from a file, an option or a checkpoint.
+        source: what to name in the deprecation line printed for each; None prints nothing.
+
+    Raises:
+        ValueError: for a setting that is given under both names.
+    """
+    out = dict(values)
+    for (part, old), new in RENAMED.items():
+        settings = out.get(part)
+        if not isinstance(settings, dict) or old not in settings:
+            continue
+        if new in settings:
+            raise ValueError(f'{source or "configuration"} has both {part}.{old} and {part}.{new}: remove {old}, the old name of {new}')
+        out[part] = {new if key == old else key: value for key, value in settings.items()}
+        if source is not None:
+            print(f'{source}: {part}.{old} is deprecated: name it {new}', file=sys.stderr)
+    return out
+
+
+class _YamlLoader(yaml.SafeLoader):
     """Reads 1e-3 as a number, as YAML 1.2 does; YAML 1.1 takes it for text."""
 
 
-Loader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789'))
+_YamlLoader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789'))
 
 
 def read_yaml(text: str, source: str) -> Any:
     """What a yaml text says; a ValueError names the source of one that says nothing."""
     try:
-        return Loader(text).get_single_data()
+        return _YamlLoader(text).get_single_data()
     except yaml.YAMLError as error:
         raise ValueError(f'{source} is no yaml: {getattr(error, "problem", error)}') from error
 
@@ -145,6 +177,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     values = read_yaml(path.read_text(), str(path))
     if not isinstance(values, dict):
         raise ValueError(f'{path} is no configuration: it has no KEY: VALUE')
+    values = with_current_names(values, str(path))
     return merge(read_settings(path.parent / f'{values.pop("base")}.yaml'), values) if 'base' in values else values
 
 
@@ -169,7 +202,7 @@ def read_config(name: str | Path, changes: list[str] | None = None) -> RunConfig
         value = read_yaml(text, change)
         for part in reversed(key.split('.')):
             value = {part: value}
-        values = merge(values, value)
+        values = merge(values, with_current_names(value, '--set'))
     return config_of(values, str(path))
 
 

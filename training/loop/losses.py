@@ -52,7 +52,7 @@ def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeight
     """Our loss on a batch.
 
     Args:
-        network: with `raw` and `hand_over`.
+        network: with `raw` and `mix`.
         batch: with landmarks, if the network says where they are.
         weights: of the terms.
 
@@ -61,12 +61,12 @@ def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeight
     """
     R = batch.rotation
     raw = network.raw(batch.crops)
-    rotation, std = network.hand_over(raw)
+    rotation, std = network.mix(raw)
     distance = DISTANCES[weights.distance]
     answer = distance(rotation, R).mean()
     nll = likelihood_loss(rotation, std, R, weights.likelihood_moves_rotation)
     loss = weights.answer * answer + weights.likelihood * nll
-    if network.handover != 'single':
+    if network.gating != 'single':
         belongs = membership(R, network.cells, weights.overlap_deg)
         total = belongs.sum().clamp(min=1)
         errors = distance(raw.rotations, R[:, None])

@@ -9,7 +9,7 @@ FIELDS = (
     'step',
     'seconds',
     'samples',
-    'rate',
+    'lr',
     'loss',
     'error_deg',
     'nll',
@@ -30,7 +30,7 @@ class Log:
 
     def __init__(self, folder: Path, step: int):
         self.path = folder / 'log.csv'
-        rows = [row for row in read_rows(self.path) if int(row['step']) <= step] if self.path.exists() else []
+        rows = [_with_current_names(row) for row in read_rows(self.path) if int(row['step']) <= step] if self.path.exists() else []
         with open(self.path, 'w', newline='') as file:
             writer = csv.DictWriter(file, FIELDS)
             writer.writeheader()
@@ -40,6 +40,11 @@ class Log:
         """One row; figures that a network does not have stay empty."""
         with open(self.path, 'a', newline='') as file:
             csv.DictWriter(file, FIELDS).writerow({k: f'{v:.6g}' if isinstance(v, float) else v for k, v in figures.items() if k in FIELDS})
+
+
+def _with_current_names(row: dict[str, str]) -> dict[str, str]:
+    """A row of a log whose learning rate may be in the column 'rate', as it was named before."""
+    return {'lr' if name == 'rate' else name: value for name, value in row.items()}
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

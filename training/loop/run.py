@@ -158,7 +158,7 @@ class Run:
         """One optimiser step over the global batch; the mean figures of this process's shards."""
         self.network.train()
         for group in self.optimiser.param_groups:
-            group['lr'] = self.schedule.rate(self.step)
+            group['lr'] = self.schedule.lr(self.step)
         self.optimiser.zero_grad(set_to_none=True)
         figures: dict[str, float] = {}
         shards = self.context.shards(self.config.shards)
@@ -219,7 +219,7 @@ class Run:
                     step=self.step,
                     seconds=round(self.elapsed_s, 1),
                     samples=self.step * self.config.batch,
-                    rate=self.schedule.rate(self.step - 1),
+                    lr=self.schedule.lr(self.step - 1),
                     **figures,
                     **(val if self.step % self.config.validate_every == 0 or at_end else {}),
                 )
@@ -265,7 +265,7 @@ class Run:
 
     def _fall(self) -> str:
         last = self.schedule.last_step
-        return f'the rate falls from {self.schedule.rate(self.step):.2g} to {self.schedule.rate(last - 1):.2g} by step {last}'
+        return f'the rate falls from {self.schedule.lr(self.step):.2g} to {self.schedule.lr(last - 1):.2g} by step {last}'
 
     def say(self, words: str) -> None:
         """Prints a line, by one process."""
@@ -308,11 +308,11 @@ def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimiz
     """AdamW or SGD; biases and normalisation are not decayed by AdamW, and all are by SGD, as in the paper's Caffe."""
     settings = config.optimiser
     if settings['kind'] == 'sgd':
-        return torch.optim.SGD(network.parameters(), settings['rate'], momentum=settings['momentum'], weight_decay=settings['decay'])
+        return torch.optim.SGD(network.parameters(), settings['lr'], momentum=settings['momentum'], weight_decay=settings['weight_decay'])
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     return torch.optim.AdamW(
-        [{'params': decayed, 'weight_decay': settings['decay']}, {'params': others, 'weight_decay': 0.0}], settings['rate']
+        [{'params': decayed, 'weight_decay': settings['weight_decay']}, {'params': others, 'weight_decay': 0.0}], settings['lr']
     )
 
 

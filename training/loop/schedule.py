@@ -23,7 +23,7 @@ class Schedule:
 
     Attributes:
         kind: 'cooldown', 'poly' or 'constant'.
-        peak: highest rate.
+        peak_lr: highest rate.
         steps: planned steps.
         warmup: steps of linear rise.
         cooldown: last part of the run in which 'cooldown' falls, 0 to below 1.
@@ -34,7 +34,7 @@ class Schedule:
     """
 
     kind: str
-    peak: float
+    peak_lr: float
     steps: int
     warmup: int = 0
     cooldown: float = 0.25
@@ -99,9 +99,9 @@ class Schedule:
         """Steps after which the run is done."""
         return self.steps if self.decay_from < 0 else min(self.steps, self.decay_from + self.decay_steps)
 
-    def rate(self, step: int) -> float:
+    def lr(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
-        rate = self.peak * min(1.0, (step + 1) / self.warmup) if self.warmup else self.peak
+        rate = self.peak_lr * min(1.0, (step + 1) / self.warmup) if self.warmup else self.peak_lr
         if self.kind == 'poly':
             rate *= (1 - step / self.steps) ** self.power
         return rate * self._share(step)

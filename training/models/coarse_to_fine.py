@@ -97,7 +97,7 @@ class CoarseToFine(nn.Module):
         size: input side in pixels.
         modality: 'rgb' or 'depth'.
         subspaces: a name in `SUBSPACES`.
-        handover: 'soft', 'hard' (the most likely regressor alone) or 'single' (one regressor; the classifier only reports).
+        gating: 'soft', 'hard' (the most likely regressor alone) or 'single' (one regressor; the classifier only reports).
         squeeze: channels of the last 1x1 convolution, flattened with its places.
         embedding: width of the shared embedding.
         hidden: width of a regressor's hidden layer.
@@ -111,7 +111,7 @@ class CoarseToFine(nn.Module):
         size: int,
         modality: str = 'rgb',
         subspaces: str = 'eight',
-        handover: str = 'soft',
+        gating: str = 'soft',
         squeeze: int = 64,
         embedding: int = 256,
         hidden: int = 64,
@@ -124,11 +124,11 @@ class CoarseToFine(nn.Module):
             raise ValueError(f'network.size {size} is less than the {trunk.stride} pixels that its trunk makes one of')
         if subspaces not in SUBSPACES:
             raise ValueError(f'subspaces {subspaces!r} is none of {sorted(SUBSPACES)}')
-        if handover not in ('soft', 'hard', 'single'):
-            raise ValueError(f"handover {handover!r} is none of 'soft', 'hard', 'single'")
+        if gating not in ('soft', 'hard', 'single'):
+            raise ValueError(f"gating {gating!r} is none of 'soft', 'hard', 'single'")
         if representation not in ('columns', 'euler'):
             raise ValueError(f"representation {representation!r} is neither 'columns' nor 'euler'")
-        self.size, self.modality, self.handover, self.representation = size, modality, handover, representation
+        self.size, self.modality, self.gating, self.representation = size, modality, gating, representation
         self.cells = SUBSPACES[subspaces]
         self.normalise = Normalise(modality)
         self.trunk = trunk
@@ -137,7 +137,7 @@ class CoarseToFine(nn.Module):
         self.embed = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(squeeze * side * side, embedding), nn.ReLU(inplace=True))
         self.classifier = nn.Linear(embedding, len(self.cells))
         self.landmarks = nn.Linear(embedding, 2 * 68) if landmarks else None
-        count = 1 if handover == 'single' else len(self.cells)
+        count = 1 if gating == 'single' else len(self.cells)
         self.regressors = Regressors(embedding, count, hidden, 9)
         start = anchors(self.cells) if count > 1 else anchors(SUBSPACES['four']).mean(0, keepdim=True).round()
         self.register_buffer('anchors', start, persistent=False)
@@ -162,11 +162,11 @@ class CoarseToFine(nn.Module):
             landmarks = None if self.landmarks is None else self.landmarks(features).reshape(-1, 68, 2)
             return Raw(self.classifier(features), rotations, stds, landmarks)
 
-    def hand_over(self, raw: Raw) -> tuple[Tensor, Tensor]:
+    def mix(self, raw: Raw) -> tuple[Tensor, Tensor]:
         """The one rotation (B, 3, 3) and its standard deviations (B, 3) rad."""
-        if self.handover == 'single':
+        if self.gating == 'single':
             return raw.rotations[:, 0], raw.stds[:, 0]
-        if self.handover == 'hard':
+        if self.gating == 'hard':
             weights = nn.functional.one_hot(raw.logits.argmax(1), raw.logits.shape[1]).to(raw.stds.dtype)
         else:
             weights = raw.logits.softmax(1)
@@ -186,7 +186,7 @@ class CoarseToFine(nn.Module):
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The model contract: crops (B, 1, S, S) uint8 to rotation (B, 3, 3), rotation_std_rad (B, 3), category_logits (B, 4)."""
         raw = self.raw(crops)
-        rotation, std = self.hand_over(raw)
+        rotation, std = self.mix(raw)
         return rotation, std, self.category_logits(raw.logits)
 
     def fuse(self) -> None:

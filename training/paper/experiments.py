@@ -53,7 +53,7 @@ _SMALL = {
     'ema': 0.99,
     'validate_every': 400,
     # the paper's SGD at 0.01 has hardly begun after so few steps
-    'optimiser': {'kind': 'adamw', 'rate': 1e-3, 'decay': 0.05},
+    'optimiser': {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05},
     'schedule': {'kind': 'cooldown', 'warmup': 50, 'cooldown': 0.8},
 }
 _TINY = {'steps': 2, 'batch': 8, 'precision': 'fp32', 'validate_every': 1000, 'validate_on': 8, 'log_every': 1000}
