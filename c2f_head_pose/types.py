@@ -83,12 +83,14 @@ class HeadPose:
         category_probabilities: (4,) float64, of L1..L4, sum 1.
         box: the detected face (never the widened crop); None for a ready-cut crop.
         score: detection score in [0, 1].
-        track_id: stable across frames; None for a single image.
+        track_id: of the tracker, stable across frames; None for a single image, or for a pose read from a message.
         t_cam_head_m: (3,) float64 position of the head's origin (sellion) in the camera's optical frame, metres; None unknown.
             Smoothed, if the estimator smooths.
         t_std_m: (3,) float64 standard deviation of t_cam_head_m, metres; None where the position is unknown.
         R_cam_head_unsmoothed: (3, 3) float64, this image's own estimate.
         t_cam_head_m_unsmoothed: (3,) float64, likewise; None unknown.
+        published_id: the id under which a message brought this face, as the text it is (`face_7`, `face_abcde`, any other); None
+            without.
     """
 
     R_cam_head: np.ndarray
@@ -102,11 +104,19 @@ class HeadPose:
     t_std_m: np.ndarray | None = None
     R_cam_head_unsmoothed: np.ndarray | None = None
     t_cam_head_m_unsmoothed: np.ndarray | None = None
+    published_id: str | None = None
 
     @property
     def yaw_pitch_roll_deg(self) -> np.ndarray:
         """(3,) float64 yaw, pitch, roll in degrees, 300W-LP signs: yaw > 0 to the image's left, pitch > 0 up, roll > 0 clockwise."""
         return geometry.ypr_deg_from_rotation(self.R_cam_head)
+
+    @property
+    def face_id(self) -> str | None:
+        """Id of the face as text, for comparing and showing: the published one, else `face_<track_id>`; None where there is neither."""
+        if self.published_id is not None or self.track_id is None:
+            return self.published_id
+        return f'face_{self.track_id}'
 
     @property
     def angles_reliable(self) -> bool:

@@ -195,6 +195,7 @@ class _Run:
                  open_files: ExitStack) -> None:
         self.truth, self.worst = truth, WorstFrames()
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
+        self.tracks: dict[str, int] = {}
         self._options = options
         self.attention = AttentionTimeline(driver_monitor(options.attention, options.camera_elevation_deg)) if options.attention else None
         self._matcher = Matcher(by_position=truth is not None and truth.located)
@@ -231,11 +232,15 @@ class _Run:
         if self._video:
             self._video.write(frame.image, poses, frame.camera, frame.stamp_s)
 
+    def _track(self, pose: HeadPose) -> int:
+        """The index of a face's id in `tracks`, which grows by an id that is new."""
+        return NO_TRACK if pose.face_id is None else self.tracks.setdefault(pose.face_id, len(self.tracks))
+
     def _face(self, frame: Frame, pose: HeadPose, other_deg: float, head: tuple[int, np.ndarray] | None, times: tuple[float, ...]) -> None:
         unsmoothed = pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
         R_true = None if head is None else rotations_from_quaternions(head[1])[0]
         name = '' if head is None or self.truth is None else self.truth.heads[head[0]].name
-        self.faces.add(frame.index, frame.stamp_s, NO_TRACK if pose.track_id is None else pose.track_id, -1 if head is None else head[0],
+        self.faces.add(frame.index, frame.stamp_s, self._track(pose), -1 if head is None else head[0],
                        quaternions_from_rotations(pose.R_cam_head)[0], quaternions_from_rotations(unsmoothed)[0],
                        _UNKNOWN if head is None else head[1], pose.rotation_std_deg, CATEGORIES.index(pose.category), other_deg)
         self._csv.face(frame.index, frame.stamp_ns, pose, name, R_true, other_deg, times)
@@ -259,7 +264,8 @@ def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> No
         result.errors.append('no image could be read')
         return
     truth = run.truth
-    series = Series(run.faces.array(), images, tuple(h.name for h in truth.heads) if truth else (), truth.complete if truth else False)
+    series = Series(run.faces.array(), images, tuple(h.name for h in truth.heads) if truth else (), truth.complete if truth else False,
+                    tuple(run.tracks))
     aligned = None
     if truth is not None and len(series.matched):
         pairs = pairs_of(series, truth)

@@ -42,7 +42,8 @@ class FramesWriter:
         errors: tuple[float | None, float | None] = (None, None)
         if R_true is not None:
             errors = float(geodesic_deg(R_true, pose.R_cam_head)), float(geodesic_deg(R_true, unsmoothed))
-        self._write(frame, stamp_ns, 'unmatched' if R_true is None else 'matched', pose.track_id, head,
+        track_id = pose.face_id if pose.track_id is None else pose.track_id
+        self._write(frame, stamp_ns, 'unmatched' if R_true is None else 'matched', track_id, head,
                     *((None,) * 4 if box is None else (f'{v:.2f}' for v in (box.x1, box.y1, box.x2, box.y2))),
                     f'{pose.score:.4f}', pose.category, *_rotation(pose.R_cam_head),
                     *(f'{v:.8f}' for v in quaternions_from_rotations(unsmoothed)[0]), *(f'{v:.3f}' for v in pose.rotation_std_deg),

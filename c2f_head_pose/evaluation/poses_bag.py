@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..geometry import quaternion_from_rotation
+from ..pose_messages import UNKNOWN_VARIANCE_M2
 from ..recordings.bagfile import ros2_typestore
 from ..types import HeadPose
 
-_UNKNOWN_VARIANCE_M2 = 1e6
 _HEAD_SIZE_M = (0.20, 0.16, 0.24)
 POSE_TOPIC, POSES_TOPIC, ANGLES_TOPIC = '/head_pose/head_pose', '/head_pose/head_poses', '/head_pose/head_angles'
 _TOPICS = {POSE_TOPIC: 'geometry_msgs/msg/PoseWithCovarianceStamped', POSES_TOPIC: 'vision_msgs/msg/Detection3DArray',
@@ -67,7 +67,7 @@ class PosesWriter:
         box = self._make('vision_msgs/msg/BoundingBox3D', center=self._pose(pose),
                          size=self._make('geometry_msgs/msg/Vector3', x=size[0], y=size[1], z=size[2]))
         return self._make('vision_msgs/msg/Detection3D', header=header, results=[result], bbox=box,
-                          id='' if pose.track_id is None else f'face_{pose.track_id}')
+                          id=pose.face_id or '')
 
     def _with_covariance(self, pose: HeadPose) -> Any:
         return self._make('geometry_msgs/msg/PoseWithCovariance', pose=self._pose(pose), covariance=covariance(pose).ravel())
@@ -82,6 +82,6 @@ class PosesWriter:
 def covariance(pose: HeadPose) -> np.ndarray:
     """(6, 6) covariance as in the node's messages: position in m^2, rotation R diag(s^2) R^T in rad^2, in the header's frame."""
     matrix = np.zeros((6, 6))
-    matrix[:3, :3] = np.diag(np.full(3, _UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m))
+    matrix[:3, :3] = np.diag(np.full(3, UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m))
     matrix[3:, 3:] = pose.R_cam_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ pose.R_cam_head.T
     return matrix

@@ -10,8 +10,8 @@ import numpy as np
 
 FACE = np.dtype([('frame', 'i4'), ('stamp_s', 'f8'), ('track', 'i4'), ('head', 'i2'), ('q', 'f4', 4), ('q_unsmoothed', 'f4', 4),
                  ('q_true', 'f4', 4), ('std_deg', 'f4', 3), ('category', 'i1'), ('other_deg', 'f4')])
-"""A face, or a true head that was missed (track -2, no q). track -1: none; head -1: nobody's; q x y z w of R_cam_head;
-other_deg: angle to the second model's estimate."""
+"""A face, or a true head that was missed (track -2, no q). track: index into `Series.tracks`, -1 none; head -1: of no true head;
+q: x y z w of R_cam_head; other_deg: angle to the second model's estimate."""
 IMAGE = np.dtype([('frame', 'i4'), ('stamp_s', 'f8'), ('faces', 'i2'), ('heads', 'i2'), ('missed', 'i2'), ('unmatched', 'i2'),
                   ('dropped', '?'),
                   ('detect', 'f4'), ('crop', 'f4'), ('infer', 'f4'), ('decode', 'f4'), ('total', 'f4'), ('publish', 'f4')])
@@ -54,12 +54,14 @@ class Series:
         images: (m,) of dtype IMAGE, in order.
         heads: names of the true heads.
         complete_truth: any face that is nobody's is a false one.
+        tracks: ids of the faces followed, as text, in the order in which they appeared.
     """
 
     faces: np.ndarray = field(default_factory=lambda: np.zeros(0, FACE))
     images: np.ndarray = field(default_factory=lambda: np.zeros(0, IMAGE))
     heads: tuple[str, ...] = ()
     complete_truth: bool = False
+    tracks: tuple[str, ...] = ()
 
     @property
     def found(self) -> np.ndarray:
@@ -74,7 +76,7 @@ class Series:
     def save(self, path: Path) -> None:
         """Writes an .npz file."""
         np.savez_compressed(path, faces=self.faces, images=self.images, heads=np.array(self.heads, dtype=str),
-                            complete_truth=self.complete_truth)
+                            complete_truth=self.complete_truth, tracks=np.array(self.tracks, dtype=str))
 
     @classmethod
     def load(cls, path: Path) -> Series:
@@ -84,9 +86,10 @@ class Series:
             ValueError: for rows of another kind; numpy's and zipfile's own errors for a damaged file.
         """
         with np.load(path, allow_pickle=False) as stored:
-            if (stored['faces'].dtype, stored['images'].dtype) != (FACE, IMAGE):
+            if 'tracks' not in stored or (stored['faces'].dtype, stored['images'].dtype) != (FACE, IMAGE):
                 raise ValueError('its rows are of another kind')
-            return cls(stored['faces'], stored['images'], tuple(map(str, stored['heads'])), bool(stored['complete_truth']))
+            return cls(stored['faces'], stored['images'], tuple(map(str, stored['heads'])), bool(stored['complete_truth']),
+                       tuple(map(str, stored['tracks'])))
 
 
 def runs(faces: np.ndarray, key: str = 'track', max_gap_s: float = 0.2) -> Iterator[np.ndarray]:

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..decode import category_of
 from ..estimator import HeadPoseEstimator
-from ..geometry import geodesic_deg, rotation_from_quaternion, ypr_deg_from_rotation
+from ..geometry import geodesic_deg
+from ..pose_messages import head_from_message, heads_from_detections
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.reader import Frame, Notes, TopicChoice, read_frames
-from ..types import CATEGORIES, HeadPose
+from ..types import HeadPose
 from .truth.read import POSE_TYPES
 
 _AHEAD = 4
@@ -118,6 +118,7 @@ class RecordedPoses:
         self._kind = bag.topics[topic].type
         if self._kind not in POSE_TYPES:
             raise BagError(f"{topic} has type {self._kind}, which holds no pose; known are {', '.join(POSE_TYPES)}")
+        self._topic = topic
         self._messages = bag.messages([topic])
         self._held: dict[int, tuple[list[HeadPose], float]] = {}
         self._read_to_ns = -1
@@ -126,6 +127,7 @@ class RecordedPoses:
         """See Answers."""
         while self._read_to_ns < frame.log_ns + _WINDOW_NS and (message := next(self._messages, None)) is not None:
             decoded = message.decode()
+            check_frame(decoded.header.frame_id, frame, self._topic)
             stamp_ns = decoded.header.stamp.sec * 10**9 + decoded.header.stamp.nanosec
             self._held[stamp_ns] = poses_from_message(decoded, self._kind), 1e-6 * (message.log_ns - stamp_ns)
             self._read_to_ns = message.log_ns
@@ -135,49 +137,35 @@ class RecordedPoses:
         return None if near is None or abs(near - frame.stamp_ns) > _MATCH_NS else self._held[near]
 
 
-def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
-    """The head poses in a message that the node publishes, with the stated deviations read back from the covariance.
+def check_frame(frame_id: str, frame: Frame, topic: str) -> None:
+    """Refuses poses that are stated in another frame than their images', as with the node's `target_frame`.
 
-    A pose whose quaternion is unset (zero, or no finite number) holds no rotation and is left out.
+    Their angles, categories and truth would be compared about other axes. Where one of the two names is empty nothing is known.
+
+    Raises:
+        BagError: naming both frames and the remedy.
     """
-    return [pose for pose in _stated_poses(message, kind) if pose is not None]
+    poses, images = frame_id.lstrip('/'), frame.frame_id.lstrip('/')
+    if poses and images and poses != images:
+        raise BagError(f"the poses on {topic} are in frame {poses!r}, the images in {images!r}: poses can be scored in the images' frame "
+                       'only; run head_pose without target_frame for this, or have the images estimated here')
 
 
-def _stated_poses(message: Any, kind: str) -> list[HeadPose | None]:
+def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
+    """The head poses in a message, with the deviations read back from the covariance and the ids as they were published.
+
+    A pose whose quaternion is unset (zero, or no finite number) holds no rotation and is left out. The one head of a message
+    without ids has track 1 throughout.
+    """
     if kind == 'vision_msgs/msg/Detection3DArray':
-        return [_pose(d.results[0].pose.pose.orientation, d.results[0].pose.pose.position, d.results[0].pose.covariance,
-                      d.results[0].hypothesis.class_id, float(d.results[0].hypothesis.score), _track(d.id))
-                for d in message.detections if len(d.results)]
-    if kind == 'geometry_msgs/msg/PoseWithCovarianceStamped':
-        return [_pose(message.pose.pose.orientation, message.pose.pose.position, message.pose.covariance)]
-    if kind == 'geometry_msgs/msg/PoseStamped':
-        return [_pose(message.pose.orientation, message.pose.position)]
-    return [_pose(message.quaternion, None)]
-
-
-def _pose(orientation: Any, position: Any, covariance: Any = None, category: str = '', score: float = 1.0,
-          track: int | None = 1) -> HeadPose | None:
-    try:
-        R = rotation_from_quaternion(np.array([orientation.x, orientation.y, orientation.z, orientation.w]))
-    except ValueError:
-        return None
-    std_deg, t, t_std = np.full(3, np.nan), None, None
-    if position is not None:
-        t = np.array([position.x, position.y, position.z])
-    if covariance is not None:
-        C = np.asarray(covariance, float).reshape(6, 6)
-        std_deg = np.degrees(np.sqrt(np.maximum(np.diag(R.T @ C[3:, 3:] @ R), 0)))
-        t_std = np.sqrt(np.maximum(np.diag(C)[:3], 0))
-        if t_std.max() > 100:
-            t, t_std = None, None
-    category = category if category in CATEGORIES else category_of(ypr_deg_from_rotation(R))
-    return HeadPose(R, std_deg, category, np.eye(len(CATEGORIES))[CATEGORIES.index(category)], score=score, track_id=track,
-                    t_cam_head_m=t, t_std_m=t_std)
-
-
-def _track(name: str) -> int | None:
-    digits = name.rpartition('_')[2]
-    return int(digits) if digits.isdigit() else None
+        heads = heads_from_detections(message)
+    elif kind == 'geometry_msgs/msg/PoseWithCovarianceStamped':
+        heads = [head_from_message(message.pose.pose.orientation, message.pose.pose.position, message.pose.covariance, track_id=1)]
+    elif kind == 'geometry_msgs/msg/PoseStamped':
+        heads = [head_from_message(message.pose.orientation, message.pose.position, track_id=1)]
+    else:
+        heads = [head_from_message(message.quaternion, track_id=1)]
+    return [head for head in heads if np.isfinite(head.R_cam_head).all()]
 
 
 def _disagreement(second: HeadPoseEstimator | None, frame: Frame, poses: list[HeadPose]) -> list[float]:

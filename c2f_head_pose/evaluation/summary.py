@@ -144,7 +144,7 @@ def _images(scored: Sequence[Scored]) -> dict[str, Any]:
     answered = count - dropped
     return {'n': count, 'dropped': dropped, 'duration_s': duration_s, 'with_face': int(sum((i['faces'] > 0).sum() for i in images)),
             'coverage': float(sum((i['faces'] > 0).sum() for i in images) / answered) if answered else None,
-            'faces': int(sum(i['faces'].sum() for i in images)), 'tracks': sum(len(np.unique(s.series.found['track'])) for s in scored),
+            'faces': int(sum(i['faces'].sum() for i in images)), 'tracks': sum(len(s.series.tracks) for s in scored),
             'wall_s': wall_s, 'per_second': count / wall_s if wall_s else None, 'times_real_time': duration_s / wall_s if wall_s else None}
 
 

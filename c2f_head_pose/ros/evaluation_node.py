@@ -22,7 +22,7 @@ from sensor_msgs.msg import CameraInfo
 from ..evaluation import bag, results
 from ..evaluation.environment import environment
 from ..evaluation.evaluate import Options, evaluate_recording
-from ..evaluation.sources import poses_from_message
+from ..evaluation.sources import check_frame, poses_from_message
 from ..evaluation.verdict import Done, conclude
 from ..recordings.reader import Frame, folder_name
 from ..types import HeadPose
@@ -41,7 +41,7 @@ class LiveAnswers:
     """Poses by their image's stamp, with the time from the image's arrival (its camera_info's) to theirs."""
 
     def __init__(self) -> None:
-        self._poses: dict[int, list[HeadPose]] = {}
+        self._poses: dict[int, tuple[str, list[HeadPose]]] = {}
         self._arrival_s: dict[int, float] = {}
         self._image_arrival_s: dict[int, float] = {}
 
@@ -52,17 +52,18 @@ class LiveAnswers:
         """An image was sent."""
         self._image_arrival_s[stamp_ns] = now_s
 
-    def add(self, stamp_ns: int, poses: list[HeadPose], now_s: float, complete: bool) -> None:
+    def add(self, stamp_ns: int, frame_id: str, poses: list[HeadPose], now_s: float, complete: bool) -> None:
         """An answer came; a complete one (every face) replaces one with the primary face alone."""
         if complete or stamp_ns not in self._poses:
-            self._poses[stamp_ns] = poses
+            self._poses[stamp_ns] = frame_id, poses
         self._arrival_s.setdefault(stamp_ns, now_s)
 
     def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
         """See evaluation.sources.Answers."""
-        poses = self._poses.get(frame.stamp_ns)
-        if poses is None:
+        if frame.stamp_ns not in self._poses:
             return None
+        frame_id, poses = self._poses[frame.stamp_ns]
+        check_frame(frame_id, frame, 'the live topic')
         sent_s = self._image_arrival_s.get(frame.stamp_ns, float('nan'))
         return poses, 1e3 * (self._arrival_s[frame.stamp_ns] - sent_s)
 
@@ -109,7 +110,7 @@ class EvaluationNode(Node):
 
     def _hear(self, message: Any, kind: str, complete: bool) -> None:
         self._heard_s = time.monotonic()
-        self.answers.add(_stamp_ns(message), poses_from_message(message, kind), self._heard_s, complete)
+        self.answers.add(_stamp_ns(message), message.header.frame_id, poses_from_message(message, kind), self._heard_s, complete)
 
 
 def evaluate_live(path: Path, output: Path, options: Options, answers: LiveAnswers, command: list[str], baseline: dict[str, Any] | None,

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
     ('geometry', 'memory', 'sixteen_bits', 'stages', 'files'), ('images', 'types', 'models'), ('camera', 'crop', 'smooth'), ('engine',),
-    ('decode', 'depth', 'depth_head_finder', 'detect', 'draw'), ('track',), ('estimator',),
+    ('decode', 'depth', 'depth_head_finder', 'detect', 'draw'), ('pose_messages', 'track'), ('estimator',),
     ('attention', 'demo', 'recordings'), ('evaluation',),
     ('bench', 'ros'))
 """Rooms of c2f_head_pose from the lowest floor to the highest; a room imports from floors below its own."""

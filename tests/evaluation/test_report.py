@@ -185,7 +185,7 @@ def test_an_hour_makes_a_report_no_larger_than_a_minute(tmp_path):
         faces, images = np.tile(rows.faces, factor), np.tile(rows.images, factor)
         for part in (faces, images):
             part['stamp_s'] += np.repeat(np.arange(factor) * 50.0, len(part) // factor)
-        one = Scored('long', Series(faces, images, ('head',)), None, 1.0)
+        one = Scored('long', Series(faces, images, ('head',), tracks=rows.tracks), None, 1.0)
         sizes.append(report(tmp_path, (one, None)).stat().st_size)
     assert sizes[1] < 2 * sizes[0]
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', (tmp_path / 'report.html').read_text(), re.DOTALL)

@@ -49,7 +49,7 @@ def _curves(scored: Scored, start_s: float) -> Iterator[dict[str, Any]]:
     rest = series.found[series.found['head'] < 0]
     tracks, counts = np.unique(rest['track'], return_counts=True)
     for track in tracks[np.argsort(-counts)][:_CURVES]:
-        yield _curve('faces' if track < 0 else f'face {track}', rest[rest['track'] == track], start_s, None)
+        yield _curve('faces' if track < 0 else series.tracks[track], rest[rest['track'] == track], start_s, None)
 
 
 def _curve(name: str, rows: np.ndarray, start_s: float, aligned: np.ndarray | None) -> dict[str, Any]:

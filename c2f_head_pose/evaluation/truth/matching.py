@@ -26,7 +26,7 @@ class Matcher:
 
     def __init__(self, by_position: bool) -> None:
         self._by_position = by_position
-        self._followed: int | None = None
+        self._followed: str | None = None
 
     def match(self, poses: Sequence[HeadPose], positions: Sequence[np.ndarray | None], camera: Camera | None) -> list[int | None]:
         """The true head of each face.
@@ -61,10 +61,10 @@ class Matcher:
 
     def _primary(self, poses: Sequence[HeadPose]) -> int:
         for i, pose in enumerate(poses):
-            if pose.track_id is not None and pose.track_id == self._followed:
+            if pose.face_id is not None and pose.face_id == self._followed:
                 return i
         i = max(range(len(poses)), key=lambda k: 0.0 if (box := poses[k].box) is None else box.width * box.height)
-        self._followed = poses[i].track_id
+        self._followed = poses[i].face_id
         return i
 
 

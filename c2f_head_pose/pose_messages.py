@@ -1,0 +1,64 @@
+"""Head poses from pose messages: one reading, and one meaning of "unknown", for live topics and for recordings.
+
+Messages are read by their fields, so those of rclpy and those of rosbags will both do.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .decode import category_of
+from .geometry import rotation_from_quaternion, ypr_deg_from_rotation
+from .types import CATEGORIES, HeadPose
+
+UNKNOWN_VARIANCE_M2 = 1e6
+"""Variance published for an unknown position, which is published as 0: a kilometre squared, so that no filter trusts it."""
+_LEAST_UNKNOWN_M2 = 1e5
+
+
+def head_from_message(orientation: Any, position: Any = None, covariance: Any = None, unknown_std_deg: float = float('nan'),
+                      face_id: str = '', track_id: int | None = None, score: float = 1.0, category: str = '') -> HeadPose:
+    """One head from the parts of a pose message.
+
+    An orientation that is no rotation (zero, or not finite) gives a head with NaN in its rotation: somebody is there, looking nobody
+    knows where. A position is unknown where it is 0 on every axis, not finite, or has a variance of 1e5 m^2 or more.
+
+    Args:
+        orientation: geometry_msgs/Quaternion of the head in the header's frame.
+        position: geometry_msgs/Point, metres; None where the message has none.
+        covariance: 36 numbers about the header frame's axes, rotation R diag(s^2) R^T; None where the message has none.
+        unknown_std_deg: deviation of a rotation whose covariance is absent, or 0 throughout, which means unknown.
+        face_id: of the face, as published; empty where the message has none.
+        track_id: of the face, where it has no published id but is known to be one.
+        score: of its detection.
+        category: 'L1'..'L4' as published; anything else is computed from the rotation.
+    """
+    try:
+        R = rotation_from_quaternion(np.array([orientation.x, orientation.y, orientation.z, orientation.w], float))
+    except ValueError:
+        R = np.full((3, 3), np.nan)
+    stated = np.zeros((6, 6)) if covariance is None else np.asarray(covariance, float).reshape(6, 6)
+    with np.errstate(all='ignore'):
+        std_deg = np.degrees(np.sqrt(np.diag(R.T @ stated[3:, 3:] @ R))) if stated.any() else np.full(3, float(unknown_std_deg))
+    t = None if position is None else np.array([position.x, position.y, position.z], float)
+    variance = np.diag(stated)[:3]
+    if t is not None and (not np.all(np.isfinite(t)) or not np.any(t) or not np.all(np.abs(variance) < _LEAST_UNKNOWN_M2)):
+        t = None
+    if category not in CATEGORIES:
+        category = category_of(ypr_deg_from_rotation(R)) if np.isfinite(R).all() else CATEGORIES[0]
+    return HeadPose(R, std_deg, category, np.eye(len(CATEGORIES))[CATEGORIES.index(category)], score=float(score), track_id=track_id,
+                    t_cam_head_m=t, t_std_m=None if t is None or covariance is None else np.sqrt(np.maximum(variance, 0)),
+                    published_id=face_id or None)
+
+
+def heads_from_detections(array: Any, unknown_std_deg: float = float('nan')) -> list[HeadPose]:
+    """Every head of a vision_msgs/Detection3DArray, under the id that was published with it, whatever its form.
+
+    Args:
+        array: as the node head_pose publishes it.
+        unknown_std_deg: as in `head_from_message`.
+    """
+    return [head_from_message(result.pose.pose.orientation, result.pose.pose.position, result.pose.covariance, unknown_std_deg,
+                              str(detection.id), score=result.hypothesis.score, category=str(result.hypothesis.class_id))
+            for detection in array.detections for result in detection.results[:1]]
