@@ -97,7 +97,7 @@ class AttentionMonitor:
         self._nobody_since_s = np.inf
         self._road_run_s = self._off_run_s = 0.0
         self._road_mass = 0.0
-        self._track_id: int | None = None
+        self._face_id: str | None = None
 
     def update(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> Attention:
         """Take one frame into account.
@@ -168,7 +168,7 @@ class AttentionMonitor:
     def _possible_drivers(self, stamp_s: float, heads: Sequence[HeadPose]) -> list[HeadPose]:
         """The head followed so far where it is still there; else those in the driver's seat and near where it was seen last."""
         heads = [head for head in heads if self._in_seat(head)]
-        followed = [head for head in heads if self._track_id is not None and head.track_id == self._track_id]
+        followed = [head for head in heads if self._face_id is not None and head.face_id == self._face_id]
         if followed or stamp_s - self._seen_s > self.settings.uncertain_s:
             return followed or heads
         last = None if self._seen.head is None else self._seen.head.t_cam_head_m
@@ -220,7 +220,7 @@ class AttentionMonitor:
         self._road_mass += float(share) * (evidence.mass.road - self._road_mass)
         if evidence.on_road:
             self._see_road(stamp_s, before)
-        self._seen, self._seen_s, self._track_id = evidence, stamp_s, evidence.head.track_id
+        self._seen, self._seen_s, self._face_id = evidence, stamp_s, evidence.head.face_id
         self._nods.update(stamp_s, evidence.head_deg[1])
 
     def _see_road(self, stamp_s: float, before: _Evidence) -> None:
@@ -249,7 +249,7 @@ class AttentionMonitor:
             state=state, reason=reason, stamp_s=stamp_s, since_s=since_s, confidence=self._confidence(state), zone=zone,
             zone_probability=0.0 if mass is None else mass.probabilities[zone], off_road_s=self._glance.off_s,
             short_glances_s=self._short_glances_s(stamp_s), head_deg=evidence.head_deg, natural_deg=self._natural.offset_deg,
-            cues=('nodding',) if self._nods.nodding(stamp_s) else (), track_id=self._track_id)
+            cues=('nodding',) if self._nods.nodding(stamp_s) else (), face_id=self._face_id)
         return self._now
 
     def _decide(self, stamp_s: float, motion: Motion) -> tuple[State, Reason]:

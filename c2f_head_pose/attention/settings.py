@@ -130,7 +130,7 @@ class Attention:
         head_deg: (azimuth, elevation) of the face in the vehicle, corrected by the natural position; None where nothing is seen.
         natural_deg: the (azimuth, elevation) learned as the driver's natural position and corrected for.
         cues: cues of fatigue that a head alone supports: 'nodding'. They never change the state.
-        track_id: of the head taken for the driver's.
+        face_id: of the head taken for the driver's, as text; None unknown.
     """
 
     state: State = State.UNKNOWN
@@ -145,7 +145,7 @@ class Attention:
     head_deg: tuple[float, float] | None = None
     natural_deg: tuple[float, float] = (0.0, 0.0)
     cues: tuple[str, ...] = ()
-    track_id: int | None = None
+    face_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,21 @@
-"""What the node says about itself on /diagnostics."""
+"""The head_pose node's status on /diagnostics: how it is written, and how other nodes of this package read it."""
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+SUBJECT = 'head pose'
+"""What the status is about; diagnostic_aggregator groups by the name `<node>: <subject>`."""
+STATE, IMAGE_FRAME, FACES = 'state', 'image_frame', 'faces'
+"""Keys that programs may rely on; the message and the other values are for people."""
+
 
 class State(enum.Enum):
-    """What the node is up to, each distinguishable: value is (level, text)."""
+    """What the node is doing. The name, in lower case, is for programs; the value is (level, text), and the text is for people."""
 
     UNCONFIGURED = (DiagnosticStatus.WARN, 'unconfigured')
     CONFIGURE_FAILED = (DiagnosticStatus.ERROR, 'could not be configured')
@@ -24,21 +31,57 @@ class State(enum.Enum):
     NO_FACE = (DiagnosticStatus.OK, 'no face')
     OK = (DiagnosticStatus.OK, 'ok')
 
+    @property
+    def key(self) -> str:
+        """The name by which the value of `state` states it."""
+        return self.name.lower()
 
-def diagnostic_array(stamp: Any, node_name: str, hardware_id: str, state: State, reason: str, values: dict[str, str]) -> DiagnosticArray:
+
+@dataclass(frozen=True)
+class Report:
+    """What one head_pose node states about itself.
+
+    Attributes:
+        node: its name with namespace, without the leading slash.
+        state: what it is doing.
+        image_frame: frame of the images it answers; empty before the first, or where images have none.
+        faces: how many faces the last image showed; None where it is not stated.
+    """
+
+    node: str
+    state: State
+    image_frame: str
+    faces: int | None
+
+
+def diagnostic_array(stamp: Any, node_name: str, image_frame: str, state: State, reason: str, values: Mapping[str, str]) -> DiagnosticArray:
     """The node's status as diagnostic_aggregator and rqt_robot_monitor read it.
 
     Args:
         stamp: now, builtin_interfaces/Time.
         node_name: fully qualified.
-        hardware_id: the camera's frame.
-        state: what the node is up to.
+        image_frame: frame of the images; also the hardware id.
+        state: what the node is doing.
         reason: why, with the remedy; may be empty.
         values: figures as text.
     """
     level, text = state.value
-    status = DiagnosticStatus(level=level, name=f'{node_name.lstrip("/")}: head pose', message=f'{text}: {reason}' if reason else text,
-                              hardware_id=hardware_id, values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
+    stated = {STATE: state.key, IMAGE_FRAME: image_frame, **values}
+    status = DiagnosticStatus(level=level, name=f'{node_name.lstrip("/")}: {SUBJECT}', message=f'{text}: {reason}' if reason else text,
+                              hardware_id=image_frame, values=[KeyValue(key=key, value=str(value)) for key, value in stated.items()])
     message = DiagnosticArray(status=[status])
     message.header.stamp = stamp
     return message
+
+
+def read_reports(message: DiagnosticArray) -> list[Report]:
+    """The reports of head_pose nodes in a message of /diagnostics; other statuses, and states of an unknown name, are left out."""
+    states = {state.key: state for state in State}
+    reports = []
+    for status in message.status:
+        node, _, subject = status.name.rpartition(': ')
+        values = {pair.key: pair.value for pair in status.values}
+        if subject == SUBJECT and values.get(STATE) in states:
+            faces = values.get(FACES, '')
+            reports.append(Report(node, states[values[STATE]], values.get(IMAGE_FRAME, ''), int(faces) if faces.isdecimal() else None))
+    return reports

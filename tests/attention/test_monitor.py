@@ -240,7 +240,7 @@ def test_a_driver_who_leaves_the_standing_car_is_absent_and_another_one_starts_a
     said = drive(looks(10, 'road_ahead'), nobody(10), looks(5, 'road_ahead', track_id=8), motion=Motion(0.0, 0.0))
     assert said.changes() == [*STARTED, (12.0, ABSENT), (20.0, UNKNOWN), (21.0, ATTENTIVE)]
     assert said.at(15.0).confidence == 1.0
-    assert said.at(22.0).track_id == 8
+    assert said.at(22.0).face_id == 'face_8'
 
 
 def test_right_hand_drive_swaps_the_sides():
@@ -311,7 +311,7 @@ def test_a_passenger_never_stands_in_for_a_driver_who_is_lost():
     for rest in ([passenger], [passenger, broken]):
         said = drive([[driver, passenger]] * 100, [rest] * 29)
         assert said.changes() == [*STARTED, (12.0, UNKNOWN)]
-        assert all(a.track_id != 2 or a.stamp_s > 1011.9 for a in said.said)
+        assert all(a.face_id != 'face_2' or a.stamp_s > 1011.9 for a in said.said)
     alone = drive([[driver, passenger]] * 100, [[passenger]] * 100, seat='left')
     assert alone.changes() == [*STARTED, (12.0, UNKNOWN)], 'with the seat given, not at all'
 

@@ -126,7 +126,7 @@ def test_five_thousand_faces_are_one_frame_like_any_other():
     for i in range(15):
         monitor.update(i / 10, [head(0, 0, track_id=1, box=FaceBox(0, 0, 10, 10))])
     said = monitor.update(1.5, [*crowd, head(0, 0, track_id=1, box=FaceBox(0, 0, 10, 10))])
-    assert (said.state, said.track_id) == (State.ATTENTIVE, 1)
+    assert (said.state, said.face_id) == (State.ATTENTIVE, 'face_1')
 
 
 @pytest.mark.parametrize('rate_hz', [3, 10, 30, 100])

@@ -1,8 +1,8 @@
 """The node `attention` through the real ROS graph, and its messages."""
 import itertools
+import time
 from dataclasses import fields
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,14 +15,18 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseWithCovarianceStamped, TwistStamped
 from rclpy.parameter import Parameter
 from ros_graph import SENSOR, header, image_message, noise
+from rosgraph_msgs.msg import Clock as ClockMessage
 from std_msgs.msg import Float32, String
 from visualization_msgs.msg import Marker, MarkerArray
 
-from c2f_head_pose.attention.monitor import AttentionSettings, State
+from c2f_head_pose.attention.settings import AttentionSettings, State
+from c2f_head_pose.pose_messages import head_from_message
 from c2f_head_pose.ros import messages, parameters
 from c2f_head_pose.ros.attention import messages as attention_messages
 from c2f_head_pose.ros.attention.node import AttentionNode
 from c2f_head_pose.ros.attention.parameters import AttentionParameters, find_zones
+from c2f_head_pose.ros.diagnostics import Report, diagnostic_array, read_reports
+from c2f_head_pose.ros.diagnostics import State as HeadPoseState
 from c2f_head_pose.ros.parameters import ParameterError
 
 pytestmark = pytest.mark.ros
@@ -58,7 +62,7 @@ class Driver:
         return self.decision()
 
     def answered(self):
-        return any(attention_messages.stamp_s(d.header) == self.stamp_s for d in self.decisions[-20:])
+        return any(messages.stamp_s(d.header) == self.stamp_s for d in self.decisions[-20:])
 
     def decision(self, index=-1):
         return {pair.key: pair.value for pair in self.decisions[index].status[0].values}
@@ -97,20 +101,40 @@ def test_input_that_stops_is_unknown_within_its_time_and_said_again_and_again(gr
     assert {s.data for s in driver.states[count:]} == {'unknown'}
 
 
-def status_of(publisher, text, **figures):
-    values = [KeyValue(key=key, value=value) for key, value in figures.items()]
+def status_of(publisher, text='', **stated):
+    """A status as the head_pose node publishes it: the text is for people, the values are for programs."""
+    values = [KeyValue(key=key, value=value) for key, value in stated.items()]
     publisher.publish(DiagnosticArray(header=header(), status=[DiagnosticStatus(name='probe: head pose', message=text, values=values)]))
 
 
-@pytest.mark.parametrize('text, state, reason', [
-    ('no face', 'absent', 'nobody'), ('images have stopped: camera unplugged', 'unknown', 'blind')])
-def test_nobody_there_and_a_blind_camera_are_told_apart_without_vision_msgs(graph, text, state, reason):
-    """The head_pose node says which on /diagnostics; the car's speed is unknown, so nobody there is absent."""
+@pytest.mark.parametrize('text, reported, state, reason', [
+    ('no face', 'no_face', 'absent', 'nobody'), ('images have stopped: camera unplugged', 'silent', 'unknown', 'blind'),
+    ('niemand im Bild', 'no_face', 'absent', 'nobody'), ('ok', 'model_failed', 'unknown', 'blind')])
+def test_nobody_there_and_a_blind_camera_are_told_apart_by_the_states_name(graph, text, reported, state, reason):
+    """The head_pose node states which on /diagnostics, whatever its text; the car's speed is unknown, so nobody there is absent."""
     driver = Driver(graph)
     driver.look(ROAD, 2)
     diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
-    graph.wait_until(lambda: status_of(diagnostics, text) or driver.decision()['reason'] == reason, reason)
+    graph.wait_until(lambda: status_of(diagnostics, text, state=reported) or driver.decision()['reason'] == reason, reason)
     driver.wait_for(state)
+
+
+@pytest.mark.parametrize('stated', [{}, {'state': 'no face'}, {'state': 'newer_than_this_version'}])
+def test_a_status_without_a_states_name_that_is_known_counts_for_nothing(graph, stated):
+    """Its text reads 'no face', which is for people: nothing is known, so the state is stale after 1 s and never 'nobody'."""
+    driver = Driver(graph)
+    driver.look(ROAD, 2)
+    diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    graph.wait_until(lambda: status_of(diagnostics, 'no face', **stated) or driver.decision()['reason'] == 'stale', 'stale')
+    count = len(driver.decisions)
+    graph.wait_until(lambda: status_of(diagnostics, 'no face', **stated) or len(driver.decisions) > count + 25, '2.5 s more')
+    assert {driver.decision(i)['reason'] for i in range(count, len(driver.decisions))} == {'stale'}
+
+
+@pytest.mark.parametrize('state', HeadPoseState)
+def test_every_state_of_the_head_pose_node_is_read_back_as_it_was_written(state):
+    written = diagnostic_array(header().stamp, '/front/head_pose', 'cam', state, 'some reason', {'faces': '2'})
+    assert read_reports(written) == [Report('front/head_pose', state, 'cam', 2)]
 
 
 def test_a_degraded_camera_that_finds_nobody_is_not_blind(graph):
@@ -118,8 +142,7 @@ def test_a_degraded_camera_that_finds_nobody_is_not_blind(graph):
     driver = Driver(graph)
     driver.look(ROAD, 2)
     diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
-    graph.wait_until(lambda: status_of(diagnostics, 'degraded: depth has stopped', faces='0') or driver.decision()['reason'] == 'nobody',
-                     'nobody')
+    graph.wait_until(lambda: status_of(diagnostics, state='degraded', faces='0') or driver.decision()['reason'] == 'nobody', 'nobody')
     driver.wait_for('absent')
 
 
@@ -133,11 +156,44 @@ def test_a_moving_car_with_nobody_seen_has_a_blind_camera(graph):
 
     def told():
         speed.publish(twist)
-        status_of(diagnostics, 'no face')
+        status_of(diagnostics, state='no_face')
         return driver.decision()['reason'] == 'no_face_while_moving'
 
     graph.wait_until(told, 'no face while moving')
     driver.wait_for('unknown')
+
+
+def test_frames_of_a_replay_slower_than_reports_all_count(graph):
+    """Frames at 100.5, 101.0, 101.5 s, each sent only once the estimated time has passed the next one's: the last is attentive.
+
+    The road is seen for return_s = 1 s then. While nothing comes, 'nobody' is reported, at times that the frames then refute.
+    """
+    driver = Driver(graph)
+    diagnostics = graph.probe.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    for _ in range(3):
+        decided = driver.look(ROAD, 0.5, rate_hz=2)
+        if driver.stamp_s < 101.5:
+            graph.wait_until(lambda: status_of(diagnostics, state='no_face') or
+                             messages.stamp_s(driver.decisions[-1].header) > driver.stamp_s + 0.9, 'the estimated time')
+    assert (driver.stamp_s, decided['state'], driver.node._frames_ignored) == (101.5, 'attentive', 0)
+
+
+def test_under_a_slow_clock_a_quiet_second_is_not_stale_and_under_a_stopped_one_it_is(graph):
+    """/clock runs at a twentieth: in two real seconds it moves by 0.1 s, well below stale_s = 1 s. Once it stands still, stale."""
+    driver = Driver(graph, use_sim_time=True)
+    clock = graph.probe.create_publisher(ClockMessage, '/clock', 10)
+    started_s = time.monotonic()
+
+    def tick():
+        at_s = 100 + (time.monotonic() - started_s) / 20
+        clock.publish(ClockMessage(clock=header(at_s).stamp))
+
+    graph.wait_until(lambda: tick() or driver.node.get_clock().now().nanoseconds > 100e9, 'the clock')
+    driver.look(ROAD, 2)
+    count, until_s = len(driver.decisions), time.monotonic() + 2
+    graph.wait_until(lambda: tick() or time.monotonic() > until_s, 'two seconds')
+    assert 'stale' not in {driver.decision(i)['reason'] for i in range(count, len(driver.decisions))}
+    graph.wait_until(lambda: driver.decision()['reason'] == 'stale', 'stale without a clock')
 
 
 def test_speed_decides_what_is_judged_and_goes_stale(graph):
@@ -233,38 +289,16 @@ def test_a_published_head_comes_back_with_its_deviation_in_head_axes():
     pose = head(20, -10, t_cam_head_m=np.array([0.1, 0.2, 0.7]), t_std_m=np.full(3, 0.02))
     pose = type(pose)(pose.R_cam_head, np.array([1.0, 2.0, 6.0]), 'L1', pose.category_probabilities, t_cam_head_m=pose.t_cam_head_m,
                       t_std_m=pose.t_std_m)
-    back = attention_messages.head_from_pose(messages.head_pose(header(), pose).pose, 5.0)
+    message = messages.head_pose(header(), pose).pose
+    back = head_from_message(message.pose.orientation, message.pose.position, message.covariance)
     assert back.R_cam_head == pytest.approx(pose.R_cam_head)
     assert back.rotation_std_deg == pytest.approx([1, 2, 6])
-    assert back.t_cam_head_m == pytest.approx([0.1, 0.2, 0.7])
-
-
-def test_what_is_unknown_in_a_message_stays_unknown():
-    """Variance 1e6: no position. Covariance all 0: the assumed deviation. Quaternion 0: somebody, but no pose."""
-    message = messages.head_pose(header(), head(0, 0)).pose
-    assert attention_messages.head_from_pose(message, 5.0).t_cam_head_m is None
-    message.covariance = [0.0] * 36
-    assert attention_messages.head_from_pose(message, 5.0).rotation_std_deg == pytest.approx([5, 5, 5])
-    message.pose.orientation.w = message.pose.orientation.x = message.pose.orientation.y = message.pose.orientation.z = 0.0
-    assert np.isnan(attention_messages.head_from_pose(message, 5.0).R_cam_head).all()
-
-
-def test_every_face_of_head_poses_is_read_with_its_track():
-    """Duck-typed: vision_msgs is not in the pip build of ROS."""
-    def detection(name, pose):
-        result = SimpleNamespace(pose=messages.head_pose(header(), pose).pose, hypothesis=SimpleNamespace(class_id='L1', score=0.9))
-        return SimpleNamespace(id=name, results=[result])
-
-    found = [detection('face_3', head(0, 0)), detection('', head(30, 0)), SimpleNamespace(id='face_9', results=[])]
-    heads = attention_messages.heads_from_detections(SimpleNamespace(detections=found), 5.0)
-    assert [h.track_id for h in heads] == [3, None]
-    assert heads[0].score == pytest.approx(0.9)
-    assert attention_messages.heads_from_detections(SimpleNamespace(detections=[]), 5.0) == []
+    assert back.t_cam_head_m == pytest.approx([0.1, 0.2, 0.7]) and back.t_std_m == pytest.approx([0.02] * 3)
 
 
 def test_the_committed_yaml_is_the_generated_one_and_holds_the_settings_defaults():
     text = (CONFIG / 'attention.yaml').read_text()
-    assert text == parameters.yaml_text(AttentionParameters, 'attention', 'attention_parameters'), \
+    assert text == parameters.yaml_text(AttentionParameters, 'attention', 'attention.parameters'), \
         'run: python -m c2f_head_pose.ros.attention.parameters --yaml > config/attention.yaml'
     table = AttentionParameters.from_values(yaml.safe_load(text)['/**']['ros__parameters'])
     assert table == AttentionParameters()

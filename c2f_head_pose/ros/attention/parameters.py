@@ -139,4 +139,4 @@ def _setting_names() -> list[str]:
 
 
 if __name__ == '__main__':
-    parameters.main(AttentionParameters, 'attention', 'attention_parameters')
+    parameters.main(AttentionParameters, 'attention', 'attention.parameters')
