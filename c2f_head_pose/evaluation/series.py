@@ -86,7 +86,7 @@ class Series:
             ValueError: for rows of another kind; numpy's and zipfile's own errors for a damaged file.
         """
         with np.load(path, allow_pickle=False) as stored:
-            if 'tracks' not in stored or (stored['faces'].dtype, stored['images'].dtype) != (FACE, IMAGE):
+            if (stored['faces'].dtype, stored['images'].dtype) != (FACE, IMAGE) or 'tracks' not in stored:
                 raise ValueError('its rows are of another kind')
             return cls(stored['faces'], stored['images'], tuple(map(str, stored['heads'])), bool(stored['complete_truth']),
                        tuple(map(str, stored['tracks'])))

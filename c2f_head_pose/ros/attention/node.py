@@ -183,7 +183,7 @@ class AttentionNode(Node):
             return True
         images = ', '.join(sorted(self._targets.image_frames))
         self._notices.throttled('foreign frame', f'poses are in {frame_id!r}, neither in vehicle_frame ({vehicle!r}) nor in that of the '
-                                f"images ({images}), so their directions in the vehicle are not known and the state is too: set head_pose's "
+                                f"images ({images}), so their directions in the vehicle are unknown, and the state too: set head_pose's "
                                 'target_frame to vehicle_frame, or leave it empty', _REPEAT_S)
         return False
 
