@@ -12,6 +12,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from .gaps import SequenceGaps
+from .overrides import value_given
 from .qos import matching, newest_only
 
 try:
@@ -32,6 +33,7 @@ class Input:
         message_type: the ROS message class.
         callback: called with each message.
         qos: of the subscription.
+        overridden: the user has fixed the QoS by qos_overrides parameters.
         subscription: the rclpy subscription; None until subscribed.
         lost: messages that the publisher sent and that never arrived, as far as that is known.
     """
@@ -40,6 +42,7 @@ class Input:
     message_type: Any
     callback: Callable[[Any], None]
     qos: QoSProfile
+    overridden: bool = False
     subscription: Any = None
     lost: int = 0
     gaps: SequenceGaps = field(default_factory=SequenceGaps)
@@ -75,7 +78,9 @@ class Inputs:
 
     def add(self, message_type: Any, topic: str, callback: Callable[[Any], None]) -> Input:
         """Subscribes to a resolved topic."""
-        added = Input(topic, message_type, callback, self._wanted(topic, self._publishers(topic), newest_only()))
+        overridden = self._overridden(topic)
+        qos = newest_only() if overridden else matching(self._publishers(topic), newest_only())
+        added = Input(topic, message_type, callback, qos, overridden)
         self._subscribe(added)
         self._inputs.append(added)
         return added
@@ -85,7 +90,7 @@ class Inputs:
         for known in self._inputs:
             publishers = self._publishers(known.topic)
             known.lost += known.gaps.settle(len(publishers))
-            qos = self._wanted(known.topic, publishers, known.qos)
+            qos = known.qos if known.overridden else matching(publishers, known.qos)
             if (qos.reliability, qos.durability) != (known.qos.reliability, known.qos.durability):
                 self._node.destroy_subscription(known.subscription)
                 known.qos = qos
@@ -106,16 +111,12 @@ class Inputs:
     def _publishers(self, topic: str) -> list[Any]:
         return self._node.get_publishers_info_by_topic(topic)
 
-    def _wanted(self, topic: str, publishers: list[Any], otherwise: QoSProfile) -> QoSProfile:
-        """The QoS for a topic; `otherwise` where nobody publishes it, or the user has fixed it."""
-        return otherwise if self._overridden(topic) else matching(publishers, otherwise)
-
     def _overridden(self, topic: str) -> bool:
-        return any(name.startswith(f'qos_overrides.{topic}.subscription.') for name in getattr(self._node, '_parameter_overrides', {}))
+        return any(value_given(self._node, f'qos_overrides.{topic}.subscription.{kind.name.lower()}') is not None for kind in _OVERRIDABLE)
 
     def _subscribe(self, one: Input) -> None:
         # Declared only where the user gave them: once declared they hold for every later subscription of the topic.
-        overriding = QoSOverridingOptions(_OVERRIDABLE) if self._overridden(one.topic) else None
+        overriding = QoSOverridingOptions(_OVERRIDABLE) if one.overridden else None
         events = SubscriptionEventCallbacks(incompatible_qos=partial(self._on_incompatible, one))
         one.gaps = SequenceGaps()
         one.subscription = self._node.create_subscription(
@@ -123,7 +124,7 @@ class Inputs:
             qos_overriding_options=overriding)
 
     def _on_incompatible(self, one: Input, _: Any) -> None:
-        if self._overridden(one.topic):  # else match_publishers meets the publisher half-way in a moment
+        if one.overridden:  # else match_publishers meets the publisher half-way in a moment
             self._incompatible(one)
 
 

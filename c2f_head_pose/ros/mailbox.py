@@ -1,15 +1,17 @@
-"""One worker behind a one-slot mailbox: only the newest item is worked on, so queues never add latency."""
+"""A worker thread behind a mailbox of one slot: it works on the newest item only, so that queues add no latency."""
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Generic, TypeVar
+
+Item = TypeVar('Item')
 
 
-class NewestWorker:
-    """A thread that works on the newest item handed over; an item that arrives while one waits replaces it."""
+class NewestWorker(Generic[Item]):
+    """A thread that works on the newest item; an item that arrives while another waits replaces it."""
 
-    def __init__(self, work: Callable[[Any], None], name: str) -> None:
+    def __init__(self, work: Callable[[Item], None], name: str) -> None:
         """Starts the thread.
 
         Args:
@@ -18,23 +20,31 @@ class NewestWorker:
         """
         self._work = work
         self._changed = threading.Condition()
-        self._item: Any = None
-        self._full = False
+        self._waiting: list[Item] = []
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, item: Any) -> bool:
-        """Hands over an item without waiting; returns whether it replaced one that nobody had taken yet."""
+    def put(self, item: Item) -> Item | None:
+        """Hands over an item without waiting; returns the waiting item that it replaced, None if there was none."""
         with self._changed:
-            replaced, self._item, self._full = self._full, item, True
+            replaced = self._waiting.pop() if self._waiting else None
+            self._waiting.append(item)
             self._changed.notify()
         return replaced
 
-    def close(self) -> None:
-        """Lets the item in work finish, throws away the waiting one and ends the thread; can be called twice."""
+    def offer(self, item: Item) -> None:
+        """Hands over an item unless another waits: for work that the waiting item does anyway."""
         with self._changed:
-            self._closed, self._item, self._full = True, None, False
+            if not self._waiting:
+                self._waiting.append(item)
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Lets the item in work finish, drops the waiting one and ends the thread; may be called twice."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
             self._changed.notify()
         if self._thread is not threading.current_thread():
             self._thread.join()
@@ -42,9 +52,9 @@ class NewestWorker:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._full or self._closed)
+                self._changed.wait_for(lambda: self._waiting or self._closed)
                 if self._closed:
                     return
-                item, self._item, self._full = self._item, None, False
+                item = self._waiting.pop()
             self._work(item)
-            del item  # not kept alive while waiting for the next
+            del item  # not kept alive while the thread waits

@@ -42,10 +42,16 @@ class Neutral:
     R: np.ndarray
 
     def of_poses(self, poses: Sequence[HeadPose]) -> list[HeadPose]:
-        """The poses with the person's offset taken off."""
+        """The poses with the person's offset removed: rotations, smoothed or not, and their deviations about the new axes.
+
+        R_true = R exp([d]x) turned by N is (R N) exp([N^T d]x), so the covariance about the new axes is N^T diag(s^2) N; its diagonal
+        is kept.
+        """
         if self.kind != 'person':
             return list(poses)
-        return [replace(pose, R_cam_head=pose.R_cam_head @ self.R) for pose in poses]
+        return [replace(pose, R_cam_head=pose.R_cam_head @ self.R,
+                        R_cam_head_unsmoothed=None if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed @ self.R,
+                        rotation_std_deg=np.sqrt(np.square(self.R.T) @ np.square(pose.rotation_std_deg))) for pose in poses]
 
     @property
     def R_turned_cam(self) -> np.ndarray:

@@ -79,7 +79,7 @@ class Session:
         answering = Answering(parts, parameters, self.calibration, self.depth, neutral, self.statistics, notices, topic,
                               lambda: node.get_clock().now().nanoseconds * 1e-9)
         outputs = parts.outputs
-        self._worker = NewestWorker(  # nothing of self: see Inputs.clear
+        self._worker: NewestWorker[Any] = NewestWorker(  # nothing of self: see Inputs.clear
             lambda work: outputs.nobody_tracked() if work is _SILENCE else answering.answer(*work), 'head_pose')
         self._answering = answering
         try:
@@ -160,8 +160,7 @@ class Session:
             self._notices.forget('silence')
             self._notices.say(f'images arrive on {self.images_in.topic}')
             self.silence = ''
-        if self._hand_over(message, depth_alone=self._parameters().modality == 'depth'):
-            self.statistics.count_drop(OVERTAKEN)
+        self._hand_over(message, depth_alone=self._parameters().modality == 'depth')
 
     def _on_depth(self, message: Any) -> None:
         """Depth beside the images; answered by itself while images have stopped."""
@@ -170,10 +169,11 @@ class Session:
         if self.silence and self._depth_answers:
             self._hand_over(message, depth_alone=True)
 
-    def _hand_over(self, message: Any, depth_alone: bool) -> bool:
-        """Puts a message into the worker's mailbox, unless nobody reads; returns whether another was thrown away for it."""
+    def _hand_over(self, message: Any, depth_alone: bool) -> None:
+        """Puts a message into the worker's mailbox, unless nobody reads the results; counts the image that it replaces there."""
         self._idle = self._parameters().lazy and not self._read_by_somebody()
-        return not self._idle and self._worker.put((message, depth_alone))
+        if not self._idle and self._worker.put((message, depth_alone)) not in (None, _SILENCE):
+            self.statistics.count_drop(OVERTAKEN)
 
     def _read_by_somebody(self) -> bool:
         outputs, own = self._parts.outputs, isinstance(self._parts.mount, TfMount)
@@ -192,8 +192,8 @@ class Session:
         if silent_s < self._parameters().silence_timeout_s:
             return
         reason = explain_silence(self._node, images.topic, type_name(images.message_type), images.qos, last_s is not None)
-        if not self.silence and not self._depth_answers and self._worker.put(_SILENCE):
-            self.statistics.count_drop(OVERTAKEN)
+        if not self.silence and not self._depth_answers:
+            self._worker.offer(_SILENCE)
         if reason != self.silence:
             self.silence = reason
             self._notices.forget('silence')

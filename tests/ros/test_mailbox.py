@@ -15,13 +15,36 @@ def test_only_the_newest_item_is_worked_on_while_one_is_in_work():
             finished.set()
 
     worker = NewestWorker(work, 'test')
-    assert worker.put(0) is False
+    assert worker.put(0) is None
     assert entered.wait(10)
-    assert [worker.put(item) for item in (1, 2, 3)] == [False, True, True]
+    assert [worker.put(item) for item in (1, 2, 3)] == [None, 1, 2]
     release.set()
     assert finished.wait(10)
     worker.close()
     assert done == [0, 3]
+
+
+def test_an_offered_item_never_replaces_one_that_waits_and_is_itself_replaced():
+    """While 0 is in work: 1 is offered and waits; 2 replaces it; 3 is offered and dropped."""
+    done, entered, release = [], threading.Event(), threading.Event()
+
+    def work(item):
+        entered.set()
+        assert release.wait(10)
+        done.append(item)
+
+    worker = NewestWorker(work, 'test')
+    worker.put(0)
+    assert entered.wait(10)
+    worker.offer(1)
+    assert worker.put(2) == 1
+    worker.offer(3)
+    release.set()
+    deadline = threading.Event()
+    while len(done) < 2 and not deadline.wait(0.01):
+        pass
+    worker.close()
+    assert done == [0, 2]
 
 
 def test_close_waits_for_the_item_in_work_and_drops_the_waiting_one():

@@ -1,6 +1,7 @@
 """Learning what is straight: from the person or the mount, kept in a file."""
 import os
 import stat
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from ros_calls import with_a_face
 from ros_graph import image_message, noise
 from std_srvs.srv import Trigger
 
-from c2f_head_pose.geometry import geodesic_deg, ray_rotation, rotation_from_ypr_deg, ypr_deg_from_rotation
+from c2f_head_pose.geometry import geodesic_deg, ray_rotation, rotation_from_vector, rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.ros import neutral
-from c2f_head_pose.ros.neutral import NeutralError, NeutralLearner
+from c2f_head_pose.ros.neutral import Neutral, NeutralError, NeutralLearner
 
 pytestmark = pytest.mark.ros
 
@@ -44,6 +45,19 @@ def test_a_mounts_neutral_makes_straight_ahead_read_as_zero_and_a_turn_from_ther
     turned = learned('mount', 6 * [head((20, 0, 0))])
     np.testing.assert_allclose(ypr_deg_from_rotation(turned.R_turned_cam @ head((50, 0, 0)).R_cam_head), [30, 0, 0], atol=1e-9)
     assert found.of_poses([head((1, 2, 3))])[0].yaw_pitch_roll_deg == pytest.approx([1, 2, 3])
+
+
+@pytest.mark.parametrize('turn_deg, axis, std_deg, turned_deg', [
+    (90, (0, 0, 1), (1, 2, 3), (2, 1, 3)),  # a quarter turn about z: the new x axis is the old y, the new y the old -x
+    (90, (1, 0, 0), (1, 2, 3), (1, 3, 2)),
+    (45, (0, 0, 1), (1, 3, 2), (np.sqrt(5), np.sqrt(5), 2)),  # (1 + 9) / 2 of variance about each
+    (180, (0, 1, 0), (1, 2, 3), (1, 2, 3))])
+def test_a_persons_neutral_turns_the_deviations_and_the_unsmoothed_rotation_too(turn_deg, axis, std_deg, turned_deg):
+    N = rotation_from_vector(np.radians(turn_deg) * np.array(axis, float))
+    unsmoothed = head((10, 5, 0)).R_cam_head
+    corrected, = Neutral('person', N).of_poses([replace(head(), rotation_std_deg=np.array(std_deg), R_cam_head_unsmoothed=unsmoothed)])
+    np.testing.assert_allclose(corrected.rotation_std_deg, turned_deg)
+    np.testing.assert_allclose(corrected.R_cam_head_unsmoothed, unsmoothed @ N)
 
 
 @pytest.mark.parametrize('poses, words', [([], 'only 0 images'), (3 * [head()], 'only 3 images'),

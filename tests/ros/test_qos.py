@@ -3,9 +3,13 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
+import rclpy
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from ros_graph import LATCHED, SENSOR, camera_info
 from sensor_msgs.msg import CameraInfo, Image
+
+from c2f_head_pose.ros.inputs import Inputs
 
 pytestmark = pytest.mark.ros
 RELIABLE, BEST_EFFORT = QoSReliabilityPolicy.RELIABLE, QoSReliabilityPolicy.BEST_EFFORT
@@ -53,3 +57,28 @@ def test_a_calibration_of_incompatible_qos_is_told_apart_from_silence(graph):
     graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
     graph.wait_for_log('/probe publishes /camera_info with incompatible QoS', 'qos_overrides./camera_info.subscription')
     assert [line for line in graph.log if 'no image' in line] == []
+
+
+class WithoutPrivateNames:
+    """A real node seen without rclpy's private attributes, which another version may name otherwise."""
+
+    def __init__(self, node):
+        self._real = node
+
+    def __getattr__(self, name):
+        if name.startswith('_'):
+            raise AttributeError(name)
+        return getattr(self._real, name)
+
+
+@pytest.mark.parametrize('policy, value', [('reliability', 'reliable'), ('durability', 'transient_local'), ('depth', 7)])
+def test_an_override_holds_whatever_rclpy_calls_its_private_attributes(graph, policy, value):
+    override = Parameter(f'qos_overrides./camera/image.subscription.{policy}', value=value)
+    node = graph.add(rclpy.create_node('listener', context=graph.context, parameter_overrides=[override]))
+    inputs = Inputs(WithoutPrivateNames(node), lambda one: None)
+    overridden = inputs.add(Image, '/camera/image', lambda message: None)
+    other = inputs.add(Image, '/other/image', lambda message: None)
+    assert (overridden.overridden, other.overridden) == (True, False)
+    assert node.get_parameter(f'qos_overrides./camera/image.subscription.{policy}').value == value, 'rclpy applied it'
+    if policy != 'depth':  # discovery does not tell the depth
+        assert getattr(node.get_subscriptions_info_by_topic('/camera/image')[0].qos_profile, policy).name.lower() == value

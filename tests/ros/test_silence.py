@@ -1,4 +1,5 @@
 """Silence always has a printed reason and a remedy within five seconds."""
+import threading
 import time
 
 import pytest
@@ -90,3 +91,26 @@ def test_silence_is_explained_under_simulated_time_without_a_clock(graph):
 def test_an_unknown_parameter_is_reported_with_the_name_meant(graph):
     graph.head_pose_node(detection_treshold=0.5)
     graph.wait_for_log('detection_treshold is not known', 'did you mean detection_threshold?')
+
+
+def test_an_image_that_replaces_the_wake_up_of_silence_is_not_counted_as_overtaking_one(graph):
+    """The first image is in work while silence is noticed; its wake-up waits in the mailbox, and the second image takes that place."""
+    node = graph.head_pose_node(silence_timeout_s=0.3)
+    entered, release = threading.Event(), threading.Event()
+    estimate = node._parts.estimator.estimate
+
+    def slow(image, **given):
+        entered.set()
+        assert release.wait(30)
+        return estimate(image, **given)
+
+    node._parts.estimator.estimate = slow
+    publisher = graph.image_publisher()
+    publisher.publish(image_message(noise(48, 64), 1.0))
+    graph.wait_until(entered.is_set, 'the first image in work')
+    graph.wait_until(lambda: node._session.silence, 'the silence')
+    publisher.publish(image_message(noise(48, 64), 2.0))
+    graph.wait_until(lambda: node._session.statistics.images == 2, 'the second image')
+    release.set()
+    graph.wait_until(lambda: node._session.statistics.answered == 2, 'both answers')
+    assert sum(node._session.statistics.dropped.values()) == 0
