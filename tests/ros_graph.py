@@ -68,10 +68,11 @@ class Graph:
         self._strangers.append((rclpy.create_node('stranger', context=context), context))
         return self._strangers[-1][0]
 
-    def head_pose_node(self, namespace: str = '', **parameters) -> HeadPoseNode:
+    def head_pose_node(self, namespace: str = '', remaps: dict[str, str] | None = None, **parameters) -> HeadPoseNode:
         """The node under test, brought up unless its parameters say otherwise."""
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-        node = self.add(HeadPoseNode(context=self.context, namespace=namespace, parameter_overrides=overrides))
+        rules = ['--ros-args', *(word for pair in (remaps or {}).items() for word in ('-r', ':='.join(pair)))] if remaps else None
+        node = self.add(HeadPoseNode(context=self.context, namespace=namespace, parameter_overrides=overrides, cli_args=rules))
         node.bring_up()
         return node
 

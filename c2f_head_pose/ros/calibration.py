@@ -1,21 +1,35 @@
-"""The camera that goes with the images: from camera_info messages, or the reason why there is none."""
+"""The camera that belongs to the images: from camera_info messages, or the reason why there is none."""
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..camera import camera_from_info
 from ..types import Camera
 from .log import Notices
+from .topic_names import is_rectified
 
 UNCORRECTED = 'orientations are relative to the ray through each face, and positions unknown'
 
 
 class Calibration:
-    """Keeps the newest camera_info and turns it into a camera when it changes."""
+    """Keeps the newest camera_info and turns it into a camera when it changes.
 
-    def __init__(self, notices: Notices) -> None:
+    Attributes:
+        status: for diagnostics: what the calibration is, or why it cannot be used.
+    """
+
+    def __init__(self, notices: Notices, topic: str) -> None:
+        """Starts without a calibration.
+
+        Args:
+            notices: reports what is wrong, and when it is right again.
+            topic: of the images; its name is compared with the parameter `rectified`.
+        """
         self.status = 'no camera_info yet'
         self._notices = notices
+        self._topic = topic
         self._info: Any = None
         self._known: tuple = ()
         self._camera: Camera | None = None
@@ -44,11 +58,26 @@ class Calibration:
         if known != self._known:
             self._known = known
             self._camera, self.status = self._read(info, width, height, rectified)
+            self._watch_rectification(info, rectified)
         if self._camera is None:
             self._notices.throttled('camera_info', f'{self.status}; {UNCORRECTED}', 30.0)
         elif self._notices.forget('camera_info'):
-            self._notices.say('camera_info is good now: orientations are in the camera frame')
+            self._notices.say('camera_info can be used now: orientations are in the camera frame')
         return self._camera
+
+    def _watch_rectification(self, info: Any, rectified: bool) -> None:
+        """Warns where the topic's name and the parameter `rectified` disagree and the answer depends on it."""
+        named = is_rectified(self._topic)
+        if self._camera is None or named is None or named == rectified or not _rectification_matters(info):
+            self._notices.forget('rectified')
+            return
+        if rectified:
+            doubt = f'{self._topic} is the name of raw images, but rectified is true; if they are, set rectified to false'
+        else:
+            doubt = f'{self._topic} is the name of rectified images, but rectified is false; if they are, set rectified to true'
+        self.status = f'{self.status}; {doubt}'
+        self._notices.once('rectified', f'{doubt}. camera_info describes both kinds (K and D, or P) and they differ: with the wrong one '
+                           'angles and positions are wrong')
 
     @staticmethod
     def _read(info: Any, width: int, height: int, rectified: bool) -> tuple[Camera | None, str]:
@@ -62,6 +91,12 @@ class Calibration:
             return None, (f'camera_info is for {camera.width}x{camera.height} pixels, the image has {width}x{height}: '
                           "publish the calibration of this image (of the same driver mode, through image_proc's resize node)")
         return camera, f'calibrated, {"rectified" if rectified else info.distortion_model or "no distortion model"}'
+
+
+def _rectification_matters(info: Any) -> bool:
+    """Whether rays differ between the image as taken (K, D) and rectified (P)."""
+    K, P = np.reshape(info.k, (3, 3)), np.reshape(info.p, (3, 4))[:, :3]
+    return bool(np.any(info.d)) or (P[0, 0] != 0 and not np.allclose(K, P, rtol=1e-3))
 
 
 def _calibration_of(info: Any) -> tuple:

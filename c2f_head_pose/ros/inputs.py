@@ -24,6 +24,38 @@ _OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIAB
 _KNOWS_NUMBERS = hasattr(Subscription, 'CallbackType')  # not in Humble: its callbacks get no message info
 
 
+COMPRESSED = {False: 'compressed', True: 'compressedDepth'}
+"""The transport of compressed images, and of compressed depth."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A topic of images or depth images that the node needs, and how the user chooses it.
+
+    Attributes:
+        message_type: the ROS message class.
+        topic: resolved.
+        remap: the name that the user remaps, 'image' or 'depth/image'.
+        transport_parameter: the parameter that chooses the transport.
+        transport: its value.
+        is_depth: depth images.
+        beside_images: depth images that belong to colour images.
+    """
+
+    message_type: Any
+    topic: str
+    remap: str
+    transport_parameter: str
+    transport: str
+    is_depth: bool = False
+    beside_images: bool = False
+
+    @property
+    def type_name(self) -> str:
+        """The message type as the graph names it, such as sensor_msgs/msg/Image."""
+        return f"{self.message_type.__module__.split('.')[0]}/msg/{self.message_type.__name__}"
+
+
 @dataclass
 class Input:
     """One topic that the node listens to.
@@ -132,20 +164,31 @@ def _nobody(_: Any) -> None:
     """Takes what comes after the end."""
 
 
-def image_input(node: Any, transport: str) -> tuple[Any, str]:
-    """Message class and resolved topic of the images; transport is 'raw' or 'compressed'."""
-    topic = node.resolve_topic_name('image')
-    return (Image, topic) if transport == 'raw' else (CompressedImage, f'{topic}/{transport}')
+def image_source(node: Any, transport: str) -> Source:
+    """Where images come from; transport is 'raw' or 'compressed'."""
+    return _source(node, 'image', 'image_transport', transport)
 
 
-def depth_input(node: Any, transport: str) -> tuple[Any, str]:
-    """Message class and resolved topic of the depth images; transport is 'raw' or 'compressedDepth'."""
-    topic = node.resolve_topic_name('depth/image')
-    return (Image, topic) if transport == 'raw' else (CompressedImage, f'{topic}/{transport}')
+def depth_source(node: Any, transport: str, beside_images: bool) -> Source:
+    """Where depth images come from; transport is 'raw' or 'compressedDepth'."""
+    return _source(node, 'depth/image', 'depth_transport', transport, is_depth=True, beside_images=beside_images)
 
 
-def type_name(message_type: Any) -> str:
-    """As the graph names it, such as sensor_msgs/msg/Image."""
-    package = message_type.__module__.split('.')[0]
-    return f'{package}/msg/{message_type.__name__}'
+def depth_info_topic(node: Any, depth: Source) -> str:
+    """The topic of the depth images' calibration: depth/camera_info where it is remapped, else camera_info beside the depth images.
 
+    Source: image_transport's getCameraInfoTopic, which camera drivers follow.
+    """
+    chosen: str = node.resolve_topic_name('depth/camera_info')
+    if chosen != node.resolve_topic_name('depth/camera_info', only_expand=True):
+        return chosen
+    base = depth.topic.removesuffix(f'/{depth.transport}')
+    return f'{base.rsplit("/", 1)[0]}/camera_info'
+
+
+def _source(node: Any, remap: str, parameter: str, transport: str, is_depth: bool = False, beside_images: bool = False) -> Source:
+    topic = node.resolve_topic_name(remap)
+    if transport == 'raw':
+        return Source(Image, topic, remap, parameter, transport, is_depth, beside_images)
+    topic = node.resolve_topic_name(f'{topic}/{transport}')  # which may be remapped too
+    return Source(CompressedImage, topic, remap, parameter, transport, is_depth, beside_images)

@@ -14,7 +14,7 @@ from .depth_input import DepthInput
 from .diagnostics import State
 from .frame_worker import Answering
 from .frames import TfMount
-from .inputs import Input, Inputs, depth_input, image_input, type_name
+from .inputs import Input, Inputs, Source, depth_source, image_source
 from .log import Notices
 from .mailbox import NewestWorker
 from .neutral_services import NeutralServices
@@ -58,7 +58,6 @@ class Session:
             SessionError: when the middleware refuses, as for another type on the same topic.
         """
         self.statistics = Statistics()
-        self.calibration = Calibration(notices)
         self.depth: DepthInput | None = None
         self.silence = ''
         self._node = node
@@ -72,10 +71,13 @@ class Session:
         notices.forget_all()
         neutral.start()
         parts.estimator.reset()
-        message_type, topic = self._main_input()
+        self._source = self._main_source()
+        topic = self._source.topic
+        self.calibration = Calibration(notices, topic)
         info_topic = node.resolve_topic_name('camera_info')
         if parameters().modality == 'rgbd':
-            self.depth = DepthInput(notices, depth_input(node, parameters().depth_transport)[1])
+            depth = depth_source(node, parameters().depth_transport, beside_images=True)
+            self.depth = DepthInput(notices, depth.topic)
         answering = Answering(parts, parameters, self.calibration, self.depth, neutral, self.statistics, notices, topic,
                               lambda: node.get_clock().now().nanoseconds * 1e-9)
         outputs = parts.outputs
@@ -83,10 +85,10 @@ class Session:
             lambda work: outputs.nobody_tracked() if work is _SILENCE else answering.answer(*work), 'head_pose')
         self._answering = answering
         try:
-            self.images_in = self._inputs.add(message_type, topic, self._on_image)
+            self.images_in = self._inputs.add(self._source.message_type, topic, self._on_image)
             self._infos_in = self._inputs.add(CameraInfo, info_topic, self.calibration.update)
             if self.depth is not None:
-                self._inputs.add(*depth_input(node, parameters().depth_transport), self._on_depth)
+                self._inputs.add(depth.message_type, depth.topic, self._on_depth)
         except Exception as error:
             self.close()
             raise SessionError(f'cannot subscribe to {topic} and {info_topic}: {type(error).__name__}: {error}') from None
@@ -142,12 +144,12 @@ class Session:
 
     # What comes in.
 
-    def _main_input(self) -> tuple[Any, str]:
-        """Message class and topic of what is answered: images, or depth alone."""
+    def _main_source(self) -> Source:
+        """What is answered: images, or depth alone."""
         parameters = self._parameters()
         if parameters.modality == 'depth':
-            return depth_input(self._node, parameters.depth_transport)
-        return image_input(self._node, parameters.image_transport)
+            return depth_source(self._node, parameters.depth_transport, beside_images=False)
+        return image_source(self._node, parameters.image_transport)
 
     @property
     def _depth_answers(self) -> bool:
@@ -191,7 +193,7 @@ class Session:
         silent_s = time.monotonic() - max(last_s or 0.0, self._since_s)
         if silent_s < self._parameters().silence_timeout_s:
             return
-        reason = explain_silence(self._node, images.topic, type_name(images.message_type), images.qos, last_s is not None)
+        reason = explain_silence(self._node, self._source, images.qos, last_s is not None)
         if not self.silence and not self._depth_answers:
             self._worker.offer(_SILENCE)
         if reason != self.silence:

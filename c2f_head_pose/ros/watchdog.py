@@ -1,37 +1,41 @@
-"""Why no image comes, from what the ROS graph shows."""
+"""Finds out why no image comes, from what the ROS graph shows."""
 from __future__ import annotations
 
 from typing import Any
 
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
+from .inputs import COMPRESSED, Source
+from .topic_names import colour_topics, depth_topics
 
-def explain_silence(node: Any, topic: str, type_name: str, qos: QoSProfile, received_before: bool) -> str:
-    """The likeliest reason that nothing arrives on a topic, and its remedy, in a sentence or two.
+_RAW = 'sensor_msgs/msg/Image'
+_PACKED = 'sensor_msgs/msg/CompressedImage'
+_SHOWN = 5
+
+
+def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before: bool) -> str:
+    """The likeliest reason that nothing arrives, and its remedy, in a sentence or two.
 
     Args:
         node: the rclpy node that subscribes.
-        topic: the resolved topic.
-        type_name: the type subscribed, such as sensor_msgs/msg/Image.
+        source: what it subscribes to.
         qos: the profile subscribed with.
         received_before: whether something had arrived earlier.
     """
+    topic = source.topic
     publishers = node.get_publishers_info_by_topic(topic)
     if not publishers:
         if received_before:
             return f'the publisher of {topic} has gone; start the camera driver or the replay again'
-        others = _published_by_others(node, type_name)
-        if not others:
-            return f'nobody publishes {topic}; start the camera driver or replay_node, or remap image to the topic it uses'
-        return f'nobody publishes {topic}; remap it, as in image:={others[0]} (published: {", ".join(others[:5])})'
-    wrong = [publisher.topic_type for publisher in publishers if publisher.topic_type != type_name]
+        return f'nobody publishes {topic}; {_where_to_look(node, source)}'
+    wrong = [publisher.topic_type for publisher in publishers if publisher.topic_type != source.type_name]
     if len(wrong) == len(publishers):
-        remedy = "set image_transport" if 'Image' in wrong[0] else 'remap image to an image topic'
-        return f'{topic} is published as {wrong[0]}, not {type_name}; {remedy}'
-    heard = [one for one in publishers if qos_check_compatible(one.qos_profile, qos)[0] != QoSCompatibility.ERROR]
-    if not heard:
+        remedy = _choose(source, topic, wrong[0]) if wrong[0] in (_RAW, _PACKED) else _where_to_look(node, source)
+        return f'{topic} is published as {wrong[0]}, not {source.type_name}; {remedy}'
+    compatible = [one for one in publishers if qos_check_compatible(one.qos_profile, qos)[0] != QoSCompatibility.ERROR]
+    if not compatible:
         return explain_mismatch(node, topic, qos)
-    owner = _owner(heard[0])
+    owner = _owner(compatible[0])
     if received_before:
         return f'{owner} still has {topic} open but sends nothing more; look at the camera, or whether the replay is paused or over'
     return (f'{owner} publishes {topic} but nothing arrives; look whether it sends (ros2 topic hz {topic}), and on Fast DDS '
@@ -44,14 +48,42 @@ def explain_mismatch(node: Any, topic: str, qos: QoSProfile) -> str:
         compatibility, reason = qos_check_compatible(publisher.qos_profile, qos)
         if compatibility == QoSCompatibility.ERROR:
             return (f'{_owner(publisher)} publishes {topic} with incompatible QoS ({reason.strip().rstrip(";")}); '
-                    f'drop the override qos_overrides.{topic}.subscription.*, or change the publisher')
+                    f'remove the override qos_overrides.{topic}.subscription.*, or change the publisher')
     return ''
 
 
-def _published_by_others(node: Any, type_name: str) -> list[str]:
+def published_topics(node: Any, type_name: str) -> list[str]:
+    """The topics of a type that other nodes publish."""
     own = node.get_fully_qualified_name()
     return sorted(name for name, types in node.get_topic_names_and_types()
                   if type_name in types and any(_owner(publisher) != own for publisher in node.get_publishers_info_by_topic(name)))
+
+
+def _where_to_look(node: Any, source: Source) -> str:
+    """The remedy where nobody publishes what is subscribed: the topic that fits best, else what to start."""
+    for type_name in sorted((_RAW, _PACKED), key=lambda name: name != source.type_name):
+        every = published_topics(node, type_name)
+        if type_name == _PACKED:  # each transport has its own encoding below the same base
+            every = [name for name in every if name.endswith('/compressedDepth') == source.is_depth]
+        fitting = depth_topics(every, aligned_first=source.beside_images) if source.is_depth else colour_topics(every)
+        if fitting:
+            return f'{_choose(source, fitting[0], type_name)} (published: {", ".join(fitting[:_SHOWN])})'
+    if not source.is_depth and depth_topics(published_topics(node, _RAW), aligned_first=False):
+        return 'only depth images are published; start the colour stream of the camera driver, or set modality to depth'
+    return f'start the camera driver or replay_node, or remap {source.remap} to the topic it uses'
+
+
+def _choose(source: Source, topic: str, type_name: str) -> str:
+    """How to subscribe to a topic of either type: the remap, and the transport where it must change."""
+    if type_name == _RAW:
+        transport, remap = 'raw', f'{source.remap}:={topic}'
+    else:
+        transport = COMPRESSED[source.is_depth]
+        base = topic.removesuffix(f'/{transport}')
+        remap = f'{source.remap}:={base}' if base != topic else f'{source.remap}/{transport}:={topic}'
+    if transport == source.transport:
+        return f'remap it, as in {remap}'
+    return f'set {source.transport_parameter} to {transport} and remap {remap}'
 
 
 def _owner(publisher: Any) -> str:

@@ -145,7 +145,7 @@ def test_a_calibration_that_cannot_be_used_is_said_and_the_image_answered_withou
     publisher.publish(camera_info())
     graph.wait_until(lambda: graph.node._session.calibration._info.k[0] == 500.0, 'the good camera_info')
     images.publish(image_message(noise(), 2.0))
-    graph.wait_for_log('camera_info is good now')
+    graph.wait_for_log('camera_info can be used now')
 
 
 def test_missing_camera_info_is_said_once(graph):
