@@ -30,7 +30,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('config', help='a file, or a name in training/configs')
     parser.add_argument(
-        '--data', nargs='+', required=True, help='rendered dataset folders (python -m training.render), csv:FILE of your own pictures'
+        '--data',
+        nargs='+',
+        required=True,
+        metavar='DATA',
+        help='rendered dataset folders (python -m training.render, .portraits), FOLDER=0.5 for its share of samples, csv:FILE of pictures',
     )
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=positive_float, help='time budget, over all resumed parts; without it, the configured steps')
@@ -52,9 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     context.shards(config.shards)  # refuses what cannot be shared before anything is read
     train_set = open_training_data(args.data, config, args.limit, args.out / 'axes.png' if context.is_main else None)
     try:
-        val_set = SyntheticCrops(
-            rendered_folders(args.data), 'val', config.modality == 'depth', config.pose_limits_deg, config.validate_on
-        )
+        val_set = SyntheticCrops(rendered_folders(args.data), 'val', config.modality == 'depth', config.pose_limits_deg, config.validate_on)
     except ValueError as error:
         print(f'no validation: {error}', file=sys.stderr)
         val_set = None

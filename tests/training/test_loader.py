@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from training.data import crops as batches
-from training.data.crops import SyntheticCrops
-from training.loop.config import config_of
+from training.data.crops import Focus, SyntheticCrops
+from training.loop.config import config_of, read_config
 from training.loop.distributed import DistributedContext
 from training.loop.loader import AHEAD, BatchLoader, WorkerLoader
 from training.loop.losses import make_loss
 from training.loop.run import Run
+from training.loop.sources import open_training_data, rendered_folders
 from training.models.factory import build
 from training.synthetic import stand_in
 
@@ -83,3 +84,44 @@ def test_landmarks_teach_the_embedding_and_leave_no_trace_in_the_answer(data):
         loss, _ = make_loss({'kind': 'coarse_to_fine', 'answer': 0, 'experts': 0, 'likelihood': 0, 'category': 0})(network, batch)
         assert float(loss) == pytest.approx(0.5, abs=1e-5)  # 3, 4, 5
         assert [tuple(t.shape) for t in network.eval()(batch.crops)] == [(4, 3, 3), (4, 3), (4, 4)]
+
+
+@pytest.fixture(scope='module')
+def two_folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('mixture')
+    stand_in.write(folder / 'many', 90, 64, seed=3)
+    stand_in.write(folder / 'few', 30, 64, seed=4)
+    return [folder / 'many', folder / 'few']
+
+
+def test_a_folder_with_a_share_is_drawn_that_often_whatever_its_size_and_poses(two_folders):
+    """Weights of a folder's samples sum to its share: 0.4 for the small one, the rest, 0.6, for the other; poses weigh within each."""
+    data = SyntheticCrops(two_folders, None, shares=(None, 0.4))
+    for focus in (None, Focus(elevation_sd_deg=20)):
+        weights = data.draw_weights(focus)
+        assert np.allclose(np.bincount(data.where[:, 0], weights), [0.6, 0.4])
+    few = data.where[:, 0] == 1
+    poses = Focus(elevation_sd_deg=20).weights(data.R_crop_head)
+    assert np.allclose(weights[few] / weights[few][0], poses[few] / poses[few][0])
+    assert SyntheticCrops(two_folders, None).draw_weights(None) is None
+
+
+def test_shares_change_the_datas_hash_and_are_read_from_the_command_line(two_folders):
+    many, few = two_folders
+    config = read_config('edge', [])
+    data = open_training_data([str(many), f'{few}=0.25'], config)
+    assert data.shares == (None, 0.25) and rendered_folders([str(many), f'{few}=0.25']) == [str(many), str(few)]
+    assert data.data_hash != open_training_data([str(many), str(few)], config).data_hash
+
+
+@pytest.mark.parametrize(('shares', 'told'), [
+    ((None, 1.0), 'leave nothing'), ((0.5, 0.6), 'do not add up to 1'), ((None, -0.1), 'above 0'), ((None, 1.5), 'above 0'),
+    ((None, float('nan')), 'above 0')])
+def test_shares_that_cannot_be_are_refused(two_folders, shares, told):
+    with pytest.raises(ValueError, match=told):
+        SyntheticCrops(two_folders, None, shares=shares)
+
+
+def test_a_share_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match='neither a folder nor FOLDER=SHARE'):
+        rendered_folders(['heads=half'])

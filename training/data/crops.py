@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,6 +51,25 @@ class Crops:
         return replace(self, **{k: None if v is None else v.to(device, non_blocking=True) for k, v in vars(self).items()})
 
 
+def checked_shares(names: Sequence[str | Path], shares: Sequence[float | None] | None) -> tuple[float | None, ...] | None:
+    """The folders' shares of the samples drawn; None where none is given.
+
+    Raises:
+        ValueError: for a share outside of 0..1, or shares that cannot add up to 1.
+    """
+    given = [share for share in shares or () if share is not None]
+    if not given:
+        return None
+    for name, share in zip(names, shares or ()):
+        if share is not None and not 0 < share <= 1:
+            raise ValueError(f'{name}={share:g}: a share of the training samples is above 0 and at most 1')
+    complete = len(given) == len(names)
+    if (complete and abs(sum(given) - 1) > 1e-6) or (not complete and sum(given) >= 1):
+        raise ValueError(f'shares {", ".join(f"{share:g}" for share in given)} of {", ".join(map(str, names))} ' + (
+            'do not add up to 1' if complete else 'leave nothing for the folders without a share'))
+    return tuple(shares or ())
+
+
 class SyntheticCrops:
     """A rendered dataset's split as tensors by index.
 
@@ -61,6 +81,10 @@ class SyntheticCrops:
         depth: whether depth is read too.
         pose_limits_deg: yaw, pitch, roll; samples beyond are left out (the paper's ranges). None keeps all.
         limit: at most this many samples, spread evenly over the split.
+        shares: of each folder in the samples drawn, 0..1; None for one that shares the rest by its size. Without any, size alone counts.
+
+    Raises:
+        ValueError: for folders that do not join, no sample of the split, or shares that leave no room or do not add up to 1.
     """
 
     def __init__(
@@ -70,9 +94,11 @@ class SyntheticCrops:
         depth: bool = False,
         pose_limits_deg: tuple[float, float, float] | None = None,
         limit: int | None = None,
+        shares: Sequence[float | None] | None = None,
     ):
         if not paths:
             raise ValueError('no rendered dataset is given')
+        self.shares = checked_shares(paths, shares)
         if len({Path(p).resolve() for p in paths}) < len(paths):
             raise ValueError(f'{", ".join(map(str, paths))}: the same folder is given twice')
         self.sets = [SyntheticDataset(p, split) for p in paths]
@@ -114,12 +140,32 @@ class SyntheticCrops:
     def __len__(self) -> int:
         return len(self.where)
 
+    def draw_weights(self, focus: Focus | None) -> np.ndarray | None:
+        """(N,) relative frequency of each sample in training; None where all are drawn alike.
+
+        Args:
+            focus: weights by pose within each folder; the folders' shares of all samples drawn are exact whatever the poses.
+        """
+        if focus is None and self.shares is None:
+            return None
+        weights = np.ones(len(self)) if focus is None else focus.weights(self.R_crop_head)
+        if self.shares is None:
+            return weights
+        sums = np.bincount(self.where[:, 0], weights, len(self.sets))
+        rest = np.array([share is None for share in self.shares])
+        target = np.array([0.0 if share is None else share for share in self.shares])
+        if rest.any():
+            target[rest] = (1 - target.sum()) * sums[rest] / sums[rest].sum()
+        return weights * (target / sums)[self.where[:, 0]]
+
     @property
     def data_hash(self) -> str:
         """16 hex digits over the manifests and every label: changes when the data do."""
         digest = hashlib.sha256()
         for s in self.sets:
             digest.update((s.path / 'manifest.json').read_bytes())
+        if self.shares is not None:
+            digest.update(repr(self.shares).encode())
         digest.update(np.ascontiguousarray(self.table['R_cam_head']).tobytes())
         digest.update(np.ascontiguousarray(self.table['landmarks68_px']).tobytes())
         return digest.hexdigest()[:16]

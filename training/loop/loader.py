@@ -15,7 +15,7 @@ import torch
 from c2f_head_pose.memory import keep_freed
 
 from ..data.augment import Batch, augment
-from ..data.crops import Shuffler
+from ..data.crops import Shuffler, SyntheticCrops
 from ..data.depth import augment_depth
 from .config import RunConfig
 from .sources import TrainingCrops, without_landmarks
@@ -47,7 +47,10 @@ class BatchLoader:
     def __init__(self, data: TrainingCrops, config: RunConfig, device: torch.device | str = 'cpu'):
         self.data, self.config, self.device = data, config, device
         focus = config.make_focus()
-        weights = None if focus is None else focus.weights(data.R_crop_head)
+        if isinstance(data, SyntheticCrops):
+            weights = data.draw_weights(focus)
+        else:
+            weights = None if focus is None else focus.weights(data.R_crop_head)
         self.shuffler = Shuffler(len(data), config.batch, config.seed, weights)
         self.without_landmarks = without_landmarks(data)
         self.generator = torch.Generator(device)

@@ -17,17 +17,32 @@ OWN = 'csv:'
 TrainingCrops = SyntheticCrops | RealCrops | JoinedCrops
 
 
+def split_share(source: str) -> tuple[str, float | None]:
+    """A source and its share of the training samples: `FOLDER=0.5`; None without one.
+
+    Raises:
+        ValueError: for a share that is no number.
+    """
+    folder, equals, share = source.rpartition('=')
+    if not equals or Path(source).exists():
+        return source, None
+    try:
+        return folder, float(share)
+    except ValueError:
+        raise ValueError(f'{source}: neither a folder nor FOLDER=SHARE with a number as its share') from None
+
+
 def rendered_folders(sources: list[str]) -> list[str]:
-    """Those of the sources that are not pictures of the user's own."""
-    return [source for source in sources if not source.startswith(OWN)]
+    """The folders among the sources, without their shares and without pictures of the user's own."""
+    return [split_share(source)[0] for source in sources if not source.startswith(OWN)]
 
 
 def open_training_data(sources: list[str], config: RunConfig, limit: int | None = None, axes: Path | None = None) -> TrainingCrops:
     """The crops of all sources; of rendered datasets those of the split 'train'.
 
     Args:
-        sources: rendered dataset folders, and `csv:FILE` of the user's own labelled pictures (`datasets.user_csv`). Joined with rendered
-            crops, these are repeated until both count alike.
+        sources: rendered dataset folders, each with its share of the samples where wanted (`FOLDER=0.5`), and `csv:FILE` of the user's own
+            labelled pictures (`datasets.user_csv`). Joined with rendered crops, these are repeated until both count alike.
         config: for modality and pose limits.
         limit: at most so many rendered crops, or so many pictures where nothing is rendered.
         axes: picture to write with the labels drawn on faces of the user's own.
@@ -39,7 +54,10 @@ def open_training_data(sources: list[str], config: RunConfig, limit: int | None 
     depth = config.modality == 'depth'
     if files and depth:
         raise ValueError(f'{files[0]}: pictures have no depth, a network of modality depth trains on rendered datasets alone')
-    rendered = SyntheticCrops(folders, 'train', depth, config.pose_limits_deg, limit) if folders else None
+    shares = [split_share(source)[1] for source in sources if not source.startswith(OWN)]
+    if files and any(share is not None for share in shares):
+        raise ValueError('shares are for rendered folders alone; pictures of your own and renders count alike')
+    rendered = SyntheticCrops(folders, 'train', depth, config.pose_limits_deg, limit, shares) if folders else None
     if not files:
         return rendered
     faces = own_faces(files)
