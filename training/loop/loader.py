@@ -14,9 +14,9 @@ import torch
 
 from c2f_head_pose.memory import keep_freed
 
-from ..data.augment import Batch, augment
+from ..data.augment import Batch
 from ..data.crops import Shuffler, SyntheticCrops
-from ..data.depth import augment_depth
+from ..data.modalities import CROP_FUNCTIONS
 from .config import RunConfig
 from .sources import TrainingCrops, without_landmarks
 
@@ -60,8 +60,8 @@ class BatchLoader:
         each = self.config.batch // self.config.shards
         rows = self.shuffler.rows(step)[shard * each : (shard + 1) * each]
         self.generator.manual_seed(step_seed(self.config, step, shard))
-        how = augment_depth if self.config.modality == 'depth' else augment
-        batch = how(self.data.gather(rows).to(self.device), self.config.size, self.config.augmentation(), self.generator)
+        augment = CROP_FUNCTIONS[self.config.modality].augment
+        batch = augment(self.data.gather(rows).to(self.device), self.config.size, self.config.augmentation(), self.generator)
         if (unknown := self.without_landmarks[rows]).any():
             batch.landmarks[torch.from_numpy(unknown)] = torch.nan
         return batch

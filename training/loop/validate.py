@@ -9,9 +9,8 @@ from torch import nn
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
-from ..data.augment import augment, plain
 from ..data.crops import SyntheticCrops
-from ..data.depth import augment_depth, plain_depth
+from ..data.modalities import CROP_FUNCTIONS
 from ..models.baselines import Classifier
 from ..models.rotations import ypr_from_rotation
 from .config import RunConfig
@@ -45,16 +44,15 @@ def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, se
         seed: of the disturbances.
     """
     crops, rotations = [], []
-    depth = config.modality == 'depth'
-    how = config.augmentation()
+    make, how = CROP_FUNCTIONS[config.modality], config.augmentation()
     for start in range(0, len(data), 128):
         part = data.gather(np.arange(start, min(start + 128, len(data))))
         generator = torch.Generator(part.image.device)
         generator.manual_seed(seed + start)
         if disturbed:
-            batch = (augment_depth if depth else augment)(part, config.size, how, generator)
+            batch = make.augment(part, config.size, how, generator)
         else:
-            batch = plain_depth(part, config.size, how.margin) if depth else plain(part, config.size, how.margin, 90.0)
+            batch = make.plain(part, config.size, how.margin)
         crops.append(batch.crops.cpu())
         rotations.append(batch.rotation.cpu())
     return torch.cat(crops), torch.cat(rotations).numpy()

