@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak fuzz matrix clean
+.PHONY: help demo test test-fast lint bench soak fuzz matrix clean
 
 help:
 	@echo 'make demo    set up, replay a sample recording through the real ROS graph, leave demo_out/'
 	@echo 'make test    set up, run every test'
+	@echo 'make test-fast  set up without PyTorch and ROS, run the core tests, under a minute'
 	@echo 'make lint    style and types'
 	@echo 'make matrix  the core tests under every Python, numpy and OpenCV that go together (docs/clean_machine.md)'
 	@echo 'make fuzz    fuzz everything that reads files and messages; SECONDS=60 for each, or FLAT=600 until coverage is flat so long'
@@ -25,6 +26,9 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	@$(BIN)/python -m c2f_head_pose.models.fetch
 	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.fast
+	$(BIN)/python -m pytest tests/core -m 'not render'
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -55,6 +59,11 @@ $(VENV)/.python:
 	  { echo '$(PYTHON) is missing or older than Python 3.10; name another one: make PYTHON=python3.12 ...' >&2; exit 1; }
 	@echo '== making $(VENV)'
 	@$(PYTHON) -m venv $(VENV) || { echo 'Python has no venv; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.fast: $(VENV)/.python setup.py
+	@echo '== installing the package and pytest'
+	$(PIP) -e . 'pytest>=7' hypothesis
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.python setup.py

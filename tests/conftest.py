@@ -1,4 +1,5 @@
-"""The tests' own ROS world: a random domain on this machine only, and messages that check their fields."""
+"""A ROS domain of the tests' own on this machine only, messages that check their fields, and one question for the rendered heads."""
+import functools
 import os
 import random
 from pathlib import Path
@@ -11,6 +12,28 @@ os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
 os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(Path(__file__).parents[1] / 'config' / 'fastdds.xml')
 
 import pytest
+
+
+@functools.cache
+def missing_heads() -> str | None:
+    """Why the heads to render cannot be had on this machine, or None; they are fetched and built here if they can be.
+
+    Cached for the session: where npm has no connection it takes a minute to find out, and each test would wait for the same answer.
+    """
+    from training.synthetic.assets.fetch import ensure_assets
+
+    try:
+        ensure_assets()
+    except (RuntimeError, OSError) as error:
+        return f'no heads to render: {error}'
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Skips a test marked `render` where there are no heads to render; in CI, where they must be there, it fails."""
+    if item.get_closest_marker('render') and (reason := missing_heads()):
+        (pytest.fail if os.environ.get('CI') else pytest.skip)(reason)
 
 
 @pytest.fixture

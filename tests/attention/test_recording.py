@@ -32,9 +32,7 @@ SECONDS = 5.0
 @pytest.fixture(scope='module')
 def rendered(tmp_path_factory):
     """Five seconds at 4 Hz: road until the first glance at 4.0 s, 20 pictures."""
-    from training.synthetic.assets.fetch import main as fetch_assets
     from training.synthetic.recordings.attention import Settings, render
-    assert fetch_assets([]) == 0, 'python -m training.synthetic.assets'
     settings = Settings(minutes=1.0, rate_hz=4.0, zones=str(ROOT / 'config/zones_passenger_car_lhd.yaml'))
     folder = tmp_path_factory.mktemp('attention') / 'drive'
     assert render(folder, settings, SECONDS) == 20

@@ -23,8 +23,7 @@ pytestmark = pytest.mark.render
 
 @pytest.fixture(scope='module')
 def assets():
-    assert assets_command.main([]) == 0, 'python -m training.synthetic.assets'
-    return assets_command.cache_dir()
+    return assets_command.ensure_assets()
 
 
 @pytest.fixture(scope='module')
