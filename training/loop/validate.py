@@ -49,10 +49,7 @@ def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, se
         part = data.gather(np.arange(start, min(start + 128, len(data))))
         generator = torch.Generator(part.image.device)
         generator.manual_seed(seed + start)
-        if disturbed:
-            batch = make.augment(part, config.size, how, generator)
-        else:
-            batch = make.plain(part, config.size, how.margin)
+        batch = make.augment(part, config.size, how, generator) if disturbed else make.plain(part, config.size, how.margin)
         crops.append(batch.crops.cpu())
         rotations.append(batch.rotation.cpu())
     return torch.cat(crops), torch.cat(rotations).numpy()
