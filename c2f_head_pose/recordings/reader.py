@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..camera import camera_from_info
-from ..images import ImageError, depth_m_from_message, image_from_compressed, image_from_message
-from ..sixteen_bits import SignificantBits
+from ..images import ImageError, SignificantBits, depth_m_from_message, image_from_compressed, image_from_message
 from ..types import Camera
 from .bagfile import BagError, BagFile, BagMessage
 

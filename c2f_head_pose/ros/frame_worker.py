@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import CompressedImage
 
-from ..images import ImageError, image_from_compressed, image_from_message
-from ..sixteen_bits import SignificantBits
+from ..images import ImageError, SignificantBits, image_from_compressed, image_from_message
 from ..stages import StageClock
 from . import messages
 from .calibration import Calibration

@@ -7,6 +7,7 @@ import pytest
 
 import sample
 from c2f_head_pose import demo
+from c2f_head_pose.images.inputs import find_inputs
 
 FACE = sample.frames()[0].image
 
@@ -28,8 +29,8 @@ def video(path, fps: float, count: int = 3):
 
 
 def test_a_wrong_path_is_refused_before_any_other_is_read(picture):
-    with pytest.raises(ValueError, match=r'nowhere\.jpg is no picture'):
-        demo.frames([str(picture), 'nowhere.jpg'])
+    with pytest.raises(ValueError, match=r'nowhere\.jpg does not exist'):
+        find_inputs([str(picture), 'nowhere.jpg'])
 
 
 def test_a_drawing_never_overwrites_its_picture(picture, capsys):
@@ -51,7 +52,7 @@ def test_pictures_of_one_name_get_a_drawing_each(picture, tmp_path):
 def test_drawings_of_an_earlier_run_are_no_pictures_of_the_next(picture):
     drawn = picture.parent / 'drawn'
     for _ in range(2):
-        assert [f.name for f in demo.frames([str(picture.parent)], drawn)] == [str(picture)]
+        assert [f.name for f in find_inputs([str(picture.parent)], drawn).frames()] == [str(picture)]
         drawn.mkdir(exist_ok=True)
         cv2.imwrite(str(drawn / 'face.jpg'), FACE)
 
@@ -93,4 +94,4 @@ def test_when_nobody_was_found_it_says_who_is_not_found(tmp_path, capsys):
 
 def test_a_webcam_that_is_not_there_says_what_to_look_for(capsys):
     assert demo.main(['987']) == 2
-    assert 'webcam 987 cannot be opened: is it plugged in (/dev/video987)' in capsys.readouterr().err
+    assert 'webcam 987 cannot be opened: check that it is plugged in (/dev/video987)' in capsys.readouterr().err

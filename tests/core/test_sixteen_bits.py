@@ -7,8 +7,8 @@ import pytest
 
 import sample
 from c2f_head_pose import HeadPoseEstimator
-from c2f_head_pose.images import image_from_compressed, image_from_message
-from c2f_head_pose.sixteen_bits import SignificantBits, significant_bits
+from c2f_head_pose.images import SignificantBits, image_from_compressed, image_from_message
+from c2f_head_pose.images.sixteen_bits import significant_bits
 
 FACE = sample.frames()[0].image
 GRAY = cv2.cvtColor(FACE, cv2.COLOR_BGR2GRAY)

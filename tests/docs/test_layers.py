@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
-    ('geometry', 'memory', 'sixteen_bits', 'stages', 'files'), ('images', 'types', 'models'), ('camera', 'crop', 'smooth'), ('engine',),
+    ('geometry', 'images', 'memory', 'stages', 'files'), ('types', 'models'), ('camera', 'crop', 'smooth'), ('engine',),
     ('decode', 'depth', 'depth_head_finder', 'detect', 'draw'), ('pose_messages', 'track'), ('estimator',),
     ('attention', 'demo', 'recordings'), ('evaluation',),
     ('bench', 'ros'))

@@ -10,15 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .encoded import ImageError, unpack
 from .sixteen_bits import SignificantBits
 
-PICTURE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-"""Lower-case endings of picture files that are read from folders."""
-
 _MAX_PIXELS = 1 << 28
-_PNG = b'\x89PNG\r\n\x1a\n'
-_MAX_COMPRESSED_PIXELS = 1 << 26
-"""A picture of a few bytes may announce a gigapixel: nothing is unpacked beyond 67 megapixels."""
 
 # encoding: bytes per pixel, OpenCV conversion to BGR (None: already gray or BGR)
 _EIGHT_BIT: dict[str, tuple[int, int | None]] = {
@@ -34,10 +29,6 @@ _EIGHT_BIT: dict[str, tuple[int, int | None]] = {
 _SIXTEEN_BIT = {f'{name[:-1]}16': row for name, row in _EIGHT_BIT.items() if name.endswith('8')} | {'16UC1': (1, None)}
 _DEPTH: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
 ENCODINGS = (*_EIGHT_BIT, *_SIXTEEN_BIT, 'nv12', 'nv21')
-
-
-class ImageError(ValueError):
-    """An image message that cannot be read; the message names the field and the remedy."""
 
 
 def image_from_message(message: Any, bits: SignificantBits | None = None) -> np.ndarray:
@@ -89,68 +80,10 @@ def image_from_compressed(message: Any, bits: SignificantBits | None = None) -> 
         raise ImageError('data is empty; the camera driver sent a picture without bytes')
     if 'compressedDepth' in message.format:
         raise ImageError(f'format {message.format!r} is depth, not a picture; subscribe it as depth')
-    # Every JPEG ends with its end marker, some drivers pad behind it; OpenCV fills a cut-off one with gray instead of failing.
-    if data[:2].tobytes() == b'\xff\xd8' and b'\xff\xd9' not in data[-max(64, data.size // 8):].tobytes():
-        raise ImageError(f'data ({data.size} bytes) is a JPEG that is cut off; look for lost packets or a full disk')
     image = unpack(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise ImageError(f'data ({data.size} bytes, format {message.format!r}) is no picture that can be read; send JPEG or PNG')
     return (bits or SignificantBits()).to_8_bits(image)
-
-
-def unpack(data: np.ndarray, flags: int) -> np.ndarray | None:
-    """The picture in a JPEG's or PNG's bytes; None if they hold none. Other formats are not tried: each is one more decoder to trust.
-
-    Args:
-        data: (n,) uint8.
-        flags: OpenCV's IMREAD_*.
-
-    Raises:
-        ImageError: for a picture that announces more than 67 megapixels.
-    """
-    encoded = data.tobytes()
-    size = _png_size(encoded) if encoded.startswith(_PNG) else _jpeg_size(encoded)
-    if size is None:
-        return None
-    if size[0] * size[1] > _MAX_COMPRESSED_PIXELS:
-        raise ImageError(f'data ({data.size} bytes) announces {size[0]}x{size[1]} pixels, more than a camera has; look at the publisher')
-    try:
-        return cv2.imdecode(data, flags)
-    except cv2.error:
-        return None
-
-
-def _png_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in a PNG's header; None if its chunks do not fit in the data: OpenCV makes room for what a chunk claims to have.
-
-    Source: RFC 2083, 3.2 and 4.1.1.
-    """
-    at, kind = len(_PNG), b''
-    while kind != b'IEND':
-        kind = data[at + 4:at + 8]
-        at += 12 + int.from_bytes(data[at:at + 4], 'big')
-        if at > len(data):
-            return None
-    return (int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')) if data[12:16] == b'IHDR' else None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in a JPEG's frame header; None without one.
-
-    Source: ITU T.81, B.1.1 and B.2.2: markers C0 to CF but C4, C8 and CC begin a frame; 01 and D0 to D8 stand alone.
-    """
-    at = 2 if data[:2] == b'\xff\xd8' else len(data)
-    while at + 9 <= len(data):
-        marker = data[at + 1]
-        if data[at] != 0xFF or marker == 0xFF:
-            at += 1  # as decoders do: on to the next marker
-        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
-            at += 2
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[at + 7:at + 9], 'big'), int.from_bytes(data[at + 5:at + 7], 'big')
-        else:
-            at += 2 + int.from_bytes(data[at + 2:at + 4], 'big')
-    return None
 
 
 def depth_m_from_message(message: Any) -> np.ndarray:
