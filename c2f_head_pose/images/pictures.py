@@ -95,9 +95,12 @@ def decode_picture(data: bytes) -> np.ndarray:
                 raise
             return pixels
     pixels = _by_opencv(data, kind)
-    if pixels is None:
-        raise ImageError(f'cannot be read: the {kind} data is damaged, cut off or of a rare kind; {_CONVERT}')
-    return pixels
+    if pixels is not None:
+        return pixels
+    try:  # GIF, JPEG 2000 and others are missing in some builds of OpenCV
+        return _by_pillow(data, kind)
+    except ImageError as error:
+        raise ImageError(f'cannot be read: the {kind} data is damaged, cut off or of a rare kind; {_CONVERT}') from error
 
 
 def _by_opencv(data: bytes, kind: str) -> np.ndarray | None:
