@@ -47,7 +47,8 @@ def _hevc(image: np.ndarray) -> tuple[bytes, bytes]:
     import pillow_heif
     from PIL import Image
     file = io.BytesIO()
-    pillow_heif.from_pillow(Image.fromarray(np.ascontiguousarray(image[..., ::-1]))).save(file, quality=90)
+    one_thread = {'preset': 'ultrafast', 'x265:pools': 'none', 'x265:frame-threads': '1'}  # its own threads spin on a busy machine
+    pillow_heif.from_pillow(Image.fromarray(np.ascontiguousarray(image[..., ::-1]))).save(file, quality=90, enc_params=one_thread)
     made = file.getvalue()
     configuration, data = made.index(b'hvcC') - 4, made.index(b'mdat')
     return (made[configuration:configuration + int.from_bytes(made[configuration:configuration + 4], 'big')],
