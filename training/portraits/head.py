@@ -1,0 +1,166 @@
+"""ICT-FaceKit's head: a mesh with 100 identity modes and 57 expressions, and where MediaPipe's points lie on it.
+
+Mesh axes are x to the person's left, y to the scalp, z out of the face, in centimetres, as in `training.synthetic.landmarks`.
+Source: Li et al., Learning Formation of Physically-Based Face Attributes, CVPR 2020; github.com/ICT-VGL/ICT-FaceKit, MIT.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.spatial import cKDTree
+
+from training.synthetic.landmarks import HEAD_FROM_MESH, canonical_face, rigid_alignment, zero_rotation
+
+from .mediapipe import IBUG68
+
+SKIN, SOCKET, MOUTH, TEETH, EYE = range(5)
+"""Kinds of surface."""
+
+_RANGES = (  # first vertex and kind of each part that is drawn; vertices from _END on are lids' seams, tears and lashes
+    (0, SKIN),  # face
+    (9409, SKIN),  # rest of the head, and neck
+    (11248, MOUTH),  # the mouth's inside
+    (13294, SOCKET),
+    (14062, MOUTH),  # gums and tongue
+    (17039, TEETH),
+    (21451, EYE),
+)
+_END = 24591
+_LEFT_EYE = (21451, 23021)
+_RIGHT_EYE = (23021, _END)
+
+
+class HeadModel:
+    """The mesh, its modes, and its correspondences.
+
+    Args:
+        path: the .npz of `training.portraits.fetch`.
+        canonical: (468, 3) MediaPipe's canonical face.
+
+    Attributes:
+        neutral: (V, 3) float64, the mean head.
+        triangles: (T, 3) int32.
+        identity: (100, V, 3) float32 displacements of one standard deviation.
+        expression: name to (V, 3) float32 displacements.
+        landmarks68: (68,) vertices.
+        kind: (V,) of the surface.
+        mirrored: (V,) the vertex on the other side.
+        corners: (468, 3) vertices of the triangle that holds each of MediaPipe's points.
+        weights: (468, 3) float64 barycentric weights.
+        zero: (3, 3) mesh axes -> mesh axes of the zero pose.
+    """
+
+    def __init__(self, path: Path, canonical: np.ndarray):
+        with np.load(path) as z:
+            faces = z['faces'][(z['faces'] < _END).all(1)]
+            self.neutral = z['neutral'][:_END].astype(float)
+            self.identity = z['identity'][:, :_END].astype(np.float32)
+            names = [str(name) for name in z['expression_names']]
+            self.expression = dict(zip(names, z['expression'][:, :_END].astype(np.float32), strict=True))
+            self.landmarks68 = z['landmarks68'].astype(int)
+        quads = faces[(faces >= 0).all(1)]
+        self.triangles = np.concatenate([faces[:, :3], quads[:, [0, 2, 3]]]).astype(np.int32)
+        self.kind = np.zeros(_END, np.uint8)
+        for first, kind in _RANGES:
+            self.kind[first:] = kind
+        self.mirrored = cKDTree(self.neutral).query(self.neutral * [-1, 1, 1])[1]
+        self.corners, self.weights = self._place(canonical)
+        self.zero = zero_rotation(self.neutral[self.landmarks68])
+        self.ear_centre = self._between_the_ears()
+        distance = cKDTree(self.points(self.neutral)).query(self.neutral)[0]
+        self.beyond_face = distance
+        self.edges = self._neighbours()
+
+    @property
+    def head_from_mesh(self) -> np.ndarray:
+        """(3, 3) mesh axes -> head axes (REP-155)."""
+        return HEAD_FROM_MESH @ self.zero
+
+    def points(self, vertices: np.ndarray) -> np.ndarray:
+        """(468, ...) MediaPipe's points of (V, ...) vertices or displacements."""
+        return np.einsum('nk,nk...->n...', self.weights, vertices[self.corners])
+
+    def eye(self, left: bool) -> slice:
+        """The vertices of an eyeball."""
+        return slice(*(_LEFT_EYE if left else _RIGHT_EYE))
+
+    def _place(self, canonical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The triangle and weights of each of MediaPipe's points: the canonical face is warped onto ours and laid on it.
+
+        The warp begins with the 68 landmarks that both name and is refined by the nearest points of the surface.
+        """
+        face = self.triangles[(self.triangles < _RANGES[1][0]).all(1)]
+        ours, theirs = self.neutral[self.landmarks68], canonical[list(IBUG68)]
+        inner = np.arange(17, 68)  # jaws are defined by the outline, differently
+        R = rigid_alignment(theirs[inner], ours[inner])
+        a, b = theirs[inner].mean(0), ours[inner].mean(0)
+        scale = (((theirs[inner] - a) @ R.T) * (ours[inner] - b)).sum() / ((theirs[inner] - a) ** 2).sum()
+        laid = scale * (canonical - a) @ R.T + b
+        moved = smooth_warp(laid[list(IBUG68)][inner], ours[inner] - laid[list(IBUG68)][inner], laid, 6.0, 0.02)
+        laid = laid + moved
+        surface = Surface(self.neutral, face)
+        for reach in (6.0, 4.0, 3.0):
+            corners, weights = surface.nearest(laid)
+            on = np.einsum('nk,nkd->nd', weights, self.neutral[corners])
+            laid = laid + smooth_warp(laid, on - laid, laid, reach, 0.3)
+        return surface.nearest(laid)
+
+    def _between_the_ears(self) -> np.ndarray:
+        """(3,) middle of the skull: between the ears, a little above."""
+        width = np.abs(self.neutral[: _RANGES[2][0], 0])
+        ears = self.neutral[: _RANGES[2][0]][(width > 8.3) & (np.abs(self.neutral[: _RANGES[2][0], 1]) < 6)]
+        return np.array([0.0, ears[:, 1].mean() + 2.5, ears[:, 2].mean() - 1.0])
+
+    def _neighbours(self) -> csr_matrix:
+        """(V, V) 1 where two vertices share an edge."""
+        i, j = self.triangles[:, [0, 1, 2]].ravel(), self.triangles[:, [1, 2, 0]].ravel()
+        n = len(self.neutral)
+        both = coo_matrix((np.ones(2 * len(i)), (np.r_[i, j], np.r_[j, i])), (n, n)).tocsr()
+        both.data[:] = 1
+        return both
+
+
+class Surface:
+    """Nearest points of a triangle mesh."""
+
+    def __init__(self, vertices: np.ndarray, triangles: np.ndarray):
+        self._vertices, self._triangles = vertices, triangles
+        self._tree = cKDTree(vertices[triangles].mean(1))
+
+    def nearest(self, points: np.ndarray, among: int = 12) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 3) corners and (N, 3) barycentric weights of the nearest point of the nearest triangles' centres."""
+        near = self._tree.query(points, among)[1]
+        a, b, c = (self._vertices[self._triangles[near][..., k]] for k in range(3))
+        u, v, p = b - a, c - a, points[:, None] - a
+        uu, uv, vv = (u * u).sum(-1), (u * v).sum(-1), (v * v).sum(-1)
+        pu, pv = (p * u).sum(-1), (p * v).sum(-1)
+        span = np.maximum(uu * vv - uv * uv, 1e-12)
+        weights = np.stack([np.zeros_like(uu), (vv * pu - uv * pv) / span, (uu * pv - uv * pu) / span], -1)
+        weights[..., 0] = 1 - weights.sum(-1)
+        weights = np.clip(weights, 0, None)
+        weights /= weights.sum(-1, keepdims=True)
+        on = weights[..., :1] * a + weights[..., 1:2] * b + weights[..., 2:] * c
+        best = ((on - points[:, None]) ** 2).sum(-1).argmin(1)
+        rows = np.arange(len(points))
+        return self._triangles[near[rows, best]], weights[rows, best]
+
+
+def kernel(distance: np.ndarray, reach: float) -> np.ndarray:
+    """Wendland's C2 function: 1 at 0, 0 beyond the reach; positive definite in space."""
+    q = np.clip(distance / reach, 0, 1)
+    return (1 - q) ** 4 * (4 * q + 1)
+
+
+def smooth_warp(at: np.ndarray, moves: np.ndarray, where: np.ndarray, reach: float, stiffness: float) -> np.ndarray:
+    """Displacements at some places that smooth those of others, falling to 0 beyond their reach."""
+    between = np.linalg.norm(at[:, None] - at[None], axis=-1)
+    solved = np.linalg.solve(kernel(between, reach) + stiffness * np.eye(len(at)), moves)
+    return kernel(np.linalg.norm(where[:, None] - at[None], axis=-1), reach) @ solved
+
+
+def canonical_landmarks() -> tuple[np.ndarray, np.ndarray]:
+    """As `canonical_face`; for fits of MediaPipe's own points."""
+    return canonical_face()

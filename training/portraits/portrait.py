@@ -1,0 +1,163 @@
+"""One portrait ready to be turned: the head fitted, its hair and body about it, its colours found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from c2f_head_pose import geometry
+from training.synthetic.crops import crop_camera
+from training.synthetic.landmarks import SELLION
+
+from .fit import Fit, Fitter
+from .head import EYE, HeadModel
+from .mediapipe import FacePoints, MediaPipe
+from .surface import add_hair, follow_of, head_triangles, round_sheet
+from .texture import Texture, depth_picture, extend_person, paint, vertex_normals
+from .turn import UNLIT, Light, Turner
+
+_PIVOT_CM = np.array([0.0, -4.0, -1.0])  # where a head turns on its neck, mesh axes
+_FRAME_PX_PER_M = 600.0  # of the frame that the crop is cut from; any value gives the same crop
+_LEAST_SCORE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """How a portrait is drawn.
+
+    Attributes:
+        D: (3, 3) turn of the head in the camera frame, from where it stands in the portrait.
+        torso_share: share of that turn that the torso takes.
+        distance_m: camera to sellion; far is orthographic.
+        morphs: expression name to the strength that is added.
+        gaze_deg: to the image's left and up, of both eyes.
+        light: of the relighting.
+    """
+
+    D: np.ndarray
+    torso_share: float = 0.4
+    distance_m: float = 100.0
+    morphs: dict[str, float] = field(default_factory=dict)
+    light: Light = UNLIT
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A picture of a portrait with what is exact about it.
+
+    Attributes:
+        image: (S, S, 3) uint8 BGR premultiplied by alpha.
+        alpha: (S, S) uint8.
+        K_crop: (3, 3).
+        t_cam_head_m: (3,) sellion.
+        landmarks68_px: (68, 2) crop pixels, continuous.
+    """
+
+    image: np.ndarray
+    alpha: np.ndarray
+    K_crop: np.ndarray
+    t_cam_head_m: np.ndarray
+    landmarks68_px: np.ndarray
+
+
+class Portrait:
+    """A portrait's surface.
+
+    Args:
+        model: the head.
+        fit: of the face.
+        image: (H, W, 3) uint8 BGR.
+        person: (H, W) float32 0..1.
+    """
+
+    def __init__(self, model: HeadModel, fit: Fit, image: np.ndarray, person: np.ndarray):
+        self.model, self.fit, self.person = model, fit, person
+        self.vertices = add_hair(model, fit, person)
+        self.triangles = head_triangles(model)
+        camera = fit.R_cam_mesh @ self.vertices.T
+        depth = depth_picture(fit.in_picture(self.vertices)[:, :2], self.triangles, camera[2], person.shape)
+        self.image = extend_person(image, person)
+        self.texture: Texture = paint(model, fit, self.vertices, depth, self.image, person)
+        self.sheet = round_sheet(model, fit, self.vertices, person)
+        self._follow = follow_of(self.vertices[:, 1])
+        self._all_triangles = np.concatenate([self.triangles, self.sheet.triangles + len(self.vertices)])
+        self._normals = vertex_normals(camera.T, model.triangles)
+        self._constant = self._attributes()
+
+    @property
+    def R_cam_head(self) -> np.ndarray:
+        """(3, 3) as the fit has it: MediaPipe's depth is not metric, so its pitch is off by some degrees."""
+        return self.fit.R_cam_mesh @ self.model.head_from_mesh.T
+
+    def _attributes(self) -> np.ndarray:
+        """(N, 17) float32 inputs of the vertex program for the expression of the portrait."""
+        t, n, m = self.texture, len(self.vertices), len(self.sheet.points)
+        head = np.column_stack(
+            [np.zeros((n, 3)), self._normals, self._follow, t.uv, t.trust, t.mirrored_uv, t.mirrored_trust, t.fill[:, ::-1], np.ones(n)]
+        )
+        out = np.zeros((n + m, head.shape[1]), np.float32)
+        out[:n] = head
+        out[n:, :3] = self.sheet.points
+        out[n:, 5] = -1.0
+        out[n:, 6] = self.sheet.follow
+        out[n:, 7:9] = self.sheet.uv
+        out[n:, 9] = 1.0
+        return out
+
+    def shaped(self, morphs: dict[str, float]) -> np.ndarray:
+        """(V, 3) metres, camera axes, of the head with an expression added."""
+        vertices = self.vertices
+        if morphs:
+            vertices = vertices.copy()
+            for name, strength in morphs.items():
+                vertices += strength * self.model.expression[name]
+        return vertices @ self.fit.R_cam_mesh.T / 100
+
+    def draw(self, turner: Turner, pose: Pose, size: int, margin: float) -> Drawn:
+        """A square picture about the face's landmarks; `turner.load` had this portrait's colours."""
+        shaped = self.shaped(pose.morphs)
+        surface = self._constant
+        surface[: len(shaped), :3] = shaped
+        pivot = self.fit.R_cam_mesh @ _PIVOT_CM / 100
+        landmarks = (shaped[self.model.landmarks68] - pivot) @ pose.D.T + pivot
+        shift = np.array([0, 0, pose.distance_m]) - landmarks[SELLION]
+        placed = landmarks + shift
+        focal = _FRAME_PX_PER_M * pose.distance_m
+        K_crop, _ = crop_camera(np.diag([focal, focal, 1.0]), placed, np.eye(3), margin, size)
+        turn = geometry.rotation_vector(pose.D)
+        image, alpha = turner.draw(
+            surface, self._all_triangles, K_crop, size, pivot, turn, turn * pose.torso_share, shift, pose.light
+        )
+        pixels = placed @ K_crop.T
+        return Drawn(image, alpha, K_crop, placed[SELLION], pixels[:, :2] / pixels[:, 2:] + 0.5)
+
+
+class Builder:
+    """Makes portraits of pictures.
+
+    Args:
+        mediapipe: the networks.
+        model: the head.
+    """
+
+    def __init__(self, mediapipe: MediaPipe, model: HeadModel):
+        self.mediapipe, self.model = mediapipe, model
+        self.fitter = Fitter(model)
+
+    def build(self, image: np.ndarray, box: np.ndarray) -> Portrait | None:
+        """The portrait of the face in a box, or None where MediaPipe finds none there.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            box: (4,) x1 y1 x2 y2, pixels.
+        """
+        found: FacePoints = self.mediapipe.face_points(image, box)
+        if found.score < _LEAST_SCORE:
+            return None
+        return Portrait(self.model, self.fitter.fit(found.points), image, self.mediapipe.person(image))
+
+
+def eyes(model: HeadModel) -> np.ndarray:
+    """(V,) bool: vertices of eyeballs."""
+    return model.kind == EYE
