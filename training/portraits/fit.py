@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.synthetic.landmarks import rigid_alignment
+from training.synthetic.people.landmarks import rigid_alignment
 
 from .head import HeadModel, kernel
 from .mediapipe import MESH_POINTS

@@ -1,6 +1,6 @@
 """ICT-FaceKit's head: a mesh with 100 identity modes and 57 expressions, and where MediaPipe's points lie on it.
 
-Mesh axes are x to the person's left, y to the scalp, z out of the face, in centimetres, as in `training.synthetic.landmarks`.
+Mesh axes are x to the person's left, y to the scalp, z out of the face, in centimetres, as in `training.synthetic.people.landmarks`.
 Source: Li et al., Learning Formation of Physically-Based Face Attributes, CVPR 2020; github.com/ICT-VGL/ICT-FaceKit, MIT.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.spatial import cKDTree
 
-from training.synthetic.landmarks import HEAD_FROM_MESH, canonical_face, rigid_alignment, zero_rotation
+from training.synthetic.people.landmarks import HEAD_FROM_MESH, canonical_face, rigid_alignment, zero_rotation
 
 from .mediapipe import IBUG68
 

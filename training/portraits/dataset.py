@@ -1,0 +1,205 @@
+"""Turns a folder of portraits into a dataset in the renders' format, shard by shard.
+
+Beside the format's own files the folder holds what new labels need:
+
+    portraits.npz      names; R_fit and R_base, (P, 3, 3) R_cam_head of each portrait as it was taken: the fit's, and the labels'
+    turns/shard-*.npy  (N, 3, 3) turn D of each sample in the camera frame; its label is D @ R_base[identity]
+"""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import HeadPoseEstimator
+from training.synthetic.dataset import COLUMNS, EXPRESSIONS, LIGHTS, Manifest, ShardWriter, finished_shards, shard_path, write_manifest
+from training.synthetic.scene.crops import crop_rotation
+
+from .head import HeadModel
+from .mediapipe import MediaPipe
+from .portrait import Builder, Drawn, Portrait, Pose
+from .turn import Turner
+from .variety import Variety, draw_poses
+
+PRESET = 'portraits'
+CROP_SIZE, CROP_MARGIN = 192, 2.2
+"""As the renders' preset `wide` has them, so that both join."""
+
+_PEOPLE_PER_SHARD = 25
+_SPLITS = ('train',) * 18 + ('val', 'test')  # by person, as the renders'
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the materials lie.
+
+    Attributes:
+        portraits: folder of .jpg pictures, one person each.
+        models: folder with MediaPipe's networks.
+        head: the .npz of ICT-FaceKit.
+    """
+
+    portraits: Path
+    models: Path
+    head: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A portrait with exactly one face.
+
+    Attributes:
+        name: of the file.
+        box: (4,) x1 y1 x2 y2 of the detected face.
+    """
+
+    name: str
+    box: np.ndarray
+
+
+def find_faces(folder: Path) -> list[Found]:
+    """The pictures of a folder with exactly one face, by name."""
+    estimator = HeadPoseEstimator.load('c2f_edge', device='cpu')
+    found = []
+    for path in sorted(folder.glob('*.jpg')):
+        image = cv2.imread(str(path))
+        poses = [] if image is None else estimator.estimate(image)
+        if len(poses) == 1:
+            b = poses[0].box
+            found.append(Found(path.name, np.array([b.x1, b.y1, b.x2, b.y2])))
+    if not found:
+        raise ValueError(f'{folder} has no .jpg with exactly one face: run `python -m training.portraits fetch`, or set PORTRAITS_DIR')
+    return found
+
+
+def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, workers: int, command: str) -> None:
+    """Makes the shards that are missing, labelled by the fits.
+
+    Args:
+        sources: materials.
+        output: the dataset's folder.
+        variety: of each portrait's pictures.
+        seed: of the dataset.
+        workers: processes.
+        command: for the manifest.
+    """
+    found = find_faces(sources.portraits)
+    manifest = Manifest(
+        preset=PRESET,
+        seed=seed,
+        count=len(found) * variety.pictures,
+        shard_size=_PEOPLE_PER_SHARD * variety.pictures,
+        crop_size=CROP_SIZE,
+        crop_margin=CROP_MARGIN,
+        command=command,
+        licences={'portraits of unitedstates/images': 'public domain', 'ICT-FaceKit': 'MIT', 'MediaPipe networks': 'Apache-2.0'},
+        settings={k: v for k, v in asdict(variety).items() if isinstance(v, (int, float))},
+    )
+    write_manifest(output, manifest)
+    _write_people(output, found, seed)
+    done = finished_shards(output, manifest)
+    missing = [shard for shard in range(manifest.shards) if shard not in done]
+    workers = max(1, min(workers, len(missing)))
+    os.environ['LP_NUM_THREADS'] = '0'  # llvmpipe: processes instead of threads
+    context = multiprocessing.get_context('spawn')
+    with context.Pool(workers, _begin, (sources, output, variety, manifest, found)) as pool:
+        for ready, shard in enumerate(pool.imap_unordered(_make_shard, missing), 1):
+            print(f'shard {shard}: {ready} of {len(missing)}', flush=True)
+    _join_fits(output, manifest, found)
+
+
+_worker: Worker | None = None
+
+
+def _begin(sources: Sources, output: Path, variety: Variety, manifest: Manifest, found: list[Found]) -> None:
+    global _worker
+    cv2.setNumThreads(1)
+    _worker = Worker(sources, output, variety, manifest, found)
+
+
+def _make_shard(shard: int) -> int:
+    assert _worker is not None
+    _worker.make(shard)
+    return shard
+
+
+class Worker:
+    """One process that makes shards."""
+
+    def __init__(self, sources: Sources, output: Path, variety: Variety, manifest: Manifest, found: list[Found]):
+        self.sources, self.output, self.variety, self.manifest, self.found = sources, output, variety, manifest, found
+        mediapipe = MediaPipe(sources.models)
+        self.builder = Builder(mediapipe, HeadModel(sources.head, mediapipe.canonical))
+        self.turner = Turner()
+
+    def make(self, shard: int) -> None:
+        """Makes one shard, with its turns and fits beside it."""
+        pictures = self.variety.pictures
+        first = shard * _PEOPLE_PER_SHARD
+        people = range(first, min(first + _PEOPLE_PER_SHARD, len(self.found)))
+        writer = ShardWriter(self.output, self.manifest, shard)
+        turns, fits = [], []
+        for person in people:
+            rng = np.random.default_rng([self.manifest.seed, person])
+            image = cv2.imread(str(self.sources.portraits / self.found[person].name))
+            portrait = self.builder.build(image, self.found[person].box)
+            self.turner.load(portrait.image, portrait.person)
+            fits.append(portrait.R_cam_head)
+            for number, pose in enumerate(draw_poses(rng, portrait.R_cam_head, self.variety)):
+                drawn = portrait.draw(self.turner, pose, CROP_SIZE, CROP_MARGIN)
+                gray = cv2.cvtColor(drawn.image, cv2.COLOR_BGR2GRAY)
+                row = _row(person, portrait, pose, drawn, self.manifest.seed)
+                writer.put((person - first) * pictures + number, gray, drawn.alpha, np.zeros(gray.shape, np.uint16), row)
+                turns.append(pose.D)
+        folder = turns_folder(self.output)
+        folder.mkdir(exist_ok=True)
+        np.savez(folder / f'shard-{shard:05d}.npz', D=np.stack(turns), R_fit=np.stack(fits))
+        writer.finish()
+
+
+def _row(person: int, portrait: Portrait, pose: Pose, drawn: Drawn, seed: int) -> dict[str, object]:
+    R_cam_head = pose.D @ portrait.R_cam_head
+    pixels = drawn.landmarks68_px
+    kind = 'blink' if 'eyeBlink_L' in pose.morphs else 'open_mouth' if 'jawOpen' in pose.morphs else 'random'
+    known = {
+        'R_cam_head': R_cam_head,
+        'R_crop_head': crop_rotation(drawn.K_crop, R_cam_head, CROP_SIZE),
+        't_cam_head_m': drawn.t_cam_head_m,
+        'K_crop': drawn.K_crop,
+        'landmarks68_px': pixels,
+        'box_px': np.concatenate([pixels.min(0), pixels.max(0)]),
+        'identity': person,
+        'expression': EXPRESSIONS.index(kind),
+        'light': LIGHTS.index('one_sided' if pose.light.directed > 0 else 'soft'),
+        'condition': -1,
+        'seed': seed,
+    }
+    return {name: known.get(name, 0) for name in COLUMNS}
+
+
+def turns_folder(output: Path) -> Path:
+    """Where the turns lie."""
+    return output / 'turns'
+
+
+def _write_people(output: Path, found: list[Found], seed: int) -> None:
+    order = np.random.default_rng([seed, 0x5011]).permutation(len(found))
+    part = output / 'identities.part'
+    with open(part, 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(['id', 'split', 'name'])
+        for person, face in enumerate(found):
+            writer.writerow([person, _SPLITS[order[person] % len(_SPLITS)], Path(face.name).stem])
+    part.replace(output / 'identities.csv')
+
+
+def _join_fits(output: Path, manifest: Manifest, found: list[Found]) -> None:
+    parts = [np.load(turns_folder(output) / f'{shard_path(output, shard).name}.npz') for shard in range(manifest.shards)]
+    R_fit = np.concatenate([part['R_fit'] for part in parts])
+    np.savez(output / 'portraits.npz', names=np.array([face.name for face in found]), R_fit=R_fit, R_base=R_fit)

@@ -1,0 +1,107 @@
+"""How a portrait's pictures differ: turns, expressions, gaze, light, distance. One table; `draw_poses` follows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from c2f_head_pose import geometry
+
+from .portrait import Pose
+from .turn import UNLIT, Light
+
+_NECK_LIMIT_DEG = 60.0  # a neck turns no further: the torso takes the rest
+
+
+@dataclass(frozen=True)
+class Variety:
+    """How the pictures of one portrait differ.
+
+    Attributes:
+        pictures: of each portrait.
+        as_taken: of these as the portrait stands, only relit.
+        upright: of these nearly upright: normally distributed.
+        upright_sd_deg: yaw, pitch, roll of those.
+        yaw_deg: of the rest, turned far: uniform up to this either way.
+        pitch_sd_deg: of the rest.
+        pitch_deg: no further than this.
+        roll_sd_deg: of the rest.
+        closed_eyes: share of pictures with closed eyes.
+        open_mouth: share with an open mouth.
+        gaze: share whose eyes look elsewhere.
+        relit: share that is relit.
+        distance_m: uniform in the logarithm between these; portraits themselves are taken from afar.
+        far: share seen from very far, without perspective.
+    """
+
+    pictures: int = 14
+    as_taken: int = 1
+    upright: int = 4
+    upright_sd_deg: tuple[float, float, float] = (18.0, 12.0, 8.0)
+    yaw_deg: float = 90.0
+    pitch_sd_deg: float = 18.0
+    pitch_deg: float = 50.0
+    roll_sd_deg: float = 8.0
+    closed_eyes: float = 0.35
+    open_mouth: float = 0.25
+    gaze: float = 0.5
+    relit: float = 0.5
+    distance_m: tuple[float, float] = (0.5, 3.0)
+    far: float = 0.3
+
+
+def draw_poses(rng: np.random.Generator, R_cam_head: np.ndarray, variety: Variety) -> list[Pose]:
+    """The poses of one portrait's pictures.
+
+    Args:
+        rng: the only source of randomness.
+        R_cam_head: (3, 3) of the portrait, about.
+        variety: how they differ.
+    """
+    poses = []
+    for number in range(variety.pictures):
+        if number < variety.as_taken:
+            D = np.eye(3)
+        else:
+            if number < variety.as_taken + variety.upright:
+                ypr = rng.normal(0, variety.upright_sd_deg)
+            else:
+                pitch = np.clip(rng.normal(0, variety.pitch_sd_deg), -variety.pitch_deg, variety.pitch_deg)
+                ypr = np.array([rng.uniform(-variety.yaw_deg, variety.yaw_deg), pitch, rng.normal(0, variety.roll_sd_deg)])
+            D = geometry.rotation_from_ypr_deg(ypr) @ R_cam_head.T
+        turn = np.degrees(np.linalg.norm(geometry.rotation_vector(D)))
+        needed = max(0.0, turn - _NECK_LIMIT_DEG) / max(turn, 1.0)
+        far = number < variety.as_taken or rng.random() < variety.far
+        poses.append(
+            Pose(
+                D,
+                torso_share=float(rng.uniform(max(0.2, needed), max(0.6, needed))),
+                distance_m=100.0 if far else float(np.exp(rng.uniform(*np.log(variety.distance_m)))),
+                morphs=_morphs(rng, variety) if number >= variety.as_taken else {},
+                light=_light(rng) if rng.random() < variety.relit else UNLIT,
+            )
+        )
+    return poses
+
+
+def _morphs(rng: np.random.Generator, variety: Variety) -> dict[str, float]:
+    out: dict[str, float] = {}
+    if rng.random() < variety.closed_eyes:
+        closed = rng.uniform(0.85, 1.0)
+        out |= {'eyeBlink_L': closed, 'eyeBlink_R': closed}
+    if rng.random() < variety.open_mouth:
+        out['jawOpen'] = rng.uniform(0.1, 0.7)
+    if rng.random() < variety.gaze:
+        across, up = rng.uniform(-0.8, 0.8), rng.normal(0, 0.3)
+        left = {'eyeLookIn_L': -across, 'eyeLookOut_R': -across} if across < 0 else {'eyeLookOut_L': across, 'eyeLookIn_R': across}
+        out |= left
+        out |= {f'eyeLook{"Up" if up > 0 else "Down"}_{side}': min(abs(up), 0.8) for side in 'LR'}
+    return out
+
+
+def _light(rng: np.random.Generator) -> Light:
+    azimuth, elevation = rng.uniform(-1.9, 1.9), rng.normal(0.4, 0.4)
+    direction = np.array([np.sin(azimuth) * np.cos(elevation), -np.sin(elevation), -np.cos(azimuth) * np.cos(elevation)])
+    directed = rng.uniform(0.2, 0.9)
+    return Light(direction, float(rng.uniform(0.9, 1.1) - 0.6 * directed), float(directed))
