@@ -16,7 +16,7 @@ from training.synthetic.people.landmarks import HEAD_FROM_MESH, canonical_face, 
 
 from .mediapipe import IBUG68
 
-SKIN, SOCKET, MOUTH, TEETH, EYE = range(5)
+SKIN, SOCKET, MOUTH, GUMS, TEETH, EYE = range(6)
 """Kinds of surface."""
 
 _RANGES = (  # first vertex and kind of each part that is drawn; vertices from _END on are lids' seams, tears and lashes
@@ -24,7 +24,7 @@ _RANGES = (  # first vertex and kind of each part that is drawn; vertices from _
     (9409, SKIN),  # rest of the head, and neck
     (11248, MOUTH),  # the mouth's inside
     (13294, SOCKET),
-    (14062, MOUTH),  # gums and tongue
+    (14062, GUMS),  # gums and tongue
     (17039, TEETH),
     (21451, EYE),
 )
@@ -73,6 +73,7 @@ class HeadModel:
         distance = cKDTree(self.points(self.neutral)).query(self.neutral)[0]
         self.beyond_face = distance
         self.edges = self._neighbours()
+        self.smooth_parts = [(part, self.edges[part][:, part]) for part in (np.flatnonzero(np.isin(self.kind, k)) for k in ((SKIN, SOCKET), (EYE,)))]
 
     @property
     def head_from_mesh(self) -> np.ndarray:

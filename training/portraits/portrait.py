@@ -11,7 +11,7 @@ from training.synthetic.scene.crops import crop_camera
 from training.synthetic.people.landmarks import SELLION
 
 from .fit import Fit, Fitter
-from .head import EYE, HeadModel
+from .head import HeadModel
 from .mediapipe import FacePoints, MediaPipe
 from .surface import add_hair, follow_of, head_triangles, round_sheet
 from .texture import Texture, depth_picture, extend_person, paint, vertex_normals
@@ -31,7 +31,7 @@ class Pose:
         torso_share: share of that turn that the torso takes.
         distance_m: camera to sellion; far is orthographic.
         morphs: expression name to the strength that is added.
-        gaze_deg: to the image's left and up, of both eyes.
+        gaze_deg: of both eyes, to the person's left and up.
         light: of the relighting.
     """
 
@@ -39,6 +39,7 @@ class Pose:
     torso_share: float = 0.4
     distance_m: float = 100.0
     morphs: dict[str, float] = field(default_factory=dict)
+    gaze_deg: tuple[float, float] = (0.0, 0.0)
     light: Light = UNLIT
 
 
@@ -74,14 +75,14 @@ class Portrait:
     def __init__(self, model: HeadModel, fit: Fit, image: np.ndarray, person: np.ndarray):
         self.model, self.fit, self.person = model, fit, person
         self.vertices = add_hair(model, fit, person)
-        self.triangles = head_triangles(model)
         camera = fit.R_cam_mesh @ self.vertices.T
-        depth = depth_picture(fit.in_picture(self.vertices)[:, :2], self.triangles, camera[2], person.shape)
+        depth = depth_picture(fit.in_picture(self.vertices)[:, :2], head_triangles(model, mouth=False), camera[2], person.shape)
         self.image = extend_person(image, person)
         self.texture: Texture = paint(model, fit, self.vertices, depth, self.image, person)
         self.sheet = round_sheet(model, fit, self.vertices, person)
         self._follow = follow_of(self.vertices[:, 1])
-        self._all_triangles = np.concatenate([self.triangles, self.sheet.triangles + len(self.vertices)])
+        self._head = {mouth: head_triangles(model, mouth) for mouth in (False, True)}
+        self._body = self.sheet.triangles + len(self.vertices)
         self._normals = vertex_normals(camera.T, model.triangles)
         self._constant = self._attributes()
 
@@ -91,10 +92,13 @@ class Portrait:
         return self.fit.R_cam_mesh @ self.model.head_from_mesh.T
 
     def _attributes(self) -> np.ndarray:
-        """(N, 17) float32 inputs of the vertex program for the expression of the portrait."""
+        """(N, 18) float32 inputs of the vertex program for the expression of the portrait."""
         t, n, m = self.texture, len(self.vertices), len(self.sheet.points)
         head = np.column_stack(
-            [np.zeros((n, 3)), self._normals, self._follow, t.uv, t.trust, t.mirrored_uv, t.mirrored_trust, t.fill[:, ::-1], np.ones(n)]
+            [
+                *(np.zeros((n, 3)), self._normals, self._follow, t.uv, t.trust),
+                *(t.mirrored_uv, t.mirrored_trust, t.gain, t.fill[:, ::-1], 1 + t.grain),
+            ]
         )
         out = np.zeros((n + m, head.shape[1]), np.float32)
         out[:n] = head
@@ -105,18 +109,23 @@ class Portrait:
         out[n:, 9] = 1.0
         return out
 
-    def shaped(self, morphs: dict[str, float]) -> np.ndarray:
-        """(V, 3) metres, camera axes, of the head with an expression added."""
-        vertices = self.vertices
-        if morphs:
-            vertices = vertices.copy()
-            for name, strength in morphs.items():
-                vertices += strength * self.model.expression[name]
+    def shaped(self, morphs: dict[str, float], gaze_deg: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+        """(V, 3) metres, camera axes, of the head with an expression and a gaze added."""
+        vertices = self.vertices.copy()
+        if any(gaze_deg):
+            left, up = np.radians(gaze_deg)
+            R = geometry.rotation_from_vector(np.array([0.0, left, 0.0])) @ geometry.rotation_from_vector(np.array([-up, 0.0, 0.0]))
+            for side in (False, True):
+                eye = self.model.eye(side)
+                centre = (vertices[eye].min(0) + vertices[eye].max(0)) / 2
+                vertices[eye] = (vertices[eye] - centre) @ R.T + centre
+        for name, strength in morphs.items():
+            vertices += strength * self.model.expression[name]
         return vertices @ self.fit.R_cam_mesh.T / 100
 
     def draw(self, turner: Turner, pose: Pose, size: int, margin: float) -> Drawn:
         """A square picture about the face's landmarks; `turner.load` had this portrait's colours."""
-        shaped = self.shaped(pose.morphs)
+        shaped = self.shaped(pose.morphs, pose.gaze_deg)
         surface = self._constant
         surface[: len(shaped), :3] = shaped
         pivot = self.fit.R_cam_mesh @ _PIVOT_CM / 100
@@ -127,7 +136,7 @@ class Portrait:
         K_crop, _ = crop_camera(np.diag([focal, focal, 1.0]), placed, np.eye(3), margin, size)
         turn = geometry.rotation_vector(pose.D)
         image, alpha = turner.draw(
-            surface, self._all_triangles, K_crop, size, pivot, turn, turn * pose.torso_share, shift, pose.light
+            surface, self._head['jawOpen' in pose.morphs], self._body, K_crop, size, pivot, turn, turn * pose.torso_share, shift, pose.light
         )
         pixels = placed @ K_crop.T
         return Drawn(image, alpha, K_crop, placed[SELLION], pixels[:, :2] / pixels[:, 2:] + 0.5)
@@ -157,7 +166,3 @@ class Builder:
             return None
         return Portrait(self.model, self.fitter.fit(found.points), image, self.mediapipe.person(image))
 
-
-def eyes(model: HeadModel) -> np.ndarray:
-    """(V,) bool: vertices of eyeballs."""
-    return model.kind == EYE

@@ -13,12 +13,14 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from .fit import Fit
-from .head import SKIN, HeadModel
+from .head import GUMS, SKIN, HeadModel
 
 _NECK_CM = (-8.0, -17.0)  # mesh heights between which the turn falls from the head's to the torso's
 _CUT_CM = -13.5  # the head's mesh ends here: portraits show collars
+_JAW_CM, _NAPE_CM = -8.2, -5.0  # lower end of the head proper, in front and behind
 _PROFILE_BINS = 180
 _HAIR_RANGE = (0.9, 1.7)  # of the hair's outline over the skull's
+_SKULL_CM = 7.9  # half the skull's width at the ears
 _STEP_PX = 6
 _THICKNESS_CM = 10.0
 _SLIVER_CM = 2.0  # thinner parts of the sheet would be seen as threads beside a turned head
@@ -57,6 +59,12 @@ def scalp_share(model: HeadModel) -> np.ndarray:
     return share
 
 
+def ears(model: HeadModel) -> np.ndarray:
+    """(V,) 0..1, how far a vertex stands out from the skull as an ear."""
+    out = np.clip((np.abs(model.neutral[:, 0]) - _SKULL_CM) / 0.8, 0, 1)
+    return np.where((model.kind == SKIN) & (np.abs(model.neutral[:, 1]) < 5.5) & (model.neutral[:, 2] < 3), out, 0.0)
+
+
 def add_hair(model: HeadModel, fit: Fit, person: np.ndarray) -> np.ndarray:
     """(V, 3) vertices whose skull reaches the outline of the hair in the picture.
 
@@ -82,13 +90,28 @@ def add_hair(model: HeadModel, fit: Fit, person: np.ndarray) -> np.ndarray:
     origin = fit.in_picture(centre[None])[0, :2]
     hair = outline(person, origin, angles, skull * fit.pixels_per_cm) / fit.pixels_per_cm
     factor = np.clip(hair / skull, *_HAIR_RANGE)
-    upper = np.clip((np.radians(125) - np.abs(angles)) / np.radians(35), 0, 1)  # below the ears there is no skull
-    factor = gaussian_filter1d(1 + (factor - 1) * upper, 2.0, mode='wrap')
+    upper = np.clip((np.radians(140) - np.abs(angles)) / np.radians(40), 0, 1)  # below the ears there is no skull
+    factor = gaussian_filter1d(1 + (factor - 1) * upper, 3.0, mode='wrap')
     mean = float((factor * upper).sum() / upper.sum())
     own = np.interp(angle, angles, factor, period=2 * np.pi)
     sideways = np.clip(radius / np.maximum(np.linalg.norm(from_centre, axis=1), 1e-6), 0, 1) ** 2
     scaled = 1 + share * (sideways * own + (1 - sideways) * mean - 1)
-    return centre + (fit.vertices - centre) * scaled[:, None]
+    out = centre + (fit.vertices - centre) * scaled[:, None]
+    return _hide_ears(model, out, own)
+
+
+def _hide_ears(model: HeadModel, vertices: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Lays ears flat where hair stands out farther than they do: it covers them."""
+    ear = ears(model)
+    vertices = vertices.copy()
+    for side in (-1, 1):
+        own = (ear > 0) & (side * model.neutral[:, 0] > 0)
+        covered = float(np.clip((np.median(factor[own]) - 1.06) / 0.12, 0, 1))
+        beside = (np.abs(model.neutral[:, 0]) > 7.0) & (np.abs(model.neutral[:, 1]) < 6) & (side * model.neutral[:, 0] > 0) & (ear == 0)
+        flat = np.abs(vertices[beside & (model.neutral[:, 2] < 3) & (model.kind == SKIN), 0]).max()
+        out = np.abs(vertices[own, 0])
+        vertices[own, 0] = side * (out + covered * ear[own] * (np.minimum(out, flat + 0.1 * (out - flat)) - out))
+    return vertices
 
 
 def outline(person: np.ndarray, origin: np.ndarray, angles: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -104,8 +127,8 @@ def outline(person: np.ndarray, origin: np.ndarray, angles: np.ndarray, expected
 def round_sheet(model: HeadModel, fit: Fit, vertices: np.ndarray, person: np.ndarray) -> Sheet:
     """The person without the head as two faces of a rounded body.
 
-    Its depth is about the neck's middle and grows with the distance from the outline, like a cushion's. Where the head's mesh is in front,
-    above the chin, there is none of it, or a second face would show when the head turns.
+    Its depth is about the neck's middle and grows with the distance from the outline, like a cushion's. Where the head without its
+    neck is in front, there is none of it, or a second face would show when the head turns.
 
     Args:
         model: the head.
@@ -120,12 +143,11 @@ def round_sheet(model: HeadModel, fit: Fit, vertices: np.ndarray, person: np.nda
     distance = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[pad:-pad, pad:-pad] / fit.pixels_per_cm  # cm
     pixels = fit.in_picture(vertices)
     covered = np.zeros((height, width), np.uint8)
-    drawn = head_triangles(model)
-    chin = pixels[model.landmarks68[8], 1]
-    for corners in np.rint(pixels[drawn][:, :, :2]).astype(np.int32):
+    skull = model.neutral[:, 1] > np.where(model.neutral[:, 2] > 2, _JAW_CM, _NAPE_CM)
+    head = model.triangles[(skull & (model.kind == SKIN))[model.triangles].all(1)]
+    for corners in np.rint(pixels[head][:, :, :2]).astype(np.int32):
         cv2.fillConvexPoly(covered, corners, 1)
-    below = np.arange(height)[:, None] > chin + 1.0 * fit.pixels_per_cm
-    kept = inside & ((covered == 0) | below)
+    kept = inside & (covered == 0)
     kept = _without_slivers(kept, fit.pixels_per_cm)
     # long hair begins a little inside the head, or a gap would open between them
     kept = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=_STEP_PX) > 0
@@ -149,7 +171,7 @@ def round_sheet(model: HeadModel, fit: Fit, vertices: np.ndarray, person: np.nda
     mesh_height = np.column_stack([in_cm, np.full(len(in_cm), z)]) @ fit.R_cam_mesh[:, 1]
     n = len(flat)
     uv = np.tile(flat / [width, height], (2, 1))
-    return Sheet(points / 100, np.concatenate([triangles, triangles + n]), uv, np.tile(follow_of(mesh_height), 2))
+    return Sheet(points / 100, np.concatenate([triangles, triangles[:, ::-1] + n]), uv, np.tile(follow_of(mesh_height), 2))
 
 
 def _without_slivers(kept: np.ndarray, pixels_per_cm: float) -> np.ndarray:
@@ -163,7 +185,9 @@ def _without_slivers(kept: np.ndarray, pixels_per_cm: float) -> np.ndarray:
     return np.isin(number, low[low > 0])
 
 
-def head_triangles(model: HeadModel) -> np.ndarray:
-    """(T, 3) triangles of the head's mesh that are drawn: without chest."""
-    high = model.neutral[:, 1] > _CUT_CM
-    return model.triangles[high[model.triangles].all(1)]
+def head_triangles(model: HeadModel, mouth: bool = True) -> np.ndarray:
+    """(T, 3) triangles of the head's mesh that are drawn: without chest, and perhaps without gums and tongue."""
+    drawn = model.neutral[:, 1] > _CUT_CM
+    if not mouth:
+        drawn &= model.kind != GUMS
+    return model.triangles[drawn[model.triangles].all(1)]

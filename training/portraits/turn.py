@@ -9,9 +9,9 @@ import moderngl
 import numpy as np
 
 _VERTEX = """#version 330
-in vec3 place; in vec3 normal; in float follow; in vec2 uv; in float trust; in vec2 mirrored_uv; in float mirrored_trust; in vec4 fill;
+in vec3 place; in vec3 normal; in float follow; in vec2 uv; in float trust; in vec2 mirrored_uv; in vec2 mirrored; in vec4 fill;
 uniform mat4 projection; uniform vec3 pivot; uniform vec3 head_turn; uniform vec3 torso_turn; uniform vec3 shift;
-out vec2 a_uv; out float a_trust; out vec2 b_uv; out float b_trust; out vec4 paint; out vec3 outward;
+out vec2 a_uv; out float a_trust; out vec2 b_uv; out vec2 b_trust; out vec4 paint; out vec3 outward; out vec3 own_place;
 vec3 turned(vec3 v, vec3 r) {
     float angle = length(r); if (angle < 1e-6) return v;
     vec3 axis = r / angle;
@@ -21,29 +21,34 @@ void main() {
     vec3 turn = mix(torso_turn, head_turn, follow);
     vec3 at = turned(place - pivot, turn) + pivot + shift;
     outward = turned(normal, turn);
-    a_uv = uv; a_trust = trust; b_uv = mirrored_uv; b_trust = mirrored_trust; paint = fill;
+    a_uv = uv; a_trust = trust; b_uv = mirrored_uv; b_trust = mirrored; paint = fill; own_place = place;
     gl_Position = projection * vec4(at, 1.0);
 }"""
 
 _COLOUR = """#version 330
-in vec2 a_uv; in float a_trust; in vec2 b_uv; in float b_trust; in vec4 paint; in vec3 outward;
+in vec2 a_uv; in float a_trust; in vec2 b_uv; in vec2 b_trust; in vec4 paint; in vec3 outward; in vec3 own_place;
 uniform sampler2D portrait; uniform vec3 light; uniform vec2 shading;
 out vec4 colour;
+float random(vec2 cell) { return fract(sin(dot(cell, vec2(12.9898, 78.233))) * 43758.5453); }
+float noise(vec2 at) {
+    vec2 cell = floor(at), q = fract(at); q = q * q * (3.0 - 2.0 * q);
+    return mix(mix(random(cell), random(cell + vec2(1, 0)), q.x), mix(random(cell + vec2(0, 1)), random(cell + vec2(1, 1)), q.x), q.y);
+}
 void main() {
     vec4 own = texture(portrait, a_uv);
     if (paint.a < 0.5 && own.a < 0.5) discard;
-    vec3 seen = mix(mix(paint.rgb, texture(portrait, b_uv).rgb, b_trust), own.rgb, a_trust);
+    // strands of hair run down the skull
+    float around = atan(own_place.x, own_place.z) * 60.0;
+    float strands = noise(vec2(around, own_place.y * 60.0)) + noise(vec2(around * 2.3, own_place.y * 90.0)) - 1.0;
+    vec3 filled = paint.rgb * (1.0 + (paint.a - 1.0) * strands);
+    vec3 seen = mix(mix(filled, texture(portrait, b_uv).rgb * b_trust.y, b_trust.x), own.rgb, a_trust);
     float lit = shading.x + shading.y * max(dot(normalize(outward), light), 0.0);
     colour = vec4(seen * lit, 1.0);
 }"""
 
-_DEPTH = """#version 330
-uniform float scale; in vec3 outward; out float z;
-void main() { z = gl_FragCoord.z * scale; }"""
-
-_LAYOUT = '3f 3f 1f 2f 1f 2f 1f 4f'
-_NAMES = ('place', 'normal', 'follow', 'uv', 'trust', 'mirrored_uv', 'mirrored_trust', 'fill')
-_SUPERSAMPLING = 2
+_LAYOUT = '3f 3f 1f 2f 1f 2f 2f 4f'
+_NAMES = ('place', 'normal', 'follow', 'uv', 'trust', 'mirrored_uv', 'mirrored', 'fill')
+_SUPERSAMPLING = 1.5
 _REACH_M = 1.0  # of depth about the head that is drawn
 
 
@@ -77,6 +82,7 @@ class Turner:
             ) from error
         self._program = self._gl.program(vertex_shader=_VERTEX, fragment_shader=_COLOUR)
         self._gl.enable(moderngl.DEPTH_TEST)
+        self._gl.front_face = 'cw'  # image rows run downwards
         self._frames: dict[int, moderngl.Framebuffer] = {}
         self._texture: moderngl.Texture | None = None
 
@@ -93,7 +99,8 @@ class Turner:
     def draw(
         self,
         surface: np.ndarray,
-        triangles: np.ndarray,
+        closed: np.ndarray,
+        open_: np.ndarray,
         K: np.ndarray,
         size: int,
         pivot: np.ndarray,
@@ -105,8 +112,9 @@ class Turner:
         """A square picture.
 
         Args:
-            surface: (N, 17) float32 in the order of the vertex program's inputs.
-            triangles: (M, 3) int32.
+            surface: (N, 18) float32 in the order of the vertex program's inputs.
+            closed: (M, 3) int32 triangles whose backs never show: the head.
+            open_: (M, 3) int32 triangles with two sides: the sheet.
             K: (3, 3) of the picture's pixels; the principal point counts from the first pixel's centre.
             size: side, pixels.
             pivot: (3,) metres, where head and torso turn.
@@ -118,7 +126,7 @@ class Turner:
         Returns:
             (size, size, 3) uint8 BGR premultiplied by its coverage, and (size, size) uint8 coverage.
         """
-        big = size * _SUPERSAMPLING
+        big = round(size * _SUPERSAMPLING)
         if big not in self._frames:
             self._frames[big] = self._gl.framebuffer([self._gl.renderbuffer((big, big), 4)], self._gl.depth_renderbuffer((big, big)))
         frame = self._frames[big]
@@ -131,12 +139,15 @@ class Turner:
         program['shading'].value = (light.ambient, light.directed)
         self._texture.use()
         points = self._gl.buffer(np.ascontiguousarray(surface, np.float32))
-        order = self._gl.buffer(np.ascontiguousarray(triangles, np.int32))
-        array = self._gl.vertex_array(program, [(points, _LAYOUT, *_NAMES)], order)
-        array.render(moderngl.TRIANGLES)
+        for triangles, culled in ((closed, True), (open_, False)):
+            (self._gl.enable if culled else self._gl.disable)(moderngl.CULL_FACE)
+            order = self._gl.buffer(np.ascontiguousarray(triangles, np.int32))
+            array = self._gl.vertex_array(program, [(points, _LAYOUT, *_NAMES)], order)
+            array.render(moderngl.TRIANGLES)
+            array.release()
+            order.release()
+        points.release()
         rgba = np.frombuffer(frame.read(components=4), np.uint8).reshape(big, big, 4)
-        for thing in (array, order, points):
-            thing.release()
         rgba = cv2.resize(rgba, (size, size), interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), np.ascontiguousarray(rgba[..., 3])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -78,26 +79,29 @@ def draw_poses(rng: np.random.Generator, R_cam_head: np.ndarray, variety: Variet
                 D,
                 torso_share=float(rng.uniform(max(0.2, needed), max(0.6, needed))),
                 distance_m=100.0 if far else float(np.exp(rng.uniform(*np.log(variety.distance_m)))),
-                morphs=_morphs(rng, variety) if number >= variety.as_taken else {},
+                **(_face(rng, variety) if number >= variety.as_taken else {}),
                 light=_light(rng) if rng.random() < variety.relit else UNLIT,
             )
         )
     return poses
 
 
-def _morphs(rng: np.random.Generator, variety: Variety) -> dict[str, float]:
+def _face(rng: np.random.Generator, variety: Variety) -> dict[str, Any]:
+    """Expression and gaze, as `Pose` takes them."""
     out: dict[str, float] = {}
+    gaze = (0.0, 0.0)
+    if rng.random() < variety.gaze:
+        gaze = (rng.uniform(-28, 28), float(np.clip(rng.normal(0, 8), -18, 18)))
+        # lids and their corners follow the eyes; full strength at 30 degrees
+        across, up = gaze[0] / 30, gaze[1] / 30
+        out |= {f'eyeLook{"Up" if up > 0 else "Down"}_{side}': abs(up) for side in 'LR'}
+        out |= {'eyeLookOut_L': across, 'eyeLookIn_R': across} if across > 0 else {'eyeLookIn_L': -across, 'eyeLookOut_R': -across}
     if rng.random() < variety.closed_eyes:
         closed = rng.uniform(0.85, 1.0)
         out |= {'eyeBlink_L': closed, 'eyeBlink_R': closed}
     if rng.random() < variety.open_mouth:
         out['jawOpen'] = rng.uniform(0.1, 0.7)
-    if rng.random() < variety.gaze:
-        across, up = rng.uniform(-0.8, 0.8), rng.normal(0, 0.3)
-        left = {'eyeLookIn_L': -across, 'eyeLookOut_R': -across} if across < 0 else {'eyeLookOut_L': across, 'eyeLookIn_R': across}
-        out |= left
-        out |= {f'eyeLook{"Up" if up > 0 else "Down"}_{side}': min(abs(up), 0.8) for side in 'LR'}
-    return out
+    return {'morphs': out, 'gaze_deg': gaze}
 
 
 def _light(rng: np.random.Generator) -> Light:
