@@ -2,8 +2,9 @@
 
 Beside the format's own files the folder holds what new labels need:
 
-    portraits.npz      names; R_fit and R_base, (P, 3, 3) R_cam_head of each portrait as it was taken: the fit's, and the labels'
-    turns/shard-*.npy  (N, 3, 3) turn D of each sample in the camera frame; its label is D @ R_base[identity]
+    turns/shard-*.npz  D, (N, 3, 3) turn of each sample in the camera frame, and R_fit, (P, 3, 3) R_cam_head of each of the shard's
+                       portraits as it was taken, by its fit
+    own_poses.npz      R_base, (P, 3, 3) R_cam_head of every portrait as it was taken, by the labels: a sample's is D @ R_base[identity]
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from c2f_head_pose import HeadPoseEstimator
 from training.synthetic.dataset import COLUMNS, EXPRESSIONS, LIGHTS, Manifest, ShardWriter, finished_shards, shard_path, write_manifest
 from training.synthetic.scene.crops import crop_rotation
 
+from .fetch import Sources
 from .head import HeadModel
 from .mediapipe import MediaPipe
 from .portrait import Builder, Drawn, Portrait, Pose
@@ -33,21 +35,6 @@ CROP_SIZE, CROP_MARGIN = 192, 2.2
 
 _PEOPLE_PER_SHARD = 25
 _SPLITS = ('train',) * 18 + ('val', 'test')  # by person, as the renders'
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where the materials lie.
-
-    Attributes:
-        portraits: folder of .jpg pictures, one person each.
-        models: folder with MediaPipe's networks.
-        head: the .npz of ICT-FaceKit.
-    """
-
-    portraits: Path
-    models: Path
-    head: Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,22 +50,23 @@ class Found:
     box: np.ndarray
 
 
-def find_faces(folder: Path) -> list[Found]:
+def find_faces(folder: Path, limit: int | None = None) -> list[Found]:
     """The pictures of a folder with exactly one face, by name."""
     estimator = HeadPoseEstimator.load('c2f_edge', device='cpu')
     found = []
-    for path in sorted(folder.glob('*.jpg')):
+    for path in sorted(folder.glob('*.jpg'))[:limit]:
         image = cv2.imread(str(path))
-        poses = [] if image is None else estimator.estimate(image)
-        if len(poses) == 1:
-            b = poses[0].box
+        boxes = [] if image is None else [pose.box for pose in estimator.estimate(image)]
+        if len(boxes) == 1 and (b := boxes[0]) is not None:
             found.append(Found(path.name, np.array([b.x1, b.y1, b.x2, b.y2])))
     if not found:
         raise ValueError(f'{folder} has no .jpg with exactly one face: run `python -m training.portraits fetch`, or set PORTRAITS_DIR')
     return found
 
 
-def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, workers: int, command: str) -> None:
+def turn_all(
+    sources: Sources, output: Path, variety: Variety, seed: int, workers: int, command: str, limit: int | None = None
+) -> None:
     """Makes the shards that are missing, labelled by the fits.
 
     Args:
@@ -88,8 +76,9 @@ def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, worker
         seed: of the dataset.
         workers: processes.
         command: for the manifest.
+        limit: only the first so many pictures of the folder.
     """
-    found = find_faces(sources.portraits)
+    found = find_faces(sources.portraits, limit)
     manifest = Manifest(
         preset=PRESET,
         seed=seed,
@@ -111,7 +100,6 @@ def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, worker
     with context.Pool(workers, _begin, (sources, output, variety, manifest, found)) as pool:
         for ready, shard in enumerate(pool.imap_unordered(_make_shard, missing), 1):
             print(f'shard {shard}: {ready} of {len(missing)}', flush=True)
-    _join_fits(output, manifest, found)
 
 
 _worker: Worker | None = None
@@ -159,7 +147,7 @@ class Worker:
                 turns.append(pose.D)
         folder = turns_folder(self.output)
         folder.mkdir(exist_ok=True)
-        np.savez(folder / f'shard-{shard:05d}.npz', D=np.stack(turns), R_fit=np.stack(fits))
+        np.savez(folder / f'{shard_path(self.output, shard).name}.npz', D=np.stack(turns), R_fit=np.stack(fits))
         writer.finish()
 
 
@@ -197,9 +185,3 @@ def _write_people(output: Path, found: list[Found], seed: int) -> None:
         for person, face in enumerate(found):
             writer.writerow([person, _SPLITS[order[person] % len(_SPLITS)], Path(face.name).stem])
     part.replace(output / 'identities.csv')
-
-
-def _join_fits(output: Path, manifest: Manifest, found: list[Found]) -> None:
-    parts = [np.load(turns_folder(output) / f'{shard_path(output, shard).name}.npz') for shard in range(manifest.shards)]
-    R_fit = np.concatenate([part['R_fit'] for part in parts])
-    np.savez(output / 'portraits.npz', names=np.array([face.name for face in found]), R_fit=R_fit, R_base=R_fit)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.spatial import cKDTree
 
-from training.synthetic.people.landmarks import HEAD_FROM_MESH, canonical_face, rigid_alignment, zero_rotation
+from training.synthetic.people.landmarks import HEAD_FROM_MESH, rigid_alignment, zero_rotation
 
 from .mediapipe import IBUG68
 
@@ -51,6 +51,10 @@ class HeadModel:
         corners: (468, 3) vertices of the triangle that holds each of MediaPipe's points.
         weights: (468, 3) float64 barycentric weights.
         zero: (3, 3) mesh axes -> mesh axes of the zero pose.
+        skull_centre: (3,) middle of the skull.
+        beyond_face: (V,) centimetres to the nearest of MediaPipe's points.
+        edges: (V, V) sparse, 1 where two vertices share an edge.
+        smooth_parts: parts of the outside, (vertices, their edges), over each of which colours are smooth.
     """
 
     def __init__(self, path: Path, canonical: np.ndarray):
@@ -69,11 +73,11 @@ class HeadModel:
         self.mirrored = cKDTree(self.neutral).query(self.neutral * [-1, 1, 1])[1]
         self.corners, self.weights = self._place(canonical)
         self.zero = zero_rotation(self.neutral[self.landmarks68])
-        self.ear_centre = self._between_the_ears()
-        distance = cKDTree(self.points(self.neutral)).query(self.neutral)[0]
-        self.beyond_face = distance
+        self.skull_centre = self._middle_of_skull()
+        self.beyond_face = cKDTree(self.points(self.neutral)).query(self.neutral)[0]
         self.edges = self._neighbours()
-        self.smooth_parts = [(part, self.edges[part][:, part]) for part in (np.flatnonzero(np.isin(self.kind, k)) for k in ((SKIN, SOCKET), (EYE,)))]
+        outside, eyes = np.flatnonzero(np.isin(self.kind, (SKIN, SOCKET))), np.flatnonzero(self.kind == EYE)
+        self.smooth_parts = [(part, self.edges[part][:, part]) for part in (outside, eyes)]
 
     @property
     def head_from_mesh(self) -> np.ndarray:
@@ -109,11 +113,11 @@ class HeadModel:
             laid = laid + smooth_warp(laid, on - laid, laid, reach, 0.3)
         return surface.nearest(laid)
 
-    def _between_the_ears(self) -> np.ndarray:
-        """(3,) middle of the skull: between the ears, a little above."""
-        width = np.abs(self.neutral[: _RANGES[2][0], 0])
-        ears = self.neutral[: _RANGES[2][0]][(width > 8.3) & (np.abs(self.neutral[: _RANGES[2][0], 1]) < 6)]
-        return np.array([0.0, ears[:, 1].mean() + 2.5, ears[:, 2].mean() - 1.0])
+    def _middle_of_skull(self) -> np.ndarray:
+        """(3,) in the plane of symmetry, a little above the eyes, half way from the forehead to the back."""
+        height = self.neutral[self.landmarks68[36:48], 1].mean() + 0.8
+        level = self.neutral[(self.kind == SKIN) & (np.abs(self.neutral[:, 1] - height) < 1.5), 2]
+        return np.array([0.0, height, (level.min() + level.max()) / 2])
 
     def _neighbours(self) -> csr_matrix:
         """(V, V) 1 where two vertices share an edge."""
@@ -161,7 +165,3 @@ def smooth_warp(at: np.ndarray, moves: np.ndarray, where: np.ndarray, reach: flo
     solved = np.linalg.solve(kernel(between, reach) + stiffness * np.eye(len(at)), moves)
     return kernel(np.linalg.norm(where[:, None] - at[None], axis=-1), reach) @ solved
 
-
-def canonical_landmarks() -> tuple[np.ndarray, np.ndarray]:
-    """As `canonical_face`; for fits of MediaPipe's own points."""
-    return canonical_face()

@@ -14,7 +14,7 @@ import torch
 
 from c2f_head_pose import geometry
 from training.data.augment import plain
-from training.data.crops import SyntheticCrops
+from training.data.crops import Crops, SyntheticCrops
 from training.evaluation.model_file import Model
 from training.synthetic.dataset import Manifest, finished_shards, read_manifest, shard_path
 from training.synthetic.scene.crops import crop_rotation
@@ -23,6 +23,8 @@ from .dataset import turns_folder
 
 SETTLED_DEG = 0.2
 """Own poses that move less than this on the mean are settled: the network need not be trained on them again."""
+
+OWN_POSES = 'own_poses.npz'
 
 BINS_DEG = (0, 10, 25, 45, 65, 90)
 _NEAR_DEG = 25.0  # standard deviation of the weight of a picture over its turn: estimates of far turns err more
@@ -67,18 +69,14 @@ def estimates(model: Model, folder: Path) -> np.ndarray:
     out = []
     for start in range(0, len(crops), _AT_ONCE):
         batch = crops.gather(np.arange(start, min(start + _AT_ONCE, len(crops))))
-        R = sum(_infer(model, batch, background) for background in _BACKGROUNDS)
-        K = batch.K.double().numpy()
-        size = crops.size
-        for one, intrinsics, box in zip(R, K, batch.box.numpy(), strict=True):
-            centre = (box[:2] + box[2:]) / 2 - 0.5
-            ray = np.linalg.solve(intrinsics, [*centre, 1.0])
-            out.append(geometry.ray_rotation(ray) @ nearest_rotation(one))
-        del size
+        R = np.sum([_infer(model, batch, background) for background in _BACKGROUNDS], 0)
+        for one, K, box in zip(nearest_rotation(R), batch.K.double().numpy(), batch.box.numpy(), strict=True):
+            centre = (box[:2] + box[2:]) / 2 - 0.5  # K counts from the first pixel's centre
+            out.append(geometry.ray_rotation(np.linalg.solve(K, [*centre, 1.0])) @ one)
     return np.stack(out)
 
 
-def _infer(model: Model, batch, background: float) -> np.ndarray:  # noqa: ANN001
+def _infer(model: Model, batch: Crops, background: float) -> np.ndarray:
     with torch.no_grad():
         crops = plain(batch, model.size, model.margin('landmarks'), background).crops
     return model.infer(crops.numpy()).rotation.astype(float)
@@ -107,24 +105,38 @@ def own_poses(R: np.ndarray, D: np.ndarray, person: np.ndarray, people: int) -> 
 
 
 def label(model: Model, folder: Path) -> Labels:
-    """Labels a dataset anew, in place."""
+    """Labels the finished shards of a dataset anew, in place."""
     manifest = read_manifest(folder)
-    with np.load(folder / 'portraits.npz') as z:
-        kept = {name: z[name] for name in z.files}
     shards = finished_shards(folder, manifest)
-    D = np.concatenate([np.load(turns_folder(folder) / f'{shard_path(folder, s).name}.npz')['D'] for s in shards])
-    person = np.concatenate([np.load(shard_path(folder, s) / 'samples.npz')['identity'] for s in shards])
+    parts = [_turns(folder, shard) for shard in shards]
+    D = np.concatenate([part['D'] for part in parts])
+    of_shard = [np.load(shard_path(folder, s) / 'samples.npz')['identity'] for s in shards]
+    person = np.concatenate(of_shard)
+    people = int(person.max()) + 1
+    before = np.tile(np.eye(3), (people, 1, 1))
+    for who, part in zip(of_shard, parts, strict=True):
+        before[np.unique(who)] = part['R_fit']
+    if (folder / OWN_POSES).exists():
+        known = np.load(folder / OWN_POSES)['R_base']
+        before[: len(known)] = known
     R = estimates(model, folder)
-    R_base = own_poses(R, D, person, len(kept['names']))
+    R_base = before.copy()
+    there = np.unique(person)
+    R_base[there] = own_poses(R, D, person, people)[there]
     labels = D @ R_base[person]
     start = 0
     for shard in shards:
         count = manifest.shard_count(shard)
         _relabel(folder, manifest, shard, labels[start : start + count])
         start += count
-    np.savez(folder / 'portraits.npz', **{**kept, 'R_base': R_base})
+    np.savez(folder / OWN_POSES, R_base=R_base)
     angle = geometry.geodesic_deg(np.eye(3), D)
-    return Labels(R_base, geometry.geodesic_deg(kept['R_base'], R_base), angle, geometry.geodesic_deg(labels, R))
+    return Labels(R_base, geometry.geodesic_deg(before, R_base)[there], angle, geometry.geodesic_deg(labels, R))
+
+
+def _turns(folder: Path, shard: int) -> dict[str, np.ndarray]:
+    with np.load(turns_folder(folder) / f'{shard_path(folder, shard).name}.npz') as z:
+        return {name: z[name] for name in z.files}
 
 
 def _relabel(folder: Path, manifest: Manifest, shard: int, R_cam_head: np.ndarray) -> None:

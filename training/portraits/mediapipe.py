@@ -9,6 +9,7 @@ import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -97,7 +98,7 @@ class MediaPipe:
         return np.clip(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
 
 
-def _interpreter(content: bytes):  # noqa: ANN202  (LiteRT has no types)
+def _interpreter(content: bytes) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
@@ -107,7 +108,7 @@ def _interpreter(content: bytes):  # noqa: ANN202  (LiteRT has no types)
     return interpreter
 
 
-def _run(interpreter, bgr: np.ndarray) -> list[np.ndarray]:  # noqa: ANN001
+def _run(interpreter: Any, bgr: np.ndarray) -> list[np.ndarray]:
     """The outputs for a picture of the input's size, in the file's order."""
     (entry,) = interpreter.get_input_details()
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
@@ -123,7 +124,8 @@ def canonical_mesh(metadata: bytes) -> np.ndarray:
         metadata: the protocol buffer `GeometryPipelineMetadata` (mediapipe/tasks/cc/vision/face_geometry/proto): its message
             `canonical_mesh`, whose field 3 repeats floats, x y z u v of each vertex.
     """
-    floats = [struct.unpack('<f', value)[0] for field, value in _fields(next(v for _, v in _fields(metadata) if len(v) > 9000)) if field == 3]
+    mesh = next(value for field, value in _fields(metadata) if field == 1)
+    floats = [struct.unpack('<f', value)[0] for field, value in _fields(mesh) if field == 3]
     return np.array(floats).reshape(-1, 5)[:, :3]
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from c2f_head_pose import geometry
-from training.synthetic.scene.crops import crop_camera
 from training.synthetic.people.landmarks import SELLION
+from training.synthetic.scene.crops import crop_camera
 
 from .fit import Fit, Fitter
 from .head import HeadModel

@@ -77,7 +77,7 @@ def add_hair(model: HeadModel, fit: Fit, person: np.ndarray) -> np.ndarray:
         person: (H, W) 0..1.
     """
     share = scalp_share(model)
-    centre = model.ear_centre
+    centre = model.skull_centre
     from_centre = (fit.vertices - centre) @ fit.R_cam_mesh.T  # camera axes, cm
     radius = np.hypot(from_centre[:, 0], from_centre[:, 1])
     angle = np.arctan2(from_centre[:, 0], -from_centre[:, 1])  # 0 up, > 0 to the image's right

@@ -102,7 +102,7 @@ def paint(model: HeadModel, fit: Fit, vertices: np.ndarray, depth_cm: np.ndarray
     weight, colour = trust + share, trust[:, None] * own + (share * gain)[:, None] * own[other]
     fill = _spread(model, weight, colour)
     hair = _hair(model)
-    upper = scalp_share(model) * (model.neutral[:, 1] > model.ear_centre[1])  # sources of hair: the skull above the ears
+    upper = scalp_share(model) * (model.neutral[:, 1] > model.skull_centre[1])  # sources of hair: the skull above the ears
     fill += hair[:, None] * (_spread(model, weight * upper, colour * upper[:, None]) - fill)
     skin = float(np.median(own[model.landmarks68[27:36]].mean(1)))
     fill[inner] = np.array([0.16, 0.14, 0.30]) * skin / 0.5

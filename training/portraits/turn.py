@@ -134,12 +134,15 @@ class Turner:
         frame.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         program = self._program
         program['projection'].write(_projection(K, size, float(shift[2])).T.astype('f4').tobytes())
-        for name, value in (('pivot', pivot), ('head_turn', head_turn), ('torso_turn', torso_turn), ('shift', shift), ('light', light.direction)):
+        vectors = {'pivot': pivot, 'head_turn': head_turn, 'torso_turn': torso_turn, 'shift': shift, 'light': light.direction}
+        for name, value in vectors.items():
             program[name].value = tuple(float(v) for v in value)
         program['shading'].value = (light.ambient, light.directed)
         self._texture.use()
         points = self._gl.buffer(np.ascontiguousarray(surface, np.float32))
         for triangles, culled in ((closed, True), (open_, False)):
+            if not len(triangles):
+                continue
             (self._gl.enable if culled else self._gl.disable)(moderngl.CULL_FACE)
             order = self._gl.buffer(np.ascontiguousarray(triangles, np.int32))
             array = self._gl.vertex_array(program, [(points, _LAYOUT, *_NAMES)], order)

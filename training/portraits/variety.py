@@ -36,7 +36,7 @@ class Variety:
         far: share seen from very far, without perspective.
     """
 
-    pictures: int = 14
+    pictures: int = 16
     as_taken: int = 1
     upright: int = 4
     upright_sd_deg: tuple[float, float, float] = (18.0, 12.0, 8.0)

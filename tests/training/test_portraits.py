@@ -1,0 +1,239 @@
+"""Portraits turned in 3D: the real pieces on a made-up head, whose pose and looks from every side are known."""
+
+import json
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import cv2
+import numpy as np
+import pytest
+from ball_head import canonical, write_ball_head
+
+from c2f_head_pose import geometry
+from training.portraits import facekit
+from training.portraits.fetch import fetch_pictures
+from training.portraits.fit import CAMERA_FROM_MESH, Fitter
+from training.portraits.head import HeadModel
+from training.portraits.label import own_poses
+from training.portraits.portrait import Portrait, Pose
+from training.portraits.texture import vertex_normals
+from training.portraits.turn import Turner
+from training.portraits.variety import Variety, draw_poses
+
+pytestmark = pytest.mark.render
+
+SIZE, PX_PER_CM, FAR_M = 400, 10.0, 100.0
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    return HeadModel(write_ball_head(tmp_path_factory.mktemp('head') / 'ball.npz'), canonical())
+
+
+@pytest.fixture(scope='module')
+def fitter(model):
+    return Fitter(model)
+
+
+@pytest.fixture(scope='module')
+def turner():
+    return Turner()
+
+
+class Sitter:
+    """Somebody made up: a shape and colours of their own, standing before the camera in a known pose."""
+
+    def __init__(self, model, fitter, turner, seed=3, ypr_deg=(8.0, -5.0, 4.0)):
+        rng = np.random.default_rng(seed)
+        self.model, self.turner = model, turner
+        self.vertices = fitter.shaped(rng.normal(0, 0.7, 100), np.zeros(3))
+        x, y, z = self.vertices.T
+        gray = 0.55 + 0.12 * np.sin(0.8 * x + 1) + 0.12 * np.sin(0.9 * y) + 0.1 * np.sin(0.5 * z)
+        self.colours = np.stack([gray, 0.9 * gray, 0.8 * gray], -1)
+        self.R_cam_head = geometry.rotation_from_ypr_deg(ypr_deg)
+        self.R_cam_mesh = self.R_cam_head @ model.head_from_mesh
+
+    def seen(self, D, K, shift, size):
+        """The picture and coverage after a turn D, drawn from the truth."""
+        n = len(self.vertices)
+        place = self.vertices @ (D @ self.R_cam_mesh).T / 100
+        normals, one = vertex_normals(place, self.model.triangles), np.ones(n)
+        surface = np.column_stack([place, normals, one, np.zeros((n, 6)), one, self.colours[:, ::-1], one])
+        none, zero = np.zeros((0, 3), np.int32), np.zeros(3)
+        return self.turner.draw(surface, self.model.triangles, none, K, size, zero, zero, zero, shift)
+
+    def portrait(self, fitter):
+        """The portrait of a photograph from afar, with MediaPipe's points where they truly are."""
+        focal = PX_PER_CM * 100 * FAR_M
+        K = np.array([[focal, 0, SIZE / 2 - 0.5], [0, focal, SIZE / 2 - 0.5], [0, 0, 1]])
+        self.turner.load(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)))
+        image, alpha = self.seen(np.eye(3), K, np.array([0, 0, FAR_M]), SIZE)
+        person = alpha.astype(np.float32) / 255
+        photograph = np.rint(image + (1 - person[..., None]) * [200, 40, 40]).astype(np.uint8)
+        points = self.model.points(self.vertices) @ self.R_cam_mesh.T * PX_PER_CM + [SIZE / 2, SIZE / 2, 0]
+        return Portrait(self.model, fitter.fit(points), photograph, person)
+
+
+@pytest.fixture(scope='module')
+def sitter(model, fitter, turner):
+    return Sitter(model, fitter, turner)
+
+
+@pytest.fixture(scope='module')
+def portrait(sitter, fitter):
+    return sitter.portrait(fitter)
+
+
+def test_a_fit_finds_pose_and_shape_of_points_that_are_metric(sitter, portrait):
+    # a shape may explain a little of a turn: faces that look up by two degrees are not told from longer chins
+    assert geometry.geodesic_deg(portrait.R_cam_head, sitter.R_cam_head) < 3.0
+    assert abs(portrait.fit.pixels_per_cm - PX_PER_CM) < 0.3
+    pixels = portrait.fit.in_picture(portrait.fit.vertices)[:, :2]
+    truth = (sitter.vertices @ sitter.R_cam_mesh.T * PX_PER_CM + SIZE / 2)[:, :2]
+    lies = portrait.model.points(pixels) - portrait.model.points(truth)
+    assert np.sqrt((lies**2).sum(1).mean()) < 0.5  # the surface follows the points in the picture
+
+
+@pytest.mark.parametrize(
+    ('yaw', 'pitch', 'most_px', 'most_gray'), [(0, 0, 1.0, 6), (30, 10, 2.5, 10), (-50, -25, 4.0, 16), (75, 0, 5.0, 25)]
+)
+def test_a_turned_portrait_looks_as_the_same_head_does_from_there(sitter, portrait, turner, yaw, pitch, most_px, most_gray):
+    D = geometry.rotation_from_ypr_deg([yaw, pitch, 0]) @ sitter.R_cam_head.T
+    turner.load(portrait.image, portrait.person)
+    drawn = portrait.draw(turner, Pose(D), 192, 2.2)
+    # the truth through the same camera, its sellion at the same place
+    sellion = sitter.vertices[portrait.model.landmarks68[27]] @ (D @ sitter.R_cam_mesh).T / 100
+    truth, alpha = sitter.seen(D, drawn.K_crop, drawn.t_cam_head_m - sellion, 192)
+    landmarks = sitter.vertices[portrait.model.landmarks68] @ (D @ sitter.R_cam_mesh).T / 100 + drawn.t_cam_head_m - sellion
+    pixels = landmarks @ drawn.K_crop.T
+    assert np.sqrt(((pixels[:, :2] / pixels[:, 2:] + 0.5 - drawn.landmarks68_px) ** 2).sum(1).mean()) < most_px
+    both = (alpha == 255) & (drawn.alpha == 255)
+    assert both.sum() > 0.9 * (alpha > 127).sum()  # no holes
+    face = drawn.landmarks68_px
+    box = np.zeros_like(both)
+    (x1, y1), (x2, y2) = face.min(0).astype(int), face.max(0).astype(int)
+    box[y1:y2, x1:x2] = True
+    assert np.abs(drawn.image[both & box].astype(int) - truth[both & box]).mean() < most_gray
+
+
+def test_the_background_is_nowhere_in_a_turned_portrait(portrait, turner):
+    """The photograph's background is (200, 40, 40), blue more than twice the red; the head's blue to red is 1 to 0.8."""
+    turner.load(portrait.image, portrait.person)
+    for yaw in (0, 60, -90):
+        drawn = portrait.draw(turner, Pose(geometry.rotation_from_ypr_deg([yaw, 0, 0]) @ portrait.R_cam_head.T), 192, 2.2)
+        solid = drawn.image[drawn.alpha == 255].astype(float)
+        assert (solid[:, 0] < 1.6 * solid[:, 2]).mean() > 0.995
+        assert (drawn.image[drawn.alpha == 0] == 0).all()  # premultiplied
+
+
+def test_closing_the_eyes_changes_the_eyes_alone(portrait, turner):
+    turner.load(portrait.image, portrait.person)
+    opened = portrait.draw(turner, Pose(np.eye(3)), 192, 2.2)
+    closed = portrait.draw(turner, Pose(np.eye(3), morphs={'eyeBlink_L': 1.0, 'eyeBlink_R': 1.0}), 192, 2.2)
+    changed = np.abs(opened.image.astype(int) - closed.image).max(2) > 3
+    assert changed.sum() > 20
+    assert (opened.alpha == closed.alpha).all()
+    eyes = opened.landmarks68_px[36:48].reshape(2, 6, 2).mean(1)
+    rows, columns = np.nonzero(changed)
+    away = np.linalg.norm(np.stack([columns, rows], -1)[:, None] + 0.5 - eyes, axis=-1).min(1)
+    # the morph falls to a hundredth 2.1 cm from the eye's middle, with two pixels of blur; an eye is 3 cm long
+    reach = np.linalg.norm(opened.landmarks68_px[36] - opened.landmarks68_px[39]) * 1.4
+    assert away.max() < reach
+
+
+def test_turns_are_as_far_as_the_table_allows_and_the_neck_no_farther_than_it_can():
+    R = geometry.rotation_from_ypr_deg([10, 5, 0])
+    variety = Variety(pictures=400, as_taken=3, upright=0)
+    poses = draw_poses(np.random.default_rng(1), R, variety)
+    ypr = geometry.ypr_deg_from_rotation(np.stack([pose.D for pose in poses]) @ R)
+    assert np.allclose(ypr[:3], [10, 5, 0], atol=1e-6)  # as taken
+    assert np.abs(ypr[3:, 0]).max() <= 90 + 1e-6
+    assert np.abs(ypr[3:, 1]).max() <= 50 + 1e-6
+    assert abs(np.histogram(ypr[3:, 0], 2, (-90, 90))[0][0] - 198.5) < 40  # uniform: sd of the half's count is 10
+    neck = [np.degrees(np.linalg.norm(geometry.rotation_vector(p.D))) * (1 - p.torso_share) for p in poses]
+    assert max(neck) <= 80  # 60 where the torso takes no more than it must
+
+
+def test_the_zero_pose_is_the_canonical_faces(model):
+    """A mesh that must nod forward by a degrees (turn about x, the person's left, from y to z) to reach zero looks up by a before it."""
+    R = CAMERA_FROM_MESH @ model.head_from_mesh.T
+    yaw, pitch, roll = geometry.ypr_deg_from_rotation(R)
+    assert abs(yaw) < 1e-3 and abs(roll) < 1e-3
+    assert np.isclose(np.degrees(np.arctan2(model.zero[2, 1], model.zero[1, 1])), pitch, atol=1e-3)
+
+
+def test_own_poses_are_the_mean_turned_back_and_near_turns_count_more():
+    """Three pictures turned by 0, 10 and 60 degrees; the far one's estimate is off by 20 degrees, its weight exp(-0.5 (60/25)^2) = 0.056.
+
+    The others weigh 1 and 0.92, so the mean is off by about 20 * 0.056 / 1.98 = 0.57 degrees; unweighted it would be 6.7.
+    """
+    base = geometry.rotation_from_ypr_deg([5, -8, 2])
+    D = np.stack([geometry.rotation_from_vector(np.radians([0.0, a, 0.0])) for a in (0, 10, 60)])
+    R = D @ base
+    R[2] = R[2] @ geometry.rotation_from_vector(np.radians([20.0, 0.0, 0.0]))
+    (found,) = own_poses(R, D, np.zeros(3, int), 1)
+    assert np.isclose(geometry.geodesic_deg(found, base), 0.57, atol=0.08)
+
+
+def test_pictures_are_fetched_once_and_a_changed_one_is_refused(tmp_path, served):
+    """The service has two pictures and one page that is none."""
+    said = []
+    fetch_pictures(tmp_path, ['a', 'b', 'page', 'absent'], served, said.append, 0)
+    assert sorted(p.name for p in tmp_path.glob('*.jpg')) == ['a.jpg', 'b.jpg']
+    assert '2 portraits could not be fetched' in said[-1]
+    fetch_pictures(tmp_path, ['a', 'b'], 'http://127.0.0.1:9/{}', said.append, 0)  # nothing is asked for again
+    (tmp_path / 'a.jpg').write_bytes(b'something else')
+    with pytest.raises(ValueError, match=r'a\.jpg changed since it was fetched'):
+        fetch_pictures(tmp_path, ['a', 'b'], served, said.append, 0)
+
+
+def test_no_service_means_a_line_that_names_the_way_out(tmp_path):
+    with pytest.raises(RuntimeError, match='PORTRAITS_DIR'):
+        fetch_pictures(tmp_path, ['a', 'b'], 'http://127.0.0.1:9/{}', lambda _: None, 0)
+
+
+@pytest.fixture
+def served(tmp_path_factory):
+    """The address of a service on this machine."""
+    folder = tmp_path_factory.mktemp('served')
+    for name in 'ab':
+        cv2.imwrite(str(folder / f'{name}.jpg'), np.full((20, 16, 3), 90, np.uint8))
+    (folder / 'page.jpg').write_text('<html>moved</html>')
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f'http://127.0.0.1:{server.server_port}/{{}}.jpg'
+        server.shutdown()
+        thread.join()
+
+
+def test_faces_of_three_and_four_corners_and_centimetres_are_read_from_a_clone_and_from_its_zip(tmp_path):
+    """A tetrahedron with a square beside it; mode i moves every vertex by i millimetres along x, the blink by 1 cm along y."""
+    neutral = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0.5, 0.5, 1]], float)
+
+    def obj(vertices):
+        corners = '# made up\n' + ''.join(f'v {x:.4f} {y:.4f} {z:.4f}\n' for x, y, z in vertices)
+        return corners + 'vt 0 0\nf 1/1 2/1 5/1\nf 1/1 2/1 4/1 3/1\n'
+
+    folder = tmp_path / 'clone' / 'FaceXModel'
+    folder.mkdir(parents=True)
+    (folder / 'generic_neutral_mesh.obj').write_text(obj(neutral))
+    (folder / 'vertex_indices.json').write_text(json.dumps({'idx_to_landmark_verts': [4] * 68}))
+    (folder / 'eyeBlink_L.obj').write_text(obj(neutral + [0, 1, 0]))
+    for i in range(100):
+        (folder / f'identity{i:03d}.obj').write_text(obj(neutral + [i / 10, 0, 0]))
+    with zipfile.ZipFile(tmp_path / 'clone.zip', 'w') as archive:
+        for path in folder.iterdir():
+            archive.write(path, f'ICT-FaceKit-{facekit.COMMIT}/FaceXModel/{path.name}')
+    for source in (tmp_path / 'clone', tmp_path / 'clone.zip'):
+        read = facekit.read_facekit(source)
+        assert read['faces'].tolist() == [[0, 1, 4, -1], [0, 1, 3, 2]]
+        assert np.allclose(read['neutral'], neutral)
+        assert np.allclose(read['identity'][:, :, 0], np.arange(100)[:, None] / 10, atol=0.005)
+        assert read['expression_names'].tolist() == ['eyeBlink_L'] and np.allclose(read['expression'][0], [0, 1, 0])
+    (folder / 'identity042.obj').unlink()
+    with pytest.raises(ValueError, match=r'lacks FaceXModel/identity042\.obj'):
+        facekit.read_facekit(tmp_path / 'clone')

@@ -1,0 +1,189 @@
+"""Fetches what turned portraits are made of, once: pictures, MediaPipe's networks and ICT-FaceKit.
+
+Everything goes into a cache outside the checkout; no picture of a person is ever part of the repository. `PORTRAITS_DIR` names a folder of
+pictures at hand, which is then used instead.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from training.synthetic.assets.fetch import cache_dir
+
+from . import facekit
+from .mediapipe import LANDMARKER, SEGMENTER
+
+LIST = Path(__file__).with_name('portraits.csv')
+"""Ids of the portraits, one a row."""
+
+PORTRAIT_ADDRESS = 'https://unitedstates.github.io/images/congress/450x550/{}.jpg'
+LANDMARKER_ADDRESS = 'https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/' + LANDMARKER
+LANDMARKER_SHA256 = '64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff'
+MEDIAPIPE_WHEEL = 'mediapipe==0.10.21'
+SEGMENTER_ENTRY = 'mediapipe/modules/selfie_segmentation/' + SEGMENTER
+SEGMENTER_SHA256 = '9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c'
+SUMS = 'sha256.csv'
+_TIMEOUT_S = 60
+_PAUSE_S = 0.1  # between pictures: a free service
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the materials lie.
+
+    Attributes:
+        portraits: folder of .jpg pictures, one person each.
+        models: folder with MediaPipe's networks.
+        head: the .npz of ICT-FaceKit.
+    """
+
+    portraits: Path
+    models: Path
+    head: Path
+
+
+def sources() -> Sources:
+    """Where the materials lie on this machine, fetched or not."""
+    folder = cache_dir().parent / 'portraits'
+    own = os.environ.get('PORTRAITS_DIR')
+    return Sources(Path(own) if own else folder / 'pictures', folder, folder / 'ict_facekit.npz')
+
+
+def fetch(facekit_at: Path | None = None, say: Callable[[str], None] = print) -> Sources:
+    """Fetches what is not there yet.
+
+    Args:
+        facekit_at: a clone of ICT-FaceKit or its .zip at hand; None fetches it, 160 MB.
+        say: receives a line for each step.
+
+    Raises:
+        RuntimeError: naming what could not be fetched, and the remedy.
+    """
+    where = sources()
+    where.models.mkdir(parents=True, exist_ok=True)
+    if not (where.models / LANDMARKER).exists():
+        say(f'fetching {LANDMARKER_ADDRESS}')
+        _store(where.models / LANDMARKER, _download(LANDMARKER_ADDRESS), LANDMARKER_SHA256)
+    if not (where.models / SEGMENTER).exists():
+        say(f'fetching {SEGMENTER} out of the wheel {MEDIAPIPE_WHEEL}')
+        _store(where.models / SEGMENTER, _out_of_wheel(), SEGMENTER_SHA256)
+    if not where.head.exists():
+        with tempfile.TemporaryDirectory() as scratch:
+            if facekit_at is None:
+                say(f'fetching {facekit.ADDRESS}')
+                facekit_at = Path(scratch) / 'facekit.zip'
+                facekit_at.write_bytes(_download(facekit.ADDRESS))
+            part = where.head.with_suffix('.part.npz')
+            np.savez(part, **facekit.read_facekit(facekit_at))
+            part.replace(where.head)
+    if not os.environ.get('PORTRAITS_DIR'):
+        fetch_pictures(where.portraits, listed(), PORTRAIT_ADDRESS, say)
+    return where
+
+
+def listed() -> list[str]:
+    """Ids of the portraits."""
+    with open(LIST, newline='') as file:
+        return [row['id'] for row in csv.DictReader(file)]
+
+
+def fetch_pictures(folder: Path, ids: list[str], address: str, say: Callable[[str], None], pause_s: float = _PAUSE_S) -> None:
+    """Fetches the pictures that are missing and notes their sha256, so that a later run sees whether they are still the same.
+
+    The service replaces pictures now and then, so no sum is fixed in advance: a picture must decode, and keep the sum of its first fetch.
+
+    Raises:
+        ValueError: for a picture that changed since it was fetched.
+        RuntimeError: where none can be fetched.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sums = _read_sums(folder)
+    for name, digest in sums.items():
+        path = folder / f'{name}.jpg'
+        if path.exists() and _sha256(path.read_bytes()) != digest:
+            raise ValueError(f'{path} changed since it was fetched: delete it and {folder / SUMS} to accept another picture')
+    missing, lost = [name for name in ids if not (folder / f'{name}.jpg').exists()], []
+    if missing:
+        say(f'fetching {len(missing)} portraits (public domain) into {folder}')
+    for name in missing:
+        try:
+            content = _download(address.format(name))
+        except RuntimeError as error:
+            lost.append(str(error))
+            if len(lost) == 10 and len(sums) == 0:
+                break
+            continue
+        if cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) is None:
+            lost.append(f'{address.format(name)} is no picture')
+            continue
+        (folder / f'{name}.part').write_bytes(content)
+        (folder / f'{name}.part').replace(folder / f'{name}.jpg')
+        sums[name] = _sha256(content)
+        _write_sums(folder, sums)
+        time.sleep(pause_s)
+    if lost:
+        say(f'{len(lost)} portraits could not be fetched, the first: {lost[0]}')
+    if not any(folder.glob('*.jpg')):
+        raise RuntimeError(f'no portrait could be fetched ({lost[0]}): set PORTRAITS_DIR to a folder of portraits at hand')
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    if not (folder / SUMS).exists():
+        return {}
+    with open(folder / SUMS, newline='') as file:
+        return {row['id']: row['sha256'] for row in csv.DictReader(file)}
+
+
+def _write_sums(folder: Path, sums: dict[str, str]) -> None:
+    part = folder / f'{SUMS}.part'
+    with open(part, 'w', newline='') as file:
+        csv.writer(file).writerows([('id', 'sha256'), *sorted(sums.items())])
+    part.replace(folder / SUMS)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _store(path: Path, content: bytes, sha256: str) -> None:
+    if _sha256(content) != sha256:
+        raise RuntimeError(f'{path.name} as fetched has sha256 {_sha256(content)}, not {sha256}: fetch it by other means into {path}')
+    part = path.with_suffix('.part')
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _download(address: str) -> bytes:
+    try:
+        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as reply:
+            return reply.read()
+    except (OSError, urllib.error.URLError) as error:
+        raise RuntimeError(f'{address} cannot be fetched: {error}') from error
+
+
+def _out_of_wheel() -> bytes:
+    """The segmenter's bytes; the wheel is not installed, because it pins numpy."""
+    with tempfile.TemporaryDirectory() as scratch:
+        wheel = ['--no-deps', '--only-binary', ':all:', '--python-version', '3.11', '--platform', 'manylinux_2_28_x86_64']
+        command = [sys.executable, '-m', 'pip', 'download', '--quiet', '--dest', scratch, *wheel, MEDIAPIPE_WHEEL]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(scratch).glob('*.whl'))
+        if result.returncode or not wheels:
+            raise RuntimeError(f'pip could not fetch {MEDIAPIPE_WHEEL}: {result.stderr.strip()[-300:]}')
+        with zipfile.ZipFile(wheels[0]) as archive:
+            return archive.read(SEGMENTER_ENTRY)
