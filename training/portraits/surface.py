@@ -23,6 +23,7 @@ _HAIR_RANGE = (0.9, 1.7)  # of the hair's outline over the skull's
 _SKULL_CM = 7.9  # half the skull's width at the ears
 _STEP_PX = 6
 _THICKNESS_CM = 10.0
+_NECK_WIDTH_CM = (6.0, 9.0)
 _SLIVER_CM = 2.0  # thinner parts of the sheet would be seen as threads beside a turned head
 
 
@@ -167,11 +168,19 @@ def round_sheet(model: HeadModel, fit: Fit, vertices: np.ndarray, person: np.nda
     middle = np.array([0.0, -11.0, vertices[neck, 2].mean()])
     in_cm = (flat - fit.origin[:2]) / fit.pixels_per_cm
     z = (fit.R_cam_mesh @ middle)[2]
-    points = np.concatenate([np.column_stack([in_cm, z - thick]), np.column_stack([in_cm, z + thick])])
-    mesh_height = np.column_stack([in_cm, np.full(len(in_cm), z)]) @ fit.R_cam_mesh[:, 1]
+    across, mesh_height, _ = (np.column_stack([in_cm, np.full(len(in_cm), z)]) @ fit.R_cam_mesh).T
+    front, back = thick * _beside_or_below(across, mesh_height, -8.5, -12.0), thick * _beside_or_below(across, mesh_height, -10.5, -15.0)
+    points = np.concatenate([np.column_stack([in_cm, z - front]), np.column_stack([in_cm, z + back])])
     n = len(flat)
     uv = np.tile(flat / [width, height], (2, 1))
-    return Sheet(points / 100, np.concatenate([triangles, triangles[:, ::-1] + n]), uv, np.tile(follow_of(mesh_height), 2))
+    return Sheet(points / 100, np.concatenate([triangles, triangles + n]), uv, np.tile(follow_of(mesh_height), 2))
+
+
+def _beside_or_below(across: np.ndarray, height: np.ndarray, top: float, bottom: float) -> np.ndarray:
+    """(N,) 0..1: 0 within the neck above a height, so that the sheet begins inside the neck's mesh and its cut edge is never seen."""
+    near, far = _NECK_WIDTH_CM
+    beside = np.clip((np.abs(across) - near) / (far - near), 0, 1)
+    return np.maximum(beside, np.clip((top - height) / (top - bottom), 0, 1))
 
 
 def _without_slivers(kept: np.ndarray, pixels_per_cm: float) -> np.ndarray:
