@@ -91,7 +91,7 @@ def turn_all(
         settings={k: v for k, v in asdict(variety).items() if isinstance(v, (int, float))},
     )
     write_manifest(output, manifest)
-    _write_people(output, found, seed)
+    _write_people(output, found)
     done = finished_shards(output, manifest)
     missing = [shard for shard in range(manifest.shards) if shard not in done]
     workers = max(1, min(workers, len(missing)))
@@ -176,8 +176,8 @@ def turns_folder(output: Path) -> Path:
     return output / 'turns'
 
 
-def _write_people(output: Path, found: list[Found], seed: int) -> None:
-    order = np.random.default_rng([seed, 0x5011]).permutation(len(found))
+def _write_people(output: Path, found: list[Found]) -> None:
+    order = np.random.default_rng([1, 0x5011]).permutation(len(found))  # the same people whatever the seed
     part = output / 'identities.part'
     with open(part, 'w', newline='') as file:
         writer = csv.writer(file)

@@ -22,7 +22,7 @@ class Variety:
     Attributes:
         pictures: of each portrait.
         as_taken: of these as the portrait stands, only relit.
-        upright: of these nearly upright: normally distributed.
+        upright: share of the others that is nearly upright: normally distributed.
         upright_sd_deg: yaw, pitch, roll of those.
         yaw_deg: of the rest, turned far: uniform up to this either way.
         pitch_sd_deg: of the rest.
@@ -38,13 +38,13 @@ class Variety:
 
     pictures: int = 16
     as_taken: int = 1
-    upright: int = 4
+    upright: float = 0.27
     upright_sd_deg: tuple[float, float, float] = (18.0, 12.0, 8.0)
     yaw_deg: float = 90.0
     pitch_sd_deg: float = 18.0
     pitch_deg: float = 50.0
     roll_sd_deg: float = 8.0
-    closed_eyes: float = 0.35
+    closed_eyes: float = 0.4
     open_mouth: float = 0.25
     gaze: float = 0.5
     relit: float = 0.5
@@ -65,7 +65,7 @@ def draw_poses(rng: np.random.Generator, R_cam_head: np.ndarray, variety: Variet
         if number < variety.as_taken:
             D = np.eye(3)
         else:
-            if number < variety.as_taken + variety.upright:
+            if rng.random() < variety.upright:
                 ypr = rng.normal(0, variety.upright_sd_deg)
             else:
                 pitch = np.clip(rng.normal(0, variety.pitch_sd_deg), -variety.pitch_deg, variety.pitch_deg)
