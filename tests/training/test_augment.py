@@ -152,7 +152,7 @@ def test_every_disturbance_stays_in_range_and_changes_the_picture(crops):
     batch = crops.gather(np.arange(16))
     image = augment.plain(batch, 64, 1.5).crops.float()
     eyes = augment.eyes_of(augment.landmarks_in_view(batch, augment.centred_view(batch, 1.5)))
-    how = picture.Picture(light_share=1, occluder_share=1, sunglasses_share=1)
+    how = picture.PhotometricAugmentation(light_share=1, occluder_share=1, sunglasses_share=1)
     changed = {
         'light': picture.light(image, how, generator()),
         'occlude': picture.occlude(image, eyes, torch.full((16,), 1.3), how, generator()),
