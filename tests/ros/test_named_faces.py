@@ -3,8 +3,11 @@
 Detections go over the topic where vision_msgs is installed (a ROS installation), and TF through tf2_ros; the pip wheels have neither,
 so there the same detections are handed to the node's callback, and a lookup stands in for TF.
 """
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +17,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from head_poses import head
 from rclpy.parameter import Parameter
-from ros_graph import SENSOR, header
+from ros_graph import SENSOR, camera_info, header, image_message
+from sensor_msgs.msg import CameraInfo
 
 from c2f_head_pose.geometry import HEAD_AXES, quaternion_from_rotation, rotation_from_vector
 from c2f_head_pose.ros import messages
@@ -27,6 +31,7 @@ pytestmark = pytest.mark.ros
 # An optical frame that looks along base_link's -x: its z is -x, its x (image right) is y, its y (image down) is -z.
 BACKWARDS = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])
 CAMERA_M = (2.0, 0.0, 1.0)
+FACE = cv2.imread(str(Path(__file__).parents[1] / 'data' / 'face.jpg'))
 
 
 def facing(frame_axis, face_id, at_m=None, R_frame=None):
@@ -58,7 +63,10 @@ class People:
         """One frame of heads; returns looking_at of it."""
         self.stamp_s += 0.125
         if self.poses is not None:
-            self.poses.publish(messages.head_poses(header(self.stamp_s, frame_id), heads))
+            message = messages.head_poses(header(self.stamp_s, frame_id), heads)
+            for detection, pose in zip(message.detections, heads):
+                detection.id = pose.published_id or ''
+            self.poses.publish(message)
         else:
             detections = [SimpleNamespace(id=pose.published_id or '', results=[SimpleNamespace(
                 pose=messages.head_pose(header(), pose).pose, hypothesis=SimpleNamespace(class_id='L1', score=pose.score))])
@@ -189,3 +197,27 @@ def test_poses_that_are_neither_in_the_vehicles_frame_nor_in_the_images_decide_n
     for _ in range(3):
         people.watch([HeadPose(upright, np.full(3, 2.0), 'L1', np.eye(4)[0], published_id='face_abcde')], 'base_link')
     assert {pair.key: pair.value for pair in people.decisions[-1].status[0].values}['state'] == 'attentive'
+
+
+@pytest.mark.skipif(Detection3DArray is None, reason='needs vision_msgs: every face of an image is published with it only')
+def test_behind_head_pose_with_hri_two_people_keep_their_random_names(graph):
+    """The same face twice, 640 pixels apart: two ids of five random letters, the same in ~/head_poses and ~/looking_at throughout."""
+    looking_at = graph.hear(DiagnosticArray, '/attention/looking_at')
+    detections = graph.hear(Detection3DArray, '/head_pose/head_poses')
+    graph.head_pose_node(hri=True)
+    graph.add(AttentionNode(context=graph.context, cli_args=['--ros-args', '-r', 'head_pose:=/head_pose/head_pose', '-r',
+                                                             'head_poses:=/head_pose/head_poses']))
+    picture = np.full((720, 1280, 3), 120, np.uint8)
+    for left in (200, 840):
+        picture[240:240 + FACE.shape[0], left:left + FACE.shape[1]] = FACE
+    images, infos = graph.image_publisher(), graph.image_publisher(CameraInfo, '/camera_info')
+    names = []
+    for k in range(8):
+        infos.publish(camera_info(1280, 720, 1000.0))
+        images.publish(image_message(picture, 50 + k / 8))
+        graph.wait_until(lambda n=k: len(detections) > n and len(looking_at) > n
+                         and messages.stamp_s(looking_at[-1].header) == 50 + n / 8, f'image {k}', deadline_s=60.0)
+        assert {status.name for status in looking_at[-1].status} == {detection.id for detection in detections[-1].detections}
+        names.append(sorted(status.name for status in looking_at[-1].status))
+    assert len(names[-1]) == 2 and all(re.fullmatch('face_[a-z]{5}', name) for name in names[-1])
+    assert all(found == names[-1] for found in names)

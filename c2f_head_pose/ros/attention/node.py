@@ -45,7 +45,8 @@ _QUIET_S = 0.5
 _REPORT_S = 2.5
 """A report counts for so long; head_pose sends one a second."""
 _ALL_FACES_S = 5.0
-"""Once head_poses came, head_pose is ignored until they have been silent for so long."""
+"""Where somebody publishes head_poses, head_pose is ignored until they have been silent for so long. Of the first image, head_pose comes
+first: it would be judged from a face without an id, and head_poses of the same stamp would count as repeated."""
 _SILENCE_S = 3.0
 _REPEAT_S = 10.0
 _LATE_S = 1.0
@@ -75,7 +76,8 @@ class AttentionNode(Node):
         self._attention = Attention()
         self._header = Header()
         self._started_s = time.monotonic()
-        self._all_faces_s = -np.inf
+        self._all_faces_s: float | None = None
+        self._all_faces_came = False
         self._heard_s: float | None = None
         self._stamp_s: float | None = None
         self._known_s: tuple[float, float] | None = None
@@ -114,14 +116,21 @@ class AttentionNode(Node):
     # Inputs.
 
     def _on_head_poses(self, message: Any) -> None:
-        self._all_faces_s = time.monotonic()
+        self._all_faces_s, self._all_faces_came = time.monotonic(), True
         self._frame(message.header, heads_from_detections(message, self._declared.parameters.assumed_std_deg))
 
     def _on_head_pose(self, message: PoseWithCovarianceStamped) -> None:
-        if time.monotonic() - self._all_faces_s >= _ALL_FACES_S:
-            pose = message.pose.pose
-            head = head_from_message(pose.orientation, pose.position, message.pose.covariance, self._declared.parameters.assumed_std_deg)
-            self._frame(message.header, [head])
+        if self._expects_all_faces():
+            return
+        self._all_faces_came, pose = False, message.pose.pose
+        head = head_from_message(pose.orientation, pose.position, message.pose.covariance, self._declared.parameters.assumed_std_deg)
+        self._frame(message.header, [head])
+
+    def _expects_all_faces(self) -> bool:
+        """Whether head_poses come, or may soon."""
+        if self._all_faces_s is None and Detection3DArray is not None and self.count_publishers(self.resolve_topic_name('head_poses')):
+            self._all_faces_s = time.monotonic()
+        return self._all_faces_s is not None and time.monotonic() - self._all_faces_s < _ALL_FACES_S
 
     def _on_speed(self, message: TwistStamped) -> None:
         self._motion = Motion(message.twist.linear.x, message.twist.angular.z)
@@ -263,7 +272,7 @@ class AttentionNode(Node):
         values = {
             'reason': attention.reason.value, 'confidence': f'{attention.confidence:.3f}', 'frames': str(self._frames),
             'frames ignored: late or repeated': str(self._frames_ignored),
-            'input': 'head_poses' if time.monotonic() - self._all_faces_s < _ALL_FACES_S else 'head_pose',
+            'input': 'head_poses' if self._all_faces_came else 'head_pose',
             'speed m/s': 'unknown' if speed_mps is None else f'{speed_mps:.1f}',
             'vehicle': self._declared.parameters.zone_map.name, 'frame': self._frame_id,
             'pose age ms': '' if self._latency_s is None else f'{1e3 * self._latency_s:.0f}',

@@ -29,7 +29,7 @@ UNNAMED = 'face'
 """The name of a face that has no id."""
 _REPEAT_S = 10.0
 _STATED_S = 3.0
-"""head_pose states its images' frame once a second; nothing is logged about a frame that is not stated before so long."""
+"""head_pose states its images' frame once a second; only a frame that is still not stated after so long is worth a line in the log."""
 _FOLLOWED = 20
 _REMEMBERED = 200
 _LATEST_S = 0.5
@@ -70,7 +70,7 @@ class Targets:
         """
         self.image_frames: set[str] = set()
         self._notices = notices
-        self._since_s = time.monotonic()
+        self._asked_s: float | None = None
         self._buffer = None
         if tf2_ros is not None:
             self._buffer = tf2_ros.Buffer()
@@ -101,7 +101,8 @@ class Targets:
             return _HERE
         if len(self.image_frames) == 1:
             return self._find_frame(target, next(iter(self.image_frames)), header)
-        if time.monotonic() - self._since_s < _STATED_S:
+        self._asked_s = time.monotonic() if self._asked_s is None else self._asked_s
+        if time.monotonic() - self._asked_s < _STATED_S:
             return None
         known = f'images come from several: {", ".join(sorted(self.image_frames))}' if self.image_frames else 'no head_pose node states it'
         self._notices.throttled('camera', f"looking_at target 'camera': the camera's frame is not known ({known}), and poses are in "
