@@ -8,12 +8,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from training.command import natural, positive_int, tells
+from training.command import exits_with_message, natural, positive_int
 
 OUTPUT = Path('datasets/portraits')
 
 
-@tells(RuntimeError, ValueError, OSError)
+@exits_with_message(RuntimeError, ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog='python -m training.portraits', description=__doc__)
