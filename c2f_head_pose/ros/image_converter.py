@@ -1,8 +1,10 @@
 """Pixels of image messages: by cv_bridge where the ROS installation has it and it is right, else by this package's own reader."""
 from __future__ import annotations
 
-import contextlib
-import io
+import functools
+import importlib.util
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,10 +35,8 @@ class ImageConverter:
 
     def __init__(self) -> None:
         self._bits = SignificantBits()
-        with contextlib.redirect_stderr(io.StringIO()):  # numpy 2 prints a page about modules that were compiled for numpy 1
-            self._bridge = _load_bridge()
-            usable = self._bridge is not None and self._agrees('rgb8')
-            self.encodings = frozenset(e for e in BRIDGED if self._agrees(e)) if usable else frozenset()
+        self._bridge = _load_bridge()
+        self.encodings = frozenset(e for e in BRIDGED if self._agrees(e)) if self._bridge is not None else frozenset()
 
     def image(self, message: Any) -> np.ndarray:
         """The pixels of a sensor_msgs/Image or CompressedImage.
@@ -72,11 +72,36 @@ class ImageConverter:
 
 
 def _load_bridge() -> Any:
+    if importlib.util.find_spec('cv_bridge') is None or not _survives():
+        return None
     try:
         from cv_bridge import CvBridge
         return CvBridge()
-    except Exception:  # not installed; or compiled for another numpy, which raises more than ImportError
+    except Exception:  # an installation that does not fit together raises more than ImportError
         return None
+
+
+@functools.cache
+def _survives() -> bool:
+    """Whether cv_bridge converts an image without ending the process, tried in a process of its own.
+
+    Distributions compile cv_bridge for numpy 1. Under numpy 2, which pip installs, it can be loaded, but its first conversion is a
+    segmentation fault.
+    """
+    if int(np.__version__.partition('.')[0]) < 2:
+        return True
+    try:
+        return subprocess.run([sys.executable, '-c', _TRIAL], capture_output=True, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+_TRIAL = """
+from types import SimpleNamespace
+from cv_bridge import CvBridge
+message = SimpleNamespace(encoding='rgb8', height=2, width=2, step=6, is_bigendian=0, data=bytearray(12))
+assert CvBridge().imgmsg_to_cv2(message, 'bgr8').shape == (2, 2, 3)
+"""
 
 
 def _bridgeable(message: Any) -> bool:

@@ -1,12 +1,14 @@
 """cv_bridge beside this package's own reader: which one converts what, and that nobody can tell them apart."""
+import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from c2f_head_pose.images import ENCODINGS, ImageError, image_from_message
-from c2f_head_pose.ros.image_converter import BRIDGED, ImageConverter
+from c2f_head_pose.ros.image_converter import BRIDGED, ImageConverter, _survives
 
 HALF = """
 import numpy as np
@@ -36,14 +38,17 @@ def image(encoding, width=8, height=6, padding=0, big=0, largest=65535):
 def half_a_bridge(tmp_path, monkeypatch):
     (tmp_path / 'cv_bridge.py').write_text(HALF)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv('PYTHONPATH', f'{tmp_path}{os.pathsep}{os.environ.get("PYTHONPATH", "")}')
     monkeypatch.delitem(sys.modules, 'cv_bridge', raising=False)
+    _survives.cache_clear()
     yield
     sys.modules.pop('cv_bridge', None)
+    _survives.cache_clear()
 
 
 @pytest.mark.parametrize('encoding', ENCODINGS)
 def test_without_cv_bridge_every_encoding_is_read_all_the_same(encoding, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'cv_bridge', None)
+    monkeypatch.setattr(sys, 'path', [p for p in sys.path if not (Path(p) / 'cv_bridge').exists()])
     converter = ImageConverter()
     assert converter.encodings == frozenset()
     np.testing.assert_array_equal(converter.image(image(encoding)), image_from_message(image(encoding)))
@@ -69,11 +74,13 @@ def test_a_wrong_image_is_refused_by_its_field_with_cv_bridge_too(half_a_bridge)
         ImageConverter().image(broken)
 
 
-def test_an_installation_that_does_not_fit_together_costs_nothing(tmp_path, monkeypatch):
-    """A cv_bridge compiled for numpy 1 raises at its import under numpy 2."""
-    (tmp_path / 'cv_bridge.py').write_text("raise AttributeError('_ARRAY_API not found')")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, 'cv_bridge', raising=False)
+@pytest.mark.parametrize('broken', ["raise AttributeError('_ARRAY_API not found')",
+                                    'import os' + HALF.replace('raise RuntimeError', 'os.abort(); raise')])
+def test_an_installation_that_does_not_fit_together_costs_nothing(broken, half_a_bridge, tmp_path):
+    """A cv_bridge compiled for numpy 1 fails at its import under numpy 2, or ends the process at its first conversion."""
+    (tmp_path / 'cv_bridge.py').write_text(broken.replace("'rgb8', 'bgr8', 'mono8'", "''"))
+    if np.__version__ < '2' and 'abort' in broken:
+        pytest.skip('numpy 1 fits every cv_bridge')
     assert ImageConverter().encodings == frozenset()
 
 
