@@ -11,9 +11,10 @@ from c2f_head_pose.evaluation.rotations import (
     rotations_from_quaternions,
 )
 from c2f_head_pose.evaluation.truth.alignment import Pairs, estimate_alignment, likelier_convention
+from c2f_head_pose.evaluation.truth.csv_file import read_csv
 from c2f_head_pose.evaluation.truth.heads import AXES, Truth, TruthHead
 from c2f_head_pose.evaluation.truth.matching import Matcher
-from c2f_head_pose.evaluation.truth.read import read_csv, read_truth
+from c2f_head_pose.evaluation.truth.read import read_truth
 from c2f_head_pose.geometry import (
     HEAD_AXES,
     geodesic_deg,
@@ -70,9 +71,9 @@ def test_csv_truth_reads_quaternions_angles_and_matrices_alike(tmp_path):
         assert np.allclose(rotations_from_quaternions(head.quaternions), R, atol=1e-6)
 
 
-@pytest.mark.parametrize(('text', 'reason'), [('yaw_deg\n1\n', 'stamp_ns or stamp_s'), ('stamp_s,yaw_deg\n1,2\n', 'no rotation'),
+@pytest.mark.parametrize(('text', 'reason'), [('yaw_deg\n1\n', 'stamp_ms or stamp_s'), ('stamp_s,yaw_deg\n1,2\n', 'no rotation'),
                                               ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1,2,x,3\n', 'line 2'),
-                                              ('stamp_s,yaw_deg,pitch_deg,roll_deg\n', 'empty'), ('', 'stamp_ns or stamp_s')])
+                                              ('stamp_s,yaw_deg,pitch_deg,roll_deg\n', 'empty'), ('', 'stamp_ms or stamp_s')])
 def test_a_csv_that_is_wrong_is_refused_with_the_column_or_line(tmp_path, text, reason):
     (tmp_path / 't.csv').write_text(text)
     with pytest.raises(BagError, match=reason):

@@ -27,6 +27,7 @@ _CAMERA_WINS_BY = 0.8
 """The rotation is taken to sit on the head, where a model's bias sits, unless the camera's side leaves a fifth less."""
 _WINS_BY = 0.5
 _WINS_BY_DEG = 10.0
+_RADIANS_WIN_BY_DEG = 2.0
 _CAPPED_DEG = 60.0
 
 
@@ -141,6 +142,16 @@ def likelier_convention(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) 
     residuals = {(a, p): residual(a, p) for a in AXES for p in PARENTS}
     best = min(residuals, key=lambda k: residuals[k])
     return best if residuals[best] < min(_WINS_BY * now, now - _WINS_BY_DEG) else None
+
+
+def fits_as_radians(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) -> bool:
+    """Whether the truth's angles fit far better understood as radians than as the degrees that their columns name."""
+    renamed = {head.name: head for head in truth.as_radians}
+    if not renamed or not any(len(p.stamps_s) for p in pairs):
+        return False
+    now = _Fits(pairs, max_gap_s).raw_deg(0.0)
+    then = _Fits([Pairs(renamed[p.head.name], p.stamps_s, p.R) for p in pairs], max_gap_s).raw_deg(0.0)
+    return then < min(_WINS_BY * now, now - _RADIANS_WIN_BY_DEG)
 
 
 @dataclass(frozen=True, eq=False)

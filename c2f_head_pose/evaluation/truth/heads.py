@@ -32,7 +32,7 @@ class TruthHead:
         name: an id of the source's own.
         stamps_s: (n,) float64, increasing.
         quaternions: (n, 4) float32 x, y, z, w of R_cam_head.
-        t_cam_head_m: (n, 3) float32 position; None unknown.
+        t_cam_head_m: (n, 3) float32 position, NaN where unknown; None without any.
     """
 
     name: str
@@ -52,7 +52,9 @@ class TruthHead:
         if not known[0]:
             return None
         i, f = int(after[0]), float(fraction[0])
-        return (1 - f) * self.t_cam_head_m[max(i - 1, 0)] + f * self.t_cam_head_m[i]
+        before, at = self.t_cam_head_m[max(i - 1, 0)], self.t_cam_head_m[i]
+        t = at if f == 1.0 else (1 - f) * before + f * at  # 0 times an unknown position would be unknown
+        return t if np.isfinite(t).all() else None
 
     def turned(self, R_left: np.ndarray, R_right: np.ndarray) -> TruthHead:
         """The same with R_left R R_right for every R, positions turned by R_left."""
@@ -72,6 +74,7 @@ class Truth:
         complete: whether every face in view has its head here, so that any other face is a false one.
         axes: key of AXES it was stated in; `parent`: key of PARENTS.
         located: whether heads can be found in the image by their positions.
+        as_radians: the heads with their angles understood as radians, where the numbers allow it; empty otherwise.
     """
 
     heads: tuple[TruthHead, ...]
@@ -81,16 +84,19 @@ class Truth:
     axes: str = 'head'
     parent: str = 'optical'
     located: bool = False
+    as_radians: tuple[TruthHead, ...] = ()
 
     def stated_in(self, axes: str, parent: str) -> Truth:
         """The same numbers understood in another convention."""
         back_left, back_right = PARENTS[self.parent].T, AXES[self.axes].T
-        heads = tuple(h.turned(PARENTS[parent] @ back_left, back_right @ AXES[axes]) for h in self.heads)
-        return replace(self, heads=heads, axes=axes, parent=parent, located=all(map(_in_front, heads)))
+        heads, as_radians = (tuple(h.turned(PARENTS[parent] @ back_left, back_right @ AXES[axes]) for h in part)
+                             for part in (self.heads, self.as_radians))
+        return replace(self, heads=heads, axes=axes, parent=parent, located=all(map(_in_front, heads)), as_radians=as_radians)
 
     def delayed(self, seconds: float) -> Truth:
         """The same with all stamps later by some seconds."""
-        return replace(self, heads=tuple(replace(h, stamps_s=h.stamps_s + seconds) for h in self.heads))
+        heads, as_radians = (tuple(replace(h, stamps_s=h.stamps_s + seconds) for h in part) for part in (self.heads, self.as_radians))
+        return replace(self, heads=heads, as_radians=as_radians)
 
 
 def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) -> TruthHead:
@@ -106,7 +112,10 @@ def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) 
 
 def _in_front(head: TruthHead) -> bool:
     """Whether a head has positions, mostly before the camera: sources without one often leave it at 0, 0, 0."""
-    return head.t_cam_head_m is not None and len(head.stamps_s) > 0 and float(np.median(head.t_cam_head_m[:, 2])) > _NEAREST_M
+    if head.t_cam_head_m is None:
+        return False
+    known_m = head.t_cam_head_m[np.isfinite(head.t_cam_head_m).all(axis=1), 2]
+    return len(known_m) > 0 and float(np.median(known_m)) > _NEAREST_M
 
 
 def checked(rows: dict[str, list[Any]], source: str) -> dict[str, list[Any]]:

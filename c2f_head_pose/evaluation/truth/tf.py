@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...files import stamp_s
 from ...recordings.bagfile import BagError, BagFile
 from ..rotations import bracket, interpolate, quaternions_from_rotations, rotations_from_quaternions
 from .heads import TF_TYPE, Truth, TruthHead, make_head
@@ -51,8 +52,8 @@ def _read_edges(bag: BagFile, topics: list[str]) -> dict[str, tuple[str, TruthHe
         for transform in message.decode().transforms:
             child = transform.child_frame_id.lstrip('/')
             parents[child] = transform.header.frame_id.lstrip('/')
-            stamp, r, t = transform.header.stamp, transform.transform.rotation, transform.transform.translation
-            rows.setdefault(child, []).append((stamp.sec + 1e-9 * stamp.nanosec, r.x, r.y, r.z, r.w, t.x, t.y, t.z))
+            r, t = transform.transform.rotation, transform.transform.translation
+            rows.setdefault(child, []).append((stamp_s(transform), r.x, r.y, r.z, r.w, t.x, t.y, t.z))
     return {child: (parents[child], make_head(child, r, True)) for child, r in rows.items()}
 
 
