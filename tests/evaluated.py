@@ -23,7 +23,7 @@ def scored(name='drive', seconds=20.0, truth=True, seed=0):
             faces.add(k, stamp, -2, 0, np.full(4, np.nan), np.full(4, np.nan), q_true[k], np.full(3, np.nan), -1, np.nan)
         elif not miss:
             faces.add(k, stamp, 0, 0 if truth else -1, q, q, q_true[k] if truth else np.full(4, np.nan), np.full(3, 3.0), k % 4, np.nan)
-        images.add(k, stamp, not miss, int(truth), int(miss and truth), 0, False, 3, 0.3, 2, 0.2, 5.5 + rng.random(), np.nan)
+        images.add(k, stamp, not miss, int(truth), int(miss and truth), 0, False, False, 3, 0.3, 2, 0.2, 5.5 + rng.random(), np.nan)
     series = Series(faces.array(), images.array(), ('head',) if truth else (), tracks=('face_1',))
     if not truth:
         return Scored(name, series, None, 2.0), None

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..estimator import HeadPoseEstimator
 from ..models.registry import ModelError
+from ..recordings.pictures import PICTURE_RATE_HZ
 from ..recordings.reader import folder_name
 from . import gate, results
 from .attention.timeline import driver_monitor
@@ -146,10 +147,18 @@ def _interrupt(signal_number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0.01 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f'{text} is not between 0.01 and 1000')
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='evaluate_bag', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('bag', nargs='+', type=Path, metavar='BAG',
-                        help='rosbag2 folder, .mcap, .db3, .bag, or a folder that evaluate_bag wrote for one recording')
+                        help='rosbag2 folder, .mcap, .db3, .bag (also .zstd), a folder of pictures, or a folder that evaluate_bag '
+                             'wrote for one recording')
     parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='where the results go')
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='recordings at a time, each in its own process')
     what = parser.add_argument_group('what is scored')
@@ -163,6 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     topics.add_argument('--image', metavar='TOPIC')
     topics.add_argument('--camera-info', metavar='TOPIC', help="'none' for none")
     topics.add_argument('--depth', metavar='TOPIC', help="'none' for none")
+    topics.add_argument('--picture-rate-hz', type=_rate, default=PICTURE_RATE_HZ, metavar='HZ',
+                        help='pictures a second, for a folder of pictures (default %(default)s)')
     topics.add_argument('--rectified', action='store_true', help='the images are rectified: P without distortion')
     truth = parser.add_argument_group('truth')
     truth.add_argument('--truth', action='append', default=[], metavar='SOURCE',

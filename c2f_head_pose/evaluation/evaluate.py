@@ -13,7 +13,9 @@ import numpy as np
 from ..estimator import EstimatorOptions, HeadPoseEstimator
 from ..geometry import geodesic_deg
 from ..recordings.bagfile import BagError, BagFile
-from ..recordings.reader import Frame, Notes, TopicChoice, choose_topics
+from ..recordings.pictures import PICTURE_RATE_HZ
+from ..recordings.reader import Frame, Notes, UnreadableImage
+from ..recordings.topics import TopicChoice, choose_topics, first_message
 from ..types import CATEGORIES, HeadPose
 from .attention.timeline import AttentionTimeline, Span, driver_monitor
 from .frames_csv import FramesWriter
@@ -21,15 +23,17 @@ from .poses_bag import PosesWriter
 from .report.video import AnnotatedVideo
 from .report.worst import Thumbnail, WorstFrames
 from .rotations import quaternions_from_rotations, rotations_from_quaternions
-from .series import FACE, IMAGE, MISSED, NO_TRACK, Rows, Series
+from .series import FACE, IMAGE, MISSED, NO_TRACK, STAGES, Rows, Series
 from .sources import Answer, Answers, RecordedPoses, answered_frames, estimate_frames
 from .summary import Scored, aligned_truth, pairs_of
-from .truth.alignment import Alignment, estimate_alignment, likelier_convention
+from .truth.alignment import Alignment, estimate_alignment, fits_as_radians, likelier_convention
 from .truth.heads import Truth
 from .truth.matching import Matcher
 from .truth.read import present_at, read_truth
+from .truth.stamps import describe_gap
 
 _UNKNOWN = np.full(4, np.nan)
+_NO_TIMES = (float('nan'),) * len(STAGES)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Options:
     truth_offset_s: float = 0.0
     truth_complete: bool = False
     max_gap_s: float = 0.1
+    picture_rate_hz: float = PICTURE_RATE_HZ
     attention: str | None = None
     camera_elevation_deg: float = 0.0
     smoothing: bool = True
@@ -120,17 +125,18 @@ def evaluate_recording(path: Path, name: str, folder: Path, options: Options, es
         second: another model's, to compare with.
         answers: a live node's, instead of the estimator.
     """
-    result = Evaluated(name, str(path))
+    result, notes = Evaluated(name, str(path)), Notes()
     folder.mkdir(parents=True, exist_ok=True)
     run = None
     start = time.perf_counter()
     try:
         with ExitStack() as open_files:
-            bag = open_files.enter_context(BagFile(path))
+            bag = open_files.enter_context(BagFile(path, options.picture_rate_hz))
+            for note in bag.notes:
+                notes.add(note)
             choice = choose_topics(bag, options.image, options.camera_info, options.depth)
             result.topics = choice.reasons
-            truth = _truth(bag, choice, options, result)
-            notes = Notes(result.notes)
+            truth = _truth(bag, choice, options, result, notes)
             if options.recorded_topic and answers is None:
                 answers = RecordedPoses(open_files.enter_context(BagFile(path)), options.recorded_topic)
             run = _Run(folder, options, truth, bag, choice, open_files)
@@ -149,33 +155,40 @@ def evaluate_recording(path: Path, name: str, folder: Path, options: Options, es
         result.errors.append('interrupted: what was done until then is kept')
     except (BagError, OSError) as error:
         result.errors.append(str(error))
+    result.notes = notes.counts
     if run is not None:
         _finish(run, result, options, time.perf_counter() - start)
     return result
 
 
-def _go(run: _Run, source: Iterator[Answer], progress: Progress, total: int, limit: int) -> None:
+def _go(run: _Run, source: Iterator[Answer | UnreadableImage], progress: Progress, total: int, limit: int) -> None:
     first_s = None
     for done, answer in enumerate(source, start=1):
-        run.take(answer)
-        first_s = answer.frame.stamp_s if first_s is None else first_s
-        progress(done, total, answer.frame.stamp_s - first_s)
+        if isinstance(answer, UnreadableImage):
+            run.skip(answer)
+            stamp_s = answer.stamp_s
+        else:
+            run.take(answer)
+            stamp_s = answer.frame.stamp_s
+        first_s = stamp_s if first_s is None else first_s
+        progress(done, total, stamp_s - first_s)
         if done == limit:
             return
 
 
-def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluated) -> Truth | None:
+def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluated, notes: Notes) -> Truth | None:
     """The truth in our convention; a truth that cannot be read costs the errors against it, not the evaluation."""
     if options.truth == ('none',):
         return None
-    frame_id = next((m.decode().header.frame_id for m in bag.messages([choice.image])), '')
+    first = first_message(bag, choice.image)
+    frame_id = '' if first is None else first.header.frame_id
     try:
         truth = read_truth(bag, options.truth, frame_id, options.truth_complete)
     except BagError as error:
         result.errors.append(str(error))
         return None
     if truth is None:
-        result.notes['no truth: name one with --truth; what needs none is computed'] = 1
+        notes.add('no truth: name one with --truth; the figures that need none are computed')
         return None
     truth = truth.stated_in(options.truth_axes, options.truth_parent)
     if options.truth_offset_s:
@@ -184,7 +197,8 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     result.truth = words + (f', stated {1e3 * options.truth_offset_s:+.0f} ms late' if options.truth_offset_s else '')
     if truth.frame_id and truth.frame_id != frame_id:
         truth = replace(truth, located=False)
-        result.notes[f"the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: taken for the same; the alignment tells"] = 1
+        notes.add(f'the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: they are taken for the same; the alignment shows '
+                  'whether they are')
     return truth
 
 
@@ -208,6 +222,13 @@ class _Run:
         if self._video:
             open_files.callback(self._video.close)
 
+    def skip(self, image: UnreadableImage) -> None:
+        """Records an image that cannot be read: one without a face, and blind for the driver's attention."""
+        if self.attention:
+            self.attention.take(image.stamp_s, None)
+        self._csv.empty(image.index, image.stamp_ns, 'unreadable', _NO_TIMES)
+        self.images.add(image.index, image.stamp_s, 0, 0, 0, 0, False, True, *_NO_TIMES)
+
     def take(self, answer: Answer) -> None:
         """Scores one image."""
         frame, poses = answer.frame, answer.poses
@@ -226,7 +247,8 @@ class _Run:
             self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
         if not poses and not missed:
             self._csv.empty(frame.index, frame.stamp_ns, 'dropped' if answer.dropped else 'nobody', times)
-        self.images.add(frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, *times)
+        self.images.add(frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, False,
+                        *times)
         if self._poses and not answer.dropped:
             self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
         if self._video:
@@ -260,7 +282,7 @@ class _Run:
 def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> None:
     """Alignment and what is remembered; with not one image there is nothing to remember."""
     images = run.images.array()
-    if not len(images):
+    if not len(images) or images['unreadable'].all():
         result.errors.append('no image could be read')
         return
     truth = run.truth
@@ -270,11 +292,15 @@ def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> No
     if truth is not None and len(series.matched):
         pairs = pairs_of(series, truth)
         result.likelier = likelier_convention(truth, pairs, options.max_gap_s)
+        if fits_as_radians(truth, pairs, options.max_gap_s):
+            result.errors.append(f'the angles of {truth.source} fit far better as radians than as degrees: name their columns yaw_rad, '
+                                 'pitch_rad, roll_rad')
         result.alignment = estimate_alignment(pairs, options.max_gap_s)
         if result.alignment is not None:
             aligned = aligned_truth(series, truth, result.alignment, options.max_gap_s)
     elif truth is not None:
-        result.errors.append('no face could be compared with the truth: their stamps do not meet, or nobody was found')
+        gap = describe_gap(truth, images['stamp_s'], options.max_gap_s)
+        result.errors.append(f"no face could be compared with the truth: {gap or 'no face was found where the truth has a head'}")
     result.worst = run.worst.sorted()
     result.attention = run.attention.spans() if run.attention else None
     result.scored = Scored(result.name, series, aligned, wall_s)

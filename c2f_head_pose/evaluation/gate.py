@@ -11,7 +11,7 @@ from typing import Any
 _TOKENS = re.compile(r'\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|([A-Za-z_][\w.]*)|(<=|>=|==|!=|[<>()+*/-]))')
 _COMPARE: dict[str, Callable[[float, float], bool]] = {'<': operator.lt, '<=': operator.le, '>': operator.gt, '>=': operator.ge,
                                                        '==': operator.eq, '!=': operator.ne}
-_HIGHER_IS_BETTER = ('detection.rate', 'images.coverage', 'coarse.beyond_0')
+_HIGHER_IS_BETTER = ('detection.rate', 'images.coverage', 'images.readable', 'coarse.beyond_0')
 
 
 class GateError(ValueError):

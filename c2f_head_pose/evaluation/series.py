@@ -13,10 +13,10 @@ FACE = np.dtype([('frame', 'i4'), ('stamp_s', 'f8'), ('track', 'i4'), ('head', '
 """A face, or a true head that was missed (track -2, no q). track: index into `Series.tracks`, -1 none; head -1: of no true head;
 q: x y z w of R_cam_head; other_deg: angle to the second model's estimate."""
 IMAGE = np.dtype([('frame', 'i4'), ('stamp_s', 'f8'), ('faces', 'i2'), ('heads', 'i2'), ('missed', 'i2'), ('unmatched', 'i2'),
-                  ('dropped', '?'),
+                  ('dropped', '?'), ('unreadable', '?'),
                   ('detect', 'f4'), ('crop', 'f4'), ('infer', 'f4'), ('decode', 'f4'), ('total', 'f4'), ('publish', 'f4')])
-"""An image; dropped: nothing was said of it (live or recorded poses); detect ... total in milliseconds,
-publish from its stamp to when its pose was received; NaN unknown."""
+"""An image; dropped: no pose message answers it (live or recorded poses); unreadable: it could not be decoded;
+detect ... total in milliseconds, publish from its stamp to when its pose was received; NaN unknown."""
 STAGES = ('detect', 'crop', 'infer', 'decode', 'total', 'publish')
 NO_TRACK, MISSED = -1, -2
 _CHUNK = 1024

@@ -11,10 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..estimator import HeadPoseEstimator
+from ..files import stamp_ns
 from ..geometry import geodesic_deg
 from ..pose_messages import head_from_message, heads_from_detections
 from ..recordings.bagfile import BagError, BagFile
-from ..recordings.reader import Frame, Notes, TopicChoice, read_frames
+from ..recordings.reader import Frame, Notes, UnreadableImage, read_frames
+from ..recordings.topics import TopicChoice
 from ..types import HeadPose
 from .truth.read import POSE_TYPES
 
@@ -48,15 +50,18 @@ class Answer:
 
 
 def estimate_frames(bag: BagFile, choice: TopicChoice, notes: Notes, estimator: HeadPoseEstimator, rectified: bool = False,
-                    second: HeadPoseEstimator | None = None) -> Iterator[Answer]:
+                    second: HeadPoseEstimator | None = None) -> Iterator[Answer | UnreadableImage]:
     """Runs the estimator over a recording as the node would over its topics, every image, as fast as it goes.
 
     Images are read ahead in a thread of their own; results do not depend on speed.
     """
     size, last_ns = None, -1
     for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
+        if isinstance(frame, UnreadableImage):
+            yield frame
+            continue
         if size is not None and size != frame.image.shape[:2]:
-            notes.add(f'the resolution changes (to {frame.image.shape[1]}x{frame.image.shape[0]}, say): faces are searched anew')
+            notes.add('the resolution changes: faces are searched anew', f'to {frame.image.shape[1]}x{frame.image.shape[0]}')
             estimator.reset()
         if frame.stamp_ns < last_ns:
             notes.add('stamps that go back: faces are searched anew, in recorded order')
@@ -67,14 +72,16 @@ def estimate_frames(bag: BagFile, choice: TopicChoice, notes: Notes, estimator: 
         try:
             poses = estimator.estimate(frame.image, frame.camera, frame.depth_m, frame.stamp_s)
         except ValueError as error:
-            notes.add(f'images that the estimator refuses: {error}')
+            notes.add('images that the estimator refuses are left out', str(error))
+            yield UnreadableImage(frame.index, frame.stamp_ns, frame.log_ns)
             continue
         total_ms = 1e3 * (time.perf_counter() - start)
         stage_ms = dict(estimator.stages.wall_ms)
         yield Answer(frame, poses, _disagreement(second, frame, poses), stage_ms, total_ms)
 
 
-def answered_frames(bag: BagFile, choice: TopicChoice, notes: Notes, answers: Answers, rectified: bool = False) -> Iterator[Answer]:
+def answered_frames(bag: BagFile, choice: TopicChoice, notes: Notes, answers: Answers,
+                    rectified: bool = False) -> Iterator[Answer | UnreadableImage]:
     """The images of a recording with answers that are already known.
 
     Args:
@@ -85,6 +92,9 @@ def answered_frames(bag: BagFile, choice: TopicChoice, notes: Notes, answers: An
         rectified: as for read_frames.
     """
     for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
+        if isinstance(frame, UnreadableImage):
+            yield frame
+            continue
         answer = answers.of(frame)
         if answer is None:
             notes.add('images that no pose message answers (dropped)')
@@ -128,8 +138,8 @@ class RecordedPoses:
         while self._read_to_ns < frame.log_ns + _WINDOW_NS and (message := next(self._messages, None)) is not None:
             decoded = message.decode()
             check_frame(decoded.header.frame_id, frame, self._topic)
-            stamp_ns = decoded.header.stamp.sec * 10**9 + decoded.header.stamp.nanosec
-            self._held[stamp_ns] = poses_from_message(decoded, self._kind), 1e-6 * (message.log_ns - stamp_ns)
+            at_ns = stamp_ns(decoded)
+            self._held[at_ns] = poses_from_message(decoded, self._kind), 1e-6 * (message.log_ns - at_ns)
             self._read_to_ns = message.log_ns
         for old in [s for s in self._held if s < frame.stamp_ns - _WINDOW_NS]:
             del self._held[old]
@@ -178,12 +188,12 @@ def _disagreement(second: HeadPoseEstimator | None, frame: Frame, poses: list[He
             for p, o in zip(poses, others)]
 
 
-def _ahead(start: Callable[[], Iterator[Frame]]) -> Iterator[Frame]:
+def _ahead(start: Callable[[], Iterator[Frame | UnreadableImage]]) -> Iterator[Frame | UnreadableImage]:
     """The frames of an iterator, read up to four ahead in another thread."""
-    ready: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+    ready: queue.Queue[Frame | UnreadableImage | BaseException | None] = queue.Queue(_AHEAD)
     stop = threading.Event()
 
-    def put(item: Frame | BaseException | None) -> bool:
+    def put(item: Frame | UnreadableImage | BaseException | None) -> bool:
         while not stop.is_set():
             try:
                 ready.put(item, timeout=0.1)

@@ -139,10 +139,12 @@ def _images(scored: Sequence[Scored]) -> dict[str, Any]:
     images = [s.series.images for s in scored]
     duration_s = float(sum(np.ptp(i['stamp_s']) for i in images if len(i)))
     wall_s = sum(s.wall_s for s in scored)
-    count = sum(len(i) for i in images)
-    dropped = int(sum(i['dropped'].sum() for i in images))
-    answered = count - dropped
-    return {'n': count, 'dropped': dropped, 'duration_s': duration_s, 'with_face': int(sum((i['faces'] > 0).sum() for i in images)),
+    unreadable, dropped = (int(sum(i[name].sum() for i in images)) for name in ('unreadable', 'dropped'))
+    recorded = sum(len(i) for i in images)
+    count, answered = recorded - unreadable, recorded - dropped
+    return {'n': count, 'unreadable': unreadable, 'readable': count / recorded if recorded else None, 'dropped': dropped,
+            'duration_s': duration_s,
+            'with_face': int(sum((i['faces'] > 0).sum() for i in images)),
             'coverage': float(sum((i['faces'] > 0).sum() for i in images) / answered) if answered else None,
             'faces': int(sum(i['faces'].sum() for i in images)), 'tracks': sum(len(s.series.tracks) for s in scored),
             'wall_s': wall_s, 'per_second': count / wall_s if wall_s else None, 'times_real_time': duration_s / wall_s if wall_s else None}

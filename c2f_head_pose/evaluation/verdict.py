@@ -80,7 +80,8 @@ def _say(record: dict[str, Any], output: Path) -> None:
     overall = record['overall']
     images = overall.get('images')
     if images:
-        dropped = f" ({images['dropped']} dropped)" if images['dropped'] else ''
+        lost = [f"{images[kind]} {kind}" for kind in ('dropped', 'unreadable') if images.get(kind)]
+        dropped = f" ({', '.join(lost)})" if lost else ''
         print(f"{images['n']} images{dropped} in {images['wall_s']:.1f} s ({images['times_real_time'] or 0:.1f} x real time), a face in "
               f"{100 * (images['coverage'] or 0):.1f} %")
     for label, part in (('raw', overall), ('aligned', overall.get('aligned'))):

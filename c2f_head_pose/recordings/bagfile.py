@@ -1,32 +1,27 @@
-"""Opens any recording as a stream of messages: rosbag2 (mcap, sqlite3) and rosbag1, whole or cut off."""
+"""Opens any recording as a stream of messages: rosbag2, ROS 1's bags and folders of pictures; whole, packed, split or cut off."""
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
-from . import salvage
+from .locate import MCAP, PACKED_SUFFIXES, SQLITE3, Located, locate, several, storage_suffix
+from .mcap import McapFile
+from .message_types import DECODED, VISION_MSGS, Decoder, ros2_typestore
+from .pictures import PICTURE_RATE_HZ, PictureFolder
+from .rosbag1 import Rosbag1File
+from .sqlite import SqliteFile
+from .storage import BagError, Channel, CutOffError, Storage, unpack_stream
 
-_MCAP, _SQLITE3, _ROSBAG1 = '.mcap', '.db3', '.bag'
-_SUFFIXES = (_MCAP, _SQLITE3, _ROSBAG1)
+__all__ = ['VISION_MSGS', 'BagError', 'BagFile', 'BagMessage', 'Topic', 'ros2_typestore']
 
-VISION_MSGS = {
-    'vision_msgs/msg/ObjectHypothesis': 'string class_id\nfloat64 score\n',
-    'vision_msgs/msg/ObjectHypothesisWithPose': 'vision_msgs/ObjectHypothesis hypothesis\ngeometry_msgs/PoseWithCovariance pose\n',
-    'vision_msgs/msg/BoundingBox3D': 'geometry_msgs/Pose center\ngeometry_msgs/Vector3 size\n',
-    'vision_msgs/msg/Detection3D': 'std_msgs/Header header\nvision_msgs/ObjectHypothesisWithPose[] results\n'
-                                   'vision_msgs/BoundingBox3D bbox\nstring id\n',
-    'vision_msgs/msg/Detection3DArray': 'std_msgs/Header header\nvision_msgs/Detection3D[] detections\n',
-}
-"""Message definitions (vision_msgs 4, Humble and later) for bags that carry none, and for writing."""
-
-
-class BagError(ValueError):
-    """A recording that cannot be read; the message says what is wrong and what to do."""
+_PART_GAP_NS = 10 * 10**9
+"""Parts of one recording follow each other; a pause longer than this means that they are recordings of their own."""
+_PART_OVERLAP_NS = 10**9
 
 
 @dataclass(frozen=True)
@@ -36,12 +31,21 @@ class Topic:
     Attributes:
         name: as recorded.
         type: 'package/msg/Type'; empty where it was recorded with several.
-        count: messages, as far as the recording's index tells.
+        count: messages in all files.
+        encoding: of the messages; empty where it was recorded with several.
+        definition: rosbags' MessageDefinition; None where the recording holds none.
     """
 
     name: str
     type: str
     count: int
+    encoding: str = 'cdr'
+    definition: Any = None
+
+    @property
+    def decodable(self) -> bool:
+        """Whether its messages are ROS messages, which can be decoded."""
+        return self.encoding in DECODED
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,7 @@ class BagMessage:
     Attributes:
         topic: its topic.
         log_ns: when it was recorded, nanoseconds.
-        raw: its bytes as recorded (CDR, or ROS 1's serialisation).
+        raw: its bytes as recorded.
         bag: where to decode it.
     """
 
@@ -66,16 +70,7 @@ class BagMessage:
         Raises:
             BagError: for bytes that do not fit the type's definition.
         """
-        return self.bag.decode(self.topic, self.raw)
-
-
-def ros2_typestore() -> Any:
-    """Rosbags' Jazzy types, and vision_msgs."""
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-    store = get_typestore(Stores.ROS2_JAZZY)
-    for name, definition in VISION_MSGS.items():
-        store.register(get_types_from_msg(definition, name))
-    return store
+        return self.bag.decode(self)
 
 
 class BagFile:
@@ -84,34 +79,46 @@ class BagFile:
     Attributes:
         path: as given.
         topics: name to topic.
-        damage: what is wrong with the file, in words; None while nothing was noticed. Looked at again after reading.
+        start_ns: recording time of the earliest message; None without a message.
+        end_ns: recording time of the latest message; None without a message.
+        notes: what is unusual about a recording that is whole.
+        damage: what is wrong with the recording, in words; None while nothing was noticed. Look at it again after reading.
 
     Args:
-        path: a rosbag2 folder, an .mcap, .db3 or .bag file.
+        path: a rosbag2 folder, an .mcap, .db3 or .bag file, packed or not, a folder with parts of one recording, or one of pictures.
+        picture_rate_hz: pictures a second, for a folder of pictures.
 
     Raises:
-        BagError: when nothing in it can be read.
+        BagError: when the path names no recording or several, or nothing in it can be read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, picture_rate_hz: float = PICTURE_RATE_HZ) -> None:
         self.path = Path(path)
-        self.damage: str | None = None
         self.topics: dict[str, Topic] = {}
-        self._stores: dict[str, Any] = {}
-        self._definitions: dict[str, Any] = {}
-        self._readers: list[Any] = []
-        self._salvaged: list[Path] = []
-        files = _storage_files(self.path)
-        self._is_ros1 = files[0].suffix == _ROSBAG1
+        self.notes: list[str] = []
+        self._damages: dict[str, None] = {}
+        self._decoders: dict[str, Decoder | BagError] = {}
+        self._storages: list[tuple[str, Storage]] = []
+        self._unpacked: TemporaryDirectory[str] | None = None
+        located = locate(self.path)
         try:
-            self._open(files)
-        except BagError:
-            raise
-        except Exception as error:  # rosbags raises a dozen classes for a damaged file; each means: salvage what is there
+            self._open(located, picture_rate_hz)
+            if located.numbers:
+                self._check_order(located)
+        except BaseException:
             self.close()
-            self.damage = f'{self.path.name} is damaged or was never closed ({_first_line(error)})'
-            self._salvage([f for f in files if f.suffix in _SUFFIXES] or _inside(self.path))
+            raise
+        if located.damage:
+            self._damages[f'{self.path.name} is not whole: {located.damage}'] = None
+        if located.messages is not None and located.messages > (found := sum(topic.count for topic in self.topics.values())):
+            self._damages[f'{self.path.name} holds {found} messages, its metadata.yaml counts {located.messages}: a file was cut off, or '
+                          'copied without the write-ahead log (-wal) beside it'] = None
+        self.notes = [*located.notes, *(note for _, storage in self._storages for note in storage.notes)]
+        times = [ns for _, storage in self._storages for ns in (storage.start_ns, storage.end_ns) if ns is not None]
+        self.start_ns: int | None = min(times, default=None)
+        self.end_ns: int | None = max(times, default=None)
         if not self.topics and self.damage:
+            self.close()
             raise BagError(f'{self.damage}, and nothing in it can be read; record it again')
 
     def __enter__(self) -> BagFile:
@@ -120,166 +127,116 @@ class BagFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def damage(self) -> str | None:
+        """See the class."""
+        return '; '.join(self._damages) or None
+
     def close(self) -> None:
         """Closes the files; no message can be read after."""
-        for reader in self._readers:
-            with suppress(Exception):  # a reader that failed to open fails to close, too
-                reader.close()
-        self._readers = []
+        for _, storage in self._storages:
+            storage.close()
+        if self._unpacked is not None:
+            self._unpacked.cleanup()
+        self._storages, self._unpacked = [], None
 
-    def messages(self, topics: Collection[str] = ()) -> Iterator[BagMessage]:
+    def messages(self, topics: Collection[str] = (), from_ns: int = 0) -> Iterator[BagMessage]:
         """The messages of some topics (all, if none is named), by recording time.
 
-        A damaged file ends early; `damage` then says so.
+        A damaged file ends at the damage, and the next file goes on; `damage` then holds the fault.
+
+        Args:
+            topics: names.
+            from_ns: recording time from which on messages are read.
         """
         wanted = set(topics) or set(self.topics)
-        last_ns = None
-        try:
-            for topic, log_ns, raw in self._records(wanted):
-                last_ns = log_ns
-                yield BagMessage(topic, log_ns, raw, self)
-        except GeneratorExit:
-            raise
-        # As above: whatever the reader raises, the messages before it stay good; MemoryError, too, which a damaged length asks for.
-        except Exception as error:
-            if isinstance(error, BagError):
-                raise
-            place = 'at its beginning' if last_ns is None else f'after {1e-9 * last_ns:.3f} s (recording time)'
-            self.damage = f'{self.path.name} is damaged {place} ({_first_line(error)}); what comes before is used'
+        for name, storage in self._storages:
+            last_ns = None
+            try:
+                for record in storage.records(wanted, from_ns):
+                    last_ns = record.log_ns
+                    yield BagMessage(record.channel.topic, record.log_ns, record.raw, self)
+            except CutOffError as cut:
+                if storage.damage is None:
+                    place = 'at its beginning' if last_ns is None else f'after {1e-9 * last_ns:.3f} s (recording time)'
+                    self._damages[f'{name} is damaged {place} ({cut}); what comes before is used'] = None
 
-    def decode(self, topic: str, raw: bytes) -> Any:
+    def decode(self, message: BagMessage) -> Any:
         """A message's fields; see BagMessage.decode."""
-        kind = self.topics[topic].type
+        if message.topic not in self._decoders:
+            topic = self.topics[message.topic]
+            try:
+                self._decoders[message.topic] = Decoder(topic.name, topic.type, topic.encoding, topic.definition)
+            except BagError as error:
+                self._decoders[message.topic] = error
+        decoder = self._decoders[message.topic]
+        if isinstance(decoder, BagError):
+            raise decoder
+        return decoder.decode(message.raw, message.log_ns)
+
+    def _open(self, located: Located, picture_rate_hz: float) -> None:
+        if located.pictures:
+            self._take(self.path.name, PictureFolder(located.pictures, picture_rate_hz))
+        for file in located.files:
+            name = file.name
+            try:
+                storage = _open_storage(self._unpack(file) if file.suffix in PACKED_SUFFIXES else file)
+            except CutOffError as cut:
+                self._damages[f'{name} is damaged or was never closed ({cut})'] = None
+                continue
+            except OSError as error:
+                raise BagError(f'{file} cannot be opened: {error.strerror or error}') from error
+            if storage.damage is not None:
+                self._damages[f'{name} is damaged or was never closed ({storage.damage}); what can be read is used'] = None
+            self._take(name, storage)
+
+    def _take(self, name: str, storage: Storage) -> None:
+        self._storages.append((name, storage))
+        for channel in storage.channels:
+            self.topics[channel.topic] = _joined(self.topics.get(channel.topic), channel)
+
+    def _unpack(self, file: Path) -> Path:
+        """A copy of a packed file's content, for as long as this is open."""
+        self._unpacked = self._unpacked or TemporaryDirectory(prefix='c2f_head_pose_')
+        target = Path(self._unpacked.name) / file.stem
         try:
-            store = self._store(topic)
-            return store.deserialize_ros1(raw, kind) if self._is_ros1 else store.deserialize_cdr(raw, kind)
-        except BagError:
-            raise
-        except Exception as error:  # struct.error, SerdeError, UnicodeDecodeError, IndexError ...: all mean the same here
-            raise BagError(f'a message on {topic} is no {kind} ({_first_line(error)})') from error
+            with file.open('rb') as packed, target.open('wb') as unpacked:
+                if not unpack_stream(packed, unpacked):
+                    self._damages[f'{file.name} is cut off; what can be unpacked is used'] = None
+        except OSError as error:
+            raise BagError(f'{file} cannot be unpacked to {target.parent} ({error.strerror or error}); unpack it (zstd -d), or set TMPDIR '
+                           'to a folder with more room') from error
+        except CutOffError as error:
+            raise BagError(f'{file} is not Zstandard data ({error}); name the file that was packed') from error
+        return target
 
-    def _open(self, files: list[Path]) -> None:
-        from rosbags.rosbag1 import Reader as Reader1
-        from rosbags.rosbag2 import Reader as Reader2
-        for file in files:
-            reader = Reader1(file) if self._is_ros1 else Reader2(file)
-            reader.open()
-            self._readers.append(reader)
-            for connection in reader.connections:
-                self._add(connection.topic, connection.msgtype, connection.msgcount, connection.msgdef)
+    def _check_order(self, located: Located) -> None:
+        """Refuses parts that do not follow each other in time; a missing or damaged part before one makes room for its length.
 
-    def _add(self, name: str, kind: str, count: int, definition: Any) -> None:
-        known = self.topics.get(name)
-        if known is not None:
-            kind = kind if known.type == kind else ''
-            count += known.count
-        self.topics[name] = Topic(name, kind, count)
-        if definition is not None and definition.data:
-            self._definitions[name] = definition
-
-    def _salvage(self, files: list[Path]) -> None:
-        self._salvaged = files
-        counts: dict[str, int] = {}
-        known: dict[str, tuple[str, Any]] = {}
-        try:
-            for file in files:
-                for record in salvage.scan(file):
-                    counts[record.topic] = counts.get(record.topic, 0) + 1
-                    known[record.topic] = record.type, record.definition
-        except salvage.CutOffError as cut:
-            self.damage = f'{self.damage}: {cut}'
-        for name, (kind, definition) in known.items():
-            self._add(name, kind, counts[name], definition)
-
-    def _records(self, wanted: set[str]) -> Iterator[tuple[str, int, bytes]]:
-        if self._salvaged:
-            for file in self._salvaged:
-                try:
-                    for record in salvage.scan(file):
-                        if record.topic in wanted:
-                            yield record.topic, record.log_ns, record.raw
-                except salvage.CutOffError:
-                    continue
-            return
-        for reader in self._readers:
-            connections = [c for c in reader.connections if c.topic in wanted]
-            if connections:
-                for connection, log_ns, raw in reader.messages(connections=connections):
-                    yield connection.topic, log_ns, raw
-
-    def _store(self, topic: str) -> Any:
-        """A store with just this topic's types, as recorded: one odd definition elsewhere in the bag does no harm."""
-        if topic not in self._stores:
-            kind = self.topics[topic].type
-            if not kind:
-                raise BagError(f'{topic} was recorded with several message types; record it with one')
-            store = _recorded_types(self._definitions.get(topic), kind, self._is_ros1)
-            if kind not in store.fielddefs:
-                raise BagError(f'{topic} has type {kind}, the recording has no definition of it, and it is no standard type; '
-                               'convert the bag to mcap, which carries definitions (ros2 bag convert)')
-            if odd := _redefined(store, self._is_ros1):
-                raise BagError(f'{topic} was recorded with another {odd} than the standard one, so its fields mean nothing certain; '
-                               'the recording is damaged, or needs converting')
-            self._stores[topic] = store
-        return self._stores[topic]
+        Raises:
+            BagError: naming the files.
+        """
+        if len(self._storages) != len(located.files):
+            return  # a part without a readable message has no time
+        parts = [(storage, number) for (_, storage), number in zip(self._storages, located.numbers) if storage.start_ns is not None]
+        longest_ns = max(((storage.end_ns or 0) - (storage.start_ns or 0) for storage, _ in parts), default=0)
+        for (before, number), (after, next_number) in pairwise(parts):
+            gap_ns = (after.start_ns or 0) - (before.end_ns or 0)
+            absent = next_number - number - 1 + (before.damage is not None)
+            if gap_ns < -_PART_OVERLAP_NS:
+                raise several(self.path, located.files, ', which overlap in time or do not follow in the order of their names')
+            if gap_ns > _PART_GAP_NS + 2 * absent * longest_ns:
+                raise several(self.path, located.files, f', with {1e-9 * gap_ns:.0f} s between two of them')
 
 
-@functools.lru_cache(maxsize=2)
-def _standard_types(is_ros1: bool) -> Any:
-    from rosbags.typesys import Stores, get_typestore
-    return get_typestore(Stores.ROS1_NOETIC) if is_ros1 else ros2_typestore()
+def _open_storage(file: Path) -> Storage:
+    suffix = storage_suffix(file)
+    return McapFile(file) if suffix == MCAP else SqliteFile(file) if suffix == SQLITE3 else Rosbag1File(file)
 
 
-def _redefined(store: Any, is_ros1: bool) -> str:
-    """A standard type that a store defines without all of its standard fields; '' for none. vision_msgs changed between distributions."""
-    standard = _standard_types(is_ros1).fielddefs
-    return next((kind for kind, (_, fields) in store.fielddefs.items()
-                 if kind in standard and kind not in VISION_MSGS and not {*standard[kind][1]} <= {*fields}), '')
-
-
-@functools.lru_cache(maxsize=64)
-def _recorded_types(definition: Any, kind: str, is_ros1: bool) -> Any:
-    """A store of the types that a topic was recorded with; reading definitions takes longer than reading many a message."""
-    from rosbags.interfaces import MessageDefinitionFormat
-    from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
-    if definition is None:
-        return _standard_types(is_ros1)
-    store = get_typestore(Stores.EMPTY)
-    if definition.format == MessageDefinitionFormat.MSG:
-        store.register(get_types_from_msg(definition.data, kind))
-        return store
-    separator = '=' * 80 + '\n'
-    if not definition.data.startswith(f'{separator}IDL: '):
-        store.register(get_types_from_idl(definition.data))
-        return store
-    types: dict[str, Any] = {}
-    for part in definition.data.split(separator)[1:]:
-        types.update(get_types_from_idl(part.split('\n', 1)[1]))
-    store.register(types)
-    return store
-
-
-def _storage_files(path: Path) -> list[Path]:
-    """What to hand to rosbags: the folder with its metadata.yaml, or the storage files in recording order."""
-    if not path.exists():
-        raise BagError(f'{path} does not exist')
-    if path.is_file():
-        if path.suffix not in _SUFFIXES:
-            raise BagError(f"{path} is no recording: a rosbag2 folder, {', '.join(_SUFFIXES)} are read")
-        return [path]
-    return [path] if (path / 'metadata.yaml').is_file() else _inside(path)
-
-
-def _inside(path: Path) -> list[Path]:
-    """Storage files in a folder: of one kind, by name, numbers counted as numbers."""
-    if path.is_file():
-        return [path]
-    for suffix in _SUFFIXES:
-        files = [p for p in path.iterdir() if p.suffix == suffix]
-        if files:
-            return sorted(files, key=lambda p: (len(p.name), p.name))
-    raise BagError(f"{path} holds no recording: no metadata.yaml and no {', '.join(_SUFFIXES)} file")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:160]
+def _joined(known: Topic | None, channel: Channel) -> Topic:
+    """A topic with a channel's messages added; type or encoding become empty where they differ."""
+    if known is None:
+        return Topic(channel.topic, channel.type, channel.count, channel.encoding, channel.definition)
+    return replace(known, type=known.type if known.type == channel.type else '', count=known.count + channel.count,
+                   encoding=known.encoding if known.encoding == channel.encoding else '', definition=channel.definition or known.definition)

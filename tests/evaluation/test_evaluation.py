@@ -17,7 +17,8 @@ from c2f_head_pose.evaluation.frames_csv import COLUMNS
 from c2f_head_pose.evaluation.sources import RecordedPoses, answered_frames
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_quaternion, rotation_from_vector, ypr_deg_from_rotation
 from c2f_head_pose.recordings.bagfile import BagFile
-from c2f_head_pose.recordings.reader import Notes, choose_topics
+from c2f_head_pose.recordings.reader import Notes
+from c2f_head_pose.recordings.topics import choose_topics
 
 SCENE = Scene(duration_s=4.0, rate_hz=15.0)
 MOUNT = rotation_from_vector(np.radians(5) * np.array([0.0, 0.6, 0.8]))

@@ -10,9 +10,11 @@ from bag_making import CAMERA, FRAME_ID, START_NS, Recording, compressed_message
 
 from c2f_head_pose.evaluation.results import ResultError, load_result
 from c2f_head_pose.evaluation.sources import poses_from_message
-from c2f_head_pose.recordings import salvage
+from c2f_head_pose.recordings import rosbag1, storage
 from c2f_head_pose.recordings.bagfile import BagError, BagFile
-from c2f_head_pose.recordings.reader import Notes, choose_topics, read_frames
+from c2f_head_pose.recordings.reader import Notes, UnreadableImage, read_frames
+from c2f_head_pose.recordings.sqlite import SqliteFile
+from c2f_head_pose.recordings.topics import choose_topics
 
 PICTURES = [cv2.resize(np.random.default_rng(k).integers(0, 256, (6, 8, 3), np.uint8), (640, 480)) for k in range(12)]
 
@@ -33,7 +35,8 @@ def recording(count=12, depth=False, info=True):
 
 def frames_of(path, notes=None, **topics):
     with BagFile(path) as bag:
-        frames = list(read_frames(bag, choose_topics(bag, **topics), notes or Notes()))
+        images = read_frames(bag, choose_topics(bag, **topics), Notes() if notes is None else notes)
+        frames = [image for image in images if not isinstance(image, UnreadableImage)]
         return frames, bag.damage
 
 
@@ -175,8 +178,10 @@ def test_a_database_whose_rows_hold_no_message_breaks_off_there(tmp_path, value)
                            "INSERT INTO topics VALUES (1, '/image', 'sensor_msgs/msg/Image');"
                            f'INSERT INTO messages VALUES (1, 1, 5, {value})')
     database.close()
-    with pytest.raises(salvage.CutOffError, match='other kinds of values'):
-        list(salvage.scan(tmp_path / 'bag.db3'))
+    file = SqliteFile(tmp_path / 'bag.db3')
+    with pytest.raises(storage.CutOffError, match='other kinds of values'):
+        list(file.records(['/image']))
+    file.close()
 
 
 def test_images_recorded_with_a_damaged_definition_are_refused_not_guessed(tmp_path):
@@ -189,8 +194,8 @@ def test_images_recorded_with_a_damaged_definition_are_refused_not_guessed(tmp_p
     path.write_bytes(whole.replace(b'uint8[] data', b'uint8[] dada'))
     notes = Notes()
     with BagFile(path) as bag:
-        assert list(read_frames(bag, choose_topics(bag), notes)) == []
-    assert 'recorded with another sensor_msgs/msg/Image than the standard one' in str(vars(notes))
+        assert [type(image) for image in read_frames(bag, choose_topics(bag), notes)] == [UnreadableImage]
+    assert 'recorded with another sensor_msgs/msg/Image than the standard one' in str(notes.counts)
 
 
 def test_a_chunk_that_unpacks_without_end_is_cut_off(monkeypatch):
@@ -198,12 +203,12 @@ def test_a_chunk_that_unpacks_without_end_is_cut_off(monkeypatch):
     import bz2
 
     from lz4 import frame
-    monkeypatch.setattr(salvage, '_LARGEST_RECORD', 1000)
+    monkeypatch.setattr(storage, 'LARGEST_RECORD', 1000)
     for compression, compress in (('bz2', bz2.compress), ('lz4', frame.compress)):
-        assert salvage._rosbag1_decompress(compress(bytes(900)), compression) == bytes(900)
+        assert rosbag1._decompressed(compress(bytes(900)), compression) == bytes(900)
         for packed in (compress(bytes(2000)), compress(bytes(900))[:-20]):
-            with pytest.raises((salvage.CutOffError, EOFError, RuntimeError)):
-                salvage._rosbag1_decompress(packed, compression)
+            with pytest.raises((storage.CutOffError, EOFError, RuntimeError)):
+                rosbag1._decompressed(packed, compression)
 
 
 @pytest.mark.parametrize('quaternion', [(0, 0, 0, 0), (np.nan, 0, 0, 1), (0, 0, 0, np.inf)])

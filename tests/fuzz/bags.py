@@ -1,4 +1,4 @@
-"""Whole recordings: .mcap, .db3 and .bag files, damaged anywhere."""
+"""Whole recordings: .mcap, .db3 and .bag files, also packed, damaged anywhere."""
 from __future__ import annotations
 
 import itertools
@@ -7,17 +7,21 @@ from pathlib import Path
 
 import numpy as np
 from bag_making import CAMERA, START_NS, Recording, image_message, info_message, write_bag
+from field_recordings import UNINDEXED, UNPACKED, Mcap
 
-from c2f_head_pose.recordings import salvage
 from c2f_head_pose.recordings.bagfile import BagError, BagFile
-from c2f_head_pose.recordings.reader import Notes, choose_topics, read_frames
+from c2f_head_pose.recordings.reader import Notes, UnreadableImage, read_frames
+from c2f_head_pose.recordings.topics import choose_topics
 
 from .choices import Choices
 from .scratch import scratch_file
 
-MODULES = ('c2f_head_pose.recordings.bagfile', 'c2f_head_pose.recordings.salvage', 'c2f_head_pose.recordings.reader',
-           'rosbags.rosbag1.reader', 'rosbags.rosbag2.storage_mcap', 'rosbags.rosbag2.storage_sqlite3')
+_READERS = ('bagfile', 'storage', 'mcap', 'sqlite', 'rosbag1', 'message_types', 'topics', 'reader')
+MODULES = (*(f'c2f_head_pose.recordings.{name}' for name in _READERS), 'rosbags.rosbag1.reader')
 _KINDS = {'mcap': '.mcap', 'sqlite3': '.db3', 'rosbag1': '.bag'}
+_PACKED = ('.mcap.zstd', '.db3.zst')
+_FOREIGN = (('/note', 'json', ('Note', 'jsonschema', b'{}')), ('/odd', 'cdr', ('oem/msg/Odd', 'ros2idl', b'no idl {')),
+            ('/raw', 'cbor', None), ('/ros1', 'ros1', ('sensor_msgs/Image', 'ros1msg', b'uint8[] data')))
 
 
 def seeds() -> list[bytes]:
@@ -34,21 +38,30 @@ def seeds() -> list[bytes]:
             path = write_bag(Path(folder) / kind, made, kind)
             file = path if path.is_file() else next(path.glob(f'*{suffix}'))
             found += [bytes([number]) + file.read_bytes(), bytes([number]) + file.read_bytes()[:-200]]
+        found.append(bytes([len(_KINDS)]) + _packed(found[0][1:]))
+        for unindexed in ({}, UNINDEXED):
+            with Mcap(Path(folder) / 'foreign.mcap', '', **UNPACKED, **unindexed) as file:
+                for topic, encoding, schema in _FOREIGN:
+                    file.write(file.channel(topic, encoding, schema), START_NS, b'{}')
+                file.image(file.ros2('/image'), 0)
+            found.append(bytes([0]) + (Path(folder) / 'foreign.mcap').read_bytes())
     return found
 
 
+def _packed(data: bytes) -> bytes:
+    from zstandard import ZstdCompressor
+    return ZstdCompressor().compress(data)
+
+
 def check(data: bytes) -> None:
-    """Reads the file as an evaluation does, and once more as a file that was cut off."""
+    """Reads all messages of the file, and its images as an evaluation does."""
     choices = Choices(data)
-    path = scratch_file(f'bag{choices.pick([*_KINDS.values()])}', choices.rest())
-    try:
-        for record in salvage.scan(path):
-            assert isinstance(record.topic, str) and isinstance(record.log_ns, int)
-    except salvage.CutOffError:
-        pass
+    path = scratch_file(f'bag{choices.pick([*_KINDS.values(), *_PACKED])}', choices.rest())
     try:
         with BagFile(path) as bag:
+            for message in itertools.islice(bag.messages(), 50):
+                assert message.topic in bag.topics and isinstance(message.log_ns, int) and isinstance(message.raw, bytes)
             for frame in itertools.islice(read_frames(bag, choose_topics(bag), Notes()), 20):
-                assert frame.image.dtype == np.uint8
+                assert isinstance(frame, UnreadableImage) or frame.image.dtype == np.uint8
     except BagError:
         pass

@@ -12,11 +12,11 @@ from bag_making import CAMERA, START_NS, Recording, image_message, info_message,
 from c2f_head_pose.camera import camera_from_info
 from c2f_head_pose.evaluation.sources import poses_from_message
 from c2f_head_pose.images import ImageError, depth_m_from_message, image_from_compressed, image_from_message
-from c2f_head_pose.recordings.bagfile import BagError, BagFile
+from c2f_head_pose.recordings.bagfile import BagError, BagFile, BagMessage
 
 from .choices import Choices
 
-MODULES = ('c2f_head_pose.recordings.bagfile', 'c2f_head_pose.evaluation.sources', 'c2f_head_pose.images')
+MODULES = ('c2f_head_pose.recordings.message_types', 'c2f_head_pose.evaluation.sources', 'c2f_head_pose.images')
 _IMAGE = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(6, 8, 3)
 
 
@@ -68,7 +68,7 @@ def check(data: bytes) -> None:
     topic = choices.pick(sorted(_bag().topics))
     kind = _bag().topics[topic].type
     try:
-        message = _bag().decode(topic, choices.rest())
+        message = BagMessage(topic, START_NS, choices.rest(), _bag()).decode()
         _use(message, kind)
     except (BagError, ImageError):
         pass

@@ -20,5 +20,6 @@ def _folder(process: int) -> Path:
 def scratch_file(name: str, content: bytes) -> Path:
     """Writes a file of this process, over the last one of that name."""
     path = _folder(os.getpid()) / name
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     return path

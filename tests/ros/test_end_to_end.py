@@ -12,7 +12,7 @@ from ros_graph import LATCHED
 from sensor_msgs.msg import CameraInfo, Image
 
 from c2f_head_pose.geometry import faces_camera, geodesic_deg, rotation_from_quaternion, rotation_from_ypr_deg
-from c2f_head_pose.ros.replay.recording import open_recording
+from c2f_head_pose.ros.replay.recording import Recording
 
 SAMPLE = Path(__file__).parents[2] / 'sample' / 'head_motion'
 pytestmark = [pytest.mark.ros, pytest.mark.skipif(not SAMPLE.exists(), reason='needs the sample recording: python sample/make.py')]
@@ -28,7 +28,7 @@ def play(graph, node, answers: list) -> tuple[list[int], list]:
     Returns:
         The images' stamps, and the true poses.
     """
-    bag = open_recording(SAMPLE, plain_names=True)
+    bag = Recording(SAMPLE, plain_names=True)
     info = next(entry.message for entry in bag.entries() if isinstance(entry.message, CameraInfo))  # it is the same all along
     graph.image_publisher(CameraInfo, '/camera_info', LATCHED).publish(info)
     images = graph.image_publisher()

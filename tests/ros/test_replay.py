@@ -26,9 +26,10 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
+from c2f_head_pose.recordings.bagfile import BagError
 from c2f_head_pose.ros.replay.node import ReplayNode
 from c2f_head_pose.ros.replay.playhead import Playhead
-from c2f_head_pose.ros.replay.recording import RecordingError, open_recording
+from c2f_head_pose.ros.replay.recording import Recording
 
 pytestmark = pytest.mark.ros
 
@@ -142,17 +143,17 @@ def test_the_node_answers_a_replayed_recording(graph, tmp_path):
 
 @pytest.mark.parametrize('make, words', [
     (lambda path: path / 'nowhere', 'there is no recording'),
-    (lambda path: path, 'holds no pictures'),
-    (lambda path: (path / 'x.bag').write_bytes(b'no bag') and path / 'x.bag', 'is no bag that can be read')])
+    (lambda path: path, 'holds no recording'),
+    (lambda path: (path / 'x.bag').write_bytes(b'no bag') and path / 'x.bag', 'nothing in it can be read')])
 def test_what_cannot_be_replayed_is_refused_with_the_remedy(tmp_path, make, words):
-    with pytest.raises(RecordingError, match=words):
-        open_recording(make(tmp_path))
+    with pytest.raises(BagError, match=words):
+        Recording(make(tmp_path))
 
 
 def test_a_wrong_image_topic_is_refused_with_the_right_ones(tmp_path):
-    with pytest.raises(RecordingError, match=r"no image topic '/front'; it has /camera/image/compressed"):
-        open_recording(record(tmp_path, 'mcap'), '/front')
-    assert open_recording(tmp_path / 'recorded', '/camera/image').image_topic == '/camera/image/compressed'
+    with pytest.raises(BagError, match=r'no topic /front; it holds .*/camera/image/compressed'):
+        Recording(record(tmp_path, 'mcap'), '/front')
+    assert Recording(tmp_path / 'recorded', '/camera/image').image_topic == '/camera/image/compressed'
 
 
 RECORDED_NS = [10**9 + number * 50_000_000 for number in range(FRAMES)]
@@ -279,7 +280,7 @@ def test_a_pause_shifts_the_schedule_by_its_length():
 @pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'bag'])
 def test_a_bag_is_read_from_an_offset_on(tmp_path, kind):
     """Three messages at 0, 50, ... 250 ms."""
-    recording = open_recording(record(tmp_path, kind))
+    recording = Recording(record(tmp_path, kind))
     entries = list(recording.entries(0.12))
     assert [entry.time_ns for entry in entries[::3]] == RECORDED_NS[3:] and len(entries) == 9
     assert [stamp_ns(entry.message) for entry in entries[::3]] == EXPECTED_NS[3:]
@@ -302,7 +303,7 @@ def test_an_offset_skips_what_is_before_it_and_loop_and_clock_go_back_to_it(grap
     (-1.0, r'start_offset_s cannot be -1\.0: use 0 or more'), (float('nan'), 'cannot be nan: use 0 or more'),
     (0.26, r'start_offset_s cannot be 0\.26: .*recorded is 0\.25 s long'), (float('inf'), r'cannot be inf: .*0\.25 s long')])
 def test_an_offset_that_is_not_in_the_recording_is_refused_with_its_length(graph, tmp_path, offset_s, words):
-    with pytest.raises(RecordingError, match=words):
+    with pytest.raises(BagError, match=words):
         replay(graph, record(tmp_path, 'mcap'), start_offset_s=offset_s)
 
 

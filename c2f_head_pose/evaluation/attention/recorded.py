@@ -26,7 +26,8 @@ from ...estimator import HeadPoseEstimator
 from ...geometry import geodesic_deg
 from ...models.registry import ModelError
 from ...recordings.bagfile import BagError, BagFile
-from ...recordings.reader import Notes, choose_topics
+from ...recordings.reader import Notes, UnreadableImage
+from ...recordings.topics import choose_topics
 from ...types import HeadPose
 from ..sources import estimate_frames
 from .drive import TURN_S, Distraction, DriveScore, Glance, NoisyHeads, Said, Script, judge, score
@@ -124,7 +125,8 @@ def perceive_pictures(drive: Drive, estimator: HeadPoseEstimator, notes: Notes |
     notes = notes or Notes()
     with BagFile(drive.bag) as bag:
         for answer in estimate_frames(bag, choose_topics(bag), notes, estimator):
-            found[drive.index(answer.frame.stamp_s - drive.start_s)] = answer.poses
+            if not isinstance(answer, UnreadableImage):
+                found[drive.index(answer.frame.stamp_s - drive.start_s)] = answer.poses
     return found
 
 

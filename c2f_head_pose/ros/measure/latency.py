@@ -29,8 +29,8 @@ import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
+from ...recordings.bagfile import BagError
 from .. import transport
-from ..replay.recording import RecordingError
 from .latency_frames import FACES, load_frames
 from .latency_probe import Probe
 from .process_usage import usage_of
@@ -128,7 +128,7 @@ def measure(case: Case, images: Path, seconds: float, node_arguments: list[str])
         node_arguments: ROS arguments of the node.
 
     Raises:
-        RecordingError: for a recording that cannot be read.
+        BagError: for a recording that cannot be read.
         RuntimeError: when the node does not come up or ends, with where to look.
     """
     width, height, rate_hz = case.parts
@@ -230,7 +230,7 @@ def main(arguments: list[str] | None = None) -> int:
         load = os.getloadavg()[0]
         try:
             seen = measure(Case(video, faces, annotated == 'on'), options.images, options.seconds, options.node_arguments)
-        except (RecordingError, RuntimeError, ValueError) as error:
+        except (BagError, RuntimeError, ValueError) as error:
             print(f'latency: {error}', file=sys.stderr)
             return 1
         seen.conditions = _conditions(options, load)

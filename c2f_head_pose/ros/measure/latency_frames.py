@@ -11,7 +11,7 @@ from std_msgs.msg import Header
 
 from ...images import image_from_message
 from .. import messages
-from ..replay.recording import open_recording
+from ..replay.recording import Recording
 
 FACES = (0, 1, 5)
 _MOST_IMAGES = 200
@@ -32,11 +32,11 @@ def load_frames(path: Path, width: int, height: int, faces: int) -> list[tuple[I
             beside and below each other, each as large as a third of the width and half of the height allow.
 
     Raises:
-        RecordingError: for a recording that cannot be read.
+        BagError: for a recording that cannot be read.
     """
     if faces == 0:
         return [_frame(np.full((height, width, 3), _GRAY, np.uint8), width)]
-    recording = open_recording(path, plain_names=True)
+    recording = Recording(path, plain_names=True)
     focal = None
     pictures: list[np.ndarray] = []
     for entry in islice((e for e in recording.entries() if e.topic in ('image', 'camera_info')), 2 * _MOST_IMAGES):

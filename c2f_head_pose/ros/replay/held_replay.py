@@ -1,4 +1,4 @@
-"""A replay_node that starts paused, let go once those are found that must hear its first message."""
+"""Holds a replay_node, started paused, until all that must receive its first message are discovered."""
 from __future__ import annotations
 
 import time
@@ -9,15 +9,15 @@ from std_srvs.srv import SetBool
 
 HELD = ['-p', 'start_paused:=true']
 """ROS arguments of a replay_node that is to be held."""
-_SETTLED_S = 0.5  # what this process has found may not have found it yet
+_SETTLED_S = 0.5  # discovery is not symmetric: others may find this process later than it finds them
 
 
 class HeldReplay:
     """Holds the replay_node named 'replay'.
 
     Args:
-        node: whose publishers and subscriptions are there already: what finds the client has found them before.
-        sources: topics whose publishers must be found, the replay's own and those of nodes whose answers are awaited.
+        node: with its publishers and subscriptions created: whoever discovers the client has discovered them before.
+        sources: topics whose publishers must be discovered: the replay's own, and those of nodes whose answers are awaited.
     """
 
     def __init__(self, node: Node, *sources: str) -> None:
@@ -27,7 +27,7 @@ class HeldReplay:
         self._begun: rclpy.Future | None = None
 
     def let_go(self) -> bool:
-        """Has it play once all are found; whether it has been told. To be called while spinning."""
+        """Starts the replay once all are discovered; returns whether it was started. Call it repeatedly while spinning."""
         found = self._pause.service_is_ready() and all(self._node.count_publishers(topic) for topic in self._sources)
         if not found:
             self._found_s = None

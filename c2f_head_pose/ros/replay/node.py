@@ -3,8 +3,8 @@
     replay_node PATH [--ros-args -p rate:=0.5 -p loop:=true ...]
     python -m c2f_head_pose.ros.replay_node PATH
 
-With clock:=true it publishes the recording's time on /clock, for nodes with use_sim_time. The service ~/pause (std_srvs/SetBool) stops
-it where it is (true), or lets it go on from there (false).
+It reads what evaluate_bag reads and finds the topics by the same rules. With clock:=true it publishes the recording's time on /clock, for
+nodes with use_sim_time. The service ~/pause (std_srvs/SetBool) pauses it (true) or continues it (false).
 """
 from __future__ import annotations
 
@@ -29,10 +29,14 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from .. import process as running
+from ...files import stamp_ns
+from ...recordings.bagfile import BagError
+from ...recordings.pictures import PICTURE_RATE_HZ
+from ...recordings.reader import Notes
+from .. import process
 from ..qos import replayed
 from .playhead import Playhead
-from .recording import Entry, RecordingError, open_recording
+from .recording import Entry, Recording
 
 _SETTLED_S = 1.0
 _ACKNOWLEDGED_S = 2.0
@@ -40,18 +44,18 @@ _LATE_S = 0.1
 _CLOCK_PERIOD_S = 0.01
 
 _PARAMETERS = {
-    'path': ('', 'A rosbag2 folder, a .bag file, or a folder of pictures; the command line can give it instead.'),
-    'image_topic': ('', 'The image topic in the bag; empty for the only one.'),
+    'path': ('', 'A rosbag2 folder, an .mcap, .db3 or .bag file, or a folder of pictures; the command line can give it instead.'),
+    'image_topic': ('', 'The image topic in the recording; empty to find it as evaluate_bag does.'),
     'transport': ('raw', 'raw: compressed pictures are decoded, so that `image` is fed; recorded: published as they are.'),
-    'topics': ('recorded', 'recorded: under the names in the bag; plain: the image as `image`, its calibration as `camera_info`.'),
+    'topics': ('recorded', 'recorded: under the names in the recording; plain: `image`, `camera_info` and `depth/image`.'),
     'stamps': ('recorded', 'recorded: kept; now: shifted so that the first is now, and by each pause; the clock too.'),
     'rate': (1.0, '1.0 is real time, 0.5 half as fast.'),
-    'picture_rate_hz': (10.0, 'Pictures a second, for a folder of pictures.'),
-    'start_offset_s': (0.0, 'Begin so far into the recording; loop goes back there.'),
+    'picture_rate_hz': (PICTURE_RATE_HZ, 'Pictures a second, for a folder of pictures.'),
+    'start_offset_s': (0.0, 'Begin this far into the recording; loop goes back there.'),
     'loop': (False, 'Start again at the end.'),
     'clock': (False, "Publish the recording's time on /clock, 100 times a second and before each message; nothing while paused."),
-    'start_paused': (False, 'Publish nothing until ~/pause says so.'),
-    'wait_for_subscriber_s': (30.0, 'Wait so long for somebody to subscribe to the image; 0 starts at once.'),
+    'start_paused': (False, 'Publish nothing until ~/pause continues it.'),
+    'wait_for_subscriber_s': (30.0, 'Wait at most this long for a subscriber of the image; 0 starts at once.'),
 }
 _CHOICES = {'transport': ('raw', 'recorded'), 'topics': ('recorded', 'plain'), 'stamps': ('recorded', 'now')}
 
@@ -74,10 +78,10 @@ class _Round:
 
 
 class ReplayNode(Node):
-    """Plays a recording in a thread of its own; `finished` once it is over.
+    """Plays a recording in a thread of its own; `finished` is true once it is over.
 
     Attributes:
-        exit_status: of the process: 1 once the recording could not be read to its end.
+        exit_status: of the process: 1 once the recording turned out to be damaged, or to hold no image that can be read.
     """
 
     def __init__(self, path: str = '', **kwargs: Any) -> None:
@@ -88,7 +92,7 @@ class ReplayNode(Node):
             **kwargs: for rclpy's Node.
 
         Raises:
-            RecordingError: for a recording or a parameter that cannot be used.
+            BagError: for a recording or a parameter that cannot be used.
         """
         super().__init__('replay', **kwargs)
         for name, (default, text) in _PARAMETERS.items():
@@ -96,10 +100,14 @@ class ReplayNode(Node):
         self._check_parameters()
         path = path or self._value('path')
         if not path:
-            raise RecordingError('nothing to replay; say what: replay_node PATH, or the parameter path')
+            raise BagError('no recording is named; run replay_node PATH, or set the parameter path')
         self._path = Path(path).expanduser()
-        self._recording = open_recording(self._path, self._value('image_topic'), self._value('transport') == 'raw',
-                                         self._value('topics') == 'plain', self._value('picture_rate_hz'))
+        self._recording = Recording(self._path, self._value('image_topic'), self._value('transport') == 'raw',
+                                    self._value('topics') == 'plain', self._value('picture_rate_hz'))
+        for reason in self._recording.reasons:
+            self.get_logger().info(reason)
+        for note in self._recording.notes:
+            self.get_logger().warning(note)
         self._outputs = {topic: self.create_publisher(type_, topic, replayed(large=type_ in (Image, CompressedImage)))
                          for topic, type_ in self._recording.topics.items()}
         self.exit_status = 0
@@ -129,6 +137,7 @@ class ReplayNode(Node):
         self._playhead.stop()
         if self._thread.ident is not None:
             self._thread.join()
+        self._recording.close()
         super().destroy_node()
 
     def _value(self, name: str) -> Any:
@@ -137,21 +146,20 @@ class ReplayNode(Node):
     def _check_parameters(self) -> None:
         for name, choices in _CHOICES.items():
             if self._value(name) not in choices:
-                raise RecordingError(f'{name} cannot be {self._value(name)!r}: use {" or ".join(choices)}')
+                raise BagError(f'{name} cannot be {self._value(name)!r}: use {" or ".join(choices)}')
         for name in ('rate', 'picture_rate_hz'):
             if not 0.01 <= self._value(name) <= 1000:
-                raise RecordingError(f'{name} cannot be {self._value(name)}: use a number, 0.01 to 1000')
+                raise BagError(f'{name} cannot be {self._value(name)}: use a number, 0.01 to 1000')
         if not self._value('start_offset_s') >= 0:
-            raise RecordingError(f'start_offset_s cannot be {self._value("start_offset_s")}: use 0 or more seconds')
+            raise BagError(f'start_offset_s cannot be {self._value("start_offset_s")}: use 0 or more seconds')
 
     def _check_offset(self) -> None:
         offset_s, length_s = self._value('start_offset_s'), self._recording.length_s
         if offset_s > length_s or (offset_s > 0 and next(self._recording.entries(offset_s), None) is None):
-            raise RecordingError(f'start_offset_s cannot be {offset_s:g}: {self._path} is {length_s:.6g} s long')
+            raise BagError(f'start_offset_s cannot be {offset_s:g}: {self._path} is {length_s:.6g} s long')
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._playhead.pause(request.data)
-        at_s = self._playhead.at_s
+        at_s = self._playhead.pause(request.data)
         response.success = True
         response.message = ('paused' if request.data else 'playing') + (
             ', as soon as it begins' if at_s is None else f' at {at_s:.3f} s of {self._recording.length_s:.3f} s')
@@ -168,12 +176,12 @@ class ReplayNode(Node):
             for publisher in self._outputs.values():
                 if not self._playhead.stopped.is_set():
                     publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
-        except RecordingError as error:
+        except BagError as error:
             self.get_logger().error(str(error))
             self.exit_status = 1
 
     def _wait_for_subscribers(self) -> None:
-        """Waits until somebody subscribes to the image, and then until nobody more has come for a while."""
+        """Waits for a subscriber of the image, and then until no further one has come for a while."""
         image = self._outputs[self._recording.output]
         awaited = [*self._outputs.values(), *([self._clock_output] if self._clock_output else [])]
         limit_s = self._value('wait_for_subscriber_s')
@@ -188,17 +196,18 @@ class ReplayNode(Node):
             if image.get_subscription_count() and time.monotonic() - settled > _SETTLED_S:
                 return
         if limit_s > 0 and not self._playhead.stopped.is_set() and not image.get_subscription_count():
-            self.get_logger().warning(f'nobody subscribed to {image.topic_name} in {limit_s:g} s, playing all the same; '
-                                      'remap the subscriber, or topics:=plain')
+            self.get_logger().warning(f'no subscription of {image.topic_name} in {limit_s:g} s, playing without one; '
+                                      'remap the subscriber, or set topics:=plain')
 
     def _play_once(self) -> None:
         try:
             count = total = late = 0
             first_s = None
-            for entry in self._recording.entries(self._value('start_offset_s')):
-                if first_s is None:  # only now that the recording is open and its first picture decoded
+            skipped = Notes()
+            for entry in self._recording.entries(self._value('start_offset_s'), skipped):
+                if first_s is None:  # the clock starts once the first picture is decoded, or it would be late
                     first_s = entry.at_s
-                    self._round = _Round(first_s, entry.time_ns, _nanoseconds(entry), self.get_clock().now().nanoseconds)
+                    self._round = _Round(first_s, entry.time_ns, stamp_ns(entry.message), self.get_clock().now().nanoseconds)
                     self._playhead.begin(first_s)
                 if not self._playhead.reach(entry.at_s, partial(self._publish, entry)):
                     return
@@ -209,18 +218,30 @@ class ReplayNode(Node):
         finally:
             self._playhead.end()
         self.get_logger().info(f'played {count} images in {seconds:.1f} s' + (
-            f'; {late} of {total} messages came more than {1e3 * _LATE_S:.0f} ms late, this machine is too slow for them: lower rate'
+            f'; {late} of {total} messages were published more than {1e3 * _LATE_S:.0f} ms late: this machine is too slow; lower rate'
             if late else ''))
+        self._report(count, skipped)
+
+    def _report(self, count: int, skipped: Notes) -> None:
+        """Logs what could not be read; the process's exit status tells it too where the recording is damaged or held no readable image."""
+        for kind, times in skipped.counts.items():
+            self.get_logger().warning(f'{times} x {kind}')
+        if skipped.counts and not count:
+            self.get_logger().error(f'no image on {self._recording.image_topic} could be read; record it again')
+            self.exit_status = 1
+        if self._recording.damage:
+            self.get_logger().error(self._recording.damage)
+            self.exit_status = 1
 
     def _seconds_since(self, at_s: float) -> float:
-        """How long it has played since a position that it has passed."""
+        """Seconds of playing since a position that was passed."""
         return (self._playhead.at_s - at_s) / self._value('rate')
 
     def _publish(self, entry: Entry) -> None:
         if self._clock_output is not None:
             self._publish_clock()
         if self._value('stamps') == 'now':
-            played_s = (_nanoseconds(entry) - self._round.first_stamp_ns) * 1e-9 / self._value('rate')
+            played_s = (stamp_ns(entry.message) - self._round.first_stamp_ns) * 1e-9 / self._value('rate')
             entry.message.header.stamp = self._shifted(played_s)
         self._outputs[entry.topic].publish(entry.message)
 
@@ -235,23 +256,18 @@ class ReplayNode(Node):
         return _time(self._round.now_ns + round((played_s + self._playhead.paused_s) * 1e9))
 
 
-def _nanoseconds(entry: Entry) -> int:
-    stamp = entry.message.header.stamp
-    return stamp.sec * 10**9 + stamp.nanosec
-
-
 def _time(nanoseconds: int) -> Time:
     return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
 
 
 def main(args: list[str] | None = None) -> int:
-    """Replays what the command line names; returns the process's exit status."""
+    """Replays the recording that the command line names; returns the process's exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='parameters:\n' + '\n'.join(f'  {name} ({default!r}): {text}' for name, (default, text) in _PARAMETERS.items()))
-    parser.add_argument('path', nargs='?', default='', help='rosbag2 folder, .bag file, or folder of pictures')
+    parser.add_argument('path', nargs='?', default='', help='rosbag2 folder, .mcap, .db3 or .bag file, or folder of pictures')
     path = parser.parse_args(remove_ros_args(sys.argv if args is None else args)[1:]).path
-    return running.run(lambda: ReplayNode(path), ReplayNode.start, args, lambda node: node.finished)
+    return process.run(lambda: ReplayNode(path), ReplayNode.start, args, lambda node: node.finished)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Where in a recording a replay is: it advances with the time, and stands still while paused."""
+"""A replay's position in its recording: it advances with the time, and stands still while paused."""
 from __future__ import annotations
 
 import threading
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class Playhead:
-    """A position in a recording, asked and paused by one thread while another waits for it.
+    """A position in a recording, read and paused by one thread while another waits for it.
 
     Attributes:
         stopped: set by `stop`.
-        paused_s: how long it has been paused since `begin`, without a pause that still lasts.
+        paused_s: length of all pauses since `begin`, without one that still lasts.
     """
 
     def __init__(self, rate: float, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -27,14 +27,14 @@ class Playhead:
         self._rate = rate
         self._now_s = now_s
         self._changed = threading.Condition()
-        self._zero_s: float | None = None  # when it was, or would have been, at the recording's first entry
+        self._zero_s: float | None = None  # the time at which it was, or would have been, at the recording's first entry
         self._paused_since_s: float | None = None
 
     @property
     def at_s(self) -> float | None:
         """The position in seconds since the recording's first entry; None before `begin` and after `end`."""
         with self._changed:
-            return self._position_s()
+            return self._position_s(self._now_s())
 
     @property
     def paused(self) -> bool:
@@ -42,25 +42,29 @@ class Playhead:
         return self._paused_since_s is not None
 
     def begin(self, at_s: float) -> None:
-        """Plays from a position on; from the end of the pause, if it is paused."""
+        """Plays from a position on, or from the end of the pause on where it is paused."""
         with self._changed:
             now_s = self._now_s()
             self._zero_s, self.paused_s = now_s - at_s / self._rate, 0.0
             self._paused_since_s = now_s if self.paused else None
 
     def end(self) -> None:
-        """Plays no more, until the next `begin`."""
+        """Ends playing until the next `begin`."""
         with self._changed:
             self._zero_s = None
 
     def stop(self) -> None:
-        """Has every `reach` return, now and later."""
+        """Makes every call of `reach` return, now and later."""
         with self._changed:
             self.stopped.set()
             self._changed.notify_all()
 
-    def pause(self, paused: bool) -> None:
-        """Stands still, or goes on from where it was. Once this returns, nothing of `reach` or `while_playing` runs in a pause."""
+    def pause(self, paused: bool) -> float | None:
+        """Pauses, or continues from the same position. Once this returns, nothing of `reach` or `while_playing` runs in a pause.
+
+        Returns:
+            The position at which it pauses or continues; None while it is not playing.
+        """
         with self._changed:
             now_s = self._now_s()
             if paused and not self.paused:
@@ -71,12 +75,13 @@ class Playhead:
                     self._zero_s += pause_s
                     self.paused_s += pause_s
             self._changed.notify_all()
+            return self._position_s(now_s)
 
     def reach(self, at_s: float, then: Callable[[], Any]) -> bool:
-        """Waits until it is at a position, and calls; returns False, without a call, once it is stopped."""
+        """Waits for a position and calls `then` there; returns False, without a call, once it is stopped."""
         with self._changed:
             while not self.stopped.is_set():
-                wait_s = None if self.paused else (at_s - (self._position_s() or 0.0)) / self._rate
+                wait_s = None if self.paused else (at_s - (self._position_s(self._now_s()) or 0.0)) / self._rate
                 if wait_s is not None and wait_s <= 0:
                     then()
                     return True
@@ -84,13 +89,12 @@ class Playhead:
             return False
 
     def while_playing(self, then: Callable[[], Any]) -> None:
-        """Calls now, unless it is paused or not playing."""
+        """Calls `then` now, unless it is paused or not playing."""
         with self._changed:
             if self._zero_s is not None and not self.paused:
                 then()
 
-    def _position_s(self) -> float | None:
+    def _position_s(self, now_s: float) -> float | None:
         if self._zero_s is None:
             return None
-        now_s = self._now_s() if self._paused_since_s is None else self._paused_since_s
-        return (now_s - self._zero_s) * self._rate
+        return ((now_s if self._paused_since_s is None else self._paused_since_s) - self._zero_s) * self._rate

@@ -68,7 +68,7 @@
     const total = (overall.latency_ms || {}).total, publish = (overall.latency_ms || {}).publish;
     if (total && overall.images) tile('Time a frame', fixed(total.p50, 1), 'ms', `95 % below ${fixed(total.p95, 1)}; ${fixed(overall.images.times_real_time, 1)} × real time`);
     if (publish) tile('Stamp to pose', fixed(publish.p50, 0), 'ms', `95 % below ${fixed(publish.p95, 0)} ms`);
-    if (overall.images) tile('Images', overall.images.n, '', `${fixed(overall.images.duration_s, 1)} s recorded${overall.images.dropped ? `, ${overall.images.dropped} dropped` : ''}`);
+    if (overall.images) tile('Images', overall.images.n, '', `${fixed(overall.images.duration_s, 1)} s recorded${overall.images.dropped ? `, ${overall.images.dropped} dropped` : ''}${overall.images.unreadable ? `, ${overall.images.unreadable} unreadable` : ''}`);
     if (found.length) add(page, `<div class="tiles">${found.join('')}</div>`);
   }
 

@@ -21,9 +21,9 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 
 from ....evaluation.environment import environment
+from ....recordings.bagfile import BagError
 from ... import transport
 from ...process import Interrupt
-from ...replay.recording import RecordingError
 from . import report, samples
 from .driver import Record
 from .run import Settings, Soak
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
             soak.run(3600 * options.hours, interrupt)
             run |= {'ended': soak.ended, 'undisturbed': soak.undisturbed}
             _write(options.output, kept)
-    except (RecordingError, ValueError) as error:
+    except (BagError, ValueError) as error:
         print(f'soak: {error}', file=sys.stderr)
         return 1
     finally:
