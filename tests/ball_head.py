@@ -78,7 +78,8 @@ def write_ball_head(path: Path) -> Path:
     identity = np.zeros((100, VERTICES, 3))
     strength = 0.25 / np.sqrt(1 + np.arange(100))[:, None, None]
     identity[:, :SKIN] = strength * np.sin(vertices[:SKIN] @ waves + rng.uniform(0, 6, (100, 1, 3)))
-    expression = {name: np.zeros((VERTICES, 3)) for name in ('eyeBlink_L', 'eyeBlink_R', 'jawOpen')}
+    names = ['jawOpen', *(f'eye{name}_{side}' for side in 'LR' for name in ('Blink', 'LookUp', 'LookDown', 'LookIn', 'LookOut'))]
+    expression = {name: np.zeros((VERTICES, 3)) for name in names}
     for name, side in (('eyeBlink_L', 1), ('eyeBlink_R', -1)):
         d = vertices[:SKIN] - on_egg(np.array([3.2 * side]), np.array([3.3]))
         expression[name][:SKIN, 1] = -0.9 * np.exp(-(d**2).sum(1) / 1.0**2)

@@ -1,7 +1,8 @@
 """Pixels of ROS images as arrays: gray or BGR, and depth in metres.
 
-Not cv_bridge: this package reads images outside ROS too, and cv_bridge calls the same OpenCV conversions for what both read, reads no
-nv12, refuses a last row without padding, and takes big-endian 16-bit pixels for two channels of 8 bits (cv_bridge.cpp, matFromImage).
+The node converts by cv_bridge where that is installed and gives the same pixels (ros/image_converter.py). This module reads images outside
+ROS too, and what cv_bridge does not: nv12, a last row without its padding, rows whose padding is no whole number of pixels, 16 bits
+in big-endian order, and 16 bits of which 10 to 14 are significant.
 """
 from __future__ import annotations
 

@@ -8,15 +8,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CompressedImage
 
-from ..images import ImageError, SignificantBits, image_from_compressed, image_from_message
+from ..images import ImageError
 from ..stages import StageClock
 from . import messages
 from .calibration import Calibration
 from .components import Parts
 from .depth_input import DepthInput, depth_from_message, depth_picture
 from .frames import FrameError
+from .image_converter import ImageConverter
 from .log import Notices
 from .neutral_services import NeutralServices
 from .parameters import Parameters
@@ -58,7 +58,7 @@ class Answering:
     _last_stamp_s: float = 0.0
     _last_stamp_at_s: float = 0.0
     _size: tuple[int, int] | None = None
-    _bits: SignificantBits = field(default_factory=SignificantBits)
+    _converter: ImageConverter = field(default_factory=ImageConverter)
 
     def answer(self, message: Any, depth_alone: bool) -> None:
         """Answers an image, or counts and says why it cannot.
@@ -120,7 +120,7 @@ class Answering:
         """The picture of a message and the depth that goes with it; either may be None."""
         if depth_alone:
             return None, depth_from_message(message)
-        image = (image_from_compressed if isinstance(message, CompressedImage) else image_from_message)(message, self._bits)
+        image = self._converter.image(message)
         if self.depth is None:
             return image, None
         parameters = self.parameters()

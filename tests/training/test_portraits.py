@@ -9,10 +9,15 @@ from threading import Thread
 import cv2
 import numpy as np
 import pytest
+import torch
 from ball_head import canonical, write_ball_head
 
 from c2f_head_pose import geometry
+from training.data.augment import Augmentation, augment
+from training.data.crops import SyntheticCrops
 from training.portraits import facekit
+from training.portraits.__main__ import main
+from training.portraits.dataset import ShardMaker, manifest_of, write_people
 from training.portraits.fetch import fetch_pictures
 from training.portraits.fit import CAMERA_FROM_MESH, Fitter
 from training.portraits.head import HeadModel
@@ -21,6 +26,7 @@ from training.portraits.portrait import Portrait, Pose
 from training.portraits.texture import vertex_normals
 from training.portraits.turn import Turner
 from training.portraits.variety import Variety, draw_poses
+from training.synthetic.dataset import write_manifest
 
 pytestmark = pytest.mark.render
 
@@ -48,7 +54,7 @@ class Sitter:
     def __init__(self, model, fitter, turner, seed=3, ypr_deg=(8.0, -5.0, 4.0)):
         rng = np.random.default_rng(seed)
         self.model, self.turner = model, turner
-        self.vertices = fitter.shaped(rng.normal(0, 0.7, 100), np.zeros(3))
+        self.vertices = fitter.shaped(rng.normal(0, 0.7, 100), np.zeros(len(model.expression)))
         x, y, z = self.vertices.T
         gray = 0.55 + 0.12 * np.sin(0.8 * x + 1) + 0.12 * np.sin(0.9 * y) + 0.1 * np.sin(0.5 * z)
         self.colours = np.stack([gray, 0.9 * gray, 0.8 * gray], -1)
@@ -162,6 +168,37 @@ def test_the_zero_pose_is_the_canonical_faces(model):
     yaw, pitch, roll = geometry.ypr_deg_from_rotation(R)
     assert abs(yaw) < 1e-3 and abs(roll) < 1e-3
     assert np.isclose(np.degrees(np.arctan2(model.zero[2, 1], model.zero[1, 1])), pitch, atol=1e-3)
+
+
+def test_a_dataset_joins_renders_format_and_is_labelled_anew_without_drawing(tmp_path, model, fitter, turner, capsys):
+    """Two people, four pictures each: within a person labels differ by the exact turns; a second labelling moves nothing."""
+    folder = tmp_path / 'portraits'
+    variety = Variety(pictures=4)
+    manifest = manifest_of(2, variety, 1, 'a test')
+    write_manifest(folder, manifest)
+    write_people(folder, ['one', 'two'])
+    maker = ShardMaker(folder, variety, manifest, lambda person: Sitter(model, fitter, turner, seed=person).portrait(fitter))
+    maker.make(0)
+    D = np.load(folder / 'turns' / 'shard-00000.npz')['D']
+    image = (folder / 'shard-00000' / 'image.npy').read_bytes()
+    for expected in ('train on these labels', 'settled\n'):
+        assert main(['label', '--output', str(folder)]) is None
+        assert expected in capsys.readouterr().out
+        crops = SyntheticCrops([folder], None)
+        R = crops.table['R_cam_head'].reshape(2, 4, 3, 3)
+        relative = R @ np.swapaxes(R[:, :1], -1, -2)
+        assert np.allclose(relative.reshape(8, 3, 3), D, atol=1e-9)  # the first picture of each is as taken: D is the identity
+    assert (folder / 'shard-00000' / 'image.npy').read_bytes() == image
+    batch = augment(crops.gather(np.arange(8)), 96, Augmentation(), torch.Generator().manual_seed(1))
+    assert torch.isfinite(batch.rotation).all() and torch.isfinite(batch.landmarks).all()
+    far = crops.table['t_cam_head_m'][:, 2] == 100
+    apart = geometry.geodesic_deg(crops.table['R_crop_head'], crops.table['R_cam_head'])
+    assert far.any() and apart[far].max() < 0.1  # seen from afar a crop's ray is the optical axis
+
+
+def test_a_folder_without_a_dataset_is_refused_with_a_line(tmp_path, capsys):
+    assert main(['label', '--output', str(tmp_path)]) == 2
+    assert 'has no manifest.json' in capsys.readouterr().err
 
 
 def test_own_poses_are_the_mean_turned_back_and_near_turns_count_more():

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,6 +65,21 @@ def find_faces(folder: Path, limit: int | None = None) -> list[Found]:
     return found
 
 
+def manifest_of(people: int, variety: Variety, seed: int, command: str) -> Manifest:
+    """The manifest of a dataset of so many portraits."""
+    return Manifest(
+        preset=PRESET,
+        seed=seed,
+        count=people * variety.pictures,
+        shard_size=_PEOPLE_PER_SHARD * variety.pictures,
+        crop_size=CROP_SIZE,
+        crop_margin=CROP_MARGIN,
+        command=command,
+        licences={'portraits of unitedstates/images': 'public domain', 'ICT-FaceKit': 'MIT', 'MediaPipe networks': 'Apache-2.0'},
+        settings={k: v for k, v in asdict(variety).items() if isinstance(v, (int, float))},
+    )
+
+
 def turn_all(
     sources: Sources, output: Path, variety: Variety, seed: int, workers: int, command: str, limit: int | None = None
 ) -> None:
@@ -79,19 +95,9 @@ def turn_all(
         limit: only the first so many pictures of the folder.
     """
     found = find_faces(sources.portraits, limit)
-    manifest = Manifest(
-        preset=PRESET,
-        seed=seed,
-        count=len(found) * variety.pictures,
-        shard_size=_PEOPLE_PER_SHARD * variety.pictures,
-        crop_size=CROP_SIZE,
-        crop_margin=CROP_MARGIN,
-        command=command,
-        licences={'portraits of unitedstates/images': 'public domain', 'ICT-FaceKit': 'MIT', 'MediaPipe networks': 'Apache-2.0'},
-        settings={k: v for k, v in asdict(variety).items() if isinstance(v, (int, float))},
-    )
+    manifest = manifest_of(len(found), variety, seed, command)
     write_manifest(output, manifest)
-    _write_people(output, found)
+    write_people(output, [Path(face.name).stem for face in found])
     done = finished_shards(output, manifest)
     missing = [shard for shard in range(manifest.shards) if shard not in done]
     workers = max(1, min(workers, len(missing)))
@@ -102,41 +108,52 @@ def turn_all(
             print(f'shard {shard}: {ready} of {len(missing)}', flush=True)
 
 
-_worker: Worker | None = None
+_maker: ShardMaker | None = None
 
 
 def _begin(sources: Sources, output: Path, variety: Variety, manifest: Manifest, found: list[Found]) -> None:
-    global _worker
+    global _maker
     cv2.setNumThreads(1)
-    _worker = Worker(sources, output, variety, manifest, found)
+    mediapipe = MediaPipe(sources.models)
+    builder = Builder(mediapipe, HeadModel(sources.head, mediapipe.canonical))
+
+    def portrait_of(person: int) -> Portrait:
+        image = cv2.imread(str(sources.portraits / found[person].name))
+        assert image is not None
+        return builder.build(image, found[person].box)
+
+    _maker = ShardMaker(output, variety, manifest, portrait_of)
 
 
 def _make_shard(shard: int) -> int:
-    assert _worker is not None
-    _worker.make(shard)
+    assert _maker is not None
+    _maker.make(shard)
     return shard
 
 
-class Worker:
-    """One process that makes shards."""
+class ShardMaker:
+    """Makes shards in one process.
 
-    def __init__(self, sources: Sources, output: Path, variety: Variety, manifest: Manifest, found: list[Found]):
-        self.sources, self.output, self.variety, self.manifest, self.found = sources, output, variety, manifest, found
-        mediapipe = MediaPipe(sources.models)
-        self.builder = Builder(mediapipe, HeadModel(sources.head, mediapipe.canonical))
+    Args:
+        output: the dataset's folder.
+        variety: of each portrait's pictures.
+        manifest: of the dataset.
+        portrait_of: a person's portrait by number.
+    """
+
+    def __init__(self, output: Path, variety: Variety, manifest: Manifest, portrait_of: Callable[[int], Portrait]):
+        self.output, self.variety, self.manifest, self.portrait_of = output, variety, manifest, portrait_of
         self.turner = Turner()
 
     def make(self, shard: int) -> None:
         """Makes one shard, with its turns and fits beside it."""
         pictures = self.variety.pictures
-        first = shard * _PEOPLE_PER_SHARD
-        people = range(first, min(first + _PEOPLE_PER_SHARD, len(self.found)))
+        first = shard * self.manifest.shard_size // pictures
         writer = ShardWriter(self.output, self.manifest, shard)
         turns, fits = [], []
-        for person in people:
+        for person in range(first, first + self.manifest.shard_count(shard) // pictures):
             rng = np.random.default_rng([self.manifest.seed, person])
-            image = cv2.imread(str(self.sources.portraits / self.found[person].name))
-            portrait = self.builder.build(image, self.found[person].box)
+            portrait = self.portrait_of(person)
             self.turner.load(portrait.image, portrait.person)
             fits.append(portrait.R_cam_head)
             for number, pose in enumerate(draw_poses(rng, portrait.R_cam_head, self.variety)):
@@ -176,12 +193,13 @@ def turns_folder(output: Path) -> Path:
     return output / 'turns'
 
 
-def _write_people(output: Path, found: list[Found]) -> None:
-    order = np.random.default_rng([1, 0x5011]).permutation(len(found))  # the same people whatever the seed
+def write_people(output: Path, names: list[str]) -> None:
+    """Writes identities.csv: who is held out."""
+    order = np.random.default_rng([1, 0x5011]).permutation(len(names))  # the same people whatever the seed
     part = output / 'identities.part'
     with open(part, 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(['id', 'split', 'name'])
-        for person, face in enumerate(found):
-            writer.writerow([person, _SPLITS[order[person] % len(_SPLITS)], Path(face.name).stem])
+        for person, name in enumerate(names):
+            writer.writerow([person, _SPLITS[order[person] % len(_SPLITS)], name])
     part.replace(output / 'identities.csv')

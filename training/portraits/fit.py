@@ -15,12 +15,12 @@ CAMERA_FROM_MESH = np.diag([1.0, -1.0, -1.0])
 """(3, 3) mesh axes -> optical axes of a face that looks straight into the camera."""
 
 _ROUNDS = 8
-_DEPTH_TRUST = 0.35  # weight of a point's z against its x and y: MediaPipe's z is not metric
+_DEPTH_TRUST = 0.1  # weight of a point's z against its x and y: MediaPipe's z is not metric
+_DEPTH_SCALE = 0.85  # of MediaPipe's z: on 60 portraits its noses stand out 15 % farther than those of ICT-FaceKit's scans
 _IDENTITY_STIFFNESS = 0.25  # cm^2 over all points that a mode of one standard deviation must save
 _EXPRESSION_STIFFNESS = 1.0
 _WARP_REACH_CM = 3.0
 _WARP_STIFFNESS = 0.05
-_WARP_DEPTH = 0.3  # share of the rest in z that the surface follows
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +73,9 @@ class Fitter:
         """The head of one portrait's points.
 
         Args:
-            points: (478, 3) or (468, 3) as `mediapipe.FacePoints.points`.
+            points: (478, 3) or (468, 3) as `MediaPipe.face_points` finds them.
         """
-        seen = points[:MESH_POINTS] - points[:MESH_POINTS].mean(0)
+        seen = (points[:MESH_POINTS] - points[:MESH_POINTS].mean(0)) * [1, 1, _DEPTH_SCALE]
         identity, expression = np.zeros(len(self._identity)), np.zeros(len(self._expression))
         modes = np.concatenate([self._identity, self._expression])
         stiffness = np.r_[
@@ -97,7 +97,7 @@ class Fitter:
             shape = self._mean + np.tensordot(np.r_[identity, expression], modes, 1)
         rest = seen / scale - (shape - shape.mean(0)) @ R.T
         vertices = self.shaped(identity, expression)
-        vertices[self._reached] += self._warp @ ((rest * [1, 1, _WARP_DEPTH]) @ R)
+        vertices[self._reached] += self._warp @ ((rest * [1, 1, 0]) @ R)
         origin = points[:MESH_POINTS].mean(0) - scale * R @ shape.mean(0)
         return Fit(vertices, identity, expression, R, scale, origin, float(np.sqrt((rest[:, :2] ** 2).sum(1).mean())))
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +29,6 @@ _CROP = 1.5  # side of the landmark network's square over the face's larger exte
 _ROUNDS = 3  # the square is laid anew about the points found
 
 
-@dataclass(frozen=True, eq=False)
-class FacePoints:
-    """A face that the landmark network found.
-
-    Attributes:
-        points: (478, 3) float64; x, y continuous pixels of the picture, z in pixels, smaller nearer, its zero arbitrary.
-        score: 0..1, how likely there is a face.
-    """
-
-    points: np.ndarray
-    score: float
-
-
 class MediaPipe:
     """Both networks.
 
@@ -62,8 +48,8 @@ class MediaPipe:
             self.canonical = canonical_mesh(archive.read('geometry_pipeline_metadata_landmarks.binarypb'))
         self._segments = _interpreter(content=(folder / SEGMENTER).read_bytes())
 
-    def face_points(self, image: np.ndarray, box: np.ndarray) -> FacePoints:
-        """The points of the face in a box.
+    def face_points(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
+        """The points of the face in a box: (478, 3) float64, x and y continuous pixels, z in pixels, smaller nearer, its zero arbitrary.
 
         Args:
             image: (H, W, 3) uint8 BGR.
@@ -72,11 +58,11 @@ class MediaPipe:
         low, high = np.asarray(box[:2], float), np.asarray(box[2:], float)
         for _ in range(_ROUNDS):
             centre, side = (low + high) / 2, _CROP * float((high - low).max())
-            points, score = self._face_points(image, centre, side)
+            points = self._face_points(image, centre, side)
             low, high = points[:, :2].min(0), points[:, :2].max(0)
-        return FacePoints(points, score)
+        return points
 
-    def _face_points(self, image: np.ndarray, centre: np.ndarray, side: float) -> tuple[np.ndarray, float]:
+    def _face_points(self, image: np.ndarray, centre: np.ndarray, side: float) -> np.ndarray:
         (entry,) = self._landmarks.get_input_details()
         size = int(entry['shape'][1])
         scale, corner = size / side, centre - side / 2
@@ -84,10 +70,9 @@ class MediaPipe:
         shift = 0.5 * scale - 0.5 - corner * scale
         matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
         crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        outputs = _run(self._landmarks, crop)
-        points = outputs[0].reshape(-1, 3).astype(float) * side / size
+        points = _run(self._landmarks, crop)[0].reshape(-1, 3).astype(float) * side / size
         points[:, :2] += corner
-        return points, float(1 / (1 + np.exp(-outputs[1].ravel()[0])))
+        return points
 
     def person(self, image: np.ndarray) -> np.ndarray:
         """(H, W) float32, how likely each pixel is the person."""

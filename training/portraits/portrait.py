@@ -12,14 +12,13 @@ from training.synthetic.scene.crops import crop_camera
 
 from .fit import Fit, Fitter
 from .head import HeadModel
-from .mediapipe import FacePoints, MediaPipe
+from .mediapipe import MediaPipe
 from .surface import add_hair, follow_of, head_triangles, round_sheet
 from .texture import Texture, depth_picture, extend_person, paint, vertex_normals
 from .turn import UNLIT, Light, Turner
 
 _PIVOT_CM = np.array([0.0, -4.0, -1.0])  # where a head turns on its neck, mesh axes
 _FRAME_PX_PER_M = 600.0  # of the frame that the crop is cut from; any value gives the same crop
-_LEAST_SCORE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +153,12 @@ class Builder:
         self.mediapipe, self.model = mediapipe, model
         self.fitter = Fitter(model)
 
-    def build(self, image: np.ndarray, box: np.ndarray) -> Portrait | None:
-        """The portrait of the face in a box, or None where MediaPipe finds none there.
+    def build(self, image: np.ndarray, box: np.ndarray) -> Portrait:
+        """The portrait of the face in a box.
 
         Args:
             image: (H, W, 3) uint8 BGR.
-            box: (4,) x1 y1 x2 y2, pixels.
+            box: (4,) x1 y1 x2 y2 of a detected face, pixels.
         """
-        found: FacePoints = self.mediapipe.face_points(image, box)
-        if found.score < _LEAST_SCORE:
-            return None
-        return Portrait(self.model, self.fitter.fit(found.points), image, self.mediapipe.person(image))
-
+        points = self.mediapipe.face_points(image, box)
+        return Portrait(self.model, self.fitter.fit(points), image, self.mediapipe.person(image))

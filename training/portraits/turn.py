@@ -73,7 +73,7 @@ UNLIT = Light(np.array([0.0, 0.0, -1.0]))
 class Turner:
     """One OpenGL context; use one per process."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             self._gl = moderngl.create_standalone_context(backend='egl', require=330)
         except Exception as error:  # moderngl raises bare Exceptions of several kinds
@@ -138,6 +138,7 @@ class Turner:
         for name, value in vectors.items():
             program[name].value = tuple(float(v) for v in value)
         program['shading'].value = (light.ambient, light.directed)
+        assert self._texture is not None, 'load a portrait first'
         self._texture.use()
         points = self._gl.buffer(np.ascontiguousarray(surface, np.float32))
         for triangles, culled in ((closed, True), (open_, False)):
@@ -151,8 +152,8 @@ class Turner:
             order.release()
         points.release()
         rgba = np.frombuffer(frame.read(components=4), np.uint8).reshape(big, big, 4)
-        rgba = cv2.resize(rgba, (size, size), interpolation=cv2.INTER_AREA)
-        return cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), np.ascontiguousarray(rgba[..., 3])
+        small = cv2.resize(rgba, (size, size), interpolation=cv2.INTER_AREA)
+        return cv2.cvtColor(small, cv2.COLOR_RGBA2BGR), np.ascontiguousarray(small[..., 3])
 
 
 def _projection(K: np.ndarray, size: int, distance: float) -> np.ndarray:
