@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
     ('geometry', 'images', 'memory', 'stages', 'files'), ('types', 'models'), ('camera', 'crop', 'smooth'), ('engine',),
-    ('decode', 'depth', 'depth_head_finder', 'detect', 'draw'), ('pose_messages', 'track'), ('estimator',),
+    ('decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw'), ('pose_messages', 'track'), ('estimator',),
     ('attention', 'demo', 'recordings'), ('evaluation',),
     ('bench', 'ros'))
 """Rooms of c2f_head_pose from the lowest floor to the highest; a room imports from floors below its own."""

@@ -1,0 +1,141 @@
+"""Registers a depth image to the image of another camera: each measured point is moved into that camera's frame and projected."""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .types import Camera
+
+_UNKNOWN_M = np.float32(1e9)
+_STEP_M = np.float32(0.1)
+"""A cell this much farther than all cells about it is a gap between points of a near surface, through which the far one shows."""
+
+
+class DepthRegistration:
+    """Registers depth images of one camera to the images of another. The rays of the depth camera are computed once."""
+
+    def __init__(self, depth_camera: Camera, camera: Camera) -> None:
+        """Computes the rays.
+
+        Args:
+            depth_camera: of the depth images.
+            camera: of the images.
+        """
+        self._depth_camera = depth_camera
+        self._camera = camera
+        self._rays = _rays(depth_camera)
+        self._R: np.ndarray | None = None
+        self._turned = self._rays
+        # Where the image is finer than depth, a point covers several of its pixels: cells of so many pixels a side.
+        finer = max(camera.K[0, 0] / depth_camera.K[0, 0], camera.K[1, 1] / depth_camera.K[1, 1])
+        self._cell = max(1, int(np.ceil(finer - 0.05)))
+
+    def register(self, depth_m: np.ndarray, R_cam_depth: np.ndarray, t_cam_depth_m: np.ndarray) -> np.ndarray:
+        """Depth as the other camera would measure it.
+
+        Args:
+            depth_m: (H, W) float32 metres along the depth camera's optical axis, NaN unknown.
+            R_cam_depth: (3, 3), maps the depth camera's axes to the camera's.
+            t_cam_depth_m: (3,) origin of the depth camera in the camera's frame, metres.
+
+        Returns:
+            (H, W) of the camera, float32 metres along its optical axis, NaN unknown. Where several points fall into one pixel the
+            nearest counts: it hides the others.
+        """
+        if self._R is None or not np.array_equal(R_cam_depth, self._R):
+            self._R, self._turned = np.array(R_cam_depth), (R_cam_depth @ self._rays).astype(np.float32)
+        z_depth = depth_m.ravel()
+        with np.errstate(invalid='ignore'):
+            measured = np.flatnonzero(z_depth > 0)
+        z_depth = z_depth[measured]
+        x, y, z = (axis[measured] * z_depth + np.float32(origin) for axis, origin in zip(self._turned, t_cam_depth_m))
+        columns, rows, z = _project(self._camera, x, y, z)
+        cell, width, height = self._cell, -(-self._camera.width // self._cell), -(-self._camera.height // self._cell)
+        nearest = np.full(width * height, _UNKNOWN_M, np.float32)
+        np.minimum.at(nearest, rows // cell * width + columns // cell, z)
+        grid = _without_gaps(nearest.reshape(height, width))
+        if cell > 1:
+            grid = grid.repeat(cell, 0).repeat(cell, 1)[:self._camera.height, :self._camera.width]
+        return grid
+
+
+def _rays(camera: Camera) -> np.ndarray:
+    """(3, H * W) float32 directions with z = 1 through each pixel; NaN where a fisheye sees nothing before its image plane."""
+    columns, rows = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
+    pixels = np.stack([columns.ravel(), rows.ravel()], 1)
+    if camera.distortion_model == 'equidistant' and camera.D.size:
+        points = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
+    elif camera.D.size:
+        steps = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-7)
+        points = cv2.undistortPointsIter(pixels[:, None], camera.K, camera.D, None, None, steps).reshape(-1, 2)
+    else:
+        y = (pixels[:, 1] - camera.K[1, 2]) / camera.K[1, 1]
+        points = np.stack([(pixels[:, 0] - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0], y], 1)
+    return np.vstack([points.T, np.ones(len(points))]).astype(np.float32)
+
+
+def _project(camera: Camera, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns and rows (int) of the points that fall into the image, and their z (float32)."""
+    before = z > 1e-3
+    if not before.all():
+        x, y, z = x[before], y[before], z[before]
+    x, y = x / z, y / z
+    if camera.D.size:
+        x, y = _distort(camera, x, y)
+    fx, skew, cx = camera.K[0].astype(np.float32)
+    fy, cy = camera.K[1, 1:].astype(np.float32)
+    columns = np.rint(fx * x + skew * y + cx)
+    rows = np.rint(fy * y + cy)
+    with np.errstate(invalid='ignore'):
+        inside = (columns >= 0) & (columns < camera.width) & (rows >= 0) & (rows < camera.height)
+    return columns[inside].astype(np.intp), rows[inside].astype(np.intp), z[inside]
+
+
+def _distort(camera: Camera, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised image points as the lens shows them; NaN where a polynomial lens folds back upon itself.
+
+    Source: sensor_msgs/distortion_models.hpp: OpenCV's models (calib3d, 'Detailed Description'; fisheye: theta_d = theta (1 + ...)).
+    """
+    r2 = x * x + y * y
+    k = camera.D.astype(np.float32)
+    if camera.distortion_model == 'equidistant':
+        r = np.sqrt(r2)
+        theta = np.arctan(r)
+        t2 = theta * theta
+        scale = theta * (1 + t2 * (k[0] + t2 * (k[1] + t2 * (k[2] + t2 * k[3])))) / np.maximum(r, np.float32(1e-9))
+        return np.where(r > 1e-9, x * scale, x), np.where(r > 1e-9, y * scale, y)
+    k = np.concatenate([k, np.zeros(14 - k.size, np.float32)])
+    numerator = 1 + r2 * (k[0] + r2 * (k[1] + r2 * k[4]))
+    radial = numerator / (1 + r2 * (k[5] + r2 * (k[6] + r2 * k[7]))) if k[5:8].any() else numerator
+    distorted_x, distorted_y = x * radial, y * radial
+    if k[2] or k[3]:
+        distorted_x = distorted_x + 2 * k[2] * x * y + k[3] * (r2 + 2 * x * x)
+        distorted_y = distorted_y + k[2] * (r2 + 2 * y * y) + 2 * k[3] * x * y
+    if k[8:12].any():
+        distorted_x = distorted_x + r2 * (k[8] + r2 * k[9])
+        distorted_y = distorted_y + r2 * (k[10] + r2 * k[11])
+    # Beyond the angle at which the radius stops growing the polynomial means nothing; points there are not in the image.
+    reach = _largest_radius(k)
+    if np.isfinite(reach):
+        distorted_x = np.where(r2 < reach * reach, distorted_x, np.float32(np.nan))
+    return distorted_x, distorted_y
+
+
+def _largest_radius(k: np.ndarray) -> float:
+    """The normalised radius up to which a polynomial lens is monotonic; infinite if it is everywhere to 80 degrees."""
+    r = np.linspace(0, np.tan(np.radians(80)), 400)
+    r2 = r * r
+    distorted = r * (1 + r2 * (k[0] + r2 * (k[1] + r2 * k[4]))) / (1 + r2 * (k[5] + r2 * (k[6] + r2 * k[7])))
+    falls = np.flatnonzero(np.diff(distorted) <= 0)
+    return float(r[falls[0]]) if falls.size else np.inf
+
+
+def _without_gaps(nearest_m: np.ndarray) -> np.ndarray:
+    """A z-buffer whose gaps of one or two cells are closed; NaN unknown.
+
+    An opening (minimum, then maximum, over 3 x 3 cells) removes what is farther than all about it and narrower than 3 cells. It is
+    used only there: elsewhere it would take the nearest of noisy values.
+    """
+    opened = cv2.morphologyEx(nearest_m, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    closed = np.where(nearest_m - opened > _STEP_M, opened, nearest_m)
+    return np.where(closed < _UNKNOWN_M, closed, np.float32(np.nan))
