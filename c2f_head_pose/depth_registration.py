@@ -7,6 +7,7 @@ import numpy as np
 from .types import Camera
 
 _UNKNOWN_M = np.float32(1e9)
+_STEPS = 20
 _STEP_M = np.float32(0.1)
 """A cell this much farther than all cells about it is a gap between points of a near surface, through which the far one shows."""
 
@@ -65,12 +66,14 @@ def _rays(camera: Camera) -> np.ndarray:
     pixels = np.stack([columns.ravel(), rows.ravel()], 1)
     if camera.distortion_model == 'equidistant' and camera.D.size:
         points = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
-    elif camera.D.size:
-        steps = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-7)
-        points = cv2.undistortPointsIter(pixels[:, None], camera.K, camera.D, None, None, steps).reshape(-1, 2)
     else:
         y = (pixels[:, 1] - camera.K[1, 2]) / camera.K[1, 1]
-        points = np.stack([(pixels[:, 0] - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0], y], 1)
+        shown = np.stack([(pixels[:, 0] - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0], y], 1)
+        points = shown
+        if camera.D.size:
+            points = cv2.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
+            for _ in range(_STEPS):  # OpenCV's own five are too few for strong distortion
+                points = points + shown - np.stack(_distort(camera, *points.T), 1)
     return np.vstack([points.T, np.ones(len(points))]).astype(np.float32)
 
 

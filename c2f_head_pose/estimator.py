@@ -1,7 +1,7 @@
 """The whole pipeline: detect, track, crop, infer, decode, turn into the camera's frame, smooth."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -21,6 +21,7 @@ from .track import FaceTracker, Track
 from .types import Camera, FaceBox, HeadPose
 
 _LARGEST_BATCH = 64
+FixedFrame = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ class HeadPoseEstimator:
         return self._tracker.knows(track_id)
 
     def estimate(self, image: np.ndarray | None, camera: Camera | None = None, depth_m: np.ndarray | None = None,
-                 stamp_s: float | None = None, boxes: Sequence[Sequence[float]] | np.ndarray | None = None) -> list[HeadPose]:
+                 stamp_s: float | None = None, boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
+                 fixed_frame: FixedFrame | None = None) -> list[HeadPose]:
         """The head poses in an image, in an image and its depth, or in depth alone.
 
         Args:
@@ -165,6 +167,10 @@ class HeadPoseEstimator:
             depth_m: (H, W) float metres along the optical axis, NaN unknown, registered to the image; positions need a camera.
             stamp_s: the image's stamp; faces are then tracked and smoothed. Without it the image stands alone.
             boxes: (N, 4) x1 y1 x2 y2 of faces already found, pixels; nothing is detected then. With a stamp they are not tracked.
+
+            fixed_frame: returns where the camera was in a frame that does not move with it, such as a room's or a vehicle's: (3, 3)
+                R_fixed_cam and (3,) t_fixed_cam_m. Smoothing then runs in that frame, so that a moving camera does not smear a still
+                head; what is returned is in the camera's frame all the same. Called at most once, after the networks.
 
         Returns:
             One HeadPose a face: by score, or longest followed first where tracked; empty when nobody was found.
@@ -198,7 +204,8 @@ class HeadPoseEstimator:
         if stamp_s is not None:
             self._filters = {i: f for i, f in self._filters.items() if self._tracker.knows(i)}
             self._position_filters = {i: f for i, f in self._position_filters.items() if self._tracker.knows(i)}
-            poses = [pose if track is None else self._follow(pose, track, stamp_s) for pose, track in zip(poses, tracks_seen)]
+            place = fixed_frame() if fixed_frame is not None and self.options.smoothing and any(tracks_seen) else None
+            poses = [pose if track is None else self._follow(pose, track, stamp_s, place) for pose, track in zip(poses, tracks_seen)]
         stages.end('smooth')
         return poses
 
@@ -288,20 +295,22 @@ class HeadPoseEstimator:
         t_cam_head_m, t_std_m = position or position_from_size(face, camera) or (None, None)
         return replace(pose, t_cam_head_m=t_cam_head_m, t_std_m=t_std_m, t_cam_head_m_unsmoothed=t_cam_head_m)
 
-    def _follow(self, pose: HeadPose, track: Track, stamp_s: float) -> HeadPose:
-        """Gives a pose its track's id and smooths it."""
+    def _follow(self, pose: HeadPose, track: Track, stamp_s: float, place: tuple[np.ndarray, np.ndarray] | None) -> HeadPose:
+        """Gives a pose its track's id and smooths it, in the camera's frame or in one in which the camera has a place."""
         options = self.options
         pose = replace(pose, track_id=track.track_id)
         if options.smoothing:
             rotation = self._filters.setdefault(track.track_id, RotationFilter())
-            pose = replace(pose, R_cam_head=rotation.update(pose.R_cam_head, stamp_s, options.smoothing_min_cutoff_hz,
-                                                            options.smoothing_beta))
+            R = pose.R_cam_head if place is None else place[0] @ pose.R_cam_head
+            R = rotation.update(R, stamp_s, options.smoothing_min_cutoff_hz, options.smoothing_beta)
+            pose = replace(pose, R_cam_head=R if place is None else place[0].T @ R)
         else:
             self._filters.pop(track.track_id, None)
         if options.smoothing and options.smoothing_position and pose.t_cam_head_m is not None:
             position = self._position_filters.setdefault(track.track_id, PositionFilter())
-            return replace(pose, t_cam_head_m=position.update(
-                pose.t_cam_head_m, stamp_s, options.smoothing_position_min_cutoff_hz, options.smoothing_position_beta))
+            t_m = pose.t_cam_head_m if place is None else place[0] @ pose.t_cam_head_m + place[1]
+            t_m = position.update(t_m, stamp_s, options.smoothing_position_min_cutoff_hz, options.smoothing_position_beta)
+            return replace(pose, t_cam_head_m=t_m if place is None else place[0].T @ (t_m - place[1]))
         self._position_filters.pop(track.track_id, None)
         return pose
 

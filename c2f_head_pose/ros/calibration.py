@@ -54,7 +54,7 @@ class Calibration:
         info = self._info
         if info is None:
             return None
-        known = (width, height, rectified, *_calibration_of(info))
+        known = (width, height, rectified, *calibration_of(info))
         if known != self._known:
             self._known = known
             self._camera, self.status = self._read(info, width, height, rectified)
@@ -99,7 +99,8 @@ def _rectification_matters(info: Any) -> bool:
     return bool(np.any(info.d)) or (P[0, 0] != 0 and not np.allclose(K, P, rtol=1e-3))
 
 
-def _calibration_of(info: Any) -> tuple:
+def calibration_of(info: Any) -> tuple:
+    """What of a camera_info the camera depends on: equal for messages that differ in their stamps only."""
     roi = info.roi
     return (info.width, info.height, info.distortion_model, info.binning_x, info.binning_y,
             roi.x_offset, roi.y_offset, roi.width, roi.height, tuple(info.k), tuple(info.p), tuple(info.d))

@@ -1,16 +1,18 @@
-"""Depth images beside the colour images: kept until their image comes, and whether they still come."""
+"""Depth images beside the colour images: kept until their image comes, and watched for whether they still come."""
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
 from ..images import ImageError, depth_m_from_message, unpack
+from .depth_alignment import DepthAlignment, DepthError, ImageView
 from .log import Notices
 from .messages import stamp_s
 
@@ -20,19 +22,45 @@ _HEADER_BYTES = 12
 """compressed_depth_image_transport's ConfigHeader: int32 format, float32 quantisation A and B, before the PNG."""
 
 
-class DepthInput:
-    """Pairs depth with images by stamp. Depth arrives in the executor's thread, images are answered in the worker's."""
+@dataclass(frozen=True)
+class DepthTiming:
+    """When depth belongs to an image, seconds.
 
-    def __init__(self, notices: Notices, topic: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Has no depth yet.
+    Attributes:
+        tolerance_s: largest difference of stamps.
+        wait_s: how long to wait for depth that comes later than its image; not while depth has stopped.
+        stopped_s: depth silent for longer has stopped.
+    """
+
+    tolerance_s: float
+    wait_s: float
+    stopped_s: float
+
+
+class DepthInput:
+    """Pairs depth with images by stamp. Depth arrives in the executor's thread, images are answered in the worker's.
+
+    Attributes:
+        status: 'paired', or why the last image had no depth.
+        degraded: whether the last image had no depth.
+        last_s: when the last depth image came, by the clock; None before the first.
+        unregistered: why depth cannot be registered to the images; empty while it can.
+    """
+
+    def __init__(self, notices: Notices, alignment: DepthAlignment, topic: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Starts without depth.
 
         Args:
-            notices: says what is wrong with depth, and when it is well again.
+            notices: reports what is wrong with depth, and when it is right again.
+            alignment: registers depth to the images.
             topic: for messages.
             clock: seconds, steady.
         """
         self.status = 'no depth image yet'
+        self.degraded = True
         self.last_s: float | None = None
+        self.unregistered = ''
+        self.alignment = alignment
         self._notices = notices
         self._topic = topic
         self._clock = clock
@@ -41,11 +69,6 @@ class DepthInput:
         self._unpaired = 0
         self._since_s = clock()
 
-    @property
-    def degraded(self) -> bool:
-        """Whether the last image had to do without depth."""
-        return self.status != 'paired'
-
     def put(self, message: Any) -> None:
         """Takes a depth image."""
         with self._changed:
@@ -53,71 +76,70 @@ class DepthInput:
             self.last_s = self._clock()
             self._changed.notify()
 
-    def depth_m(self, header: Any, shape: tuple[int, int], tolerance_s: float, wait_s: float, stopped_s: float) -> np.ndarray | None:
-        """The depth that goes with an image; None, with the reason said once, if there is none.
-
-        Args:
-            header: the image's.
-            shape: (H, W) of the image.
-            tolerance_s: largest difference of stamps.
-            wait_s: how long to wait for depth that comes later than its image; not while depth has stopped.
-            stopped_s: depth silent for longer has stopped.
+    def depth_m(self, view: ImageView, timing: DepthTiming) -> np.ndarray | None:
+        """The depth that belongs to an image; None, with the reason logged once, if there is none.
 
         Returns:
-            (H, W) float32 metres, NaN unknown.
+            (H, W) of the image, float32 metres, NaN unknown.
         """
-        message = self._paired(stamp_s(header), tolerance_s, wait_s, stopped_s)
+        message = self._paired(stamp_s(view.header), timing)
         if isinstance(message, str):
-            return self._degrade(message)
+            self._degrade(message)
+            return None
         try:
-            depth_m = depth_from_message(message)
+            depth_m = self.alignment.align(depth_from_message(message), message.header, view)
         except ImageError as error:
-            return self._degrade(f'depth image on {self._topic} cannot be read: {error}')
-        if depth_m.shape != shape:
-            return self._degrade(f'depth on {self._topic} has {depth_m.shape[1]}x{depth_m.shape[0]} pixels, the image {shape[1]}x{shape[0]}'
-                                 ': depth must be registered to the image (depth_image_proc/register, or aligned depth of the driver)')
+            self._degrade(f'depth image on {self._topic} cannot be read: {error}')
+            return None
+        except DepthError as error:
+            self.unregistered = str(error)
+            if self._clock() - self._since_s < timing.stopped_s:  # calibrations and TF may still arrive
+                self.status, self.degraded = str(error), True
+                return None
+            self._degrade(str(error))
+            return None
         if self._notices.forget('depth'):
             self._notices.say(f'depth on {self._topic} is good again')
-        self.status = 'paired'
+        self.status, self.degraded, self.unregistered = f'paired, {self.alignment.status}', False, ''
         return depth_m
 
-    def _paired(self, image_s: float, tolerance_s: float, wait_s: float, stopped_s: float) -> Any:
-        """The depth message of a stamp, or why there is none."""
-        end = self._clock() + wait_s
+    def _paired(self, image_s: float, timing: DepthTiming) -> Any:
+        """The depth message of a stamp, or the reason why there is none; an empty reason is not reported."""
+        end = self._clock() + timing.wait_s
         with self._changed:
             while True:
                 nearest = min(self._kept, key=lambda m: abs(stamp_s(m.header) - image_s), default=None)
                 apart_s = np.inf if nearest is None else abs(stamp_s(nearest.header) - image_s)
-                if apart_s <= tolerance_s + 1e-9:
+                if apart_s <= timing.tolerance_s + 1e-9:
                     self._unpaired = 0
                     return nearest
                 now = self._clock()
-                if self.last_s is None and now - self._since_s < stopped_s:
-                    return ''  # a camera that starts is no news
+                if self.last_s is None and now - self._since_s < timing.stopped_s:
+                    return ''  # a camera may take as long to start
                 if self.last_s is None:
                     reason = f'no depth image has come on {self._topic}; remap depth/image to the registered depth, or set modality to rgb'
-                elif now - self.last_s > stopped_s:
+                elif now - self.last_s > timing.stopped_s:
                     reason = f'depth images on {self._topic} have stopped; look at the depth camera'
                 elif now < end and (nearest is None or stamp_s(self._kept[-1].header) < image_s):
                     self._changed.wait(end - now)
                     continue
                 else:
                     self._unpaired += 1
-                    if self._unpaired < _UNPAIRED_IN_ROW and self.status == 'paired':
+                    if self._unpaired < _UNPAIRED_IN_ROW and not self.degraded:
                         return ''
                     reason = (f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; '
                               'let the driver synchronise them, or raise depth_tolerance_s')
                 return reason
 
-    def _degrade(self, reason: str) -> np.ndarray | None:
+    def _degrade(self, reason: str) -> None:
+        """Reports why an image has no depth."""
         if reason:
-            # One notice a reason; which number it names may change from image to image.
+            # One notice a reason; the numbers in it may change from image to image.
             kind = reason.split(',')[0].split(';')[0]
             if not self.status.startswith(kind):
                 self._notices.forget('depth')
-            self.status = reason
+            self.status, self.degraded = reason, True
             self._notices.once('depth', f'{reason}. Until then heads are answered from the image alone')
-        return None
 
 
 def depth_from_message(message: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The camera in another frame: a robot's base or a vehicle, through TF or by parameters."""
+"""Where the camera is in another frame, a robot's base or a vehicle: from TF, or from parameters."""
 from __future__ import annotations
 
 from copy import copy
@@ -14,7 +14,51 @@ _WAIT_S = 0.05
 
 
 class FrameError(RuntimeError):
-    """A transform that is not known; the text says which and what to do."""
+    """A transform is not known; the text names it and the remedy."""
+
+
+class TfLookup:
+    """Listens to TF."""
+
+    def __init__(self, node: Any) -> None:
+        """Subscribes, in the thread that spins the node.
+
+        Raises:
+            ImportError: where tf2_ros is not installed.
+        """
+        import tf2_ros
+        self._error = tf2_ros.TransformException
+        self._buffer = tf2_ros.Buffer()
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def lookup(self, target: str, source: str, stamp: Any = None, wait_s: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Where one frame is in another.
+
+        Args:
+            target: the frame to give the answer in.
+            source: the frame that is looked for.
+            stamp: when; None for the newest transform, which is right where the two frames do not move against each other.
+            wait_s: how long to wait for a transform that is late.
+
+        Returns:
+            (3, 3) that maps the source's axes to the target's, and (3,) the source's origin in the target, metres.
+
+        Raises:
+            FrameError: with the reason, where TF has no such transform.
+        """
+        from rclpy.duration import Duration
+        from rclpy.time import Time
+        when = Time() if stamp is None else Time.from_msg(stamp)
+        try:
+            found = self._buffer.lookup_transform(target, source, when, Duration(seconds=wait_s)).transform
+        except self._error as error:
+            raise FrameError(str(error)) from None
+        t, q = found.translation, found.rotation
+        return rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), np.array([t.x, t.y, t.z])
+
+    def destroy(self) -> None:
+        """Stops listening."""
+        self._listener.unregister()
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +74,11 @@ class Mount:
     frame_id: str
     R_target_cam: np.ndarray
     t_target_cam_m: np.ndarray
+
+    @property
+    def camera(self) -> tuple[np.ndarray, np.ndarray]:
+        """R_target_cam and t_target_cam_m."""
+        return self.R_target_cam, self.t_target_cam_m
 
     def header(self, header: Any) -> Any:
         """The image's header with the target's frame; the stamp stays."""
@@ -53,11 +102,14 @@ class FixedMount:
         return self._mount
 
     def destroy(self) -> None:
-        """Holds nothing."""
+        """Does nothing: a fixed mount holds no subscriptions."""
 
 
 class TfMount:
-    """A mount through TF, at each image's own stamp.
+    """A mount from TF, at each image's own stamp.
+
+    Attributes:
+        tf: may be used by others too.
 
     Raises:
         ParameterError: where tf2_ros is not installed.
@@ -65,39 +117,33 @@ class TfMount:
 
     def __init__(self, node: Any, target_frame: str) -> None:
         try:
-            import tf2_ros
+            self.tf = TfLookup(node)
         except ImportError:
             raise ParameterError(f'target_frame {target_frame!r} needs tf2_ros, which is not installed: install '
                                  'ros-$ROS_DISTRO-tf2-ros-py (apt; not in the pip wheels), or set target_frame_from to mount and '
                                  'give the mount by parameters') from None
         self._target = target_frame
-        self._error = tf2_ros.TransformException
-        self._buffer = tf2_ros.Buffer()
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
 
     def mount(self, header: Any) -> Mount:
         """Where the camera was at an image's stamp.
 
         Raises:
-            FrameError: when TF does not know.
+            FrameError: where TF has no such transform.
         """
-        from rclpy.duration import Duration
-        from rclpy.time import Time
         try:
-            found = self._buffer.lookup_transform(self._target, header.frame_id, Time.from_msg(header.stamp), Duration(seconds=_WAIT_S))
-        except self._error as error:
+            R_target_cam, t_target_cam_m = self.tf.lookup(self._target, header.frame_id, header.stamp, _WAIT_S)
+        except FrameError as error:
             raise FrameError(f'no transform from {header.frame_id!r} to target_frame {self._target!r} when the image was taken: {error}; '
                              'publish it (robot_state_publisher, static_transform_publisher), or set target_frame_from to mount') from None
-        t, q = found.transform.translation, found.transform.rotation
-        return Mount(self._target, rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), np.array([t.x, t.y, t.z]))
+        return Mount(self._target, R_target_cam, t_target_cam_m)
 
     def destroy(self) -> None:
         """Stops listening to TF."""
-        self._listener.unregister()
+        self.tf.destroy()
 
 
 def mount_source(node: Any, parameters: Parameters) -> FixedMount | TfMount | None:
-    """What the parameters ask for; None to answer in the image's own frame.
+    """The mount that the parameters ask for; None to answer in the image's own frame.
 
     Raises:
         ParameterError: where TF is asked for and not installed.

@@ -1,7 +1,7 @@
 """The node's output topics."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,11 @@ from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
 from .. import draw
-from ..types import Camera, HeadPose
+from ..types import HeadPose
 from . import humans, messages
+from .frame_reader import Frame
 from .frames import Mount
-from .humans import FaceNames, HumansOutput, Picture
+from .humans import FaceNames, HumansOutput
 from .log import Notices
 
 try:
@@ -28,8 +29,27 @@ except ImportError:  # Humble
 _ACKNOWLEDGED_S = 0.5
 
 
+@dataclass(frozen=True, eq=False)
+class FramePoses:
+    """The answer to one image.
+
+    Attributes:
+        frame: the image.
+        poses: all faces, the neutral removed; empty if nobody was found.
+        primary: the face of `~/head_pose` and `~/head_angles`; None for no face.
+        mount: of the target frame; None for the image's own.
+        R_turned_cam: (3, 3) of the learned neutral, for the angles.
+    """
+
+    frame: Frame
+    poses: list[HeadPose]
+    primary: HeadPose | None
+    mount: Mount | None
+    R_turned_cam: np.ndarray
+
+
 class Outputs:
-    """Publishes the answer to each image; every publisher is the lifecycle node's, so silent while it is not active."""
+    """Publishes the answer to each image. The publishers are lifecycle publishers: they send only while the node is active."""
 
     def __init__(self, node: LifecycleNode, notices: Notices, names: FaceNames | None = None) -> None:
         """Creates the publishers.
@@ -78,20 +98,14 @@ class Outputs:
         """The resolved names of the node's own topics."""
         return [publisher.topic_name for name, publisher in self._publishers.items() if name != '/tf']
 
-    def publish(self, header: Any, poses: Sequence[HeadPose], primary: HeadPose | None, tf: bool, mount: Mount | None,
-                R_turned_cam: np.ndarray, size: tuple[int, int], picture: Picture) -> None:
-        """Answers an image: its faces under its own header, or that it has none. What nobody subscribes to is not made.
+    def publish(self, answer: FramePoses, tf: bool) -> None:
+        """Publishes the faces of an image under its own header, or that it has none. Messages without subscribers are not made.
 
         Args:
-            header: the image's, passed through.
-            poses: all faces; empty if nobody was found.
-            primary: the face of `~/head_pose` and `~/head_angles`.
+            answer: the image and its faces.
             tf: publish transforms.
-            mount: of the target frame; None for the image's own.
-            R_turned_cam: of the learned neutral, for the angles.
-            size: width and height of the image, pixels.
-            picture: gives the picture, for REP-155's crops.
         """
+        header, poses, primary, mount = answer.frame.header, answer.poses, answer.primary, answer.mount
         self._last_header = header if mount is None else mount.header(header)
         names = messages.NO_NAMES
         if self._names is not None:
@@ -100,7 +114,7 @@ class Outputs:
         if primary is not None and _heard(self._head_pose):
             self._head_pose.publish(messages.head_pose(header, primary, mount))
         if primary is not None and _heard(self._head_angles):
-            self._head_angles.publish(messages.head_angles(header, primary, R_turned_cam))
+            self._head_angles.publish(messages.head_angles(header, primary, answer.R_turned_cam))
         if self._head_poses is not None and _heard(self._head_poses):
             self._head_poses.publish(messages.head_poses(header, poses, mount, names))
         if _heard(self._markers):
@@ -110,12 +124,13 @@ class Outputs:
             if transforms.transforms:
                 self._tf.publish(transforms)
         if self._humans is not None:
-            self._humans.publish(header, poses, size, picture)
+            self._humans.publish(header, poses, answer.frame.size, answer.frame.picture)
 
-    def publish_annotated(self, header: Any, picture: Picture, poses: Sequence[HeadPose], camera: Camera | None) -> None:
-        """Draws the faces into the picture, if anybody looks."""
+    def publish_annotated(self, answer: FramePoses) -> None:
+        """Draws the faces into the picture, if it has a subscriber."""
         if self._annotated.get_subscription_count():
-            self._annotated.publish(messages.image(header, draw.draw_poses(picture(), poses, camera)))
+            frame = answer.frame
+            self._annotated.publish(messages.image(frame.header, draw.draw_poses(frame.picture(), answer.poses, frame.camera)))
 
     def nobody_tracked(self) -> None:
         """Empties REP-155's list, which is latched: without images nobody is tracked. The topics that answer an image say nothing."""

@@ -10,18 +10,21 @@ from sensor_msgs.msg import CameraInfo
 
 from .calibration import UNCORRECTED, Calibration
 from .components import Parts
+from .depth_alignment import DepthAlignment
 from .depth_input import DepthInput
 from .diagnostics import State
-from .frame_worker import Answering
-from .frames import TfMount
-from .inputs import Input, Inputs, Source, depth_source, image_source
+from .frame_reader import FrameReader
+from .frame_worker import FrameWorker, Monitoring
+from .frames import TfLookup, TfMount
+from .inputs import Input, Inputs, Source, depth_info_topic, depth_source, image_source
 from .log import Notices
 from .mailbox import NewestWorker
 from .neutral_services import NeutralServices
 from .parameters import Parameters
 from .statistics import LOST, OVERTAKEN, Statistics
 from .surroundings import Surroundings
-from .watchdog import explain_mismatch, explain_silence
+from .topic_names import depth_topics, is_aligned
+from .watchdog import explain_mismatch, explain_silence, published_topics
 
 _REPEAT_S = 30.0
 _FEWEST_LOST, _SHARE_LOST = 10, 0.05
@@ -67,6 +70,9 @@ class Session:
         self._surroundings = Surroundings(node, notices)
         self._inputs = Inputs(node, self._on_incompatible)
         self._idle = False
+        self._image_frame = ''
+        self._tf: TfLookup | None = None
+        self._tf_missing = False
         self._since_s = time.monotonic()
         notices.forget_all()
         neutral.start()
@@ -77,18 +83,20 @@ class Session:
         info_topic = node.resolve_topic_name('camera_info')
         if parameters().modality == 'rgbd':
             depth = depth_source(node, parameters().depth_transport, beside_images=True)
-            self.depth = DepthInput(notices, depth.topic)
-        answering = Answering(parts, parameters, self.calibration, self.depth, neutral, self.statistics, notices, topic,
-                              lambda: node.get_clock().now().nanoseconds * 1e-9)
+            self._depth_infos_topic = depth_info_topic(node, depth)
+            self.depth = DepthInput(notices, DepthAlignment(depth.topic, self._depth_infos_topic), depth.topic)
+        worker = FrameWorker(parts, FrameReader(self.calibration, self.depth, parameters), neutral,
+                             Monitoring(self.statistics, notices, topic), parameters, lambda: node.get_clock().now().nanoseconds * 1e-9)
         outputs = parts.outputs
         self._worker: NewestWorker[Any] = NewestWorker(  # nothing of self: see Inputs.clear
-            lambda work: outputs.nobody_tracked() if work is _SILENCE else answering.answer(*work), 'head_pose')
-        self._answering = answering
+            lambda work: outputs.nobody_tracked() if work is _SILENCE else worker.answer(*work), 'head_pose')
+        self._frame_worker = worker
         try:
             self.images_in = self._inputs.add(self._source.message_type, topic, self._on_image)
             self._infos_in = self._inputs.add(CameraInfo, info_topic, self.calibration.update)
             if self.depth is not None:
                 self._inputs.add(depth.message_type, depth.topic, self._on_depth)
+                self._inputs.add(CameraInfo, self._depth_infos_topic, self.depth.alignment.update)
         except Exception as error:
             self.close()
             raise SessionError(f'cannot subscribe to {topic} and {info_topic}: {type(error).__name__}: {error}') from None
@@ -97,12 +105,14 @@ class Session:
         """Unsubscribes, lets the image in work finish, and takes back what was published."""
         self._inputs.clear()
         self._worker.close()
+        if self._tf is not None:
+            self._tf.destroy()
         self._parts.outputs.clear()
 
     @property
     def frame_id(self) -> str:
         """Of the last image answered."""
-        return self._answering.frame_id
+        return self._frame_worker.frame_id
 
     def watch(self) -> None:
         """Looks whether everything comes; to be called a few times a second."""
@@ -125,8 +135,8 @@ class Session:
             return State.BAD_IMAGES, statistics.last_failure
         if self._idle:
             return State.IDLE, ''
-        if self._answering.frame_problem:
-            return State.NO_TRANSFORM, self._answering.frame_problem
+        if self._frame_worker.frame_problem:
+            return State.NO_TRANSFORM, self._frame_worker.frame_problem
         answer = statistics.last_answer
         if answer is None:
             return State.NO_IMAGE, ''
@@ -158,6 +168,7 @@ class Session:
 
     def _on_image(self, message: Any) -> None:
         self.statistics.count_image()
+        self._image_frame = message.header.frame_id
         if self.silence:
             self._notices.forget('silence')
             self._notices.say(f'images arrive on {self.images_in.topic}')
@@ -167,9 +178,24 @@ class Session:
     def _on_depth(self, message: Any) -> None:
         """Depth beside the images; answered by itself while images have stopped."""
         assert self.depth is not None
+        self._read_tf(self.depth.alignment, message.header.frame_id)
         self.depth.put(message)
         if self.silence and self._depth_answers:
             self._hand_over(message, depth_alone=True)
+
+    def _read_tf(self, alignment: DepthAlignment, depth_frame: str) -> None:
+        """Begins to read TF once depth comes in another frame than the images."""
+        frames = {depth_frame.lstrip('/'), self._image_frame.lstrip('/')}
+        if alignment.tf is not None or self._tf_missing or len(frames) < 2 or '' in frames:
+            return
+        if isinstance(self._parts.mount, TfMount):
+            alignment.tf = self._parts.mount.tf
+            return
+        try:
+            alignment.tf = self._tf = TfLookup(self._node)
+        except ImportError:
+            self._tf_missing = True
+            alignment.no_tf = 'tf2_ros is not installed: install ros-$ROS_DISTRO-tf2-ros-py'
 
     def _hand_over(self, message: Any, depth_alone: bool) -> None:
         """Puts a message into the worker's mailbox, unless nobody reads the results; counts the image that it replaces there."""
@@ -178,7 +204,7 @@ class Session:
             self.statistics.count_drop(OVERTAKEN)
 
     def _read_by_somebody(self) -> bool:
-        outputs, own = self._parts.outputs, isinstance(self._parts.mount, TfMount)
+        outputs, own = self._parts.outputs, isinstance(self._parts.mount, TfMount) + (self._tf is not None)
         return outputs.listeners > 0 or (self._parameters().publish_tf and outputs.tf_listeners > own)
 
     # What does not.
@@ -220,8 +246,16 @@ class Session:
         if not self.calibration.received:
             self._notices.once('no camera_info', f'no camera_info on {self._infos_in.topic}: {UNCORRECTED}; '
                                'publish it, or remap camera_info:=TOPIC')
+        if self.depth is not None and self.depth.unregistered:
+            self._advise_aligned_depth()
         topics = self._parts.outputs.topics
         if self._parts.outputs.listeners == 0:
             self._notices.once('nobody', f"nobody subscribes to {', '.join(topics)}; try: ros2 topic echo {topics[0]}", 'info')
         elif self._notices.forget('nobody'):
             self._notices.say('somebody subscribes to the results now')
+
+    def _advise_aligned_depth(self) -> None:
+        """Names a topic of depth that a driver aligns to the images, where one is published beside the one subscribed."""
+        published = depth_topics(published_topics(self._node, 'sensor_msgs/msg/Image'), aligned_first=True)
+        if published and is_aligned(published[0]):
+            self._notices.once('aligned depth', f'{published[0]} is depth aligned to the images: remap depth/image:={published[0]}')

@@ -43,7 +43,12 @@ def colour_topics(topics: Iterable[str]) -> list[str]:
 def depth_topics(topics: Iterable[str], aligned_first: bool) -> list[str]:
     """The depth topics, those aligned to the colour image first or last."""
     found = [topic for topic in topics if is_depth(topic) and not _words(topic) & {'disparity', 'confidence'}]
-    return sorted(found, key=lambda topic: (bool(_words(topic) & _ALIGNED) != aligned_first, topic))
+    return sorted(found, key=lambda topic: (is_aligned(topic) != aligned_first, topic))
+
+
+def is_aligned(topic: str) -> bool:
+    """Whether the name is that of depth in the pixels of another camera: aligned_depth_to_color, depth_registered, depth_to_rgb."""
+    return bool(is_depth(topic) and _words(topic) & _ALIGNED)
 
 
 def _words(topic: str) -> set[str]:

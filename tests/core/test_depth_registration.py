@@ -71,6 +71,19 @@ def test_the_depth_cameras_own_lens_is_undone():
     assert where(registered)[0] == [(593, 240)]
 
 
+@pytest.mark.parametrize('x, y', [(0.5, 0.3), (-0.55, -0.4)])
+def test_the_depth_cameras_polynomial_lens_is_undone(x, y):
+    """Straight ahead of each other, a point of the distorted depth image comes out at its pinhole pixel: 320 + 500 x, 240 + 500 y."""
+    D = (-0.3, 0.09, 0.002, -0.001, -0.01)
+    r2 = x * x + y * y
+    radial = 1 - 0.3 * r2 + 0.09 * r2 ** 2 - 0.01 * r2 ** 3
+    shown = x * radial + 2 * 0.002 * x * y - 0.001 * (r2 + 2 * x * x), y * radial + 0.002 * (r2 + 2 * y * y) - 2 * 0.001 * x * y
+    column, row = round(320 + 500 * shown[0]), round(240 + 500 * shown[1])
+    depth_camera, here = camera(D=D), camera()
+    (found,), _ = where(DepthRegistration(depth_camera, here).register(single_point(column, row, 1.0, depth_camera), EYE, np.zeros(3)))
+    np.testing.assert_allclose(found, [320 + 500 * x, 240 + 500 * y], atol=1.5)
+
+
 @pytest.mark.parametrize('width, height, focal', [(1280, 720, 930.0), (1920, 1080, 1400.0), (640, 480, 600.0)])
 def test_an_image_finer_than_depth_has_depth_in_every_pixel_that_the_depth_camera_sees(width, height, focal):
     """A wall at 2 m in 848x480 at 430 px, a wider view than the image's: no pixel is without depth, none is other than 2 m."""

@@ -13,7 +13,8 @@ from ros_graph import SENSOR, camera_info, header, image_message, noise
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from c2f_head_pose.images import ImageError
-from c2f_head_pose.ros.depth_input import DepthInput, depth_from_message, depth_m_from_compressed
+from c2f_head_pose.ros.depth_alignment import DepthAlignment, ImageView
+from c2f_head_pose.ros.depth_input import DepthInput, DepthTiming, depth_from_message, depth_m_from_compressed
 from c2f_head_pose.ros.log import Notices
 
 pytestmark = pytest.mark.ros
@@ -58,9 +59,9 @@ class Heard:
 @pytest.fixture
 def paired():
     heard, now = Heard(), SimpleNamespace(s=0.0)
-    depth = DepthInput(Notices(heard), '/depth/image', clock=lambda: now.s)
-    return SimpleNamespace(depth=depth, heard=heard.lines, now=now,
-                           get=lambda stamp_s, shape=(2, 3): depth.depth_m(header(stamp_s), shape, 0.02, 0.0, 1.0))
+    depth = DepthInput(Notices(heard), DepthAlignment('/depth/image', '/depth/camera_info'), '/depth/image', clock=lambda: now.s)
+    return SimpleNamespace(depth=depth, heard=heard.lines, now=now, get=lambda stamp_s, shape=(2, 3): depth.depth_m(
+        ImageView(header(stamp_s), shape), DepthTiming(0.02, 0.0, 1.0)))
 
 
 def test_the_depth_nearest_in_time_is_taken_within_the_tolerance(paired):
@@ -99,9 +100,12 @@ def test_depth_that_never_comes_is_said_once_and_not_while_cameras_start(paired)
 
 
 def test_depth_of_another_size_is_refused_with_the_remedy(paired):
+    """Not reported in the first second: a calibration may still come."""
     paired.depth.put(depth_message(np.full((4, 4), 1000), 1.0))
+    assert paired.get(1.0) is None and paired.heard == [] and '4x4' in paired.depth.status
+    paired.now.s = 1.0
     assert paired.get(1.0) is None
-    assert '4x4' in paired.heard[0] and 'registered' in paired.heard[0]
+    assert '4x4' in paired.heard[0] and 'registered' in paired.heard[0] and '/depth/camera_info' in paired.heard[0]
 
 
 def test_positions_come_from_depth_until_it_stops_mid_way(graph):
@@ -239,8 +243,6 @@ def test_when_images_stop_heads_are_found_in_depth_alone_and_images_take_over_ag
     graph.wait_until(lambda: results.poses, 'a pose from depth')
     assert results.poses[0].header.stamp.sec == 2
     graph.wait_for_state('degraded: heads are found in depth alone')
-    before = len(results.markers)
     images.publish(image_message(noise(), 3.0))
-    graph.wait_until(lambda: len(results.markers) > before, 'an answer to the image')
-    assert results.markers[-1].markers[0].header.stamp.sec == 3
+    graph.wait_until(lambda: results.markers[-1].markers[0].header.stamp.sec == 3, 'an answer to the image')
     graph.wait_for_log('images arrive on /image')
