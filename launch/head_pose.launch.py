@@ -16,7 +16,7 @@ ARGUMENTS = {
     'image': ('image', 'image topic (of compressed images: without /compressed)'),
     'camera_info': ('camera_info', 'calibration topic'),
     'namespace': ('', 'namespace of the node, one for each camera'),
-    'depth': ('depth/image', 'depth topic, registered to the images (modality rgbd), or alone (depth)'),
+    'depth': ('depth/image', 'depth topic, beside the images (modality rgbd) or alone (depth); its camera_info is read beside it'),
     'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), 'parameters'),
     'log_level': ('info', 'debug, info, warn or error'),
 }

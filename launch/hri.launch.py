@@ -15,7 +15,7 @@ SHARE = get_package_share_directory('c2f_head_pose')
 ARGUMENTS = {
     'image': ('image', 'image topic (of compressed images: without /compressed)'),
     'camera_info': ('camera_info', 'calibration topic; without it faces have no position, and no TF'),
-    'depth': ('depth/image', 'depth topic, registered to the images; used where params_file says modality rgbd or depth'),
+    'depth': ('depth/image', 'depth topic; used where params_file sets modality to rgbd or depth; its camera_info is read beside it'),
     'namespace': ('', 'namespace of the node, one for each camera'),
     'params_file': (os.path.join(SHARE, 'config', 'hri.yaml'), 'parameters'),
     'log_level': ('info', 'debug, info, warn or error'),

@@ -106,7 +106,8 @@ class Parameters(ParameterTable):
     threads: int = parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
     image_transport: str = parameter('raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'),
                                      change=Change.UNCONFIGURED)
-    modality: str = parameter('rgb', 'rgb: images alone; rgbd: also `depth/image`, registered to the image; depth: `depth/image` alone.',
+    modality: str = parameter('rgb', 'rgb: images alone; rgbd: also `depth/image`, registered to the image by the driver, or '
+                              'here from `depth/camera_info` and TF; depth: `depth/image` alone.',
                               choices=('rgb', 'depth', 'rgbd'), change=Change.UNCONFIGURED)
     depth_model: str = parameter('c2f_depth', 'Model for depth and rgbd (modality depth), shipped name or path; empty, rgbd takes '
                                  'positions from depth and orientations from the image.', change=Change.UNCONFIGURED, optional=True)
@@ -134,18 +135,19 @@ class Parameters(ParameterTable):
                                   choices=('largest', 'nearest', 'longest_tracked'))
     seat_region: tuple = parameter((0.0, 0.0, 1.0, 1.0), 'That face is chosen among those whose box is centred in this part of the image: '
                                    'left, top, right, bottom.', 'of width or height', 0.0, 1.0)
-    target_frame: str = parameter('', 'Poses, boxes and markers are given in this frame instead of the camera\'s; angles and TF stay '
-                                  'the camera\'s.', change=Change.UNCONFIGURED)
+    target_frame: str = parameter('', 'Poses, boxes and markers are given in this frame instead of the camera\'s, and smoothed in it; '
+                                  'angles and TF stay the camera\'s.', change=Change.UNCONFIGURED)
     target_frame_from: str = parameter('tf', 'Where the camera is in target_frame: from TF, or from the two parameters below.',
                                        choices=('tf', 'mount'), change=Change.UNCONFIGURED)
     mount_position_m: tuple = parameter((0.0, 0.0, 0.0), 'Camera in target_frame: x, y, z.', 'm', -1000.0, 1000.0,
                                         change=Change.UNCONFIGURED)
     mount_rotation_deg: tuple = parameter((0.0, 0.0, 0.0), 'Optical frame in target_frame: roll, pitch, yaw about fixed x, y, z (URDF).',
                                           'deg', -360.0, 360.0, change=Change.UNCONFIGURED)
-    neutral: str = parameter('person', '`~/set_neutral` learns the person\'s offset (looks into the camera; mends poses and angles) or the '
-                             'mount\'s (looks straight ahead; mends angles).', choices=('person', 'mount'))
-    neutral_window_s: float = parameter(1.0, 'What `~/set_neutral` learns from: the last images.', 's', 0.1, 30.0)
-    neutral_folder: str = parameter('', 'Where it is kept, a file for each camera; empty for c2f_head_pose in $ROS_HOME or ~/.ros.',
+    neutral: str = parameter('person', '`~/set_neutral` learns the person\'s offset (looks into the camera; corrects poses and angles) or '
+                             'the mount\'s (looks straight ahead; corrects angles).', choices=('person', 'mount'))
+    neutral_window_s: float = parameter(1.0, '`~/set_neutral` learns from the images of so long.', 's', 0.1, 30.0)
+    neutral_folder: str = parameter('', 'Folder of the neutral\'s files, one for each camera; empty for c2f_head_pose '
+                                    'in $ROS_HOME or ~/.ros.',
                                     change=Change.UNCONFIGURED)
     lazy: bool = parameter(False, 'Answer images only while somebody subscribes to a result (TF counts).')
     hri: bool = parameter(False, 'Publish REP-155 topics below /humans/faces, and name faces by short random ids.',
