@@ -22,7 +22,7 @@ import torch
 from .command import exits_with_message, positive_float, positive_int
 from .loop import checkpoint, progress
 from .paper.experiments import ROBUSTNESS, of_table
-from .synthetic.dataset import finished_shards, read_manifest
+from .synthetic.layout import finished_shards, read_manifest
 
 ROUNDS = 6
 """A model's budget is cut into so many parts, each reading whatever has been rendered by then."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.command import exits_with_message, half_turn, natural, positive_int
-from training.synthetic import dataset, presets, produce
+from training.synthetic import layout, presets, produce
 from training.synthetic.assets.fetch import ensure_assets
 from training.synthetic.scene import backgrounds
 
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     command = 'python -m training.render ' + shlex.join(arguments if arguments is not None else sys.argv[1:])
     manifest = produce.manifest_of(preset, preset.count, options.seed, options.shard_size, assets, command)
     produce.produce(preset, options.output, manifest, options.workers, options.device, options.shard, options.backgrounds)
-    shards = dataset.finished_shards(options.output, manifest)
+    shards = layout.finished_shards(options.output, manifest)
     print(f'{options.output}: {sum(map(manifest.shard_count, shards))} samples in {len(shards)} of {manifest.shards} shards')
 
 

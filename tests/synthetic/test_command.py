@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from training import render
-from training.synthetic import dataset, presets, produce
+from training.synthetic import layout, presets, produce
 
-MANIFEST = dataset.Manifest(preset='wide', seed=1, count=4, shard_size=500, crop_size=96)
+MANIFEST = layout.Manifest(preset='wide', seed=1, count=4, shard_size=500, crop_size=96)
 
 
 def begin(output, manifest=MANIFEST, part=(0, 1)):
@@ -58,7 +58,7 @@ def test_a_job_without_a_shard_of_its_own_has_nothing_to_do(tmp_path, capsys, mo
     monkeypatch.setattr(render, 'ensure_assets', lambda: tmp_path)
     monkeypatch.setattr(produce, 'manifest_of', lambda *args: MANIFEST)
     assert render.main(['--count', '4', '--output', str(tmp_path / 'x'), '--shard', '1/2']) is None
-    assert '0 samples in 0 of 1 shards' in capsys.readouterr().out and dataset.read_manifest(tmp_path / 'x') == MANIFEST
+    assert '0 samples in 0 of 1 shards' in capsys.readouterr().out and layout.read_manifest(tmp_path / 'x') == MANIFEST
 
 
 def test_the_sheets_are_listed_without_anything_else(capsys):

@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 
 from training.data.crops import SyntheticCrops
-from training.synthetic import dataset
+from training.synthetic import dataset, layout
+from training.synthetic.writer import ShardWriter
 
 
 def _row(identity):
-    row = {name: np.zeros(shape, dtype) for name, (dtype, shape) in dataset.COLUMNS.items()}
+    row = {name: np.zeros(shape, dtype) for name, (dtype, shape) in layout.COLUMNS.items()}
     return {**row, 'identity': identity, 'R_cam_head': np.eye(3) * identity}
 
 
 def _write(folder, shards=(0, 1)):
-    manifest = dataset.Manifest(preset='wide', seed=1, count=5, shard_size=3, crop_size=8)
-    dataset.write_manifest(folder, manifest)
+    manifest = layout.Manifest(preset='wide', seed=1, count=5, shard_size=3, crop_size=8)
+    layout.write_manifest(folder, manifest)
     (folder / 'identities.csv').write_text('id,split\n0,train\n1,val\n2,train\n3,train\n4,test\n')
     for shard in shards:
-        writer = dataset.ShardWriter(folder, manifest, shard)
+        writer = ShardWriter(folder, manifest, shard)
         for i in range(manifest.shard_count(shard)):
             who = shard * 3 + i
             writer.put(i, np.full((8, 8), who), np.full((8, 8), 255), np.full((8, 8), 1000 + who), _row(who))
@@ -43,7 +44,7 @@ def test_what_is_written_is_read_back_by_split(tmp_path):
 
 def test_only_finished_shards_are_seen_and_an_unfinished_one_says_so(tmp_path):
     manifest = _write(tmp_path, shards=(0,))
-    writer = dataset.ShardWriter(tmp_path, manifest, 1)
+    writer = ShardWriter(tmp_path, manifest, 1)
     assert dataset.SyntheticDataset(tmp_path, None).shards == [0]
     with pytest.raises(ValueError, match='lacks 2 samples'):
         writer.finish()
@@ -51,9 +52,9 @@ def test_only_finished_shards_are_seen_and_an_unfinished_one_says_so(tmp_path):
 
 def test_a_folder_of_another_dataset_is_refused(tmp_path):
     manifest = _write(tmp_path)
-    dataset.write_manifest(tmp_path, dataclasses.replace(manifest, command='another way to say it'))
+    layout.write_manifest(tmp_path, dataclasses.replace(manifest, command='another way to say it'))
     with pytest.raises(ValueError, match='seed 1 there, 2 now'):
-        dataset.write_manifest(tmp_path, dataclasses.replace(manifest, seed=2))
+        layout.write_manifest(tmp_path, dataclasses.replace(manifest, seed=2))
 
 
 def test_a_background_shows_where_nothing_covers_it():

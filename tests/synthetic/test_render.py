@@ -12,7 +12,7 @@ import pytest
 from c2f_head_pose import geometry
 from training import render as render_command
 from training.data.augment import MIRRORED
-from training.synthetic import check, dataset, presets
+from training.synthetic import check, dataset, layout, presets
 from training.synthetic.assets import fetch as assets_command
 from training.synthetic.people import landmarks
 from training.synthetic.scene import frames
@@ -98,7 +98,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_dataset(tmp_path):
         '1',
     ]
     assert render_command.main(arguments) is None
-    second = dataset.shard_path(tmp_path / 'heads', 1)
+    second = layout.shard_path(tmp_path / 'heads', 1)
     before = np.load(second / 'image.npy')
     second.rename(tmp_path / 'lost')
     assert len(dataset.SyntheticDataset(tmp_path / 'heads', None)) == 3

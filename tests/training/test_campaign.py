@@ -4,7 +4,7 @@ import sys
 
 from training.campaign import JOBS, ROBUSTNESS_SEED, Campaign
 from training.paper.experiments import ROBUSTNESS, of_table
-from training.synthetic.dataset import Manifest, shard_path, write_manifest
+from training.synthetic.layout import Manifest, shard_path, write_manifest
 from training.synthetic.people.identities import population
 from training.synthetic.presets import PRESETS
 

@@ -9,7 +9,7 @@ from c2f_head_pose import geometry
 from c2f_head_pose.types import FaceBox
 from training.studies import conditions, temporal
 from training.synthetic import stand_in
-from training.synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
+from training.synthetic.layout import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
 
 
 def test_a_planted_bias_shows_in_its_group_alone():

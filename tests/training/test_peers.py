@@ -8,7 +8,7 @@ pytest.importorskip('torch', reason='needs torch: make test installs it')
 
 from c2f_head_pose import geometry
 from training.datasets.base import Face
-from training.studies import peers
+from training.studies import peer_networks, peers
 
 
 class Answering:
@@ -47,7 +47,7 @@ def test_each_kind_of_crop_is_cut_where_its_protocol_says():
 
 
 def test_peers_without_their_files_are_left_out(tmp_path):
-    assert [one.name for one in peers.networks(['c2f_edge'], tmp_path, 1)] == ['c2f_edge']
+    assert [one.name for one in peer_networks.networks(['c2f_edge'], tmp_path, 1)] == ['c2f_edge']
 
 
 def test_without_faces_only_speed_is_measured(tmp_path, capsys):

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..models.rotations import face_direction, ypr_from_rotation
-from ..synthetic.dataset import COLUMNS, SyntheticDataset
+from ..synthetic.dataset import SyntheticDataset
+from ..synthetic.layout import COLUMNS
 
 AT_ONCE = 4096
 """Samples that go to the device that holds them in one copy."""

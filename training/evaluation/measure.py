@@ -24,7 +24,7 @@ from ..datasets.registry import NAMES, SOURCES, open_faces, source_of, spread
 from ..loop.checkpoint import commit
 from ..loop.config import config_of, read_config
 from ..loop.validate import held_out
-from ..synthetic.dataset import read_manifest
+from ..synthetic.layout import read_manifest
 from .model_file import Model
 from .report import Result
 

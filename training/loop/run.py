@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +19,10 @@ from . import checkpoint, progress
 from .config import RunConfig
 from .distributed import DistributedContext, all_reduce_gradients, average_buffers, broadcast_value, broadcast_weights
 from .ema import ExponentialMovingAverage
+from .folder_lock import sole_writer
 from .loader import BatchLoader, WorkerLoader, step_seed
 from .losses import LossFunction, make_loss
+from .optimiser import make_optimiser, precision
 from .sources import TrainingCrops
 from .validate import measure_std, validate
 
@@ -284,41 +283,6 @@ class Run:
             pair = [cv2.resize(draw_axes(image, R, 2), (128, 128)) for R in (true, guess)]
             tiles.append(np.concatenate(pair, 1))
         cv2.imwrite(str(self.out / 'samples.png'), sheet(tiles, 4))
-
-
-@contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """Makes a folder and holds it; whatever ends the process lets go of it.
-
-    Raises:
-        ValueError: if another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / '.lock', 'w') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f'another training writes to {folder}: give another --out, or wait for it') from None
-        except OSError:
-            pass  # a file system without locks
-        yield
-
-
-def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD; biases and normalisation are not decayed by AdamW, and all are by SGD, as in the paper's Caffe."""
-    settings = config.optimiser
-    if settings['kind'] == 'sgd':
-        return torch.optim.SGD(network.parameters(), settings['lr'], momentum=settings['momentum'], weight_decay=settings['weight_decay'])
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW(
-        [{'params': decayed, 'weight_decay': settings['weight_decay']}, {'params': others, 'weight_decay': 0.0}], settings['lr']
-    )
-
-
-def precision(name: str, device: torch.device) -> Any:
-    """Autocast to bfloat16, or nothing for float32."""
-    return torch.autocast(device.type, torch.bfloat16) if name == 'bf16' else nullcontext()
 
 
 def plot_if_possible(folder: Path) -> None:

@@ -20,8 +20,9 @@ import cv2
 import numpy as np
 
 from c2f_head_pose import HeadPoseEstimator
-from training.synthetic.dataset import COLUMNS, EXPRESSIONS, LIGHTS, Manifest, ShardWriter, finished_shards, shard_path, write_manifest
+from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, Manifest, finished_shards, shard_path, write_manifest
 from training.synthetic.scene.crops import crop_rotation
+from training.synthetic.writer import ShardWriter
 
 from .fetch import Sources
 from .head import HeadModel

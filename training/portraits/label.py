@@ -16,7 +16,7 @@ from c2f_head_pose import geometry
 from training.data.augment import plain
 from training.data.crops import Crops, SyntheticCrops
 from training.evaluation.model_file import Model
-from training.synthetic.dataset import Manifest, finished_shards, read_manifest, shard_path
+from training.synthetic.layout import Manifest, finished_shards, read_manifest, shard_path
 from training.synthetic.scene.crops import crop_rotation
 
 from .dataset import turns_folder

@@ -25,7 +25,8 @@ from ..evaluation.results import write_rows
 from ..loop import checkpoint
 from ..loop.validate import in_use
 from ..paper.published import ROBUSTNESS_ROWS, TABLES
-from ..synthetic.dataset import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS, refuse_people_seen
+from ..synthetic.dataset import refuse_people_seen
+from ..synthetic.layout import COVERINGS, EYEWEAR, LIGHTS, OCCLUDERS
 from ..synthetic.people.identities import RACES
 
 AGES = (16, 30, 45, 60, 81)

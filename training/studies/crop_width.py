@@ -24,7 +24,7 @@ from ..datasets.face_crops import box_square, landmark_square
 from ..datasets.registry import open_faces, spread
 from ..evaluation import results
 from ..loop.checkpoint import commit
-from .peers import HeadPoseNetwork, networks
+from .peer_networks import HeadPoseNetwork, networks
 
 Square = Callable[[Face, float], crop.CropSquare]
 SETS: dict[str, tuple[Square, float, float]] = {'aflw2000': (landmark_square, 60.0, 40.0), 'pointing04': (box_square, 60.0, 30.0)}

@@ -20,16 +20,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 
-from c2f_head_pose import crop, geometry
+from c2f_head_pose import crop
 from c2f_head_pose.bench.interleaved import Timing, take_turns
-from c2f_head_pose.decode import decode
-from c2f_head_pose.engine import open_engine
-from c2f_head_pose.engine.onnxruntime_engine import open_session
 from c2f_head_pose.engine.parity import sample_crops
 from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.evaluation.environment import environment
@@ -37,90 +34,13 @@ from c2f_head_pose.models.registry import SHIPPED, ModelError
 
 from ..command import exits_with_message, positive_float, positive_int
 from ..datasets.base import Face, MissingDataError
-from ..datasets.face_crops import gray, landmark_square, published_bounds
+from ..datasets.face_crops import landmark_square, published_bounds
 from ..datasets.registry import open_faces, spread
+from .peer_networks import HeadPoseNetwork, networks
 
 THREADS = (1, 2)
 CROPS = ('published', 'landmarks')
 _TIMED_FACES = 64
-
-
-class HeadPoseNetwork(Protocol):
-    """Answers one crop.
-
-    Attributes:
-        name: for tables.
-        size: side of its crops, pixels.
-        margin: side of the square crop over the larger extent of the 68 landmarks' box.
-    """
-
-    name: str
-    size: int
-    margin: float
-
-    def rotation(self, image: np.ndarray) -> np.ndarray:
-        """(3, 3) R_crop_head of a (size, size, 3) BGR uint8 crop."""
-        ...
-
-
-class Ours:
-    """A model file of this package."""
-
-    def __init__(self, model: str, threads: int) -> None:
-        self._engine = open_engine(model, 'cpu', threads)
-        contract = self._engine.contract
-        self.name, self.size, self.margin, self.modality = Path(model).stem, contract.input_size, contract.crop_margin, contract.modality
-
-    def rotation(self, image: np.ndarray) -> np.ndarray:
-        """See HeadPoseNetwork."""
-        return decode(self._engine.infer(gray(image)[None, None]))[0].R_cam_head
-
-
-class OpenTrack:
-    """A 129x129 gray crop, its brightness stretched, to a quaternion (x, y, z, w) of the head in OpenCV's camera axes.
-
-    Source: opentrack/tracker-neuralnet, model_adapters.cpp: the ninetieth percentile of the gray values is brought to 0.45 if it is
-    below 127, otherwise 255 to 1; then 0.5 is taken off.
-    """
-
-    name = 'opentrack 0.4 small int8'
-    files = ('opentrack-0.4-small-int8.onnx',)
-    size = 129
-    margin = 1.41
-
-    def __init__(self, folder: Path, threads: int) -> None:
-        self._session = open_session(folder / self.files[0], threads)
-        self._input = self._session.get_inputs()[0].name
-
-    def rotation(self, image: np.ndarray) -> np.ndarray:
-        """See HeadPoseNetwork."""
-        pixels = gray(image)
-        counts = np.cumsum(np.bincount(pixels.ravel(), minlength=256))
-        bright = int(np.searchsorted(counts, 0.9 * pixels.size))
-        gain = 0.45 / max(bright, 5) if bright < 127 else 1 / 255
-        quaternion = self._session.run(['quat'], {self._input: (pixels * gain - 0.5).astype(np.float32)[None, None]})[0][0]
-        return geometry.rotation_from_quaternion(quaternion) @ geometry.HEAD_AXES
-
-
-class FsaNet:
-    """A 64x64 colour crop to yaw, pitch and roll in 300W-LP's signs: the mean of two networks, as published."""
-
-    name = 'FSA-Net fusion'
-    files = ('fsanet-1x1-iter-688590.onnx', 'fsanet-var-iter-688590.onnx')
-    size = 64
-    margin = 1.41
-
-    def __init__(self, folder: Path, threads: int) -> None:
-        self._sessions = [open_session(folder / file, threads) for file in self.files]
-
-    def rotation(self, image: np.ndarray) -> np.ndarray:
-        """See HeadPoseNetwork."""
-        values = ((image.astype(np.float32) - 127.5) / 128).transpose(2, 0, 1)[None]
-        ypr_deg = np.mean([session.run(['output'], {'input': values})[0][0] for session in self._sessions], axis=0)
-        return geometry.rotation_from_ypr_deg(ypr_deg.astype(float))
-
-
-PEERS = (OpenTrack, FsaNet)
 
 
 @dataclass(frozen=True)
@@ -150,19 +70,6 @@ class Row:
     timing: dict[int, Timing]
     over_first: dict[int, float]
     cpu_ms: float
-
-
-def networks(models: Sequence[str], peers: Path | None, threads: int) -> list[HeadPoseNetwork]:
-    """Our models that read images, then the peers whose files are there.
-
-    Raises:
-        ModelError: for a model that cannot be opened, or where none reads images.
-    """
-    ours = [one for one in (Ours(model, threads) for model in models) if one.modality == 'rgb']
-    if not ours:
-        raise ModelError(f'{", ".join(models)}: a depth model reads no images, name one that does')
-    found = [] if peers is None else [peer(peers, threads) for peer in PEERS if all((peers / file).is_file() for file in peer.files)]
-    return [*ours, *found]
 
 
 def cut_for(network: HeadPoseNetwork, face: Face, image: np.ndarray, crop_name: str) -> np.ndarray:

@@ -36,8 +36,8 @@ class Preset:
         focal_px: uniform between these, of a 640x480 camera.
         reach: how far from the image's middle heads may be, as a share of half the image.
         variety: what people wear.
-        lights: shares of dataset.LIGHTS; None the default mix; empty the paper's one lamp.
-        occlusion: shares of dataset.OCCLUDERS.
+        lights: shares of layout.LIGHTS; None the default mix; empty the paper's one lamp.
+        occlusion: shares of layout.OCCLUDERS.
         noise_sigma: of Gaussian noise in 8-bit grey levels, if composited.
         blur_sigma_px: range of a Gaussian blur, if composited; None for none.
         masks: black masks of the paper's section 4.4 on the crop.

@@ -16,9 +16,10 @@ from pathlib import Path
 from training.synthetic.assets.fetch import assets_sha256, ensure_assets
 
 from .assets import sources
-from .dataset import Manifest, ShardWriter, is_begun, shard_path, write_manifest
+from .layout import Manifest, is_begun, shard_path, write_manifest
 from .people import identities
 from .presets import Preset
+from .writer import ShardWriter
 
 SETTINGS = ('identities', 'yaw_deg', 'pitch_deg', 'roll_deg', 'per_head')
 _DISK_RESERVE = 1.02

@@ -14,7 +14,8 @@ import numpy as np
 
 from c2f_head_pose import geometry
 
-from .dataset import COLUMNS, Manifest, ShardWriter, write_manifest
+from .layout import COLUMNS, Manifest, write_manifest
+from .writer import ShardWriter
 
 SEMI_AXES_M = np.array([0.10, 0.078, 0.12])
 """Half extents of the head along its x (out of the face), y (left), z (up)."""

@@ -11,8 +11,8 @@ import numpy as np
 from c2f_head_pose import geometry
 
 from .. import presets
-from ..dataset import COVERINGS, EXPRESSIONS, EYEWEAR, LIGHTS, OCCLUDERS
-from ..people import appearance
+from ..layout import COVERINGS, EXPRESSIONS, EYEWEAR, LIGHTS, OCCLUDERS
+from ..people import appearance, expression
 from ..people.heads import Calibration, HeadModel
 from ..people.identities import Identity, population
 from ..people.person import Dresser, Person
@@ -35,7 +35,7 @@ class Crop:
         image: (S, S) or (S, S, 3) uint8.
         alpha: (S, S) uint8.
         depth_mm: (S, S) uint16.
-        row: every column of dataset.COLUMNS.
+        row: every column of layout.COLUMNS.
     """
 
     image: np.ndarray
@@ -92,8 +92,8 @@ class CropMaker:
 
     def dress_person(self, rng: np.random.Generator, identity: Identity, variety: appearance.Variety) -> Dressed:
         """Somebody with an expression and clothes."""
-        kind, strength = appearance.sample_expression(rng, list(self.model.actions), variety)
-        gaze = appearance.sample_gaze(rng, strength)
+        kind, strength = expression.sample_expression(rng, list(self.model.actions), variety)
+        gaze = expression.sample_gaze(rng, strength)
         wardrobe = appearance.sample_wardrobe(rng, identity, variety)
         look = appearance.sample_look(rng, identity, wardrobe, self._skins)
         return Dressed(self.dresser.dress(identity, strength, gaze, wardrobe, look), look, wardrobe, kind)

@@ -42,7 +42,7 @@ def sample(rng: np.random.Generator, kinds: dict[str, float] | None = None) -> t
 
     Args:
         rng: random generator.
-        kinds: shares of dataset.LIGHTS; None the default mix.
+        kinds: shares of layout.LIGHTS; None the default mix.
 
     Returns:
         kind, the key light's azimuth in degrees and strength, and the lighting.

@@ -16,6 +16,7 @@ import moderngl
 import numpy as np
 
 from .drawables import ATTRIBUTES, Layers, Lighting, Part, View
+from .textures import Textures, noise_texture
 
 _SURFACES = ('skin', 'eye', 'hair', 'plain', 'lens')
 _SHADOW_SIZE = 400
@@ -43,7 +44,6 @@ class Renderer:
                 f'no headless OpenGL 3.3 ({error}): install libegl1 and libgl1-mesa-dri, or a GPU driver with EGL'
             ) from error
         self.device = str(self._gl.info['GL_RENDERER'])
-        self._assets = Path(assets)
         self._supersampling = supersampling
         common = '#version 330\n'
         vertex = common + (_SHADERS / 'person.vert').read_text()
@@ -54,14 +54,14 @@ class Renderer:
             self._programs[name] = self._gl.program(vertex_shader=vertex, fragment_shader=fragment)
         self._uniforms = {program.glo: frozenset(program) for program in self._programs.values()}
         self._buffers: dict[str, tuple[moderngl.Buffer, dict[str, moderngl.VertexArray]]] = {}
-        self._textures: dict[str, tuple[moderngl.Texture, float]] = {}
+        self._textures = Textures(self._gl, assets)
         self._frames: dict[tuple[int, int, str, int], moderngl.Framebuffer] = {}
         self._shadow = self._gl.depth_texture((_SHADOW_SIZE, _SHADOW_SIZE))
         self._shadow.compare_func = '<='
         self._shadow.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self._shadow.repeat_x = self._shadow.repeat_y = False
         self._shadow_frame = self._gl.framebuffer(depth_attachment=self._shadow)
-        self._noise = self._noise_texture()
+        self._noise = noise_texture(self._gl)
         self._white = self._gl.texture((1, 1), 4, b'\xff' * 4)
         self._gl.enable(moderngl.DEPTH_TEST)
         self._gl.front_face = 'cw'  # image rows run downwards
@@ -196,7 +196,7 @@ class Renderer:
     def _set_look(self, program: moderngl.Program, part: Part) -> None:
         for unit, name in ((0, 'picture'), (1, 'picture2'), (4, 'lips')):
             if name in self._uniforms[program.glo]:
-                texture, brightness = self.texture(part.textures[name]) if name in part.textures else (self._white, 1.0)
+                texture, brightness = self._textures.read(part.textures[name]) if name in part.textures else (self._white, 1.0)
                 texture.use(unit)
                 self._set(program, name, unit)
                 if name == 'picture':
@@ -236,42 +236,6 @@ class Renderer:
             'near_infrared': lighting.near_infrared,
             'pupil_glow': lighting.pupil_glow,
         }
-
-    def texture(self, name: str) -> tuple[moderngl.Texture, float]:
-        """A picture of the asset folder, and its typical linear brightness where it is opaque."""
-        if name not in self._textures:
-            image = cv2.imread(str(self._assets / name), cv2.IMREAD_UNCHANGED)
-            if image is None:
-                raise RuntimeError(f'{self._assets / name} is missing: delete that folder and run `python -m training.synthetic.assets`')
-            brightness = 1.0
-            if image.ndim == 2:
-                image = image[..., None]
-            else:
-                colours = image[..., :3][image[..., 3] > 100] if image.shape[2] == 4 else image[..., :3].reshape(-1, 3)
-                if len(colours):
-                    brightness = float(np.percentile((colours / 255.0) ** 2.2 @ [0.0722, 0.7152, 0.2126], 65))
-                image = image[..., [2, 1, 0, 3][: image.shape[2]]]
-            texture = self._gl.texture(image.shape[1::-1], image.shape[2], np.ascontiguousarray(image).tobytes(), alignment=1)
-            texture.build_mipmaps()
-            texture.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
-            self._textures[name] = (texture, brightness)
-        return self._textures[name]
-
-    def _noise_texture(self, size: int = 256) -> moderngl.Texture:
-        """Four independent tiling channels, octaves of smoothed noise about 0.5."""
-        rng = np.random.default_rng(7)
-        out = np.zeros((size, size, 4), np.float32)
-        for cells, share in ((16, 0.3), (64, 0.5), (256, 0.4)):
-            coarse = rng.standard_normal((cells, cells, 4)).astype(np.float32)
-            wrapped = np.pad(coarse, ((2, 2), (2, 2), (0, 0)), mode='wrap')
-            scale = size // cells
-            large = cv2.resize(wrapped, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-            out += share * large[2 * scale : 2 * scale + size, 2 * scale : 2 * scale + size]
-        out = np.clip(0.5 + 0.17 * out / out.std() * 1.0, 0, 1)
-        texture = self._gl.texture((size, size), 4, (out * 255).astype(np.uint8).tobytes())
-        texture.build_mipmaps()
-        texture.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
-        return texture
 
     def _frame(self, width: int, height: int, kind: str, channels: int) -> moderngl.Framebuffer:
         key = (width, height, kind, channels)
