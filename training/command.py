@@ -1,4 +1,4 @@
-"""What a command takes and tells: numbers in their ranges; of the user's mistakes a line, and status 2."""
+"""Helpers for command lines: range-checked arguments, renamed options; a user's mistake prints one line and exits with 2."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ Main = Callable[[list[str] | None], int | None]
 
 
 def exits_with_message(*mistakes: type[Exception]) -> Callable[[Main], Main]:
-    """Has a command print `error: ...` and return 2 for these exceptions, which a user can mend, instead of a traceback."""
+    """Decorates a command: for these exceptions it prints `error: ...` and returns 2 instead of showing a traceback.
+
+    Args:
+        mistakes: exceptions whose cause the user can remove, such as a missing file.
+    """
 
     def decorate(main: Main) -> Main:
         @wraps(main)
-        def told(arguments: list[str] | None = None) -> int | None:
+        def guarded(arguments: list[str] | None = None) -> int | None:
             try:
                 return main(arguments)
             except mistakes as error:
                 print(f'error: {error}', file=sys.stderr)
                 return 2
 
-        return told
+        return guarded
 
     return decorate
 
@@ -47,7 +51,7 @@ natural = _number(int, 'a whole number of at least 0', lambda value: value >= 0)
 positive_float = _number(float, 'a number above 0', lambda value: value > 0)
 not_negative = _number(float, 'a number of at least 0', lambda value: value >= 0)
 half_turn = _number(float, 'a number of degrees from 0 to 180', lambda value: 0 <= value <= 180)
-"""Types of arguments."""
+"""Argument types for argparse: each refuses values outside of its range."""
 
 
 class Renamed(argparse.Action):

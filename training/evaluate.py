@@ -2,11 +2,11 @@
 
 MODEL is a checkpoint, an .onnx file or a shipped name. A SET is aflw2000, pointing04, biwi, biwi:official (sequences 1 and 12),
 biwi:80-20 (a fifth of the frames), boston, 300wlp, csv:FILE, or synthetic:FOLDER (held-out identities, clean) or disturbed:FOLDER
-(as in training: a checkpoint's own, otherwise the default). Real sets may carry their crop: aflw2000@landmarks. Nothing is aligned or
-forgiven.
+(as in training: a checkpoint's own, otherwise the default). A real set may name its crop: aflw2000@landmarks. Estimates are
+compared as they are, without any alignment.
 
-FOLDER gets a row of summary.csv for each set, and files that begin with the row's `files`: every face, plots, the worst cases. The same
-weights on the same set with the same options replace their row and files; any other result gets its own.
+FOLDER gets a row of summary.csv for each set, and files whose names begin with the row's `files`: every face, plots, the worst cases.
+The same weights on the same set with the same options replace their row and files; any other result gets its own.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from .evaluation.results import command_of
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns 1 if a set was missing."""
+    """Runs the command; returns 1 if a set was missing."""
     parser = argparse.ArgumentParser(
         prog='python -m training.evaluate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('model', nargs='?', help='checkpoint, .onnx file or shipped name')
     parser.add_argument('sets', nargs='*')
     parser.add_argument('--crop', choices=CROPS)
-    parser.add_argument('--folder', help='of the one real set; otherwise its environment variable')
+    parser.add_argument('--folder', help='folder of the real set; default: its environment variable')
     parser.add_argument('--out', type=Path, help='folder for summary.csv, faces, plots and worst cases')
     parser.add_argument(
-        '--split', choices=('val', 'test', 'all'), default='test', help='of rendered sets; all: where none of their people were trained on'
+        '--split', choices=('val', 'test', 'all'), default='test', help='of rendered sets; all: if no person was trained on'
     )
     parser.add_argument('--device', default='auto')
     parser.add_argument('--threads', type=positive_int, default=1)
-    parser.add_argument('--limit', type=positive_int, help='at most so many faces of each set, spread over it; 4000 of rendered sets')
-    parser.add_argument('--within', type=positive_float, nargs=2, metavar=('YAW', 'PITCH'), help='of rendered sets only these degrees')
-    parser.add_argument('--axes', metavar='SET', help='only writes axes.png: labels drawn on faces of a set')
+    parser.add_argument('--limit', type=positive_int, help='largest number of faces of each set, spread over it; rendered sets: 4000')
+    parser.add_argument('--within', type=positive_float, nargs=2, metavar=('YAW', 'PITCH'), help='largest yaw and pitch of rendered sets')
+    parser.add_argument('--axes', metavar='SET', help='only write axes.png: labels drawn on the faces of a set')
     args = parser.parse_args(arguments)
     command = command_of('training.evaluate', sys.argv[1:] if arguments is None else arguments)
     if args.axes:

@@ -1,8 +1,8 @@
 """Writes model files: `python -m training.export CHECKPOINT --name NAME --out FOLDER [--precision fp32 fp16 int8]`.
 
-Every file keeps the model contract (checked by the package's own reader) and must answer as PyTorch does: fp32 to 0.1 degree on
-every crop, or the export fails. fp16 and int8 are reported beside it, also on the evaluation sets that are named. NAME.pt has the
-averaged weights, for `python -m training.train ... --start NAME.pt`.
+Every file follows the model contract, which the package's own reader checks. The export fails if fp32 differs from PyTorch by more than
+0.1 degree on any crop. The differences of fp16 and int8 are printed, and with --sets also their errors. NAME.pt has the averaged
+weights, for `python -m training.train ... --start NAME.pt`.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ RENDERED = 'rendered heads of this project (training.render), CC0 assets; nothin
 
 
 class ExportError(RuntimeError):
-    """An exported file that does not answer as its network does."""
+    """An exported file differs from its network."""
 
 
 class HalfTrunk(nn.Module):
-    """A trunk computed in half precision between single-precision ends: the heads' small numbers stay exact."""
+    """A trunk in half precision with single-precision input and output, so that the heads keep single precision."""
 
     def __init__(self, trunk: nn.Module):
         super().__init__()
@@ -56,18 +56,18 @@ class HalfTrunk(nn.Module):
         self.channels, self.stride = getattr(trunk, 'channels', 0), getattr(trunk, 'stride', 0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the trunk's."""
+        """The trunk's output in single precision."""
         return self.trunk(x.half()).float()
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What a model file says of itself.
+    """Names and terms in a model file's metadata.
 
     Attributes:
         name: the model's name.
         version: its own version.
-        training_data: what it was trained on, if not on renders alone.
+        training_data: text on the training data; default: renders alone.
         licence: of the weights.
     """
 
@@ -103,13 +103,13 @@ def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precisi
 
 
 def write_onnx(network: nn.Module, size: int, path: Path, properties: dict[str, str]) -> None:
-    """Exports a network with the contract's names, a free batch and its metadata."""
+    """Exports a network with the contract's names, a free batch size and metadata."""
     import onnx
 
     network = network.eval()
     example = torch.randint(0, 256, (2, 1, size, size), dtype=torch.uint8)
     with warnings.catch_warnings():
-        # the exporter by tracing needs no further package and folds batch normalisation; its successor warns about it
+        # the tracing exporter needs no further package and folds batch normalisation; PyTorch warns that it is deprecated
         warnings.simplefilter('ignore')
         torch.onnx.export(
             network,
@@ -129,10 +129,10 @@ def write_onnx(network: nn.Module, size: int, path: Path, properties: dict[str, 
 
 @torch.no_grad()
 def differences_deg(network: nn.Module, path: Path, crops: np.ndarray) -> np.ndarray:
-    """(N,) largest difference between what PyTorch (fp32) and ONNX Runtime say of the same crops, degrees.
+    """(N,) largest difference between PyTorch (fp32) and ONNX Runtime on each crop, degrees.
 
-    Of the rotation, of the standard deviations, and of the category's probabilities (0.01 counts as 1 degree). Batches of
-    1 and of 15, neither the size that was traced.
+    It is the largest over the rotation, the standard deviations and the category's probabilities (0.01 counts as 1 degree). The batch
+    sizes, 1 and 15, differ from the traced one.
     """
     engine = open_engine(str(path), 'cpu')
     mine = [output.numpy() for output in network(torch.from_numpy(crops))]
@@ -146,7 +146,7 @@ def differences_deg(network: nn.Module, path: Path, crops: np.ndarray) -> np.nda
 
 
 def test_crops(config: RunConfig, data: list[str] | None, count: int) -> np.ndarray:
-    """(N, 1, S, S) uint8 rendered crops disturbed as in training; without data, noise (good for parity, useless for int8 ranges)."""
+    """(N, 1, S, S) uint8 rendered crops, augmented as in training; without data, noise, which suits parity but not int8 ranges."""
     if not data:
         return np.random.default_rng(0).integers(0, 256, (min(count, 64), 1, config.size, config.size), np.uint8)
     crops = SyntheticCrops(data, 'train', config.modality == 'depth', config.pose_limits_deg, count)
@@ -163,31 +163,31 @@ def export(
     calibrate_on: int = 128,
     symmetric: bool = False,
 ) -> dict[str, Path]:
-    """Writes a checkpoint's model files, all of them or, where one fails, none.
+    """Writes the model files of a checkpoint; if one fails, none is written.
 
     Args:
         source: checkpoint.
         folder: for NAME.onnx, NAME_fp16.onnx, NAME_int8.onnx, and NAME.pt, the averaged weights for `train --start`.
-        labels: what the files say of themselves.
-        precisions: of PRECISIONS; fp32 is always written.
+        labels: names and terms for the metadata.
+        precisions: some of PRECISIONS; fp32 is always written.
         data: rendered datasets for parity and int8 ranges.
-        target: of int8.
-        calibrate_on: crops for int8 ranges.
-        symmetric: whether the files answer the mean of a crop and its mirror image (`symmetric.Symmetric`).
+        target: target of int8: 'cpu' or 'tensorrt'.
+        calibrate_on: number of crops for int8 ranges.
+        symmetric: whether the files output the mean for a crop and its mirror image (`symmetric.Symmetric`).
 
     Returns:
         The file of each precision.
 
     Raises:
-        ExportError: if ONNX Runtime's fp32 answers differ from PyTorch's by more than 0.1 degree.
-        ValueError: for int8 without data, or a checkpoint trained on pictures whose labels do not say so.
+        ExportError: if the fp32 file differs from PyTorch by more than 0.1 degree.
+        ValueError: for int8 without data, or a checkpoint trained on pictures without a text on them in `labels`.
     """
     if 'int8' in precisions and not data:
         raise ValueError('int8 needs rendered crops for its ranges: give --data')
     content = checkpoint.load(source)
     if not content.get('rendered', True) and labels.training_data == RENDERED:
         data = '; '.join(filter(None, [', '.join(content['data']), content.get('started_from')]))
-        raise ValueError(f'{source} was trained on {data}: say what that is with --training-data, and --licence')
+        raise ValueError(f'{source} was trained on {data}: describe these data with --training-data, and give --licence')
     config = config_of(content['config'])
     crops = test_crops(config, data, calibrate_on)
 
@@ -226,7 +226,7 @@ def export(
 
 @contextmanager
 def made(folder: Path) -> Iterator[None]:
-    """Makes a folder; one that is still empty in the end is taken away again."""
+    """Creates a folder, and removes it afterwards if it is still empty."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
@@ -240,7 +240,7 @@ def _size(path: Path) -> str:
 
 
 def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
-    """Evaluates each precision on the same sets, one line each with its loss against fp32."""
+    """Evaluates each precision on the same sets and prints a line each, with the difference to fp32."""
     from .datasets.base import MissingDataError
     from .evaluation.measure import run_set
     from .evaluation.model_file import open_model
@@ -267,7 +267,7 @@ def report_sets(files: dict[str, Path], sets: list[str], out: Path) -> None:
 
 @exits_with_message(ValueError, OSError, ExportError)
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.export', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -279,8 +279,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', nargs='+', help='rendered datasets, for parity and int8 ranges')
     parser.add_argument('--training-data', default=RENDERED)
     parser.add_argument('--licence', default='Apache-2.0')
-    parser.add_argument('--target', choices=('cpu', 'tensorrt'), default='cpu', help='of int8')
-    parser.add_argument('--symmetric', action='store_true', help='answer the mean of a crop and its mirror image: twice the arithmetic')
+    parser.add_argument('--target', choices=('cpu', 'tensorrt'), default='cpu', help='target of int8')
+    parser.add_argument('--symmetric', action='store_true', help='output the mean for a crop and its mirror image, at twice the arithmetic')
     parser.add_argument('--sets', nargs='*', default=[], help='evaluation sets to report each precision on')
     args = parser.parse_args(arguments)
     files = export(

@@ -1,7 +1,7 @@
-"""Trains a network on rendered crops, or one's own pictures: `python -m training.train CONFIG --data FOLDER --out FOLDER`.
+"""Trains a network on rendered crops or on your own pictures: `python -m training.train CONFIG --data FOLDER --out FOLDER`.
 
-Run again with the same --out to go on where it stopped: the result is the same as without the stop. Under torchrun it uses
-every process: `torchrun --nproc-per-node 8 -m training.train ...`.
+The same command with the same --out resumes a stopped run, with the same result as an uninterrupted one. torchrun spreads a run
+over several processes: `torchrun --nproc-per-node 8 -m training.train ...`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .loop.sources import open_training_data, rendered_folders
 
 @exits_with_message(ValueError, OSError, FloatingPointError)
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.train', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,15 +37,15 @@ def main(arguments: list[str] | None = None) -> None:
         help='rendered dataset folders (python -m training.render, .portraits), FOLDER=0.5 for its share of samples, csv:FILE of pictures',
     )
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--minutes', type=positive_float, help='time budget, over all resumed parts; without it, the configured steps')
-    parser.add_argument('--start', type=Path, help='checkpoint whose weights a new run begins with; its trunk may be shallower')
-    parser.add_argument('--pause-minutes', type=not_negative, help='stop after so long and go on when run again (to take in new renders)')
-    parser.add_argument('--steps', type=positive_int, help='instead of the configured steps')
+    parser.add_argument('--minutes', type=positive_float, help='time budget of all parts of the run; default: the configured steps')
+    parser.add_argument('--start', type=Path, help='checkpoint to initialise a new run from; its trunk may have fewer blocks')
+    parser.add_argument('--pause-minutes', type=not_negative, help='stop after this time; the same command resumes, with new renders')
+    parser.add_argument('--steps', type=positive_int, help='number of steps, instead of the configured one')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
     parser.add_argument('--threads', type=positive_int, help='CPU threads')
     add_workers_option(parser)
-    parser.add_argument('--limit', type=positive_int, help='train on so many samples only')
-    parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='other settings, as network.gating=hard')
+    parser.add_argument('--limit', type=positive_int, help='train on this many samples only')
+    parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings to change, such as network.gating=hard')
     args = parser.parse_args(arguments)
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     config = read_config(args.config, [*args.set, *([f'steps={args.steps}'] if args.steps else [])])
     context = init_distributed(args.device)
-    context.shards(config.shards)  # refuses what cannot be shared before anything is read
+    context.shards(config.shards)  # raises before any data is read if the shards do not divide
     train_set = open_training_data(args.data, config, args.limit, args.out / 'axes.png' if context.is_main else None)
     try:
         val_set = SyntheticCrops(rendered_folders(args.data), 'val', config.modality == 'depth', config.pose_limits_deg, config.validate_on)
@@ -70,12 +70,12 @@ def main(arguments: list[str] | None = None) -> None:
     run = Run(config, train_set, val_set, args.out, context, args.minutes, args.start, args.workers)
     try:
         run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
-        barrier(context)  # none takes another's connection away
+        barrier(context)  # no process may close the group while another still uses it
     finally:
         run.loader.close()
         shutdown_distributed(context)
     if context.world_size > 1:
-        # everything is written; threads that the group's libraries leave behind have been seen to abort the interpreter's own end
+        # All files are written. Threads of the process group's libraries sometimes abort the interpreter's shutdown.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

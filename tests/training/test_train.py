@@ -288,7 +288,7 @@ def test_a_time_budget_ends_with_a_final_checkpoint_and_a_rate_of_zero(kind, slo
     rates = [float(row['lr']) for row in progress.read_rows(tmp_path / 'log.csv')]
     assert rates == sorted(rates, reverse=True) and run.schedule.lr(run.step) == 0
     if slower == 1:  # as many steps as it falls for, the last of them at so small a part
-        assert re.search(rf'falls from \S+ to {rates[-1]:.2g} by step 60\n', printed)
+        assert re.search(rf'decays from \S+ to {rates[-1]:.2g} by step 60\n', printed)
     again = Run(config, data, None, tmp_path, ALONE, minutes=1.0)
     again.go()
     assert again.step == run.step and 'done before' in capsys.readouterr().out

@@ -1,1 +1,1 @@
-"""Crops, and their augmentation, as batches of tensors."""
+"""Crops and their augmentation, as batches of tensors."""

@@ -1,6 +1,6 @@
-"""Augmentation of rendered crops on tensors, on whichever device they are: geometry, then picture.
+"""Augmentation of rendered crops as tensors, on their own device: first geometric, then photometric.
 
-Everything random comes from one generator passed in, so a step can be repeated exactly.
+All random numbers come from the generator that is passed in, so a step can be repeated exactly.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .crops import Crops
 from .photometric import PhotometricAugmentation, disturb, random_background
 
 DETECTOR_OFFSET = (0.0, -0.14)
-"""Centre of YuNet's box from that of the landmarks' box, in units of the landmarks' larger extent: it holds the forehead too.
+"""Centre of YuNet's box relative to that of the landmarks' box, in units of their larger extent: YuNet's includes the forehead.
 
-Median of 283 rendered faces (yaw to 60, pitch to 35 degrees; sd 0.07 across, 0.04 up). Nothing real is in it.
+Median of 283 rendered faces (yaw to 60, pitch to 35 degrees; sd 0.07 across, 0.04 up); no real face was used.
 """
 
 MIRRORED = [
@@ -34,7 +34,7 @@ MIRRORED = [
     *range(64, 59, -1),
     *range(67, 64, -1),  # inner lips
 ]
-"""Which of the 68 landmarks lies on the other side of the face (300-W's numbering)."""
+"""For each of the 68 landmarks, the one on the other side of the face (300-W's numbering)."""
 
 
 RANGES = {
@@ -47,26 +47,26 @@ RANGES = {
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training crops vary. Lengths are in units of the landmarks' larger extent unless said otherwise.
+    """Strengths of the augmentation. Lengths are in units of the landmarks' larger extent unless stated otherwise.
 
-    The box jitter is YuNet's against the landmarks' box, measured: centre sd 0.04-0.07, width sd 6-10 %, height sd 10-16 %.
+    The box jitter is the measured difference of YuNet's box to the landmarks': centre sd 0.04-0.07, width sd 6-10 %, height sd 10-16 %.
 
     Attributes:
         margin: side of the crop, the middle of its range.
-        zoom: the margin varies log-uniformly by this factor either way.
-        shift_sd: of the crop's centre.
-        squeeze_sd: of the log of width over height of the region that is stretched to the square.
-        stretch_share: samples whose box itself, not the square about it, is stretched to the square, as many tools and FSA-Net's
-            published AFLW2000 crops do; profiles, whose boxes are narrow, then look twice as wide. 0..1.
-        detector_share: samples whose crop is centred as YuNet's box is, not as the landmarks' is: `DETECTOR_OFFSET` apart. 0..1.
-        roll_of: 'head': pictures are rotated until the head's own roll is the drawn one, however it was rendered; 'picture': they
-            are rotated by the drawn one.
-        roll_sd_deg: the drawn roll, normally distributed.
-        roll_wide_deg: uniform up to this either way, for `roll_wide_share` of the samples.
+        zoom: the margin varies log-uniformly between margin / zoom and margin * zoom.
+        shift_sd: standard deviation of the crop's centre.
+        squeeze_sd: standard deviation of log(width / height) of the region that is resized to the square.
+        stretch_share: share of samples, 0..1, in which the box itself and not the square about it is resized to the square, as many tools
+            and FSA-Net's published AFLW2000 crops do; profiles have narrow boxes and so become twice as wide.
+        detector_share: share of samples, 0..1, whose crop is centred as YuNet's box is, at `DETECTOR_OFFSET`.
+        roll_of: 'head' rotates the picture so that the head's roll becomes the random one, whatever it was in the render; 'picture'
+            rotates the picture by the random roll.
+        roll_sd_deg: standard deviation of the random roll, normally distributed.
+        roll_wide_deg: limit of a uniform random roll, which `roll_wide_share` of the samples get instead.
         roll_wide_share: 0..1.
         mirror: whether half of the samples are mirrored.
-        border_share: samples cut off by an image border (black beyond it) 0..1.
-        photometric: strengths of the disturbances of the picture; None leaves it clean over a random background.
+        border_share: share of samples, 0..1, that an image border cuts off (black beyond it).
+        photometric: strengths of the photometric augmentation; None disables it, the random background stays.
     """
 
     margin: float = 1.5
@@ -91,12 +91,12 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What the network trains on.
+    """A batch of training samples.
 
     Attributes:
         crops: (B, 1, S, S) uint8.
         rotation: (B, 3, 3) R_crop_head.
-        landmarks: (B, 68, 2) in the crop's coordinates, [-1, 1] from edge to edge; nan of a sample without, None where none has any.
+        landmarks: (B, 68, 2) in the crop's coordinates, [-1, 1] from edge to edge; nan for a sample without them, None if none has any.
     """
 
     crops: Tensor
@@ -106,7 +106,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Which part of a source crop becomes the training crop, per sample.
+    """The region of the source crop that becomes the training crop, for each sample.
 
     Attributes:
         centre: (B, 2) source pixels, continuous.
@@ -121,16 +121,16 @@ class View:
     mirror: Tensor
 
     def matrix(self) -> Tensor:
-        """(B, 2, 2): a training crop's coordinates in [-1, 1] to source pixels about the centre."""
+        """(B, 2, 2): maps the training crop's coordinates in [-1, 1] to source pixels relative to the centre."""
         c, s = self.roll.cos(), self.roll.sin()
-        # undo the squeeze (half), then the clockwise roll, then the mirror
+        # the inverse of the squeeze (half), then of the clockwise roll, then of the mirroring
         x = torch.stack([c * self.half[:, 0], s * self.half[:, 1]], -1) * self.mirror[:, None]
         y = torch.stack([-s * self.half[:, 0], c * self.half[:, 1]], -1)
         return torch.stack([x, y], 1)
 
 
 def centred_view(crops: Crops, margin: float) -> View:
-    """The plain square about the landmarks' box, as evaluation cuts it."""
+    """The square about the landmarks' box, as evaluation cuts it."""
     n, device = len(crops), crops.box.device
     centre = (crops.box[:, :2] + crops.box[:, 2:]) / 2
     half = (crops.box[:, 2:] - crops.box[:, :2]).amax(1, keepdim=True).expand(n, 2) * margin / 2
@@ -138,7 +138,7 @@ def centred_view(crops: Crops, margin: float) -> View:
 
 
 def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> View:
-    """A jittered, zoomed, squeezed, rolled and perhaps mirrored view of each sample, about its landmarks' box in the turned picture."""
+    """A random view of each sample about its landmarks' box in the rotated picture: shifted, zoomed, squeezed, rolled, mirrored."""
     n, device = len(crops), crops.box.device
     u = torch.rand(n, 7, generator=generator, device=device)
     g = torch.randn(n, 4, generator=generator, device=device)
@@ -147,7 +147,7 @@ def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> 
         view = replace(view, mirror=torch.where(u[:, 3] < 0.5, -1.0, 1.0))
     roll = torch.deg2rad(torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg * (2 * u[:, 2] - 1), how.roll_sd_deg * g[:, 3]))
     if how.roll_of == 'head':
-        # facing away there is no roll to speak of: the picture stays as it is, turned by the drawn one
+        # the roll of a head that faces away is not defined: its picture is rotated by the random roll alone
         R = rotation_in_view(crops, view)
         roll = roll - torch.where(R[:, 2, 0] < 0, ypr_from_rotation(R)[:, 2], 0.0)
     turned = replace(view, roll=roll, half=torch.ones_like(view.half))
@@ -202,7 +202,7 @@ def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Te
 
 
 def landmarks_in_view(crops: Crops, view: View) -> Tensor:
-    """(B, 68, 2) landmarks in the view's coordinates, [-1, 1]; a mirrored face's right side is numbered as such again."""
+    """(B, 68, 2) landmarks in the view's coordinates, [-1, 1]; renumbered in a mirrored view, so that left stays left."""
     offset = crops.landmarks - view.centre[:, None]
     seen = torch.linalg.solve(view.matrix(), offset.transpose(1, 2)).transpose(1, 2)
     return torch.where(view.mirror[:, None, None] < 0, seen[:, MIRRORED], seen)
@@ -214,18 +214,18 @@ def eyes_of(landmarks: Tensor) -> Tensor:
 
 
 def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generator) -> Batch:
-    """Training crops of random views over random backgrounds, disturbed as cameras disturb them.
+    """Training crops: random views over random backgrounds, with photometric augmentation.
 
     Args:
-        crops: a rendered batch; the generator is on its device.
+        crops: a rendered batch.
         size: output side in pixels.
         how: strengths.
-        generator: the only source of randomness.
+        generator: the only source of randomness, on the device of the crops.
     """
     view = random_view(crops, how, generator)
     image = over_background(crops, view, size, generator)
     landmarks = landmarks_in_view(crops, view)
-    face = 2 / (view.half.mean(1) * 2 / (crops.box[:, 2:] - crops.box[:, :2]).amax(1))  # landmarks' extent in [-1, 1] units
+    face = 2 / (view.half.mean(1) * 2 / (crops.box[:, 2:] - crops.box[:, :2]).amax(1))  # the landmarks' extent in units of [-1, 1]
     if how.photometric is not None:
         image = disturb(image, eyes_of(landmarks), face, how.photometric, generator)
     image = cut_at_borders(image, how.border_share, generator)
@@ -235,12 +235,12 @@ def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generat
 def over_background(crops: Crops, view: View, size: int, generator: torch.Generator) -> Tensor:
     """(B, 1, size, size) float gray of the view, each sample over its own random background."""
     layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
-    # beyond the source crop alpha is 0 as well: the background shows there
+    # alpha is 0 beyond the source crop too, so the background is visible there
     return layers[:, :1] + (1 - layers[:, 1:] / 255) * random_background(len(crops), size, generator, layers.device)
 
 
 def cut_at_borders(image: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Blackens one side of some samples, as a face at the edge of the camera's image is cut."""
+    """Blackens one side of some samples, as in crops of faces at the edge of the camera's image."""
     n, size, device = len(image), image.shape[-1], image.device
     u = torch.rand(n, 3, generator=generator, device=device)
     depth = torch.where(u[:, 0] < share, u[:, 1] * 0.3, -1.0)[:, None, None] * size
@@ -252,7 +252,7 @@ def cut_at_borders(image: Tensor, share: float, generator: torch.Generator) -> T
 
 
 def plain(crops: Crops, size: int, margin: float, background: float = 0.0) -> Batch:
-    """The undisturbed centred crop over a flat background, for evaluation: the same square as `c2f_head_pose.crop` cuts."""
+    """Undisturbed, centred crops over a flat background, for evaluation: the same square as `c2f_head_pose.crop` cuts."""
     view = centred_view(crops, margin)
     layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
     image = layers[:, :1] + (1 - layers[:, 1:] / 255) * background

@@ -1,4 +1,4 @@
-"""Rendered crops as batches of tensors, gathered from memory-mapped shards or held on the training device."""
+"""Rendered crops as batches of tensors, read from memory-mapped shards or from a copy on the training device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..synthetic.dataset import SyntheticDataset
 from ..synthetic.layout import COLUMNS
 
 AT_ONCE = 4096
-"""Samples that go to the device that holds them in one copy."""
+"""Samples per copy to the device."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +24,9 @@ class Crops:
     """A batch of rendered crops with their labels, before augmentation.
 
     Attributes:
-        image: (B, S, S) uint8 gray, premultiplied by alpha unless the background is in it already.
-        alpha: (B, S, S) uint8; 255 where the background must not show.
-        depth_mm: (B, S, S) uint16 or int32, 0 none; None when only RGB is trained.
+        image: (B, S, S) uint8 gray, premultiplied by alpha unless it includes the background.
+        alpha: (B, S, S) uint8; 255 where the background must not be visible.
+        depth_mm: (B, S, S) uint16 or int32, 0 for none; None if only RGB is needed.
         R_cam_head: (B, 3, 3) float32.
         K: (B, 3, 3) float32 intrinsics of the crop's pixels; the principal point counts from the first pixel's centre.
         box: (B, 4) float32 x1 y1 x2 y2 of the 68 landmarks, crop pixels, continuous.
@@ -74,13 +74,13 @@ def checked_shares(names: Sequence[str | Path], shares: Sequence[float | None] |
 class SyntheticCrops:
     """A rendered dataset's split as tensors by index.
 
-    Pixels stay in the memory-mapped shards; `hold` copies them to a device once, so that a big GPU does not wait for the host.
+    Pixels are read from the memory-mapped shards; `hold` copies them to a device once, so that a fast GPU does not wait for the host.
 
     Args:
         paths: dataset folders; several are joined.
         split: 'train', 'val' or 'test', by identity; None for all.
-        depth: whether depth is read too.
-        pose_limits_deg: yaw, pitch, roll; samples beyond are left out (the paper's ranges). None keeps all.
+        depth: whether to read depth too.
+        pose_limits_deg: yaw, pitch, roll; samples beyond are excluded (the paper's ranges). None keeps all.
         limit: at most this many samples, spread evenly over the split.
         shares: of each folder in the samples drawn, 0..1; None for one that shares the rest by its size. Without any, size alone counts.
 
@@ -161,7 +161,7 @@ class SyntheticCrops:
 
     @property
     def data_hash(self) -> str:
-        """16 hex digits over the manifests and every label: changes when the data do."""
+        """16 hex digits of a hash over the manifests and every label; changes with the data."""
         digest = hashlib.sha256()
         for s in self.sets:
             digest.update((s.path / 'manifest.json').read_bytes())
@@ -172,7 +172,7 @@ class SyntheticCrops:
         return digest.hexdigest()[:16]
 
     def gather(self, rows: np.ndarray) -> Crops:
-        """The samples of some row numbers, on the CPU or on the device that holds them."""
+        """The samples with these row numbers, on the CPU or on the device that holds the copy."""
         if self._held is not None:
             return self._held[torch.from_numpy(rows).to(self._held.image.device)]
         pixels: dict[str, list[np.ndarray]] = {'image': [], 'alpha': []}
@@ -193,7 +193,7 @@ class SyntheticCrops:
         return Crops(torch.from_numpy(image), torch.from_numpy(alpha), depth, **{k: v[index] for k, v in self._labels.items()})
 
     def hold(self, device: torch.device | str, limit_bytes: int) -> bool:
-        """Copies everything to a device, once, if it fits into `limit_bytes`; whether it lies there."""
+        """Copies all samples to a device, once, if they fit into `limit_bytes`; returns whether they are there."""
         if self._held is not None:
             return True
         if len(self) * self.size**2 * (6 if self.depth else 2) > limit_bytes:
@@ -213,12 +213,12 @@ class SyntheticCrops:
 
 @dataclass(frozen=True)
 class Focus:
-    """Which poses are drawn more often than they were rendered: renders are uniform over the sphere, faces in use are not.
+    """Sampling weights by pose: renders are uniform over their range, faces in use are mostly near-upright.
 
     Attributes:
-        elevation_sd_deg: weights fall as a Gaussian of the face's elevation.
-        azimuth_deg: beyond this, weights fall as a Gaussian of standard deviation 10 degrees.
-        floor: least weight, so that every pose stays known.
+        elevation_sd_deg: standard deviation of the weights, a Gaussian of the face's elevation.
+        azimuth_deg: beyond this azimuth the weights decrease as a Gaussian of standard deviation 10 degrees.
+        floor: smallest weight, so that every pose is still trained.
     """
 
     elevation_sd_deg: float = 35.0
@@ -233,9 +233,9 @@ class Focus:
 
 
 class Shuffler:
-    """Row numbers of a global step, without state: any step can be drawn again, so a resumed run sees the same samples.
+    """Row numbers of each global step; they depend on the seed and the step alone, so a resumed run gets the same samples.
 
-    Every epoch is a permutation of all rows, seeded by (seed, epoch); with weights it is as many draws with replacement.
+    An epoch is a permutation of all rows, seeded by (seed, epoch); with weights, as many draws with replacement.
     """
 
     def __init__(self, count: int, batch: int, seed: int, weights: np.ndarray | None = None):

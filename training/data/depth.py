@@ -1,7 +1,7 @@
-"""Depth crops: metres about the head as bytes, and how they vary while training.
+"""Depth crops: depth about the head encoded as bytes, and its augmentation.
 
-A byte is 0 where nothing was measured or what was lies farther than half the range behind the head; otherwise 1 (far) to 255
-(near), linear over `DEPTH_RANGE_M` about the head's depth: the median of what was measured in the middle half of the crop.
+A byte is 0 where nothing was measured, or where the surface is farther than half the range behind the head; otherwise 1 (far) to 255
+(near), linear over `DEPTH_RANGE_M` about the head's depth: the median of the valid pixels in the middle half of the crop.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .crops import Crops
 from .photometric import blob, blur, some
 
 DEPTH_RANGE_M = 0.5
-"""Metres mapped to 1..255: a head is 0.25 m deep, and its median lies near the face."""
+"""Range mapped to 1..255: a head is 0.25 m deep, and the median of its visible surface lies near the face."""
 
 
 def head_depth_mm(depth_mm: Tensor) -> Tensor:
-    """(B, 1, 1, 1) median of what was measured in the middle half of (B, 1, S, S) crops; 1000 where nothing was."""
+    """(B, 1, 1, 1) median of the valid pixels in the middle half of (B, 1, S, S) crops; 1000 where none is valid."""
     size = depth_mm.shape[-1]
     quarter = size // 4
     middle = depth_mm[:, 0, quarter : size - quarter : 2, quarter : size - quarter : 2].flatten(1)
@@ -28,30 +28,30 @@ def head_depth_mm(depth_mm: Tensor) -> Tensor:
 
 
 def to_bytes(depth_mm: Tensor, head_mm: Tensor) -> Tensor:
-    """(B, 1, S, S) uint8 of depth in millimetres, 0 none, about the head's depth; the tensor twin of `c2f_head_pose.depth.encode_depth`."""
+    """(B, 1, S, S) uint8 encoding of depth in millimetres (0 none) about the head's depth, as `c2f_head_pose.depth.encode_depth` does."""
     height = 0.5 - (depth_mm - head_mm) / (1000 * DEPTH_RANGE_M)
     return torch.where((depth_mm > 0) & (height >= 0), (1 + 254 * height + 0.5).clamp(1, 255), 0.0).to(torch.uint8)
 
 
 def plain_depth(crops: Crops, size: int, margin: float) -> Batch:
-    """The undisturbed centred depth crop, for evaluation."""
+    """Undisturbed, centred depth crops, for evaluation."""
     view = centred_view(crops, margin)
     depth = seen(crops, view, size)
     return Batch(to_bytes(depth, head_depth_mm(depth)), rotation_in_view(crops, view), landmarks_in_view(crops, view))
 
 
 def seen(crops: Crops, view: View, size: int) -> Tensor:
-    """(B, 1, size, size) float millimetres through a view; never mixed across an edge, so the nearest pixel."""
+    """(B, 1, size, size) float millimetres of the view, by the nearest pixel: interpolation would mix depths across edges."""
     if crops.depth_mm is None:
         raise ValueError('these crops were read without depth: SyntheticCrops(..., depth=True)')
     return sample(crops.depth_mm[:, None].float(), view, size, nearest=True)
 
 
 def augment_depth(crops: Crops, size: int, how: Augmentation, generator: torch.Generator) -> Batch:
-    """Depth crops of random views, disturbed as depth cameras disturb them.
+    """Depth crops of random views with the disturbances of depth cameras.
 
-    Noise and steps grow with the square of the distance (structured light); holes at edges and in blobs; hands before the face;
-    walls behind; motion blur that mixes depths. Strengths come from `how.photometric` as for pictures.
+    These are noise and steps that grow with the square of the distance (structured light), holes at edges and in blobs, hands in front
+    of the face, walls behind it, and motion blur that mixes depths. `how.photometric` has their strengths, as for RGB.
     """
     view = random_view(crops, how, generator)
     depth = seen(crops, view, size)
@@ -79,7 +79,7 @@ def _hold_before(depth: Tensor, size: int, generator: torch.Generator) -> Tensor
 
 
 def _smear(depth: Tensor, sd: float, generator: torch.Generator) -> Tensor:
-    """Motion while the sensor integrates: neighbouring depths mix; holes stay holes."""
+    """Motion during the exposure: neighbouring depths mix, holes stay holes."""
     head = head_depth_mm(depth)
     filled = torch.where(depth > 0, depth, head + 400)
     return torch.where(depth > 0, blur(filled, sd, generator), 0.0)

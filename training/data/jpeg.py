@@ -1,4 +1,4 @@
-"""JPEG compression of tensors: what the blocks lose."""
+"""JPEG compression of tensors, as an augmentation."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ _LUMINANCE = (
 
 
 def jpeg(image: Tensor, generator: torch.Generator) -> Tensor:
-    """JPEG's loss: 8x8 blocks, DCT, quantised with the standard table at a random quality from 20 to 90."""
+    """Compresses and decompresses: 8x8 blocks, DCT, quantised with the standard table at a random quality from 20 to 90."""
     n, size = len(image), image.shape[-1]
     blocks = size // 8
     side = blocks * 8
     quality = 20 + 70 * torch.rand(n, 1, 1, generator=generator, device=image.device)
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)  # libjpeg's rule
     table = (torch.tensor(_LUMINANCE, device=image.device, dtype=torch.float32).reshape(8, 8) * scale).clamp(min=1)
-    # all blocks of a picture in two products with a block-diagonal matrix: many times faster than thousands of 8x8 products
+    # Two products with a block-diagonal matrix transform all blocks of a picture: many times faster than thousands of 8x8 products.
     dct = torch.block_diag(*[_dct_matrix(image.device)] * blocks)
     table = table.repeat(1, blocks, blocks)
     coefficients = dct @ (image[:, 0, :side, :side] - 128) @ dct.T

@@ -1,6 +1,6 @@
-"""What happens to a picture between the scene and the network: light, occluders, lens, sensor, compression; on tensors.
+"""Photometric augmentation of tensors: light, occluders, lens, sensor, compression.
 
-Pictures are (B, 1, S, S) float, 0..255. Costly steps touch only the samples they are drawn for.
+Pictures are (B, 1, S, S) float, 0..255. Expensive steps process only the samples that get them.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from .jpeg import jpeg
 
 @dataclass(frozen=True)
 class PhotometricAugmentation:
-    """Strengths of the disturbances; a share is the part of the samples that get one.
+    """Strengths of the disturbances; a share is the fraction of the samples that get a disturbance, 0..1.
 
     Attributes:
-        light_share: one-sided light or a soft shadow's edge.
-        light: the strongest gain or loss across the picture.
-        stripes_share: patterned light (blinds, leaves).
-        occluder_share: a textured blob over part of the picture.
-        sunglasses_share: dark blobs over both eyes.
-        gamma: log-uniform exponent, by this factor either way.
-        contrast: log-uniform gain, by this factor either way.
-        brightness: offset, grey levels either way.
-        blur_share: defocus or motion.
-        blur_sd: largest standard deviation, in parts of the side.
-        low_resolution_share: sampled down and up again.
-        low_resolution_px: the fewest pixels a side is sampled down to.
-        noise_sd: largest standard deviation, grey levels.
-        jpeg_share: compressed in 8x8 blocks.
+        light_share: share with one-sided light or the edge of a soft shadow.
+        light: largest gain or loss across the picture.
+        stripes_share: share with patterned light (blinds, leaves).
+        occluder_share: share with a textured blob over part of the picture.
+        sunglasses_share: share with dark blobs over both eyes.
+        gamma: exponent, log-uniform between 1 / gamma and gamma.
+        contrast: gain, log-uniform between 1 / contrast and contrast.
+        brightness: largest offset up or down, grey levels.
+        blur_share: share with defocus or motion blur.
+        blur_sd: largest standard deviation of the blur, as a fraction of the side.
+        low_resolution_share: share that is sampled down and up again.
+        low_resolution_px: smallest side to sample down to, pixels.
+        noise_sd: largest standard deviation of the noise, grey levels.
+        jpeg_share: share that is compressed as JPEG.
     """
 
     light_share: float = 0.5
@@ -56,7 +56,7 @@ _BLUR_TAPS = 11
 
 
 def disturb(image: Tensor, eyes: Tensor, face: Tensor, how: PhotometricAugmentation, generator: torch.Generator) -> Tensor:
-    """Light, occluders, photometry, blur, low resolution, noise, compression, in the order of a real picture.
+    """Applies light, occluders, photometry, blur, low resolution, noise and compression, in the order in which a camera adds them.
 
     Args:
         image: (B, 1, S, S) float, 0..255.
@@ -75,7 +75,7 @@ def disturb(image: Tensor, eyes: Tensor, face: Tensor, how: PhotometricAugmentat
 
 
 def some(image: Tensor, share: float, generator: torch.Generator, change) -> Tensor:
-    """Applies a change to a random part of the batch of fixed size, so that the cost does not vary."""
+    """Applies a change to a fixed number of random samples of the batch, so that the cost does not vary."""
     count = round(share * len(image))
     if not count:
         return image
@@ -84,7 +84,7 @@ def some(image: Tensor, share: float, generator: torch.Generator, change) -> Ten
 
 
 def random_background(count: int, size: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """(B, 1, S, S) procedural backgrounds: noise of several scales and straight edges, of random level and contrast."""
+    """(B, 1, S, S) procedural backgrounds: noise of several scales and straight edges, with random level and contrast."""
     half = max(size // 2, 8)
     out = torch.zeros(count, 1, half, half, device=device)
     weight = torch.rand(count, 6, 1, 1, 1, generator=generator, device=device).pow(2)
@@ -109,7 +109,7 @@ def coordinates(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def light(image: Tensor, how: PhotometricAugmentation, generator: torch.Generator) -> Tensor:
-    """A gain that varies across the picture: a slope, or a shadow with a soft edge; stripes on some."""
+    """Applies a gain that varies across the picture: a slope or a shadow with a soft edge, and stripes on some samples."""
     n, device = len(image), image.device
     u = torch.rand(n, 8, 1, 1, generator=generator, device=device)
     x, y = coordinates(image.shape[-1], device)
@@ -144,13 +144,13 @@ def blob(centre: Tensor, radius: Tensor, angle: Tensor, power: Tensor, size: int
 
 
 def occlude(image: Tensor, eyes: Tensor, face: Tensor, how: PhotometricAugmentation, generator: torch.Generator) -> Tensor:
-    """Textured blobs over some faces and sunglasses over some eyes."""
+    """Draws textured blobs over some faces and sunglasses over some eyes."""
     n, size, device = len(image), image.shape[-1], image.device
 
     def cover(x: Tensor) -> Tensor:
         m = len(x)
         u = torch.rand(m, 6, generator=generator, device=device)
-        # anywhere, more often near the rim than over the middle
+        # anywhere, but more often near the border than in the middle
         centre = torch.stack([(u[:, 0] * 2 * math.pi).cos(), (u[:, 0] * 2 * math.pi).sin()], 1) * (0.35 + 0.75 * u[:, 1:2])
         mask = blob(centre, 0.12 + 0.38 * u[:, 2:4], u[:, 4] * math.pi, 2 + 6 * u[:, 5], size)[:, None]
         return x + mask * (random_background(m, size, generator, device) - x)
@@ -171,7 +171,7 @@ def occlude(image: Tensor, eyes: Tensor, face: Tensor, how: PhotometricAugmentat
 
 
 def photometry(image: Tensor, how: PhotometricAugmentation, generator: torch.Generator) -> Tensor:
-    """Gamma, contrast about the mean, brightness; clipped as a sensor clips."""
+    """Applies gamma, contrast about the mean and brightness, and clips as a sensor does."""
     u = 2 * torch.rand(len(image), 3, 1, 1, 1, generator=generator, device=image.device) - 1
     image = 255 * (image / 255).clamp(1e-4, 1).pow(how.gamma ** u[:, 0])
     mean = image.mean((2, 3), keepdim=True)
@@ -179,7 +179,7 @@ def photometry(image: Tensor, how: PhotometricAugmentation, generator: torch.Gen
 
 
 def blur(image: Tensor, largest_sd: float, generator: torch.Generator) -> Tensor:
-    """Each picture by its own Gaussian of random width, length and direction: defocus and motion blur."""
+    """Blurs each picture with its own Gaussian of random width, length and direction: defocus and motion blur."""
     n, size, device = len(image), image.shape[-1], image.device
     u = torch.rand(n, 3, 1, 1, generator=generator, device=device)
     sd = 0.3 + u[:, 0] * largest_sd * size
@@ -196,7 +196,7 @@ def blur(image: Tensor, largest_sd: float, generator: torch.Generator) -> Tensor
 
 
 def low_resolution(image: Tensor, fewest_px: int, generator: torch.Generator) -> Tensor:
-    """Sampled down to one of four sizes, a quarter of the pictures each, and up again."""
+    """Samples the pictures down and up again; each quarter of the batch gets one of four sizes."""
     size = image.shape[-1]
     shift = float(torch.rand((), generator=generator, device=image.device))
     parts = []
@@ -211,7 +211,7 @@ def low_resolution(image: Tensor, fewest_px: int, generator: torch.Generator) ->
 
 
 def noise(image: Tensor, largest_sd: float, generator: torch.Generator) -> Tensor:
-    """Sensor noise of random strength, part of it growing with the square root of the light (shot noise)."""
+    """Adds sensor noise of random strength; part of it grows with the square root of the light (shot noise)."""
     u = torch.rand(len(image), 2, 1, 1, 1, generator=generator, device=image.device)
     sd = largest_sd * u[:, 0].pow(2) * (u[:, 1] + (1 - u[:, 1]) * (image / 128).clamp(min=0).sqrt())
     return image + sd * torch.randn(image.shape, generator=generator, device=image.device)

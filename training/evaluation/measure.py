@@ -40,7 +40,7 @@ def crops_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
 
 
 def rays_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
-    """(N, 3, 3) R_ray of the crops' centres, R_cam_head = R_ray R_crop_head; the identity for a face whose camera is unknown."""
+    """(N, 3, 3) R_ray of the crops' centres (R_cam_head = R_ray R_crop_head); the identity for a face with an unknown camera."""
     rays = np.tile(np.eye(3), (len(faces), 1, 1))
     if crop_name in SQUARES:
         for i, face in enumerate(faces):
@@ -51,7 +51,7 @@ def rays_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
 
 
 def depth_crops(faces: list[Face], model: Model) -> np.ndarray:
-    """(N, 1, S, S) uint8 depth crops about the faces' boxes, which must be the depth camera's (`biwi.depth_face`)."""
+    """(N, 1, S, S) uint8 depth crops about the faces' boxes, which must be in the depth camera's image (`biwi.depth_face`)."""
     out = []
     for face in faces:
         if face.read_depth_m is None or face.box is None:
@@ -61,10 +61,10 @@ def depth_crops(faces: list[Face], model: Model) -> np.ndarray:
 
 
 def evaluate_faces(model: Model, faces: list[Face], crop_name: str) -> Result:
-    """Runs a model on a real set's faces; estimates are compared in the camera's frame where the camera is known.
+    """Runs a model on the faces of a real set; compares in the camera's frame if the camera is known.
 
     Raises:
-        ValueError: for no face, or one that the crop cannot be cut of.
+        ValueError: without a face, or for a face that lacks what the crop needs.
     """
     if not faces:
         raise ValueError('no faces to evaluate on')
@@ -75,13 +75,13 @@ def evaluate_faces(model: Model, faces: list[Face], crop_name: str) -> Result:
 
 
 def evaluate_detected(model: Model, source: str, faces: list[Face], threads: int = 1, device: str = 'auto') -> Result:
-    """Runs a model on the faces of a set that YuNet finds, the whole package where `source` is a file that it reads.
+    """Runs a model on the faces of a set that YuNet finds; a model file is run by the whole package, a checkpoint on its crops.
 
     Raises:
-        ValueError: where no face is found, or for a depth model.
+        ValueError: if no face is found, or for a depth model.
     """
     if model.modality == 'depth':
-        raise ValueError("the crop 'detector' looks for faces in pictures, a depth model reads none: name the crop 'box'")
+        raise ValueError("the crop 'detector' looks for faces in pictures, and a depth model reads none: use the crop 'box'")
     found = detected(faces, threads)
     if not found:
         raise ValueError('the detector found no labelled face')
@@ -118,7 +118,7 @@ def _collect_faces(
     std: np.ndarray,
     logits: np.ndarray,
 ) -> Result:
-    """Figures of answers about real faces; `crops` (N, S, S), `rays` (N, 3, 3) R_ray."""
+    """Computes the figures of estimates for real faces; `crops` (N, S, S), `rays` (N, 3, 3) R_ray."""
     truth = np.array([face.ypr_deg for face in faces])
     pointing = np.isfinite(truth[:, :2]).all(1)
     R_crop = np.full((len(faces), 3, 3), np.nan)
@@ -146,17 +146,20 @@ def rendered_answers(
     limit: int | None = None,
     within_deg: tuple[float, float] | None = None,
 ) -> tuple[SyntheticCrops, torch.Tensor, np.ndarray, NetworkOutput]:
-    """A rendered set's split, its crops as the model sees them (N, 1, S, S) uint8, their R_crop_head (N, 3, 3), and what the model says.
+    """Runs a model on a split of rendered sets.
 
-    Crops are disturbed as the model's own run did it, within its pose limits; of an exported file, whose run is not known, by default.
+    Augmentation and pose limits are those of the model's own training; for an exported file, which does not carry them, the defaults.
 
     Args:
-        model: to ask.
-        folders: of one set, or of several that are joined.
-        disturbed: as in training; otherwise centred and clean.
+        model: to run.
+        folders: one rendered set, or several that are joined.
+        disturbed: whether to augment as in training; otherwise crops are centred and clean.
         split: 'val' or 'test'; None for all.
-        limit: at most so many samples, spread over the split.
-        within_deg: yaw and pitch beyond which samples are left out, instead of the run's own limits.
+        limit: largest number of samples, spread over the split.
+        within_deg: yaw and pitch beyond which samples are excluded, instead of the run's own limits.
+
+    Returns:
+        The split, its crops (N, 1, S, S) uint8, their R_crop_head (N, 3, 3), and the model's output.
     """
     config = model.config or config_of(
         {
@@ -182,7 +185,7 @@ def evaluate_synthetic(
     limit: int | None = 4000,
     within_deg: tuple[float, float] | None = None,
 ) -> Result:
-    """Runs a model on rendered crops of held-out identities, clean or disturbed; arguments as `rendered_answers` has them."""
+    """Runs a model on rendered crops of held-out identities, clean or disturbed; arguments as of `rendered_answers`."""
     _, crops, truth, output = rendered_answers(model, folders, disturbed, split, limit, within_deg)
     return collect(
         model,
@@ -211,7 +214,7 @@ def collect(
     errors: metrics.AngleErrors,
     sequences: list[str] | None = None,
 ) -> Result:
-    """Figures of a model's answers. Categories are those of the head as the crop shows it, so they are judged by `R_crop_true`."""
+    """Computes the figures of a model's estimates. Categories are compared with `R_crop_true`, the head as seen in the crop."""
     row: dict[str, object] = {'model': model.name, 'crop': crop_name, **errors.summary()}
     pointing = np.isfinite(R_crop_true).all((1, 2))
     if pointing.any():
@@ -234,19 +237,19 @@ def collect(
 
 
 def parse_set(name: str, crop_name: str | None = None) -> tuple[str, str]:
-    """A SET's name without its crop, and the crop.
+    """Splits a SET of the command line into its name and its crop.
 
     Raises:
-        ValueError: for a set, part, rendered dataset or crop that there is not.
+        ValueError: for an unknown set, part, rendered dataset or crop.
     """
     kind, _, place = name.partition(':')
     if kind in RENDERED:
         if not place:
-            raise ValueError(f'{name!r} names no folder: {kind}:FOLDER is of a rendered dataset')
+            raise ValueError(f'{name!r} names no folder: write {kind}:FOLDER with the folder of a rendered dataset')
         read_manifest(Path(place))
         return name, 'landmarks'
     own = None
-    # a file's path may have an @ of its own
+    # an @ in the path of an existing file is part of the path
     if not Path(place).is_file() and '@' in Path(name).name:
         name, _, own = name.rpartition('@')
     if name.partition(':')[0] not in (*SOURCES, 'csv'):
@@ -259,7 +262,7 @@ def parse_set(name: str, crop_name: str | None = None) -> tuple[str, str]:
 
 
 def place_of(name: str, folder: str | None) -> str:
-    """Absolute path of what a SET is read from."""
+    """Absolute path of the folder or file of a SET."""
     name, _ = parse_set(name)
     kind, _, place = name.partition(':')
     return os.path.abspath(folder or os.environ.get(SOURCES[kind].variable, '') if kind in SOURCES else place)
@@ -285,7 +288,7 @@ def run_set(
     else:
         faces = open_faces(name, folder)
         if limit is not None and limit < len(faces):
-            # no neighbouring frames any more
+            # the remaining frames are not neighbours
             faces = [replace(face, sequence='') for face in spread(faces, limit)]
         if model.modality == 'depth' and kind == 'biwi':
             from .datasets.biwi import depth_face

@@ -1,4 +1,4 @@
-"""One way to run a model, whether a checkpoint, an .onnx file or a shipped name."""
+"""Runs a checkpoint, an .onnx file or a shipped model through one interface."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Model:
     """A model to evaluate.
 
     Attributes:
-        name: for tables; of a file with its precision, unless that is fp32, and version.
+        name: for tables; for a file with its version, and its precision unless that is fp32.
         size: input side, pixels.
-        crop_margin: of the landmarks' larger extent.
-        detector_margin: of YuNet's larger extent.
+        crop_margin: side of the crop over the landmarks' larger extent.
+        detector_margin: side of the crop over the larger extent of YuNet's box.
         modality: 'rgb' or 'depth'.
-        commit: that trained it, or ''.
+        commit: of the checkout that trained it, or ''.
         data_hash: of its training data, or ''.
         seed: of its training, or -1.
-        engine: has `infer`.
-        config: of a checkpoint's run; None of an exported file.
+        engine: runs crops with `infer`.
+        config: of a checkpoint's run; None for an exported file.
     """
 
     name: str
@@ -51,23 +51,23 @@ class Model:
     config: RunConfig | None = None
 
     def margin(self, crop_name: str) -> float:
-        """Of a crop by its name in `protocols`."""
+        """The margin for a crop by its name (`face_crops.CROPS`)."""
         return self.detector_margin if crop_name == 'detector' else self.crop_margin
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
-        """Runs (N, 1, S, S) uint8 crops, N as large as you like.
+        """Runs any number of (N, 1, S, S) uint8 crops in batches.
 
         Raises:
-            ValueError: for answers that are no numbers, as of a training that diverged.
+            ValueError: if outputs are not finite, as after a training that diverged.
         """
         parts = [self.engine.infer(crops[i : i + 64]) for i in range(0, len(crops), 64)]
         output = [np.concatenate([getattr(p, name) for p in parts]) for name in ('rotation', 'rotation_std_rad', 'category_logits')]
         if broken := (~np.all([np.isfinite(values).reshape(len(crops), -1).all(1) for values in output], 0)).sum():
-            raise ValueError(f'{self.name} answers nan or inf for {broken} of {len(crops)} crops: a damaged file, or it diverged')
+            raise ValueError(f'{self.name} answers nan or inf for {broken} of {len(crops)} crops: damaged, or its training diverged')
         return NetworkOutput(*output)
 
     def milliseconds(self, crops: np.ndarray, repeats: int = 200) -> float:
-        """Median milliseconds of one crop at a time."""
+        """Median milliseconds per crop at batch size 1."""
         times = []
         for i in range(repeats):
             one = crops[i % len(crops)][None]
@@ -84,7 +84,7 @@ class TorchEngine:
         self.network = network.eval().to(device)
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
-        """As the package's engines do."""
+        """Runs crops as the engines of the package do."""
         return NetworkOutput(*estimate(self.network, torch.from_numpy(crops)))
 
 
@@ -92,13 +92,13 @@ def open_model(source: str | Path, device: str = 'auto', threads: int | None = N
     """Opens a checkpoint (.pt), an .onnx file or a shipped name.
 
     Args:
-        source: which.
+        source: path or name.
         device: 'auto', 'cpu' or 'cuda'.
-        threads: of the CPU. PyTorch has one number for the whole process, which a checkpoint takes over; None leaves it alone. A file runs
-            in a session of its own, on one thread unless told otherwise.
+        threads: CPU threads. For a checkpoint this sets PyTorch's number for the whole process, and None keeps it. A file runs in its own
+            session, by default on one thread.
 
     Raises:
-        ValueError: for a file that is neither, or a device that is not there.
+        ValueError: for a file of another kind, or a device that is not available.
     """
     path = Path(source)
     if device not in DEVICES:
@@ -143,7 +143,7 @@ def open_model(source: str | Path, device: str = 'auto', threads: int | None = N
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """PyTorch on one CPU thread while it lasts, as models are timed."""
+    """Limits PyTorch to one CPU thread in its body, for timing."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

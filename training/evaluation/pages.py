@@ -1,6 +1,6 @@
-"""Writes the tables of figures in training/RESULTS.md and the models' cards from training/results: `python -m training.evaluation.pages`.
+"""Generates the tables in training/RESULTS.md and the models' cards from training/results: `python -m training.evaluation.pages`.
 
-A table stands between `<!-- NAME: python -m training.evaluation.pages -->` and `<!-- end of NAME -->`; NAME is one of TABLES.
+A table is the text between `<!-- NAME: python -m training.evaluation.pages -->` and `<!-- end of NAME -->`; NAME is a key of TABLES.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ SETS = {
     ('disturbed:wide', 'landmarks'): 'held-out identities, disturbed as in training, all poses',
     ('synthetic:depth_structured_light', 'landmarks'): 'structured light, other people, all poses',
 }
-"""What a set and its crop are called."""
+"""Titles of each set and crop."""
 BY_PERSON = ('all', 'sex', 'age', 'ethnicity')
-"""What people are grouped by; the other groups are conditions of the picture."""
+"""Groupings of people; the others are conditions of the picture."""
 Row = dict[str, str]
 
 
@@ -62,14 +62,14 @@ def _both(row: Row, names: tuple[str, str], digits: int, factor: float = 1.0) ->
 
 
 def _called(row: Row) -> str:
-    """A row's set; of a part of a set, which."""
+    """The title of a row's set, with the part of the set if it is one."""
     within = re.search(r'--within (\d+) (\d+)', row['command'])
     found = f', {_number(row, "detected", 1, 100)} % found' if row['detected'] else ''
     return f'the same within yaw {within[1]}, pitch {within[2]}' if within else SETS[row['set'], row['crop']] + found
 
 
 def real_faces() -> str:
-    """The edge model on every set, as it is shipped."""
+    """The shipped edge model on every set."""
     header = ['', 'n', 'MAE', 'yaw', 'pitch', 'roll', 'geodesic, mean, median', 'coarse, %', 'within 1, 2 std, %']
     return _table(
         header,
@@ -160,7 +160,7 @@ def robustness() -> str:
 
 
 def over_time() -> str:
-    """Single frames and the filter."""
+    """Single frames beside filtered ones."""
     rows = _read('c2f_edge_temporal.csv')
 
     def mean(way: str, name: str) -> float:
@@ -176,7 +176,7 @@ def over_time() -> str:
 
 
 def crop_width() -> str:
-    """Slopes and errors by the width of the crop; the pitch at a network's own width, the middle one."""
+    """Slopes and errors by the width of the crop; pitch at the network's own width, the middle one."""
     rows, sets = _read('crop_width.csv'), {'aflw2000': 'AFLW2000', 'pointing04': "Pointing'04"}
     lines = []
     for name, network in dict.fromkeys((row['set'], row['network']) for row in rows):
@@ -207,7 +207,7 @@ def _ablations(name: str) -> str:
 
 
 def ablations() -> str:
-    """Our network's choices, each undone."""
+    """Each design choice of our network removed in turn."""
     return _ablations('ablations.csv')
 
 
@@ -224,10 +224,10 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def renewed(text: str) -> str:
-    """A page with each of its tables written anew.
+    """Replaces each table of a page by its present content.
 
     Raises:
-        ValueError: for a table that does not end, or that there is none of.
+        ValueError: for a table without an end mark, or with an unknown name.
     """
     for name in re.findall(r'<!-- ([\w ]+): python -m training.evaluation.pages -->', text):
         begin, end = f'<!-- {name}: python -m training.evaluation.pages -->', f'<!-- end of {name} -->'
@@ -244,7 +244,7 @@ def main() -> int:
         before = page.read_text()
         after = renewed(before)
         page.write_text(after)
-        print(f'{page.relative_to(_ROOT)}: {"written anew" if after != before else "as it was"}')
+        print(f'{page.relative_to(_ROOT)}: {"updated" if after != before else "unchanged"}')
     return 0
 
 

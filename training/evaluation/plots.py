@@ -1,4 +1,4 @@
-"""Plots of an evaluation: error by pose, and how honest the stated uncertainty is."""
+"""Plots of an evaluation: error by pose, and calibration of the estimated uncertainty."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def error_by_pose(path: Path, truth_ypr_deg: np.ndarray, errors: metrics.AngleEr
 
 
 def calibration(path: Path, errors: metrics.AngleErrors, std_rad: np.ndarray) -> None:
-    """Mean geodesic error against the stated standard deviation, by tenths of the faces; nothing where rotations are unknown."""
+    """Plots the actual error against the estimated standard deviation, by tenths of the faces; without 10 known rotations, nothing."""
     known = np.isfinite(errors.geodesic_deg)
     if known.sum() < 10:
         return

@@ -1,4 +1,4 @@
-"""What an evaluation leaves: a line to read, a row of csv, every face, plots, the worst cases, and labels drawn on faces."""
+"""Results of an evaluation: a printed line, a csv row, a csv of every face, plots, and a sheet of the worst cases."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ FIELDS = (
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a model said of a set.
+    """A model's estimates on a set and their figures.
 
     Attributes:
-        row: one line of the table, by FIELDS.
+        row: the row of summary.csv, by FIELDS.
         names: of the faces.
-        truth_ypr_deg: (N, 3), nan unknown.
-        R: (N, 3, 3) estimates.
-        std_rad: (N, 3).
-        errors: of each.
-        crops: (N, S, S) uint8, what the network saw.
-        R_crop_true: (N, 3, 3) true R_crop_head; roll counts as 0 where it is unknown, nan where yaw or pitch is.
+        truth_ypr_deg: (N, 3), nan if unknown.
+        R: (N, 3, 3) estimated rotations.
+        std_rad: (N, 3) estimated standard deviations.
+        errors: of each face.
+        crops: (N, S, S) uint8, the network's input.
+        R_crop_true: (N, 3, 3) true R_crop_head; an unknown roll counts as 0; nan if yaw or pitch is unknown.
     """
 
     row: dict[str, object]
@@ -80,7 +80,7 @@ class Result:
 
 
 def line(row: dict[str, object]) -> str:
-    """One row to read."""
+    """A row as one line of text."""
 
     def shown(*keys: str, joint: str = '±', digits: int = 2, factor: float = 1, unit: str = '') -> str:
         values = [row.get(key) for key in keys]
@@ -99,13 +99,13 @@ def line(row: dict[str, object]) -> str:
 
 
 def files_of(row: dict[str, object], *what: object) -> str:
-    """What the names of a result's files begin with: model, set and crop, and 8 digits that tell it from results of any other `what`."""
+    """The prefix of a result's file names: model, set and crop, and 8 hex digits that depend on `what`, such as weights and options."""
     words = re.sub(r'[^\w.+-]+', '_', f'{row["model"]}_{row["set"]}_{row["crop"]}')
     return f'{words[:100]}_{hashlib.sha256(repr(what).encode()).hexdigest()[:8]}'
 
 
 def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
-    """Appends rows to a csv of FIELDS, or of what an older file has of them; a row of the same `files` goes."""
+    """Appends rows to a csv of FIELDS and replaces rows with the same `files`; an older file keeps its own columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     names, kept = list(FIELDS), []
     if path.exists():
@@ -122,7 +122,7 @@ def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
 
 
 def write_report(folder: Path, result: Result) -> None:
-    """Every face as csv, error by bin and calibration as plots, and the sheet of the 32 worst; the row's `files` begins their names."""
+    """Writes a csv of every face, plots of error by pose and of calibration, and a sheet of the 32 worst faces; `files` is their prefix."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = result.row.setdefault('files', files_of(result.row))
     estimated = geometry.ypr_deg_from_rotation(result.R)
@@ -162,7 +162,7 @@ def write_report(folder: Path, result: Result) -> None:
 
 
 def _severity_deg(errors: metrics.AngleErrors) -> np.ndarray:
-    """(N,) geodesic errors, which poses that face away have too; where they are unknown, the mean of the angles' errors, or 0."""
+    """(N,) geodesic errors, which are defined for all poses; where unknown, the mean error of the known angles, or 0."""
     known = np.isfinite(errors.absolute_deg)
     mean = np.where(known, errors.absolute_deg, 0).sum(1) / np.maximum(known.sum(1), 1)
     return np.where(np.isfinite(errors.geodesic_deg), errors.geodesic_deg, mean)

@@ -1,4 +1,4 @@
-"""Figures on file: one line each, with everything needed to get it again."""
+"""Results files: one line per figure, with what is needed to reproduce it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Figure:
         row: label.
         cell: column's name.
         value: the figure, or 'not run'.
-        n: samples tested on.
-        scale: 'tiny' (a trial of the machinery) or words on samples and iterations, beginning with 'small' if networks were.
+        n: number of test samples.
+        scale: 'tiny' (a test of the code), or text on iterations and samples that begins with the name of a reduced scale.
         protocol: crop and test set.
-        command: that makes it.
+        command: that produces the figure.
         commit: of the checkout that tested, as in an evaluation's summary.csv.
         seed: of the training.
         data_hash: of the training data.
-        trained_by: commit of the checkout that trained, which may be an older one; '' where nothing was.
+        trained_by: commit of the checkout that trained, possibly an older one; '' if nothing was trained.
     """
 
     table: int
@@ -53,7 +53,7 @@ def path_of(table: int, folder: Path | None = None) -> Path:
 
 
 def read(table: int, folder: Path | None = None) -> list[Figure]:
-    """The figures on file, none if there is no file."""
+    """Reads the figures of a table; an empty list if there is no file."""
     path = path_of(table, folder)
     if not path.exists():
         return []
@@ -62,9 +62,9 @@ def read(table: int, folder: Path | None = None) -> list[Figure]:
 
 
 def write(figures: list[Figure], folder: Path | None = None) -> None:
-    """Puts figures on file in the place of those of the same rows and cells, unless those weigh more.
+    """Writes figures in place of those of the same rows and cells.
 
-    'not run' never replaces a figure, and one of a small scale never one of full scale.
+    'not run' never replaces a figure, and a figure of a smaller scale never replaces one of a larger scale.
     """
     (folder or FOLDER).mkdir(parents=True, exist_ok=True)
     for table in sorted({f.table for f in figures}):
@@ -84,7 +84,7 @@ def _weight(figure: Figure) -> int:
 
 
 def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Writes a csv file anew, numbers to four digits."""
+    """Writes a csv file, numbers to four digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, 'w', newline='') as file:
         writer = csv.DictWriter(file, names)
@@ -93,7 +93,7 @@ def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, obj
 
 
 def command_of(module: str, arguments: Sequence[str]) -> str:
-    """A command as figures keep it: whole, but of a path outside the working folder only the name, as FOLDER/name."""
+    """The command line to store with a figure: complete, except that a path outside of the working folder becomes FOLDER/name."""
 
     def kept(argument: str) -> str:
         head, path = re.fullmatch(r'(.*?[:=])?(.*)', argument).groups(default='')

@@ -1,7 +1,7 @@
-"""Everything that a GPU must show, in one run: `python -m training.exporting.gpu_report [MODEL ...]`.
+"""Measures models on a GPU: `python -m training.exporting.gpu_report [MODEL ...]`.
 
-Builds every model at every precision, proves it against ONNX Runtime, measures it, and, where PyTorch sees the GPU, times the same
-network there: eager, as a CUDA graph, and compiled. Writes JSON and prints the tables and whether the aims are met.
+Builds every model at every precision, compares it with ONNX Runtime and times it. If PyTorch sees the GPU, the same network is timed
+there too: eager, as a CUDA graph, and compiled. Writes JSON, and prints the tables and which aims are met.
 """
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _RESULTS = Path(__file__).parents[1] / 'results'
 
 
 def time_torch(path: Path, batch: int, precision: str, device: str = 'cuda', repeats: int = 50) -> dict[str, Timing | str]:
-    """Milliseconds of the same network in PyTorch, crops already on the GPU; or why a way failed.
+    """Milliseconds of the same network in PyTorch with crops on the GPU, by way of execution; for a way that fails, the error.
 
     Args:
         path: an fp32 model file.
         batch: crops at once.
         precision: 'fp32' or 'fp16'.
-        device: 'cuda'; 'cpu' only tries the code.
-        repeats: of each.
+        device: 'cuda'; 'cpu' only tests the code.
+        repeats: number of measurements of each way.
     """
     import torch
 
@@ -58,14 +58,14 @@ def time_torch(path: Path, batch: int, precision: str, device: str = 'cuda', rep
 
 
 def aims_of(report: Report, model: str) -> list[dict[str, Any]]:
-    """Each aim, the best figure of a model's precisions, and whether it is met."""
+    """For each aim: the best figure over the model's precisions, and whether it is met."""
     rows = [row for row in report.rows if row.model == model]
     figures = {
         'crop to pose at batch 1': [row.stages['crop_to_pose'].median_ms for row in rows if row.batch == 1],
         'batch 64 over the floor': [row.over_floor for row in rows if row.batch == 64],
         "graph replay over its kernels' sum": [row.stages['network'].median_ms / row.kernels_ms for row in rows if row.kernels_ms],
     }
-    worst = {"graph replay over its kernels' sum"}  # the others: by the precision that is best at it
+    worst = {"graph replay over its kernels' sum"}  # aims that every precision must meet
     found = []
     for aim, (limit, unit) in AIMS.items():
         if values := figures[aim]:
@@ -75,7 +75,7 @@ def aims_of(report: Report, model: str) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes the report; status 1 where it could not be made, 0 also where an aim is missed."""
+    """Writes the report; returns 1 if that failed, and 0 even if an aim is missed."""
     parser = argparse.ArgumentParser(prog='python -m training.exporting.gpu_report', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files; all shipped ones by default')

@@ -1,4 +1,4 @@
-"""A model file as a PyTorch module, node by node: the same network for timing PyTorch beside TensorRT."""
+"""Converts a model file to a PyTorch module node by node, to time PyTorch beside TensorRT on the same network."""
 from __future__ import annotations
 
 import tempfile
@@ -37,7 +37,7 @@ class OnnxInTorch(nn.Module):
         precision: 'fp32' or 'fp16', types as in the engine of that precision.
 
     Raises:
-        NotImplementedError: naming a node that is not known here.
+        NotImplementedError: for an operator that this file does not implement.
     """
 
     def __init__(self, path: Path, batch: int, precision: str = 'fp32'):
@@ -45,7 +45,7 @@ class OnnxInTorch(nn.Module):
         graph = with_precision(_for_one_batch(path, batch), precision, str(path)).graph
         self._steps: list[tuple[Callable[..., Any], list[str], list[str]]] = []
         self._names: dict[str, str] = {}
-        numbers: dict[str, list[int]] = {}  # what is an argument of a function, not a tensor
+        numbers: dict[str, list[int]] = {}  # constants that become arguments of functions, not tensors
         for constant in graph.initializer:
             self._keep(constant.name, constant, numbers)
         for node in graph.node:
@@ -76,7 +76,7 @@ class OnnxInTorch(nn.Module):
 
 
 def _for_one_batch(path: Path, batch: int) -> onnx.ModelProto:
-    """The file with its batch fixed, and all that follows from it folded into constants."""
+    """The model with a fixed batch size, with everything that depends on it folded into constants."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
@@ -124,7 +124,7 @@ def _function(kind: str, a: dict[str, Any], n: list[list[int] | None]) -> Callab
         'LRN': lambda x: functional.local_response_norm(x, a['size'], a.get('alpha', 1e-4), a.get('beta', 0.75), a.get('bias', 1.0)),
     }
     if kind not in table:
-        raise NotImplementedError(f'{kind} is not known to training/exporting/onnx_in_torch.py; add it there')
+        raise NotImplementedError(f'{kind} is not implemented in training/exporting/onnx_in_torch.py: add it there')
     return table[kind]
 
 

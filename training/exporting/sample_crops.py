@@ -1,7 +1,7 @@
-"""Makes the sample crops that engines are compared on: `python -m training.exporting.sample_crops DATASET`.
+"""Makes the sample crops on which engines are compared: `python -m training.exporting.sample_crops DATASET`.
 
-Heads of the test split, held out of training, spread over yaw; the first of each of 24 steps. The dataset is our own render, so the
-file's licence is the repository's and its assets are CC0.
+The crops are heads of the test split, spread over yaw. The dataset is our own render, so the file has the repository's licence, and its
+assets are CC0.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from c2f_head_pose.types import FaceBox
 from ..synthetic.dataset import SyntheticDataset, composite
 from ..synthetic.scene import backgrounds
 
-_MARGIN = 1.5  # near enough to every shipped model's
+_MARGIN = 1.5  # close to every shipped model's
 _SIDE = 144
 _RANGE_DEG = (75, 45, 60)  # yaw, pitch, roll
 _SEED = 0
@@ -35,7 +35,7 @@ def main() -> None:
     rotations = dataset.column('R_crop_head')
     ypr_deg = np.array([geometry.ypr_deg_from_rotation(R) for R in rotations])
     seen = np.array([geometry.faces_camera(R) for R in rotations]) & (np.abs(ypr_deg) <= _RANGE_DEG).all(1)
-    # Faces that a detector would find: where the network only guesses, small differences of numbers turn large.
+    # Only faces that a detector would find: elsewhere small numerical differences become large ones.
     rows = np.flatnonzero(seen & (dataset.column('occluder') == 0))
     chosen = rows[np.argsort(ypr_deg[rows, 0])][np.linspace(0, len(rows) - 1, count).astype(int)]
     rng.shuffle(chosen)

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on to the same result, and where it came from."""
+"""Checkpoints: the state from which a run resumes with the same result, and the provenance of its weights."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .config import with_current_names
 
 FORMAT = 1
 WEIGHTS = ('average', 'config', 'step', 'samples', 'samples_before', 'seed', 'commit', 'started_from', 'data_hash', 'data', 'rendered')
-"""What a checkpoint keeps that others only begin with or are measured by; the rest is for going on with its own run."""
+"""Entries that are enough to evaluate a network or to initialise another run; the other entries serve to resume the run itself."""
 
 
 def commit() -> str:
-    """Short id of the checkout's commit, '+' appended where files were changed since; 'unknown' outside git."""
+    """Short id of the checkout's commit, with '+' if tracked files have changed; 'unknown' outside of a git checkout."""
 
     def git(*args: str) -> str:
         return subprocess.run(['git', *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
@@ -32,25 +32,27 @@ def commit() -> str:
 
 
 def save(path: Path, **content: Any) -> None:
-    """Writes a checkpoint whole or not at all."""
+    """Writes a checkpoint atomically: through a temporary file that replaces the old one."""
     part = path.with_suffix(f'.part{os.getpid()}')
     torch.save({'format': FORMAT, **content}, part)
     part.replace(path)
 
 
 class Content(dict):
-    """A checkpoint's values by name; one that is asked for and not there is the file's fault."""
+    """A checkpoint's values by name; a missing name raises ValueError with the file's path, because the file is damaged."""
 
     def __init__(self, path: Path | str, values: dict[str, Any]):
         super().__init__(values)
         self.path = path
 
     def __missing__(self, key: str) -> Any:
-        raise ValueError(f'{self.path} is damaged or no checkpoint of training: it has no {key}')
+        raise ValueError(f'{self.path} is damaged or no checkpoint of training: it has no entry {key}')
 
 
 def load(path: Path | str) -> Content:
-    """A checkpoint's content: tensors and plain values only, nothing is executed.
+    """Reads a checkpoint: tensors and plain values only; nothing in the file is executed.
+
+    Settings under old names (`config.RENAMED`) are returned under the new ones.
 
     Raises:
         ValueError: for a file that is damaged, of another format, or whose weights are not all numbers.
@@ -59,32 +61,32 @@ def load(path: Path | str) -> Content:
         try:
             with zipfile.ZipFile(file) as parts:
                 if damaged := parts.testzip():
-                    raise zipfile.BadZipFile(f'{damaged} is not what was written')
+                    raise zipfile.BadZipFile(f'{damaged} differs from what was written')
             file.seek(0)
             values = torch.load(file, map_location='cpu', weights_only=True)
-        except Exception as error:  # of zipfile, pickle or torch, as the damage has it; torch's own words advise to load it unsafely
+        except Exception as error:  # zipfile, pickle and torch raise many kinds; torch's message advises to load the file unsafely
             raise ValueError(f'{path} is damaged or no checkpoint') from error
     if not isinstance(values, dict) or values.get('format') != FORMAT:
         raise ValueError(f'{path} is no checkpoint of this project (format {FORMAT}): train again, or use the commit that wrote it')
     for name in {'average', 'network'} & set(values):
         if not all(tensor.isfinite().all() for tensor in values[name].values()):
-            raise ValueError(f'{path} has weights that are not numbers: its training had failed; train again, at a lower learning rate')
+            raise ValueError(f'{path} has weights that are not numbers: its training had failed; train again with a lower learning rate')
     if isinstance(values.get('config'), dict):
         values['config'] = with_current_names(values['config'])
     return Content(path, values)
 
 
 def differences(content: dict[str, Any], config: dict[str, Any], data_hash: str) -> list[str]:
-    """Which settings, by name, and whether the 'data' are others than those a checkpoint was trained with."""
+    """Names of the settings that differ from the checkpoint's, and 'data' if the training data do."""
     other = [name for name, value in config.items() if content['config'].get(name) != value]
     return other + (['data'] if content['data_hash'] != data_hash else [])
 
 
 def load_trained(path: Path, config: dict[str, Any], data_hash: str) -> Content:
-    """The checkpoint of a run that was to be trained with this configuration (plain values) on these data.
+    """Loads a checkpoint that must come from this configuration (plain values) and these data.
 
     Raises:
-        ValueError: naming what differs.
+        ValueError: names the settings that differ.
     """
     content = load(path)
     if other := differences(content, config, data_hash):
@@ -93,7 +95,7 @@ def load_trained(path: Path, config: dict[str, Any], data_hash: str) -> Content:
 
 
 def network_of(content: Content, ema: bool = True) -> nn.Module:
-    """The network of a checkpoint, ready for inference; its moving average unless told otherwise."""
+    """The network of a checkpoint in inference mode: the EMA of its weights, or with `ema=False` the last step's."""
     network = build(content['config']['network'])
     try:
         network.load_state_dict(content['average' if ema else 'network'])

@@ -1,4 +1,4 @@
-"""Configuration of a run: a yaml file, checked whole when it is read."""
+"""Configuration of a run: a yaml file whose keys, types and ranges are all checked when it is read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RENAMED = {
 """Settings that have a new name. Files and checkpoints written before still use the old one."""
 CONFIGS = Path(__file__).parents[1] / 'configs'
 OPTIMISERS = {'adamw': {'lr', 'weight_decay'}, 'sgd': {'lr', 'weight_decay', 'momentum'}}
-"""Settings of each kind."""
+"""Settings of each kind of optimiser."""
 RANGES = {
     **dict.fromkeys(('batch', 'shards', 'steps', 'validate_every', 'validate_on', 'log_every'), (1, inf)),
     **dict.fromkeys(('seed', 'clip', 'save_every_s'), (0, inf)),
@@ -41,25 +41,25 @@ class RunConfig:
     """One experiment.
 
     Attributes:
-        name: of the model.
-        network: `kind` and its settings, for `models.build`.
+        name: the model's name.
+        network: `kind` and its settings, for `models.factory.build`.
         loss: `kind` and its settings, for `losses.make_loss`.
-        augment: changes to `Augmentation`, and under `photometric` to `PhotometricAugmentation`; `photometric: null` leaves pictures clean.
-        optimiser: kind adamw or sgd, rate, decay, momentum (sgd).
-        schedule: `Schedule`'s settings except peak and steps.
+        augment: changes to `Augmentation`, and under `photometric` to `PhotometricAugmentation`; `photometric: null` disables it.
+        optimiser: kind adamw or sgd, lr (the peak learning rate), weight_decay, momentum (sgd).
+        schedule: `Schedule`'s settings except peak_lr and steps.
         modality: 'rgb' or 'depth'.
         batch: samples per step, over all processes.
-        shards: parts of a batch, each normalised by itself; a multiple of the processes.
+        shards: parts of a batch, each with its own batch statistics; a multiple of the number of processes.
         steps: planned optimiser steps.
-        seed: of everything.
+        seed: of initialisation, order, augmentation and dropout.
         precision: 'bf16' (autocast) or 'fp32'.
-        ema: decay of the moving average.
-        clip: largest norm of the gradient, 0 for none.
-        pose_limits_deg: yaw, pitch, roll beyond which samples are left out, or null.
-        focus: `Focus`'s settings, or null to draw every rendered pose alike.
-        validate_every: steps.
-        validate_on: held-out samples.
-        log_every: steps.
+        ema: decay of the exponential moving average of the weights.
+        clip: largest norm of the gradient; 0 disables clipping.
+        pose_limits_deg: yaw, pitch, roll beyond which samples are excluded, or null.
+        focus: `Focus`'s settings (sampling weights by pose), or null for uniform sampling.
+        validate_every: steps between validations.
+        validate_on: number of held-out samples.
+        log_every: steps between rows of the log.
         save_every_s: seconds between checkpoints.
     """
 
@@ -94,7 +94,7 @@ class RunConfig:
         if kind not in OPTIMISERS:
             raise ValueError(f"optimiser kind {kind!r} is neither 'adamw' nor 'sgd'")
         if wrong := sorted(OPTIMISERS[kind] ^ set(self.optimiser) - {'kind'}):
-            raise ValueError(f'optimiser {kind!r} takes {", ".join(sorted(OPTIMISERS[kind]))}: {", ".join(wrong)} is missing or too much')
+            raise ValueError(f'optimiser {kind!r} takes {", ".join(sorted(OPTIMISERS[kind]))}: {", ".join(wrong)} is missing or unknown')
         for name, value in self.optimiser.items():
             if name != 'kind' and not (isinstance(value, (int, float)) and 0 <= value < inf):
                 raise ValueError(f'optimiser.{name} {value!r} is not a number of at least 0')
@@ -114,7 +114,7 @@ class RunConfig:
         return int(self.network['size'])
 
     def augmentation(self) -> Augmentation:
-        """How training crops vary."""
+        """The augmentation of training crops."""
         settings = dict(self.augment)
         photometric = settings.pop('photometric', {})
         if photometric is not None:
@@ -122,15 +122,15 @@ class RunConfig:
         return Augmentation(**checked(settings, 'augment', Augmentation), photometric=photometric)
 
     def make_focus(self) -> Focus | None:
-        """Which poses are drawn more often."""
+        """The sampling weights by pose, or None for uniform sampling."""
         return None if self.focus is None else Focus(**checked(self.focus, 'focus', Focus))
 
     def make_schedule(self) -> Schedule:
-        """The learning rate of every step."""
+        """The learning-rate schedule."""
         return Schedule(**checked({'peak_lr': self.optimiser['lr'], 'steps': self.steps, **self.schedule}, 'schedule', Schedule))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as stored in a checkpoint."""
+        """The configuration as plain values, the form that checkpoints store."""
         return asdict(self)
 
 
@@ -165,7 +165,15 @@ _YamlLoader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(
 
 
 def read_yaml(text: str, source: str) -> Any:
-    """What a yaml text says; a ValueError names the source of one that says nothing."""
+    """Parses yaml.
+
+    Args:
+        text: to parse.
+        source: named in the error.
+
+    Raises:
+        ValueError: for text that is no yaml.
+    """
     try:
         return _YamlLoader(text).get_single_data()
     except yaml.YAMLError as error:
@@ -173,19 +181,19 @@ def read_yaml(text: str, source: str) -> Any:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings in a yaml file, over those of its `base`."""
+    """The settings in a yaml file, merged over those of the file that its `base` names."""
     values = read_yaml(path.read_text(), str(path))
     if not isinstance(values, dict):
-        raise ValueError(f'{path} is no configuration: it has no KEY: VALUE')
+        raise ValueError(f'{path} is no configuration: it has no line of the form KEY: VALUE')
     values = with_current_names(values, str(path))
     return merge(read_settings(path.parent / f'{values.pop("base")}.yaml'), values) if 'base' in values else values
 
 
 def read_config(name: str | Path, changes: list[str] | None = None) -> RunConfig:
-    """A configuration by file or by name in training/configs.
+    """Reads and checks a configuration.
 
     Args:
-        name: a path, or a name such as 'edge'.
+        name: a path to a .yaml file, or a name in training/configs such as 'edge'.
         changes: 'key=value' or 'part.key=value', the value as yaml.
 
     Raises:
@@ -207,7 +215,7 @@ def read_config(name: str | Path, changes: list[str] | None = None) -> RunConfig
 
 
 def config_of(values: dict[str, Any], source: str = 'configuration') -> RunConfig:
-    """A checked configuration of plain values."""
+    """Checks plain values and returns the configuration."""
     try:
         values = dict(checked(values, '', RunConfig))
         if values.get('pose_limits_deg') is not None:
@@ -218,7 +226,7 @@ def config_of(values: dict[str, Any], source: str = 'configuration') -> RunConfi
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """The base with changes put over it; parts are merged key by key, unless they change their `kind`."""
+    """Merges changes into the base: nested settings key by key, except where `kind` changes, which replaces the whole part."""
     out = dict(base)
     for key, value in changes.items():
         old = out.get(key)

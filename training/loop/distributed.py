@@ -1,7 +1,7 @@
-"""One process or many: what data-parallel training needs, started by torchrun or not at all.
+"""Data-parallel training over processes that torchrun starts, or in one process.
 
-A global batch is cut into `shards`, each drawn, augmented and normalised by itself with its own seed. A process works
-through its share of them and the gradients are summed, so one process and many take the same step.
+A global batch is split into `shards`. Each shard has its own seed and batch statistics. Every process computes its share of the
+shards, then the gradients are summed, so the step does not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from c2f_head_pose.engine import DEVICES
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """Which of how many processes this is, and its device."""
+    """Rank, size and device of a process in its group.
+
+    Attributes:
+        rank: number of this process, from 0.
+        world_size: number of processes.
+        device: of this process.
+    """
 
     rank: int
     world_size: int
@@ -26,14 +32,14 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files and talks."""
+        """Whether this process is the one that writes files and prints."""
         return self.rank == 0
 
     def shards(self, count: int) -> range:
-        """Which shards of a step are done by this process.
+        """The shards of a step that this process computes.
 
         Raises:
-            ValueError: if the shards do not divide among the processes.
+            ValueError: if the number of shards is not a multiple of the number of processes.
         """
         if count % self.world_size:
             raise ValueError(f'{count} shards do not divide among {self.world_size} processes: set `shards` to a multiple')
@@ -42,13 +48,13 @@ class DistributedContext:
 
 
 def init_distributed(device: str) -> DistributedContext:
-    """Joins the process group that torchrun describes in the environment (NCCL on GPUs, gloo on CPUs), or stands alone.
+    """Joins the process group that torchrun describes in the environment (NCCL on GPUs, gloo on CPUs); without torchrun, one process.
 
     Args:
         device: 'auto', 'cpu' or 'cuda'.
 
     Raises:
-        ValueError: for another device, or a GPU that is not there.
+        ValueError: for an unknown device, or a GPU that does not exist.
     """
     if device not in DEVICES:
         raise ValueError(f'device {device!r} is none of {", ".join(map(repr, DEVICES))}')
@@ -67,26 +73,26 @@ def init_distributed(device: str) -> DistributedContext:
 
 
 def barrier(context: DistributedContext) -> None:
-    """Waits until every process has come so far."""
+    """Blocks until every process has reached this call."""
     if context.world_size > 1:
         dist.barrier()
 
 
 def shutdown_distributed(context: DistributedContext) -> None:
-    """Leaves the process group."""
+    """Destroys the process group."""
     if context.world_size > 1:
         dist.destroy_process_group()
 
 
 def broadcast_weights(network: nn.Module, context: DistributedContext) -> None:
-    """Gives every process the first one's weights."""
+    """Copies the weights of rank 0 to every process."""
     if context.world_size > 1:
         for tensor in network.state_dict().values():
             dist.broadcast(tensor, 0)
 
 
 def all_reduce_gradients(network: nn.Module, context: DistributedContext) -> None:
-    """Sums the gradients over all processes, in one flat buffer."""
+    """Sums the gradients over all processes in one all-reduce of a flat buffer."""
     if context.world_size == 1:
         return
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in network.parameters()]
@@ -97,7 +103,7 @@ def all_reduce_gradients(network: nn.Module, context: DistributedContext) -> Non
 
 
 def average_buffers(network: nn.Module, context: DistributedContext) -> None:
-    """Averages batch statistics over all processes."""
+    """Averages the batch statistics over all processes."""
     if context.world_size > 1:
         for buffer in network.buffers():
             if buffer.is_floating_point():
@@ -106,7 +112,7 @@ def average_buffers(network: nn.Module, context: DistributedContext) -> None:
 
 
 def broadcast_value(value: float, context: DistributedContext) -> float:
-    """The first process's value in all of them, so that clocks cannot part them."""
+    """The value of rank 0, for decisions by the clock that every process must take alike."""
     if context.world_size == 1:
         return value
     tensor = torch.tensor([value], dtype=torch.float64, device=context.device)

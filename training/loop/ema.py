@@ -1,4 +1,4 @@
-"""Moving average of a network's weights: smoother than the last step's."""
+"""Exponential moving average (EMA) of a network's weights; it generalises better than the last step's weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import nn
 
 
 class ExponentialMovingAverage:
-    """Exponential moving average of parameters; buffers (batch statistics) are copied.
+    """EMA of the parameters; buffers (batch statistics) are copied.
 
     Args:
-        network: to start from.
-        decay: per step; early steps use (1 + step) / (10 + step) if that is less, so that the start is forgotten.
+        network: initial weights.
+        decay: per step; early steps use (1 + step) / (10 + step) if that is less, so that the initial weights soon have no influence.
     """
 
     def __init__(self, network: nn.Module, decay: float):
@@ -24,7 +24,12 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Takes one step of the network into the average."""
+        """Updates the average after a step.
+
+        Args:
+            network: weights after the step.
+            step: number of the step, from 0.
+        """
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
         self.copy_buffers(network)

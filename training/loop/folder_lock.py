@@ -10,10 +10,10 @@ from pathlib import Path
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Makes a folder and holds it; whatever ends the process lets go of it.
+    """Creates a folder and locks it; the operating system releases the lock when the process ends for any reason.
 
     Raises:
-        ValueError: if another process holds it.
+        ValueError: if another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / '.lock', 'w') as file:
@@ -22,6 +22,6 @@ def sole_writer(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise ValueError(f'another training writes to {folder}: give another --out, or wait for it') from None
         except OSError:
-            pass  # a file system without locks
+            pass  # a file system without locks: training goes on unprotected
         yield
 

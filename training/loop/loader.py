@@ -1,6 +1,6 @@
-"""Training batches by step: drawn where they are used, or ahead of their use in processes of their own.
+"""Data loaders: training batches by step, in the training process or ahead of it in worker processes.
 
-A batch follows from (seed, step, shard) alone, so it does not matter who draws it, or when.
+A batch depends on (seed, step, shard) alone, so both loaders return the same batches.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from .config import RunConfig
 from .sources import TrainingCrops, without_landmarks
 
 AHEAD = 4
-"""Batches that a process draws before it waits."""
+"""Batches that a worker prepares before it waits."""
 _ORPHAN_CHECK_S = 5.0
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc to keep large freed blocks: otherwise every batch's tensors are page-faulted in anew (a third of the step)."""
+    """Makes glibc keep large freed blocks; otherwise page faults for every batch's tensors take a third of the step."""
     keep_freed(1 << 30, (1 << 31) - 1)
 
 
 def step_seed(config: RunConfig, step: int, shard: int) -> int:
-    """What everything random in one shard of one step is seeded with."""
+    """Seed of augmentation and dropout in one shard of one step."""
     return int(np.random.SeedSequence((config.seed, step, shard)).generate_state(1, np.uint64)[0] >> 1)
 
 
 class BatchLoader:
-    """Draws batches in this process.
+    """Loads batches in this process.
 
     Args:
         data: crops to train on.
-        config: the run's.
+        config: the run's configuration.
         device: where batches are augmented.
     """
 
@@ -56,7 +56,7 @@ class BatchLoader:
         self.generator = torch.Generator(device)
 
     def batch(self, step: int, shard: int) -> Batch:
-        """One shard of one step's global batch, augmented; the same whoever draws it, whenever."""
+        """One shard of one step's global batch, augmented."""
         each = self.config.batch // self.config.shards
         rows = self.shuffler.rows(step)[shard * each : (shard + 1) * each]
         self.generator.manual_seed(step_seed(self.config, step, shard))
@@ -67,20 +67,20 @@ class BatchLoader:
         return batch
 
     def close(self) -> None:
-        """Nothing to end here."""
+        """Does nothing: there is no worker to stop."""
 
 
 class WorkerLoader:
-    """Draws the same batches ahead, in processes of their own: a network that trains on the CPU does not wait for them.
+    """Loads the same batches ahead in worker processes, so that a network that trains on the CPU does not wait for them.
 
-    Batches come through shared memory, `AHEAD` places for each process; a pipe tells which one is filled.
+    Batches are passed through shared memory with `AHEAD` slots for each worker; a pipe announces each filled slot.
 
     Args:
         data: crops to train on.
-        config: the run's.
-        first: step that training begins with; steps and their shards must be asked for in order.
-        shards: of every step.
-        processes: how many draw, each every n-th step.
+        config: the run's configuration.
+        first: first step; steps and their shards must be requested in order.
+        shards: that this process trains on in every step.
+        processes: number of workers; each loads every n-th step.
     """
 
     def __init__(self, data: TrainingCrops, config: RunConfig, first: int, shards: Iterable[int], processes: int):
@@ -89,52 +89,53 @@ class WorkerLoader:
         self.workers = [_Worker(context, data, config, range(first + i, config.steps, processes), tuple(shards)) for i in range(processes)]
 
     def batch(self, step: int, shard: int) -> Batch:
-        """The next batch, which must be this one.
+        """The next batch, which must be that of the given step and shard.
 
         Raises:
-            RuntimeError: when the process that draws it has died.
+            ValueError: for a batch out of order.
+            RuntimeError: when the worker has died.
         """
         return self.workers[(step - self.first) % len(self.workers)].take(step, shard)
 
     def close(self) -> None:
-        """Ends the processes."""
+        """Stops the workers."""
         for worker in self.workers:
             worker.process.terminate()
             worker.process.join()
 
 
 class _Worker:
-    """One process that draws ahead, and its places in shared memory."""
+    """One worker process and its slots in shared memory."""
 
     def __init__(self, context: Any, data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...]):
         shape, size = (AHEAD, config.batch // config.shards), config.size
-        self.places = Batch(
+        self.slots = Batch(
             torch.empty(*shape, 1, size, size, dtype=torch.uint8).share_memory_(),
             torch.empty(*shape, 3, 3).share_memory_(),
             torch.empty(*shape, 68, 2).share_memory_(),
         )
         self.free = context.Semaphore(AHEAD)
-        self.filled, told = context.Pipe(duplex=False)
+        self.filled, announce = context.Pipe(duplex=False)
         self.taken = 0
-        self.process = context.Process(target=_draw, args=(data, config, steps, shards, self.places, self.free, told), daemon=True)
+        self.process = context.Process(target=_draw, args=(data, config, steps, shards, self.slots, self.free, announce), daemon=True)
         self.process.start()
-        told.close()  # so that the process's death ends the pipe
+        announce.close()  # the worker then holds the only end, so its death closes the pipe
 
     def take(self, step: int, shard: int) -> Batch:
         """A copy of the next batch."""
         try:
             named = self.filled.recv()
         except EOFError:
-            raise RuntimeError('a process that draws training batches died: what it printed says why') from None
+            raise RuntimeError('a worker that loads training batches died: see what it printed above') from None
         if named != (step, shard):
-            raise ValueError(f'batches are drawn in order: {named} comes next, not {(step, shard)}')
-        batch = Batch(*(tensor[self.taken % AHEAD].clone() for tensor in vars(self.places).values()))
+            raise ValueError(f'batches are loaded in order: {named} comes next, not {(step, shard)}')
+        batch = Batch(*(tensor[self.taken % AHEAD].clone() for tensor in vars(self.slots).values()))
         self.taken += 1
         self.free.release()
         return batch
 
 
-def _draw(data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...], places: Batch, free: Any, told: Any) -> None:
+def _draw(data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...], slots: Batch, free: Any, announce: Any) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     loader, drawn = BatchLoader(data, config), 0
@@ -143,8 +144,8 @@ def _draw(data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[in
             batch = loader.batch(step, shard)
             while not free.acquire(timeout=_ORPHAN_CHECK_S):
                 if not multiprocessing.parent_process().is_alive():
-                    return  # it was killed: nobody wants the rest
-            for place, values in zip(vars(places).values(), vars(batch).values(), strict=True):
-                place[drawn % AHEAD] = values
-            told.send((step, shard))
+                    return  # the parent was killed
+            for slot, values in zip(vars(slots).values(), vars(batch).values(), strict=True):
+                slot[drawn % AHEAD] = values
+            announce.send((step, shard))
             drawn += 1

@@ -1,4 +1,4 @@
-"""Losses of our coarse-to-fine network and of the paper's."""
+"""Loss functions of our coarse-to-fine network, the paper's network and the baselines."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ DISTANCES = {'geodesic': geodesic_rad, 'euler': euler_distance_rad}
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of our loss's terms.
+    """Weights of the terms of our loss.
 
     Attributes:
-        answer: geodesic error of the handed-over rotation.
+        answer: geodesic error of the mixture's rotation.
         experts: geodesic error of each regressor on the poses of its sub-space and its overlap.
-        likelihood: negative log-likelihood of the stated standard deviations, of both.
+        likelihood: negative log-likelihood of the predicted standard deviations, both the mixture's and each regressor's.
         category: cross-entropy of the sub-space.
-        landmarks: mean distance of the landmarks, in half sides of the crop, from a network that says where they are.
-        overlap_deg: how far beyond its sub-space a regressor still trains.
+        landmarks: mean distance of the landmarks, in half sides of the crop, for a network that predicts them.
+        overlap_deg: angle beyond its sub-space in which a regressor still trains.
         distance: 'geodesic', or 'euler': the Euclidean distance of yaw, pitch and roll, in place of both geodesic errors.
-        likelihood_moves_rotation: whether the likelihood's gradient also reaches the rotation; otherwise it only teaches
-            the uncertainty, and an uncertain sample is not learnt less.
+        likelihood_moves_rotation: whether the likelihood's gradient also reaches the rotation; otherwise it trains the
+            uncertainty alone, and uncertain samples count as much as others for the rotation.
     """
 
     answer: float = 1.0
@@ -53,7 +53,7 @@ def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeight
 
     Args:
         network: with `raw` and `mix`.
-        batch: with landmarks, if the network says where they are.
+        batch: with landmarks, if the network predicts them.
         weights: of the terms.
 
     Returns:
@@ -78,7 +78,7 @@ def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeight
     category = functional.cross_entropy(raw.logits, target)
     loss = loss + weights.category * category
     if raw.landmarks is not None and batch.landmarks is not None:
-        apart = torch.where(batch.landmarks.isfinite(), raw.landmarks - batch.landmarks, 0.0)  # a sample without landmarks teaches none
+        apart = torch.where(batch.landmarks.isfinite(), raw.landmarks - batch.landmarks, 0.0)  # nan: no landmarks
         loss = loss + weights.landmarks * apart.square().sum(-1).add(1e-6).sqrt().mean()
     with torch.no_grad():
         right = (network.category_logits(raw.logits).argmax(1) == category_of(R)).float().mean()
@@ -103,7 +103,7 @@ def likelihood_loss(rotation: Tensor, std: Tensor, R: Tensor, moves_rotation: bo
     """
     estimate = rotation if moves_rotation else rotation.detach()
     d = rotation_vector(estimate.transpose(-1, -2) @ R)
-    # a 60-degree miss says nothing about the spread of ordinary errors
+    # errors beyond 60 degrees are outliers and must not widen the spread
     d = d.clamp(-1, 1)
     nll = (0.5 * (d / std).square() + std.log()).sum(-1)
     if belongs is None:
@@ -114,7 +114,7 @@ def likelihood_loss(rotation: Tensor, std: Tensor, R: Tensor, moves_rotation: bo
 def paper_loss(network: PaperNetwork, batch: Batch, category_share: float = 0.5) -> tuple[Tensor, dict[str, Tensor]]:
     """The paper's joint loss: softmax loss on the first half of a batch, Euclidean loss on the second (sections 3.1, 3.2, 3.4).
 
-    A sample of the first half carries a category only, one of the second a pose only; a pose trains the regressor of its
+    The first half trains the classifier only, the second half the regressors only: each pose the regressor of its
     true sub-space. The Euclidean loss, eq. 3, is half the squared distance of angles as parts of their ranges.
     """
     crops, R = batch.crops, batch.rotation
@@ -150,7 +150,7 @@ def angle_loss(network: Regressor, batch: Batch) -> tuple[Tensor, dict[str, Tens
 
 
 def make_loss(config: dict) -> LossFunction:
-    """The loss function that a configuration's `loss` part names by `kind`; the rest are that kind's settings.
+    """Builds the loss function of a configuration's `loss` part: `kind` and the settings of that kind.
 
     Raises:
         ValueError: for an unknown kind or setting.

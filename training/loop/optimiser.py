@@ -12,7 +12,7 @@ from .config import RunConfig
 
 
 def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD; biases and normalisation are not decayed by AdamW, and all are by SGD, as in the paper's Caffe."""
+    """AdamW, without weight decay on biases and normalisation, or SGD, with weight decay on all parameters as in the paper's Caffe."""
     settings = config.optimiser
     if settings['kind'] == 'sgd':
         return torch.optim.SGD(network.parameters(), settings['lr'], momentum=settings['momentum'], weight_decay=settings['weight_decay'])
@@ -24,6 +24,6 @@ def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimiz
 
 
 def precision(name: str, device: torch.device) -> Any:
-    """Autocast to bfloat16, or nothing for float32."""
+    """The context that computes in the precision 'bf16' (autocast) or 'fp32'."""
     return torch.autocast(device.type, torch.bfloat16) if name == 'bf16' else nullcontext()
 

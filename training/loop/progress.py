@@ -1,4 +1,4 @@
-"""What a run leaves to look at: a csv of every figure, curves, sample pictures, and a line with the time left."""
+"""The log of a run (log.csv), its curves, and the estimate of the time left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ FIELDS = (
 
 
 class Log:
-    """Appends rows to log.csv; a resumed run drops the rows its checkpoint does not know."""
+    """Appends rows to log.csv; a resumed run first drops the rows after its checkpoint.
+
+    Args:
+        folder: of the run.
+        step: of the checkpoint.
+    """
 
     def __init__(self, folder: Path, step: int):
         self.path = folder / 'log.csv'
@@ -37,13 +42,13 @@ class Log:
             writer.writerows(rows)
 
     def add(self, **figures: float) -> None:
-        """One row; figures that a network does not have stay empty."""
+        """Appends one row; columns without a figure stay empty."""
         with open(self.path, 'a', newline='') as file:
             csv.DictWriter(file, FIELDS).writerow({k: f'{v:.6g}' if isinstance(v, float) else v for k, v in figures.items() if k in FIELDS})
 
 
 def _with_current_names(row: dict[str, str]) -> dict[str, str]:
-    """A row of a log whose learning rate may be in the column 'rate', as it was named before."""
+    """A row of a log with the learning rate in the column 'lr', which older logs name 'rate'."""
     return {'lr' if name == 'rate' else name: value for name, value in row.items()}
 
 
@@ -80,7 +85,7 @@ def plot_curves(folder: Path) -> None:
 
 
 def remaining(done: int, total: int, seconds: float, seconds_left: float | None) -> str:
-    """Words for the time a run still needs: by steps, or by its budget if that ends first."""
+    """Text for the time left: by the speed so far, or by the time budget if that ends first."""
     by_steps = seconds / max(done, 1) * (total - done)
     left = by_steps if seconds_left is None else min(by_steps, max(seconds_left, 0))
     return f'{left / 3600:.1f} h left' if left > 5400 else f'{left / 60:.0f} min left'

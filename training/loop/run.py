@@ -31,14 +31,14 @@ class Run:
     """One training run: its network, optimiser and data, and the steps it has done.
 
     Args:
-        config: what to train and how.
+        config: the run's configuration.
         train_set: crops to train on.
         val_set: held-out crops, or None.
         out: folder for checkpoints, log and pictures.
-        context: this process among others.
+        context: this process in the group.
         minutes: time budget over all resumed parts; None for the configured steps.
-        start: checkpoint whose averaged weights a new run begins with.
-        workers: processes that draw batches ahead, on a CPU; 0 draws them here.
+        start: checkpoint whose averaged weights initialise a new run.
+        workers: processes that load batches ahead, for training on a CPU; 0 loads them in this process.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Run:
         workers: int = 0,
     ):
         if minutes is not None and minutes <= 0:
-            raise ValueError(f'a budget of {minutes:g} minutes trains nothing')
+            raise ValueError(f'a budget of {minutes:g} minutes trains nothing: give more than 0')
         self.config, self.train_set, self.val_set = config, train_set, val_set
         self.out, self.context, self.minutes = out, context, minutes
         if context.device.type == 'cuda':
@@ -72,7 +72,7 @@ class Run:
         self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops)
         if self.path.exists():
             if start is not None:
-                self.say(f'resuming {self.path}: --start is not used')
+                self.print_once(f'resuming {self.path}: --start is not used')
             self._resume()
         elif start is not None:
             self._start_from(checkpoint.load(start))
@@ -88,14 +88,14 @@ class Run:
         return self.out / 'last.pt'
 
     def _hold_data(self) -> None:
-        """Copies the rendered crops to the GPU where they fit into 60 % of its free memory."""
-        torch.cuda.empty_cache()  # of a run before
+        """Copies the rendered crops to the GPU if they fit into 60 % of its free memory."""
+        torch.cuda.empty_cache()  # memory of a previous run in this process
         free, _ = torch.cuda.mem_get_info(self.context.device)
         held = isinstance(self.train_set, SyntheticCrops) and self.train_set.hold(self.context.device, int(free * 0.6))
-        self.say(f'training data {"held on the GPU" if held else "streamed from the host"}')
+        self.print_once(f'training data {"held on the GPU" if held else "streamed from the host"}')
 
     def _start_from(self, content: checkpoint.Content) -> None:
-        """Takes another run's averaged weights; a trunk that has more blocks than theirs begins by saying the same."""
+        """Initialises the network with another run's averaged weights; additional blocks of a deeper trunk begin as the identity."""
         theirs, ours = content['config']['network'], self.config.network
         try:
             self.network.load_state_dict(fitted(content['average'], theirs, self.network, ours))
@@ -112,9 +112,9 @@ class Run:
         state = checkpoint.load(self.path)
         steady, fell = self.out / 'steady.pt', 0 <= state['schedule'][0] <= state['step']
         if fell and self.minutes is not None and self.minutes > state.get('minutes', 0.0) and steady.exists():
-            print(f'the budget grew: going on from {steady.name}, where the rate had not fallen yet', flush=True)
+            print(f'the budget grew: going on from {steady.name}, from before the learning rate decayed', flush=True)
             state = checkpoint.load(steady)
-            state['schedule'] = (-1, 0)  # no fall yet
+            state['schedule'] = (-1, 0)  # the decay has not begun
         other = checkpoint.differences(state, self.config.as_dict(), self.data_hash)
         if other == ['data']:
             print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
@@ -154,7 +154,7 @@ class Run:
             )
 
     def do_step(self) -> dict[str, float]:
-        """One optimiser step over the global batch; the mean figures of this process's shards."""
+        """Does one optimiser step over the global batch and returns the mean figures of this process's shards."""
         self.network.train()
         for group in self.optimiser.param_groups:
             group['lr'] = self.schedule.lr(self.step)
@@ -181,18 +181,18 @@ class Run:
         return figures
 
     def go(self, pause_s: float | None = None) -> dict[str, float]:
-        """Trains to the end of the steps or of the time, or for `pause_s` seconds of it; the last validation's figures.
+        """Trains until the steps or the time budget end, or for `pause_s` seconds, and returns the figures of the last validation.
 
         Raises:
             ValueError: if another training writes to the folder.
-            FloatingPointError: if the loss is no number any more.
+            FloatingPointError: if the loss is not finite: lower the learning rate.
         """
         with sole_writer(self.out) if self.context.is_main else nullcontext():
             return self._train(pause_s)
 
     def _train(self, pause_s: float | None) -> dict[str, float]:
         if self.step >= self.schedule.last_step and (self.out / 'final.pt').exists():
-            self.say(f'done before: {self.out / "final.pt"}, {self.step} steps. A larger --minutes goes on, another --out begins anew')
+            self.print_once(f'done before: {self.out / "final.pt"}, {self.step} steps. Give a larger --minutes to go on, or another --out')
             return {}
         log = progress.Log(self.out, self.step) if self.context.is_main else None
         if self.context.is_main and self.step == 0:
@@ -223,11 +223,11 @@ class Run:
                     **(val if self.step % self.config.validate_every == 0 or at_end else {}),
                 )
                 left = None if self.minutes is None else 60 * self.minutes - self.elapsed_s
-                told = ' '.join(
+                shown = ' '.join(
                     f'{k} {v:.3f}' for k, v in {**figures, **val}.items() if k in ('loss', 'error_deg', 'val_geodesic', 'val_coarse')
                 )
                 print(
-                    f'step {self.step}/{self.schedule.last_step} {told} {speed:.0f} samples/s, '
+                    f'step {self.step}/{self.schedule.last_step} {shown} {speed:.0f} samples/s, '
                     f'{progress.remaining(self.step - first, self.schedule.last_step - first, time.monotonic() - began, left)}',
                     flush=True,
                 )
@@ -241,38 +241,38 @@ class Run:
         self.save()
         if self.step >= self.schedule.last_step:
             self.save('final.pt')
-            self.say(f'{self.out / "final.pt"}: {self.step} steps in {self.elapsed_s / 60:.1f} min')
+            self.print_once(f'{self.out / "final.pt"}: {self.step} steps in {self.elapsed_s / 60:.1f} min')
         if self.context.is_main:
             self.show_samples()
             plot_if_possible(self.out)
         return val or figures
 
     def _share_buffers(self) -> None:
-        """Gives the network and its average the batch statistics of all processes."""
+        """Averages the batch statistics over all processes, in the network and in its EMA."""
         average_buffers(self.network, self.context)
         self.ema.copy_buffers(self.network)
 
     def _keep_time(self, used: float) -> None:
-        """Tells the schedule how much of the budget is used, 0..1, and says what becomes of the rate."""
+        """Passes the used share of the budget, 0..1, to the schedule and prints when the learning rate begins to decay."""
         falls, level = self.schedule.falls(self.step), self.schedule.decay_level
         self.schedule.clock(self.step, used)
         if not falls and self.schedule.falls(self.step):
-            self.save('steady.pt')  # a longer budget later goes on from here
-            self.say(f'step {self.step}: {100 * used:.0f} % of the time is used; {self._fall()}')
+            self.save('steady.pt')  # a later call with a longer budget resumes from here
+            self.print_once(f'step {self.step}: {100 * used:.0f} % of the time is used; {self._fall()}')
         elif level == 1 > self.schedule.decay_level:
-            self.say(f'step {self.step}: the machine became slower; {self._fall()}, or sooner')
+            self.print_once(f'step {self.step}: the machine became slower; {self._fall()}, or sooner')
 
     def _fall(self) -> str:
         last = self.schedule.last_step
-        return f'the rate falls from {self.schedule.lr(self.step):.2g} to {self.schedule.lr(last - 1):.2g} by step {last}'
+        return f'the learning rate decays from {self.schedule.lr(self.step):.2g} to {self.schedule.lr(last - 1):.2g} by step {last}'
 
-    def say(self, words: str) -> None:
-        """Prints a line, by one process."""
+    def print_once(self, text: str) -> None:
+        """Prints a line in the main process."""
         if self.context.is_main:
-            print(words, flush=True)
+            print(text, flush=True)
 
     def show_samples(self) -> None:
-        """Writes samples.png: 32 training crops with the true axes, and thin the estimated ones."""
+        """Writes samples.png: 32 training crops, each with the true axes and beside them with the estimated ones."""
         import cv2
 
         batch = BatchLoader(self.train_set, self.config, self.context.device).batch(self.step, 0)
@@ -286,7 +286,7 @@ class Run:
 
 
 def plot_if_possible(folder: Path) -> None:
-    """Draws the curves; says so where matplotlib is missing."""
+    """Draws the curves, or prints that matplotlib is missing."""
     try:
         progress.plot_curves(folder)
     except ImportError:

@@ -1,36 +1,36 @@
-"""Learning rates over steps, and how a time budget bends them."""
+"""Learning-rate schedules, by steps or within a time budget."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 BUDGET_FALL = 0.1
-"""Last part of a time budget in which 'poly' and 'constant' fall to zero: neither does so by itself before its steps are done."""
+"""Last share of a time budget in which 'poly' and 'constant' decay to zero, because their own curves do not end with the budget."""
 LATE = 1.05
-"""A fall that would end later than this, in budgets, is shortened."""
+"""A decay that would end after this multiple of the budget is shortened."""
 
 
 @dataclass
 class Schedule:
     """The learning rate of every step.
 
-    'cooldown' warms up, stays, then falls linearly to zero over the last part. 'poly' is peak * (1 - step / steps) ** power (Caffe's,
-    as GoogLeNet's quick solver has it); 'constant' stays.
+    'cooldown' warms up, holds, then decays linearly to zero over the last part. 'poly' is peak_lr * (1 - step / steps) ** power (Caffe's
+    quick solver for GoogLeNet uses it); 'constant' holds.
 
-    Under a time budget the fall of 'cooldown' begins when its part of the time is left, and the other two get one of `BUDGET_FALL`.
-    A fall too slow for the time that is left is bent: it goes on from the rate it has reached, over fewer steps. What became of it
-    (`fall`) is part of the checkpoint, so a resumed run goes on with it.
+    Under a time budget the decay of 'cooldown' begins when its share of the time is left, and the other two decay over the last
+    `BUDGET_FALL`. A decay that is too slow for the time left is shortened: it continues from its present level over fewer steps. The state
+    of the decay (`fall`) is part of the checkpoint, so a resumed run continues it.
 
     Attributes:
         kind: 'cooldown', 'poly' or 'constant'.
-        peak_lr: highest rate.
+        peak_lr: highest learning rate.
         steps: planned steps.
         warmup: steps of linear rise.
-        cooldown: last part of the run in which 'cooldown' falls, 0 to below 1.
-        power: of 'poly'.
-        decay_from: first step of the fall, -1 while not known.
-        decay_steps: length of the fall.
-        decay_level: share of the rate that the fall begins with, 1 unless it was bent.
+        cooldown: share of the run in which 'cooldown' decays, 0 to below 1.
+        power: exponent of 'poly'.
+        decay_from: first step of the decay, -1 while not known.
+        decay_steps: length of the decay.
+        decay_level: share of the learning rate at the start of the decay, 1 unless it was shortened.
     """
 
     kind: str
@@ -51,52 +51,52 @@ class Schedule:
 
     @property
     def fall(self) -> tuple[int, int, float]:
-        """First step of the fall (-1: not known yet), its length, and its share of the rate at its beginning."""
+        """First step of the decay (-1: not known yet), its length, and the share of the learning rate at its start."""
         return self.decay_from, self.decay_steps, self.decay_level
 
     def resume(self, decay_from: int, decay_steps: int, decay_level: float = 1.0) -> None:
-        """Takes the `fall` of a checkpoint."""
+        """Restores the `fall` of a checkpoint."""
         self.decay_from, self.decay_steps, self.decay_level = decay_from, decay_steps, decay_level
 
     def plan(self, by_time: bool) -> None:
-        """Fixes the fall from the number of steps, unless a time budget will."""
+        """Plans the decay by the number of steps; with a time budget, `clock` plans it."""
         if self.kind == 'cooldown' and not by_time and self.decay_from < 0:
             self.decay_steps = max(1, round(self.steps * self.cooldown))
             self.decay_from = self.steps - self.decay_steps
 
     def falls(self, step: int) -> bool:
-        """Whether the fall has begun by a step."""
+        """Whether the decay has begun by a step."""
         return 0 <= self.decay_from <= step
 
     def clock(self, step: int, time_used: float) -> None:
-        """Begins the fall once only its share of the budget, in time or steps, is left; bends it where it would end too late.
+        """Starts the decay when its share of the budget, in time or steps, is left; shortens a decay that would end too late.
 
         Args:
-            step: the step about to be done.
-            time_used: part of the time budget used, 0..1 and beyond.
+            step: next step.
+            time_used: share of the time budget used, 0..1 and above.
         """
         share = self.cooldown if self.kind == 'cooldown' else BUDGET_FALL
         if self.falls(step):
-            affordable = round(step * (LATE - time_used) / time_used) if time_used else self.steps  # at the run's mean speed
+            affordable = round(step * (LATE - time_used) / time_used) if time_used else self.steps  # at the mean speed so far
             if self.last_step - step > affordable:
                 self._fall_over(step, affordable)
         elif time_used >= 1 - share or (self.kind == 'cooldown' and step >= self.steps * (1 - share)):
             self._fall_over(step, round(step * share / (1 - share)))
 
     def _fall_over(self, step: int, steps: int) -> None:
-        """Lets the rate fall from what it is to zero over so many steps, if as many are left."""
+        """Starts a decay from the present level to zero over at most `steps` steps."""
         self.decay_level = self._share(step)
         self.decay_from, self.decay_steps = step, max(1, min(steps, self.steps - step))
 
     def _share(self, step: int) -> float:
-        """What the fall leaves of a step's rate, 0..1."""
+        """Factor of the decay on a step's learning rate, 0..1."""
         if self.decay_from < 0:
             return 1.0
         return self.decay_level * max(0.0, min(1.0, 1 - (step - self.decay_from) / self.decay_steps))
 
     @property
     def last_step(self) -> int:
-        """Steps after which the run is done."""
+        """Number of steps after which the run ends."""
         return self.steps if self.decay_from < 0 else min(self.steps, self.decay_from + self.decay_steps)
 
     def lr(self, step: int) -> float:

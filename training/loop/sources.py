@@ -1,4 +1,4 @@
-"""What a run trains on: rendered datasets, pictures of the user's own, or both."""
+"""Opens the training data of a run: rendered datasets, the user's own pictures, or both."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def rendered_folders(sources: list[str]) -> list[str]:
 
 
 def open_training_data(sources: list[str], config: RunConfig, limit: int | None = None, axes: Path | None = None) -> TrainingCrops:
-    """The crops of all sources; of rendered datasets those of the split 'train'.
+    """Opens all sources as one set of crops; of rendered datasets the split 'train'.
 
     Args:
         sources: rendered dataset folders, each with its share of the samples where wanted (`FOLDER=0.5`), and `csv:FILE` of the user's own
             labelled pictures (`datasets.user_csv`). Joined with rendered crops, these are repeated until both count alike.
-        config: for modality and pose limits.
-        limit: at most so many rendered crops, or so many pictures where nothing is rendered.
-        axes: picture to write with the labels drawn on faces of the user's own.
+        config: gives the modality and the pose limits.
+        limit: largest number of rendered crops, or of pictures where nothing is rendered.
+        axes: picture to write, with the labels drawn on the user's own faces.
 
     Raises:
         ValueError: for sources without a sample, crops that do not join, or pictures for a depth network.
@@ -73,7 +73,10 @@ def open_training_data(sources: list[str], config: RunConfig, limit: int | None 
 
 
 def own_faces(files: list[str]) -> list[Face]:
-    """The labelled faces of `csv:FILE` sources; says how many cannot be used, and for how many roll counts as 0."""
+    """The labelled faces of `csv:FILE` sources.
+
+    Faces without yaw or pitch are excluded, and a missing roll counts as 0; a line on the standard output counts both.
+    """
     faces = [face for file in files for face in open_faces(file)]
     known = np.isfinite([face.ypr_deg for face in faces])
     usable = known[:, :2].all(1)
@@ -85,7 +88,7 @@ def own_faces(files: list[str]) -> list[Face]:
 
 
 def without_landmarks(data: TrainingCrops) -> np.ndarray:
-    """(N,) bool: samples whose landmarks only tell their box."""
+    """(N,) bool: samples without landmarks of their own, whose landmarks are only the corners of their box."""
     if isinstance(data, JoinedCrops):
         return np.arange(len(data)) >= len(data.first)
     return np.full(len(data), isinstance(data, RealCrops))

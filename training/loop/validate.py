@@ -1,4 +1,4 @@
-"""Figures on held-out rendered crops, while training and after."""
+"""Errors on held-out rendered crops, during training and after it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ..models.rotations import ypr_from_rotation
 from .config import RunConfig
 
 IN_USE_DEG = (60.0, 35.0)
-"""Largest yaw and pitch of a pose in use."""
+"""Largest yaw and pitch of a pose that occurs in use."""
 
 
 def in_use(R: np.ndarray) -> np.ndarray:
-    """(N,) whether (N, 3, 3) rotations are poses that heads in use have: towards the camera, within `IN_USE_DEG`."""
+    """(N,) bool: whether (N, 3, 3) rotations face the camera within `IN_USE_DEG`, as heads in use do."""
     yaw_pitch = np.abs(geometry.ypr_deg_from_rotation(R)[:, :2])
     return (yaw_pitch <= IN_USE_DEG).all(1) & (R[:, 2, 0] < 0)
 
 
 @torch.no_grad()
 def estimate(network: nn.Module, crops: torch.Tensor, batch: int = 128) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotation (N, 3, 3), standard deviations (N, 3) rad and category logits (N, 4) of (N, 1, S, S) uint8 crops, as float32 arrays."""
+    """Runs a network on (N, 1, S, S) uint8 crops: rotation (N, 3, 3), standard deviations (N, 3) rad, category logits (N, 4), float32."""
     network.eval()
     device = next(network.parameters()).device
     parts = [network(part.to(device)) for part in crops.split(batch)]
@@ -35,13 +35,13 @@ def estimate(network: nn.Module, crops: torch.Tensor, batch: int = 128) -> tuple
 
 
 def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, seed: int = 1234) -> tuple[torch.Tensor, np.ndarray]:
-    """The same held-out crops every time: (N, 1, S, S) uint8 and R_crop_head (N, 3, 3).
+    """Held-out crops (N, 1, S, S) uint8 and their R_crop_head (N, 3, 3); the same on every call.
 
     Args:
         data: a split.
-        config: for size, modality and the augmentation's strengths.
-        disturbed: as in training; otherwise centred and clean over a flat background.
-        seed: of the disturbances.
+        config: gives size, modality and the strengths of the augmentation.
+        disturbed: whether to augment as in training; otherwise crops are centred, clean and over a flat background.
+        seed: of the augmentation.
     """
     crops, rotations = [], []
     make, how = CROP_FUNCTIONS[config.modality], config.augmentation()
@@ -56,7 +56,7 @@ def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, se
 
 
 def validate(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> dict[str, float]:
-    """The log's `val_` figures, on disturbed held-out crops."""
+    """The `val_` columns of the log, on augmented held-out crops."""
     crops, truth = held_out(data, config)
     R, std, logits = estimate(network, crops)
     if isinstance(network, Classifier):
@@ -75,7 +75,7 @@ def validate(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> dic
 
 @torch.no_grad()
 def category_accuracy(network: Classifier, crops: torch.Tensor, truth: np.ndarray) -> float:
-    """Share of crops that a classifier puts into the right one of its own categories."""
+    """Share of crops for which a classifier predicts the right one of its own categories."""
     network.eval()
     device = next(network.parameters()).device
     guessed = torch.cat([network.classify(part.to(device)).argmax(1).cpu() for part in crops.split(128)])
@@ -84,7 +84,7 @@ def category_accuracy(network: Classifier, crops: torch.Tensor, truth: np.ndarra
 
 
 def measure_std(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> None:
-    """Gives a network that states no uncertainty of its own the constants it makes on held-out crops: root mean squares of d."""
+    """Sets the constant uncertainty of a network that predicts none: the root mean square of d on held-out crops."""
     crops, truth = held_out(data, config)
     R = estimate(network, crops)[0]
     d = np.array([geometry.rotation_vector(r) for r in np.swapaxes(R, 1, 2) @ truth])

@@ -1,4 +1,4 @@
-"""Networks that the tables compare with: classifiers of Tables 2 and 3, single regressors of Table 4."""
+"""Baseline networks of the tables: classifiers of Tables 2 and 3, single regressors of Table 4."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .rotations import category_of, rotation_from_ypr
 
 ANGLES = ('pitch', 'yaw', 'roll')
 STRATEGIES = (('pitch', 'yaw', 'roll'), ('pitch', 'yaw'), ('pitch', 'roll'), ('yaw', 'roll'), ('pitch',), ('yaw',), ('roll',))
-"""The seven ways of Table 2 to part the poses: by the signs of these angles."""
+"""The seven classification strategies of Table 2: categories by the signs of these angles."""
 
 
 class AlexNet(nn.Module):
-    """Krizhevsky et al. 2012 in one tower: five convolutions; its fully connected layers are the classifier's."""
+    """Krizhevsky et al. 2012 in one tower: five convolutions; `Classifier` has the fully connected layers."""
 
     def __init__(self, width: float = 1.0):
         super().__init__()
@@ -44,7 +44,7 @@ class AlexNet(nn.Module):
         self.hidden = max(16, round(4096 * width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 1, S, S) to (B, features, 1, 1) flattened later."""
+        """(B, 1, S, S) to (B, C, 6, 6)."""
         return self.layers(x)
 
 
@@ -179,7 +179,7 @@ class Classifier(nn.Module):
         return sum(((ypr_rad[:, column[name]] >= 0).long() << i) for i, name in enumerate(self.by))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Only categories: the rotation is each category's middle with a wide deviation, so that evaluation can read it."""
+        """The model contract's outputs from the category alone: the rotation is the middle of the category, with a wide deviation."""
         logits = self.classify(crops)
         signs = torch.stack([((logits.argmax(1) >> i) & 1) * 2 - 1 for i in range(len(self.by))], 1).float()
         middle = {'yaw': 25.0, 'pitch': 37.0, 'roll': 10.0}
@@ -195,7 +195,7 @@ class Classifier(nn.Module):
         return rotation, torch.full_like(ypr, math.radians(20.0)), functional.one_hot(category_of(rotation), 4).float() * 10
 
     def fuse(self) -> None:
-        """Nothing to do."""
+        """Does nothing: the network needs no preparation for export."""
 
 
 def _liu(width: float) -> tuple[nn.Module, int, int]:
@@ -250,18 +250,18 @@ class Regressor(nn.Module):
         self.apply(_initialise)
 
     def regress(self, crops: Tensor) -> Tensor:
-        """(B, 3) yaw, pitch, roll as parts of their ranges, 0..1."""
+        """(B, 3) yaw, pitch, roll as fractions of their ranges, 0..1."""
         return torch.sigmoid(self.head(self.trunk(self.normalise(crops))).float())
 
     def normalised(self, ypr_rad: Tensor) -> Tensor:
-        """(..., 3) angles as parts of their ranges."""
+        """(..., 3) angles as fractions of their ranges, 0..1."""
         return (ypr_rad / self.ranges_rad + 1) / 2
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As the model contract has it; the category follows from the signs."""
+        """The model contract's outputs; the category follows from the signs of the angles."""
         ypr = (2 * self.regress(crops) - 1) * self.ranges_rad
         rotation = rotation_from_ypr(ypr)
         return rotation, self.std_rad.expand(ypr.shape), functional.one_hot(category_of(rotation), 4).float() * 10
 
     def fuse(self) -> None:
-        """Nothing to do."""
+        """Does nothing: the network needs no preparation for export."""

@@ -1,4 +1,4 @@
-"""Our coarse-to-fine network: a shared trunk, a classifier of sub-spaces, a regressor per sub-space, a soft hand-over."""
+"""Our coarse-to-fine network: a shared trunk, a classifier of sub-spaces, a regressor per sub-space, and soft gating."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .rotations import rotation_from_columns, rotation_from_ypr, sine_vector, yp
 from .subspaces import SUBSPACES, anchors
 
 STD_RANGE_RAD = (math.radians(0.2), math.radians(60.0))
-"""Limits of a regressor's stated standard deviation, so that one wild sample cannot make the likelihood explode."""
+"""Limits of a regressor's standard deviation, so that one outlier cannot make the likelihood explode."""
 
 
 class Raw(NamedTuple):
-    """What the network says before the hand-over.
+    """Outputs of all regressors, before they are mixed.
 
     Attributes:
         logits: (B, K) of the sub-spaces.
         rotations: (B, K, 3, 3) R_crop_head of every regressor.
         stds: (B, K, 3) rad, standard deviations about the head's axes.
-        landmarks: (B, 68, 2) where the landmarks lie in the crop, [-1, 1]; None from a network that does not say.
+        landmarks: (B, 68, 2) predicted landmarks in the crop, [-1, 1]; None if the network predicts none.
     """
 
     logits: Tensor
@@ -32,10 +32,10 @@ class Raw(NamedTuple):
 
 
 class Normalise(nn.Module):
-    """uint8 crops to the trunk's input.
+    """Normalises uint8 crops to the trunk's input.
 
-    RGB: each crop to zero mean and unit deviation, so exposure and gain cancel. Depth: 0 is a hole; the others to about
-    [-1, 1], with the mask of what was measured as a second channel.
+    An RGB crop gets zero mean and unit deviation, so that exposure and gain cancel. Depth is scaled to about [-1, 1], and the mask of
+    the measured pixels becomes a second channel, because 0 is a hole.
     """
 
     def __init__(self, modality: str):
@@ -56,10 +56,10 @@ class Normalise(nn.Module):
 
 
 class Regressors(nn.Module):
-    """K two-layer regressors over one embedding, all in two matrix products.
+    """K two-layer regressors over one embedding, computed in two matrix products.
 
-    The first layer of all of them is one matrix; the second is block-diagonal, kept as (K, hidden, out) while training and
-    laid out as one dense matrix by `fuse` for export: 0.03 % of the FLOPs, and no gather in the graph.
+    The first layers form one matrix. The second layers are block-diagonal: a (K, hidden, out) parameter for training, which `fuse`
+    expands to one dense matrix for export. That costs 0.03 % of the FLOPs and needs no gather in the graph.
     """
 
     def __init__(self, features: int, count: int, hidden: int, out: int):
@@ -71,7 +71,7 @@ class Regressors(nn.Module):
         self.fused: nn.Linear | None = None
 
     def fuse(self) -> None:
-        """Lays the second layers out as one matrix; for inference and export only."""
+        """Expands the second layers to one matrix; for inference and export only."""
         self.fused = nn.Linear(self.weight.shape[0] * self.weight.shape[1], self.count * self.out)
         with torch.no_grad():
             self.fused.weight.copy_(torch.block_diag(*self.weight).T)
@@ -86,23 +86,23 @@ class Regressors(nn.Module):
 
 
 class CoarseToFine(nn.Module):
-    """Coarse-to-fine head orientation, made robust.
+    """Coarse-to-fine head orientation as a mixture of regressors.
 
-    The classifier weighs the sub-spaces, each regressor turns its sub-space's anchor by a small rotation and states its
-    standard deviations, and the answer is the rotation nearest to their weighted mean, so nothing jumps at a border. Its
-    variance is the mixture's: the regressors' own and their disagreement.
+    The classifier gives the mixture weights of the sub-spaces. Each regressor predicts a small rotation from its sub-space's anchor and
+    three standard deviations. The output is the rotation nearest to the weighted mean, so it is continuous across borders, and the
+    variance of the mixture: the regressors' own variances and their disagreement.
 
     Args:
         trunk: (B, C, S, S) to (B, trunk.channels, S / trunk.stride, ...).
         size: input side in pixels.
         modality: 'rgb' or 'depth'.
         subspaces: a name in `SUBSPACES`.
-        gating: 'soft', 'hard' (the most likely regressor alone) or 'single' (one regressor; the classifier only reports).
-        squeeze: channels of the last 1x1 convolution, flattened with its places.
+        gating: 'soft', 'hard' (the most likely regressor alone) or 'single' (one regressor; the classifier does not affect the rotation).
+        squeeze: channels of the last 1x1 convolution, whose output is flattened.
         embedding: width of the shared embedding.
         hidden: width of a regressor's hidden layer.
         representation: of a regressor's rotation: 'columns' (6D, from its anchor) or 'euler' (yaw, pitch, roll, from its anchor's).
-        landmarks: whether the embedding also says where the 68 landmarks are. Only training uses that; no exported graph has it.
+        landmarks: whether the embedding also predicts the 68 landmarks. Only training uses them; no exported graph contains them.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class CoarseToFine(nn.Module):
     ):
         super().__init__()
         if size < trunk.stride:
-            raise ValueError(f'network.size {size} is less than the {trunk.stride} pixels that its trunk makes one of')
+            raise ValueError(f'network.size {size} is less than the stride of its trunk, {trunk.stride} pixels')
         if subspaces not in SUBSPACES:
             raise ValueError(f'subspaces {subspaces!r} is none of {sorted(SUBSPACES)}')
         if gating not in ('soft', 'hard', 'single'):
@@ -143,13 +143,13 @@ class CoarseToFine(nn.Module):
         self.register_buffer('anchors', start, persistent=False)
         with torch.no_grad():
             if representation == 'columns':
-                self.regressors.bias[:, 0] = self.regressors.bias[:, 4] = 1.0  # 6D identity: begin at the anchors
+                self.regressors.bias[:, 0] = self.regressors.bias[:, 4] = 1.0  # the 6D identity: training begins at the anchors
             else:
                 self.regressors.bias[:, :3] = ypr_from_rotation(start)
             self.regressors.bias[:, 6:] = math.log(math.radians(8.0))
 
     def raw(self, crops: Tensor) -> Raw:
-        """(B, 1, S, S) uint8 crops to what each regressor says."""
+        """(B, 1, S, S) uint8 crops to the outputs of all regressors."""
         features = self.embed(self.squeeze(self.trunk(self.normalise(crops)))).float()
         with torch.autocast(features.device.type, enabled=False):
             out = self.regressors(features)
@@ -163,7 +163,7 @@ class CoarseToFine(nn.Module):
             return Raw(self.classifier(features), rotations, stds, landmarks)
 
     def mix(self, raw: Raw) -> tuple[Tensor, Tensor]:
-        """The one rotation (B, 3, 3) and its standard deviations (B, 3) rad."""
+        """Mixes the regressors: one rotation (B, 3, 3) and its standard deviations (B, 3) rad."""
         if self.gating == 'single':
             return raw.rotations[:, 0], raw.stds[:, 0]
         if self.gating == 'hard':
@@ -177,7 +177,7 @@ class CoarseToFine(nn.Module):
         return rotation, variance.sqrt()
 
     def category_logits(self, logits: Tensor) -> Tensor:
-        """(B, 4) logits of L1..L4: each category's sub-spaces, summed in probability."""
+        """(B, 4) logits of L1..L4: the probabilities of each category's sub-spaces are summed."""
         if logits.shape[1] == 4:
             return logits
         parts = logits.reshape(-1, len(self.cells) // 4, 4)  # cells are listed band by band, each L1..L4
@@ -190,5 +190,5 @@ class CoarseToFine(nn.Module):
         return rotation, std, self.category_logits(raw.logits)
 
     def fuse(self) -> None:
-        """Readies the network for export."""
+        """Prepares the network for export."""
         self.regressors.fuse()

@@ -1,4 +1,4 @@
-"""Networks by configuration: `build` turns the `network` part of a config file into a module."""
+"""Builds networks from the `network` part of a configuration."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .trunk import ResidualTrunk, deepened
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """The network a configuration names.
+    """Builds a network.
 
     Args:
-        config: `kind` and that kind's own settings.
+        config: `kind` and the settings of that kind.
 
     Raises:
-        ValueError: for an unknown kind or setting, naming it.
+        ValueError: for an unknown kind or setting; the message names it.
     """
     kind, settings = check_settings(config)
     return KINDS[kind][0](**settings)
 
 
 def check_settings(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The kind and its settings, without building anything; raises as `build` does."""
+    """Checks a configuration without building the network; returns the kind and its settings. Raises as `build` does."""
     settings = dict(config)
     kind = settings.pop('kind', None)
     if kind not in KINDS:
@@ -37,16 +37,16 @@ def check_settings(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def fitted(state: dict[str, Tensor], config: dict[str, Any], network: nn.Module, network_config: dict[str, Any]) -> dict[str, Tensor]:
-    """Weights of one network for another: deepened where the other's trunk has more blocks, otherwise as they are.
+    """Adapts the weights of one network to another whose trunk may have more blocks.
 
     Args:
-        state: of the network that `config` builds.
-        config: its settings.
-        network: the other, as built from `network_config`.
-        network_config: its settings.
+        state: weights of the network that `config` builds.
+        config: settings of that network.
+        network: the target, as built from `network_config`.
+        network_config: settings of the target.
 
     Raises:
-        ValueError: where the other's trunk has fewer blocks.
+        ValueError: if the target's trunk has fewer blocks.
     """
     before, after = config.get('depths'), network_config.get('depths')
     if before is None or after is None or before == after:
@@ -70,4 +70,4 @@ KINDS = {
     'classifier': (Classifier,),
     'regressor': (Regressor,),
 }
-"""What builds each kind, and what it hands further settings to."""
+"""For each kind: the builder, and the class that takes the further settings."""

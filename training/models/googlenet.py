@@ -37,7 +37,7 @@ class Convolution(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches side by side, joined by channel."""
+    """Four parallel branches whose outputs are concatenated by channel."""
 
     def __init__(self, channels_in: int, widths: tuple[int, ...], batch_norm: bool):
         super().__init__()
@@ -104,13 +104,13 @@ class GoogLeNet(nn.Module):
 
 
 def load_imagenet(trunk: GoogLeNet, path: str | Path) -> None:
-    """Starts a batch-normalised trunk from ImageNet weights in torchvision's layout (a state dict, `googlenet-*.pth`).
+    """Loads ImageNet weights in torchvision's layout (a state dict, `googlenet-*.pth`) into a batch-normalised trunk.
 
-    Two differences are bridged without changing what a picture gives: torchvision's red, green and blue filters are summed for
-    a gray input, and its 3x3 filters in the place of 5x5 (a slip it keeps for compatibility) get a ring of zeros.
+    Two differences are converted so that the output for a gray picture stays the same: the red, green and blue filters are summed, and
+    the 3x3 filters that torchvision has in place of 5x5 (for compatibility) get a ring of zeros.
 
     Raises:
-        ValueError: for a file without the layout, or a trunk without batch normalisation or of another width.
+        ValueError: for a file of another layout, or a trunk without batch normalisation or of another width.
     """
     theirs = torch.load(path, map_location='cpu', weights_only=True)
     names = {'conv1': 'conv1', 'conv2_reduce': 'conv2', 'conv2': 'conv3'}

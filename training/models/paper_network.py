@@ -1,4 +1,4 @@
-"""The paper's network, exactly (Wang et al. 2019, sections 3.1 to 3.4): README.md lists what the paper leaves open and our choice."""
+"""The paper's network (Wang et al. 2019, sections 3.1 to 3.4). README.md lists what the paper does not specify and our choices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RANGES_DEG = (50.0, 75.0, 20.0)
 REGRESSION_CHANNELS = 64
 HIDDEN = 300
 START_STD = 0.01
-"""Section 3.2. It suits 25 x 1024 inputs; a narrower trunk needs more to start as strongly."""
+"""Section 3.2. It suits 25 x 1024 inputs; a narrower trunk needs a larger deviation for outputs of the same strength."""
 
 
 class PaperInput(nn.Module):
@@ -45,7 +45,7 @@ def regression_network(
     """
     layers: list[nn.Module] = []
     for i in range(3):
-        # ceil_mode only matters below 256x256, where the map is used up before the third pooling
+        # ceil_mode matters below 256x256 only, where the map is 1x1 before the third pooling
         layers += [nn.Conv2d(channels if i == 0 else width, width, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2, 2, ceil_mode=True)]
         side = math.ceil(side / 2)
     layers += [
@@ -132,7 +132,7 @@ class PaperNetwork(nn.Module):
         return (2 * normalised - 1) * self.ranges_rad
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The cascade as the model contract has it: the most likely sub-space's regressor answers.
+        """The cascade with the model contract's outputs, by the regressor of the most likely sub-space.
 
         All four run and a mask picks one, so the graph has neither a branch nor a gather. The paper states no uncertainty: the
         standard deviations are constants, measured on held-out renders when training ends.

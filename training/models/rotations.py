@@ -73,19 +73,19 @@ def geodesic_rad(R_a: Tensor, R_b: Tensor) -> Tensor:
 
 def euler_distance_rad(R_a: Tensor, R_b: Tensor) -> Tensor:
     """(...) Euclidean distance of (yaw, pitch, roll) between rotations, radians, as eq. 3 measures; singular at yaw +-90 degrees."""
-    # just short of the poles, where the arcsine's gradient is infinite
+    # scaled to stay just below the poles, where the gradient of the arcsine is infinite
     a, b = (ypr_from_rotation(R * (1 - 1e-5)) for R in (R_a, R_b))
     difference = a - b
     return (torch.atan2(difference.sin(), difference.cos()).square().sum(-1) + 1e-9).sqrt()
 
 
 def sine_vector(R: Tensor) -> Tensor:
-    """(..., 3) axis of (..., 3, 3) rotations, as long as the sine of their angle: the rotation vector itself of a small one."""
+    """(..., 3) axis of (..., 3, 3) rotations, with the sine of their angle as length; for small angles the rotation vector itself."""
     return torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1) / 2
 
 
 def rotation_vector(R: Tensor) -> Tensor:
-    """(..., 3) rotation vector (radians) of (..., 3, 3); a half turn gives the right length about an uncertain axis."""
+    """(..., 3) rotation vector (radians) of (..., 3, 3); for a half turn the length is right and the axis arbitrary."""
     v = sine_vector(R)
     sine = v.norm(dim=-1, keepdim=True)
     cosine = (R.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1) / 2
@@ -94,7 +94,7 @@ def rotation_vector(R: Tensor) -> Tensor:
 
 
 def face_direction(R: Tensor) -> tuple[Tensor, Tensor]:
-    """Azimuth and elevation (radians) of where the face points, without Euler's singularity at 90 degrees.
+    """Azimuth and elevation (radians) of the face's direction, which have no singularity at 90 degrees of yaw.
 
     Azimuth has yaw's sign (> 0 to the image's left), elevation has pitch's (> 0 up), for any rotation.
     """

@@ -1,4 +1,4 @@
-"""Settings from yaml for what takes them as arguments: what is unknown, missing, of another type or out of range is refused by name."""
+"""Checks settings from yaml against a signature: names, types and ranges; each error names the setting."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ WORDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or f
 
 
 def checked(settings: Any, name: str, *takers: Callable) -> dict[str, Any]:
-    """The settings, if they are arguments of a taker, or of one it hands the rest to.
+    """Returns the settings if they fit the arguments of the takers.
 
     Args:
         settings: by name.
-        name: of them all, as 'augment'; '' for a whole configuration.
-        takers: annotated functions or classes; their arguments of other types than yaml's are no settings.
+        name: of the whole part, such as 'augment'; '' for a whole configuration.
+        takers: annotated functions or classes; arguments of types that yaml does not have are no settings.
 
     Raises:
-        ValueError: naming what is wrong, and what there is.
+        ValueError: for a setting that is unknown, missing or of another type; the message lists the valid ones.
     """
     whole, prefix = (name, f'{name}.') if name else ('a configuration', '')
     if not isinstance(settings, dict):
@@ -44,7 +44,7 @@ def checked(settings: Any, name: str, *takers: Callable) -> dict[str, Any]:
 
 
 def check_ranges(settings: Any, ranges: dict[str, tuple[float, float]], prefix: str = '') -> None:
-    """Refuses attributes beyond their ranges, both ends included, by name."""
+    """Raises ValueError for an attribute outside of its range; both ends are included."""
     for key, (low, high) in ranges.items():
         value = getattr(settings, key)
         if not low <= value <= high:

@@ -1,7 +1,7 @@
-"""Sub-spaces of head orientation: the coarse step's classes and where each fine regressor starts from.
+"""Sub-spaces of head orientation: the classes of the coarse step and the anchors of the regressors.
 
-A sub-space is a cell of (azimuth, elevation) of where the face points, so nothing is singular in profile. Every cell lies in
-one category of the paper's Table 1; the exported graph sums the cells of a category.
+A sub-space is a cell of azimuth and elevation of the face's direction, which is not singular in profile as Euler angles are. Every cell
+lies in one category of the paper's Table 1; the exported graph sums the probabilities of a category's cells.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from .rotations import face_direction, rotation_from_ypr
 
 @dataclass(frozen=True)
 class Subspace:
-    """One cell: degrees of azimuth (yaw's sign) and elevation (pitch's sign), its category 0..3, and its anchor orientation."""
+    """One cell.
+
+    Attributes:
+        azimuth_deg: from, to; the sign of yaw.
+        elevation_deg: from, to; the sign of pitch.
+        category: 0..3 for L1..L4.
+        anchor_deg: azimuth and elevation of the anchor.
+    """
 
     azimuth_deg: tuple[float, float]
     elevation_deg: tuple[float, float]
@@ -41,26 +48,26 @@ def _cells(bands: list[tuple[float, float, float, float]]) -> tuple[Subspace, ..
 
 
 SUBSPACES = {'four': _cells([(0, 180, 25, 18)]), 'eight': _cells([(0, 45, 20, 18), (45, 180, 70, 18)])}
-"""'four' is the paper's Table 1; 'eight' parts near-frontal faces from profiles."""
+"""'four' is the paper's Table 1; 'eight' separates near-frontal faces from profiles."""
 
 
 def anchors(cells: tuple[Subspace, ...]) -> Tensor:
-    """(K, 3, 3) rotations each sub-space's regressor starts from."""
+    """(K, 3, 3) rotations relative to which the regressors predict."""
     return torch.stack(
         [rotation_from_ypr(torch.tensor([math.radians(c.anchor_deg[0]), math.radians(c.anchor_deg[1]), 0.0])) for c in cells]
     )
 
 
 def membership(R: Tensor, cells: tuple[Subspace, ...], overlap_deg: float) -> Tensor:
-    """How much a pose belongs to each sub-space's regressor while training.
+    """Training weights of each pose for each sub-space's regressor.
 
     Args:
         R: (B, 3, 3) true rotations.
         cells: K sub-spaces.
-        overlap_deg: a pose this far outside a cell no longer trains its regressor; 0 gives hard borders.
+        overlap_deg: angle outside of a cell from which a pose no longer trains its regressor; 0 means hard borders.
 
     Returns:
-        (B, K) in [0, 1]: 1 inside the cell, falling linearly outside.
+        (B, K) in [0, 1]: 1 inside the cell, decreasing linearly outside.
     """
     azimuth, elevation = (torch.rad2deg(a)[:, None] for a in face_direction(R))
     low_a, high_a = (torch.tensor([c.azimuth_deg[i] for c in cells], device=R.device) for i in (0, 1))
@@ -72,7 +79,7 @@ def membership(R: Tensor, cells: tuple[Subspace, ...], overlap_deg: float) -> Te
 
 
 def subspace_of(R: Tensor, cells: tuple[Subspace, ...]) -> Tensor:
-    """(B,) int64 index of the sub-space each pose lies in."""
+    """(B,) int64 index of the sub-space that contains each pose."""
     azimuth, elevation = (torch.rad2deg(a)[:, None] for a in face_direction(R))
     inside = torch.stack(
         [

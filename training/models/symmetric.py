@@ -1,6 +1,7 @@
-"""A network that answers a mirrored picture with the mirrored pose, exactly: the mean of both pictures' answers.
+"""Test-time mirroring: the mean of the estimates for a crop and for its mirror image.
 
-Costs twice the arithmetic and is worth a twentieth of the error; a left-right bias cannot be left in it.
+The estimate of a mirrored crop is then exactly the mirrored estimate, so no left-right bias remains. It costs twice the arithmetic and
+reduces the error by a twentieth.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ class Symmetric(nn.Module):
         super().__init__()
         self.network = network
         self.size = network.size
-        self.register_buffer('camera', torch.tensor([-1.0, 1.0, 1.0]), persistent=False)  # x to the right turns to the left
-        self.register_buffer('head', torch.tensor([1.0, -1.0, 1.0]), persistent=False)  # y to the person's left likewise
+        self.register_buffer('camera', torch.tensor([-1.0, 1.0, 1.0]), persistent=False)  # mirroring negates x (to the right)
+        self.register_buffer('head', torch.tensor([1.0, -1.0, 1.0]), persistent=False)  # and y (to the person's left)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As the network's: the rotation between both answers, whose variance has their disagreement's added."""
+        """The model contract's outputs: the mean rotation of both estimates; their disagreement is added to the variance."""
         count = crops.shape[0]
-        pixels = crops.float()  # TensorRT turns no bytes around
+        pixels = crops.float()  # TensorRT cannot flip uint8
         rotation, std, logits = self.network(torch.cat([pixels, pixels.flip(3)]))
         mine = rotation[:count]
         mirrored = self.camera[:, None] * rotation[count:] * self.head
         total = mine + mirrored
         mean = rotation_from_columns(torch.cat([total[..., 0], total[..., 1]], -1) / 2)
-        apart = sine_vector(mean.transpose(1, 2) @ mine)  # half of what lies between them
+        apart = sine_vector(mean.transpose(1, 2) @ mine)  # half of the difference of the two estimates
         variance = (std[:count].square() + std[count:].square()) / 2 + apart.square()
-        # a mirrored L1, L2, L3, L4 is L4, L3, L2, L1
+        # mirroring maps L1, L2, L3, L4 to L4, L3, L2, L1
         chance = (logits[:count].softmax(1) + logits[count:].flip(1).softmax(1)) / 2
         return mean, variance.sqrt(), chance.clamp(min=1e-12).log()

@@ -1,4 +1,4 @@
-"""Small residual trunks: dense 3x3 convolutions and ReLU, which CPUs, int8 and GPUs all run fast."""
+"""Small residual trunks of dense 3x3 convolutions and ReLU, which are fast on CPUs, on GPUs and in int8."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def conv_bn(channels_in: int, channels_out: int, size: int, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch normalisation, ReLU; padded so that only the stride shrinks the map."""
+    """Convolution, batch normalisation, ReLU; padded so that only the stride reduces the size."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, size, stride, size // 2, bias=False), nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)
     )
@@ -23,7 +23,7 @@ class Bottleneck(nn.Module):
         self.mix = conv_bn(inner, inner, 3)
         self.widen = nn.Conv2d(inner, channels, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
-        nn.init.zeros_(self.norm.weight)  # a block begins as the identity (Goyal et al. 2017, section 5.1)
+        nn.init.zeros_(self.norm.weight)  # the block is initialised as the identity (Goyal et al. 2017, section 5.1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
@@ -31,7 +31,7 @@ class Bottleneck(nn.Module):
 
 
 class ResidualTrunk(nn.Module):
-    """Stem of stride 4, then stages of bottlenecks, each after the first halving the map."""
+    """A stem of stride 4, then stages of bottlenecks; each stage after the first halves the size."""
 
     def __init__(self, channels_in: int, stem: int, widths: list[int], depths: list[int]):
         super().__init__()
@@ -50,25 +50,25 @@ class ResidualTrunk(nn.Module):
 
 
 def deepened(state: dict[str, Tensor], before: list[int], trunk: nn.Module, after: list[int], prefix: str = '') -> dict[str, Tensor]:
-    """Weights of a trunk for one with more bottlenecks per stage, which then says the same: what is new begins as the identity.
+    """Weights for a trunk with more bottlenecks per stage that computes the same function: the new blocks are the identity.
 
-    Function-preserving growth (Chen et al. 2016, Net2Net), by Goyal et al.'s zero rather than an identity kernel.
+    Source: function-preserving growth (Chen et al. 2016, Net2Net), here with Goyal et al.'s zero weights in place of an identity kernel.
 
     Args:
-        state: the shallower network's state.
-        before: its depths.
-        trunk: the deeper one as built, whose new blocks are taken.
-        after: its depths.
-        prefix: of the trunk's names in the state, as 'trunk.'.
+        state: of the shallower network.
+        before: depths of the shallower trunk.
+        trunk: the deeper trunk as built; its new blocks are copied.
+        after: depths of the deeper trunk.
+        prefix: of the trunk's names in the state, such as 'trunk.'.
 
     Raises:
-        ValueError: where a stage would lose blocks.
+        ValueError: if a stage would have fewer blocks than before.
     """
     if len(before) != len(after) or any(a < b for a, b in zip(after, before)):
         raise ValueError(f'a trunk of depths {before} cannot grow into {after}: no stage may lose blocks')
     place, old, new = {0: 0, 1: 1}, 2, 2
     for stage, (few, many) in enumerate(zip(before, after)):
-        kept = few + (stage > 0)  # the halving convolution leads every stage but the first
+        kept = few + (stage > 0)  # every stage but the first begins with the halving convolution
         place |= {old + i: new + i for i in range(kept)}
         old, new = old + kept, new + many + (stage > 0)
     ours = f'{prefix}layers.'

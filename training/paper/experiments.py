@@ -1,4 +1,4 @@
-"""What every row of the tables trains and is tested on."""
+"""The experiments behind the rows of the tables: network, training data, test sets, and the scales to run them at."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from ..models.baselines import STRATEGIES
 from .published import ROBUSTNESS_ROWS
 
 SCHEDULE_STEPS = 4000
-"""One equal, shorter schedule for all rows but the paper network's own 40k iterations (`c2f_paper`)."""
+"""Steps of every row at full scale, shorter than the 40,000 iterations of the paper's network alone (`c2f_paper`)."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the rows' networks and trainings are.
+    """The size of the rows' networks and trainings.
 
     Attributes:
         name: 'full', 'small' or 'tiny'.
         width: of the networks' channels, 1 the published ones'; of single regressors too only if tiny.
         size: input side of the paper's network and the classifiers; None as published.
         channels: of the paper's regression networks.
-        hidden: units of its fully connected layers.
-        changes: to every row's run.
-        words: for the figures' scale.
+        hidden: units of their fully connected layers.
+        changes: to the configuration of every row.
+        words: text for the scale of the figures.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Scale:
     words: str = ''
 
     def network(self, published: dict[str, Any]) -> dict[str, Any]:
-        """A published network's settings at this scale."""
+        """The settings of a published network at this scale."""
         if self.size is None:
             return published
         network = dict(published)
@@ -52,7 +52,7 @@ _SMALL = {
     'precision': 'fp32',
     'ema': 0.99,
     'validate_every': 400,
-    # the paper's SGD at 0.01 has hardly begun after so few steps
+    # the paper's SGD at 0.01 has hardly progressed after so few steps
     'optimiser': {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05},
     'schedule': {'kind': 'cooldown', 'warmup': 50, 'cooldown': 0.8},
 }
@@ -62,7 +62,7 @@ SCALES = {
     'small': Scale('small', 0.25, 96, 16, 128, _SMALL, 'small: a quarter of the channels, 96x96, AdamW'),
     'tiny': Scale('tiny', 0.0625, 64, 4, 8, _TINY),
 }
-"""'small' lets a CPU train all rows in an hour, enough to compare rows with each other; 'tiny' only tries the machinery."""
+"""'small' trains all rows on a CPU in an hour, enough to compare rows with each other; 'tiny' only tests the code."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """Folder of its run; rows that train the same share it."""
+        """Name of the run's folder; rows with the same training share it."""
         words = [self.config, self.data, *([self.changes['modality']] if 'modality' in self.changes else [])]
         network = self.changes.get('network', {})
         words += [str(network.get(key)) for key in ('kind', 'backbone', 'style') if key in network]
@@ -95,7 +95,7 @@ class Experiment:
         return '-'.join(words)
 
     def run_config(self, scale: Scale = SCALES['full'], seed: int = 0) -> RunConfig:
-        """Its configuration, whole."""
+        """The complete configuration at a scale."""
         values = merge(read_config(self.config).as_dict(), {'steps': SCHEDULE_STEPS, 'seed': seed, 'name': self.name})
         values = merge(merge(values, self.changes), scale.changes)
         return config_of(values | {'network': scale.network(values['network'])}, self.name)
@@ -137,7 +137,7 @@ def of_table(number: int) -> list[Experiment]:
     """The rows of a table that can be trained.
 
     Raises:
-        ValueError: for a number that is none of the paper's.
+        ValueError: for a table that the paper does not have.
     """
     rows = [e for e in EXPERIMENTS if e.table == number]
     if not rows:
@@ -146,5 +146,5 @@ def of_table(number: int) -> list[Experiment]:
 
 
 def with_seed(experiment: Experiment, seed: int) -> Experiment:
-    """The same row with another seed, for its spread."""
+    """The same row with another seed, to measure the spread."""
     return replace(experiment, changes=merge(experiment.changes, {'seed': seed}))

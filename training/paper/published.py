@@ -1,4 +1,4 @@
-"""The figures that Wang et al. 2019 print, cell by cell, to be shown beside ours."""
+"""The figures that Wang et al. 2019 print, to show beside ours."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class PaperTable:
     """One of the paper's tables.
 
     Attributes:
-        title: what it compares.
-        columns: names of its figures, as our results name them.
-        rows: label to figures in the order of the columns; None where the paper has none.
+        title: the comparison.
+        columns: names of the figures, as in our results.
+        rows: label to figures in the order of the columns; None if the paper prints none.
     """
 
     title: str
