@@ -1,9 +1,9 @@
-"""The paper's tables beside ours: `python -m training.tables N`.
+"""Prints the paper's tables beside ours: `python -m training.tables N`.
 
-Without more it prints the paper's figures and those in training/results. --run trains and tests the rows first, on --data;
-with --small at a scale for one CPU, whose figures compare rows with each other and never replace those of a full run.
---tiny does so at a scale that only tries the machinery, on stand-in heads, and writes nothing into training/results.
-Cells whose data are not at hand say 'not run', with the steps on the error output.
+Without options it prints the paper's figures and those in training/results. --run first trains and tests the rows on --data; --scale
+chooses smaller networks and trainings, whose figures compare rows with each other and never replace those of a larger scale. --tiny
+only tests the code, on stand-in heads, and writes nothing into training/results. Cells without data show 'not run', and the error
+output has the steps to get the data.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""AFLW2000-3D and 300W-LP (Zhu et al. 2016, Face Alignment Across Large Poses): photographs with the pose of a fitted 3D face."""
+"""AFLW2000-3D and 300W-LP (Zhu et al. 2016, Face Alignment Across Large Poses): photographs labelled by a fitted 3D face model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .base import Face, read_picture
 
 
 def aflw2000(folder: Path) -> Iterator[Face]:
-    """AFLW2000-3D. Faces with an angle beyond 99 degrees are left out, as in the literature (FSA-Net, Hopenet).
+    """Reads AFLW2000-3D without faces with an angle beyond 99 degrees, as in the literature (FSA-Net, Hopenet).
 
     The .mat files hold pitch, yaw, roll in Pose_Para (radians), 68 fitted landmarks in pt3d_68, and AFLW's 21 in pt2d.
     """
@@ -32,11 +32,11 @@ def aflw2000(folder: Path) -> Iterator[Face]:
 
 
 def w300lp(folder: Path, flipped: bool = True) -> Iterator[Face]:
-    """300W-LP: AFW, HELEN, IBUG and LFPW turned synthetically to profile, and their mirror images.
+    """Reads 300W-LP: AFW, HELEN, IBUG and LFPW rotated synthetically to profile, and their mirror images.
 
     Args:
         folder: with AFW, HELEN, ...
-        flipped: whether the `*_Flip` folders are read too.
+        flipped: whether to read the `*_Flip` folders too.
     """
     from scipy.io import loadmat
 

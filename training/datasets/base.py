@@ -1,4 +1,4 @@
-"""What every data set of labelled faces is made of: the record of one face, of one set, and the error where a set is missing."""
+"""Records of a labelled face and of a data set, and the error for a missing set."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Face:
 
     Attributes:
         name: unique within the set.
-        ypr_deg: (3,) yaw, pitch, roll, 300W-LP signs; nan for an angle the set does not label.
+        ypr_deg: (3,) yaw, pitch, roll, 300W-LP signs; nan for an angle that the set does not label.
         read: reads the picture: (H, W, 3) BGR uint8.
-        box: the set's own face box, pixels; None where it has none.
+        box: the set's own face box, pixels, or None.
         landmarks: (68, 2) pixels, or None.
-        points21: (21, 2) pixels of AFLW's landmarks, <= 0 where hidden, or None.
-        R_cam_head: (3, 3) in the camera of the picture, where the set gives a rotation; else None.
+        points21: (21, 2) pixels of AFLW's landmarks, <= 0 for hidden ones, or None.
+        R_cam_head: (3, 3) in the frame of the picture's camera, or None if the set has no rotation.
         K: (3, 3) intrinsics of the picture, or None.
         read_depth_m: reads the depth picture: (H, W) float32 metres, nan unknown; None without depth.
-        sequence: the video it belongs to, '' for single pictures.
+        sequence: name of its video, '' for single pictures.
     """
 
     name: str
@@ -43,17 +43,17 @@ class Face:
 
 @dataclass(frozen=True)
 class Source:
-    """How a data set is obtained and under which terms.
+    """Where a data set comes from, its terms and its reader.
 
     Attributes:
         title: full name.
         variable: environment variable with its folder.
-        pattern: a file pattern that its folder must hold.
-        steps: how to get it.
+        pattern: glob pattern of files that the folder must contain.
+        steps: instructions to get it.
         licence: its terms in short.
         read: reads the folder.
-        crops: the crops of `protocols` that can be cut of it beside 'detector'; the first is what it is evaluated by unless told otherwise.
-        options: what `read` may be told.
+        crops: available crops of `face_crops` beside 'detector'; the first is the default.
+        options: keyword arguments of `read`.
         parts: test sets within it, for names such as 'biwi:official'.
     """
 
@@ -69,11 +69,11 @@ class Source:
 
 
 class MissingDataError(ValueError):
-    """A data set that is not there; the message has the steps to get it."""
+    """A data set is missing; the message has the steps to get it."""
 
 
 def read_picture(path: Path) -> Callable[[], np.ndarray]:
-    """A function that reads a picture when it is needed.
+    """Returns a function that reads a picture, so that pictures are read when they are needed.
 
     Raises (when called):
         ValueError: for a file that is no picture.

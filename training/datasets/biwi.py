@@ -2,7 +2,7 @@
 
 Source: Fanelli, Dantone, Gall, Fossati, Van Gool 2013, Random Forests for Real Time 3D Face Analysis, IJCV 101, and the readme
 of the data set. Its poses are in the depth camera's frame (x right, y down, z forward, millimetres); a face looking straight into
-that camera has the identity, so they are R_cv as they stand. The axes projected on the picture confirm it (README).
+that camera has the identity, so they are R_cv without conversion. Axes projected into the picture confirm it (README).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .base import Face, read_picture
 TEST_SEQUENCES = (1, 12)
 """The authors' own test set (Fanelli et al. 2011, DAGM): all frames of two people."""
 HEAD_BOX_M = 0.2
-"""Side of the box about the head's centre: the set has no face boxes, so one of a head's size is projected."""
+"""Side of the projected box about the head's centre, a head's size, because the set has no face boxes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +63,13 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def read_depth_m(path: Path) -> np.ndarray:
-    """(H, W) float32 metres, nan unknown, of a compressed depth picture.
+    """Reads a compressed depth picture: (H, W) float32 metres, nan if unknown.
 
-    The file is width and height (int32), then runs: how many pixels are empty (int32), how many follow (int32), those in
-    millimetres (int16).
+    The file has width and height (int32), then runs: the number of empty pixels (int32), the number of measured pixels (int32), and
+    those in millimetres (int16).
 
     Raises:
-        ValueError: for a file that ends early or overflows.
+        ValueError: for a file that ends early or has too many pixels.
     """
     content = path.read_bytes()
     if len(content) < 8:
@@ -106,11 +106,11 @@ def box_about(centre_m: np.ndarray, K: np.ndarray) -> FaceBox:
 
 
 def read_biwi(folder: Path, sequences: tuple[int, ...] | None = None) -> Iterator[Face]:
-    """Every frame, rotation and box in the RGB camera's frame; depth as it is, in the depth camera's.
+    """Reads every frame: rotation and box in the RGB camera's frame, depth in the depth camera's.
 
     Args:
         folder: with the sequences' folders 01 ... 24, or one folder of frames with its calibration.
-        sequences: which; `TEST_SEQUENCES` is the authors' test set; None for all.
+        sequences: numbers; `TEST_SEQUENCES` is the authors' test set; None for all.
     """
     for path in sorted(folder.glob('**/*_pose.txt')):
         sequence = path.parent.name
@@ -134,12 +134,12 @@ def read_biwi(folder: Path, sequences: tuple[int, ...] | None = None) -> Iterato
 
 @lru_cache(maxsize=1)
 def _sequences(folder: Path) -> dict[str, Path]:
-    """Folders of the sequences by name, however deep they lie."""
+    """Folders of the sequences by name, at any depth."""
     return {path.parent.name: path.parent for path in folder.glob('**/depth.cal')}
 
 
 def depth_face(face: Face, folder: Path) -> Face:
-    """The same frame as the depth camera sees it: its pose, its box, its calibration."""
+    """The same frame in the depth camera's view: pose, box and calibration."""
     sequence, frame = face.name.split('/')
     place = _sequences(folder)[sequence]
     depth = read_calibration(place / 'depth.cal')
@@ -157,14 +157,14 @@ def depth_face(face: Face, folder: Path) -> Face:
 
 
 def split_80_20(faces: list[Face], seed: int = 0) -> tuple[list[Face], list[Face]]:
-    """The paper's split (section 3.4): 80 % to train, 20 % to test, by frame. The same people are in both: an easy test."""
+    """The paper's split by frame (section 3.4): 80 % to train, 20 % to test. Both contain the same people, so the test is easy."""
     order = np.random.default_rng(seed).permutation(len(faces))
     cut = round(0.8 * len(faces))
     return [faces[i] for i in sorted(order[:cut])], [faces[i] for i in sorted(order[cut:])]
 
 
 def read_part(folder: Path, part: str) -> list[Face]:
-    """A test set of Biwi by name: 'official' is `TEST_SEQUENCES`, '80-20' the paper's; no frames of the latter are neighbours.
+    """A test set of Biwi by name: 'official' is `TEST_SEQUENCES`, '80-20' the paper's, whose frames are not neighbours.
 
     Raises:
         ValueError: for another name.

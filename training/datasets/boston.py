@@ -1,8 +1,8 @@
 """Boston University head tracking: videos of 200 frames with a magnetic tracker's pose.
 
 Source: La Cascia, Sclaroff, Athitsos 2000, IEEE PAMI 22(4). Columns and signs of the .dat files as OpenFace's evaluation reads them:
-frame, x, y, z (inches), roll, yaw, pitch (degrees), each angle the opposite of ours. The data were not at hand when this was
-written: look at `python -m training.evaluate --axes boston` before trusting a figure.
+frame, x, y, z (inches), roll, yaw, pitch (degrees), each angle the opposite of ours. This reader was written
+without access to the data: check `python -m training.evaluate --axes boston` before using a figure.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def _reader(path: Path, number: int) -> Callable[[], np.ndarray]:
     def read() -> np.ndarray:
         frames = _frames(path)
         if number >= len(frames):
-            raise ValueError(f'{path} has {len(frames)} frames, its .dat file speaks of frame {number + 1}')
+            raise ValueError(f'{path} has {len(frames)} frames, but its .dat file labels frame {number + 1}')
         return frames[number]
 
     return read
 
 
 def read_truth(path: Path) -> np.ndarray:
-    """(N, 3) yaw, pitch, roll in degrees, our signs, of a .dat file.
+    """Reads a .dat file: (N, 3) yaw, pitch, roll in degrees, with our signs.
 
     Raises:
         ValueError: for a file without the seven columns.
@@ -57,7 +57,7 @@ def read_truth(path: Path) -> np.ndarray:
 
 
 def read_boston(folder: Path, light: str | None = None) -> Iterator[Face]:
-    """Every frame of every video; the set has no face boxes. Poses whose video is missing are named on the error output.
+    """Reads every frame of every video; the set has no face boxes. Prints which .dat files have no video.
 
     Args:
         folder: the unpacked set.
@@ -74,4 +74,4 @@ def read_boston(folder: Path, light: str | None = None) -> Iterator[Face]:
         for number, ypr in enumerate(read_truth(path)):
             yield Face(f'{path.stem}/{number:03d}', ypr, _reader(video, number), sequence=path.stem)
     if alone:
-        print(f'boston: {len(alone)} left out that have no .avi of their name beside them: {", ".join(alone)}', file=sys.stderr)
+        print(f'boston: {len(alone)} .dat files left out, without an .avi of their name: {", ".join(alone)}', file=sys.stderr)

@@ -1,11 +1,11 @@
-"""Crops of real faces, by name, so that a figure says what the network saw.
+"""Crops of real faces by name; every figure is stored with the name of its crop.
 
 published     AFLW2000 as published by FSA-Net: the 21 visible points' bounds, widened by 0.4 of their size on each side and
-              clipped to the picture; stretched to the square. The same for every network.
+              clipped to the picture, resized to the square; the same for every network
 unstretched   the same pixels of the picture in the middle of a square, as `HeadPoseEstimator.estimate_crops` takes a rectangle
-landmarks     the square about the 68 landmarks, `crop_margin` times their larger extent: an oracle crop
+landmarks     the square about the labelled 68 landmarks, `crop_margin` times their larger extent
 box           the square about the set's own face box, its larger extent times `crop_margin` / 1.13: for Pointing'04, 1.25 where
-              a network wants 1.41 times the landmarks' extent, the protocol that the peers are measured by
+              a network needs 1.41 times the landmarks' extent, as in the peers' protocol
 detector      the square that the package cuts about YuNet's box (`detected`); faces it misses are counted, not scored
 """
 
@@ -26,9 +26,9 @@ from .base import Face
 
 CROPS = ('published', 'unstretched', 'landmarks', 'box', 'detector')
 BOX_OVER_LANDMARKS = 1.41 / 1.25
-"""Larger extent of a set's face box over that of the 68 landmarks, as the peers' protocol takes it for Pointing'04."""
+"""Larger extent of a set's face box over that of the 68 landmarks, by the peers' protocol for Pointing'04."""
 LEAST_OVERLAP = 0.2
-"""Intersection over union from which a box that the detector found is that of the labelled face."""
+"""Smallest intersection over union of a detected box with the labelled face."""
 
 
 def gray(image: np.ndarray) -> np.ndarray:

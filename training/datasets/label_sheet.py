@@ -1,4 +1,4 @@
-"""Draws labels on faces: sheets to look at before a data set is trusted."""
+"""Draws labels on faces, to check a data set by eye."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .registry import spread
 
 
 def draw_axes(image: np.ndarray, R: np.ndarray, thickness: int = 1) -> np.ndarray:
-    """The BGR picture of a gray crop with the head's axes from its centre: x (out of the face) blue, y (its left) green, z (up) red."""
+    """Draws the head's axes from the centre of a crop; BGR. x (out of the face) is blue, y (the person's left) green, z (up) red."""
     out = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()
     size = out.shape[0]
     for axis, colour in enumerate(((255, 120, 0), (0, 200, 0), (0, 0, 255))):
@@ -25,13 +25,13 @@ def draw_axes(image: np.ndarray, R: np.ndarray, thickness: int = 1) -> np.ndarra
 
 
 def sheet(tiles: list[np.ndarray], columns: int = 8) -> np.ndarray:
-    """One picture of equal BGR tiles, row by row."""
+    """Joins equal BGR tiles to one picture, row by row."""
     tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     return np.concatenate([np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)])
 
 
 def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
-    """A sheet of faces with the axes of their labels, to look at before trusting a set."""
+    """Writes a sheet of faces with the axes of their labels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tiles = []
     for face in spread(faces, count):

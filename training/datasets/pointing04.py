@@ -1,4 +1,4 @@
-"""Pointing'04 (Gourier, Hall, Crowley 2004): people who look at markers on a grid."""
+"""Pointing'04 (Gourier, Hall, Crowley 2004): people looking at markers on a grid."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from c2f_head_pose.types import FaceBox
 from .base import Face, read_picture
 
 MAX_PAN_DEG, MAX_TILT_DEG = 60.0, 30.0
-"""Pointing'04's angles beyond are left out unless told otherwise."""
+"""Default limits of Pointing'04's angles."""
 
 
 def pointing04(
     folder: Path, max_pan_deg: float = MAX_PAN_DEG, max_tilt_deg: float = MAX_TILT_DEG, people: tuple[int, ...] | None = None
 ) -> Iterator[Face]:
-    """Pointing'04: pan and tilt in steps of 15 (tilt also 30) degrees of a grid of markers looked at; roll is not labelled.
+    """Reads Pointing'04: pan and tilt in steps of 15 (tilt also 30) degrees, from the marker that a person looks at; no roll.
 
     Args:
         folder: with Person01, Person02, ...
-        max_pan_deg: larger ones are left out.
-        max_tilt_deg: likewise.
-        people: which persons; None for all.
+        max_pan_deg: largest pan.
+        max_tilt_deg: largest tilt.
+        people: numbers of the persons; None for all.
     """
     for path in sorted(folder.glob('Person*/*.jpg')):
         match = re.match(r'person(\d\d)\d\d\d([+-]\d+)([+-]\d+)\.jpg', path.name)

@@ -1,4 +1,4 @@
-"""Real faces as training crops, for the tables' rows that train on real data. Never for a shipped weight."""
+"""Real faces as training crops, for the rows of the tables that train on real data; no shipped weights are trained on them."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from .base import Face
 from .face_crops import box_square, gray, landmark_square
 
 MARGIN = 2.2
-"""Side of the stored crop over the landmarks' larger extent, as the renders have it."""
+"""Side of the stored crop over the landmarks' larger extent, as in the renders."""
 _FAR = 1e6
 
 
 @dataclass(frozen=True)
 class Named:
-    """Stands for a rendered set where a checkpoint names what it was trained on, by `path.name`."""
+    """The name of a data set in the place where checkpoints read a rendered set's `path.name`."""
 
     path: Path
 
 
 class RealCrops:
-    """Faces of a data set with the interface of `SyntheticCrops`; all in memory.
+    """Faces of a data set in memory, with the interface of `SyntheticCrops`.
 
-    An angle that the set does not label counts as 0 (Pointing'04 has no roll). Without a camera the crop's ray is the optical axis.
+    An unlabelled angle counts as 0 (Pointing'04 has no roll). Without a camera the ray of the crop is the optical axis.
 
     Args:
         faces: with boxes or landmarks.
         size: of the stored crops, pixels.
-        pose_limits_deg: yaw, pitch, roll of R_crop_head beyond which faces are left out; None keeps all.
+        pose_limits_deg: yaw, pitch, roll of R_crop_head beyond which faces are excluded; None keeps all.
         name: of the data, for the checkpoint.
 
     Attributes:
-        left_out: faces beyond the limits.
+        left_out: number of faces beyond the limits.
 
     Raises:
-        ValueError: where no face is left.
+        ValueError: if no face remains.
     """
 
     composited = True
@@ -76,16 +76,16 @@ class RealCrops:
 
     @property
     def data_hash(self) -> str:
-        """16 hex digits over names, labels and pixels."""
+        """16 hex digits of a hash over names, labels and pixels."""
         digest = hashlib.sha256('\n'.join(self.names).encode())
         digest.update(self.R_crop_head.numpy().tobytes())
         digest.update(self.images.numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def gather(self, rows: np.ndarray) -> Crops:
-        """The samples of some row numbers."""
+        """The samples with these row numbers."""
         index = torch.from_numpy(rows)
-        # landmarks of an upright frontal face: the box's corners, and the eyes for painted sunglasses
+        # landmarks of an upright frontal face: the corners of the box, and the eyes, which the sunglasses' augmentation needs
         low, high, middle = self.size / 2 - self.size / MARGIN / 2, self.size / 2 + self.size / MARGIN / 2, self.size / 2
         points = torch.tensor([[low, low], [high, high]]).repeat(34, 1)
         points[36:42] = torch.tensor([(low + middle) / 2, (low + middle) / 2])
@@ -96,14 +96,14 @@ class RealCrops:
 
 
 def stored_square(face: Face) -> crop.CropSquare:
-    """The square of the picture that is kept of a face: `MARGIN` times the landmarks' extent, or what its box says of that."""
+    """The square of the picture to store: `MARGIN` times the landmarks' extent, which the box estimates if there are no landmarks."""
     if face.landmarks is not None:
         return landmark_square(face, MARGIN)
     return box_square(face, MARGIN)
 
 
 def stored_camera(face: Face, square: crop.CropSquare, size: int) -> np.ndarray:
-    """(3, 3) intrinsics of the stored crop's pixels; of a face whose camera is unknown, one so far that rays are parallel."""
+    """(3, 3) intrinsics of the stored crop's pixels; for an unknown camera, those of a distant one with parallel rays."""
     middle, scale = size / 2 - 0.5, size / square.side
     if face.K is None:
         return np.array([[_FAR, 0, middle], [0, _FAR, middle], [0, 0, 1]])
@@ -112,7 +112,7 @@ def stored_camera(face: Face, square: crop.CropSquare, size: int) -> np.ndarray:
 
 
 class JoinedCrops:
-    """Two sets of crops as one; the second is repeated until it is as long as the first, so that both count. None is left out."""
+    """Two sets of crops as one. The second is repeated to at least the length of the first, so that both have the same weight."""
 
     depth = False
 
@@ -129,11 +129,11 @@ class JoinedCrops:
 
     @property
     def data_hash(self) -> str:
-        """Of both."""
+        """Hash over both sets."""
         return hashlib.sha256((self.first.data_hash + self.second.data_hash).encode()).hexdigest()[:16]
 
     def gather(self, rows: np.ndarray) -> Crops:
-        """The samples of some row numbers, in their order."""
+        """The samples with these row numbers, in their order."""
         synthetic = rows < len(self.first)
         parts, places = [], []
         if synthetic.any():

@@ -1,4 +1,4 @@
-"""Real data sets with their papers' own protocols, by name. Nothing is aligned or forgiven; no shipped weight is trained on them.
+"""Real data sets by name, with the protocols of their papers and without alignment. No shipped weights are trained on them.
 
 Folders come from the command line or from environment variables; the error for a missing set prints the steps to get it.
 """
@@ -84,12 +84,12 @@ SOURCES = {
 
 
 def spread(faces: list[Face], count: int) -> list[Face]:
-    """At most so many faces, evenly spread over the set from the first to the last."""
+    """At most `count` faces, evenly spread from the first to the last."""
     return [faces[i] for i in np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(int)]
 
 
 NAMES = (*(name for kind, source in SOURCES.items() for name in (kind, *(f'{kind}:{part}' for part in source.parts))), 'csv:FILE')
-"""What `open_faces` opens."""
+"""Names that `open_faces` accepts."""
 
 
 def source_of(name: str) -> Source | None:
@@ -111,11 +111,11 @@ def source_of(name: str) -> Source | None:
 
 
 def open_faces(name: str, folder: str | Path | None = None, **options: object) -> list[Face]:
-    """The faces of a data set, pictures not read yet.
+    """The faces of a data set; pictures are read later.
 
     Args:
         name: one of NAMES.
-        folder: where it is; None takes the set's environment variable.
+        folder: of the set; None for the set's environment variable.
         options: of that set's reader.
 
     Raises:

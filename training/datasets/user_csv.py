@@ -22,11 +22,11 @@ CSV_COLUMNS = ('image', 'x1', 'y1', 'x2', 'y2', *ANGLES)
 def user_csv(path: Path) -> Iterator[Face]:
     """The user's own pictures: a csv file with columns image, x1, y1, x2, y2, yaw_deg, pitch_deg, roll_deg (empty: unknown).
 
-    Paths are relative to the file; signs are 300W-LP's. Look at `python -m training.evaluate --axes csv:FILE` before training. Angles that
-    look like radians are warned of.
+    Paths are relative to the file; signs are 300W-LP's. Look at `python -m training.evaluate --axes csv:FILE` before training. A line on
+    the error output warns of angles that look like radians.
 
     Raises:
-        ValueError: for a file that is no UTF-8, without faces, or lacking a column; for a value that cannot be, with its line.
+        ValueError: for a file that is no UTF-8, has no faces or lacks a column; for an impossible value, with its line.
     """
     rows = csv.DictReader(io.StringIO(_text(path), newline=''))
     if missing := [name for name in CSV_COLUMNS if name not in (rows.fieldnames or ())]:
@@ -57,7 +57,7 @@ def user_csv(path: Path) -> Iterator[Face]:
 
 
 def _text(path: Path) -> str:
-    """A UTF-8 file's text, without the byte order mark that Excel writes."""
+    """Reads a UTF-8 file without the byte order mark that Excel writes."""
     content = path.read_bytes()
     try:
         return content.decode('utf-8-sig')
@@ -67,10 +67,10 @@ def _text(path: Path) -> str:
 
 
 def _own_picture(path: Path, box: FaceBox, where: str) -> Callable[[], np.ndarray]:
-    """As `read_picture`, of a picture that a line of the user's own file names.
+    """As `read_picture`, for a picture named in a line of the user's file.
 
     Raises (when called):
-        ValueError: with the line, for a file that is no picture, or a box wholly outside of it.
+        ValueError: with the line, for a file that is no picture, or a box that is outside of it.
     """
 
     def read() -> np.ndarray:

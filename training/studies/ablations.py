@@ -1,8 +1,8 @@
-"""What each choice in our network is worth: `python -m training.studies.ablations --data FOLDER --out FOLDER`.
+"""Ablations of our network: `python -m training.studies.ablations --data FOLDER --out FOLDER`.
 
-Trains `edge` and every `edge_*` configuration alike, for the same steps from the same seeds, and tests them on the same held-out
-identities, disturbed as `edge` is trained. `edge` comes with two seeds, so that the table shows what is noise. What is trained
-already is not trained again. Figures go to training/results/ablations.csv.
+Trains `edge` and every `edge_*` configuration for the same steps from the same seeds, and tests them on the same held-out identities,
+augmented as for `edge`. `edge` is trained with two seeds, so that the table shows the noise. A configuration that has its
+`final.pt` is not trained again. Figures go to training/results/ablations.csv.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) ->
 
 
 def train(config: RunConfig, data: list[str], out: Path, device: str, workers: int) -> dict:
-    """The checkpoint of a configuration, trained if it is not there yet.
+    """The checkpoint of a configuration; trains it first if there is none.
 
     Raises:
-        ValueError: for one that is there with other settings or data.
+        ValueError: if the checkpoint was trained with other settings or data.
     """
     final = out / f'{config.name}-{config.seed}' / 'final.pt'
     train_set = SyntheticCrops(data, 'train', config.modality == 'depth', config.pose_limits_deg)
@@ -75,7 +75,7 @@ def train(config: RunConfig, data: list[str], out: Path, device: str, workers: i
 
 
 def write(rows: list[dict[str, object]], path: Path) -> None:
-    """Puts rows on file in the place of those of the same configuration and seed."""
+    """Writes rows in place of those of the same configuration and seed."""
     kept: dict[tuple[str, str], dict[str, object]] = {}
     if path.exists():
         with open(path, newline='') as file:
@@ -94,13 +94,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', nargs='+', required=True, help='rendered dataset folders')
     parser.add_argument('--out', type=Path, default=Path('runs/ablations'))
     parser.add_argument('--results', type=Path, default=results.FOLDER / 'ablations.csv')
-    parser.add_argument('--steps', type=positive_int, default=4000, help='of every training')
-    parser.add_argument('--limit', type=positive_int, default=4000, help='held-out samples')
-    parser.add_argument('--only', nargs='+', choices=names(), default=names(), help='these configurations')
+    parser.add_argument('--steps', type=positive_int, default=4000, help='steps of every training')
+    parser.add_argument('--limit', type=positive_int, default=4000, help='number of held-out samples')
+    parser.add_argument('--only', nargs='+', choices=names(), default=names(), help='train these configurations only')
     parser.add_argument('--device', default='auto')
     parser.add_argument('--threads', type=positive_int)
     add_workers_option(parser)
-    parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings for all of them, as network.size=64')
+    parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings of all, such as network.size=64')
     args = parser.parse_args(arguments)
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -1,8 +1,8 @@
-"""Whom and what a model is better or worse at: `python -m training.studies.conditions MODEL --data FOLDER [--robustness FOLDER]`.
+"""Errors by group of people and by condition: `python -m training.studies.conditions MODEL --data FOLDER [--robustness FOLDER]`.
 
-On rendered identities that no training saw (the splits 'val' and 'test'), in poses in use: mean error and mean pitch offset by sex, age,
-ethnicity, what is worn, light and what is held before the face, each with its standard error, so that noise is not taken for bias.
-With the renderer's robustness presets (illumination_angle, ..., occlusion) also the figures of the paper's Tables 6 and 7.
+On held-out rendered identities (the splits 'val' and 'test') in poses in use: mean error and mean pitch offset by sex, age, ethnicity,
+clothing, light and occluder, each with its standard error, to distinguish bias from noise. With the renderer's robustness presets
+(illumination_angle, ..., occlusion) also the figures of the paper's Tables 6 and 7.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from ..synthetic.people.identities import RACES
 
 AGES = (16, 30, 45, 60, 81)
 FEWEST = 20
-"""Smaller groups are left out."""
+"""Smallest group to report."""
 FIELDS = ('model', 'set', 'by', 'group', 'n', 'geodesic', 'geodesic_se', 'pitch_offset', 'pitch_offset_se', *('pitch', 'pitch_std'))
 FIELDS += ('yaw', 'yaw_std', 'roll', 'roll_std', 'coarse', 'command', 'commit', 'data_hash')
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """A model's answers on rendered crops.
+    """A model's estimates on rendered crops.
 
     Attributes:
         truth: (N, 3, 3).
@@ -53,18 +53,18 @@ class Answers:
     table: dict[str, np.ndarray]
 
     def of(self, rows: np.ndarray) -> Answers:
-        """Some of them."""
+        """The estimates of some rows."""
         return Answers(self.truth[rows], self.R[rows], self.logits[rows], {k: v[rows] for k, v in self.table.items()})
 
 
 def answers(model: Model, folder: Path, split: str | None, disturbed: bool) -> Answers:
-    """What a model says of a rendered set's split."""
+    """Runs a model on a split of a rendered set."""
     data, _, truth, output = rendered_answers(model, folder, disturbed, split)
     return Answers(truth, output.rotation, output.category_logits, data.table)
 
 
 def people(folder: Path) -> dict[int, tuple[str, str, str]]:
-    """Identity id to sex, age band and the ethnicity that leads."""
+    """Identity id to sex, age band and the ethnicity of the largest weight."""
     out = {}
     with open(folder / 'identities.csv', newline='') as file:
         for row in csv.DictReader(file):
@@ -75,7 +75,7 @@ def people(folder: Path) -> dict[int, tuple[str, str, str]]:
 
 
 def groups(found: Answers, who: dict[int, tuple[str, str, str]]) -> dict[str, np.ndarray]:
-    """Of each sample its group, by what the groups differ in."""
+    """For each grouping, the group of every sample."""
     persons = [who[int(i)] for i in found.table['identity']]
     out = {name: np.array([p[i] for p in persons]) for i, name in enumerate(('sex', 'age', 'ethnicity'))}
     for name, values in (('eyewear', EYEWEAR), ('covering', COVERINGS), ('light', LIGHTS), ('occluder', OCCLUDERS)):
@@ -84,7 +84,7 @@ def groups(found: Answers, who: dict[int, tuple[str, str, str]]) -> dict[str, np
 
 
 def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[str, object]]:
-    """A row for all and for every group of poses in use, degrees; errors of the mean beside means."""
+    """A row for all samples in use and for every group: means in degrees and their standard errors."""
     used = found.of(in_use(found.truth))
     error = geometry.geodesic_deg(used.truth, used.R)
     pitch = metrics.wrapped_deg(geometry.ypr_deg_from_rotation(used.R) - geometry.ypr_deg_from_rotation(used.truth))[:, 1]
@@ -120,10 +120,10 @@ def of_robustness(found: Answers) -> dict[str, object]:
 
 
 def refuse_people_seen_in_training(data: Path, robustness: Path) -> None:
-    """Robustness is of people that no training saw.
+    """Checks that robustness presets show other people than the training data.
 
     Raises:
-        ValueError: for a robustness preset under a folder that shows people of a rendered dataset's split 'train'.
+        ValueError: if a preset in the folder shows people of the dataset's split 'train'.
     """
     for preset in ROBUSTNESS_ROWS:
         folder = robustness / preset
@@ -174,8 +174,8 @@ def main(arguments: list[str] | None = None) -> None:
         rows.append({'set': preset, 'by': f'table {table}', 'group': label, **row})
     if args.out:
         command = f'python -m training.studies.conditions {Path(args.model).name} --data DATA --robustness FOLDER'
-        told = {'model': model.name, 'command': command, 'commit': checkpoint.commit(), 'data_hash': model.data_hash}
-        write_rows(args.out, FIELDS, [row | told for row in rows])
+        shared = {'model': model.name, 'command': command, 'commit': checkpoint.commit(), 'data_hash': model.data_hash}
+        write_rows(args.out, FIELDS, [row | shared for row in rows])
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
-"""How answers change with how much of the head a crop shows: `python -m training.studies.crop_width [MODEL ...] [--peers FOLDER]`.
+"""Sensitivity to the width of the crop: `python -m training.studies.crop_width [MODEL ...] [--peers FOLDER]`.
 
-For each network, set of real faces and width of the square crop: the slope of the estimated over the labelled angle (1 where nothing is
-compressed) and the mean absolute error, for yaw and pitch. A slope that networks of every training share is the labels', not theirs. The
-sets are found as `python -m training.evaluate` finds them. Figures go to training/results/crop_width.csv.
+For each network, set of real faces and width of the square crop: the slope of the estimated over the labelled angle (1 without
+compression) and the mean absolute error, for yaw and pitch. A slope that all networks share comes from the labels. The sets are opened
+as by `python -m training.evaluate`. Figures go to training/results/crop_width.csv.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from .peer_networks import HeadPoseNetwork, networks
 
 Square = Callable[[Face, float], crop.CropSquare]
 SETS: dict[str, tuple[Square, float, float]] = {'aflw2000': (landmark_square, 60.0, 40.0), 'pointing04': (box_square, 60.0, 30.0)}
-"""How the crop is cut, and the largest yaw and pitch of the faces taken: beyond them angles of one turn mix, and errors are no slope's."""
+"""The square to cut, and the largest yaw and pitch: beyond them yaw, pitch and roll mix, and a slope does not describe the errors."""
 WIDTHS = (0.75, 0.85, 1.0, 1.15, 1.3)
-"""Of the crop, over the network's own."""
+"""Widths of the crop over the network's own."""
 LINE = '{set:10} {network:24} margin {margin:.2f}  yaw {yaw_slope:.2f}, {yaw_error:4.1f}  pitch {pitch_slope:.2f}, {pitch_error:4.1f}'
 FIELDS = ('set', 'network', 'margin', 'n', 'yaw_slope', 'yaw_error', 'pitch_slope', 'pitch_error', 'command', 'commit')
 
 
 def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths: Sequence[float] = WIDTHS) -> Iterator[dict[str, object]]:
-    """One row for each width of the square: FIELDS without the set and where they come from."""
+    """One row for each width of the square: FIELDS without set, command and commit."""
     truth = np.array([face.ypr_deg[:2] for face in faces])
     images = [face.read() for face in faces]
     for width in widths:

@@ -1,12 +1,12 @@
-"""Measures, and fits, how heads are found in depth alone: `python -m training.studies.depth_heads [--frames 70] [--seed 91] [--fit]`.
+"""Measures and fits the detection of heads in depth alone: `python -m training.studies.depth_heads [--frames 70] [--seed 91] [--fit]`.
 
-Rendered frames of a structured-light and a time-of-flight camera, one to three people at 0.5 to 3 m, hair, hats and hidden parts as
-they come. A head counts as found if its middle, 9 cm behind the sellion, is found within 5 cm. Fitted on seed 77, measured on 91:
-other people, other frames.
+Uses rendered frames of a structured-light and a time-of-flight camera with one to three people at 0.5 to 3 m, with hair, hats and
+occlusion. A head counts as found if its middle, 9 cm behind the sellion, is found within 5 cm. The table was fitted on seed 77 and is
+measured on seed 91, with other people and frames.
 
 With the environment variable BIWI_DIR (frames of the Biwi Kinect Head Pose Database with their depth.cal) real depth is measured too:
-how far a head was found from the centre that the set gives (of its face model, some 5 cm before and 4 cm below a head's middle), and
-with --model the orientation against the set's.
+the distance of a found head from the set's centre (that of its face model, about 5 cm in front of and 4 cm below the head's middle), and
+with --model the error of the orientation.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from ..synthetic.sensors import depth as depth_sensor
 
 SENSORS = ('structured_light', 'time_of_flight')
 MIDDLE_IN_HEAD_M = np.array([-0.09, 0.0, 0.0])
-"""The head's middle from the sellion, in head axes: half of the depth of an adult's head of 19 cm, less the nose bridge."""
+"""The head's middle from the sellion, in head axes: half of the depth of an adult's head of 19 cm, minus the bridge of the nose."""
 FOUND_M = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class DepthFrame:
-    """One frame as each sensor reports it.
+    """One frame as measured by each sensor.
 
     Attributes:
         camera: the camera.
         depth_m: by sensor, (H, W) float32, 0 unknown.
-        middles_m: (N, 3) middle of each head whose sellion is in the picture and not behind somebody.
+        middles_m: (N, 3) middle of each head whose sellion is visible in the picture.
         all_middles_m: (M, 3) of all heads.
     """
 
@@ -55,7 +55,7 @@ class DepthFrame:
 
 
 def rendered(seed: int, count: int) -> Iterator[DepthFrame]:
-    """Frames of a population."""
+    """Renders frames of a population."""
     maker = CropMaker(assets.cache_dir(), replace(presets.PRESETS['wide'], crop_size=96, identities=200), seed)
     for number in range(count):
         yield _frame(maker, np.random.default_rng([seed, 0xD397, number]))
@@ -71,7 +71,7 @@ def _frame(maker: CropMaker, rng: np.random.Generator) -> DepthFrame:
         dressed = maker.dress_person(rng, maker.people[rng.integers(len(maker.people))], maker.preset.variety)
         distance = rng.uniform(0.5, 3.0) if count == 1 else rng.uniform(0.9, 3.0)
         x = (column - 0.5 + rng.uniform(-0.08, 0.08)) * FRAME_WIDTH
-        y = max(rng.uniform(-0.25, 0.1) * FRAME_HEIGHT, FRAME_HEIGHT / 2 - 0.5 * focal[1] / distance)  # the body ends outside
+        y = max(rng.uniform(-0.25, 0.1) * FRAME_HEIGHT, FRAME_HEIGHT / 2 - 0.5 * focal[1] / distance)  # hides the body's end
         t_cam_head_m = distance * np.array([x / focal[0], y / focal[1], 1.0])
         pose = np.clip(rng.normal(0, [35, 16, 9]), [-95, -50, -30], [95, 50, 30])
         R_cam_head = geometry.rotation_from_ypr_deg(pose)
@@ -88,7 +88,7 @@ def _frame(maker: CropMaker, rng: np.random.Generator) -> DepthFrame:
 
 
 def _seen(depth_m: np.ndarray, camera: Camera, t_m: np.ndarray) -> bool:
-    """Whether what is seen about a sellion is its own head."""
+    """Whether the surface measured about a sellion is its own head."""
     x, y = (camera.K @ t_m)[:2] / t_m[2]
     reach = max(2, int(0.03 * camera.K[0, 0] / t_m[2]))
     around = depth_m[max(0, int(y) - reach) : int(y) + reach + 1, max(0, int(x) - reach) : int(x) + reach + 1]
@@ -97,14 +97,14 @@ def _seen(depth_m: np.ndarray, camera: Camera, t_m: np.ndarray) -> bool:
 
 @dataclass
 class Tally:
-    """What was found with one sensor: numbers of heads, and the error of each that was found at all."""
+    """Detections of one sensor: number of heads, false detections, and the error of each head that was found."""
 
     heads: int = 0
     false: int = 0
     errors_m: list[np.ndarray] | None = None
 
     def add(self, frame: DepthFrame, found: list[depth_heads.DepthHead]) -> None:
-        """Counts a frame; each head found answers for one head at most."""
+        """Adds a frame; each detection is matched to at most one head."""
         self.errors_m = self.errors_m or []
         left = [head.centre_m for head in found]
         for middle_m in frame.middles_m:
@@ -120,7 +120,7 @@ class Tally:
         return sum(float(np.linalg.norm(error)) < FOUND_M for error in self.errors_m or []) / max(self.heads, 1)
 
     def line(self, sensor: str) -> str:
-        """For people to read."""
+        """The counts as one line of text."""
         distances = np.linalg.norm(self.errors_m or [np.full(3, np.nan)], axis=1)
         return (f'{sensor}: {self.heads} heads, {100 * self.share_within:.1f} % within 5 cm, '
                 f'{len(self.errors_m or [])} found at all, {self.false} false; error median {100 * np.median(distances):.1f} cm, '
@@ -128,7 +128,7 @@ class Tally:
 
 
 def measure(seed: int, count: int) -> dict[tuple[str, int], Tally]:
-    """Finds heads in rendered frames, by sensor and by the number of people before it; 0 for all frames."""
+    """Finds heads in rendered frames; tallies by sensor and number of people, 0 for all frames."""
     tallies = {(sensor, people): Tally() for sensor in SENSORS for people in (0, 1, 2, 3)}
     for frame in rendered(seed, count):
         for sensor, depth_m in frame.depth_m.items():
@@ -139,7 +139,7 @@ def measure(seed: int, count: int) -> dict[tuple[str, int], Tally]:
 
 
 def biwi_lines(folder: Path, model: str | None) -> Iterator[str]:
-    """What is found in each real frame, for people to read.
+    """One line of text for each real frame with its detections.
 
     Args:
         folder: frames with their depth.cal.
@@ -165,7 +165,7 @@ def biwi_lines(folder: Path, model: str | None) -> Iterator[str]:
 
 
 def fit(seed: int, count: int, ridge: float = 1e-3) -> np.ndarray:
-    """(17, 2) depth_heads' table: from the outline to how much lower and deeper the head's middle lies; ridge regression."""
+    """(17, 2) depth_heads' table: maps the outline to the offset of the head's middle, down and in depth; ridge regression."""
     outlines, offsets = [], []
     for frame in rendered(seed, count):
         for depth_m in frame.depth_m.values():

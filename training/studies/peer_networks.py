@@ -18,7 +18,7 @@ from ..datasets.face_crops import gray
 
 
 class HeadPoseNetwork(Protocol):
-    """Answers one crop.
+    """Estimates the rotation of one crop.
 
     Attributes:
         name: for tables.
@@ -51,8 +51,8 @@ class Ours:
 class OpenTrack:
     """A 129x129 gray crop, its brightness stretched, to a quaternion (x, y, z, w) of the head in OpenCV's camera axes.
 
-    Source: opentrack/tracker-neuralnet, model_adapters.cpp: the ninetieth percentile of the gray values is brought to 0.45 if it is
-    below 127, otherwise 255 to 1; then 0.5 is taken off.
+    Source: opentrack/tracker-neuralnet, model_adapters.cpp: if the ninetieth percentile of the gray values is below 127, it is scaled to
+    0.45, otherwise 255 is scaled to 1; then 0.5 is subtracted.
     """
 
     name = 'opentrack 0.4 small int8'
@@ -96,10 +96,10 @@ PEERS = (OpenTrack, FsaNet)
 
 
 def networks(models: Sequence[str], peers: Path | None, threads: int) -> list[HeadPoseNetwork]:
-    """Our models that read images, then the peers whose files are there.
+    """Opens our RGB models, then the peers whose files exist.
 
     Raises:
-        ModelError: for a model that cannot be opened, or where none reads images.
+        ModelError: for a model that cannot be opened, or if none is an RGB model.
     """
     ours = [one for one in (Ours(model, threads) for model in models) if one.modality == 'rgb']
     if not ours:

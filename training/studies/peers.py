@@ -1,12 +1,13 @@
 """Our networks beside public ones on the same faces: `python -m training.studies.peers --peers FOLDER --faces FOLDER --output FOLDER`.
 
-Accuracy and milliseconds a crop, preprocessing included, detection not; the networks take turns, so that whatever else the machine
-does hits all alike. FOLDER of --peers holds the peers' ONNX files, each left out if it is not there:
+Measures accuracy and milliseconds per crop, with preprocessing and without detection. The networks run in turns, so that other load on
+the machine affects all alike. FOLDER of --peers has the peers' ONNX files; a missing one is left out:
 
     opentrack-0.4-small-int8.onnx                                opentrack's neuralnet tracker
     fsanet-1x1-iter-688590.onnx, fsanet-var-iter-688590.onnx     FSA-Net (Yang et al. 2019; headpose-fsanet-pytorch)
 
-FOLDER of --faces is AFLW2000-3D; without it only speed is measured, on rendered faces. Nothing is aligned or forgiven.
+FOLDER of --faces is AFLW2000-3D; without it only speed is measured, on rendered faces. Estimates are compared
+without alignment.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ class Row:
 
     Attributes:
         network: name.
-        crop: 'published' or 'landmarks' (see `protocols`); 'rendered' where no faces were given.
-        faces: how many were scored.
+        crop: 'published' or 'landmarks' (see `protocols`); 'rendered' without faces.
+        faces: number of scored faces.
         yaw_deg: mean absolute error; nan without faces, like the next three.
         pitch_deg: likewise.
         roll_deg: likewise.
         mae_deg: mean of the three.
-        timing: by number of threads, milliseconds a crop.
+        timing: milliseconds per crop by number of threads.
         over_first: median ratio of its time to that of the table's first network, by number of threads.
         cpu_ms: median processor time, one thread.
     """
@@ -73,16 +74,16 @@ class Row:
 
 
 def cut_for(network: HeadPoseNetwork, face: Face, image: np.ndarray, crop_name: str) -> np.ndarray:
-    """(size, size, 3) BGR uint8: the same part of the picture for all where published, each network's own margin about the landmarks."""
+    """(size, size, 3) BGR uint8 crop: 'published' is the same region for all networks, 'landmarks' has each network's own margin."""
     if crop_name == 'landmarks':
         return crop.cut(image, landmark_square(face, network.margin), network.size)
     x1, y1, x2, y2 = published_bounds(face, *image.shape[:2])
-    # bilinear without averaging, as published
+    # bilinear without averaging, as in the published protocol
     return cv2.resize(image[y1 : max(y2, y1 + 2), x1 : max(x2, x1 + 2)], (network.size, network.size))
 
 
 def rendered_crops(network: HeadPoseNetwork) -> list[np.ndarray]:
-    """The shipped sheet of rendered heads, for speed alone."""
+    """The shipped rendered crops, for measurements of speed alone."""
     return [cv2.cvtColor(one, cv2.COLOR_GRAY2BGR) for one in sample_crops(network.size)[:, 0]]
 
 
@@ -93,14 +94,14 @@ def errors(network: HeadPoseNetwork, crops: Sequence[np.ndarray], truth_ypr_deg:
 
 def measure(models: Sequence[str], peers: Path | None, faces: Sequence[Face], seconds: float,
             say: Callable[[str], None] = lambda _: None) -> list[Row]:
-    """Accuracy of each network on each crop, and the time that all take on the same crops, in turns.
+    """Measures the accuracy of each network on each crop, and the times of all on the same crops, in turns.
 
     Args:
         models: shipped names or .onnx files.
         peers: folder of the peers' files.
-        faces: labelled; none for speed alone, on rendered crops.
-        seconds: about how long each number of threads is timed.
-        say: told what is being done.
+        faces: labelled faces; without any, speed alone is measured on rendered crops.
+        seconds: approximate duration for each number of threads.
+        say: called with the progress.
     """
     by_threads = {threads: networks(models, peers, threads) for threads in THREADS}
     alone = by_threads[1]
@@ -129,14 +130,14 @@ def measure(models: Sequence[str], peers: Path | None, faces: Sequence[Face], se
 
 
 def _in_turn(network: HeadPoseNetwork, crops: Sequence[np.ndarray]) -> Callable[[], object]:
-    """A function that answers the next crop each time: each round all networks see the same face."""
+    """A function that runs the next crop on each call, so that in each round all networks get the same face."""
     state = {'next': 0}
 
-    def answer() -> np.ndarray:
+    def run_next() -> np.ndarray:
         state['next'] = (state['next'] + 1) % len(crops)
         return network.rotation(crops[state['next']])
 
-    return answer
+    return run_next
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -153,7 +154,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def pareto(rows: Sequence[Row], path: Path) -> None:
-    """Plots error over milliseconds, one thread: lower left is better; a line joins what nothing beats in both."""
+    """Plots error over milliseconds on one thread; a line joins the Pareto front."""
     import matplotlib
 
     matplotlib.use('Agg')
@@ -167,7 +168,7 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
         best = [point for i, point in enumerate(points) if all(point[1] < other[1] for other in points[:i])]
         axis.plot([x for x, _, _ in best], [y for _, y, _ in best], '-', color=colour, linewidth=0.8, alpha=0.6)
         for i, (x, y, name) in enumerate(points):
-            crowded = i + 1 < len(points) and points[i + 1][0] - x < 0.2 * width  # its neighbour stands where its name would
+            crowded = i + 1 < len(points) and points[i + 1][0] - x < 0.2 * width  # the next point is where the name would be
             place = {'xytext': (-6, rise), 'ha': 'right'} if crowded and x > 0.2 * width else {'xytext': (6, rise)}
             axis.annotate(name, (x, y), textcoords='offset points', fontsize=8, color=colour, **place)
     axis.set_xlim(0, width)
@@ -190,8 +191,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files; all shipped ones by default')
     parser.add_argument('--peers', type=Path, metavar='FOLDER')
     parser.add_argument('--faces', type=Path, metavar='FOLDER')
-    parser.add_argument('--seconds', type=positive_float, default=20.0, help='about how long each number of threads is timed')
-    parser.add_argument('--limit', type=positive_int, help='only so many faces, spread over the set')
+    parser.add_argument('--seconds', type=positive_float, default=20.0, help='approximate duration for each number of threads')
+    parser.add_argument('--limit', type=positive_int, help='largest number of faces, spread over the set')
     parser.add_argument('--output', type=Path, default=Path('bench_out'), help='folder for peers.json and, with faces, pareto.png')
     options = parser.parse_args(arguments)
     load = os.getloadavg()[0]

@@ -1,7 +1,7 @@
-"""One frame against filtered ones: `python -m training.studies.temporal MODEL`, on rendered recordings with truth.
+"""Single frames against filtered ones on rendered recordings with truth: `python -m training.studies.temporal MODEL`.
 
-The paper names temporal context as future work. Ours is the package's filter on the stamps: each recording is estimated frame by
-frame, once as single pictures and once tracked and smoothed, end to end with the face detector. Jitter is `metrics.jitter_deg`.
+The paper names temporal context as future work; the package filters by the stamps. Each recording is estimated frame by frame, once as
+single pictures and once tracked and smoothed, both with the face detector. Jitter is `metrics.jitter_deg`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FIELDS = ('model', 'seed', 'frames', 'way', 'found', 'geodesic', 'jitter', 'comm
 
 
 def figures(frames: list[SequenceFrame], estimate: Callable[[SequenceFrame], list[HeadPose]]) -> dict[str, float]:
-    """Share of frames answered, mean geodesic error and jitter in degrees, over the frames with an answer."""
+    """Share of frames with an estimate; mean geodesic error and jitter of these frames in degrees."""
     R, truth = [], []
     for frame in frames:
         poses = estimate(frame)
@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
         prog='python -m training.studies.temporal', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('model', help='shipped name or .onnx file')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[11, 12, 13, 14], help='a person and a room each')
-    parser.add_argument('--seconds', type=float, default=10.0, help='of each recording, at 30 frames a second')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[11, 12, 13, 14], help='one recording each: person, room and motion')
+    parser.add_argument('--seconds', type=float, default=10.0, help='length of each recording, at 30 frames a second')
     parser.add_argument('--out', type=Path, help='csv to write')
     args = parser.parse_args(arguments)
     if not 0.1 <= args.seconds <= 3600:
@@ -77,8 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f'all, {way}: error {np.mean([r["geodesic"] for r in of]):.2f}, jitter {np.mean([r["jitter"] for r in of]):.2f} degrees')
     if args.out:
         command = f'python -m training.studies.temporal {Path(args.model).name} --seconds {args.seconds:g}'
-        told = {'command': command, 'commit': checkpoint.commit()}
-        write_rows(args.out, FIELDS, [row | told for row in rows])
+        shared = {'command': command, 'commit': checkpoint.commit()}
+        write_rows(args.out, FIELDS, [row | shared for row in rows])
 
 
 if __name__ == '__main__':
