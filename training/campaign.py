@@ -1,8 +1,9 @@
-"""The whole training campaign as one resumable command: `python -m training.campaign --out FOLDER`.
+"""Runs the whole training campaign as one resumable command: `python -m training.campaign --out FOLDER`.
 
-Jobs run in the order of their worth; what is done is skipped, what was stopped goes on, what failed is told and does not stop the
-rest. Every job has a time budget. Rendering runs beside training: training pauses now and then to take in the new renders.
-Without a GPU only `c2f_edge` and `c2f_depth` run; the other rows wait for the same command on a machine with one.
+Jobs run in the order of their value. Finished jobs are skipped, stopped ones are resumed, and a failed job is reported without stopping
+the others. Every job has a time budget. Rendering runs beside training, which pauses now and then to read the new renders. Without a GPU
+only `c2f_edge` and `c2f_depth` run; the others wait for the same command on a machine with one. With --scale medium the campaign trains
+the paper's tables alone, with smaller networks, on a CPU.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,23 +28,23 @@ from .paper.experiments import ROBUSTNESS, of_table
 from .synthetic.layout import finished_shards, read_manifest
 
 ROUNDS = 6
-"""A model's budget is cut into so many parts, each reading whatever has been rendered by then."""
+"""Parts of a model's budget; each part reads the samples rendered by then."""
 
 ROBUSTNESS_SEED = 2
-"""Of the robustness presets: with the training sets' seed, 1, they would show the very people of `paper`."""
+"""Seed of the robustness presets; with the training sets' seed, 1, they would show the same people as `paper`."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to make.
+    """One job of the campaign.
 
     Attributes:
-        name: of the job, and of its folder.
-        gpu: whether it waits for one.
+        name: of the job and of its folder.
+        gpu: whether it needs a GPU.
         share: of the campaign's hours.
-        config: of a model; '' for a table.
-        preset: of the renders it trains on.
-        table: number of a table; 0 for a model, or for the ablations.
+        config: configuration of a model; '' for a table.
+        preset: of the renders to train on.
+        table: number of a table; 0 for a model and for the ablations.
     """
 
     name: str
@@ -60,6 +63,10 @@ JOBS = (
     *(Job(f'table{n}', True, 0.24 / 7, preset='paper', table=n) for n in (5, 6, 7, 8, 2, 4, 3)),
     Job('ablations', True, 0.06),
 )
+REDUCED_JOBS = tuple(Job(f'table{n}', False, 1 / 7, preset='paper', table=n) for n in (6, 5, 3, 4, 8, 2, 7))
+"""At a reduced scale, which a CPU can train. Table 6 comes first: it trains the network that most other tables share."""
+REDUCED_COUNTS = {'paper': 60_000, 'depth': 20_000, **dict.fromkeys(ROBUSTNESS, 3_000)}
+"""Samples to render at a reduced scale."""
 
 
 @dataclass
@@ -67,14 +74,17 @@ class Campaign:
     """A campaign's folder and settings.
 
     Attributes:
-        out: holds datasets, runs and campaign.json.
+        out: folder of datasets, runs and campaign.json.
         hours: of all jobs together; each has its share.
-        gpu: whether there is one.
+        gpu: whether the machine has a GPU.
         counts: samples to render by preset.
-        render: whether to render; otherwise only what lies there is used.
-        device: 'auto' or 'cpu', of every command that has a choice.
-        run: runs a command, its exit status; replaced in tests.
-        state: what became of each job, kept in campaign.json.
+        render: whether to render; otherwise only existing renders are used.
+        device: 'auto' or 'cpu', for every command that has the option.
+        scale: of the tables, a key of `paper.experiments.SCALES`; at another than 'full' the campaign consists of the tables alone.
+        parallel: number of tables to train at the same time, after the first, whose network the others share.
+        results: folder of the tables' csv files; None for training/results.
+        run: runs a command and returns its exit status; tests replace it.
+        state: status of each job, stored in campaign.json.
     """
 
     out: Path
@@ -83,64 +93,87 @@ class Campaign:
     counts: dict[str, int]
     render: bool = True
     device: str = 'auto'
+    scale: str = 'full'
+    parallel: int = 1
+    results: Path | None = None
     run: Callable[[list[str]], int] = lambda command: subprocess.run(command, check=False).returncode
     state: dict[str, dict] = field(default_factory=dict)
 
     def __post_init__(self):
+        self._lock = threading.Lock()
         self.out.mkdir(parents=True, exist_ok=True)
-        path = self.out / 'campaign.json'
-        if path.exists():
-            self.state = json.loads(path.read_text())
+        if self.state_path.exists():
+            self.state = json.loads(self.state_path.read_text())
+
+    @property
+    def state_path(self) -> Path:
+        """The file of the jobs' status; each scale has its own."""
+        return self.out / ('campaign.json' if self.scale == 'full' else f'campaign_{self.scale}.json')
 
     def note(self, name: str, **facts: object) -> None:
-        """Keeps what became of a job."""
-        self.state[name] = {**self.state.get(name, {}), **facts}
-        part = self.out / 'campaign.json.part'
-        part.write_text(json.dumps(self.state, indent=1) + '\n')
-        part.replace(self.out / 'campaign.json')
+        """Stores facts on a job in campaign.json."""
+        with self._lock:
+            self.state[name] = {**self.state.get(name, {}), **facts}
+            part = self.state_path.with_suffix('.part')
+            part.write_text(json.dumps(self.state, indent=1) + '\n')
+            part.replace(self.state_path)
 
     def data(self, preset: str) -> Path:
         """Folder of a preset's renders."""
         return self.out / 'datasets' / preset
 
     def render_command(self, preset: str) -> list[str]:
-        """The command that renders a preset, or goes on with it."""
+        """The command that renders a preset or resumes its rendering."""
         command = [sys.executable, '-m', 'training.render', '--preset', preset, '--count', str(self.counts[preset])]
         command += ['--output', str(self.data(preset)), '--device', self.device]
         return command + (['--seed', str(ROBUSTNESS_SEED)] if preset in ROBUSTNESS else [])
 
     def rendered(self, preset: str) -> bool:
-        """Whether all shards of a preset are there, a robustness preset's of its own people."""
+        """Whether a preset is complete; a robustness preset must also have its own seed."""
         try:
             manifest = read_manifest(self.data(preset))
         except ValueError:
             return False
         if preset in ROBUSTNESS and manifest.seed != ROBUSTNESS_SEED:
-            return False  # the renderer says what to do about it
+            return False  # the renderer then prints what to do
         return len(finished_shards(self.data(preset), manifest)) == manifest.shards
 
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs in their order."""
+        return JOBS if self.scale == 'full' else REDUCED_JOBS
+
     def go(self) -> bool:
-        """Runs every job that is not done; whether all are done now."""
-        for job in JOBS:
-            if self.state.get(job.name, {}).get('status') == 'done':
-                print(f'{job.name}: done before', flush=True)
-                continue
-            if job.gpu and not self.gpu:
-                self.note(job.name, status='waiting for a GPU')
-                print(f'{job.name}: waits for a GPU; run the same command where there is one', flush=True)
-                continue
-            started = time.monotonic()
-            minutes = 60 * self.hours * job.share
-            try:
-                status = self.do_table(job, minutes) if job.table else self.do_model(job, minutes) if job.config else self.do_ablations(job)
-            except (OSError, ValueError, RuntimeError) as error:
-                status = f'failed: {error}'
-            self.note(job.name, status=status, minutes=round((time.monotonic() - started) / 60, 1), budget_minutes=round(minutes, 1))
-            print(f'{job.name}: {status}', flush=True)
-        return all(self.state.get(job.name, {}).get('status') == 'done' for job in JOBS)
+        """Runs every job that is not done; returns whether all are done."""
+        first, rest = self.jobs[:1], self.jobs[1:]
+        if self.parallel == 1:
+            first, rest = self.jobs, ()
+        for job in first:
+            self.do(job)
+        with ThreadPoolExecutor(self.parallel) as pool:
+            list(pool.map(self.do, rest))
+        return all(self.state.get(job.name, {}).get('status') == 'done' for job in self.jobs)
+
+    def do(self, job: Job) -> None:
+        """Runs a job unless it is done or needs a GPU that is missing, and stores its status."""
+        if self.state.get(job.name, {}).get('status') == 'done':
+            print(f'{job.name}: done before', flush=True)
+            return
+        if job.gpu and not self.gpu:
+            self.note(job.name, status='waiting for a GPU')
+            print(f'{job.name}: waits for a GPU; run the same command on a machine with one', flush=True)
+            return
+        started = time.monotonic()
+        minutes = 60 * self.hours * job.share
+        try:
+            status = self.do_table(job, minutes) if job.table else self.do_model(job, minutes) if job.config else self.do_ablations(job)
+        except (OSError, ValueError, RuntimeError) as error:
+            status = f'failed: {error}'
+        self.note(job.name, status=status, minutes=round((time.monotonic() - started) / 60, 1), budget_minutes=round(minutes, 1))
+        print(f'{job.name}: {status}', flush=True)
 
     def do_model(self, job: Job, minutes: float) -> str:
-        """Renders and trains a model, and exports it; its status."""
+        """Renders for, trains and exports a model; returns its status."""
         run_folder = self.out / 'runs' / job.name
         background = self._start_rendering(job.preset)
         try:
@@ -187,39 +220,29 @@ class Campaign:
         return 'done' if code == 0 else f'failed: export ended with status {code}'
 
     def do_ablations(self, job: Job) -> str:
-        """Trains and tests every choice of our network, for the same steps each; their status."""
+        """Runs the ablations; returns their status."""
         out = self.out / 'runs' / 'ablations'
         command = [sys.executable, '-m', 'training.studies.ablations', '--data', str(self.data(job.preset)), '--out', str(out)]
         code = self.run([*command, '--device', self.device])
         return 'done' if code == 0 else f'failed: the ablations ended with status {code}'
 
     def do_table(self, job: Job, minutes: float) -> str:
-        """Trains and tests a table's rows, each training in an equal part of the time; its status."""
+        """Trains and tests the rows of a table, with equal time for each training; returns its status."""
         needed = [job.preset, *(ROBUSTNESS[:3] if job.table == 6 else ROBUSTNESS[3:] if job.table == 7 else ())]
         if job.table == 8:
             needed = ['depth']
         for preset in needed:
             if self.render and not self.rendered(preset) and (code := self.run(self.render_command(preset))):
                 return f'failed: rendering {preset} ended with status {code}'
-        code = self.run(
-            [
-                sys.executable,
-                '-m',
-                'training.tables',
-                str(job.table),
-                '--run',
-                '--data',
-                str(self.data(needed[0])),
-                '--robustness',
-                str(self.out / 'datasets'),
-                '--out',
-                str(self.out / 'runs' / 'tables'),
-                '--minutes',
-                f'{minutes / len({row.name for row in of_table(job.table)}):g}',
-                '--device',
-                self.device,
-            ]
-        )
+        command = [sys.executable, '-m', 'training.tables', str(job.table), '--run', '--data', str(self.data(needed[0]))]
+        command += ['--robustness', str(self.out / 'datasets'), '--out', str(self.out / 'runs' / 'tables'), '--device', self.device]
+        if self.scale == 'full':
+            trainings = len({row.name for row in of_table(job.table)})
+            command += ['--minutes', f'{minutes / trainings:g}']
+        else:
+            command += ['--scale', self.scale]
+            command += [] if self.results is None else ['--results', str(self.results)]
+        code = self.run(command)
         return 'done' if code == 0 else f'failed: the table ended with status {code}'
 
     def _start_rendering(self, preset: str) -> subprocess.Popen | None:
@@ -243,7 +266,7 @@ class Campaign:
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
-    """The command; 0 when everything is done."""
+    """Runs the command; returns 0 when every job is done."""
     parser = argparse.ArgumentParser(
         prog='python -m training.campaign', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -252,14 +275,24 @@ def main(arguments: list[str] | None = None) -> int:
         '--hours', type=positive_float, help='of all jobs together; 24 on a GPU, and 13 without one: two or so for edge and one for depth'
     )
     parser.add_argument('--count', type=positive_int, help='samples to render of every preset; 300000 on a GPU, 20000 without')
-    parser.add_argument('--no-render', action='store_true', help='use the renders that lie in OUT/datasets')
-    parser.add_argument('--device', choices=('auto', 'cpu'), default='auto', help='cpu: as if there were no GPU')
+    parser.add_argument('--scale', choices=('full', 'medium', 'small'), default='full', help='medium, small: the tables alone, on a CPU')
+    parser.add_argument('--parallel', type=positive_int, default=1, help='tables to train at the same time at a reduced scale')
+    parser.add_argument('--results', type=Path, help='folder of the csv files of a reduced scale (default training/results)')
+    parser.add_argument('--no-render', action='store_true', help='use the existing renders in OUT/datasets')
+    parser.add_argument('--device', choices=('auto', 'cpu'), default='auto', help='cpu: ignore a GPU')
     args = parser.parse_args(arguments)
     gpu = args.device == 'auto' and torch.cuda.is_available()
     count = args.count or (300_000 if gpu else 20_000)
     presets = {job.preset for job in JOBS} | {'depth', *ROBUSTNESS}
     hours = args.hours or (24.0 if gpu else 13.0)
-    campaign = Campaign(args.out, hours, gpu, dict.fromkeys(presets, count), not args.no_render, args.device)
+    counts = dict.fromkeys(presets, count)
+    if args.scale != 'full':
+        hours, counts = args.hours or 24.0, counts | (REDUCED_COUNTS if args.count is None else {})
+    elif args.parallel > 1 or args.results:
+        parser.error('--parallel and --results are for --scale medium or small')
+    campaign = Campaign(
+        args.out, hours, gpu, counts, not args.no_render, args.device, args.scale, args.parallel, args.results
+    )
     return 0 if campaign.go() else 1
 
 

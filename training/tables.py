@@ -9,364 +9,91 @@ output has the steps to get the data.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from c2f_head_pose.models.registry import ModelError
-
-from .command import exits_with_message, positive_float
-from .data.crops import SyntheticCrops
-from .datasets.base import Face, MissingDataError
-from .datasets.biwi import depth_face, split_80_20
-from .datasets.face_crops import detected
-from .datasets.pointing04 import MAX_PAN_DEG, MAX_TILT_DEG
-from .datasets.real_crops import JoinedCrops, RealCrops
-from .datasets.registry import open_faces, spread
+from .command import exits_with_message, natural, positive_float, positive_int
 from .evaluation import results
-from .evaluation.measure import evaluate_faces, evaluate_synthetic
-from .evaluation.model_file import Model, one_thread, open_model
-from .evaluation.report import Result
-from .evaluation.results import NOT_RUN, Figure, command_of
-from .loop import checkpoint
-from .loop.config import RunConfig
-from .loop.distributed import init_distributed, shutdown_distributed
-from .loop.run import Run
-from .loop.validate import category_accuracy
-from .models.baselines import Classifier
+from .evaluation.results import Figure, command_of
+from .evaluation.table_text import show
+from .loop.loader import keep_freed_memory
 from .paper import experiments
-from .paper.experiments import SCALES, Experiment, Scale
+from .paper.experiments import SCALES
 from .paper.published import TABLES
+from .studies.table_rows import TableRunner, waiting
 from .synthetic import stand_in
-from .synthetic.dataset import refuse_people_seen
-from .train import keep_freed_memory
-
-TEST_PEOPLE = (6, 7)
-"""Pointing'04's people that no row is trained on; its terms allow any use, but no weight trained on the others is ever shipped."""
-FEWEST_FRAMES = {'biwi': 10_000, 'boston': 9_000, 'pointing04': 100}
-"""A set of fewer faces is not tested or trained on. Protocols say how many there are."""
-UNTRAINED = {'step': 0, 'samples': 0, 'seed': 0, 'data_hash': '', 'commit': '', 'data': []}
-"""What a figure says of a training that did not take place, in the place of a checkpoint."""
-CELLS = ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std')
 
 
-class Bench:
-    """Trains and tests the rows of a table.
+class DeprecatedSmall(argparse.Action):
+    """The old name of `--scale small`."""
 
-    Args:
-        data: rendered training sets.
-        robustness: folder with the renderer's robustness presets by name.
-        out: folder of the runs.
-        scale: of networks and trainings.
-        minutes: time budget of each training.
-        device: 'auto', 'cpu' or 'cuda'.
-        command: that the figures are filed with.
-    """
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, nargs=0, default=argparse.SUPPRESS, **kwargs)
 
-    def __init__(
-        self,
-        data: list[str],
-        robustness: Path | None,
-        out: Path,
-        scale: Scale = SCALES['full'],
-        minutes: float | None = None,
-        device: str = 'auto',
-        command: str = '',
-    ):
-        self.data, self.robustness, self.out = data, robustness, out
-        self.scale, self.minutes, self.device, self.command = scale, minutes, device, command
-        self.tiny = scale.name == 'tiny'
-
-    def train(self, experiment: Experiment) -> Path:
-        """The row's checkpoint, trained if it is not there yet.
-
-        Raises:
-            ValueError: where it was trained with other settings or data.
-            MissingDataError: without the data it is to be trained on.
-        """
-        final = self.out / experiment.name / 'final.pt'
-        config = experiment.run_config(self.scale)
-        depth = config.modality == 'depth'
-        train_set = SyntheticCrops(self.data, 'train', depth, config.pose_limits_deg) if experiment.data != 'real' else None
-        if experiment.data != 'synthetic':
-            real = self._real_crops(train_set.size if train_set else 192, config)
-            train_set = real if train_set is None else JoinedCrops(train_set, real)
-        if final.exists():
-            checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
-            return final
-        val_set = None if experiment.data == 'real' else SyntheticCrops(self.data, 'val', depth, config.pose_limits_deg, config.validate_on)
-        context = init_distributed(self.device)
-        Run(config, train_set, val_set, final.parent, context, self.minutes).go()
-        shutdown_distributed(context)
-        return final
-
-    def _real_crops(self, size: int, config: RunConfig) -> RealCrops:
-        """The paper's 80 % of Biwi, and Pointing'04 without its test people; one of them alone where the other is not at hand."""
-        faces, names, missing = [], [], []
-        for name, words in (('biwi', 'Biwi, 80 % by frame'), ('pointing04', "Pointing'04 without people 06 and 07")):
-            try:
-                whole = self._at_hand(name)
-            except MissingDataError as error:
-                missing.append(str(error))
-                continue
-            faces += split_80_20(whole)[0] if name == 'biwi' else [face for face in whole if not _tested(face)]
-            names.append(words)
-        if not faces:
-            raise MissingDataError(' '.join(missing))
-        real = RealCrops(faces, size, config.pose_limits_deg, ' and '.join(names))
-        print('\n'.join([f'real training data: {real.sets[0].path}', *missing]), file=sys.stderr)
-        return real
-
-    def _at_hand(self, name: str) -> list[Face]:
-        """A whole set's faces, few of them at tiny scale.
-
-        Raises:
-            MissingDataError: where there is none of it, or too little.
-        """
-        faces = open_faces(name)
-        if self.tiny:
-            return spread(faces, 40)
-        if len(faces) < FEWEST_FRAMES[name]:
-            raise MissingDataError(f'{name} has {len(faces)} faces there, the set has at least {FEWEST_FRAMES[name]}: unpack all of it')
-        return faces
-
-    def run(self, experiment: Experiment) -> list[Figure]:
-        """The row's figures; 'not run' where data are missing."""
-        try:
-            path = self.train(experiment)
-        except MissingDataError as error:
-            print(f'table {experiment.table}, {experiment.row}: not trained. {error}', file=sys.stderr)
-            return [self._figure(experiment, UNTRAINED, cell, NOT_RUN, 0, '') for cell in TABLES[experiment.table].columns]
-        model, content, figures = open_model(path, self.device), checkpoint.load(path), []
-        for test in experiment.tests:
-            try:
-                cells, n, protocol = self.test(model, test, experiment)
-            except (MissingDataError, ModelError) as error:
-                print(f'table {experiment.table}, {experiment.row}, {test}: not run. {error}', file=sys.stderr)
-                cells, n, protocol = dict.fromkeys(_columns_of(experiment, test), NOT_RUN), 0, ''
-            else:
-                cells = {_column(experiment, test, figure): value for figure, value in cells.items()}
-            figures += [self._figure(experiment, content, cell, value, n, protocol) for cell, value in cells.items()]
-        if experiment.table == 2:
-            figures.append(self._pooled(experiment, content, figures))
-        return figures
-
-    def _pooled(self, experiment: Experiment, content: dict[str, Any], figures: list[Figure]) -> Figure:
-        """Table 2's column over all real images: of the sets at hand that label the row's angles, named in the protocol."""
-        parts = [f for f in figures if f.cell in experiments.REAL and f.value != NOT_RUN]
-        if not parts:
-            return self._figure(experiment, content, 'real', NOT_RUN, 0, '')
-        n = sum(f.n for f in parts)
-        value = sum(float(f.value) * f.n for f in parts) / n
-        return self._figure(experiment, content, 'real', value, n, 'real: ' + ' + '.join(f.protocol for f in parts))
-
-    def test(self, model: Model, test: str, experiment: Experiment) -> tuple[dict[str, object], int, str]:
-        """Cells, number of samples and protocol of a model on a test set.
-
-        Raises:
-            MissingDataError: where the set is not at hand, or does not label what the row needs.
-            ValueError: for renders of people that were trained on.
-        """
-        if test in experiments.REAL:
-            faces, crop_name, protocol = self.real_faces(test, experiment)
-            if model.modality == 'depth':
-                faces = [depth_face(face, Path(os.environ['BIWI_DIR'])) for face in faces]
-            result = evaluate_faces(model, faces, crop_name)
-        else:
-            folders, split, protocol = self.data, 'test', f'rendered {test}, landmarks x{model.crop_margin:g}, as in training'
-            if test in experiments.ROBUSTNESS:
-                folder = None if self.robustness is None else self.robustness / test
-                if folder is None or not folder.is_dir():
-                    raise MissingDataError(
-                        f'render it: python -m training.render --preset {test} --seed 2 --output FOLDER/{test}, then --robustness FOLDER'
-                    )
-                for data in self.data:
-                    refuse_people_seen(Path(data), folder)
-                folders, split, protocol = [str(folder)], None, protocol.replace('as in training', 'undisturbed')
-            result = evaluate_synthetic(model, folders, test == 'synthetic', split, 16 if self.tiny else 10_000)
-        return self._cells(model, result), len(result.names), protocol
-
-    def real_faces(self, test: str, experiment: Experiment) -> tuple[list[Face], str, str]:
-        """Faces of a real set that the row is tested on, their crop, and the protocol in words.
-
-        Raises:
-            MissingDataError: where the set is not at hand.
-        """
-        if test == 'boston':
-            labelled, found = self._boston
-            faces, crop_name, words = found, 'detector', f'Boston, {len(found)} of {len(labelled)} faces found'
-        elif test == 'biwi':
-            whole = self._at_hand('biwi')
-            faces, crop_name = split_80_20(whole)[1], 'box'
-            words = f'Biwi, 20 % by frame, {len(faces)} of {len(whole)} faces'
-        else:
-            faces, crop_name = self._at_hand('pointing04'), 'box'
-            if experiment.table == 5:
-                faces = [face for face in faces if _tested(face)]
-            people = len({face.sequence for face in faces})
-            words = f"Pointing'04, pan to {MAX_PAN_DEG:g} and tilt to {MAX_TILT_DEG:g} degrees, {len(faces)} faces of {people} people"
-        if not faces:
-            raise MissingDataError(f'{test} has no face to test on there: unpack all of it')
-        return faces, crop_name, f'{words}, {crop_name}'
-
-    @cached_property
-    def _boston(self) -> tuple[list[Face], list[Face]]:
-        """Boston's faces, and those that the detector finds: the set has no boxes, and every row is tested on the same."""
-        labelled = self._at_hand('boston')
-        return labelled, detected(labelled)
-
-    def _cells(self, model: Model, result: Result) -> dict[str, object]:
-        network = model.engine.network
-        if isinstance(network, Classifier):
-            column = {'yaw': 0, 'pitch': 1, 'roll': 2}
-            if not np.isfinite(result.truth_ypr_deg[:, [column[angle] for angle in network.by]]).all():
-                raise MissingDataError('the set does not label an angle that this strategy needs')
-            return {'coarse': 100 * category_accuracy(network, torch.from_numpy(result.crops[:, None]), result.R_crop_true)}
-        cells = {cell: result.row[cell] for cell in CELLS if cell in result.row} | {'coarse': 100 * result.row['coarse']}
-        with one_thread():
-            cells['ms'] = model.milliseconds(result.crops[:16, None], 3 if self.tiny else 50)
-        return cells
-
-    def _figure(self, experiment: Experiment, content: dict[str, Any], cell: str, value: object, n: int, protocol: str) -> Figure:
-        data = f'{experiment.data} training data ({"; ".join(content["data"])})'
-        scale = 'tiny' if self.tiny else f'{content["step"]} iterations, {content["samples"]} samples, {data}'
-        if self.scale.words:
-            scale = f'{self.scale.words}, {scale}'
-        return Figure(
-            experiment.table,
-            experiment.row,
-            cell,
-            value if value == NOT_RUN else f'{value:.4g}',
-            n,
-            scale,
-            protocol,
-            self.command,
-            checkpoint.commit(),
-            content['seed'],
-            content['data_hash'],
-            content['commit'],
-        )
-
-
-def _tested(face: Face) -> bool:
-    """Whether a face of Pointing'04 is of its test people."""
-    return int(face.sequence.removeprefix('person')) in TEST_PEOPLE
-
-
-def waiting(number: int) -> list[Figure]:
-    """Every cell of a table's rows as 'not run', with the command that fills it."""
-    rows, commit = experiments.of_table(number), checkpoint.commit()
-    robustness = ' --robustness FOLDER' if any(test in experiments.ROBUSTNESS for e in rows for test in e.tests) else ''
-    command = f'python -m training.tables {number} --run --data DATA{robustness}'
-    return [
-        Figure(number, e.row, cell, NOT_RUN, 0, 'waiting for a GPU', '', command, commit, 0, '')
-        for e in rows
-        for cell in TABLES[number].columns
-    ]
-
-
-def _column(experiment: Experiment, test: str, figure: str) -> str:
-    """The table's name of a test's figure."""
-    if experiment.table in (2, 3):
-        return test if figure == 'coarse' else f'{test} {figure}'
-    return figure if experiment.table in (6, 7) else f'{test} {figure}'
-
-
-def _columns_of(experiment: Experiment, test: str) -> list[str]:
-    """The printed columns that a test would have filled."""
-    columns = TABLES[experiment.table].columns
-    return list(columns) if experiment.table in (6, 7) else [c for c in columns if c.split()[0] == test]
-
-
-def show(table: int, figures: list[Figure], tiny: bool) -> str:
-    """The table as text: the paper's figure, then ours."""
-    paper = TABLES[table]
-    mine = {(f.row, f.cell): f for f in figures}
-    extra = list(dict.fromkeys(f.cell for f in figures if f.cell not in paper.columns))
-    lines = [
-        f'Table {table}: {paper.title}. Each cell: the paper / ours.'
-        + (' TINY: a trial of the machinery, the figures mean nothing.' if tiny else '')
-    ]
-    for label in dict.fromkeys([*paper.rows, *(f.row for f in figures)]):
-        printed = paper.cells(label)
-        cells = []
-        for column in (*paper.columns, *extra):
-            figure = mine.get((label, column))
-            theirs = '-' if printed.get(column) is None else f'{printed[column]:g}'
-            if theirs != '-' or figure is not None:
-                cells.append(f'{column} {theirs} / {figure.value if figure else "-"}')
-        lines.append(f'  {label:18s} ' + '   '.join(cells))
-    scales = dict.fromkeys(f.scale for f in figures)
-    for scale in scales:
-        of = f' of {_those(figures, scale)}' if len(scales) > 1 else ''
-        lines.append(f'  scale{of}: {scale}')
-    lines += [f'  tested on: {protocol}' for protocol in dict.fromkeys(f.protocol for f in figures) if protocol]
-    return '\n'.join(lines)
-
-
-def _those(figures: list[Figure], scale: str) -> str:
-    """The rows whose figures have a scale, with their cells where others of the row have another."""
-    rows: dict[str, list[str]] = {}
-    for figure in figures:
-        if figure.scale == scale:
-            rows.setdefault(figure.row, []).append(figure.cell)
-    whole = {row for row in rows if all(f.scale == scale for f in figures if f.row == row)}
-    return '; '.join(row if row in whole else f'{row} ({", ".join(cells)})' for row, cells in rows.items())
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        """Called by argparse for each use of the option."""
+        print('--small is deprecated: use --scale small', file=sys.stderr)
+        namespace.scale = 'small'
 
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.tables', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('number', type=int, choices=sorted(TABLES))
     way = parser.add_mutually_exclusive_group()
-    way.add_argument('--run', action='store_true', help='train and test the rows')
-    way.add_argument('--tiny', action='store_true', help='only try the machinery')
-    parser.add_argument('--small', action='store_true', help='with --run: an hour for all rows on a CPU; the figures say so')
-    parser.add_argument('--waiting', action='store_true', help="put every cell on file as 'not run' that has no figure yet")
+    way.add_argument('--run', action='store_true', help='train and test the rows, then print the table')
+    way.add_argument('--tiny', action='store_true', help='only test the code, on stand-in heads')
+    parser.add_argument('--scale', choices=('full', 'medium', 'small'), help='with --run: size of networks and trainings (default full)')
+    parser.add_argument('--small', action=DeprecatedSmall, help=argparse.SUPPRESS)
+    parser.add_argument('--waiting', action='store_true', help="write 'not run' into every cell without a figure")
     parser.add_argument('--data', nargs='+', help='rendered training sets')
     parser.add_argument('--robustness', type=Path, help="folder of the renderer's robustness presets")
     parser.add_argument('--out', type=Path, default=Path('runs/tables'))
-    parser.add_argument('--minutes', type=positive_float, help='of each training')
+    parser.add_argument('--minutes', type=positive_float, help='time budget of each training')
+    parser.add_argument('--workers', type=natural, default=0, help='processes that load batches ahead, on a CPU')
+    parser.add_argument('--threads', type=positive_int, help='CPU threads')
+    parser.add_argument('--results', type=Path, help='folder of the csv files (default training/results)')
     parser.add_argument('--device', default='auto')
     args = parser.parse_args(arguments)
-    if unused := [f'--{name}' for name in ('small', 'data', 'robustness', 'minutes') if getattr(args, name) and not args.run]:
+    if unused := [f'--{name}' for name in ('scale', 'data', 'robustness', 'minutes', 'workers') if getattr(args, name) and not args.run]:
         parser.error(f'{", ".join(unused)}: only with --run')
     if args.tiny and args.waiting:
         parser.error('--tiny writes nothing into training/results, --waiting does')
     keep_freed_memory()
+    if args.threads:
+        torch.set_num_threads(args.threads)
     if args.tiny:
         with tempfile.TemporaryDirectory() as folder:
             print(show(args.number, run_tiny(args.number, Path(folder)), tiny=True))
         return
     if args.waiting:
-        results.write(waiting(args.number))
+        results.write(waiting(args.number), args.results)
     if args.run:
         if not args.data:
             parser.error('--run needs --data')
-        scale = SCALES['small' if args.small else 'full']
+        scale = SCALES[args.scale or 'full']
         command = command_of('training.tables', sys.argv[1:] if arguments is None else arguments)
-        bench = Bench(args.data, args.robustness, args.out / scale.name, scale, args.minutes, args.device, command)
-        for experiment in experiments.of_table(args.number):
-            results.write(bench.run(experiment))
-    print(show(args.number, results.read(args.number), tiny=False))
+        runner = TableRunner(args.data, args.robustness, args.out / scale.name, scale, args.minutes, args.device, command, args.workers)
+        for experiment in experiments.of_table(args.number, scale):
+            for figures in runner.run_seeds(experiment):
+                results.write(figures, args.results)
+    print(show(args.number, results.read(args.number, args.results), tiny=False))
 
 
 def run_tiny(number: int, folder: Path) -> list[Figure]:
-    """All rows of a table on stand-in heads, two iterations each."""
+    """Runs all rows of a table on stand-in heads, two iterations each."""
     stand_in.write(folder / 'heads', 40, 96, limits_deg=(30, 30, 15))
     for name in {test for e in experiments.of_table(number) for test in e.tests} & set(experiments.ROBUSTNESS):
         stand_in.write(folder / 'robust' / name, 16, 96, seed=1, limits_deg=(30, 30, 15), conditions=('a', 'b'))
-    bench = Bench([str(folder / 'heads')], folder / 'robust', folder / 'runs', SCALES['tiny'], device='cpu')
-    return [figure for experiment in experiments.of_table(number) for figure in bench.run(experiment)]
+    runner = TableRunner([str(folder / 'heads')], folder / 'robust', folder / 'runs', SCALES['tiny'], device='cpu')
+    return [figure for experiment in experiments.of_table(number) for figure in runner.run(experiment)]
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 
 import sys
 
+from training import campaign
 from training.campaign import JOBS, ROBUSTNESS_SEED, Campaign
 from training.paper.experiments import ROBUSTNESS, of_table
 from training.synthetic.layout import Manifest, shard_path, write_manifest
@@ -63,3 +64,28 @@ def test_robustness_sets_show_other_people_than_training_sets(tmp_path):
     paper, robust = PRESETS['paper'], PRESETS['blur']
     trained, tested = (population(p.identities, p.male_share, seed) for p, seed in ((paper, 1), (robust, ROBUSTNESS_SEED)))
     assert not {person.seed for person in trained} & {person.seed for person in tested}
+
+
+def test_a_reduced_campaign_trains_the_tables_on_a_cpu_beside_each_other_and_resumes(tmp_path):
+    """The first table alone, because the others share its network; then two at a time. What failed is run again, what is done is not."""
+    commands = []
+    folder = tmp_path / 'out'
+    one = make(folder, commands, scale='medium', parallel=2, render=False, results=tmp_path / 'results')
+    one.gpu = False
+    one.run = lambda command: commands.append(command) or int(command[3] == '2')  # table 2 fails
+    assert one.go() is False
+    numbers = [c[3] for c in commands]
+    assert numbers[0] == '6' and sorted(numbers) == ['2', '3', '4', '5', '6', '7', '8']
+    assert all(value(c, '--scale') == 'medium' and '--minutes' not in c and value(c, '--results').endswith('results') for c in commands)
+    commands.clear()
+    again = make(folder, commands, scale='medium', parallel=2, render=False)
+    assert again.go() and [c[3] for c in commands] == ['2']
+    assert not (folder / 'campaign.json').exists() and (folder / 'campaign_medium.json').exists()
+
+
+def test_a_reduced_campaign_renders_what_its_scale_needs(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(campaign.Campaign, 'go', lambda self: asked.append((self.counts, self.scale)) or True)
+    assert campaign.main(['--scale', 'medium', '--out', str(tmp_path)]) == 0
+    (counts, scale), = asked
+    assert scale == 'medium' and (counts['paper'], counts['depth']) == (60_000, 20_000)

@@ -18,10 +18,12 @@ from training.campaign import JOBS, Campaign
 from training.datasets.base import MissingDataError
 from training.evaluation import results
 from training.evaluation.results import NOT_RUN, Figure
+from training.evaluation.table_text import show
 from training.loop import checkpoint
 from training.models.baselines import Classifier
 from training.paper import experiments
 from training.paper.published import TABLES
+from training.studies import table_rows
 from training.synthetic import stand_in
 
 
@@ -49,9 +51,9 @@ def test_table_runs_end_to_end_at_tiny_scale(number, tmp_path, capsys, monkeypat
 
 
 @pytest.mark.parametrize('options, said', [
-    (['--small'], '--small: only with --run'),
+    (['--small'], '--scale: only with --run'),
     (['--data', 'x', '--minutes', '3'], '--data, --minutes: only with --run'),
-    (['--tiny', '--small'], '--small: only with --run'),
+    (['--tiny', '--scale', 'small'], '--scale: only with --run'),
     (['--tiny', '--run'], 'not allowed with argument'),
     (['--tiny', '--waiting'], '--tiny writes nothing'),
     (['--run', '--data', 'x', '--minutes', '0'], '--minutes'),
@@ -92,7 +94,7 @@ def test_results_replace_their_own_cell_and_not_run_replaces_no_figure(tmp_path)
     results.write([figure(value='99'), figure(cell='real', value='91')], tmp_path)
     results.write([figure(cell='real', value=NOT_RUN)], tmp_path)
     assert {f.cell: f.value for f in results.read(2, tmp_path)} == {'synthetic': '99', 'real': '91'}
-    shown = tables.show(2, results.read(2, tmp_path), tiny=False)
+    shown = show(2, results.read(2, tmp_path), tiny=False)
     assert 'synthetic 98.11 / 99' in shown and 'real 92.03 / 91' in shown
 
 
@@ -121,11 +123,75 @@ def test_a_small_run_trains_narrower_networks_and_says_so(tmp_path, monkeypatch)
     assert kept['network']['width'] == 0.25 and kept['network']['size'] == 96 and kept['optimiser']['kind'] == 'adamw'
 
 
+def test_the_medium_scale_trains_half_a_million_samples_a_row_and_more_for_table_2():
+    """4,000 steps of 128 are 512,000 samples, 8,000 are 1,024,000."""
+    medium = experiments.SCALES['medium']
+    for number in sorted(TABLES):
+        for row in experiments.of_table(number, medium):
+            config = row.run_config(medium)
+            assert config.steps * config.batch == (1_024_000 if number == 2 else 512_000) and config.precision == 'bf16'
+            assert config.optimiser['kind'] == ('adamw' if 'AdamW' in row.row else 'sgd')
+    ours = experiments.of_table(3, medium)[3].run_config(medium)
+    assert (ours.network['width'], ours.network['size']) == (0.5, 96)
+    assert 'Our method, AdamW' not in {row.row for row in experiments.of_table(3)}
+
+
+def test_a_medium_run_repeats_decisive_rows_writes_each_as_it_ends_and_does_not_train_it_again(tmp_path, monkeypatch):
+    """Two steps of four samples, of two seeds where a conclusion depends on the row; the value is the mean of both.
+
+    The regressors of Liu and Ahn are trained once and have no spread.
+    """
+    medium = experiments.SCALES['medium']
+    quick = {'steps': 2, 'batch': 4, 'validate_on': 8}
+    tiny = replace(medium, width=0.0625, size=64, channels=4, hidden=8, changes=medium.changes | quick)
+    monkeypatch.setitem(experiments.SCALES, 'medium', tiny)
+    stand_in.write(tmp_path / 'heads', 40, 96, limits_deg=(30, 30, 15))
+    monkeypatch.chdir(tmp_path)
+    command = ['4', '--run', '--scale', 'medium', '--data', 'heads', '--out', 'runs', '--results', 'results']
+    written = []
+    write = results.write
+    monkeypatch.setattr(results, 'write', lambda figures, folder: written.append({f.row for f in figures}) or write(figures, folder))
+    assert tables.main(command) is None
+    rows = {f.row: f for f in results.read(4, tmp_path / 'results') if f.cell == 'synthetic yaw'}
+    assert written == [{'Liu et al.'}, *[{'Single GoogLeNet regressor'}] * 2, {'Ahn et al.'}, *[{'Our method'}] * 2]
+    assert {name: row.seeds for name, row in rows.items()} == {
+        'Liu et al.': 1, 'Ahn et al.': 1, 'Our method': 2, 'Single GoogLeNet regressor': 2}  # fmt: skip
+    assert [bool(rows[name].spread) for name in ('Liu et al.', 'Our method')] == [False, True]
+    assert all(row.scale.startswith('medium: half of the channels, 96x96') for row in rows.values())
+    finals = sorted((tmp_path / 'runs').rglob('final.pt'))
+    times = [path.stat().st_mtime_ns for path in finals]
+    assert len(finals) == 6  # Liu, Ahn, and two seeds of each of the others
+    assert tables.main(command) is None
+    assert [path.stat().st_mtime_ns for path in finals] == times
+
+
+def test_a_mean_over_seeds_has_its_standard_deviation():
+    """5 and 6: mean 5.5, standard deviation 0.707 with n - 1; a cell that was not run stays so."""
+    one, other = [figure(value='5'), figure(cell='real', value=NOT_RUN)], [figure(value='6'), figure(cell='real', value=NOT_RUN)]
+    mean, missing = results.mean_of([one, other])
+    assert (mean.value, mean.spread, mean.seeds) == ('5.5', '0.71', 2) and missing.value == NOT_RUN and not missing.spread
+    assert '5.5 ± 0.71' in show(2, [mean], tiny=False)
+
+
+def test_a_larger_scale_replaces_a_smaller_one_and_never_the_other_way_round(tmp_path):
+    steps = ('small: x', 'small'), ('medium: x', 'medium'), ('small: x', 'medium'), ('4000 iterations', '4000'), ('medium: x', '4000')
+    for scale, kept in steps:
+        results.write([figure(scale=scale)], tmp_path)
+        assert results.read(2, tmp_path)[0].scale.startswith(kept)
+
+
+def test_the_old_option_for_the_small_scale_is_accepted(capsys):
+    with pytest.raises(SystemExit):
+        tables.main(['4', '--small'])  # without --run: refused as --scale is
+    told = capsys.readouterr().err
+    assert '--small is deprecated: use --scale small' in told and '--scale: only with --run' in told
+
+
 def test_a_part_of_a_set_is_not_reported_under_its_name(tmp_path, monkeypatch):
     write_biwi(tmp_path / '01')
     monkeypatch.setenv('BIWI_DIR', str(tmp_path))
     with pytest.raises(MissingDataError, match='has 1 faces'):
-        tables.Bench([], None, tmp_path).real_faces('biwi', experiments.of_table(4)[0])
+        table_rows.TableRunner([], None, tmp_path).real_faces('biwi', experiments.of_table(4)[0])
 
 
 def test_a_table_says_which_rows_have_which_scale_and_what_they_were_tested_on():
@@ -134,18 +200,18 @@ def test_a_table_says_which_rows_have_which_scale_and_what_they_were_tested_on()
         figure(cell='real', scale='small: x', protocol='Biwi, box'),
         figure(row='yaw', scale='small: x', protocol=''),
     ]
-    assert tables.show(2, figures, tiny=False).splitlines()[-3:] == [
+    assert show(2, figures, tiny=False).splitlines()[-3:] == [
         '  scale of pitch (synthetic): 4000 iterations',
         '  scale of pitch (real); yaw: small: x',
         '  tested on: Biwi, box',
     ]
-    assert '  scale: 4000 iterations' in tables.show(2, figures[:1], tiny=False)
+    assert '  scale: 4000 iterations' in show(2, figures[:1], tiny=False)
 
 
 def bench(folder, monkeypatch):
     """At full scale, taking sets as small as a test writes."""
-    monkeypatch.setattr(tables, 'FEWEST_FRAMES', {'biwi': 1, 'boston': 1, 'pointing04': 1})
-    return tables.Bench([], None, folder, device='cpu')
+    monkeypatch.setattr(table_rows, 'FEWEST_FRAMES', {'biwi': 1, 'boston': 1, 'pointing04': 1})
+    return table_rows.TableRunner([], None, folder, device='cpu')
 
 
 def off_axis_biwi(folder, monkeypatch, count=5):
@@ -183,8 +249,8 @@ def test_a_classifier_is_asked_where_it_lies_and_judged_by_what_the_crop_shows(t
         asked[path.name] = device
         return model
 
-    monkeypatch.setattr(tables, 'open_model', opened)
-    monkeypatch.setattr(checkpoint, 'load', lambda path: tables.UNTRAINED)
+    monkeypatch.setattr(table_rows, 'open_model', opened)
+    monkeypatch.setattr(checkpoint, 'load', lambda path: table_rows.UNTRAINED)
     one = bench(tmp_path, monkeypatch)
     monkeypatch.setattr(one, 'train', lambda experiment: tmp_path / 'final.pt')
     row = replace(next(e for e in experiments.of_table(2) if e.row == 'yaw'), tests=('biwi',))
@@ -217,7 +283,7 @@ def test_table_2_pools_over_the_real_sets_that_label_the_angles(tmp_path, monkey
     monkeypatch.setenv('POINTING04_DIR', str(tmp_path / 'pointing'))
     monkeypatch.setenv('BOSTON_DIR', str(tmp_path / 'boston'))
     stand_in.write(tmp_path / 'heads', 40, 96, limits_deg=(30, 30, 15))
-    one = tables.Bench([str(tmp_path / 'heads')], None, tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
+    one = table_rows.TableRunner([str(tmp_path / 'heads')], None, tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
     rows = {e.row: {f.cell: f for f in one.run(e)} for e in experiments.of_table(2) if e.row in ('pitch, yaw', 'roll')}
     boston = 'Boston, 2 of 3 faces found, detector'
     pointing = "Pointing'04, pan to 60 and tilt to 30 degrees, 8 faces of 2 people, box"
@@ -234,7 +300,7 @@ def test_a_training_of_other_data_or_people_seen_in_training_is_refused(tmp_path
         stand_in.write(tmp_path / name, 40, 96, seed=seed, limits_deg=(30, 30, 15))
     row = next(e for e in experiments.of_table(7) if e.row == 'blurred')
     one, other = (
-        tables.Bench([str(tmp_path / name)], tmp_path / 'robust', tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
+        table_rows.TableRunner([str(tmp_path / name)], tmp_path / 'robust', tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
         for name in ('heads', 'others')
     )
     with pytest.raises(ValueError, match=r'blur shows .* people that .*heads trains on'):
@@ -249,7 +315,7 @@ def test_table_5_trains_on_real_faces_and_on_both(tmp_path, monkeypatch, capsys)
     off_axis_biwi(tmp_path / 'biwi', monkeypatch)
     monkeypatch.setenv('POINTING04_DIR', str(tmp_path / 'pointing'))
     stand_in.write(tmp_path / 'heads', 40, 96, limits_deg=(30, 30, 15))
-    one = tables.Bench([str(tmp_path / 'heads')], None, tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
+    one = table_rows.TableRunner([str(tmp_path / 'heads')], None, tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
     said = "10 of Biwi, 80 % by frame and Pointing'04 without people 06 and 07 (2 beyond the pose limits)"
     for row, data in (('real only', [said]), ('both', ['heads', said])):
         experiment = next(e for e in experiments.of_table(5) if e.row == row)
@@ -258,14 +324,14 @@ def test_table_5_trains_on_real_faces_and_on_both(tmp_path, monkeypatch, capsys)
         assert figures['pointing04 yaw'].protocol == "Pointing'04, pan to 60 and tilt to 30 degrees, 8 faces of 2 people, box"
         assert checkpoint.load(tmp_path / 'runs' / experiment.name / 'final.pt')['data'] == data
     assert f'real training data: {said}' in capsys.readouterr().err
-    figure = tables.Bench([], None, tmp_path)._figure(experiment, tables.UNTRAINED | {'data': data}, 'biwi yaw', 5.0, 1, '')
+    figure = table_rows.TableRunner([], None, tmp_path)._figure(experiment, table_rows.UNTRAINED | {'data': data}, 'biwi yaw', 5.0, 1, '')
     assert figure.scale == f'0 iterations, 0 samples, both training data (heads; {said})'
 
 
 def test_table_5_trains_on_what_real_set_there_is(tmp_path, monkeypatch, capsys):
     """Pointing'04 alone, with the steps to get Biwi; without both the row is not trained."""
     row = next(e for e in experiments.of_table(5) if e.row == 'real only')
-    one = tables.Bench([], None, tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
+    one = table_rows.TableRunner([], None, tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
     assert {f.value for f in one.run(row)} == {NOT_RUN}
     said = capsys.readouterr().err
     assert 'not trained' in said and 'BIWI_DIR' in said and 'POINTING04_DIR' in said
@@ -344,7 +410,7 @@ def test_campaign_without_any_render_says_what_to_run(tmp_path, capsys):
 def test_cells_that_wait_are_on_file_with_their_command_and_never_replace_a_figure(tmp_path):
     """Table 6: three rows of eight cells, one of which has a figure already."""
     results.write([figure(table=6, row='angles', cell='coarse', value='93')], tmp_path)
-    results.write(tables.waiting(6), tmp_path)
+    results.write(table_rows.waiting(6), tmp_path)
     kept = results.read(6, tmp_path)
     assert len(kept) == 24 and [f.value for f in kept if f.value != NOT_RUN] == ['93']
     assert {f.command for f in kept if f.value == NOT_RUN} == {'python -m training.tables 6 --run --data DATA --robustness FOLDER'}

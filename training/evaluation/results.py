@@ -7,11 +7,14 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from statistics import mean, stdev
 
 FOLDER = Path(__file__).parents[1] / 'results'
 NOT_RUN = 'not run'
+REDUCED_SCALES = ('small', 'medium')
+"""Beginnings of the text `Figure.scale`, from the least weight to the greatest; full scale has none of them."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Figure:
         seed: of the training.
         data_hash: of the training data.
         trained_by: commit of the checkout that trained, possibly an older one; '' if nothing was trained.
+        seeds: number of trainings, with seeds from `seed` on, over which the value is the mean.
+        spread: standard deviation over these trainings; '' for one training.
     """
 
     table: int
@@ -45,6 +50,8 @@ class Figure:
     seed: int
     data_hash: str
     trained_by: str = ''
+    seeds: int = 1
+    spread: str = ''
 
 
 def path_of(table: int, folder: Path | None = None) -> Path:
@@ -58,7 +65,29 @@ def read(table: int, folder: Path | None = None) -> list[Figure]:
     if not path.exists():
         return []
     with open(path, newline='') as file:
-        return [Figure(**{**row, 'table': int(row['table']), 'n': int(row['n']), 'seed': int(row['seed'])}) for row in csv.DictReader(file)]
+        return [_figure(row) for row in csv.DictReader(file)]
+
+
+def _figure(row: dict[str, str]) -> Figure:
+    """A row of the file; older files lack the last columns."""
+    numbers = {name: int(row[name]) for name in ('table', 'n', 'seed', 'seeds') if name in row}
+    return Figure(**{**row, **numbers})
+
+
+def mean_of(trainings: Sequence[list[Figure]]) -> list[Figure]:
+    """The figures of a row as means over trainings with different seeds, each with its standard deviation.
+
+    Args:
+        trainings: figures of the same cells from each training, in the order of the seeds.
+    """
+    out = []
+    for cells in zip(*trainings, strict=True):
+        if len(cells) == 1 or any(figure.value == NOT_RUN for figure in cells):
+            out.append(cells[0])
+            continue
+        values = [float(figure.value) for figure in cells]
+        out.append(replace(cells[0], value=f'{mean(values):.4g}', seeds=len(cells), spread=f'{stdev(values):.2g}'))
+    return out
 
 
 def write(figures: list[Figure], folder: Path | None = None) -> None:
@@ -80,7 +109,9 @@ def write(figures: list[Figure], folder: Path | None = None) -> None:
 
 
 def _weight(figure: Figure) -> int:
-    return 0 if figure.value == NOT_RUN else 1 if figure.scale.startswith('small') else 2
+    if figure.value == NOT_RUN:
+        return 0
+    return REDUCED_SCALES.index(name) + 1 if (name := figure.scale.partition(':')[0]) in REDUCED_SCALES else len(REDUCED_SCALES) + 1
 
 
 def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
