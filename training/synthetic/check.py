@@ -1,4 +1,4 @@
-"""Checks that labels are true: python -m training.synthetic.check --samples 200."""
+"""Checks the labels of rendered crops: python -m training.synthetic.check --samples 200."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _INNER = slice(17, 68)
 
 @dataclass(frozen=True, eq=False)
 class LabelErrors:
-    """How far labels are off, per sample.
+    """Errors of the labels, per sample.
 
     Attributes:
-        matrix_deg: rotation found from the vertices that the renderer's own matrices give, float64.
-        picture_deg: rotation found by PnP from each pixel's own place on the mesh and the crop's intrinsics.
+        matrix_deg: against the rotation of the vertices transformed by the renderer's matrices, float64.
+        picture_deg: against the rotation by PnP from each pixel's position on the mesh and the crop's intrinsics.
         position_mm: of the sellion, by the same PnP.
         depth_mm: largest difference of ideal depth from the geometry, over skin pixels.
-        misaligned: share of skin pixels whose alpha or depth is missing, or whose depth is another surface's.
+        misaligned: share of skin pixels without alpha or depth.
     """
 
     matrix_deg: np.ndarray
@@ -43,14 +43,14 @@ class LabelErrors:
 
 
 def check_labels(maker: CropMaker, samples: int) -> LabelErrors:
-    """Renders bare heads (no hair, so that every pixel is skin or eye) at random poses and compares with their labels."""
+    """Renders heads without hair at random poses and compares the pixels, which are all skin, with the labels."""
     preset = maker.preset
     rows = []
     for number in range(samples):
         rng = np.random.default_rng([maker.seed, 0xC4EC, number])
         dressed = maker.dress_person(rng, maker.people[rng.integers(len(maker.people))], preset.variety)
         person = dressed.person
-        # Beards and clothes stand off the mesh at rest, of which the places are: without them here.
+        # Beards and clothes are displaced from the mesh at rest, to which the positions refer, so they are removed.
         bare = {'beard_depth': 0.0, 'collar': (0.0, 0.0, 0.0, 0.0)}
         skin = [replace(part, uniforms={**part.uniforms, **bare}) for part in person.parts if part.surface == 'skin']
         maker.renderer.upload(skin)
@@ -98,11 +98,11 @@ class NeutralBias:
     """Pitch of people's neutral faces against the mean face, degrees, each (n,).
 
     Attributes:
-        surface_before: by the face's surface, as the body model makes them.
-        surface_after: likewise, as we pose them.
-        landmarks_before: by the 51 inner landmarks, 20 of them on the lips, as the body model makes them.
-        landmarks_after: likewise, as we pose them.
-        people: who.
+        surface_before: by the face's surface, in the body model's own pose.
+        surface_after: likewise, in our zero pose.
+        landmarks_before: by the 51 inner landmarks, 20 of them on the lips, in the body model's own pose.
+        landmarks_after: likewise, in our zero pose.
+        people: the identities.
     """
 
     surface_before: np.ndarray
@@ -113,7 +113,7 @@ class NeutralBias:
 
 
 def neutral_bias(model: HeadModel, calibration: Calibration, count: int = 300, seed: int = 4) -> NeutralBias:
-    """Measures how the neutral pitch depends on who it is, before and after the rigid alignment to the mean face."""
+    """Measures how the pitch of the neutral face depends on the identity, before and after the rigid alignment to the mean face."""
     people = identities.population(count, 0.5, seed)
     shapes = [identities.neutral_shape(model, p) for p in people]
     inner = [s.vertices[model.landmarks[_INNER]].astype(float) for s in shapes]
@@ -133,7 +133,7 @@ def _pitch_deg(R: np.ndarray) -> float:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(prog='python -m training.synthetic.check', description=__doc__)
     parser.add_argument('--samples', type=int, default=200)
     parser.add_argument('--preset', choices=sorted(PRESETS), default='wide')

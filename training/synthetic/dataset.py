@@ -10,13 +10,13 @@ A dataset is a folder:
         depth_mm.npy   (N, S, S) uint16 z along the optical axis in millimetres; 0 none
         samples.npz    one array per column of COLUMNS
 
-The image is premultiplied by its alpha, in the image's own (gamma) values, over black: a background is put behind it by
-`image + (255 - alpha) / 255 * background` (`composite`). Where the manifest says `composited` the background is already in it,
-and alpha only tells where the person is.
+The image is premultiplied by its alpha, in the image's own (gamma) values, over black: `image + (255 - alpha) / 255 * background`
+adds a background (`composite`). If the manifest has `composited`, the image contains the background already, and alpha only marks the
+person.
 
 Pixels are continuous, the first pixel covers [0, 1); K's principal point counts from the first pixel's centre (OpenCV), so a
-point X projects to K X / z + 0.5. A shard is written to `shard-xxxxx.part` and renamed when whole: a killed run resumes,
-and a reader sees only whole shards, also while the renderer is still running.
+point X projects to K X / z + 0.5. A shard is written to `shard-xxxxx.part` and renamed when it is complete, so a stopped run
+can resume, and a reader gets complete shards only, also while the renderer is running.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Sample:
     """One rendered crop: views into the shard's memory-mapped arrays, with its row of the table.
 
     Attributes:
-        image: (S, S) or (S, S, 3) uint8, premultiplied by alpha unless the manifest says composited.
+        image: (S, S) or (S, S, 3) uint8, premultiplied by alpha unless the manifest has `composited`.
         alpha: (S, S) uint8.
         depth_mm: (S, S) uint16, 0 none.
         R_cam_head: (3, 3) float64.
@@ -68,7 +68,7 @@ class Sample:
 
 
 def composite(image: np.ndarray, alpha: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Puts a background behind a premultiplied crop.
+    """Adds a background to a premultiplied crop.
 
     Args:
         image: (S, S) or (S, S, 3) uint8, premultiplied.
@@ -85,14 +85,14 @@ def composite(image: np.ndarray, alpha: np.ndarray, background: np.ndarray) -> n
 
 
 class SyntheticDataset:
-    """Reads a dataset, also one that is still being rendered: the shards finished when it was opened.
+    """Reads a dataset; of one that is still being rendered, the shards that were finished when it was opened.
 
     Args:
         path: the dataset's folder.
         split: 'train', 'val' or 'test' (by identity), or None for all samples.
 
     Raises:
-        ValueError: for a folder that is no dataset, without any finished shard, or with a damaged file.
+        ValueError: for a folder that is no dataset, has no finished shard, or has a damaged file.
     """
 
     def __init__(self, path: str | Path, split: str | None = 'train'):
@@ -120,7 +120,7 @@ class SyntheticDataset:
         return len(self.index)
 
     def __getstate__(self) -> dict[str, object]:
-        """For another process, which maps the arrays itself."""
+        """The state for another process, which maps the arrays itself."""
         return {**vars(self), '_mapped': {}}
 
     def arrays(self, shard: int) -> dict[str, np.ndarray]:
@@ -137,7 +137,7 @@ class SyntheticDataset:
         return self._tables[shard]
 
     def _read_table(self, folder: Path, count: int) -> dict[str, np.ndarray]:
-        """The table of a shard of so many samples, whose arrays' files are as long as theirs must be."""
+        """Reads the table of a shard with `count` samples, and checks the sizes of the arrays' files."""
         side, path = self.manifest.crop_size, folder
         try:
             for name, width in zip(_ARRAYS, (self.manifest.channels, 1, 2), strict=True):
@@ -185,10 +185,10 @@ def read_splits(folder: Path) -> dict[int, str]:
 
 
 def refuse_people_seen(trained: Path, tested: Path) -> None:
-    """A whole dataset can test only what was trained on others.
+    """Checks that a dataset used as a test set shows no person that another dataset trains on.
 
     Raises:
-        ValueError: for a dataset that shows people of another's split 'train', under whatever number.
+        ValueError: if people of the split 'train' occur in the test set, even under other ids.
     """
 
     def people(folder: Path, splits: tuple[str, ...]) -> set[tuple[str, ...]]:

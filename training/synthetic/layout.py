@@ -15,7 +15,7 @@ COVERINGS = ('none', 'mask', 'scarf')
 EYEWEAR = ('none', 'glasses', 'sunglasses')
 COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     'R_cam_head': ('f8', (3, 3)),  # head axes -> optical axes of the camera that the crop was seen by
-    'R_crop_head': ('f8', (3, 3)),  # ray_rotation(crop centre).T @ R_cam_head: what a network that sees the crop can know
+    'R_crop_head': ('f8', (3, 3)),  # ray_rotation(crop centre).T @ R_cam_head: the network's target
     't_cam_head_m': ('f8', (3,)),  # sellion in the camera's optical frame, metres
     'K_crop': ('f8', (3, 3)),  # intrinsics of the crop's own pixels
     'landmarks68_px': ('f4', (68, 2)),  # crop pixels, continuous; all 68, hidden or not
@@ -36,7 +36,7 @@ COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a dataset holds.
+    """Content and settings of a dataset.
 
     Attributes:
         preset: name of the preset it was rendered with.
@@ -46,14 +46,14 @@ class Manifest:
         crop_size: side S of the square crops, pixels.
         crop_margin: side of the crop over the larger extent of the 68 landmarks' box.
         channels: 1 gray, 3 BGR.
-        composited: whether the background is in the image already (see the module's text).
+        composited: whether the image contains the background (see `dataset.py`).
         depth_model: 'ideal', 'structured_light', 'time_of_flight', or 'ray_distance' (the paper's).
-        command: the command line that made it.
+        command: the command line that rendered it.
         versions: package name to version.
-        asset_sha256: of the asset cache that the heads came from.
+        asset_sha256: of the asset cache.
         licences: asset name to licence.
         conditions: names of the steps of a robustness set, or empty.
-        settings: what the command line may change in the preset, by name: pose ranges, people, crops per dressed head.
+        settings: settings of the preset that the command line can change: pose ranges, people, crops per dressed head.
         format_version: of this layout.
     """
 
@@ -95,10 +95,10 @@ def shard_path(folder: Path, shard: int) -> Path:
 
 
 def is_begun(folder: Path, manifest: Manifest) -> bool:
-    """Whether the folder has a manifest, which then asks for the same pictures.
+    """Whether the folder has a manifest; it must have the same settings.
 
     Raises:
-        ValueError: if the folder holds a dataset of other settings; remedy: another folder, or delete that one.
+        ValueError: if the folder has a dataset of other settings: give another folder, or delete it.
     """
     if not (folder / 'manifest.json').exists():
         return False
@@ -112,7 +112,7 @@ def is_begun(folder: Path, manifest: Manifest) -> bool:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Writes the manifest, or checks that the one there asks for the same pictures; raises as `is_begun` does."""
+    """Writes the manifest, or checks an existing one; raises as `is_begun` does."""
     if is_begun(folder, manifest):
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,10 +123,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a dataset.
+    """Reads the manifest of a dataset.
 
     Raises:
-        ValueError: for a folder without one, or with a layout this reader does not know.
+        ValueError: for a folder without one, or with a layout of another version.
     """
     folder = Path(folder)
     path = folder / 'manifest.json'
@@ -145,10 +145,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 def damaged(path: Path, delete: Path) -> ValueError:
     """The error for a damaged file of a dataset, with what to delete before rendering again."""
-    return ValueError(f'{path} is damaged: delete {delete} and render into the same folder again, what is whole there is kept')
+    return ValueError(f'{path} is damaged: delete {delete} and render into the same folder again, complete shards are kept')
 
 
 def finished_shards(folder: Path, manifest: Manifest) -> list[int]:
-    """Numbers of the shards that are there."""
+    """Numbers of the finished shards."""
     return [shard for shard in range(manifest.shards) if (shard_path(folder, shard) / 'samples.npz').exists()]
 

@@ -1,4 +1,4 @@
-"""Presets: what a dataset is made of. One table; the command line only picks and overrides."""
+"""Presets of rendered datasets, in one table; the command line chooses one and can change some settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDE_OCCLUSION = {'none': 0.80, 'hand': 0.09, 'phone': 0.03, 'bar': 0.04, 'recta
 
 @dataclass(frozen=True)
 class Preset:
-    """How a dataset is made.
+    """Settings of a rendered dataset.
 
     Attributes:
         name: on the command line.
@@ -27,23 +27,23 @@ class Preset:
         crop_size: side of the crops, pixels.
         crop_margin: side of the crop over the larger extent of the 68 landmarks' box.
         channels: 1 gray, 3 BGR.
-        composited: backgrounds and sensor are in the picture; otherwise they are added while training.
+        composited: whether the renderer adds backgrounds and sensor noise; otherwise training adds them.
         depth_model: 'ideal', 'structured_light', 'time_of_flight' or 'ray_distance'.
         yaw_deg: uniform between plus and minus this.
         pitch_deg: likewise.
         roll_deg: likewise.
         distance_m: uniform in the logarithm between these, camera to sellion.
         focal_px: uniform between these, of a 640x480 camera.
-        reach: how far from the image's middle heads may be, as a share of half the image.
-        variety: what people wear.
-        lights: shares of layout.LIGHTS; None the default mix; empty the paper's one lamp.
+        reach: largest distance of heads from the middle of the image, as a fraction of half the image.
+        variety: frequencies of clothing and expressions.
+        lights: shares of layout.LIGHTS; None for the default mix; empty for the paper's single lamp.
         occlusion: shares of layout.OCCLUDERS.
-        noise_sigma: of Gaussian noise in 8-bit grey levels, if composited.
+        noise_sigma: standard deviation of Gaussian noise in 8-bit grey levels, if composited.
         blur_sigma_px: range of a Gaussian blur, if composited; None for none.
-        masks: black masks of the paper's section 4.4 on the crop.
+        masks: whether to add the black masks of the paper's section 4.4.
         conditions: names of a robustness set's steps; sample i has step i % len.
-        light_of: step number to its light.
-        per_head: crops drawn from one dressed head.
+        light_of: maps the number of a step to its light.
+        per_head: crops rendered of one dressed head.
     """
 
     name: str
@@ -73,9 +73,9 @@ class Preset:
 
 
 PAPER_SIDE_PX = 256
-"""Side of the paper's pictures. They are taken to hold 1.4 times the landmarks' extent, which it does not say."""
+"""Side of the paper's pictures. We assume that they show 1.4 times the landmarks' extent, which the paper does not specify."""
 
-# stored wider than the paper's pictures, so that a shifted crop or a network's of 1.7 times the extent is not cut short
+# wider than the paper's pictures, so that shifted crops and networks with 1.7 times the extent have enough margin
 _PAPER = dict(
     identities=300,
     male_share=2 / 3,
@@ -135,7 +135,7 @@ PRESETS = {
 }
 """The paper's sizes: 310k in all (4.1), 30k illumination, 10k blur, 10k occlusion (4.4), 60k depth (4.5).
 
-The paper gives neither the blur's sigma (here 1 to 4 pixels of the 256x256 input, uniform) nor the noise's (here 4 of 255).
+The paper specifies neither the sigma of the blur (here 1 to 4 pixels of the 256x256 input, uniform) nor that of the noise (here 4 of 255).
 """
 
 

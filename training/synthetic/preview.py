@@ -1,4 +1,4 @@
-"""Contact sheets: what a preset looks like, at a glance."""
+"""Contact sheets of presets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_sheet(name: str, assets: Path, preset: Preset, seed: int, path: Path) 
     """Renders a contact sheet into a JPEG.
 
     Raises:
-        ValueError: for a sheet that does not exist; its text lists them.
+        ValueError: for an unknown sheet; the message lists the sheets.
     """
     if name not in SHEETS:
         raise ValueError(f'sheets: {", ".join(SHEETS)}')
@@ -37,7 +37,7 @@ def write_sheet(name: str, assets: Path, preset: Preset, seed: int, path: Path) 
 
 
 def crops(assets: Path, preset: Preset, seed: int, count: int = 64, columns: int = 8, tile: int = 128) -> np.ndarray:
-    """Random samples, as training would see them with a background behind."""
+    """Random samples with backgrounds, as in training."""
     maker = CropMaker(assets, replace(preset, channels=3, per_head=1), seed)
     tiles = []
     for number in range(count):
@@ -66,7 +66,7 @@ def poses(assets: Path, preset: Preset, seed: int) -> np.ndarray:
 
 
 def people(assets: Path, preset: Preset, seed: int) -> np.ndarray:
-    """Zero pose of people of all ages and ethnicities: rows of women and men."""
+    """People of all ages and ethnicities in the zero pose, in rows of women and men."""
     maker = CropMaker(assets, replace(preset, channels=3), seed)
     tiles = []
     for sex in ('female', 'male'):
@@ -128,14 +128,14 @@ def scenes(assets: Path, preset: Preset, seed: int) -> np.ndarray:
 
 
 def near_infrared(assets: Path, preset: Preset, seed: int) -> np.ndarray:
-    """The near-infrared look."""
+    """Samples in near infrared."""
     return crops(assets, replace(PRESETS['near_infrared'], yaw_deg=70, pitch_deg=35, roll_deg=20), seed, 24, 8, 144)
 
 
 def distribution(assets: Path, preset: Preset, seed: int) -> np.ndarray:
     """The paper's Fig. 6 for the paper and the wide preset: pitch, yaw and roll of 20,000 samples, with chi-square over 20 bins.
 
-    The labels are drawn before anything is rendered, so nothing is rendered here.
+    Poses are sampled before rendering, so this sheet renders nothing.
     """
     rows = []
     for number, name in enumerate(('paper', 'wide')):

@@ -1,4 +1,4 @@
-"""Produces a dataset: shards, several processes, progress."""
+"""Renders a dataset shard by shard in several processes, and prints the progress."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DISK_RESERVE = 1.02
 
 
 def manifest_of(preset: Preset, count: int, seed: int, shard_size: int, assets: Path, command: str) -> Manifest:
-    """The manifest of a dataset that is about to be rendered."""
+    """The manifest of a new dataset."""
     versions = {name: importlib.metadata.version(name) for name in ('numpy', 'moderngl', 'anny')}
     return Manifest(
         preset=preset.name,
@@ -63,7 +63,7 @@ def produce(
 
     Raises:
         RuntimeError: if the disk is too small, or a worker failed.
-        ValueError: if the folder holds another dataset, or is a file. What is refused leaves the folder as it was.
+        ValueError: if the folder has another dataset, or is a file. The folder then stays unchanged.
     """
     if output.exists() and not output.is_dir():
         raise ValueError(f'{output} is a file: give a folder')
@@ -110,7 +110,7 @@ def produce(
         _watch(processes, done, samples, begin)
     finally:
         for process in processes:
-            process.terminate()  # nothing to those that have ended
+            process.terminate()  # has no effect on those that have ended
 
 
 def _overrides(preset: Preset) -> dict[str, object]:
@@ -145,7 +145,7 @@ def _work(
         while (shard := tasks.get()) is not None:
             writer = ShardWriter(output, manifest, shard)
             for index in range(manifest.shard_count(shard)):
-                if not multiprocessing.parent_process().is_alive():      # it was killed: nobody wants the rest
+                if not multiprocessing.parent_process().is_alive():      # the parent was killed
                     return
                 crop = maker.make(shard * manifest.shard_size + index)
                 writer.put(index, crop.image, crop.alpha, crop.depth_mm, crop.row)
@@ -165,7 +165,7 @@ def _watch(processes: list, done: multiprocessing.Queue, samples: int, begin: Ca
             kind, value = done.get(timeout=5)
         except queue.Empty:
             if any(p.exitcode not in (None, 0) for p in processes):
-                raise RuntimeError('a render process died without a word: too little memory? try --workers 1') from None
+                raise RuntimeError('a render process died without a message, perhaps for lack of memory: try --workers 1') from None
             continue
         if kind == 'error':
             raise RuntimeError(value)

@@ -1,7 +1,7 @@
 """Stand-in heads: ellipsoids with painted eyes, nose and mouth in the renderer's dataset format.
 
-They let every command be tried, and tested, where nothing has been rendered yet. Their labels are exact, their looks are not:
-networks trained on them are good for nothing else. `python -m training.synthetic.stand_in FOLDER` writes some.
+With them every command can be tried and tested without rendered data. Their labels are exact, but they do not look like heads, so
+networks trained on them are useful for tests only. `python -m training.synthetic.stand_in FOLDER` writes a dataset.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def landmarks_m() -> np.ndarray:
 
 
 def draw(R_cam_head: np.ndarray, t_m: np.ndarray, K: np.ndarray, size: int, light: np.ndarray, tone: float) -> tuple[np.ndarray, ...]:
-    """Image, alpha (uint8) and depth in millimetres (uint16) of one head, by intersecting every pixel's ray."""
+    """Image, alpha (uint8) and depth in millimetres (uint16) of one head, by intersecting each pixel's ray with the ellipsoid."""
     x, y = np.meshgrid(np.arange(size), np.arange(size))
     rays = np.stack([(x - K[0, 2]) / K[0, 0], (y - K[1, 2]) / K[1, 1], np.ones((size, size))], -1)
     d, o = rays @ R_cam_head / SEMI_AXES_M, -t_m @ R_cam_head / SEMI_AXES_M
@@ -91,13 +91,13 @@ def write(
     """Writes a dataset of stand-in heads; 8 of 10 identities train, one validates, one tests.
 
     Args:
-        folder: to write.
+        folder: to write to.
         count: samples.
         size: crop side, pixels.
-        seed: of everything.
+        seed: of identities, poses and light.
         limits_deg: of yaw, pitch, roll, uniform.
         shard_size: samples per shard.
-        conditions: names of a robustness set's steps; samples go through them in turn.
+        conditions: names of a robustness set's steps; the samples cycle through them.
     """
     folder = Path(folder)
     manifest = Manifest('stand_in', seed, count, shard_size, size, command='python -m training.synthetic.stand_in', conditions=conditions)
@@ -141,7 +141,7 @@ def write(
 
 
 def main() -> None:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.synthetic.stand_in', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -11,9 +11,9 @@ from .layout import COLUMNS, Manifest, shard_path
 
 
 class ShardWriter:
-    """Fills one shard sample by sample, in any order; `finish` makes it visible.
+    """Writes one shard sample by sample, in any order; `finish` makes it visible to readers.
 
-    Use one writer per process and shard: shards do not share files.
+    Shards share no files, so each process can use its own writer.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, shard: int):
@@ -35,7 +35,7 @@ class ShardWriter:
         return np.lib.format.open_memmap(self._part / f'{name}.npy', 'w+', dtype, shape)
 
     def put(self, index: int, image: np.ndarray, alpha: np.ndarray, depth_mm: np.ndarray, row: dict[str, object]) -> None:
-        """Writes one sample; `row` holds every column of COLUMNS."""
+        """Writes one sample; `row` has every column of COLUMNS."""
         self._arrays['image'][index] = image
         self._arrays['alpha'][index] = alpha
         self._arrays['depth_mm'][index] = depth_mm
@@ -44,7 +44,7 @@ class ShardWriter:
         self._missing.discard(index)
 
     def finish(self) -> None:
-        """Makes the shard visible.
+        """Renames the finished shard to its final name.
 
         Raises:
             ValueError: if samples are missing.

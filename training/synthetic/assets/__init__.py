@@ -1,1 +1,1 @@
-"""What the rendered heads are made of: sources, download, conversion."""
+"""Assets of the rendered heads: sources, download, conversion."""

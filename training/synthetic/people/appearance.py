@@ -1,4 +1,4 @@
-"""What people look like: expression, gaze, hair, clothes, what they wear, and its colours. Sampled; nothing here draws."""
+"""Random appearance of people: hair, clothes, accessories and colours. This module samples; it draws nothing."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _IRISES = np.array(
 
 @dataclass(frozen=True)
 class Wardrobe:
-    """What a person has on the head, and how it grows there.
+    """Hair, hat, glasses, covering and beard of a person.
 
     Attributes:
         hair: name among the fitted meshes, '' for none.
@@ -65,9 +65,9 @@ class Wardrobe:
         lashes: name among the fitted meshes.
         beard_density: 0 none .. 1.
         beard_length: 0 stubble .. 1 full.
-        collar: height in metres over the neck's root, slope to the front, slope to the sides.
-        arms_down_deg: how far the arms hang down.
-        seed: of the cut of what our own geometry makes.
+        collar: height in metres over the root of the neck, slope to the front, slope to the sides.
+        arms_down_deg: angle of the arms below the rest pose.
+        seed: of the shapes of our own garments.
     """
 
     hair: str = ''
@@ -90,13 +90,13 @@ class Look:
     Attributes:
         skin: uniforms of skin.frag.
         eyes: uniforms of eye.frag.
-        skin_picture: one skin, mixed with ...
-        skin_picture2: ... another.
+        skin_picture: first skin texture.
+        skin_picture2: second skin texture, mixed with the first.
         hair_colour: of the hair.
         hair_shine: of the hair.
         brow_colour: of the brows.
-        hat_colour: of whatever hat.
-        hat_picture: which of the fedora's pictures.
+        hat_colour: of the hat.
+        hat_picture: number of the fedora's texture.
         covering_colour: of mask or scarf.
         frame_colour: of glasses.
         lens_colour: of glasses.
@@ -120,18 +120,18 @@ class Look:
 
 @dataclass(frozen=True)
 class Variety:
-    """How often people wear what; shares in 0..1.
+    """Frequencies of clothing and expressions, as shares in 0..1.
 
     Attributes:
-        plain: no hats, glasses, coverings, beards (the paper's heads).
-        hat: of any kind.
-        glasses: clear ones.
-        sunglasses: dark ones.
-        mask: over mouth and nose.
-        scarf: up to chin, mouth or nose.
-        beard: of men; from stubble to full.
-        neutral: faces without an expression.
-        closed_eyes: blinks and closed eyes.
+        plain: whether hats, glasses, coverings and beards are excluded, as in the paper.
+        hat: share with a hat of any kind.
+        glasses: share with clear glasses.
+        sunglasses: share with dark glasses.
+        mask: share with a mask over mouth and nose.
+        scarf: share with a scarf up to chin, mouth or nose.
+        beard: share of men with a beard, from stubble to full.
+        neutral: share of faces without an expression.
+        closed_eyes: share of blinks and closed eyes.
     """
 
     plain: bool = False
@@ -146,7 +146,7 @@ class Variety:
 
 
 def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Variety) -> Wardrobe:
-    """What a person wears this time."""
+    """Samples the wardrobe of a person."""
     female = identity.sex == 'female'
     names, shares = (_HAIR_FEMALE, _HAIR_FEMALE_SHARE) if female else (_HAIR_MALE, _HAIR_MALE_SHARE)
     hair = str(rng.choice(names, p=shares))
@@ -168,7 +168,7 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
             density = float(rng.uniform(0.35, 1.0))
             length = float(rng.choice([0.0, rng.uniform(0.1, 0.5), rng.uniform(0.5, 1.0)], p=[0.45, 0.25, 0.3]))
     if hat:
-        hair = ''  # hair would stand through cloth
+        hair = ''  # hair would penetrate the cloth
     return Wardrobe(
         hair=hair,
         hat=hat,
@@ -189,13 +189,13 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
 def sample_look(
     rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe, skins: dict[tuple[str, str, str], list[str]]
 ) -> Look:
-    """Colours of a person; the skin follows ethnicity, sex and age.
+    """Samples the colours of a person; the skin depends on ethnicity, sex and age.
 
     Args:
         rng: random generator.
-        identity: who.
-        wardrobe: what is worn.
-        skins: pictures by (age, race, sex), `skin_pictures`.
+        identity: the person.
+        wardrobe: of the person.
+        skins: textures by (age, race, sex), `skin_pictures`.
     """
     age = 'young' if identity.age_years < 38 else 'middleage' if identity.age_years < 58 else 'old'
     race = rng.choice(3, 2, p=np.array(identity.race) / sum(identity.race))
@@ -245,7 +245,7 @@ def sample_look(
 
 @cache
 def skin_pictures(folder: Path) -> dict[tuple[str, str, str], list[str]]:
-    """Skin pictures of the asset folder by (age, race, sex)."""
+    """Skin textures of the asset folder by (age, race, sex)."""
     out: dict[tuple[str, str, str], list[str]] = {}
     for path in sorted(folder.glob('skin_*.png')):
         _, age, race, sex, _ = path.stem.split('_')

@@ -9,15 +9,15 @@ from .appearance import Variety
 
 
 def sample_expression(rng: np.random.Generator, actions: list[str], variety: Variety) -> tuple[str, dict[str, float]]:
-    """An expression of the face.
+    """Samples a facial expression.
 
     Args:
         rng: random generator.
         actions: every facial action of the model.
-        variety: how often which.
+        variety: frequencies of expressions.
 
     Returns:
-        its name among layout.EXPRESSIONS, and action to strength.
+        The name among layout.EXPRESSIONS, and the strength of each action.
     """
     rest = (1 - variety.neutral - variety.closed_eyes) / 5
     kind = str(rng.choice(EXPRESSIONS, p=[variety.neutral, rest, rest, rest, rest, variety.closed_eyes, rest]))
@@ -55,7 +55,7 @@ def sample_expression(rng: np.random.Generator, actions: list[str], variety: Var
 
 
 def sample_gaze(rng: np.random.Generator, expression: dict[str, float]) -> np.ndarray:
-    """Where the eyes look in the head, (2,) degrees to the person's left and up; lids follow in `expression`."""
+    """Samples the gaze in the head, (2,) degrees to the person's left and up; adds the eyelids' movement to `expression`."""
     gaze = np.clip(rng.normal(0, [12, 7]), [-32, -20], [32, 16])
     for eye in ('Left', 'Right'):
         expression[f'eyeLookUp{eye}'] = float(max(gaze[1], 0) / 25)

@@ -49,15 +49,15 @@ class Mesh:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A mesh that hangs on the head: vertex = sum_k weight_k V[reference_k] + offset * size / scale.
+    """A mesh attached to the head: vertex = sum_k weight_k V[reference_k] + offset * size / scale.
 
     Attributes:
         mesh: its own points and triangles.
         reference: (n, 3) head vertices.
         weight: (n, 3).
         offset: (n, 3) metres at the scale.
-        scale_vertices: (3, 2) pairs of head vertices whose distance along x, y, z ...
-        scale_m: (3,) ... is this where the offsets hold as they are.
+        scale_vertices: (3, 2) pairs of head vertices whose distances along x, y, z measure the head.
+        scale_m: (3,) distances for which the offsets hold unscaled.
     """
 
     mesh: Mesh
@@ -68,20 +68,20 @@ class Fitted:
     scale_m: np.ndarray
 
     def place(self, vertices: np.ndarray) -> np.ndarray:
-        """(n, 3) float32 its vertices on a head."""
+        """(n, 3) float32 vertices of the mesh on a head."""
         a, b = vertices[self.scale_vertices[:, 0]], vertices[self.scale_vertices[:, 1]]
         size = np.abs(np.diagonal(a - b)) / self.scale_m
         return np.einsum('nk,nkd->nd', self.weight, vertices[self.reference]) + self.offset * size.astype(np.float32)
 
 
 class HeadModel:
-    """Every head that the assets can make.
+    """All heads that the assets can form.
 
     Args:
         folder: the asset cache.
 
     Attributes:
-        template: the body model's own mean, unposed.
+        template: the mean of the body model at rest.
         parts: 'body', 'eye_left', 'eye_right'.
         fitted: 'hair/short01', ...
         landmarks: (68,) vertices of the landmarks.
@@ -118,7 +118,7 @@ class HeadModel:
 
     @property
     def phenotype_count(self) -> int:
-        """Number of shapes, the first ones, that phenotypes drive."""
+        """Number of phenotype shapes, which come first."""
         return self._projection.shape[1]
 
     def local_pairs(self) -> dict[str, dict[str, tuple[int, int]]]:
@@ -166,7 +166,7 @@ class HeadModel:
         return self.add(self.template, coefficients)
 
     def add(self, shape: Shape, coefficients: np.ndarray) -> Shape:
-        """A shape with more coefficients on top; cheap where few are non-zero."""
+        """Adds coefficients to a shape; fast if few are non-zero."""
         own = coefficients[self._moves].astype(np.float32)
         used = np.flatnonzero(own)
         if len(used) == 0:
@@ -176,7 +176,7 @@ class HeadModel:
         return Shape(shape.vertices + moved.reshape(-1, 3), shape.bone_heads + joints.reshape(-1, 3))
 
     def with_arms_down(self, shape: Shape, angle_deg: float) -> Shape:
-        """The arms turned down from the body model's slanted rest."""
+        """Rotates the arms down from the body model's rest pose."""
         out = shape.vertices.copy()
         for bone, sign in ((ARM_LEFT, -1), (ARM_RIGHT, 1)):
             weight = self.bone_weights[:, bone]
@@ -187,20 +187,20 @@ class HeadModel:
         return Shape(out, shape.bone_heads)
 
     def neck_weights(self) -> np.ndarray:
-        """(n, 4) float32 weights of the three neck bones and the head; the rest is the torso's."""
+        """(n, 4) float32 weights of the three neck bones and the head; the torso has the remaining weight."""
         return np.ascontiguousarray(self.bone_weights[:, NECK1 : HEAD + 1])
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What makes 0/0/0 mean the same for every head.
+    """The zero pose, common to all heads.
 
     Attributes:
         zero: (3, 3) rotation of the mean face into the zero pose, mesh axes (landmarks.zero_rotation).
-        region: (k,) vertices of the face, without ears and neck, by which identities are laid onto the mean.
-        mean_face: (k, 3) those of the mean identity.
-        area: (k,) of the mean face's surface around each, so that lips and lids do not count for more by their finer mesh.
-        occlusion: (n,) float32 ambient light that reaches each vertex, 1 all.
+        region: (k,) vertices of the face, without ears and neck, by which identities are aligned to the mean.
+        mean_face: (k, 3) these vertices of the mean identity.
+        area: (k,) surface of the mean face around each vertex, a weight that compensates for the finer mesh of lips and lids.
+        occlusion: (n,) float32 share of ambient light that reaches each vertex.
     """
 
     zero: np.ndarray
@@ -211,7 +211,7 @@ class Calibration:
 
     @classmethod
     def load(cls, folder: Path) -> Calibration:
-        """From the asset cache."""
+        """Loads the calibration from the asset cache."""
         with np.load(Path(folder) / 'calibration.npz') as file:
             return cls(*(file[name] for name in ('zero', 'region', 'mean_face', 'area', 'occlusion')))
 
@@ -221,16 +221,16 @@ class Calibration:
 
 
 def sellion(model: HeadModel, neutral: Shape) -> np.ndarray:
-    """(3,) float64 the head's origin, mesh axes."""
+    """(3,) float64 origin of the head, mesh axes."""
     return neutral.vertices[model.landmarks[SELLION]].astype(float)
 
 
 def neck_transforms(shape: Shape, R_torso_head: np.ndarray) -> np.ndarray:
-    """Where the neck's bones and the head go when the head turns on a torso that stays.
+    """Transforms of the neck's bones and the head for a head that turns on a fixed torso.
 
     Args:
         shape: the head at rest.
-        R_torso_head: (3, 3) the head's turn, mesh axes.
+        R_torso_head: (3, 3) rotation of the head, mesh axes.
 
     Returns:
         (5, 3, 4) float64 of torso, neck01..03, head: x -> M[:, :3] x + M[:, 3].
@@ -251,7 +251,7 @@ def neck_transforms(shape: Shape, R_torso_head: np.ndarray) -> np.ndarray:
 
 
 def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(n, 3) float32 unit normals of vertices, weighted by the triangles' areas."""
+    """(n, 3) float32 unit normals of the vertices, weighted by the areas of the triangles."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     face = np.cross(b - a, c - a)
     out = np.empty(vertices.shape, np.float32)

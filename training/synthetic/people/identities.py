@@ -1,4 +1,4 @@
-"""Who is rendered: a population spread evenly over sex, age and ethnicity, fixed by one seed."""
+"""The population to render, spread evenly over sex, age and ethnicity; one seed determines it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .heads import HeadModel, Shape
 RACES = ('african', 'asian', 'caucasian')
 _HEAD_SHAPES = ('head-', 'forehead', 'cheek', 'chin', 'ear-', 'eye', 'mouth', 'nose', 'neck')
 _LEFT_OUT = (
-    'head-angle',  # would move the zero pose
+    'head-angle',  # would change the zero pose
     'head-age',
     'ear-shape',  # babies, elves
     'septumangle',
     'nose-compression',
     'nose-nostrils-width',
     'nose-flaring',
-)  # the nostrils' inside shows
+)  # would show the inside of the nostrils
 _SMALLER = ('head-trans', 'eye-trans', 'neck', 'mouth-trans', 'nose-trans')
 _SPREAD = 0.30
 _SIDES = 0.10
@@ -48,12 +48,12 @@ class Identity:
 
 
 def population(count: int, male_share: float, seed: int) -> list[Identity]:
-    """People spread evenly: stratified in age, one third led by each ethnicity, 90/5/5 split.
+    """Samples people: stratified by age, with each ethnicity dominant in a third of them, split 90/5/5.
 
     Args:
-        count: how many.
+        count: number of people.
         male_share: exactly round(count * male_share) are male.
-        seed: of everything.
+        seed: of the population.
     """
     rng = np.random.default_rng([seed, 0x1DE])
     males = round(count * male_share)

@@ -1,1 +1,1 @@
-"""Camera models: what a colour camera and a depth camera add."""
+"""Sensor models of a colour camera and of depth cameras."""
