@@ -99,7 +99,7 @@ def test_boston_videos_are_read_frame_by_frame(tmp_path, capsys):
     assert [face.read().mean() for face in faces[:3]] == pytest.approx([40, 80, 120], abs=3)
     with pytest.raises(ValueError, match=r'3 frames, but its [.]dat file labels frame 4'):
         faces[3].read()
-    assert 'boston: 1 left out' in (said := capsys.readouterr().err) and 'varying-light/ssm1.dat' in said
+    assert 'boston: 1 .dat files left out' in (said := capsys.readouterr().err) and 'varying-light/ssm1.dat' in said
     assert len(open_faces('boston', tmp_path, light='uniform')) == 4
     assert not capsys.readouterr().err
 
