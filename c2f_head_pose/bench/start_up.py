@@ -14,7 +14,7 @@ _CHILD = '''
 import json, sys, time
 steps = {'interpreter': time.monotonic()}
 from c2f_head_pose import HeadPoseEstimator
-from c2f_head_pose.timing import scenes
+from c2f_head_pose.bench import scenes
 steps['import'] = time.monotonic()
 estimator = HeadPoseEstimator.load(sys.argv[1], 'cpu')
 steps['load'] = time.monotonic()
