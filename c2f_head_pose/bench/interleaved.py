@@ -69,3 +69,16 @@ def take_turns(jobs: Mapping[str, Callable[[], object]], seconds: float, least: 
             wall[name].append(1e3 * (time.perf_counter() - start))
         rounds += 1
     return Turns({name: np.array(times) for name, times in wall.items()}, {name: np.array(times) for name, times in cpu.items()})
+
+
+def measure(run: Callable[[], object], seconds: float, most: int = 5000) -> Timing:
+    """Times a function for a while, after warming it up."""
+    for _ in range(3):
+        run()
+    times_ms: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times_ms) < 5 or (time.perf_counter() < end and len(times_ms) < most):
+        start = time.perf_counter()
+        run()
+        times_ms.append(1e3 * (time.perf_counter() - start))
+    return Timing.of(times_ms)

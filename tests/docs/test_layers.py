@@ -8,10 +8,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
-    ('geometry', 'images', 'memory', 'stages', 'files'), ('types', 'models'), ('camera', 'crop', 'smooth'), ('engine',),
+    ('geometry', 'images', 'memory', 'provenance', 'stages', 'files'), ('types', 'models'), ('camera', 'crop', 'smooth'), ('engine',),
     ('decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw'), ('pose_messages', 'track'), ('estimator',),
     ('attention', 'demo', 'recordings'), ('evaluation',),
-    ('bench', 'ros'))
+    ('bench', 'ros'), ('old_commands',))
 """Rooms of c2f_head_pose from the lowest floor to the highest; a room imports from floors below its own."""
 TRAINING = (
     ('command', 'synthetic'), ('models',), ('data',), ('datasets',), ('loop',), ('paper',), ('evaluation',), ('exporting',), ('studies',),

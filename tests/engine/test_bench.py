@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from c2f_head_pose.bench import command as bench
+from c2f_head_pose.bench import networks
 from c2f_head_pose.bench.roofline import Ceilings, Work, ceiling_model, count_work, floor_s
 from c2f_head_pose.engine import cuda, open_engine
 
@@ -54,7 +55,7 @@ def test_work_of_the_shipped_edge_model_scales_with_the_batch():
 
 
 def test_the_cpu_benchmark_writes_a_table_and_json(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(bench, '_cpu_ceilings', lambda folder, threads: Ceilings(1e11, 1e10))
+    monkeypatch.setattr(networks, 'cpu_ceilings', lambda folder, threads: Ceilings(1e11, 1e10))
     target = tmp_path / 'bench.json'
     assert bench.main(['c2f_edge', '--device', 'cpu', '--batch', '1', '3', '--seconds', '0.02', '--json', str(target)]) == 0
     out = capsys.readouterr().out

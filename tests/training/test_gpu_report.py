@@ -3,7 +3,8 @@ import numpy as np
 import onnx
 import pytest
 
-from c2f_head_pose.bench.command import Report, Row, Timing
+from c2f_head_pose.bench.interleaved import Timing
+from c2f_head_pose.bench.networks import Report, Row
 from c2f_head_pose.engine import cuda
 from c2f_head_pose.engine.onnxruntime_engine import OnnxRuntimeEngine
 from c2f_head_pose.engine.parity import sample_crops

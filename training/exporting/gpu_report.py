@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from c2f_head_pose.bench.command import Report, Timing, bench_cuda, table
+from c2f_head_pose.bench.interleaved import Timing
+from c2f_head_pose.bench.networks import Report, bench_cuda, table
 from c2f_head_pose.engine.buckets import BUCKETS
 from c2f_head_pose.engine.precision import natural_precision
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path

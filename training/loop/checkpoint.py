@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+
+from c2f_head_pose import provenance
 
 from ..models.factory import build
 from .config import with_current_names
@@ -20,15 +21,8 @@ WEIGHTS = ('average', 'config', 'step', 'samples', 'samples_before', 'seed', 'co
 
 
 def commit() -> str:
-    """Short id of the checkout's commit, with '+' if tracked files have changed; 'unknown' outside of a git checkout."""
-
-    def git(*args: str) -> str:
-        return subprocess.run(['git', *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        return git('rev-parse', '--short=12', 'HEAD') + ('+' if git('status', '--porcelain', '--untracked-files=no') else '')
-    except (OSError, subprocess.CalledProcessError):
-        return 'unknown'
+    """The checkout's commit, '+' appended where tracked files have changes; 'unknown' outside of a checkout."""
+    return provenance.commit() or 'unknown'
 
 
 def save(path: Path, **content: Any) -> None:

@@ -29,6 +29,7 @@ import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
+from ...provenance import commit, processor
 from ...recordings.bagfile import BagError
 from .. import transport
 from .latency_frames import FACES, load_frames
@@ -195,18 +196,10 @@ def _shares(diagnostics: list[dict[str, str]], whole: float) -> dict[str, float]
     return shares | {'rest': max(whole - sum(shares.values()), 0.0)}
 
 
-def _processor() -> str:
-    lines = Path('/proc/cpuinfo').read_text().splitlines()
-    return next((line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')), platform.machine())
-
-
 def _conditions(options: argparse.Namespace, load_before: float) -> dict[str, str]:
-    # With + where the checkout has been changed; empty outside one.
-    commit = subprocess.run(['git', 'describe', '--always', '--dirty=+', '--exclude=*'], cwd=Path(__file__).parent, capture_output=True,
-                            text=True).stdout.strip()
-    return {'processor': f'{_processor()} ({len(os.sched_getaffinity(0))} cores)', 'python': platform.python_version(),
+    return {'processor': f'{processor()} ({len(os.sched_getaffinity(0))} cores)', 'python': platform.python_version(),
             'load before and after': f'{load_before:.1f}, {os.getloadavg()[0]:.1f}', 'seconds': f'{options.seconds:g}',
-            'images': options.images.name, 'node arguments': ' '.join(options.node_arguments) or 'none', 'commit': commit,
+            'images': options.images.name, 'node arguments': ' '.join(options.node_arguments) or 'none', 'commit': commit() or '',
             'date': datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds')}
 
 

@@ -1,0 +1,185 @@
+"""Times the networks, by themselves and from crops to poses, and sets them beside what the machine could do."""
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from ..decode import decode
+from ..engine.contract import Engine
+from ..engine.onnxruntime_engine import OnnxRuntimeEngine
+from ..engine.precision import natural_precision
+from ..models.registry import model_path
+from ..provenance import commit, processor
+from .ceilings import cpu_ceilings, crops_for, gpu_copy_bytes_s, gpu_flops_s
+from .interleaved import Timing, measure
+from .roofline import ELEMENT_BYTES, Ceilings, count_work, floor_s
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model at one batch size.
+
+    Attributes:
+        model: name.
+        precision: 'fp32', 'fp16' or 'int8'.
+        batch: crops at once.
+        stages: name to Timing; 'crop_to_pose' is from crops in host memory to HeadPoses, 'network' the network alone.
+        crops_s: crops a second through 'crop_to_pose'.
+        gflop: of the batch.
+        megabytes: that must move.
+        floor_ms: the least that the network can take here.
+        over_floor: network's median over that floor.
+        kernels_ms: cuda: sum of the kernels' times by the profiler.
+    """
+
+    model: str
+    precision: str
+    batch: int
+    stages: dict[str, Timing]
+    crops_s: float
+    gflop: float
+    megabytes: float
+    floor_ms: float
+    over_floor: float
+    kernels_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run of the benchmark: what ran, where, and the figures."""
+
+    command: str
+    commit: str
+    date: str
+    machine: dict[str, Any]
+    ceilings: dict[str, Ceilings]
+    memory: dict[str, dict[str, float]] = field(default_factory=dict)
+    build: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+
+def stages_of(engine: Engine, crops: np.ndarray) -> dict[str, Callable[[], object]]:
+    """What is timed on the host's clock: name to function. Add a stage here, and it is in the table and the JSON."""
+    return {'network': lambda: engine.infer(crops), 'crop_to_pose': lambda: decode(engine.infer(crops))}
+
+
+def bench_cpu(models: Sequence[str], batches: Sequence[int], threads: int, seconds: float) -> Report:
+    """Measures models on ONNX Runtime.
+
+    Args:
+        models: shipped names or .onnx files.
+        batches: crops at once.
+        threads: of ONNX Runtime.
+        seconds: about how long each stage is timed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        ceilings = cpu_ceilings(Path(folder), threads)
+    report = _new_report({'device': f'cpu (onnxruntime {onnxruntime.__version__}, threads: {threads})'}, {'fp32': ceilings})
+    for name in models:
+        path = model_path(name)
+        model = onnx.load(path)
+        precision = 'int8' if natural_precision(model) == 'int8' else 'fp32'
+        engine = OnnxRuntimeEngine(path, threads)
+        for batch in batches:
+            crops = crops_for(engine, batch)
+            timings = {stage: measure(run, seconds) for stage, run in stages_of(engine, crops).items()}
+            report.rows.append(_row(model, path.stem, precision, batch, timings, ceilings))
+        report.memory[path.stem] = {'resident_mb': round(_resident_mb(), 1)}
+    return report
+
+
+def bench_cuda(models: Sequence[str], batches: Sequence[int], precisions: Sequence[str] | None, seconds: float,
+               say: Callable[[str], None] = lambda _: None) -> Report:
+    """Measures models on TensorRT; builds and proves the engines where the cache lacks them.
+
+    Args:
+        models: shipped names or .onnx files.
+        batches: crops at once; each is a bucket.
+        precisions: which; by default each file's natural one.
+        seconds: about how long each stage is timed.
+        say: told what is being done.
+
+    Raises:
+        ModelError: naming what is missing here.
+    """
+    from ..engine import cuda
+    from ..engine.build import get_engine, make_job
+    from ..engine.cache import EngineCache
+    from ..engine.tensorrt_engine import find_all
+    trt, gpu = find_all()
+    cache = EngineCache()
+    report = _new_report({'device': f'cuda ({gpu.name}, {trt.flavour} {trt.version})', 'gpu': asdict(gpu),
+                          'cuda_driver': cuda.call('cudaDriverGetVersion')}, {})
+    bytes_s = gpu_copy_bytes_s()
+
+    def progress(share: float, what: str) -> None:
+        say(f'{100 * share:.0f} %, {what}')
+
+    for name in models:
+        wanted: Sequence[str | None] = precisions or [None]
+        for precision in wanted:
+            job = make_job(name, precision, trt, gpu)
+            label = f'{job.path.stem} {job.precision}'
+            if job.precision not in report.ceilings:
+                say(f'ceiling at {job.precision}')
+                report.ceilings[job.precision] = Ceilings(gpu_flops_s(trt, gpu, job.precision), bytes_s)
+            say(label)
+            free = cuda.call('cudaMemGetInfo')[0]
+            built = get_engine(job, cache, progress)
+            with closing(built.engine):
+                report.build[label] = {'built': built.built, 'seconds': round(built.seconds, 2), 'bytes': built.size, 'kept': built.kept,
+                                       'parity': asdict(built.parity) if built.parity else None}
+                report.memory[label] = {'gpu_mb': (free - cuda.call('cudaMemGetInfo')[0]) / 1e6,
+                                        'buffers_mb': built.engine.stream.device_bytes / 1e6,
+                                        'pinned_mb': built.engine.stream.pinned_bytes / 1e6}
+                for batch in batches:
+                    crops = crops_for(built.engine, batch)
+                    timings = {stage: measure(run, seconds) for stage, run in stages_of(built.engine, crops).items()}
+                    timings['copies_and_network'] = timings.pop('network')  # on the host's clock; the GPU's own is next
+                    timings['network'] = Timing.of(built.engine.network_ms(batch, 200))
+                    row = _row(job.model, job.path.stem, job.precision, batch, timings, report.ceilings[job.precision])
+                    report.rows.append(Row(**{**vars(row), 'kernels_ms': sum(built.engine.kernels_ms(batch).values())}))
+    return report
+
+
+def table(report: Report) -> str:
+    """The rows as a Markdown table."""
+    lines = ['| model | precision | batch | crop to pose ms (p99) | network ms (p99) | crops/s | floor ms | network / floor |',
+             '| --- | --- | --- | --- | --- | --- | --- | --- |']
+    for row in report.rows:
+        whole, network = row.stages['crop_to_pose'], row.stages['network']
+        lines.append(f'| {row.model} | {row.precision} | {row.batch} | {whole.median_ms:.3f} ({whole.p99_ms:.3f}) '
+                     f'| {network.median_ms:.3f} ({network.p99_ms:.3f}) | {row.crops_s:.0f} | {row.floor_ms:.3f} | {row.over_floor:.1f} |')
+    return '\n'.join(lines)
+
+
+def _row(model: onnx.ModelProto, name: str, precision: str, batch: int, stages: dict[str, Timing], ceilings: Ceilings) -> Row:
+    work = count_work(model, batch)
+    floor_ms = 1e3 * floor_s(work, ceilings, ELEMENT_BYTES[precision])
+    return Row(name, precision, batch, stages, 1e3 * batch / stages['crop_to_pose'].median_ms, sum(w.flops for w in work) / 1e9,
+               sum(w.elements for w in work) * ELEMENT_BYTES[precision] / 1e6, floor_ms, stages['network'].median_ms / floor_ms)
+
+
+def _new_report(machine: dict[str, Any], ceilings: dict[str, Ceilings]) -> Report:
+    machine |= {'processor': processor(), 'cores': os.cpu_count(), 'python': platform.python_version()}
+    machine |= {'load': round(os.getloadavg()[0], 2), 'system': platform.platform()}
+    command = shlex.join(['python', '-m', 'c2f_head_pose.bench', *sys.argv[1:]])
+    return Report(command, commit() or '', datetime.now(timezone.utc).isoformat(timespec='seconds'), machine, ceilings)
+
+
+def _resident_mb() -> float:
+    """Memory of this process now (Linux)."""
+    return int(Path('/proc/self/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6

@@ -1,0 +1,47 @@
+"""What a result was made by: the package's version, the checkout's commit, the processor."""
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def package_version() -> str | None:
+    """The installed package's version; None when run from a checkout that is not installed."""
+    try:
+        return version('c2f_head_pose')
+    except PackageNotFoundError:
+        return None
+
+
+def commit() -> str | None:
+    """Twelve digits of the checkout's commit, with '+' where tracked files have changes; None outside of a checkout.
+
+    Files that git does not track are not looked at, so results that were written into the checkout do not count as changes.
+    """
+    file = Path(__file__).resolve()
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(['git', '-C', str(file.parent), *arguments], capture_output=True, text=True, timeout=5, check=False)
+
+    try:
+        found = git('describe', '--always', '--dirty=+', '--abbrev=12', '--exclude=*')
+        tracked = git('ls-files', '--error-unmatch', file.name)  # an installed copy may lie inside of another project's checkout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 and tracked.returncode == 0 else None
+
+
+def processor() -> str | None:
+    """The processor's name as its maker writes it; None where the system does not tell."""
+    if sys.platform == 'linux':
+        try:
+            lines = Path('/proc/cpuinfo').read_text().splitlines()
+        except OSError:
+            return None
+        for line in lines:
+            if line.startswith('model name'):
+                return line.partition(':')[2].strip()
+    return platform.processor() or platform.machine() or None
