@@ -1,7 +1,7 @@
-"""Whether a person looks at a target: for a robot, its camera or any named frame.
+"""Decides whether a person looks at a target, such as a robot's camera or any named frame.
 
-The person is judged by where the face points; eyes that move alone are not seen. REP-155 has the frame `gaze_<id>` for it, z
-along the gaze: its z axis is the head's x axis here.
+The decision rests on the direction of the face; a movement of the eyes alone does not show in it. REP-155's frame `gaze_<id>` has its z
+axis along the gaze, which is the head's x axis here.
 """
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .zones import head_directions
 
 @dataclass(frozen=True)
 class LookingAtSettings:
-    """When somebody looks at a target; engineering estimates, no norm defines it.
+    """When a face counts as looking at a target. Engineering estimates; no norm defines it.
 
     Attributes:
-        radius_deg: the face points at the target within this cone. A head stops short of its target by the eyes' share, a few
-            to fifteen degrees for a target that is not worth a turn.
-        enter_mass: looking begins with at least this probability mass in the cone ...
-        leave_mass: ... and ends below this: hysteresis against flicker at the edge.
-        dwell_s: either must last this long.
-        forget_s: a person not seen for so long is looked at afresh; the answer until then is None once unsure.
-        max_std_deg: a direction less certain than this says nothing.
+        radius_deg: radius of the cone about the direction to the target. The eyes turn a part of the way, so the head stops some
+            degrees short of the target, up to fifteen where it is not worth a turn.
+        enter_mass: looking begins with at least this probability mass in the cone.
+        leave_mass: looking ends below this mass; the difference to `enter_mass` is a hysteresis against flicker at the edge.
+        dwell_s: the mass must stay beyond either limit for so long.
+        forget_s: after so long without a sight of the person the answer is None, and the decision starts anew.
+        max_std_deg: largest deviation of a direction that counts as evidence.
     """
 
     radius_deg: float = 15.0
@@ -41,7 +41,7 @@ class LookingAtSettings:
 
 
 class LookingAt:
-    """Follows whether one person looks at one target."""
+    """Follows over time whether one person looks at one target."""
 
     def __init__(self, settings: LookingAtSettings | None = None) -> None:
         self.settings = settings or LookingAtSettings()
@@ -56,7 +56,7 @@ class LookingAt:
 
     def update(self, stamp_s: float, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None,
                to_target: np.ndarray | None) -> bool | None:
-        """Take one frame into account.
+        """Takes one frame into account.
 
         Args:
             stamp_s: the image's stamp, seconds; one not later than the last is ignored, one a second earlier or more starts anew.
@@ -65,7 +65,7 @@ class LookingAt:
             to_target: (3,) from the head to the target in the same frame's axes, any length; None where it is not known.
 
         Returns:
-            Whether the person looks at the target; None where nothing says so.
+            Whether the person looks at the target; None where that is unknown.
         """
         s = self.settings
         if not np.isfinite(stamp_s) or self._stamp_s - 1.0 < stamp_s <= self._stamp_s:

@@ -1,8 +1,8 @@
-"""From head poses to a decision: attentive, distracted, absent or unknown.
+"""Decides from head poses whether a driver is attentive, distracted, absent or unknown.
 
-A plain class whose only clock is the stamps it is given. It sees heads, not eyes: of what Euro NCAP and the EU define by gaze
-it can stand in for 'owl' glances, in which the head turns too, and is blind to 'lizard' glances, in which only the eyes move.
-It warns nobody by itself and is no certified function.
+The only clock is that of the stamps. The input is heads, not eyes: Euro NCAP and the EU define gaze, for which a head can stand in
+during 'owl' glances, in which the head turns too, but not during 'lizard' glances, in which only the eyes move. The monitor warns
+nobody and is no certified function.
 """
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..types import HeadPose
-from .natural_position import NaturalPosition, NaturalPositionSettings, NodCounter, NodSettings
+from .natural_position import NaturalPosition, NaturalPositionSettings
+from .nods import NodCounter, NodSettings
 from .settings import UNKNOWN_ZONE, Attention, AttentionSettings, Motion, Reason, State
 from .zones import ZoneMap, ZoneMass, azimuth_elevation_deg
 
@@ -23,14 +24,14 @@ _BACKWARDS_S = 1.0
 _MAX_STD_DEG = 180.0
 _CONFIDENCE_S = 0.5
 _SAME_HEAD_M = 0.35
-"""A head further than this from where the driver's was a moment ago is another's: half the distance between front seats."""
+"""Largest distance between the driver's head and the next one taken for it: half the distance between the front seats."""
 _TICK_S = 1e-3
-"""Times are compared to a millisecond: stamps are sums of rounded frame times."""
+"""Tolerance when times are compared: stamps are sums of rounded frame times."""
 
 
 @dataclass
 class _Glance:
-    """How long the current look away from the road has lasted, in all and by what it was at."""
+    """Duration of the current look away from the road: in all, at things of kind `away`, and in the EU's area 3."""
 
     off_s: float = 0.0
     away_s: float = 0.0
@@ -39,7 +40,7 @@ class _Glance:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What one frame says: nothing (`mass` None, `why` says so), or where the head points."""
+    """What one frame is evidence of: a direction of the head, or nothing (`mass` None, with the reason in `why`)."""
 
     mass: ZoneMass | None = None
     why: Reason = Reason.UNCERTAIN
@@ -57,17 +58,17 @@ class _Evidence:
 
 
 class AttentionMonitor:
-    """Decides about one driver from the heads found in each frame.
+    """Follows one driver through the heads found in each frame.
 
     Args:
         zones: of the vehicle.
         R_vehicle_cam: (3, 3) camera's optical axes to vehicle axes (x forward, y left, z up); `zones.camera_mount` makes one.
             The identity where the poses are given in vehicle axes.
-        settings: when a glance becomes a distraction.
+        settings: times and thresholds of the decision.
         natural: how the natural position is learned.
-        nod: what counts as a nod.
-        seat: 'left' or 'right' of the camera as the car drives, or 'any': which heads can be the driver's, where heads have a
-            position.
+        nod: when a droop of the head counts as a nod.
+        seat: 'left' or 'right' of the camera in the direction of travel, or 'any': which heads can be the driver's, where heads
+            have a position.
     """
 
     def __init__(self, zones: ZoneMap, R_vehicle_cam: np.ndarray, settings: AttentionSettings | None = None,
@@ -82,7 +83,7 @@ class AttentionMonitor:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, as for a new driver or after the clock jumped."""
+        """Forgets everything, as for a new driver or after the clock jumped."""
         self._now = Attention()
         self._forget_driver()
 
@@ -100,17 +101,17 @@ class AttentionMonitor:
         self._face_id: str | None = None
 
     def update(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> Attention:
-        """Take one frame into account.
+        """Takes one frame into account.
 
         Args:
-            stamp_s: the image's stamp, seconds. A stamp seen before, or up to 1 s older, is ignored; one further back means that
-                time jumped (a bag started again), and everything is forgotten.
-            heads: every head found; empty where somebody looked and found nobody; None where nobody could look (no image, a dark
+            stamp_s: the image's stamp, seconds. A stamp that is repeated, or up to 1 s older, is ignored. One further back means
+                that time jumped (a bag started again): everything is forgotten.
+            heads: every head found; empty where the search found nobody; None where no search was possible (no image, a dark
                 one, a failed model).
             motion: the car's; None where it is unknown.
 
         Returns:
-            The decision. Never raises for what a frame holds.
+            The decision. No content of a frame raises an exception.
         """
         if not np.isfinite(stamp_s):
             return self._now
@@ -129,7 +130,7 @@ class AttentionMonitor:
         return self._conclude(stamp_s, evidence, motion)
 
     def at(self, now_s: float) -> Attention:
-        """The decision as it stands at a time without a new frame: unknown once the last one is stale.
+        """The decision at a time without a new frame: unknown once the last frame is stale.
 
         Args:
             now_s: on the stamps' clock.
@@ -141,7 +142,7 @@ class AttentionMonitor:
                        confidence=0.0, zone=UNKNOWN_ZONE, zone_probability=0.0, head_deg=None)
 
     def _look(self, stamp_s: float, heads: Sequence[HeadPose] | None) -> _Evidence:
-        """What the frame's heads say of the driver."""
+        """The evidence in a frame's heads."""
         if heads is None:
             return _Evidence(why=Reason.BLIND)
         heads = self._possible_drivers(stamp_s, heads)
@@ -166,7 +167,7 @@ class AttentionMonitor:
         return bool(((self.R_vehicle_cam @ head.t_cam_head_m)[1] > 0) == (self.seat == 'left'))
 
     def _possible_drivers(self, stamp_s: float, heads: Sequence[HeadPose]) -> list[HeadPose]:
-        """The head followed so far where it is still there; else those in the driver's seat and near where it was seen last."""
+        """The head followed so far, if it is in the frame; else the heads in the driver's seat and near its last position."""
         heads = [head for head in heads if self._in_seat(head)]
         followed = [head for head in heads if self._face_id is not None and head.face_id == self._face_id]
         if followed or stamp_s - self._seen_s > self.settings.uncertain_s:
@@ -176,7 +177,7 @@ class AttentionMonitor:
                 or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M]
 
     def _elapse(self, last_s: float, stamp_s: float, motion: Motion) -> None:
-        """Let the time since the last frame pass as that frame, or the last that said anything, saw it."""
+        """Counts the time since the last frame under the last evidence, as long as that holds."""
         s, seen = self.settings, self._seen
         held_s = min(stamp_s, self._seen_s + s.uncertain_s) - last_s
         if seen.mass is None or held_s <= 0:
@@ -184,7 +185,7 @@ class AttentionMonitor:
         elif not seen.on_road:
             self._glance_on(last_s, held_s, seen)
             self._off_run_s += held_s
-            # A frame or two off the road in between, as noise makes them, take back their time; a look starts anew.
+            # One or two frames off the road, as noise makes them, subtract their own time; a real look resets the time on the road.
             self._road_run_s = 0.0 if _reached(self._off_run_s, s.gap_s) else max(0.0, self._road_run_s - held_s)
         if stamp_s - self._seen_s > s.uncertain_s or stamp_s - last_s > s.stale_s:
             self._road_run_s = 0.0
@@ -194,7 +195,7 @@ class AttentionMonitor:
             self._natural.learn(stamp_s - last_s, *self._before.raw_deg, motion.speed_mps, motion.yaw_rate_rps)
 
     def _glance_on(self, last_s: float, held_s: float, seen: _Evidence) -> None:
-        """Let a look away from the road last for some more time."""
+        """Adds time to the current look away from the road."""
         glance, allowance_s = self._glance, self.settings.driving_allowance_s
         counted_from_s = last_s
         if not seen.away:
@@ -210,7 +211,7 @@ class AttentionMonitor:
             self._short.append((counted_from_s, last_s + held_s, counted_s))
 
     def _take(self, stamp_s: float, evidence: _Evidence) -> None:
-        """Let a frame's evidence become what was seen last."""
+        """Makes a frame's evidence the last one."""
         before, self._before = self._before, evidence
         self._nobody_since_s = min(self._nobody_since_s, stamp_s) if evidence.why is Reason.NOBODY else np.inf
         if evidence.mass is None:
@@ -224,7 +225,7 @@ class AttentionMonitor:
         self._nods.update(stamp_s, evidence.head_deg[1])
 
     def _see_road(self, stamp_s: float, before: _Evidence) -> None:
-        """Count time on the road: only between two frames that both saw it; a hole that is bridged adds nothing."""
+        """Counts time on the road, only between two frames that are both evidence of it; a bridged gap adds nothing."""
         s, step_s = self.settings, stamp_s - self._road_s
         if step_s > s.max_step_s + _TICK_S:
             self._road_run_s = 0.0
@@ -306,7 +307,7 @@ def _reached(elapsed_s: float, limit_s: float) -> bool:
 
 
 def _size(head: HeadPose) -> float:
-    """How near a head is, for choosing among several: its face's area, else its score; never NaN."""
+    """A measure of nearness for choosing among several heads: the area of the face, else the score; never NaN."""
     size = head.score if head.box is None else abs(head.box.width * head.box.height)
     return float(size) if np.isfinite(size) else -np.inf
 

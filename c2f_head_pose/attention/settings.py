@@ -1,4 +1,4 @@
-"""The words and numbers of the attention decision: states, reasons, and the settings with their sources."""
+"""States, reasons and settings of the attention decision, with the source of each number."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ UNKNOWN_ZONE = 'unknown'
 
 
 class State(str, Enum):
-    """What the driver does. Whoever acts on it treats everything but `attentive` as no evidence of attention."""
+    """What the driver does. Anything but `attentive` must be treated as no evidence of attention."""
 
     ATTENTIVE = 'attentive'
     DISTRACTED = 'distracted'
@@ -39,45 +39,45 @@ class Reason(str, Enum):
 
 @dataclass(frozen=True)
 class AttentionSettings:
-    """When a glance becomes a distraction. Times in seconds of the stamps, speeds in m/s.
+    """When a glance counts as a distraction. Times in seconds of the stamps, speeds in m/s.
 
     Sources: [NCAP] Euro NCAP Assessment Protocol SA Safe Driving v10.4 (February 2024), section 3.5.3.1 Distraction, continued in
     Safe Driving Driver Engagement v1.1 (October 2025), section 1.3. [ADDW] Commission Delegated Regulation (EU) 2023/2590,
-    Annex I, Part 1, section 3.3.2. Read in secondary renderings, not in the documents themselves: docs/attention.md lists what
-    was verified and how. All of them define gaze; what a head can stand in for is said for each.
+    Annex I, Part 1, section 3.3.2. They were read in secondary renderings, not in the documents themselves; docs/attention.md lists
+    what was verified and how. All of them define gaze; `Head:` states for which part of it a head can stand in.
 
     Attributes:
         long_away_s: [NCAP] long distraction, a single glance of 3 s or more away from the forward road view. Head: owl glances.
-        long_driving_s: [NCAP] the same for mirrors and cluster, with the 1 s more that it allows where justified: a longer look
-            at a mirror serves the driving task. Head: driver's and passenger's mirror; the cluster is mostly a lizard's glance.
-        short_total_s: [NCAP] short distraction (VATS), glances away adding up to 10 s ...
-        short_window_s: ... within 30 s ...
-        short_reset_s: ... starting anew where the gaze returns to the forward road view for 2 s. Head: owl glances only, so
-            that a driver who reads a phone on the dashboard with the eyes alone adds up nothing.
-        driving_allowance_s: the first second of a look at a mirror or the cluster does not add to short_total_s. AttenD: Kircher
-            and Ahlstroem 2009, VTI report 638A (secondary source).
-        addw: whether the EU's timer runs beside Euro NCAP's.
-        addw_fast_s: [ADDW] 3.3.2.1 and 3.3.2.2 (which of them for which speed: not verified): gaze into area 3 (below the plane
-            30 degrees down) for 3.5 s at 50 km/h and above. Head: the face points into the zones marked area 3, which are shrunk
-            by the head's share of a gaze.
+        long_driving_s: [NCAP] the same for mirrors and cluster, with the additional second that it allows where justified: a longer
+            look at a mirror serves the driving task. Head: driver's and passenger's mirror; glances at the cluster are mostly lizard.
+        short_total_s: [NCAP] short distraction (VATS): glances away whose sum reaches 10 s within `short_window_s`.
+        short_window_s: 30 s, see `short_total_s`.
+        short_reset_s: the sum is reset where the gaze returns to the forward road view for 2 s. Head: owl glances only, so reading a
+            phone on the dashboard with the eyes alone adds nothing.
+        driving_allowance_s: the first second of a look at a mirror or the cluster does not count towards short_total_s. AttenD:
+            Kircher and Ahlstroem 2009, VTI report 638A (secondary source).
+        addw: whether the EU's timer runs in addition to Euro NCAP's.
+        addw_fast_s: [ADDW] 3.3.2.1 and 3.3.2.2 (which of them applies to which speed was not verified): gaze into area 3 (below the
+            plane 30 degrees down) for 3.5 s at 50 km/h and above. Head: the face points into the zones marked area 3, which are
+            shrunk by the head's share of a gaze.
         addw_slow_s: [ADDW] the same clauses: 6 s from 20 to 50 km/h.
         addw_fast_mps: [ADDW] the same clauses: 50 km/h. An unknown speed counts as fast.
-        judged_from_mps: [NCAP], [ADDW]: 20 km/h. Slower, nobody is called distracted: at a junction or in a car park a long
-            look aside is the driving task. The state is then unknown, never attentive. An unknown speed is judged.
+        judged_from_mps: [NCAP], [ADDW]: 20 km/h. Below it the state is never distracted, since a long look aside at a junction or in
+            a car park is the driving task; it is unknown instead, never attentive. With an unknown speed the rules apply.
         return_s: [NCAP] (Driver Engagement v1.1) an intervention ends after 1 s of continuous gaze to the forward road view.
-            Also the evidence needed to be called attentive at all.
+            Also the evidence needed before the state is attentive at all.
         unresponsive_s: [NCAP] gaze away for 6 s, or not back 3 s after a warning: the same moment for a glance warned of at 3 s.
-        gap_s: [ADDW] 3.3.2.4: a timer is not reset by a short 'in, out, back in'; the length is the manufacturer's. Nor does a
-            look off the road that is shorter than this start return_s or short_reset_s anew; it takes back its own time.
-        min_mass: a frame speaks for the road, or against it, with at least this probability; between, it says nothing.
-        max_std_deg: a frame whose direction is less certain says nothing. At 12 degrees a face straight at the road still has
-            0.62 of its mass in the shipped zones' road, just above min_mass; beyond, uncertainty itself would look like a glance.
-        uncertain_s: without evidence for so long the state is unknown. Shorter than long_away_s, so that it is decided before
-            anybody is called distracted on no evidence; [NCAP] asks that the driver be informed within 10 s.
-        absent_s: looked and found nobody for so long: absent, unless the car is known to move.
-        moving_mps: a driver does not leave a car that moves faster than this: nobody found is then a blind camera.
-        stale_s: without any input for so long the state is unknown.
-        max_step_s: frames further apart than this are no continuous evidence.
+        gap_s: [ADDW] 3.3.2.4: a timer is not reset by a short 'in, out, back in'; the manufacturer chooses the length. Likewise a
+            look off the road that is shorter than this does not reset return_s or short_reset_s; it subtracts its own time.
+        min_mass: least probability with which a frame counts as evidence for the road, or against it; between, it is no evidence.
+        max_std_deg: largest deviation of a direction that counts as evidence. At 12 degrees a face straight at the road has 0.62 of
+            its mass in the shipped zones' road, just above min_mass; beyond, uncertainty itself would look like a glance.
+        uncertain_s: after so long without evidence the state is unknown. Shorter than long_away_s, so that no distraction is decided
+            without evidence; [NCAP] requires that the driver be informed within 10 s.
+        absent_s: after so long of searching and finding nobody the state is absent, unless the car is known to move.
+        moving_mps: a driver does not leave a car that moves faster than this: if nobody is found then, the camera is blind.
+        stale_s: after so long without any input the state is unknown.
+        max_step_s: frames further apart than this are not continuous evidence.
     """
 
     long_away_s: float = 3.0
@@ -110,7 +110,7 @@ class AttentionSettings:
             raise ValueError(f'attention setting min_mass must be between 0.5 and 1, got {self.min_mass:g}')
         if self.uncertain_s >= self.long_away_s:
             raise ValueError(f'attention setting uncertain_s ({self.uncertain_s:g}) must be shorter than long_away_s '
-                             f'({self.long_away_s:g}), or unseen time would be called distraction')
+                             f'({self.long_away_s:g}), or time without evidence would count as distraction')
 
 
 @dataclass(frozen=True)
@@ -120,16 +120,16 @@ class Attention:
     Attributes:
         state: attentive, distracted, absent or unknown.
         reason: why.
-        stamp_s: of the frame it rests on; None before the first.
+        stamp_s: of the frame on which it rests; None before the first.
         since_s: stamp at which the state began; None before the first frame.
-        confidence: in [0, 1], how much of the recent probability mass speaks for the state; 0 for unknown.
-        zone: the most probable zone of this frame's head; 'unknown' where the frame says nothing.
+        confidence: in [0, 1], share of the recent probability mass that supports the state; 0 for unknown.
+        zone: the most probable zone of this frame's head; 'unknown' where the frame is no evidence.
         zone_probability: its probability mass.
         off_road_s: seconds that the current glance away from the forward road view has lasted; 0 on the road.
         short_glances_s: seconds away within the last 30 s that count towards the short distractions.
         head_deg: (azimuth, elevation) of the face in the vehicle, corrected by the natural position; None where nothing is seen.
         natural_deg: the (azimuth, elevation) learned as the driver's natural position and corrected for.
-        cues: cues of fatigue that a head alone supports: 'nodding'. They never change the state.
+        cues: cues of fatigue that can be read from a head alone: 'nodding'. They never change the state.
         face_id: of the head taken for the driver's, as text; None unknown.
     """
 
@@ -150,7 +150,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class Motion:
-    """How the car moves; a field is None where it is unknown or its source has gone stale."""
+    """The car's motion; a field is None where it is unknown or its source is stale."""
 
     speed_mps: float | None = None
     yaw_rate_rps: float | None = None

@@ -1,4 +1,4 @@
-"""Where in the vehicle a head points: zones on the unit sphere, assigned by the probability mass of the pose's uncertainty.
+"""Zones of a vehicle on the unit sphere, and how the direction of a head, with its uncertainty, divides over them.
 
 Vehicle frame: REP-103, x forward, y left, z up. A direction is given as (azimuth, elevation) in degrees as seen from the
 driver's eyes: azimuth > 0 to the left, elevation > 0 up, (0, 0) straight ahead.
@@ -14,7 +14,7 @@ import numpy as np
 ROAD, DRIVING, AWAY = 'road', 'driving', 'away'
 KINDS = (ROAD, DRIVING, AWAY)
 ELSEWHERE = 'elsewhere'
-"""The name of every direction that no zone covers; it counts as `away`."""
+"""The name of all directions that no zone covers; they count as `away`."""
 
 _SAMPLES = 256
 _POLE_DEG = 89.0
@@ -22,11 +22,11 @@ _POLE_DEG = 89.0
 
 @dataclass(frozen=True)
 class Zone:
-    """One thing a driver looks at, as a cone or a convex polygon on the unit sphere.
+    """One target of a driver's looks, as a cone or a convex polygon on the unit sphere.
 
     Attributes:
         name: 'road_ahead', 'driver_mirror', ...; the same for left- and right-hand drive.
-        kind: 'road', the forward road view; 'driving', what the driving task needs (mirrors, cluster); 'away', all else.
+        kind: 'road', the forward road view; 'driving', targets that the driving task needs (mirrors, cluster); 'away', all others.
         polygon_deg: corners (azimuth, elevation) of a convex polygon whose edges are great circles; or empty.
         cone_deg: (azimuth, elevation, radius) of a cone; or None. Exactly one of the two is given.
         addw_area: 3 where the EU's distraction timer runs (below the plane 30 degrees down), 0 elsewhere.
@@ -47,7 +47,7 @@ class Zone:
 
 @dataclass(frozen=True)
 class ZoneMass:
-    """How a head direction's probability divides over the zones.
+    """Probabilities of a head direction, by zone.
 
     Attributes:
         probabilities: zone name -> probability mass, `elsewhere` included; sums to 1.
@@ -68,7 +68,7 @@ class ZoneMass:
 
     @property
     def away(self) -> float:
-        """Mass on things the driving task does not need."""
+        """Mass on targets that the driving task does not need."""
         return max(0.0, 1.0 - self.road - self.driving)
 
     @property
@@ -79,13 +79,13 @@ class ZoneMass:
 
 @dataclass(frozen=True)
 class ZoneMap:
-    """The zones of one vehicle; where zones overlap the first one listed wins.
+    """The zones of one vehicle; where zones overlap, the first in the list holds the direction.
 
     Attributes:
-        name: which vehicle this is.
+        name: of the vehicle.
         zones: in order of precedence, in degrees of gaze, as measured in the car.
-        head_share: the part of a gaze's (azimuth, elevation) that the head turns, the eyes doing the rest. Zones are
-            shrunk by it towards straight ahead, from where the eyes look to where the face points.
+        head_share: the part of a gaze's (azimuth, elevation) that the head turns; the eyes turn the rest. Zones are shrunk by it
+            towards straight ahead: from directions of the eyes to directions of the face.
     """
 
     name: str
@@ -146,7 +146,7 @@ class ZoneMap:
         return middle / np.linalg.norm(middle)
 
     def outline(self, name: str) -> np.ndarray:
-        """(n, 3) unit directions around a zone's edge, closed, as the head is held against it; for drawing."""
+        """(n, 3) unit directions of the face along a zone's edge, closed; for drawing."""
         zone = next(zone for zone in self.zones if zone.name == name)
         if zone.cone_deg is None:
             corners = np.array([direction(*_shared(corner, self.head_share)) for corner in zone.polygon_deg])
@@ -169,10 +169,10 @@ class ZoneMap:
 
 
 def load_zones(path: str | Path) -> ZoneMap:
-    """The zones that a vehicle profile describes.
+    """Reads the zones of a vehicle profile.
 
     Args:
-        path: a YAML file as config/zones_passenger_car_lhd.yaml, or one that says `mirror_of:` another beside it.
+        path: a YAML file as config/zones_passenger_car_lhd.yaml, or one with `mirror_of:` another file beside it.
 
     Raises:
         ValueError: naming the file, the zone and the remedy.
@@ -185,7 +185,7 @@ def load_zones(path: str | Path) -> ZoneMap:
     original = path.parent / profile['mirror_of']
     seen = _read_profile(original)
     if 'mirror_of' in seen:
-        raise ValueError(f'{path}: mirror_of must name a profile that has zones, {original} is the mirror_of another')
+        raise ValueError(f'{path}: mirror_of must name a profile with zones, but {original} has mirror_of itself')
     return _zone_map(original, seen).mirrored(profile['name'])
 
 
@@ -245,7 +245,7 @@ def camera_mount(azimuth_deg: float, elevation_deg: float, turned_deg: float = 0
 
 
 def head_directions(R_head: np.ndarray, rotation_std_deg: np.ndarray) -> np.ndarray:
-    """(256, 3) unit directions of the face, drawn from the pose's uncertainty; always the same draws.
+    """(256, 3) unit directions of the face, drawn from the pose's uncertainty with the same draws each time.
 
     The face's direction is R exp([d]x) e_x. Roll about e_x hardly moves it, so d is drawn in the head's y and z only, where
     the length of d is the angle: exp([d]x) e_x = (cos a, d_z sin a / a, -d_y sin a / a).

@@ -55,7 +55,7 @@ class FramesWriter:
         self._write(frame, stamp_ns, 'missed', None, head, *(None,) * 23, *_truth(R_true), *(None,) * 3, *map(_number, times_ms))
 
     def empty(self, frame: int, stamp_ns: int, event: str, times_ms: tuple[float, ...]) -> None:
-        """An image without a face or a true head ('nobody'), or of which nothing was said ('dropped')."""
+        """An image without a face or a true head ('nobody'), or without an answer ('dropped')."""
         self._write(frame, stamp_ns, event, None, None, *(None,) * 34, *map(_number, times_ms))
 
     def close(self) -> None:

@@ -28,16 +28,16 @@ _MATCH_NS = 500_000
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """An image and the poses said of it.
+    """An image and the poses found in it.
 
     Attributes:
         frame: the image.
-        poses: of it.
+        poses: of the image.
         other_deg: angle to the second model's estimate, one a pose; NaN without.
         stage_ms: by stage; empty where unknown.
         total_ms: of the whole estimate; NaN unknown.
         publish_ms: from the image's stamp to the pose's arrival; NaN unknown.
-        dropped: nothing was ever said of this image.
+        dropped: this image has no answer.
     """
 
     frame: Frame

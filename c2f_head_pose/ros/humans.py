@@ -1,4 +1,4 @@
-"""REP-155: who is there, on /humans/faces."""
+"""REP-155: publishes the faces that are tracked on /humans/faces."""
 from __future__ import annotations
 
 import random
@@ -27,7 +27,7 @@ except ImportError:
     IdsList = NormalizedRegionOfInterest2D = None
 
 Picture = Callable[[], np.ndarray]
-"""Gives a picture when it is wanted: of depth alone one has to be made."""
+"""Makes the picture on demand: for depth alone it has to be drawn."""
 
 TRACKED = '/humans/faces/tracked'
 _ACKNOWLEDGED_S = 0.5
@@ -46,16 +46,16 @@ class _Face:
 class FaceNames:
     """Names faces and decides which are announced.
 
-    A name is five random letters: REP-155 wants ids that are not persistent, and random ones show that they are not.
+    A name is five random letters: REP-155 requires ids that are not persistent, and random ones make that visible.
     """
 
     def __init__(self, announce_after: int, drop_after: int, rng: random.Random | None = None,
                  followed: Callable[[int], bool] = lambda track_id: True) -> None:
-        """Knows nobody.
+        """Begins without faces.
 
         Args:
-            announce_after: images in which a face was seen before it is announced; one that is missed earlier starts anew.
-            drop_after: images in a row without an announced face before it is dropped.
+            announce_after: number of images with a face until it is announced; a face that is missing before starts anew.
+            drop_after: number of consecutive images without an announced face until it is dropped.
             rng: for the names.
             followed: whether a track may still be seen again; a face whose track cannot is dropped at once. Otherwise somebody who
                 comes back under a new track, or whom a time jump gave one, would stand twice in the list.
@@ -109,26 +109,26 @@ class HumansOutput:
         self._node = node
         self._names = names
         self._last_header: Any = None
-        # Faces come and go in the worker's thread while the node's own asks who listens.
+        # Faces appear and leave in the worker's thread while the node's own thread counts subscriptions.
         self._lock = threading.Lock()
-        # Transient local: who comes later learns at once who is there.
+        # Transient local: a late subscriber gets the list at once.
         self._tracked = node.create_lifecycle_publisher(IdsList, TRACKED, _qos(1, latched=True))
         self._faces: dict[str, tuple[Any, Any]] = {}
 
     @property
     def listeners(self) -> int:
-        """Subscriptions to any of the topics; may be asked in any thread."""
+        """Number of subscriptions to all topics; may be called in any thread."""
         with self._lock:
             return self._tracked.get_subscription_count() + sum(p.get_subscription_count() for pair in self._faces.values() for p in pair)
 
     def publish(self, header: Any, poses: Sequence[HeadPose], size: tuple[int, int], picture: Picture) -> None:
-        """Announces who is there.
+        """Publishes the list of faces and, for each, its region and its cropped picture.
 
         Args:
             header: the image's.
             poses: all faces of the image; `FaceNames.update` has seen them.
             size: width and height of the image, pixels.
-            picture: gives its (H, W) or (H, W, 3) pixels; asked only where somebody wants a crop.
+            picture: makes its (H, W) or (H, W, 3) pixels; called only where a crop has a subscriber.
         """
         self._last_header = header
         announced = self._names.announced
@@ -140,12 +140,12 @@ class HumansOutput:
         self._tracked.publish(IdsList(header=header, ids=sorted(announced.values())))
 
     def clear(self) -> None:
-        """Says that nobody is there any more."""
+        """Publishes that nobody is tracked any more."""
         for name in list(self._faces):
             self._remove(name)
         if self._last_header is not None:
             self._tracked.publish(IdsList(header=self._last_header, ids=[]))
-            # A process that ends now would take with it what DDS has not delivered yet.
+            # DDS drops what it has not delivered when the process ends, so wait for the subscribers.
             self._tracked.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
         self._last_header = None
 
@@ -172,10 +172,10 @@ class HumansOutput:
             cropped.publish(messages.image(header, crop if crop.ndim == 3 else cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR)))
 
     def _active(self, message_type: Any, topic: str) -> Any:
-        # Without events: the executor would wait on them too, and one that goes meanwhile ends it (InvalidHandle), and the node.
+        # Without event callbacks: the executor would wait on them too, and a publisher destroyed meanwhile raises InvalidHandle there.
         publisher = self._node.create_lifecycle_publisher(message_type, topic, _qos(1),
                                                           event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
-        publisher.on_activate(None)  # made while the node is active already
+        publisher.on_activate(None)  # created while the node is already active
         return publisher
 
     def _remove(self, name: str) -> None:

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from c2f_head_pose.attention.zones import load_zones
-from c2f_head_pose.evaluation.attention.drive import Distraction, Glance, NoisyHeads, Said, Script, head_deg, judge, score, scripted_drive
+from c2f_head_pose.evaluation.attention.drive import (
+    Decision,
+    Distraction,
+    Glance,
+    NoisyHeads,
+    Script,
+    head_deg,
+    judge,
+    score,
+    scripted_drive,
+)
 from c2f_head_pose.geometry import rotation_vector
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +65,7 @@ def test_the_score_counts_what_was_said():
     """
     glances = Glance(0, 'road_ahead'), Glance(10, 'lap'), Glance(14, 'road_ahead')
     script = Script(glances, (Distraction('long', 10, 14, 13.0),), 40.0)
-    said = [Said(i / 10, 'distracted' if 135 <= i < 150 or 300 <= i < 310 else 'attentive', 'road_ahead') for i in range(400)]
+    said = [Decision(i / 10, 'distracted' if 135 <= i < 150 or 300 <= i < 310 else 'attentive', 'road_ahead') for i in range(400)]
     result = score(script, said)
     assert (result.long_distractions, result.long_missed, result.short_distractions) == (1, 0, 0)
     assert result.long_delay_mean_s == result.long_delay_worst_s == pytest.approx(0.35)
@@ -64,7 +74,7 @@ def test_the_score_counts_what_was_said():
     assert result.attentive_share == pytest.approx(1 - 10 / 299)
     assert result.zone_accuracy == pytest.approx(1 - 37 / 391)
     assert result.by_target == {'lap': 0.0, 'road_ahead': 1.0}
-    assert score(script, [Said(s.stamp_s, 'attentive', s.zone) for s in said]).long_missed == 1
+    assert score(script, [Decision(s.stamp_s, 'attentive', s.zone) for s in said]).long_missed == 1
 
 
 def test_heads_turn_smoothly_to_their_share_of_the_target():
@@ -100,7 +110,7 @@ def test_the_command_writes_a_script_and_scores_what_others_said_of_it(tmp_path)
     targets = [drive['glances'][np.searchsorted(begins, i / 10, side='right') - 1]['target'] for i in range(900)]
     (tmp_path / 'said.json').write_text(json.dumps(
         [{'stamp_s': i / 10, 'state': 'attentive', 'zone': t} for i, t in enumerate(targets)]))
-    printed = run('--said', str(tmp_path / 'said.json'), '--csv', str(tmp_path / 'drive.csv'))
+    printed = run('--decisions', str(tmp_path / 'said.json'), '--csv', str(tmp_path / 'drive.csv'))
     assert 'zone_accuracy            1.0' in printed
     assert f"long_missed              {sum(d['kind'] == 'long' for d in drive['distractions'])}" in printed
     assert (tmp_path / 'drive.csv').read_text().count('\n') == 2

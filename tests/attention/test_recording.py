@@ -8,18 +8,18 @@ import pytest
 
 from c2f_head_pose.attention.zones import azimuth_elevation_deg, camera_mount
 from c2f_head_pose.estimator import HeadPoseEstimator
-from c2f_head_pose.evaluation.attention.drive import Distraction, Glance, Said, Script, head_deg
+from c2f_head_pose.evaluation.attention.drive import Decision, Distraction, Glance, Script, head_deg
 from c2f_head_pose.evaluation.attention.recorded import (
     GRAPH_FILE,
     confusions,
     count_upper_bound,
+    decisions_of,
+    decisions_of_graph,
     error_by_target,
     load_drive,
     perceive_pictures,
     perceive_truth,
     perception_error,
-    said_by_graph,
-    said_of,
     timings,
     until,
 )
@@ -83,10 +83,10 @@ def test_the_driver_is_found_in_every_picture_and_judged_on_the_scripts_time(ren
     perceived = perceive_pictures(drive, HeadPoseEstimator.load('c2f_edge', 'cpu'))
     error = perception_error(drive, perceived)
     assert error.lost == 0 and error.geodesic_mean_deg < 25
-    said = said_of(drive, perceived)
+    said = decisions_of(drive, perceived)
     assert [s.stamp_s for s in said] == pytest.approx(np.arange(20) / 4)
     assert sum(sum(zones.values()) for zones in confusions(drive.script, said).values()) == pytest.approx(2)
-    truth = said_of(drive, perceive_truth(drive, 0.1, 0.0, 0.0, 1))
+    truth = decisions_of(drive, perceive_truth(drive, 0.1, 0.0, 0.0, 1))
     assert [s.zone for s in truth[:16]] == ['road_ahead'] * 16 and truth[-1].state == 'attentive'
 
 
@@ -103,7 +103,7 @@ def test_the_drive_goes_through_the_real_graph(rendered):
     assert played.returncode == 0, played.stderr
     drive, record = load_drive(folder), json.loads((folder / GRAPH_FILE).read_text())
     assert record['sent'] == 20 and record['decided'] > 0
-    said = said_by_graph(drive)
+    said = decisions_of_graph(drive)
     assert len(said) == 20 and {s.zone for s in said} != {'unknown'}
 
 
@@ -119,16 +119,16 @@ def test_a_scripts_beginning_keeps_the_distractions_that_are_over():
 
 def test_when_each_distraction_was_said_is_listed():
     """Due 3.0 s after the middle of the turn of 0.3 s. The first is said at 13.5; the second is missed."""
-    said = [Said(i / 10, 'distracted' if 135 <= i < 150 else 'attentive', 'lap') for i in range(300)]
+    said = [Decision(i / 10, 'distracted' if 135 <= i < 150 else 'attentive', 'lap') for i in range(300)]
     first, second = timings(SCRIPT, said)
-    assert (first['target'], first['due_s'], first['said_s'], first['said_before']) == ('lap', 13.15, 13.5, False)
-    assert (second['target'], second['said_s']) == ('centre_screen', None)
-    assert timings(SCRIPT, [replace(s, state='distracted') for s in said])[0]['said_before']
+    assert (first['target'], first['due_s'], first['decided_s'], first['decided_before']) == ('lap', 13.15, 13.5, False)
+    assert (second['target'], second['decided_s']) == ('centre_screen', None)
+    assert timings(SCRIPT, [replace(s, state='distracted') for s in said])[0]['decided_before']
 
 
 def test_what_is_taken_for_what_is_counted_outside_head_turns():
     """The lap from 10.0 to 14.0 at 10 Hz: 40 frames less 3 of the turn; ten of them said to be the cluster."""
-    said = [Said(i / 10, 'attentive', 'instrument_cluster' if 110 <= i < 120 else 'lap') for i in range(300)]
+    said = [Decision(i / 10, 'attentive', 'instrument_cluster' if 110 <= i < 120 else 'lap') for i in range(300)]
     assert confusions(SCRIPT, said)['lap'] == {'lap': pytest.approx(27 / 37), 'instrument_cluster': pytest.approx(10 / 37)}
 
 

@@ -146,7 +146,7 @@ def test_a_profile_that_is_none_is_refused_with_its_path(tmp_path, text):
 def test_two_profiles_that_mirror_each_other_are_refused(tmp_path):
     (tmp_path / 'one.yaml').write_text('name: one\nmirror_of: two.yaml')
     (tmp_path / 'two.yaml').write_text('name: two\nmirror_of: one.yaml')
-    with pytest.raises(ValueError, match='must name a profile that has zones'):
+    with pytest.raises(ValueError, match='must name a profile with zones'):
         load_zones(tmp_path / 'one.yaml')
 
 

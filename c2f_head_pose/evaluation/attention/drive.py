@@ -1,10 +1,10 @@
-"""A scripted drive with known glances: how well attention is decided at a stated noise.
+"""Scores the attention decision on a scripted drive with known glances and a stated noise.
 
     python -m c2f_head_pose.evaluation.attention.drive --minutes 60 --noise-deg 2 4 6 --csv docs/attention_drive.csv
 
-Without a renderer the heads are scripted poses with noise (`NoisyHeads`). For the whole pipeline, write the script
-(`--write-script drive.json`), render its `heads_deg` and run them through bag, node and attention; then score what was said with
-`--said said.json`, a list of {"stamp_s", "state", "zone"}.
+The heads are scripted poses with noise (`NoisyHeads`). For the whole pipeline, write the script (`--write-script drive.json`), render
+its `heads_deg` and run them through bag, node and attention; then score the decisions with `--decisions decisions.json`, a list of
+{"stamp_s", "state", "zone"}.
 """
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from ...geometry import rotation_from_vector
 from ...types import HeadPose
 
 TURN_S = 0.3
-"""A head turns to its target within this; a glance is timed from the middle of the turn."""
+"""Duration of a head's turn to its target; a glance begins at the middle of the turn."""
 
 GAZE_DEG = {
     'road_ahead': (0.0, -1.0), 'interior_mirror': (-29.0, 16.0), 'driver_mirror': (39.0, -11.0),
     'passenger_mirror': (-46.0, -6.0), 'instrument_cluster': (-4.0, -25.0), 'centre_screen': (-33.0, -20.0),
     'lap': (-13.0, -50.0), 'passenger': (-82.0, 4.0), 'driver_window': (70.0, 0.0), 'passenger_footwell': (-53.0, -40.0)}
-"""Where the eyes look, azimuth and elevation, left-hand drive; source: the table in config/zones_passenger_car_lhd.yaml."""
+"""Directions of gaze, azimuth and elevation, left-hand drive. Source: the table in config/zones_passenger_car_lhd.yaml."""
 
 DRIVING_GLANCES = {
     'interior_mirror': (0.70, 0.20), 'driver_mirror': (1.10, 0.30), 'passenger_mirror': (0.75, 0.36),
     'instrument_cluster': (0.62, 0.48)}
-"""Mean and standard deviation in seconds of an attentive driver's looks. Source: Taoka 1990, Duration of drivers' glances at
+"""Mean and standard deviation, in seconds, of the looks of an attentive driver. Source: Taoka 1990, Duration of drivers' glances at
 mirrors and displays, as reproduced in Green 1999, UMTRI-98-16 (secondary); interior mirror after Rockwell 1988, in the same."""
 
 Perceive = Callable[[float, np.ndarray], 'list[HeadPose] | None']
-"""From a stamp and the true R_cam_head to what was perceived: the seam for a renderer with the estimator behind it."""
+"""From a stamp and the true R_cam_head to the perceived heads: here a renderer with the estimator can be put in."""
 
 
 @dataclass(frozen=True)
 class Glance:
-    """One target from one time on, until the next glance."""
+    """A look at one target, which lasts until the next glance begins."""
 
     begin_s: float
     target: str
@@ -53,7 +53,7 @@ class Glance:
 
 @dataclass(frozen=True)
 class Distraction:
-    """A scripted distraction, 'long' or 'short': between begin and end the monitor has to say so, first at `due_s`."""
+    """A scripted distraction, 'long' or 'short': between begin and end the state must become distracted; `due_s` is the earliest time."""
 
     kind: str
     begin_s: float
@@ -63,7 +63,7 @@ class Distraction:
 
 @dataclass(frozen=True)
 class Script:
-    """What the driver does."""
+    """The course of a drive."""
 
     glances: tuple[Glance, ...]
     distractions: tuple[Distraction, ...]
@@ -71,8 +71,8 @@ class Script:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What was decided at one frame."""
+class Decision:
+    """The decision at one frame."""
 
     stamp_s: float
     state: str
@@ -81,24 +81,24 @@ class Said:
 
 @dataclass(frozen=True)
 class DriveScore:
-    """How well a drive was judged; times in seconds.
+    """Figures of the decisions over a drive; times in seconds.
 
     Attributes:
         hours_attentive: of driving outside the scripted distractions.
         zone_accuracy: share of frames, outside head turns, whose zone is the target's.
         zone_accuracy_balanced: the same, averaged over targets rather than over frames.
         road_accuracy: share of the same frames rightly on the road, or off it; 'unknown' counts as wrong.
-        long_distractions: scripted.
-        long_missed: never called distracted while they lasted.
-        long_delay_mean_s: from the time due to the first frame called distracted, the found ones only.
+        long_distractions: number in the script.
+        long_missed: of these, without a distracted frame while they lasted.
+        long_delay_mean_s: from the time due to the first distracted frame, over those found.
         long_delay_worst_s: the largest such delay by magnitude.
         short_distractions: scripted series of short glances; the next three as for the long ones.
         short_missed: see long_missed.
         short_delay_mean_s: see long_delay_mean_s.
         short_delay_worst_s: see long_delay_worst_s.
-        false_alarms_per_hour: times the state became distracted outside a scripted distraction, per hour of attentive driving.
-        attentive_share: of attentive driving called attentive.
-        unknown_share: of attentive driving called unknown.
+        false_alarms_per_hour: changes to distracted outside a scripted distraction, per hour of attentive driving.
+        attentive_share: share of attentive driving that is decided attentive.
+        unknown_share: share of attentive driving that is decided unknown.
         by_target: zone accuracy of each target.
     """
 
@@ -161,10 +161,10 @@ def head_deg(script: Script, stamps_s: np.ndarray, share: tuple[float, float], r
     """(n, 2) azimuth and elevation of the face, left-hand drive: targets times the head's share, smooth turns between.
 
     Args:
-        script: what the driver does.
+        script: the course of the drive.
         stamps_s: (n,) rising.
-        share: of this driver's gaze that the head turns.
-        rest_deg: by how much the head rests beside straight ahead.
+        share: part of this driver's gaze that the head turns.
+        rest_deg: offset of the resting head from straight ahead.
     """
     begins = np.array([g.begin_s for g in script.glances])
     targets = np.array([GAZE_DEG[g.target] for g in script.glances]) * share + rest_deg
@@ -177,22 +177,22 @@ def head_deg(script: Script, stamps_s: np.ndarray, share: tuple[float, float], r
 
 
 def R_vehicle_face(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
-    """(3, 3) head axes to vehicle axes of a face that points there, without roll."""
+    """(3, 3) head axes to vehicle axes of a face that points in a direction, without roll."""
     x = direction(azimuth_deg, elevation_deg)
     y = np.cross([0, 0, 1], x) / np.hypot(x[0], x[1])
     return np.stack([x, y, np.cross(x, y)], axis=1)
 
 
 class NoisyHeads:
-    """Poses with stated errors: independent from frame to frame, and drifting; the deviation claimed is the true one.
+    """Makes poses with stated errors, independent from frame to frame and drifting; the stated deviation is the true one.
 
     Args:
         white_deg: standard deviation per axis of the independent error.
-        drift_deg: standard deviation per axis of an error that changes with drift_s (first-order Gauss-Markov).
-        drift_s: its correlation time.
-        rate_hz: of the frames.
+        drift_deg: standard deviation per axis of a drifting error (first-order Gauss-Markov).
+        drift_s: correlation time of that error.
+        rate_hz: rate of the frames.
         lost: share of frames in which no face is found.
-        seed: of all draws.
+        seed: of the random numbers.
     """
 
     def __init__(self, white_deg: float, drift_deg: float, drift_s: float, rate_hz: float, lost: float, seed: int) -> None:
@@ -203,7 +203,7 @@ class NoisyHeads:
         self._std_deg = np.full(3, float(np.hypot(white_deg, drift_deg)))
 
     def __call__(self, stamp_s: float, R_cam_head: np.ndarray) -> list[HeadPose] | None:
-        """What is perceived of a true pose."""
+        """The heads perceived for a true pose."""
         fresh = self._rng.normal(0, 1, 3)
         self._drift = self._keep * self._drift + np.sqrt(1 - self._keep**2) * self._drift_rad * fresh
         error = self._drift + self._rng.normal(0, 1, 3) * self._white_rad
@@ -213,35 +213,35 @@ class NoisyHeads:
 
 
 def judge(script: Script, perceive: Perceive, zones: ZoneMap, rate_hz: float, share: tuple[float, float],
-          rest_deg: tuple[float, float], right_hand_drive: bool = False, camera_elevation_deg: float = 0.0) -> list[Said]:
-    """What the monitor says of a drive at 100 km/h straight ahead, seen by a camera that looks back, and so far up."""
+          rest_deg: tuple[float, float], right_hand_drive: bool = False, camera_elevation_deg: float = 0.0) -> list[Decision]:
+    """The monitor's decisions over a drive at 100 km/h straight ahead, seen by a camera that looks back at an elevation."""
     mount = camera_mount(180, camera_elevation_deg)
-    monitor, motion, said = AttentionMonitor(zones, mount), Motion(100 / 3.6, 0.0), []
+    monitor, motion, decisions = AttentionMonitor(zones, mount), Motion(100 / 3.6, 0.0), []
     stamps = np.arange(int(script.end_s * rate_hz)) / rate_hz
     side = -1 if right_hand_drive else 1
     for stamp_s, (azimuth, elevation) in zip(stamps, head_deg(script, stamps, share, rest_deg)):
         R_vehicle_head = R_vehicle_face(side * azimuth, elevation)
         now = monitor.update(float(stamp_s), perceive(float(stamp_s), mount.T @ R_vehicle_head), motion)
-        said.append(Said(float(stamp_s), now.state.value, now.zone))
-    return said
+        decisions.append(Decision(float(stamp_s), now.state.value, now.zone))
+    return decisions
 
 
-def score(script: Script, said: Sequence[Said]) -> DriveScore:
-    """How well what was said fits the script."""
-    stamps = np.array([s.stamp_s for s in said])
+def score(script: Script, decisions: Sequence[Decision]) -> DriveScore:
+    """Compares decisions with the script."""
+    stamps = np.array([s.stamp_s for s in decisions])
     begins = np.array([g.begin_s for g in script.glances])
     index = np.searchsorted(begins, stamps, side='right') - 1
     steady = stamps - begins[index] >= TURN_S
     targets = np.array([script.glances[i].target for i in index])
-    zones = np.array([s.zone for s in said])
-    states = np.array([s.state for s in said])
+    zones = np.array([s.zone for s in decisions])
+    states = np.array([s.state for s in decisions])
     by_target = {t: float(np.mean(zones[steady & (targets == t)] == t)) for t in sorted(set(targets[steady]))}
     known = (zones != 'unknown') & steady
     road_right = known & ((zones == 'road_ahead') == (targets == 'road_ahead'))
 
     became = states == State.DISTRACTED.value
     became[1:] &= states[:-1] != State.DISTRACTED.value
-    attentive = np.ones(len(said), bool)
+    attentive = np.ones(len(decisions), bool)
     delays: dict[str, list[float]] = {'long': [], 'short': []}
     for d in script.distractions:
         during = (stamps >= d.begin_s) & (stamps <= d.end_s + TURN_S)
@@ -250,7 +250,7 @@ def score(script: Script, said: Sequence[Said]) -> DriveScore:
         if len(first):
             delays[d.kind].append(float(stamps[first[0]] - d.due_s - TURN_S / 2))
     attentive &= stamps >= 2.0
-    hours = float(attentive.sum() / max(1, len(said)) * script.end_s / 3600)
+    hours = float(attentive.sum() / max(1, len(decisions)) * script.end_s / 3600)
     return DriveScore(
         hours_attentive=hours, zone_accuracy=float(np.mean(zones[steady] == targets[steady])),
         zone_accuracy_balanced=float(np.mean(list(by_target.values()))), road_accuracy=float(road_right.sum() / steady.sum()),
@@ -287,12 +287,13 @@ def main() -> None:
     parser.add_argument('--drift-deg', type=float, default=2.0, help='slowly changing error per axis')
     parser.add_argument('--drift-s', type=float, default=3.0)
     parser.add_argument('--lost', type=float, default=0.01, help='share of frames without a face')
-    parser.add_argument('--head-share', type=float, nargs=2, default=None, help="this driver's; the zones' own by default")
-    parser.add_argument('--rest-deg', type=float, nargs=2, default=(0.0, 0.0), help='where the head rests: azimuth, elevation')
+    parser.add_argument('--head-share', type=float, nargs=2, default=None, help="this driver's share; the zones' own by default")
+    parser.add_argument('--rest-deg', type=float, nargs=2, default=(0.0, 0.0), help='direction of the resting head: azimuth, elevation')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--csv', type=Path)
     parser.add_argument('--write-script', type=Path, help='write the script with its heads as JSON, and stop')
-    parser.add_argument('--said', type=Path, help='score this JSON instead of driving')
+    parser.add_argument('--decisions', type=Path, help='score this JSON instead of driving')
+    parser.add_argument('--said', dest='decisions', type=Path, help=argparse.SUPPRESS)  # the former name
     args = parser.parse_args()
 
     zones, script = load_zones(args.zones), scripted_drive(args.minutes, args.seed)
@@ -303,18 +304,18 @@ def main() -> None:
         args.write_script.write_text(json.dumps({**dataclasses.asdict(script), 'rate_hz': args.rate_hz,
                                                  'heads_deg': heads.round(3).tolist()}))
         return
-    if args.said:
-        said = [Said(float(s['stamp_s']), str(s['state']), str(s['zone'])) for s in json.loads(args.said.read_text())]
-        scores = [({'said': args.said.name}, score(script, said))]
+    if args.decisions:
+        decisions = [Decision(float(s['stamp_s']), str(s['state']), str(s['zone'])) for s in json.loads(args.decisions.read_text())]
+        scores = [({'decisions': args.decisions.name}, score(script, decisions))]
     else:
         scores = []
         for noise in args.noise_deg:
             heads_seen = NoisyHeads(noise, args.drift_deg, args.drift_s, args.rate_hz, args.lost, args.seed)
-            said = judge(script, heads_seen, zones, args.rate_hz, share, rest, args.right_hand_drive)
+            decisions = judge(script, heads_seen, zones, args.rate_hz, share, rest, args.right_hand_drive)
             scores.append(({'zones': zones.name, 'minutes': args.minutes, 'rate_hz': args.rate_hz, 'noise_deg': noise,
                             'drift_deg': args.drift_deg, 'lost': args.lost, 'share_azimuth': share[0],
                             'share_elevation': share[1], 'rest_azimuth_deg': rest[0], 'rest_elevation_deg': rest[1],
-                            'seed': args.seed}, score(script, said)))
+                            'seed': args.seed}, score(script, decisions)))
     rows = _rows(scores)
     for row in rows:
         print('\n'.join(f'{key:24} {value}' for key, value in row.items()), end='\n\n')

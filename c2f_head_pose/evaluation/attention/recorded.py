@@ -1,10 +1,10 @@
-"""A rendered drive, judged: what perception costs the decision about attention. Needs no ROS.
+"""Scores the attention decision on a rendered drive, to measure what perception costs. Needs no ROS.
 
     python -m c2f_head_pose.evaluation.attention.recorded DRIVE --noise-deg 2 4 6 --csv docs/attention_recorded.csv
 
-DRIVE is the folder that training.synthetic.recordings.attention writes. The same script is judged from the true poses, from the true
-poses with a stated noise, from the Estimator's poses of the pictures, and from what the nodes published where
-c2f_head_pose.ros.measure.attention_drive has played it.
+DRIVE is the folder that training.synthetic.recordings.attention writes. The decisions are scored from four sources of heads: the true
+poses, the true poses with a stated noise, the Estimator's poses of the pictures, and the nodes, where
+c2f_head_pose.ros.measure.attention_drive has played the drive.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ...recordings.reader import Notes, UnreadableImage
 from ...recordings.topics import choose_topics
 from ...types import HeadPose
 from ..sources import estimate_frames
-from .drive import TURN_S, Distraction, DriveScore, Glance, NoisyHeads, Said, Script, judge, score
+from .drive import TURN_S, Decision, Distraction, DriveScore, Glance, NoisyHeads, Script, judge, score
 
 GRAPH_FILE = 'said_graph.json'
 _NO_NOISE_DEG = 0.1
@@ -41,8 +41,8 @@ class Drive:
     """A rendered drive.
 
     Attributes:
-        folder: where it lies.
-        script: what the driver does, as far as it was rendered.
+        folder: of its files.
+        script: the course of the drive, as far as it was rendered.
         zones: of the vehicle.
         rate_hz: of the pictures.
         camera_elevation_deg: of the mount; the camera looks straight back.
@@ -66,13 +66,13 @@ class Drive:
         return self.folder / 'bag'
 
     def index(self, stamp_s: float) -> int:
-        """Which picture a time of the script is."""
+        """Number of the picture at a time of the script."""
         return round(stamp_s * self.rate_hz)
 
 
 @dataclass(frozen=True)
 class PerceptionError:
-    """How far perceived heads are from the truth, degrees.
+    """Errors of perceived heads against the truth, degrees.
 
     Attributes:
         geodesic_mean_deg: angle between the rotations.
@@ -80,7 +80,7 @@ class PerceptionError:
         azimuth_std_deg: deviation about that mean.
         elevation_bias_deg: up > 0.
         elevation_std_deg: see azimuth_std_deg.
-        stated_std_deg: mean of what the poses themselves claim, about the head's vertical and sideways axes.
+        stated_std_deg: mean of the deviations that the poses state, about the head's vertical and sideways axes.
         lost: share of pictures without a face.
     """
 
@@ -94,10 +94,10 @@ class PerceptionError:
 
 
 def load_drive(folder: Path) -> Drive:
-    """The drive that training.synthetic.recordings.attention wrote.
+    """Reads the drive that training.synthetic.recordings.attention wrote.
 
     Raises:
-        ValueError: for a folder that holds none, with the remedy.
+        ValueError: for a folder without a drive, with the remedy.
     """
     try:
         written = json.loads((folder / 'drive.json').read_text())
@@ -120,7 +120,7 @@ def until(script: Script, end_s: float) -> Script:
 
 
 def perceive_pictures(drive: Drive, estimator: HeadPoseEstimator, notes: Notes | None = None) -> list[list[HeadPose] | None]:
-    """What the estimator finds in every picture; None where a picture could not be read."""
+    """The estimator's heads in every picture; None where a picture could not be read."""
     found: list[list[HeadPose] | None] = [None] * len(drive.R_cam_head)
     notes = notes or Notes()
     with BagFile(drive.bag) as bag:
@@ -130,8 +130,8 @@ def perceive_pictures(drive: Drive, estimator: HeadPoseEstimator, notes: Notes |
     return found
 
 
-def said_of(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> list[Said]:
-    """What the monitor says of perceived heads, one list a picture."""
+def decisions_of(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> list[Decision]:
+    """The monitor's decisions on perceived heads, one list a picture."""
     return judge(drive.script, lambda stamp_s, _: perceived[drive.index(stamp_s)], drive.zones, drive.rate_hz, drive.zones.head_share,
                  (0.0, 0.0), drive.right_hand_drive, drive.camera_elevation_deg)
 
@@ -143,7 +143,7 @@ def perceive_truth(drive: Drive, white_deg: float, drift_deg: float, lost: float
 
 
 def perception_error(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> PerceptionError:
-    """How far the first head of each picture is from the truth."""
+    """Errors of the first head of each picture against the truth."""
     R_vehicle_cam = camera_mount(180, drive.camera_elevation_deg)
     seen = [(R, heads[0]) for R, heads in zip(drive.R_cam_head, perceived) if heads]
     apart = np.array([np.subtract(azimuth_elevation_deg(R_vehicle_cam @ head.R_cam_head[:, 0]),
@@ -155,7 +155,7 @@ def perception_error(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -
 
 
 def error_by_target(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> dict[str, tuple[float, float]]:
-    """Mean error of azimuth and elevation while the head rests on each target, degrees: what is systematic, not noise."""
+    """Mean error of azimuth and elevation while the head rests on each target, degrees: the systematic part of the error."""
     R_vehicle_cam = camera_mount(180, drive.camera_elevation_deg)
     begins = np.array([g.begin_s for g in drive.script.glances])
     apart: dict[str, list[np.ndarray]] = {}
@@ -167,16 +167,16 @@ def error_by_target(drive: Drive, perceived: Sequence[list[HeadPose] | None]) ->
     return {target: tuple(np.mean(values, axis=0).tolist()) for target, values in sorted(apart.items())}
 
 
-def said_by_graph(drive: Drive) -> list[Said] | None:
-    """What the nodes said, on the script's time; None where the drive has not been played."""
+def decisions_of_graph(drive: Drive) -> list[Decision] | None:
+    """The nodes' decisions, on the script's time; None where the drive has not been played."""
     path = drive.folder / GRAPH_FILE
     if not path.exists():
         return None
-    return [Said(float(s['stamp_s']) - drive.start_s, str(s['state']), str(s['zone'])) for s in json.loads(path.read_text())['said']]
+    return [Decision(float(s['stamp_s']) - drive.start_s, str(s['state']), str(s['zone'])) for s in json.loads(path.read_text())['said']]
 
 
 def count_upper_bound(count: int) -> float:
-    """The largest mean of a Poisson process that gives so few events or fewer with a probability of 5 %: 3.0 for none."""
+    """The largest mean of a Poisson process that gives this number of events or fewer with a probability of 5 %: 3.0 for none."""
     low, high = float(count), count + 10.0 + 5 * count**0.5
     for _ in range(60):
         mean = (low + high) / 2
@@ -185,32 +185,32 @@ def count_upper_bound(count: int) -> float:
     return high
 
 
-def confusions(script: Script, said: Sequence[Said]) -> dict[str, dict[str, float]]:
-    """Of each target, outside head turns, what was said how often: target -> zone -> share, the most frequent first."""
+def confusions(script: Script, decisions: Sequence[Decision]) -> dict[str, dict[str, float]]:
+    """For each target, outside head turns, the shares of the decided zones: target -> zone -> share, the most frequent first."""
     begins = np.array([g.begin_s for g in script.glances])
     counts: dict[str, Counter[str]] = {}
-    for s in said:
+    for s in decisions:
         glance = script.glances[int(np.searchsorted(begins, s.stamp_s, side='right')) - 1]
         if s.stamp_s - glance.begin_s >= TURN_S:
             counts.setdefault(glance.target, Counter())[s.zone] += 1
     return {target: {zone: n / c.total() for zone, n in c.most_common()} for target, c in sorted(counts.items())}
 
 
-def timings(script: Script, said: Sequence[Said]) -> list[dict[str, Any]]:
-    """Every distraction: when it was due, and when the state became distracted, on the script's time; None where it never did."""
+def timings(script: Script, decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+    """For every distraction the time due and the time when the state became distracted (None: never), on the script's time."""
     rows = []
     for d in script.distractions:
-        during = [s for s in said if d.begin_s <= s.stamp_s <= d.end_s + TURN_S]
+        during = [s for s in decisions if d.begin_s <= s.stamp_s <= d.end_s + TURN_S]
         first = next((s.stamp_s for s in during if s.state == 'distracted'), None)
         target = next(g.target for g in script.glances if g.begin_s == d.begin_s)
         rows.append({'kind': d.kind, 'target': target, 'begin_s': round(d.begin_s, 2), 'due_s': round(d.due_s + TURN_S / 2, 2),
-                     'end_s': round(d.end_s, 2), 'said_s': first if first is None else round(first, 2),
-                     'said_before': bool(during) and during[0].state == 'distracted'})
+                     'end_s': round(d.end_s, 2), 'decided_s': first if first is None else round(first, 2),
+                     'decided_before': bool(during) and during[0].state == 'distracted'})
     return rows
 
 
 def figures(result: DriveScore) -> dict[str, Any]:
-    """A row of the table: the score with false alarms counted and bounded, one column a target."""
+    """A row of the table: the score, with the number of false alarms and its upper bound, and one column a target."""
     row = dataclasses.asdict(result)
     by_target = row.pop('by_target')
     alarms = round(result.false_alarms_per_hour * result.hours_attentive)
@@ -220,14 +220,14 @@ def figures(result: DriveScore) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
+    """Prints the figures of a drive; returns the exit status."""
     parser = argparse.ArgumentParser(prog='attention_recorded', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('drive', type=Path, help='folder of training.synthetic.recordings.attention')
     parser.add_argument('--model', default='c2f_edge')
     parser.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
-    parser.add_argument('--noise-deg', type=float, nargs='*', default=[4.0], help='on the true poses: independent, per frame and axis')
-    parser.add_argument('--drift-deg', type=float, default=2.0, help='and drifting within 3 s')
-    parser.add_argument('--lost', type=float, default=0.01, help='share of frames without a face, with noise')
+    parser.add_argument('--noise-deg', type=float, nargs='*', default=[4.0], help='independent error added to the true poses')
+    parser.add_argument('--drift-deg', type=float, default=2.0, help='drifting error added')
+    parser.add_argument('--lost', type=float, default=0.01, help='share of frames without a face in the poses with noise')
     parser.add_argument('--seed', type=int, default=1, help='of the noise')
     parser.add_argument('--csv', type=Path, help='append the figures')
     chosen = parser.parse_args(arguments)
@@ -244,10 +244,10 @@ def main(arguments: list[str] | None = None) -> int:
     rows = []
     for name, perceived in seen.items():
         apart = {key: round(value, 3) for key, value in dataclasses.asdict(perception_error(drive, perceived)).items()}
-        rows.append(_report(drive, name, said_of(drive, perceived), apart))
+        rows.append(_report(drive, name, decisions_of(drive, perceived), apart))
         for target, (azimuth, elevation) in error_by_target(drive, perceived).items():
             print(f'    {target:20} error of azimuth {azimuth:+.1f}, elevation {elevation:+.1f} deg')
-    graph = said_by_graph(drive)
+    graph = decisions_of_graph(drive)
     if graph is not None:
         rows.append(_report(drive, 'ROS graph', graph, dict.fromkeys((f.name for f in dataclasses.fields(PerceptionError)), '')))
     if chosen.csv:
@@ -255,15 +255,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _report(drive: Drive, name: str, said: Sequence[Said], error: dict[str, Any]) -> dict[str, Any]:
-    """Prints one way's figures; returns its row."""
-    row = {'drive': drive.folder.name, 'way': name, **figures(score(drive.script, said)), **error}
+def _report(drive: Drive, name: str, decisions: Sequence[Decision], error: dict[str, Any]) -> dict[str, Any]:
+    """Prints the figures of one source of heads; returns its row."""
+    row = {'drive': drive.folder.name, 'way': name, **figures(score(drive.script, decisions)), **error}
     print(f'== {name}')
     print('\n'.join(f'{key:28} {value}' for key, value in row.items() if value != ''))
-    for timing in timings(drive.script, said):
+    for timing in timings(drive.script, decisions):
         print('   ', ' '.join(f'{key} {value}' for key, value in timing.items()))
-    for target, zones in confusions(drive.script, said).items():
-        print(f'    {target:20} said', ', '.join(f'{zone} {100 * share:.0f} %' for zone, share in list(zones.items())[:4]))
+    for target, zones in confusions(drive.script, decisions).items():
+        print(f'    {target:20} decided', ', '.join(f'{zone} {100 * share:.0f} %' for zone, share in list(zones.items())[:4]))
     return row
 
 

@@ -1,4 +1,4 @@
-"""A recording's attention as spans of time, for metrics.json and the report's timeline."""
+"""Turns the attention in a recording into spans of time, for metrics.json and the report's timeline."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ from ...types import HeadPose
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of one state for one reason.
+    """A period of one state for one reason.
 
     Attributes:
         begin_s: stamp of its first frame.
         end_s: stamp of the next span's first frame; of the last frame for the last span.
         state: of the driver.
         reason: why.
-        zone: the zone most frames of the span point into; 'unknown' if most say nothing.
+        zone: the zone of most frames of the span; 'unknown' if most are no evidence.
     """
 
     begin_s: float
@@ -30,7 +30,7 @@ class Span:
 
 
 class AttentionTimeline:
-    """Spans that grow as a recording goes by; frames are not kept.
+    """Builds spans frame by frame; frames are not kept.
 
     Args:
         monitor: fresh, with the vehicle's zones and the camera's mount.
@@ -43,7 +43,7 @@ class AttentionTimeline:
         self._last_s: float | None = None
 
     def take(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> None:
-        """Take one frame into account, as AttentionMonitor.update does; a stamp that does not rise is passed over."""
+        """Takes one frame into account, as AttentionMonitor.update does; a stamp that does not rise is ignored."""
         if self._last_s is not None:
             if not stamp_s > self._last_s:
                 return
@@ -54,26 +54,26 @@ class AttentionTimeline:
         self._last_s = stamp_s
 
     def spans(self) -> list[Span]:
-        """The spans so far, in order and without holes: where input was stale is a span of its own."""
+        """The spans so far, in order and without gaps: stale input is a span of its own."""
         if not self._spans or self._last_s is None:
             return []
         return [*self._spans[:-1], replace(self._spans[-1], end_s=self._last_s)]
 
-    def _extend(self, said: Attention, stamp_s: float) -> None:
+    def _extend(self, attention: Attention, stamp_s: float) -> None:
         spans, zones = self._spans, self._zones
-        if not spans or (spans[-1].state, spans[-1].reason) != (said.state, said.reason):
+        if not spans or (spans[-1].state, spans[-1].reason) != (attention.state, attention.reason):
             if spans:
                 spans[-1] = replace(spans[-1], end_s=stamp_s)
             zones.clear()
-            spans.append(Span(stamp_s, stamp_s, said.state, said.reason, said.zone))
-        zones[said.zone] = zones.get(said.zone, 0) + 1
+            spans.append(Span(stamp_s, stamp_s, attention.state, attention.reason, attention.zone))
+        zones[attention.zone] = zones.get(attention.zone, 0) + 1
         zone = max(zones, key=zones.__getitem__)
         if zone != spans[-1].zone:
             spans[-1] = replace(spans[-1], zone=zone)
 
 
 def attention_timeline(monitor: AttentionMonitor, frames: Iterable[tuple[float, Sequence[HeadPose] | None, Motion | None]]) -> list[Span]:
-    """The spans of frames that are at hand: see AttentionTimeline.
+    """The spans of a sequence of frames; see AttentionTimeline.
 
     Args:
         monitor: fresh, with the vehicle's zones and the camera's mount.
@@ -90,10 +90,10 @@ def driver_monitor(zones: str | Path, camera_elevation_deg: float) -> AttentionM
 
     Args:
         zones: the vehicle's profile, a file as config/zones_passenger_car_lhd.yaml.
-        camera_elevation_deg: how far the optical axis looks up.
+        camera_elevation_deg: elevation of the optical axis; above 0 up.
 
     Raises:
-        ValueError: for a wrong profile, naming the file and what is wrong, or a camera that looks straight up or down.
+        ValueError: for a wrong profile, naming the file and the mistake, or a camera that looks straight up or down.
         OSError: where the file cannot be read.
     """
     return AttentionMonitor(load_zones(zones), camera_mount(180.0, camera_elevation_deg))

@@ -1,10 +1,10 @@
-"""Plays a rendered drive through the real graph and keeps what `attention` says, for c2f_head_pose.evaluation.attention.recorded.
+"""Plays a rendered drive through the real graph and keeps the decisions of `attention`, for c2f_head_pose.evaluation.attention.recorded.
 
     python -m c2f_head_pose.ros.measure.attention_drive DRIVE
 
 Four processes on this machine only (own ROS domain): replay_node publishes the pictures, head_pose finds heads, attention decides, and
 this one is the car (it publishes the speed, 100 km/h straight ahead) and listens. DRIVE is the folder that
-training.synthetic.recordings.attention writes; what was said goes into DRIVE/said_graph.json, the nodes' logs beside it.
+training.synthetic.recordings.attention writes; the decisions go into DRIVE/said_graph.json, the nodes' logs beside it.
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _QUIET_S = 2.0
 
 @dataclass(frozen=True)
 class Decision:
-    """What was said under a stamp, and when it came on this process's clock."""
+    """The decision under a stamp, and its time of arrival on this process's clock."""
 
     state: str
     zone: str
@@ -50,7 +50,7 @@ class Decision:
 
 
 class Car(Node):
-    """Publishes the speed and keeps what the nodes say, by stamp in nanoseconds."""
+    """Publishes the speed and keeps what the nodes publish, by stamp in nanoseconds."""
 
     def __init__(self) -> None:
         super().__init__('car')
@@ -136,10 +136,10 @@ def play(drive: Drive, model: str, rate: float) -> Car:
     return car
 
 
-def said(drive: Drive, car: Car) -> list[dict[str, Any]]:
-    """What was said of every picture, as attention_recorded reads it.
+def decisions(drive: Drive, car: Car) -> list[dict[str, Any]]:
+    """The decision for every picture, as evaluation.attention.recorded reads it.
 
-    The state of a picture that nothing answers is the last one said before; its zone is unknown.
+    The state of a picture without a decision is that of the last one before; its zone is unknown.
     """
     state, rows = 'unknown', []
     stamps = sorted(car.decisions)
@@ -204,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not images:
         print(f'attention_drive: nothing was decided; see {drive.folder}/attention_node.log', file=sys.stderr)
         return 1
-    (drive.folder / GRAPH_FILE).write_text(json.dumps({**record, 'said': said(drive, car)}))
+    (drive.folder / GRAPH_FILE).write_text(json.dumps({**record, 'said': decisions(drive, car)}))
     return 0
 
 

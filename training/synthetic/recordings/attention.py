@@ -2,14 +2,14 @@
 
     python -m training.synthetic.recordings.attention OUT --minutes 4 --script-seed 11
 
-A driver in near infrared, seen from the top of the instrument cluster, who turns the head as the script of
-c2f_head_pose.evaluation.attention.drive says. Interrupted, the same command goes on where it stopped. OUT holds
+A driver in near infrared, seen from the top of the instrument cluster, turns the head as in the script of
+c2f_head_pose.evaluation.attention.drive. The same command resumes an interrupted run. OUT holds
 
     drive.json   the settings, the script (glances, distractions), and the truth of every frame
-    frames/      the pictures; the same for the same settings, whatever was rendered before
+    frames/      the pictures; equal settings give equal pictures, whatever was rendered before
     bag/         rosbag2 (mcap): /camera/image/compressed, /camera/camera_info, /truth/head_pose
 
-    python -m c2f_head_pose.evaluation.attention.recorded OUT     judges it, offline and from the truth
+    python -m c2f_head_pose.evaluation.attention.recorded OUT     scores it, offline and from the truth
     python -m c2f_head_pose.ros.measure.attention_drive OUT               plays it through the ROS graph first
 """
 from __future__ import annotations
@@ -51,16 +51,16 @@ _TORSO_FOLLOWS = 0.15
 
 @dataclass(frozen=True)
 class Settings:
-    """What is rendered; the same settings give the same pictures.
+    """Settings of a rendered drive; equal settings give equal pictures.
 
     Attributes:
         minutes: length of the script; the pictures may stop earlier, see `main`.
         script_seed: of the glances.
         look_seed: of person, clothes, light and small motions.
-        rate_hz: pictures a second.
+        rate_hz: pictures per second.
         zones: vehicle profile, for the head's share of a gaze.
         right_hand_drive: mirrors the script.
-        camera_elevation_deg: where the camera looks, straight back along the car and so far up.
+        camera_elevation_deg: elevation of the camera, which looks straight back along the car.
         distance_m: camera to face at rest. 0.75 m ahead of the eyes and 0.2 m below: the top of the instrument cluster.
     """
 
@@ -75,7 +75,7 @@ class Settings:
 
 
 class Cabin:
-    """The driver before the camera.
+    """The driver in front of the camera, and the light.
 
     Args:
         settings: see Settings.
@@ -121,7 +121,7 @@ class Cabin:
         return sensor.shot_noise(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), 12000, 6, rng)
 
     def _place(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """R_cam_head, bones and t_cam_head_m: the script's direction and the small motions of somebody alive."""
+        """R_cam_head, bones and t_cam_head_m: the script's direction with the small motions of a living head."""
         small = np.sin(self._rates * self.stamps_s[k] + self._phases).mean(axis=1)
         azimuth, elevation = self.head_deg[k] + small[:2] * [2.0, 1.6]
         roll = geometry.rotation_from_vector(np.radians([2.0 * small[2], 0, 0]))
@@ -142,26 +142,26 @@ class Cabin:
 
 
 def render(folder: Path, settings: Settings, seconds: float | None = None, jobs: int = 1) -> int:
-    """Renders what is missing of the pictures and writes drive.json and the bag; returns how many pictures there are.
+    """Renders the pictures that are missing, writes drive.json and the bag, and returns the number of pictures.
 
     Args:
-        folder: to write to; what it holds of the same settings is kept.
-        settings: what is rendered.
-        seconds: only so much of the script's beginning; all of it by default.
-        jobs: processes that draw.
+        folder: output; pictures of the same settings in it are kept.
+        settings: of the drive.
+        seconds: length of the part to render, from the beginning; all by default.
+        jobs: number of processes that draw.
 
     Raises:
         ValueError: where the folder holds a drive of other settings.
     """
-    said = folder / 'drive.json'
-    if said.exists() and json.loads(said.read_text())['settings'] != dataclasses.asdict(settings):
+    description = folder / 'drive.json'
+    if description.exists() and json.loads(description.read_text())['settings'] != dataclasses.asdict(settings):
         raise ValueError(f'{folder} holds a drive of other settings; give another folder, or delete it')
     cabin, pictures = Cabin(settings), folder / 'frames'
     pictures.mkdir(parents=True, exist_ok=True)
     count = len(cabin.stamps_s) if seconds is None else min(len(cabin.stamps_s), round(seconds * settings.rate_hz))
     truth = [cabin.pose(k) for k in range(count)]
-    said.write_text(json.dumps({'settings': dataclasses.asdict(settings), **dataclasses.asdict(cabin.script), 'start_s': START_S,
-                                'R_cam_head': [np.round(R, 6).tolist() for R, _ in truth]}))
+    description.write_text(json.dumps({'settings': dataclasses.asdict(settings), **dataclasses.asdict(cabin.script), 'start_s': START_S,
+                                       'R_cam_head': [np.round(R, 6).tolist() for R, _ in truth]}))
     if jobs > 1:
         with multiprocessing.get_context('spawn').Pool(jobs) as pool:
             pool.starmap(_draw, [(settings, pictures, count, first, jobs) for first in range(jobs)])
@@ -215,7 +215,7 @@ def _write_bag(path: Path, camera: Camera, pictures: list[Path], truth: list[tup
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
+    """Renders a drive; returns the exit status."""
     parser = argparse.ArgumentParser(prog='python -m training.synthetic.recordings.attention', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('output', type=Path)
@@ -226,7 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             parser.add_argument(name, type=type(field.default), default=field.default, help='default %(default)s')
     parser.add_argument('--seconds', type=float, help='render only the beginning')
-    parser.add_argument('--jobs', type=int, default=1, help='processes that draw')
+    parser.add_argument('--jobs', type=int, default=1, help='number of processes that draw')
     chosen = vars(parser.parse_args(arguments))
     output, seconds, jobs = (chosen.pop(name) for name in ('output', 'seconds', 'jobs'))
     try:
