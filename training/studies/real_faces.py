@@ -1,0 +1,138 @@
+"""What real faces ask of a network beyond its mean error: `python -m training.studies.real_faces [MODEL ...] [--peers FOLDER]`.
+
+For each network: yaw, pitch and roll of AFLW2000's faces within yaw 60; its error on faces that are rolled, over that on upright ones;
+and Pointing'04 in squares of other widths, as other detectors' boxes give them, the worst width's error over the best one's. The sets are
+found as `python -m training.evaluate` finds them. Figures go to training/results/real_faces.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from c2f_head_pose import crop, geometry
+from c2f_head_pose.models.registry import ModelError
+
+from ..command import exits_with_message, positive_int
+from ..datasets.base import Face, MissingDataError
+from ..datasets.face_crops import landmark_square
+from ..datasets.registry import open_faces, spread
+from ..evaluation import results
+from ..loop.checkpoint import commit
+from .peers import HeadPoseNetwork, networks
+
+FRONTAL_DEG = 60.0
+ROLLS_DEG = ((0.0, 10.0), (10.0, 30.0), (30.0, 60.0))
+"""From and below which absolute roll faces are taken together; the first are upright."""
+WIDTHS = (1.25, 1.36, 1.5, 1.65)
+"""Sides of the square over the larger extent of Pointing'04's own box."""
+FIELDS = ('set', 'network', 'measure', 'n', 'value', 'command', 'commit')
+Measure = tuple[str, int, float]
+
+
+def rotations(network: HeadPoseNetwork, images: Sequence[np.ndarray], squares: Sequence[crop.CropSquare]) -> np.ndarray:
+    """(N, 3, 3) R_crop_head that a network reads off each picture's square."""
+    return np.stack([network.rotation(crop.cut(image, square, network.size)) for image, square in zip(images, squares, strict=True)])
+
+
+def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
+    """Name, faces and value of each measure on faces with landmarks, each in its landmarks' square."""
+    truth = np.array([face.ypr_deg for face in faces])
+    R = rotations(network, [face.read() for face in faces], [landmark_square(face, network.margin) for face in faces])
+    yield from angle_measures(truth, R)
+    yield from roll_measures(truth, R)
+
+
+def angle_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
+    """Mean absolute error of each angle within `FRONTAL_DEG` of yaw.
+
+    Args:
+        truth_ypr_deg: (N, 3).
+        R: (N, 3, 3) estimates.
+    """
+    near = np.abs(truth_ypr_deg[:, 0]) <= FRONTAL_DEG
+    if not near.any():
+        return
+    difference = geometry.ypr_deg_from_rotation(R[near]) - truth_ypr_deg[near]
+    error = np.abs((difference + 180) % 360 - 180).mean(0)
+    for name, value in zip(('yaw', 'pitch', 'roll'), error, strict=True):
+        yield f'{name} within yaw {FRONTAL_DEG:g}', int(near.sum()), float(value)
+
+
+def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
+    """Mean geodesic error of each range of roll, and the last range's over the first's.
+
+    Args:
+        truth_ypr_deg: (N, 3).
+        R: (N, 3, 3) estimates.
+    """
+    error = geometry.geodesic_deg(geometry.rotation_from_ypr_deg(truth_ypr_deg), R)
+    roll = np.abs(truth_ypr_deg[:, 2])
+    means = []
+    for low, high in ROLLS_DEG:
+        among = (roll >= low) & (roll < high)
+        means.append(float(error[among].mean()) if among.any() else float('nan'))
+        yield f'geodesic at roll {low:g} to {high:g}', int(among.sum()), means[-1]
+    yield 'geodesic of rolled over upright', int((roll >= ROLLS_DEG[-1][0]).sum()), means[-1] / means[0]
+
+
+def width_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
+    """The mean of yaw's and pitch's error at each of `WIDTHS` of faces with a box, and the worst over the best."""
+    truth = np.array([face.ypr_deg[:2] for face in faces])
+    images = [face.read() for face in faces]
+    errors = []
+    for width in WIDTHS:
+        squares = [crop.square_about(face.box, width) for face in faces]
+        found = geometry.ypr_deg_from_rotation(rotations(network, images, squares))[:, :2]
+        errors.append(float(np.abs(found - truth).mean()))
+        yield f'MAE at {width:g} times the box', len(faces), errors[-1]
+    yield 'worst over best width', len(faces), max(errors) / min(errors)
+
+
+MEASURES = {'aflw2000': landmark_measures, 'pointing04': width_measures}
+
+
+@exits_with_message(ValueError, OSError)
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns 1 if a model or every set is missing."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.studies.real_faces', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('models', nargs='*', default=['c2f_edge'], metavar='MODEL', help='shipped names or .onnx files')
+    parser.add_argument('--peers', type=Path, metavar='FOLDER', help='the files that python -m training.studies.peers --help names')
+    parser.add_argument('--limit', type=positive_int, help='faces of each set, spread over it')
+    parser.add_argument('--results', type=Path, default=results.FOLDER / 'real_faces.csv')
+    args = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    command = ' '.join(['python -m training.studies.real_faces', *args.models, *(['--peers PEERS'] if args.peers else [])])
+    kept: list[dict[str, object]] = []
+    try:
+        opened = networks(args.models, args.peers, 1)
+    except ModelError as error:
+        print(f'real_faces: {error}', file=sys.stderr)
+        return 1
+    for name, measures in MEASURES.items():
+        try:
+            faces = open_faces(name)
+        except MissingDataError as error:
+            print(f'{name}: {error}', file=sys.stderr)
+            continue
+        faces = spread(faces, args.limit or len(faces))
+        for network in opened:
+            for measure, count, value in measures(network, faces):
+                kept.append({'set': name, 'network': network.name, 'measure': measure, 'n': count, 'value': round(value, 4),
+                             'command': command, 'commit': commit()})
+                print(f'{name:10} {network.name:24} {measure:32} {value:7.3f}  of {count}', flush=True)
+    if not kept:
+        return 1
+    results.write_rows(args.results, FIELDS, kept)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
