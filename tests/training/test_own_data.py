@@ -1,6 +1,8 @@
 """A user's own labelled pictures as training data, alone and beside rendered crops."""
 
 import csv
+import json
+import shutil
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ from tiny_training import tiny_config
 
 from c2f_head_pose import geometry
 from training import train
+from training.data.crops import SyntheticCrops
 from training.export import Labels, export
 from training.loop import checkpoint
 from training.loop.loader import BatchLoader
@@ -141,3 +144,17 @@ def test_weights_are_begun_with_and_where_they_come_from_is_not_forgotten(own, h
     assert not content['rendered'] and content['started_from'].endswith('16 samples of 5 of csv:faces.csv')
     with pytest.raises(ValueError, match=r'5 of csv:faces[.]csv'):
         export(tmp_path / 'second' / 'final.pt', tmp_path, Labels('x', '1'), ['fp32'])
+
+
+def test_turned_portraits_are_no_renders(heads, tmp_path):
+    """A dataset whose manifest names the preset 'portraits': its model does not say of itself that nothing real is in it."""
+    folder = tmp_path / 'portraits'
+    shutil.copytree(heads, folder)
+    manifest = json.loads((folder / 'manifest.json').read_text())
+    (folder / 'manifest.json').write_text(json.dumps(manifest | {'preset': 'portraits'}))
+    assert SyntheticCrops([heads]).rendered and not SyntheticCrops([heads, folder]).rendered
+    config = config_file(tmp_path / 'tiny.yaml', steps=1)
+    train.main([config, '--data', str(folder), '--out', str(tmp_path), '--device', 'cpu'])
+    with pytest.raises(ValueError, match='--training-data'):
+        export(tmp_path / 'final.pt', tmp_path, Labels('x', '1'), ['fp32'])
+    assert export(tmp_path / 'final.pt', tmp_path, Labels('x', '1', 'turned portraits'), ['fp32'])['fp32'].exists()

@@ -506,7 +506,10 @@ def test_edge_costs_at_most_a_third_of_a_gflop():
     assert 2 * multiply_adds(network, torch.zeros(1, 1, network.size, network.size, dtype=torch.uint8)) <= 0.3e9
 
 
-@pytest.mark.parametrize('name, told', [('c2f', '915 M multiply-adds, 9.60 M'), ('edge', '37 M multiply-adds, 1.69 M')])
+@pytest.mark.parametrize(
+    'name, told',
+    [('c2f', '915 M multiply-adds, 9.60 M'), ('edge', '37 M multiply-adds, 1.69 M'), ('edge_128', '66 M multiply-adds, 1.80 M')],
+)
 def test_the_size_that_a_configuration_tells_of_its_network_is_right(name, told):
     """In the file's first line, of the network as it trains."""
     from network_size import multiply_adds, parameters

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..models.rotations import face_direction, ypr_from_rotation
 from ..synthetic.dataset import SyntheticDataset
-from ..synthetic.layout import COLUMNS
+from ..synthetic.layout import COLUMNS, PORTRAITS
 
 AT_ONCE = 4096
 """Samples per copy to the device."""
@@ -158,6 +158,11 @@ class SyntheticCrops:
         if rest.any():
             target[rest] = (1 - target.sum()) * sums[rest] / sums[rest].sum()
         return weights * (target / sums)[self.where[:, 0]]
+
+    @property
+    def rendered(self) -> bool:
+        """Whether every sample is a render; turned portraits are not."""
+        return all(s.manifest.preset != PORTRAITS for s in self.sets)
 
     @property
     def data_hash(self) -> str:

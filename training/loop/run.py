@@ -69,7 +69,7 @@ class Run:
         self.loss: LossFunction = make_loss(config.loss)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
-        self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops)
+        self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops) and train_set.rendered
         if self.path.exists():
             if start is not None:
                 self.print_once(f'resuming {self.path}: --start is not used')

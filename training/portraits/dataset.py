@@ -20,7 +20,16 @@ import cv2
 import numpy as np
 
 from c2f_head_pose import HeadPoseEstimator
-from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, Manifest, finished_shards, shard_path, write_manifest
+from training.synthetic.layout import (
+    COLUMNS,
+    EXPRESSIONS,
+    LIGHTS,
+    PORTRAITS,
+    Manifest,
+    finished_shards,
+    shard_path,
+    write_manifest,
+)
 from training.synthetic.scene.crops import crop_rotation
 from training.synthetic.writer import ShardWriter
 
@@ -31,7 +40,6 @@ from .portrait import Builder, Drawn, Portrait, Pose
 from .turn import Turner
 from .variety import Variety, draw_poses
 
-PRESET = 'portraits'
 CROP_SIZE, CROP_MARGIN = 192, 2.2
 """As the renders' preset `wide` has them, so that both join."""
 
@@ -69,7 +77,7 @@ def find_faces(folder: Path, limit: int | None = None) -> list[Found]:
 def manifest_of(people: int, variety: Variety, seed: int, command: str) -> Manifest:
     """The manifest of a dataset of so many portraits."""
     return Manifest(
-        preset=PRESET,
+        preset=PORTRAITS,
         seed=seed,
         count=people * variety.pictures,
         shard_size=_PEOPLE_PER_SHARD * variety.pictures,

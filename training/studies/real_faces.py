@@ -24,7 +24,7 @@ from ..datasets.face_crops import landmark_square
 from ..datasets.registry import open_faces, spread
 from ..evaluation import results
 from ..loop.checkpoint import commit
-from .peers import HeadPoseNetwork, networks
+from .peer_networks import HeadPoseNetwork, networks
 
 FRONTAL_DEG = 60.0
 ROLLS_DEG = ((0.0, 10.0), (10.0, 30.0), (30.0, 60.0))

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 FORMAT_VERSION = 1
+PORTRAITS = 'portraits'
+"""Preset of datasets of turned portraits (`training.portraits`), which are no renders."""
 EXPRESSIONS = ('neutral', 'talk', 'smile', 'open_mouth', 'squint', 'blink', 'random')
 LIGHTS = ('soft', 'sun', 'one_sided', 'patterned', 'backlit', 'coloured', 'near_infrared')
 OCCLUDERS = ('none', 'hand', 'phone', 'bar', 'rectangle')
