@@ -1,6 +1,8 @@
 """Camera calibration: from CameraInfo's fields to the ray through a pixel."""
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -8,6 +10,7 @@ import numpy as np
 
 from .types import Camera
 
+_NO_TURN = np.zeros(3)
 _COEFFICIENTS = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,), 'fisheye': (4,), '': (0, 4, 5)}
 
 
@@ -55,83 +58,100 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
     if not np.any(D):  # an equidistant lens without coefficients is still a fisheye: angle = radius / f
         D = np.zeros(4 if model == 'equidistant' else 0)
     camera = Camera(int(width), int(height), intrinsics, D, model)
-    for x, y in ((0, 0), (width, height)):
-        pixel_ray(camera, x, y)
+    pixel_rays(camera, [(0, 0), (width, height)])
     return camera
 
 
 def pixel_ray(camera: Camera, x: float, y: float) -> np.ndarray:
-    """The viewing direction through a pixel.
+    """The viewing direction through a pixel, (3,) float64; arguments and errors as of `pixel_rays`."""
+    return pixel_rays(camera, [(x, y)])[0]
+
+
+def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndarray:
+    """The viewing directions through pixels.
 
     Args:
         camera: the calibrated camera.
-        x: pixels from the image's left edge, continuous (the first pixel covers [0, 1)).
-        y: pixels from the top edge, likewise.
+        points: x, y in pixels from the image's left and top edge, continuous (the first pixel covers [0, 1) x [0, 1)).
 
     Returns:
-        (3,) float64 unit vector in the camera's optical frame.
+        (N, 3) float64 unit vectors in the camera's optical frame.
 
     Raises:
-        ValueError: for a camera that sees nothing through this pixel, as one whose numbers are beyond reason.
+        ValueError: for a camera that sees nothing through one of the pixels, as one whose numbers are beyond reason.
 
     K's principal point counts from the first pixel's centre (OpenCV), hence the half pixel.
     """
-    pixel = np.array([x - 0.5, y - 0.5])
-    with np.errstate(all='ignore'):
-        if camera.distortion_model == 'equidistant' and camera.D.size:
-            ray = _equidistant_ray(camera, pixel)
-        else:
-            ray = np.array([*(_pinhole(camera, pixel) if camera.D.size == 0 else _undistorted(camera, pixel)), 1.0])
-        ray = ray / np.sqrt(ray @ ray)
-    if not 0.5 < ray @ ray < 2:  # of length 1, unless it was none
-        raise ValueError(f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is beyond reason; '
-                         'calibrate again')
-    return ray
+    pixels = [(x - 0.5, y - 0.5) for x, y in points]
+    if camera.D.size == 0:
+        rays = [_unit(u, v, 1.0) for u, v in _pinhole(camera, pixels)]
+    elif camera.distortion_model == 'equidistant':
+        rays = [_equidistant_ray(camera, u, v) for u, v in _pinhole(camera, pixels)]
+    else:
+        with np.errstate(all='ignore'):
+            rays = [_unit(u, v, 1.0) for u, v in _undistorted(camera, np.array(pixels)).tolist()]
+    for (x, y), ray in zip(points, rays):
+        if not all(math.isfinite(part) for part in ray):
+            raise ValueError(f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is beyond reason; '
+                             'calibrate again')
+    return np.array(rays)
 
 
-def _pinhole(camera: Camera, pixel: np.ndarray) -> np.ndarray:
-    """(2,) normalised image point of a pixel, without distortion."""
-    (fx, skew, cx), (_, fy, cy), _ = camera.K
-    v = (pixel[1] - cy) / fy
-    return np.array([(pixel[0] - cx - skew * v) / fx, v])
+def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
+    length = math.hypot(x, y, z)
+    return (x / length, y / length, z / length) if length < math.inf else (math.nan, math.nan, math.nan)
 
 
-def _undistorted(camera: Camera, pixel: np.ndarray) -> np.ndarray:
-    """(2,) normalised image point of a pixel: OpenCV's five fixed-point steps, then Newton's, for strong distortion."""
-    point = cv2.undistortPoints(pixel.reshape(1, 1, 2), camera.K, camera.D).reshape(2)
+def _pinhole(camera: Camera, pixels: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Normalised image points of pixels, without distortion; in Python's numbers, where numpy takes several times as long."""
+    (fx, skew, cx), (_, fy, cy), _ = camera.K.tolist()
+    return [((x - cx - skew * (y - cy) / fy) / fx, (y - cy) / fy) for x, y in pixels]
+
+
+def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
+    """(N, 2) normalised image points of (N, 2) pixels: OpenCV's five fixed-point steps, then Newton's, for strong distortion."""
+    points = cv2.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
     step = 1e-6
     for _ in range(8):
-        around = np.array([[*point, 1.0], [point[0] + step, point[1], 1.0], [point[0], point[1] + step, 1.0]])
-        seen = cv2.projectPoints(around, np.zeros(3), np.zeros(3), camera.K, camera.D)[0].reshape(3, 2)
-        slope = (seen[1:] - seen[0]).T / step
-        if not abs(np.linalg.det(slope)) >= 1e-9:  # a NaN, too
+        around = np.array([points, points + [step, 0], points + [0, step]]).reshape(-1, 2)
+        seen = cv2.projectPoints(np.column_stack([around, np.ones(len(around))]), _NO_TURN, _NO_TURN, camera.K, camera.D)[0]
+        seen = seen.reshape(3, -1, 2)
+        off = pixels - seen[0]
+        (a, c), (b, d) = ((seen[1:] - seen[0]) / step).transpose(0, 2, 1)  # columns of each point's 2x2 slope
+        determinant = a * d - b * c
+        good = np.abs(determinant) >= 1e-9  # not for a NaN
+        if not good.any():
             break
-        point = point + np.linalg.solve(slope, pixel - seen[0])
-        if np.linalg.norm(pixel - seen[0]) < 1e-7:
+        determinant = np.where(good, determinant, np.inf)
+        points = points + np.column_stack([d * off[:, 0] - b * off[:, 1], a * off[:, 1] - c * off[:, 0]]) / determinant[:, None]
+        if not (np.abs(off).max(1) >= 1e-7)[good].any():
             break
-    return point
+    return points
 
 
-def _equidistant_ray(camera: Camera, pixel: np.ndarray) -> np.ndarray:
-    """Beyond 90 degrees off the axis there is no (u, v, 1), so the angle itself is solved for.
+def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, float]:
+    """The ray of a normalised image point (x, y); beyond 90 degrees off the axis there is no (u, v, 1), so the angle is solved for.
 
     Source: Kannala and Brandt 2006, as in OpenCV's fisheye model.
     """
-    x, y = _pinhole(camera, pixel)
-    distorted = float(np.hypot(x, y))
+    distorted = math.hypot(x, y)
+    if distorted < 1e-12:
+        return 0.0, 0.0, 1.0
     theta = distorted
-    k1, k2, k3, k4 = camera.D
+    k1, k2, k3, k4 = camera.D.tolist()
     for _ in range(20):
         t2 = theta * theta
+        if not t2 < 1e30:
+            return math.nan, math.nan, math.nan
         value = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))) - distorted
         slope = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
         if abs(slope) < 1e-9:
             break
         theta -= value / slope
-    theta = float(np.clip(theta, 0, np.pi))
-    if distorted < 1e-12:
-        return np.array([0.0, 0.0, 1.0])
-    return np.array([np.sin(theta) * x / distorted, np.sin(theta) * y / distorted, np.cos(theta)])
+        if abs(value) < 1e-14:
+            break
+    theta = min(max(theta, 0.0), math.pi)
+    return math.sin(theta) * x / distorted, math.sin(theta) * y / distorted, math.cos(theta)
 
 
 def _field(info: Any, name: str) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .camera import pixel_ray
+from .camera import pixel_rays
 from .crop import CropSquare
 from .geometry import rotation_from_vector, rotation_vector
 from .types import CATEGORIES, FACE_EXTENT_M, Camera, FaceBox, HeadPose
@@ -82,16 +82,19 @@ def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.nda
 def _ray_and_extent(box: FaceBox, camera: Camera) -> tuple[np.ndarray, float]:
     """(3,) ray through the box's centre, and the face's larger extent as a part of its range: 2 tan(a / 2)."""
     x, y = box.centre
-    ray = pixel_ray(camera, x, y)
-    across = [pixel_ray(camera, edge, y) for edge in (box.x1, box.x2) if 0 <= edge <= camera.width]
-    down = [pixel_ray(camera, x, edge) for edge in (box.y1, box.y2) if 0 <= edge <= camera.height]
+    across = [(edge, y) for edge in (box.x1, box.x2) if 0 <= edge <= camera.width]
+    down = [(x, edge) for edge in (box.y1, box.y2) if 0 <= edge <= camera.height]
+    ray, *edges = pixel_rays(camera, [(x, y), *across, *down]).tolist()
     # A calibration holds for pixels of the image only: where one edge lies beyond, the angle is twice that from the centre to the other.
-    angles = [_angle(*edges) if len(edges) == 2 else 2 * _angle(ray, edges[0]) for edges in (across, down) if edges]
-    return ray, 2 * math.tan(min(max(angles, default=0.0), _WIDEST_RAD) / 2)
+    pairs = (edges[:len(across)], edges[len(across):])
+    angles = [_angle(*pair) if len(pair) == 2 else 2 * _angle(ray, pair[0]) for pair in pairs if pair]
+    return np.array(ray), 2 * math.tan(min(max(angles, default=0.0), _WIDEST_RAD) / 2)
 
 
-def _angle(a: np.ndarray, b: np.ndarray) -> float:
-    return math.atan2(float(np.linalg.norm(np.cross(a, b))), float(a @ b))
+def _angle(a: list[float], b: list[float]) -> float:
+    """Between unit vectors; exact for small angles, unlike the arc cosine."""
+    (ax, ay, az), (bx, by, bz) = a, b
+    return math.atan2(math.hypot(ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), ax * bx + ay * by + az * bz)
 
 
 def depth_crop(depth_m: np.ndarray, square: CropSquare, size: int, range_m: float) -> np.ndarray:

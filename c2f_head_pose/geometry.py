@@ -17,6 +17,10 @@ HEAD_AXES = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
 """(3, 3) R_cam_head of a face looking straight into the camera."""
 
 _GIMBAL = 1e-6
+_IDENTITY = np.eye(3)
+_NEARLY_ORTHOGONAL = 0.01
+_NEWTON_STEPS = 3
+"""From an error of 0.01: 8e-5, 5e-9, below a float64's precision."""
 
 
 def rotation_from_ypr_deg(ypr_deg: np.ndarray) -> np.ndarray:
@@ -138,10 +142,21 @@ def rotation_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
 
 
 def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
-    """The (..., 3, 3) rotations nearest to matrices in the Frobenius norm (orthogonal Procrustes with determinant +1)."""
-    u, _, vt = np.linalg.svd(np.asarray(matrix, float))
-    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[..., None]
-    return u @ vt
+    """The (..., 3, 3) rotations nearest to matrices in the Frobenius norm (orthogonal Procrustes with determinant +1).
+
+    Matrices that are nearly rotations, as a network gives, take Newton's iteration to the orthogonal polar factor, which is the same
+    rotation in a tenth of the time: Higham 1986, "Computing the Polar Decomposition".
+    """
+    R = np.asarray(matrix, float)
+    beyond = np.swapaxes(R, -1, -2) @ R - _IDENTITY
+    if not np.abs(beyond).max(initial=0.0) < _NEARLY_ORTHOGONAL or (_determinant(R) <= 0).any():
+        u, _, vt = np.linalg.svd(R)
+        u[..., 2] *= np.sign(np.linalg.det(u @ vt))[..., None]
+        return u @ vt
+    for _ in range(_NEWTON_STEPS):  # X (3 I - X^T X) / 2, whose error is squared each time
+        R = R - 0.5 * R @ beyond
+        beyond = np.swapaxes(R, -1, -2) @ R - _IDENTITY
+    return R
 
 
 def _rotation_about(axis: int, angle_rad: np.ndarray) -> np.ndarray:
@@ -166,6 +181,12 @@ def _quaternion(R: np.ndarray) -> list[float]:
         q[i], q[j], q[k], q[3] = 1 + 2 * m[i][i] - trace, m[j][i] + m[i][j], m[k][i] + m[i][k], m[k][j] - m[j][k]
     length = math.sqrt(sum(part * part for part in q))
     return [part / (-length if q[3] < 0 else length) for part in q]
+
+
+def _determinant(R: np.ndarray) -> np.ndarray:
+    a, b, c = R[..., 0, :], R[..., 1, :], R[..., 2, :]
+    return (a[..., 0] * (b[..., 1] * c[..., 2] - b[..., 2] * c[..., 1]) + a[..., 1] * (b[..., 2] * c[..., 0] - b[..., 0] * c[..., 2])
+            + a[..., 2] * (b[..., 0] * c[..., 1] - b[..., 1] * c[..., 0]))
 
 
 def _vee(R: np.ndarray) -> np.ndarray:
