@@ -1,4 +1,4 @@
-"""The one crop: training, evaluation, replay and the node all cut faces here."""
+"""The one crop: training, evaluation, replay and the node cut faces with these functions."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -57,6 +57,20 @@ def cut(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
         patch = cv2.copyMakeBorder(patch, top - square.top, square.top + square.side - bottom,
                                    left - square.left, square.left + square.side - right, cv2.BORDER_CONSTANT, value=0)
     return resize(patch, size)
+
+
+def gray(image: np.ndarray) -> np.ndarray:
+    """(H, W) of a gray or BGR image."""
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def cut_gray(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
+    """Cuts a face out of a gray or BGR uint8 image as a network reads it: (size, size) gray; resizing one channel is quicker than three."""
+    left, top = max(square.left, 0), max(square.top, 0)
+    patch = image[top:max(0, square.top + square.side), left:max(0, square.left + square.side)]
+    if patch.size == 0:
+        return np.zeros((size, size), np.uint8)
+    return cut(gray(patch), CropSquare(square.left - left, square.top - top, square.side), size)
 
 
 def resize(patch: np.ndarray, size: int) -> np.ndarray:

@@ -31,11 +31,6 @@ LEAST_OVERLAP = 0.2
 """Smallest intersection over union of a detected box with the labelled face."""
 
 
-def gray(image: np.ndarray) -> np.ndarray:
-    """(H, W) of a BGR or gray picture."""
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-
-
 def published_bounds(face: Face, height: int, width: int) -> tuple[int, int, int, int]:
     """x1, y1, x2, y2 of FSA-Net's published AFLW2000 crop: whole pixels, inside the picture.
 
@@ -142,10 +137,9 @@ def cutter(name: str, size: int, margin: float) -> Callable[[Face, np.ndarray], 
         return crop.fit(published_part(face, image), size)
 
     def square(face: Face, image: np.ndarray) -> np.ndarray:
-        return crop.cut(image, SQUARES[name](face, margin), size)
+        return crop.cut_gray(image, SQUARES[name](face, margin), size)
 
     named = {'published': published, 'unstretched': unstretched, **dict.fromkeys(SQUARES, square)}
     if name not in named:
         raise ValueError(f'crop {name!r} is none of {", ".join(named)}')
-    # gray after cutting, as the package does
-    return lambda face, image: gray(named[name](face, image))
+    return lambda face, image: crop.gray(named[name](face, image))

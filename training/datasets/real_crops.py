@@ -13,7 +13,7 @@ from c2f_head_pose import crop, geometry
 
 from ..data.crops import Crops, SyntheticCrops
 from .base import Face
-from .face_crops import box_square, gray, landmark_square
+from .face_crops import box_square, landmark_square
 
 MARGIN = 2.2
 """Side of the stored crop over the landmarks' larger extent, as in the renders."""
@@ -66,7 +66,7 @@ class RealCrops:
         self.size, self.left_out = size, len(faces) - len(keep)
         self.sets = [Named(Path(f'{len(keep)} of {name}' + (f' ({self.left_out} beyond the pose limits)' if self.left_out else '')))]
         self.K, self.R_cam_head, self.R_crop_head = (torch.from_numpy(a[keep]).float() for a in (K, R, R_crop))
-        self.images = torch.from_numpy(np.stack([gray(crop.cut(faces[i].read(), squares[i], size)) for i in keep]))
+        self.images = torch.from_numpy(np.stack([crop.cut_gray(faces[i].read(), squares[i], size) for i in keep]))
         low, high = size / 2 - size / MARGIN / 2, size / 2 + size / MARGIN / 2
         self.boxes = torch.tensor([[low, low, high, high]]).repeat(len(keep), 1)
         self.names = [faces[i].name for i in keep]

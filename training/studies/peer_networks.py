@@ -9,12 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from c2f_head_pose import geometry
+from c2f_head_pose.crop import gray
 from c2f_head_pose.decode import decode
 from c2f_head_pose.engine import open_engine
 from c2f_head_pose.engine.onnxruntime_engine import open_session
 from c2f_head_pose.models.registry import ModelError
-
-from ..datasets.face_crops import gray
 
 
 class HeadPoseNetwork(Protocol):
