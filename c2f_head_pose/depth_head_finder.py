@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from .camera import pixel_ray
+from .turn import turn_boxes_back, turn_upright
 from .types import FACE_EXTENT_M, Camera, FaceBox
 
 _GRID_WIDTH = 160
@@ -61,7 +62,7 @@ class DepthHead:
 
 
 def find_heads(depth_m: np.ndarray, camera: Camera, threshold: float = THRESHOLD,
-               table: np.ndarray | None = None) -> list[DepthHead]:
+               table: np.ndarray | None = None, rotation_deg: int = 0) -> list[DepthHead]:
     """The heads in a depth image, best first.
 
     Args:
@@ -69,11 +70,12 @@ def find_heads(depth_m: np.ndarray, camera: Camera, threshold: float = THRESHOLD
         camera: its calibration.
         threshold: least score, 0..1.
         table: instead of FROM_OUTLINE, for fitting it.
+        rotation_deg: clockwise turn that makes the image upright: 0, 90, 180 or 270.
     """
     step = max(1, round(depth_m.shape[1] / _GRID_WIDTH))
-    mm = _smooth_mm(depth_m)
+    mm = turn_upright(_smooth_mm(depth_m), rotation_deg)
     grid = mm[step // 2::step, step // 2::step]
-    focal = np.array([camera.K[0, 0], camera.K[1, 1]]) / step
+    focal = np.array([camera.K[0, 0], camera.K[1, 1]][::-1 if rotation_deg in (90, 270) else 1]) / step
     scores = _scores(grid, focal)
     found: list[DepthHead] = []
     for _ in range(64):
@@ -86,9 +88,9 @@ def find_heads(depth_m: np.ndarray, camera: Camera, threshold: float = THRESHOLD
         rows, columns = _window(grid.shape, row, column, reach)
         patch, marks = grid[rows, columns] / 1000, scores[rows, columns]
         same = np.abs(patch - z_m) < _APART_M
-        head = _measure(grid, focal, row, column, z_m, camera, step, score,
-                        FROM_OUTLINE if table is None else table)
+        seen = _measure(grid, focal, row, column, z_m, FROM_OUTLINE if table is None else table)
         scores[rows, columns] = np.where(same, 0, marks)
+        head = None if seen is None else _placed(seen, camera, step, rotation_deg, score)
         if head is not None and all(np.linalg.norm(head.centre_m - other.centre_m) > _APART_M for other in found):
             found.append(head)
     return found
@@ -126,8 +128,18 @@ def _scores(grid: np.ndarray, focal: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _measure(grid: np.ndarray, focal: np.ndarray, row: int, column: int, z_m: float, camera: Camera, step: int,
-             score: float, table: np.ndarray) -> DepthHead | None:
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A head in the upright grid: its middle in cells and metres, its face's half width and height in cells, and its outline."""
+
+    x: float
+    y: float
+    z_m: float
+    half: np.ndarray
+    outline_m: np.ndarray
+
+
+def _measure(grid: np.ndarray, focal: np.ndarray, row: int, column: int, z_m: float, table: np.ndarray) -> _Seen | None:
     """Where the head about a cell is, from its outline and its surface."""
     x, y = float(column), float(row)
     for _ in range(4):  # walk to the middle of what is filled about it
@@ -146,11 +158,17 @@ def _measure(grid: np.ndarray, focal: np.ndarray, row: int, column: int, z_m: fl
     down_m, deeper_m = np.r_[1.0, outline] @ table
     y += focal[1] * down_m / z_m
     z_centre = z_m - _SURFACE_BEFORE_M + _BEHIND_SURFACE_M + deeper_m
-    pixel = (x + 0.5) * step, (y + 0.5) * step
-    ray = pixel_ray(camera, *pixel)
-    half = 0.5 * FACE_EXTENT_M * focal * step / z_centre
-    box = FaceBox(pixel[0] - half[0], pixel[1] - half[1], pixel[0] + half[0], pixel[1] + half[1], score)
-    return DepthHead(ray * (z_centre / ray[2]), box, score, outline)
+    return _Seen(x, y, z_centre, 0.5 * FACE_EXTENT_M * focal / z_centre, outline)
+
+
+def _placed(seen: _Seen, camera: Camera, step: int, rotation_deg: int, score: float) -> DepthHead:
+    """A head of the upright grid in the camera's frame and the camera's image."""
+    x, y, half = (seen.x + 0.5) * step, (seen.y + 0.5) * step, seen.half * step
+    upright = np.array([[x - half[0], y - half[1], x + half[0], y + half[1]]])
+    x1, y1, x2, y2 = turn_boxes_back(upright, rotation_deg, camera.width, camera.height)[0].tolist()
+    box = FaceBox(x1, y1, x2, y2, score)
+    ray = pixel_ray(camera, *box.centre)
+    return DepthHead(ray * (seen.z_m / ray[2]), box, score, seen.outline_m)
 
 
 def outline_m(grid: np.ndarray, focal: np.ndarray, x: float, y: float, z_m: float) -> np.ndarray:

@@ -1,70 +1,69 @@
 """The whole pipeline: detect, track, crop, infer, decode, turn into the camera's frame, smooth."""
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from .camera import pixel_ray
-from .crop import CropSquare, cut, fit, square_about
+from .crop import CropSquare, cut_gray, fit, gray, square_about
 from .decode import decode
 from .depth import depth_crop, enough_depth, fuse, position_from_depth, position_from_middle, position_from_size
 from .depth_head_finder import DepthHead, find_heads
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .geometry import ray_rotation
-from .smooth import PositionFilter, RotationFilter
+from .mounting import MountingCheck
+from .options import EstimatorOptions
+from .smooth import CameraPlace, PoseFilter
 from .stages import StageClock
-from .track import FaceTracker, Track
-from .types import Camera, FaceBox, HeadPose
+from .track import FaceTracker
+from .turn import turn_rotation_back, turn_upright
+from .types import Camera, FaceBox, Finding, HeadPose
+
+__all__ = ['EstimatorOptions', 'HeadPoseEstimator']
 
 _LARGEST_BATCH = 64
-FixedFrame = Callable[[], tuple[np.ndarray, np.ndarray]]
+FixedFrame = Callable[[], CameraPlace]
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class EstimatorOptions:
-    """What may change while an estimator runs.
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """What `estimate` was given, checked."""
 
-    Attributes:
-        detection_threshold: least score of a new face, in (0, 1).
-        max_faces: at most this many faces, best first; at least 1.
-        rescan_period_s: the whole image is searched for new faces at least this often, seconds.
-        track_timeout_s: a face unseen for longer loses its id, seconds.
-        smoothing: smooth rotations and positions over time (only where images have stamps).
-        smoothing_min_cutoff_hz: cutoff for a still head, Hz; lower is steadier and slower.
-        smoothing_beta: growth of the cutoff with speed, Hz per rad/s; higher lags less in turns.
-        smoothing_position: smooth positions too; nothing is smoothed without `smoothing`.
-        smoothing_position_min_cutoff_hz: cutoff for a head that stays where it is, Hz.
-        smoothing_position_beta: growth of the cutoff with speed, Hz per m/s. At the defaults a head that moves at 0.5 m/s lags by 28 ms.
-    """
+    image: np.ndarray | None
+    camera: Camera | None
+    depth_m: np.ndarray | None
+    stamp_s: float | None
 
-    detection_threshold: float = 0.6
-    max_faces: int = 10
-    rescan_period_s: float = 1.0
-    track_timeout_s: float = 0.5
-    smoothing: bool = True
-    smoothing_min_cutoff_hz: float = 1.5
-    smoothing_beta: float = 3.0
-    smoothing_position: bool = True
-    smoothing_position_min_cutoff_hz: float = 1.0
-    smoothing_position_beta: float = 5.0
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height and width."""
+        array = self.depth_m if self.image is None else self.image
+        assert array is not None
+        return array.shape[:2]
 
-    def __post_init__(self) -> None:
-        """Raises ValueError for a value that cannot work, naming it."""
-        for name, right, allowed in (
-                ('detection_threshold', 0 < self.detection_threshold < 1, 'between 0 and 1'),
-                ('max_faces', self.max_faces >= 1, 'at least 1'),
-                ('rescan_period_s', self.rescan_period_s >= 0, 'at least 0'),
-                ('track_timeout_s', self.track_timeout_s >= 0, 'at least 0'),
-                ('smoothing_min_cutoff_hz', self.smoothing_min_cutoff_hz > 0, 'more than 0'),
-                ('smoothing_beta', self.smoothing_beta >= 0, 'at least 0'),
-                ('smoothing_position_min_cutoff_hz', self.smoothing_position_min_cutoff_hz > 0, 'more than 0'),
-                ('smoothing_position_beta', self.smoothing_position_beta >= 0, 'at least 0')):
-            if not right:
-                raise ValueError(f'{name} must be {allowed}, got {getattr(self, name)!r}')
+
+@dataclass(frozen=True, eq=False)
+class _Face:
+    """A face that was found: its box, its track in a stream, and the head where depth showed it."""
+
+    box: FaceBox
+    track_id: int | None = None
+    head: DepthHead | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Crop:
+    """What one network reads of one face."""
+
+    face: _Face
+    engine: Engine
+    square: CropSquare
+    pixels: np.ndarray
 
 
 class HeadPoseEstimator:
@@ -100,21 +99,24 @@ class HeadPoseEstimator:
         self._depth_engine = depth_engine
         self._detector = detector
         self._tracker = FaceTracker(detector)
-        self._filters: dict[int, RotationFilter] = {}
-        self._position_filters: dict[int, PositionFilter] = {}
+        self._mounting = MountingCheck(detector)
+        self._filters: dict[int, PoseFilter] = {}
         self._last_stamp_s = -np.inf
+        self._last_rotation = self.options.image_rotation
+        self._finding = Finding(self.options.max_faces)
+        self._logged: set[str] = set()
 
     @classmethod
     def load(cls, model: str = 'c2f_edge', device: str = 'auto', threads: int = 1,
              options: EstimatorOptions | None = None, depth_model: str | None = None) -> HeadPoseEstimator:
-        """Opens a model and the face detector; of a model of modality 'depth' no detector: heads are found in depth too.
+        """Opens a model and the face detector; no detector for a model of modality 'depth', where heads are found in depth too.
 
         Args:
             model: a shipped model's name, or the path of an .onnx file.
             device: 'auto', 'cpu' or 'cuda'.
             threads: CPU threads of each network, at least 1.
             options: see EstimatorOptions.
-            depth_model: a model of modality 'depth' beside one of modality 'rgb': where depth is given, both are asked.
+            depth_model: a model of modality 'depth' beside one of modality 'rgb': where depth is given, both estimate.
 
         Raises:
             ModelError: (a ValueError) for a model or detector that is missing, damaged or foreign, with the remedy.
@@ -141,6 +143,11 @@ class HeadPoseEstimator:
         return self._depth_engine is not None
 
     @property
+    def finding(self) -> Finding:
+        """What was noticed while faces were searched for: more than `max_faces`, a camera that is mounted sideways."""
+        return self._finding
+
+    @property
     def _main(self) -> Engine:
         engine = self._engine or self._depth_engine
         assert engine is not None
@@ -149,11 +156,12 @@ class HeadPoseEstimator:
     def reset(self) -> None:
         """Forgets tracks and smoothing, as after a jump in time; ids are not used again."""
         self._tracker.reset()
-        self._filters, self._position_filters = {}, {}
+        self._mounting.reset(self.options.image_rotation)
+        self._filters = {}
         self._last_stamp_s = -np.inf
 
     def follows(self, track_id: int) -> bool:
-        """Whether a face is still followed, seen in the last image or not; an id that no longer is never comes back."""
+        """Whether a face is still followed, seen in the last image or not; an id that was forgotten never comes back."""
         return self._tracker.knows(track_id)
 
     def estimate(self, image: np.ndarray | None, camera: Camera | None = None, depth_m: np.ndarray | None = None,
@@ -173,54 +181,32 @@ class HeadPoseEstimator:
                 head; what is returned is in the camera's frame all the same. Called at most once, after the networks.
 
         Returns:
-            One HeadPose a face: by score, or longest followed first where tracked; empty when nobody was found.
+            One HeadPose a face: by score, or longest followed first where tracked; empty when nobody was found. `finding` holds what was
+            noticed on the way.
 
         Raises:
             ValueError: naming the argument that is wrong.
         """
         self._check(image, camera, depth_m)
         self.stages = stages = StageClock()
-        heads: dict[FaceBox, DepthHead] = {}
-        if image is None and boxes is None:
-            assert depth_m is not None and camera is not None
-            heads = {head.box: head for head in find_heads(depth_m, camera)}
-        faces, tracks = self._find(image, stamp_s, boxes, list(heads))
+        frame = _Frame(image, camera, depth_m, stamp_s)
+        faces = self._find(frame) if boxes is None else [_Face(box) for box in _checked_boxes(boxes, frame.shape)]
         stages.end('detect')
-        crops, squares = self._crops(image, faces)
-        depth_crops, depth_squares = self._depth_crops(depth_m, faces)
+        crops = self._crops(frame, faces)
         stages.end('crop')
-        outputs = self._infer(crops, self._engine) if image is not None else len(faces) * [None]
-        depth_outputs = self._infer_depth(depth_crops)
+        estimates = self._infer([crop.pixels for crop in crops], [crop.engine for crop in crops])
         stages.end('infer')
-        poses = []
-        tracks_seen = []
-        for i, face in enumerate(faces):
-            seen = [_turned(pose, square, camera) for pose, square in ((outputs[i], squares[i]), (depth_outputs[i], depth_squares[i]))
-                    if pose is not None]
-            if seen:
-                poses.append(self._place(seen[0] if len(seen) == 1 else fuse(*seen), face, camera, depth_m, heads.get(face)))
-                tracks_seen.append(tracks[i] if tracks is not None else None)
+        poses: dict[_Face, HeadPose] = {}
+        for crop, estimate in zip(crops, estimates):
+            pose = self._turned(estimate, crop.square, camera)
+            poses[crop.face] = fuse(poses[crop.face], pose) if crop.face in poses else pose
+        poses = {face: self._placed(pose, face, frame) for face, pose in poses.items()}
         stages.end('decode')
-        if stamp_s is not None:
-            self._filters = {i: f for i, f in self._filters.items() if self._tracker.knows(i)}
-            self._position_filters = {i: f for i, f in self._position_filters.items() if self._tracker.knows(i)}
-            place = fixed_frame() if fixed_frame is not None and self.options.smoothing and any(tracks_seen) else None
-            poses = [pose if track is None else self._follow(pose, track, stamp_s, place) for pose, track in zip(poses, tracks_seen)]
+        tracked = stamp_s is not None and any(face.track_id is not None for face in poses)
+        place = fixed_frame() if tracked and fixed_frame is not None and self.options.smoothing else None
+        answers = [self._smoothed(pose, face, frame, place) for face, pose in poses.items()]
         stages.end('smooth')
-        return poses
-
-    def _check(self, image: np.ndarray | None, camera: Camera | None, depth_m: np.ndarray | None) -> None:
-        if image is not None:
-            _check_image(image)
-            if self._engine is None:
-                raise ValueError('this estimator was loaded with a depth model alone: give image=None and depth_m, or load an rgb model')
-        elif depth_m is None or camera is None or self._depth_engine is None:
-            raise ValueError('an image must be a uint8 array; without one (None) depth_m, camera and a depth model are needed')
-        shape = image.shape[:2] if image is not None else depth_m.shape  # type: ignore[union-attr]
-        if camera is not None and (camera.height, camera.width) != shape:
-            raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {shape[1]}x{shape[0]}')
-        if depth_m is not None and depth_m.shape != shape:
-            raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
+        return answers
 
     def estimate_crops(self, crops: Sequence[np.ndarray]) -> list[HeadPose]:
         """The head poses of ready-cut faces: fitted into the network's square input, nothing detected or corrected.
@@ -235,95 +221,131 @@ class HeadPoseEstimator:
         size = self._main.contract.input_size
         for crop in crops:
             _check_image(crop)
-        return self._infer([_gray(fit(crop, size)) for crop in crops], self._main)
+        return self._infer([fit(gray(crop), size) for crop in crops], len(crops) * [self._main])
 
-    def _find(self, image: np.ndarray | None, stamp_s: float | None, boxes: Sequence | np.ndarray | None,
-              heads: list[FaceBox]) -> tuple[list[FaceBox], list[Track] | None]:
+    # Finding faces.
+
+    def _check(self, image: np.ndarray | None, camera: Camera | None, depth_m: np.ndarray | None) -> None:
+        if image is not None:
+            _check_image(image)
+            if self._engine is None:
+                raise ValueError('this estimator was loaded with a depth model alone: give image=None and depth_m, or load an rgb model')
+        elif depth_m is None or camera is None or self._depth_engine is None:
+            raise ValueError('an image must be a uint8 array; without one (None) depth_m, camera and a depth model are needed')
+        shape = image.shape[:2] if image is not None else depth_m.shape  # type: ignore[union-attr]
+        if camera is not None and (camera.height, camera.width) != shape:
+            raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {shape[1]}x{shape[0]}')
+        if depth_m is not None and depth_m.shape != shape:
+            raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
+
+    def _find(self, frame: _Frame) -> list[_Face]:
+        """The faces of an image, or the heads of depth alone: followed where it has a stamp, else searched for at once."""
         options = self.options
-        if boxes is not None:
-            return _checked_boxes(boxes), None
-        if stamp_s is None and image is None:
-            return heads[:options.max_faces], None
-        if stamp_s is None:
-            assert self._detector is not None and image is not None
-            return self._detector.detect_all_sizes(image, options.detection_threshold)[:options.max_faces], None
+        if options.image_rotation != self._last_rotation:
+            self.reset()
+            self._last_rotation = options.image_rotation
+        if frame.stamp_s is not None:
+            self._begin(frame.stamp_s)
+        faces = self._find_heads(frame) if frame.image is None else self._find_faces(frame.image, frame.stamp_s)
+        self._log_once(self._finding)
+        return faces
+
+    def _begin(self, stamp_s: float) -> None:
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, got {stamp_s}')
         if stamp_s < self._last_stamp_s:
             self.reset()
         self._last_stamp_s = stamp_s
-        tracks = self._tracker.follow(heads, stamp_s, 0.0, options.track_timeout_s) if image is None else self._tracker.update(
-            image, stamp_s, options.detection_threshold, options.rescan_period_s, options.track_timeout_s)
-        tracks = tracks[:options.max_faces]
-        return [t.box for t in tracks], tracks
 
-    def _crops(self, image: np.ndarray | None, faces: list[FaceBox]) -> tuple[list[np.ndarray], list[CropSquare | None]]:
-        if image is None or self._engine is None:
-            return [], [None for _ in faces]
-        contract = self._engine.contract
-        squares = [square_about(face, contract.detector_margin) for face in faces]
-        return [_gray(cut(image, square, contract.input_size)) for square in squares], [*squares]
+    def _find_heads(self, frame: _Frame) -> list[_Face]:
+        assert frame.depth_m is not None and frame.camera is not None
+        options = self.options
+        heads = find_heads(frame.depth_m, frame.camera, rotation_deg=options.image_rotation)
+        if frame.stamp_s is None:
+            self._finding = Finding(options.max_faces, max(0, len(heads) - options.max_faces))
+            return [_Face(head.box, head=head) for head in heads[:options.max_faces]]
+        by_box = {head.box: head for head in heads}
+        tracks = self._tracker.follow(list(by_box), frame.stamp_s, replace(options, detection_threshold=1e-9))
+        self._finding = Finding(options.max_faces, self._tracker.refused)
+        return [_Face(track.box, track.track_id, by_box[track.box]) for track in tracks]
 
-    def _depth_crops(self, depth_m: np.ndarray | None, faces: list[FaceBox]) -> tuple[list[np.ndarray | None], list[CropSquare | None]]:
-        """A crop a face; None where too little depth is known."""
-        if depth_m is None or self._depth_engine is None:
-            return [None for _ in faces], [None for _ in faces]
-        contract = self._depth_engine.contract
-        squares = [square_about(face, contract.detector_margin) for face in faces]
-        crops = [depth_crop(depth_m, square, contract.input_size, contract.depth_range_m) for square in squares]
-        return [crop if enough_depth(crop) else None for crop in crops], [*squares]
+    def _find_faces(self, image: np.ndarray, stamp_s: float | None) -> list[_Face]:
+        assert self._detector is not None
+        options = self.options
+        if stamp_s is None:
+            boxes = self._detector.detect_all_sizes(image, options.detection_threshold, options.min_face_px, options.image_rotation)
+            self._finding = Finding(options.max_faces, max(0, len(boxes) - options.max_faces),
+                                    self._mounting.look_at_still(image, boxes, options.image_rotation))
+            return [_Face(box) for box in boxes[:options.max_faces]]
+        tracks = self._tracker.update(image, stamp_s, options)
+        if self._tracker.idle or self._mounting.overdue(stamp_s):
+            self._mounting.look(image, [track.box for track in tracks], stamp_s)
+        self._finding = Finding(options.max_faces, self._tracker.refused, self._mounting.image_rotation)
+        return [_Face(track.box, track.track_id) for track in tracks]
 
-    def _infer(self, crops: list[np.ndarray], engine: Engine | None) -> list[HeadPose]:
+    def _log_once(self, finding: Finding) -> None:
+        for option, note in finding.notes().items():
+            if option not in self._logged:
+                self._logged.add(option)
+                _log.warning(note)
+
+    # Reading faces.
+
+    def _crops(self, frame: _Frame, faces: list[_Face]) -> list[_Crop]:
+        """Each face's crop for each network that can read it, upright."""
+        crops = []
+        if frame.image is not None and self._engine is not None:
+            size, margin = self._engine.contract.input_size, self._engine.contract.detector_margin
+            for face in faces:
+                square = square_about(face.box, margin)
+                crops.append(_Crop(face, self._engine, square, self._upright(cut_gray(frame.image, square, size))))
+        if frame.depth_m is not None and self._depth_engine is not None:
+            contract = self._depth_engine.contract
+            for face in faces:
+                square = square_about(face.box, contract.detector_margin)
+                pixels = depth_crop(frame.depth_m, square, contract.input_size, contract.depth_range_m)
+                if enough_depth(pixels):
+                    crops.append(_Crop(face, self._depth_engine, square, self._upright(pixels)))
+        return crops
+
+    def _upright(self, crop: np.ndarray) -> np.ndarray:
+        return turn_upright(crop, self.options.image_rotation)
+
+    def _infer(self, crops: list[np.ndarray], engines: list[Engine]) -> list[HeadPose]:
+        """One pose a crop, from the engine beside it."""
         poses: list[HeadPose] = []
-        for first in range(0, len(crops), _LARGEST_BATCH):
-            assert engine is not None
-            poses += decode(engine.infer(np.stack(crops[first:first + _LARGEST_BATCH])[:, None]))
+        for engine in dict.fromkeys(engines):  # crops of one engine follow each other
+            own = [crop for crop, other in zip(crops, engines) if other is engine]
+            for first in range(0, len(own), _LARGEST_BATCH):
+                poses += decode(engine.infer(np.stack(own[first:first + _LARGEST_BATCH])[:, None]))
         return poses
 
-    def _infer_depth(self, crops: list[np.ndarray | None]) -> list[HeadPose | None]:
-        answers = iter(self._infer([crop for crop in crops if crop is not None], self._depth_engine))
-        return [None if crop is None else next(answers) for crop in crops]
-
-    def _place(self, pose: HeadPose, face: FaceBox, camera: Camera | None, depth_m: np.ndarray | None, head: DepthHead | None) -> HeadPose:
-        """Gives a pose in the camera's frame its box and position."""
-        pose = replace(pose, box=face, score=face.score, R_cam_head_unsmoothed=pose.R_cam_head)
+    def _turned(self, pose: HeadPose, square: CropSquare, camera: Camera | None) -> HeadPose:
+        """A crop's pose in the camera's frame; relative to the ray through the crop's centre without a camera."""
+        R_ray_head = turn_rotation_back(pose.R_cam_head, self.options.image_rotation)
         if camera is None:
+            return replace(pose, R_cam_head=R_ray_head)
+        return replace(pose, R_cam_head=ray_rotation(pixel_ray(camera, *square.centre)) @ R_ray_head)
+
+    def _placed(self, pose: HeadPose, face: _Face, frame: _Frame) -> HeadPose:
+        """Gives a pose in the camera's frame its box, id and position."""
+        t_cam_head_m, t_std_m = self._position(pose, face, frame)
+        return replace(pose, box=face.box, score=face.box.score, track_id=face.track_id, R_cam_head_unsmoothed=pose.R_cam_head,
+                       t_cam_head_m=t_cam_head_m, t_std_m=t_std_m, t_cam_head_m_unsmoothed=t_cam_head_m)
+
+    def _position(self, pose: HeadPose, face: _Face, frame: _Frame) -> tuple[np.ndarray | None, np.ndarray | None]:
+        if frame.camera is None:
+            return None, None
+        if face.head is not None:
+            return position_from_middle(face.head.centre_m, pose.R_cam_head)
+        measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
+        return measured or position_from_size(face.box, frame.camera) or (None, None)
+
+    def _smoothed(self, pose: HeadPose, face: _Face, frame: _Frame, place: CameraPlace | None) -> HeadPose:
+        if face.track_id is None or frame.stamp_s is None:
             return pose
-        position = position_from_middle(head.centre_m, pose.R_cam_head) if head is not None else None
-        if position is None and depth_m is not None:
-            position = position_from_depth(face, camera, depth_m)
-        t_cam_head_m, t_std_m = position or position_from_size(face, camera) or (None, None)
-        return replace(pose, t_cam_head_m=t_cam_head_m, t_std_m=t_std_m, t_cam_head_m_unsmoothed=t_cam_head_m)
-
-    def _follow(self, pose: HeadPose, track: Track, stamp_s: float, place: tuple[np.ndarray, np.ndarray] | None) -> HeadPose:
-        """Gives a pose its track's id and smooths it, in the camera's frame or in one in which the camera has a place."""
-        options = self.options
-        pose = replace(pose, track_id=track.track_id)
-        if options.smoothing:
-            rotation = self._filters.setdefault(track.track_id, RotationFilter())
-            R = pose.R_cam_head if place is None else place[0] @ pose.R_cam_head
-            R = rotation.update(R, stamp_s, options.smoothing_min_cutoff_hz, options.smoothing_beta)
-            pose = replace(pose, R_cam_head=R if place is None else place[0].T @ R)
-        else:
-            self._filters.pop(track.track_id, None)
-        if options.smoothing and options.smoothing_position and pose.t_cam_head_m is not None:
-            position = self._position_filters.setdefault(track.track_id, PositionFilter())
-            t_m = pose.t_cam_head_m if place is None else place[0] @ pose.t_cam_head_m + place[1]
-            t_m = position.update(t_m, stamp_s, options.smoothing_position_min_cutoff_hz, options.smoothing_position_beta)
-            return replace(pose, t_cam_head_m=t_m if place is None else place[0].T @ (t_m - place[1]))
-        self._position_filters.pop(track.track_id, None)
-        return pose
-
-
-def _turned(pose: HeadPose, square: CropSquare | None, camera: Camera | None) -> HeadPose:
-    """A crop's pose in the camera's frame; unchanged without a camera."""
-    if camera is None or square is None:
-        return pose
-    return replace(pose, R_cam_head=ray_rotation(pixel_ray(camera, *square.centre)) @ pose.R_cam_head)
-
-
-def _gray(image: np.ndarray) -> np.ndarray:
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        self._filters = {track_id: one for track_id, one in self._filters.items() if self._tracker.knows(track_id)}
+        return self._filters.setdefault(face.track_id, PoseFilter()).update(pose, frame.stamp_s, self.options, place)
 
 
 def _check_image(image: np.ndarray) -> None:
@@ -336,10 +358,15 @@ def _check_image(image: np.ndarray) -> None:
         raise ValueError(f'an image must have pixels, got shape {image.shape}')
 
 
-def _checked_boxes(boxes: Sequence | np.ndarray) -> list[FaceBox]:
+def _checked_boxes(boxes: Sequence | np.ndarray, shape: tuple[int, ...]) -> list[FaceBox]:
+    """Boxes that a caller gives, each with at least a part of a pixel of an image of (height, width)."""
     array = np.asarray(boxes, float).reshape(-1, 4) if len(boxes) == 0 else np.asarray(boxes, float)
     if array.ndim != 2 or array.shape[1] != 4:
         raise ValueError(f'boxes must be (N, 4) x1 y1 x2 y2, got shape {array.shape}')
     if not np.isfinite(array).all() or (array[:, 2:] <= array[:, :2]).any():
         raise ValueError('boxes must be finite with x2 > x1 and y2 > y1')
-    return [FaceBox(*map(float, box)) for box in array]
+    height, width = shape
+    for i, (x1, y1, x2, y2) in enumerate(array.tolist()):
+        if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+            raise ValueError(f'boxes[{i}] {[x1, y1, x2, y2]} lies outside the image of {width}x{height} pixels')
+    return [FaceBox(*box) for box in array.tolist()]

@@ -5,11 +5,55 @@ follows the speed as a vector, so the result does not depend on the direction of
 """
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .geometry import rotation_from_vector, rotation_vector
+from .options import EstimatorOptions
+from .types import HeadPose
 
 _SPEED_CUTOFF_HZ = 1.0
+
+
+CameraPlace = tuple[np.ndarray, np.ndarray]
+"""(3, 3) R_fixed_cam and (3,) t_fixed_cam_m: where a camera is in a frame that does not move with it."""
+
+
+class PoseFilter:
+    """Smooths one head's pose as the options have it."""
+
+    def __init__(self) -> None:
+        self._rotation: RotationFilter | None = None
+        self._position: PositionFilter | None = None
+
+    def update(self, pose: HeadPose, stamp_s: float, options: EstimatorOptions, place: CameraPlace | None = None) -> HeadPose:
+        """The smoothed pose at a stamp; what is not smoothed, or unknown, begins anew once it is again.
+
+        Args:
+            pose: in the camera's frame.
+            stamp_s: the image's, seconds.
+            options: whether and how much is smoothed.
+            place: (3, 3) R_fixed_cam and (3,) t_fixed_cam_m of the camera in a frame that does not move with it: smoothing then runs there.
+
+        Returns:
+            The pose in the camera's frame.
+        """
+        R_fixed_cam, t_fixed_cam_m = (np.eye(3), np.zeros(3)) if place is None else place
+        if not options.smoothing:
+            self._rotation = None
+        else:
+            self._rotation = self._rotation or RotationFilter()
+            R_fixed_head = self._rotation.update(
+                R_fixed_cam @ pose.R_cam_head, stamp_s, options.smoothing_min_cutoff_hz, options.smoothing_beta)
+            pose = replace(pose, R_cam_head=R_fixed_cam.T @ R_fixed_head)
+        if not (options.smoothing and options.smoothing_position) or pose.t_cam_head_m is None:
+            self._position = None
+            return pose
+        self._position = self._position or PositionFilter()
+        t_fixed_head_m = self._position.update(R_fixed_cam @ pose.t_cam_head_m + t_fixed_cam_m, stamp_s,
+                                               options.smoothing_position_min_cutoff_hz, options.smoothing_position_beta)
+        return replace(pose, t_cam_head_m=R_fixed_cam.T @ (t_fixed_head_m - t_fixed_cam_m))
 
 
 class RotationFilter:

@@ -1,19 +1,23 @@
-"""Follows faces from frame to frame: stable ids, and a cheap search where a face just was."""
+"""Follows faces from image to image: stable ids, a cheap search where a face just was, and a search for new faces spread over time."""
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from .detect import FaceDetector, suppress_overlaps
+from .detect import FaceDetector, same_face, suppress_overlaps
+from .options import EstimatorOptions
+from .tiles import FOUND_PX, WHOLE_LONG_SIDE_PX, Tile, plan_search
 from .types import FaceBox
 
 _KEEP_THRESHOLD = 0.4
 """A face that is being followed may score lower than a new one; below this it is searched for in the whole image."""
-_FOLLOWED_ONE_BY_ONE = 2
+_FOLLOWED_ONE_BY_ONE = 5
 """With more faces than this, one search of the whole image costs less than a search around each."""
 _GATE = 0.6
-"""A face moves less than this part of its size between frames, or it is another face."""
+"""A face moves less than this part of its size between images, or it is another face."""
 
 
 @dataclass
@@ -34,7 +38,13 @@ class Track:
 
 
 class FaceTracker:
-    """Finds faces in a sequence of images: around the last places first, in the whole image now and then.
+    """Finds faces in a sequence of images.
+
+    Each image is searched around the faces that are followed; new faces are searched for tile by tile (`tiles.plan_search`), so many tiles
+    an image that every tile comes up once within `rescan_period_s`. A stream's first image is searched whole.
+
+    Attributes:
+        idle: the last image's share of the search for new faces was empty.
 
     Args:
         detector: finds faces in one image; None where only `follow` is used.
@@ -43,71 +53,155 @@ class FaceTracker:
     def __init__(self, detector: FaceDetector | None) -> None:
         self._detector = detector
         self._tracks: list[Track] = []
+        self._seen_ids: set[int] = set()
         self._next_id = 1
-        self._full_search_s = -np.inf
+        self._sweep = _Sweep()
+        self._refused: dict[Tile, list[FaceBox]] = {}
+        self.idle = False
 
     def reset(self) -> None:
         """Forgets every face; ids go on, so that an old id never names another face."""
         self._tracks = []
-        self._full_search_s = -np.inf
+        self._sweep = _Sweep()
+        self._refused = {}
 
     def knows(self, track_id: int) -> bool:
         """Whether a face is still followed, seen in the last image or not."""
         return any(t.track_id == track_id for t in self._tracks)
 
-    def update(self, image: np.ndarray, stamp_s: float, threshold: float, rescan_period_s: float, timeout_s: float) -> list[Track]:
+    @property
+    def refused(self) -> int:
+        """How many faces the last search of the whole image found beyond `max_faces`."""
+        return len(suppress_overlaps([box for boxes in self._refused.values() for box in boxes]))
+
+    def update(self, image: np.ndarray, stamp_s: float, options: EstimatorOptions) -> list[Track]:
         """The faces of the next image, by its stamp.
 
         Args:
             image: (H, W) gray or (H, W, 3) BGR uint8.
             stamp_s: seconds, not before the last image's.
-            threshold: least score of a new face.
-            rescan_period_s: a whole image is searched at least this often.
-            timeout_s: a face not seen for longer is forgotten, and its id with it.
+            options: of finding and following.
 
         Returns:
-            The tracks seen in this image, longest followed first.
+            The tracks seen in this image, longest followed first, at most `max_faces`.
         """
-        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= timeout_s]
-        boxes = self._search(image, stamp_s, threshold, rescan_period_s)
-        return self.follow(boxes, stamp_s, threshold, timeout_s)
+        self._begin(stamp_s, options)
+        known, whole = self._search_known(image, options)
+        self._assign(known, stamp_s, options)
+        self._search_new(image, whole, stamp_s, options)
+        return self._seen()
 
-    def follow(self, boxes: list[FaceBox], stamp_s: float, threshold: float, timeout_s: float) -> list[Track]:
+    def follow(self, boxes: list[FaceBox], stamp_s: float, options: EstimatorOptions) -> list[Track]:
         """The tracks of faces that were found otherwise, as heads in depth are; arguments and result as of `update`."""
-        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= timeout_s]
-        self._assign(boxes, stamp_s, threshold)
-        return [t for t in self._tracks if t.seen_s == stamp_s]
+        self._begin(stamp_s, options)
+        self._refused = {plan_search(1, 1)[0]: self._assign(boxes, stamp_s, options)}
+        return self._seen()
 
-    def _search(self, image: np.ndarray, stamp_s: float, threshold: float, rescan_period_s: float) -> list[FaceBox]:
+    def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
+        """Forgets faces unseen for too long, and those beyond `max_faces`."""
+        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= options.track_timeout_s][:options.max_faces]
+        self._seen_ids = set()
+
+    def _seen(self) -> list[Track]:
+        return [t for t in self._tracks if t.track_id in self._seen_ids]
+
+    def _search_known(self, image: np.ndarray, options: EstimatorOptions) -> tuple[list[FaceBox], list[FaceBox] | None]:
+        """Boxes of the followed faces in the next image, and all that the whole image showed where it had to be searched."""
         assert self._detector is not None, 'a tracker without a detector can only follow'
-        detector = self._detector
-        due = stamp_s - self._full_search_s >= rescan_period_s
-        if self._tracks and not due and len(self._tracks) <= _FOLLOWED_ONE_BY_ONE:
-            near = [detector.detect_near(image, t.box, _KEEP_THRESHOLD) for t in self._tracks]
-            if all(near):
-                return suppress_overlaps([box for boxes in near for box in boxes])
-        boxes = detector.detect(image, _KEEP_THRESHOLD, 320)
-        lost = [t for t in self._tracks if not any(_distance(t.box, box) < _GATE for box in boxes)]
-        if lost or (due and len(boxes) == 0):
-            boxes = suppress_overlaps(boxes + detector.detect(image, _KEEP_THRESHOLD, 640))
-        if due:
-            self._full_search_s = stamp_s
-        return boxes
+        detector, rotation = self._detector, options.image_rotation
+        one_by_one = 0 < len(self._tracks) <= _FOLLOWED_ONE_BY_ONE
+        small_px = FOUND_PX / WHOLE_LONG_SIDE_PX * max(image.shape[:2])
+        small = {t.track_id for t in self._tracks if max(t.box.width, t.box.height) < small_px}
+        boxes: list[FaceBox] = []
 
-    def _assign(self, boxes: list[FaceBox], stamp_s: float, threshold: float) -> None:
-        """Greedy by distance: the nearest pair first, each face and each box once."""
-        pairs = sorted((_distance(t.box, box), i, j) for i, t in enumerate(self._tracks) for j, box in enumerate(boxes))
+        def look(tracks: list[Track], search: Callable[[np.ndarray, FaceBox, float, int], list[FaceBox]]) -> None:
+            found = (_nearest(t.box, search(image, t.box, _KEEP_THRESHOLD, rotation)) for t in tracks)
+            boxes[:] = suppress_overlaps([*boxes, *(box for box in found if box is not None)])
+
+        look([t for t in self._tracks if one_by_one or t.track_id in small], detector.detect_near)
+        whole = None
+        if not one_by_one or self._missing(boxes):
+            whole = detector.detect(image, _KEEP_THRESHOLD, WHOLE_LONG_SIDE_PX, rotation)
+            # Few pixels make a weak box, and a weak box an inexact one: a small face is followed by those above.
+            boxes += [box for box in whole if (box.score >= options.detection_threshold or max(box.width, box.height) >= small_px)
+                      and not any(same_face(box, other) for other in boxes)]
+        missing = self._missing(boxes)
+        look([t for t in missing if t.track_id in small], detector.detect_wider)
+        look([t for t in missing if t.track_id not in small and not one_by_one], detector.detect_near)
+        return boxes, whole
+
+    def _search_new(self, image: np.ndarray, whole: list[FaceBox] | None, stamp_s: float, options: EstimatorOptions) -> None:
+        """Searches the tiles that are due, and follows what is new there."""
+        assert self._detector is not None
+        height, width = image.shape[:2]
+        tiles = plan_search(width, height, options.min_face_px)
+        due = self._sweep.due(tiles, stamp_s, options.rescan_period_s)
+        self.idle = not due
+        found = {tile: [box for box in whole if box.score >= options.detection_threshold] if whole is not None and tile == tiles[0]
+                 else self._detector.detect_tile(image, tile, options.detection_threshold, options.image_rotation) for tile in due}
+        followed = [t.box for t in self._seen()]
+        new = [box for box in suppress_overlaps([box for boxes in found.values() for box in boxes])
+               if not any(same_face(box, other) for other in followed)]
+        rest = self._assign(new, stamp_s, options)
+        self._refused |= {tile: [box for box in boxes if box in rest] for tile, boxes in found.items()}
+
+    def _missing(self, boxes: list[FaceBox]) -> list[Track]:
+        return [t for t in self._tracks if _nearest(t.box, boxes) is None]
+
+    def _assign(self, boxes: list[FaceBox], stamp_s: float, options: EstimatorOptions) -> list[FaceBox]:
+        """Gives boxes to the tracks not seen yet, the nearest pair first, and begins tracks; returns the boxes beyond `max_faces`."""
+        unseen = [t for t in self._tracks if t.track_id not in self._seen_ids]
+        pairs = sorted((_distance(t.box, box), i, j) for i, t in enumerate(unseen) for j, box in enumerate(boxes))
         taken_tracks: set[int] = set()
         taken_boxes: set[int] = set()
         for distance, i, j in pairs:
             if distance < _GATE and i not in taken_tracks and j not in taken_boxes:
                 taken_tracks.add(i)
                 taken_boxes.add(j)
-                self._tracks[i].box, self._tracks[i].seen_s = boxes[j], stamp_s
-        for j, box in enumerate(boxes):
-            if j not in taken_boxes and box.score >= threshold:
-                self._tracks.append(Track(self._next_id, box, stamp_s, stamp_s))
-                self._next_id += 1
+                unseen[i].box, unseen[i].seen_s = boxes[j], stamp_s
+                self._seen_ids.add(unseen[i].track_id)
+        new = [box for j, box in enumerate(boxes) if j not in taken_boxes and box.score >= options.detection_threshold]
+        free = max(0, options.max_faces - len(self._tracks))
+        for box in new[:free]:
+            self._tracks.append(Track(self._next_id, box, stamp_s, stamp_s))
+            self._seen_ids.add(self._next_id)
+            self._next_id += 1
+        return new[free:]
+
+
+class _Sweep:
+    """Goes through the tiles of a whole search, again and again, in step with the images' stamps."""
+
+    def __init__(self) -> None:
+        self._tiles: tuple[Tile, ...] = ()
+        self._position = 0.0
+        self._stamp_s = 0.0
+
+    def due(self, tiles: tuple[Tile, ...], stamp_s: float, period_s: float) -> list[Tile]:
+        """The tiles to search now so that each is searched once within a period; all of them at first, or where images are that rare.
+
+        Args:
+            tiles: of a whole search; where they differ from the last image's, the sweep begins anew.
+            stamp_s: of the image, seconds.
+            period_s: within which a face must be found.
+        """
+        step_s = stamp_s - self._stamp_s
+        self._stamp_s = stamp_s
+        if tiles != self._tiles or step_s >= period_s - step_s:
+            self._tiles, self._position = tiles, 0.0
+            return list(tiles)
+        begin = math.floor(self._position)
+        # A tile comes up at the first image after its time, up to one step late.
+        self._position += len(tiles) * max(0.0, step_s) / (period_s - step_s)
+        end = math.floor(self._position)
+        self._position -= len(tiles) * (begin // len(tiles))
+        return [tiles[i % len(tiles)] for i in range(begin, min(end, begin + len(tiles)))]
+
+
+def _nearest(face: FaceBox, boxes: list[FaceBox]) -> FaceBox | None:
+    """The box that is the face a moment later; None if none can be."""
+    box = min(boxes, key=lambda b: _distance(face, b), default=None)
+    return box if box is not None and _distance(face, box) < _GATE else None
 
 
 def _distance(a: FaceBox, b: FaceBox) -> float:

@@ -122,3 +122,29 @@ class HeadPose:
     def angles_reliable(self) -> bool:
         """False where the face turns away from the camera (|yaw| > 90): use the rotation there, not the angles."""
         return geometry.faces_camera(self.R_cam_head)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was noticed while faces were searched for, and which option answers it.
+
+    Attributes:
+        max_faces: the option in force.
+        faces_beyond_max: faces that the last search of the whole image found and `max_faces` excluded.
+        image_rotation: the option's value that would turn the images upright, where the camera seems to be mounted otherwise; else None.
+    """
+
+    max_faces: int
+    faces_beyond_max: int = 0
+    image_rotation: int | None = None
+
+    def notes(self) -> dict[str, str]:
+        """By the option's name: what is wrong, and what to do."""
+        notes = {}
+        if self.faces_beyond_max:
+            notes['max_faces'] = (f'{self.max_faces} faces, as many as max_faces allows; {self.faces_beyond_max} more are not answered: '
+                                  f'raise max_faces to {self.max_faces + self.faces_beyond_max} or more')
+        if self.image_rotation is not None:
+            notes['image_rotation'] = ('faces look more like faces when the image is turned, so the camera seems to be mounted sideways or '
+                                       f'upside down, and the angles are wrong; set image_rotation to {self.image_rotation}')
+        return notes

@@ -135,6 +135,9 @@ def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
     (np.zeros((100, 100), np.uint8), dict(boxes=[[1, 2, 3]]), r'\(N, 4\)'),
     (np.zeros((100, 100), np.uint8), dict(boxes=[[50, 50, 10, 60]]), 'x2 > x1'),
     (np.zeros((100, 100), np.uint8), dict(boxes=[[0, 0, np.nan, 10]]), 'finite'),
+    (np.zeros((100, 100), np.uint8), dict(boxes=[[-500, -500, -300, -300]]), r'boxes\[0\] .* outside the image of 100x100'),
+    (np.zeros((100, 200), np.uint8), dict(boxes=[[10, 10, 50, 50], [10, 100, 50, 150]]), r'boxes\[1\] .* outside the image of 200x100'),
+    (np.zeros((100, 200), np.uint8), dict(boxes=[[200, 10, 240, 50]]), r'boxes\[0\]'),
     (np.zeros((100, 100), np.uint8), dict(stamp_s=np.nan), 'stamp_s'),
 ])
 def test_a_wrong_argument_is_refused_by_name(estimator, image, options, named):
@@ -143,10 +146,16 @@ def test_a_wrong_argument_is_refused_by_name(estimator, image, options, named):
 
 
 @pytest.mark.parametrize('options', [dict(detection_threshold=0.0), dict(max_faces=0), dict(smoothing_min_cutoff_hz=0.0),
-                                     dict(smoothing_beta=-1.0), dict(track_timeout_s=np.nan)])
+                                     dict(smoothing_beta=-1.0), dict(track_timeout_s=np.nan), dict(image_rotation=45),
+                                     dict(image_rotation=-90), dict(smoothing_position_min_cutoff_hz=0.0)])
 def test_an_option_that_cannot_work_is_refused_by_name(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         EstimatorOptions(**options)
+
+
+def test_a_box_that_reaches_beyond_the_image_is_answered(estimator, image):
+    """A face cut by the image's edge; only a box without any pixel of the image is refused."""
+    assert len(estimator.estimate(image, boxes=[[-50, -50, 20, 30], [600, 440, 700, 560]])) == 2
 
 
 def test_a_missing_model_is_refused():

@@ -8,8 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
-    ('geometry', 'images', 'memory', 'provenance', 'stages', 'files'), ('types', 'models'), ('camera', 'crop', 'smooth'), ('engine',),
-    ('decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw'), ('pose_messages', 'track'), ('estimator',),
+    ('geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles'), ('types', 'models'), ('camera', 'crop', 'turn'),
+    ('engine', 'options'), ('decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
+    ('mounting', 'pose_messages', 'track'), ('estimator',),
     ('attention', 'demo', 'recordings'), ('evaluation',),
     ('bench', 'ros'), ('old_commands',))
 """Rooms of c2f_head_pose from the lowest floor to the highest; a room imports from floors below its own."""

@@ -70,7 +70,7 @@ def test_two_people_keep_their_ids_while_they_move_past_each_other():
         shift = round(100 * np.sin(i / 39 * np.pi))
         canvas[100:340, 120 + shift:320 + shift] = face
         canvas[140:380, 580 - shift:780 - shift] = face
-        seen.append({t.track_id: t.box.centre[0] for t in tracker.update(canvas, i / 30, 0.6, 1.0, 0.5)})
+        seen.append({t.track_id: t.box.centre[0] for t in tracker.update(canvas, i / 30, EstimatorOptions())})
     assert [set(s) for s in seen] == [set(seen[0])] * 40
     left, right = sorted(seen[0], key=seen[0].get)
     assert all(s[left] < s[right] for s in seen)
@@ -83,7 +83,7 @@ def test_an_id_outlives_a_short_gap_and_not_a_long_one():
     tracker = FaceTracker(FaceDetector())
 
     def ids(picture, stamp_s):
-        return [t.track_id for t in tracker.update(picture, stamp_s, 0.6, 1.0, 0.5)]
+        return [t.track_id for t in tracker.update(picture, stamp_s, EstimatorOptions())]
 
     first = ids(image, 0.0)
     assert ids(hidden, 0.1) == []

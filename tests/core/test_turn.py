@@ -1,0 +1,151 @@
+"""Cameras mounted sideways or upside down: turned upright for the networks, results in the camera's image and frame, and recognised."""
+import cv2
+import numpy as np
+import pytest
+from depth_dolls import doll, room
+from pasted_faces import background, face, scene
+
+import sample
+from c2f_head_pose import Camera, EstimatorOptions, HeadPoseEstimator
+from c2f_head_pose.depth_head_finder import find_heads
+from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg
+from c2f_head_pose.turn import turn_boxes_back, turn_rotation_back, turn_upright
+from c2f_head_pose.types import FaceBox
+
+TURNED = [90, 180, 270]
+CAMERA = Camera(640, 480, np.array([[575.0, 0, 319.5], [0, 575.0, 239.5], [0, 0, 1]]))
+"""Of the dolls."""
+
+
+@pytest.fixture
+def estimator():
+    return HeadPoseEstimator.load('c2f_edge')
+
+
+def as_mounted(image: np.ndarray, rotation_deg: int) -> np.ndarray:
+    """What a camera gives whose images must be turned clockwise by `rotation_deg` to be upright."""
+    return np.ascontiguousarray(np.rot90(image, rotation_deg // 90))
+
+
+def test_a_turn_is_clockwise():
+    """The right end of the top row goes to the bottom of the right column: [[1, 2], [3, 4]] becomes [[3, 1], [4, 2]]."""
+    image = np.array([[1, 2], [3, 4]])
+    assert turn_upright(image, 90).tolist() == [[3, 1], [4, 2]]
+    assert turn_upright(image, 180).tolist() == [[4, 3], [2, 1]]
+    assert turn_upright(image, 270).tolist() == [[2, 4], [1, 3]]
+
+
+@pytest.mark.parametrize(('rotation_deg', 'upright'), [(90, [65, 10, 70, 30]), (180, [170, 65, 190, 70]), (270, [30, 170, 35, 190])])
+def test_a_box_is_turned_back_to_where_it_was(rotation_deg, upright):
+    """x 10 to 30, y 30 to 35 in an image of 200x100. Clockwise, x' = 100 - y and y' = x; twice, 200 - x, 100 - y; back, y, 200 - x."""
+    assert turn_boxes_back(np.array([[*upright, 0.9]]), rotation_deg, 200, 100).tolist() == [[10, 30, 30, 35, 0.9]]
+
+
+@pytest.mark.parametrize(('rotation_deg', 'roll_deg'), [(90, -90), (180, 180), (270, 90)])
+def test_an_upright_frontal_head_is_rolled_in_the_camera(rotation_deg, roll_deg):
+    """Images that must be turned clockwise by 90 show a head that is tilted counterclockwise by 90: roll -90."""
+    turned = turn_rotation_back(rotation_from_ypr_deg(np.zeros(3)), rotation_deg)
+    np.testing.assert_allclose(turned, rotation_from_ypr_deg(np.array([0, 0, roll_deg])), atol=1e-12)
+
+
+def turned_camera(camera: Camera, rotation_deg: int) -> Camera:
+    """The same pinhole mounted otherwise. Clockwise turns back: u = y', v = h' - x', so c = (cy', h' - 1 - cx') from pixels' centres."""
+    (fx, _, cx), (_, fy, cy), _ = camera.K
+    w, h = camera.width, camera.height
+    if rotation_deg == 180:
+        return Camera(w, h, np.array([[fx, 0, w - 1 - cx], [0, fy, h - 1 - cy], [0, 0, 1]]))
+    c = (cy, w - 1 - cx) if rotation_deg == 90 else (h - 1 - cy, cx)
+    return Camera(h, w, np.array([[fy, 0, c[0]], [0, fx, c[1]], [0, 0, 1]]))
+
+
+@pytest.mark.parametrize('rotation_deg', TURNED)
+@pytest.mark.parametrize('stamped', [False, True])
+def test_a_turned_cameras_answers_are_the_upright_cameras_turned(estimator, rotation_deg, stamped):
+    """The same scene off the axis: R and position turned by Rz(-rotation), the box where the face is in the image as it is given."""
+    frame = sample.frames()[60]
+    stamp_s = 1.0 if stamped else None
+    upright, = estimator.estimate(frame.image, frame.camera, stamp_s=stamp_s)
+    estimator.options = EstimatorOptions(image_rotation=rotation_deg)
+    image, camera = as_mounted(frame.image, rotation_deg), turned_camera(frame.camera, rotation_deg)
+    pose, = estimator.estimate(image, camera, stamp_s=None if stamp_s is None else 2.0)
+    angle = np.radians(-rotation_deg)
+    R_back = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    assert geodesic_deg(pose.R_cam_head, R_back @ upright.R_cam_head) < 1.5, 'pixels are grouped otherwise when shrinking'
+    np.testing.assert_allclose(pose.t_cam_head_m, R_back @ upright.t_cam_head_m, atol=0.02)
+    x1, y1, x2, y2 = turn_boxes_back(np.array([[upright.box.x1, upright.box.y1, upright.box.x2, upright.box.y2]]), rotation_deg,
+                                     image.shape[1], image.shape[0])[0]
+    assert FaceBox(x1, y1, x2, y2).iou(pose.box) > 0.9
+    assert pose.category == upright.category, 'the category is of the head as the upright crop shows it'
+
+
+@pytest.mark.parametrize('rotation_deg', TURNED)
+def test_boxes_from_elsewhere_are_cut_upright_too(estimator, rotation_deg):
+    """A frontal face in the middle, its box given: the same angles as of the upright image, but for the roll of the camera."""
+    box = [[63.8, 22.2, 226.1, 261.0]]
+    upright, = estimator.estimate(face(), boxes=box)
+    estimator.options = EstimatorOptions(image_rotation=rotation_deg)
+    pose, = estimator.estimate(as_mounted(face(), rotation_deg), boxes=turn_boxes_back(np.array(box), rotation_deg, 300, 300))
+    assert geodesic_deg(pose.R_cam_head, turn_rotation_back(upright.R_cam_head, rotation_deg)) < 1.5
+
+
+@pytest.mark.parametrize('rotation_deg', TURNED)
+def test_a_doll_is_found_in_the_depth_of_a_turned_camera(rotation_deg):
+    """At (0.1, -0.05, 1.2) m of the upright camera: R_back takes it to where the turned camera has it."""
+    depth_m = as_mounted(doll(room(), (0.1, -0.05, 1.2)), rotation_deg)
+    camera = turned_camera(CAMERA, rotation_deg)
+    head, = find_heads(depth_m, camera, rotation_deg=rotation_deg)
+    expected = {90: [-0.05, -0.1, 1.2], 180: [-0.1, 0.05, 1.2], 270: [0.05, 0.1, 1.2]}[rotation_deg]
+    np.testing.assert_allclose(head.centre_m, expected, atol=0.04)
+    assert find_heads(depth_m, camera) == [] or rotation_deg == 180, 'a head on its side stands free on the wrong sides'
+
+
+# Recognising it.
+
+def suggestion(estimator, images, seconds=4.0):
+    """What the estimator recognises within some seconds of a stream at 30 images a second."""
+    for k in range(int(30 * seconds)):
+        estimator.estimate(images[k % len(images)], stamp_s=10 + k / 30)
+    return estimator.finding.image_rotation
+
+
+@pytest.mark.parametrize('rotation_deg', TURNED)
+@pytest.mark.parametrize(('size', 'height'), [((640, 480), 160), ((1280, 720), 240)])
+def test_a_camera_mounted_otherwise_is_recognised_and_named(estimator, rotation_deg, size, height):
+    image, _ = scene(*size, [height], 'soft', seed=rotation_deg)
+    assert suggestion(estimator, [as_mounted(image, rotation_deg)]) == rotation_deg
+    assert f'set image_rotation to {rotation_deg}' in estimator.finding.notes()['image_rotation']
+
+
+@pytest.mark.parametrize('rotation_deg', TURNED)
+def test_a_moving_head_seen_by_a_turned_camera_is_recognised_too(estimator, rotation_deg):
+    assert suggestion(estimator, [as_mounted(f.image, rotation_deg) for f in sample.frames()[:120]]) == rotation_deg
+
+
+@pytest.mark.parametrize('rotation_deg', TURNED)
+def test_once_the_option_is_set_there_is_nothing_to_tell(estimator, rotation_deg):
+    estimator.options = EstimatorOptions(image_rotation=rotation_deg)
+    assert suggestion(estimator, [as_mounted(f.image, rotation_deg) for f in sample.frames()[:60]]) is None
+
+
+def test_an_upright_camera_is_never_suspected(estimator):
+    """The sample's head turns every way, by up to 30 degrees; then a head tilted by 30; then nobody."""
+    images = [f.image for f in sample.frames()]
+    for k, image in enumerate(images):
+        estimator.estimate(image, stamp_s=k / 30)
+        assert estimator.finding.image_rotation is None
+    tilt = cv2.getRotationMatrix2D((150, 150), 30, 1)
+    tilted = background(640, 480, 'gray', 0)
+    tilted[100:400, 170:470] = cv2.warpAffine(face(), tilt, (300, 300), borderValue=(120, 120, 120))
+    estimator.reset()
+    assert suggestion(estimator, [tilted]) is None
+    estimator.reset()
+    assert suggestion(estimator, [background(640, 480, 'blocks', 1)]) is None
+
+
+@pytest.mark.parametrize('rotation_deg', TURNED)
+def test_a_picture_that_lies_on_its_side_is_recognised_alone(estimator, rotation_deg):
+    image, _ = scene(640, 480, [160], 'noise', seed=3)
+    estimator.estimate(as_mounted(image, rotation_deg))
+    assert estimator.finding.image_rotation == rotation_deg
+    estimator.estimate(image)
+    assert estimator.finding.image_rotation is None
