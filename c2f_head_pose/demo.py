@@ -14,6 +14,7 @@ from .draw import draw_poses
 from .estimator import HeadPoseEstimator
 from .images.inputs import Frame, Inputs, find_inputs, listed
 from .models.registry import ModelError
+from .options import EstimatorOptions, add_finding_arguments
 from .types import HeadPose
 
 _LONGEST_PAUSE_S = 60.0
@@ -91,11 +92,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s)')
     parser.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
     parser.add_argument('--threads', type=int, default=1, help='CPU threads (default %(default)s)')
+    add_finding_arguments(parser)
     options = parser.parse_args(arguments)
     try:
+        finding = EstimatorOptions(max_faces=options.max_faces, min_face_px=options.min_face_px, image_rotation=options.image_rotation)
         inputs = find_inputs(options.path, options.output)
         _prepare_outputs(options)
-        estimator = HeadPoseEstimator.load(options.model, options.device, options.threads)
+        estimator = HeadPoseEstimator.load(options.model, options.device, options.threads, finding)
         print(f'model {estimator.model_name} on {estimator.device}', file=sys.stderr)
         return _run(estimator, inputs, options)
     except KeyboardInterrupt:
@@ -170,8 +173,8 @@ def _report(records: list[dict[str, Any]], problems: int, others: list[Path], op
         print(f'{len(others)} other files in the folders are no pictures and were not read: {listed(others)}'
               ' (a video is read when it is named itself)')
     if records and not faces:
-        print('no face: those seen from behind, mostly covered, smaller than about 20 pixels or lying on their side (a turned camera) are '
-              'not found')
+        print('no face: those seen from behind, mostly covered, or smaller than --min-face-px (28 pixels at 640x480, 48 at 1920x1080) are '
+              'not found; for a camera mounted sideways or upside down use --image-rotation')
     for written in (options.json, options.output):
         if written and records:
             print(f'wrote {written}')

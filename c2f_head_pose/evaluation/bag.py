@@ -13,12 +13,12 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..estimator import HeadPoseEstimator
 from ..models.registry import ModelError
+from ..options import add_finding_arguments
 from ..recordings.pictures import PICTURE_RATE_HZ
 from ..recordings.reader import folder_name
 from . import gate, results
@@ -110,7 +110,7 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
         entry, scored, worst = results.load_result(path)
         return Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
     estimator = load_estimator(options)
-    second = HeadPoseEstimator.load(options.second_model, options.device, options.threads) if options.second_model else None
+    second = load_estimator(replace(options, model=options.second_model)) if options.second_model else None
     facts = environment(None if estimator is None else options.model, None if estimator is None else estimator.model_name,
                         None if estimator is None else estimator.device, options.threads)
     evaluated = evaluate_recording(path, name, folder, options, estimator, _Progress(prefix), second)
@@ -168,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument('--second-model', metavar='MODEL', help='another model on the same faces: how far the two agree')
     what.add_argument('--recorded-topic', metavar='TOPIC', help='score poses that are already in the recording, not the estimator')
     what.add_argument('--no-smoothing', dest='smoothing', action='store_false', help='estimate each image by itself')
+    add_finding_arguments(what)
     topics = parser.add_argument_group('topics (found by type and name where not given)')
     topics.add_argument('--image', metavar='TOPIC')
     topics.add_argument('--camera-info', metavar='TOPIC', help="'none' for none")

@@ -59,6 +59,9 @@ class Options:
     attention: str | None = None
     camera_elevation_deg: float = 0.0
     smoothing: bool = True
+    max_faces: int = EstimatorOptions.max_faces
+    min_face_px: int = EstimatorOptions.min_face_px
+    image_rotation: int = EstimatorOptions.image_rotation
     video: bool = True
     poses: bool = True
     limit: int = 0
@@ -104,7 +107,9 @@ def load_estimator(options: Options) -> HeadPoseEstimator | None:
     """The node's estimator; None where recorded poses are scored."""
     if options.recorded_topic:
         return None
-    return HeadPoseEstimator.load(options.model, options.device, options.threads, EstimatorOptions(smoothing=options.smoothing))
+    wanted = EstimatorOptions(smoothing=options.smoothing, max_faces=options.max_faces, min_face_px=options.min_face_px,
+                              image_rotation=options.image_rotation)
+    return HeadPoseEstimator.load(options.model, options.device, options.threads, wanted)
 
 
 def evaluate_recording(path: Path, name: str, folder: Path, options: Options, estimator: HeadPoseEstimator | None,

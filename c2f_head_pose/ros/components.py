@@ -1,6 +1,7 @@
 """What configuring makes: the models that a modality needs, the outputs, and where the camera is mounted."""
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,7 @@ def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimato
     Raises:
         ModelError: naming the model that is missing or of another modality, with the remedy.
     """
+    logging.getLogger(HeadPoseEstimator.__module__).addHandler(logging.NullHandler())  # the node's own log has the same notes
     options = parameters.estimator_options()
     if parameters.modality == 'rgb':
         return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options)

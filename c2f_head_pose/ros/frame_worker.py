@@ -109,6 +109,8 @@ class FrameWorker:
         poses = estimator.estimate(frame.image, camera=frame.camera, depth_m=frame.depth_m, stamp_s=self._usable_stamp(header),
                                    fixed_frame=None if mount is None else lambda: mount().camera)
         stages.add(estimator.stages)
+        for option, note in estimator.finding.notes().items():
+            self._notices.once(option, note)
         answer = self._choose(frame, poses, None if mount is None else mount())
         outputs.publish(answer, self._parameters().publish_tf)
         published_s = self._now_s()

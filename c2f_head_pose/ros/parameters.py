@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from ..estimator import EstimatorOptions
+from ..options import EstimatorOptions
+from ..turn import ROTATIONS_DEG
 
 
 class Change(enum.Enum):
@@ -30,7 +31,7 @@ class ParameterError(ValueError):
 
 
 def parameter(default: Any, text: str, unit: str = '', minimum: float | None = None, maximum: float | None = None,
-              choices: tuple[str, ...] = (), change: Change = Change.LIVE, optional: bool = False) -> Any:
+              choices: tuple[Any, ...] = (), change: Change = Change.LIVE, optional: bool = False) -> Any:
     """One row of the table. A tuple of numbers has a fixed length; a text may be empty only by default or if optional."""
     return dataclasses.field(default=default, metadata={
         'text': text, 'unit': unit, 'minimum': minimum, 'maximum': maximum, 'choices': choices, 'change': change, 'optional': optional})
@@ -118,7 +119,13 @@ class Parameters(ParameterTable):
     rectified: bool = parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
     detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.01, 0.99)
     max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
-    rescan_period_s: float = parameter(_OPTIONS.rescan_period_s, 'How often the whole image is searched for new faces.', 's', 0.0, 60.0)
+    min_face_px: int = parameter(_OPTIONS.min_face_px, 'Smallest face that is searched for, height in pixels, at least 14; 0: a 30th of '
+                                 'the root of the image\'s area, at least 28. Half of it costs four times as much (docs/finding_faces.md).',
+                                 '', 0, 10000)
+    image_rotation: int = parameter(_OPTIONS.image_rotation, 'Clockwise turn in degrees that makes the image upright, for a camera mounted '
+                                    'sideways or upside down; results stay in the image and the camera\'s frame.', choices=ROTATIONS_DEG)
+    rescan_period_s: float = parameter(_OPTIONS.rescan_period_s, 'A new face is found within this time; the search of the whole image is '
+                                       'spread over it.', 's', 0.0, 60.0)
     track_timeout_s: float = parameter(_OPTIONS.track_timeout_s, 'A face unseen for so long loses its id.', 's', 0.0, 60.0)
     smoothing: bool = parameter(_OPTIONS.smoothing, "Smooth each face's rotation and position over time.")
     smoothing_min_cutoff_hz: float = parameter(_OPTIONS.smoothing_min_cutoff_hz,
@@ -259,7 +266,8 @@ def _allowed(row: dataclasses.Field) -> str:
     kind = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}[type(row.default)]
     low, high, unit = row.metadata['minimum'], row.metadata['maximum'], row.metadata['unit']
     if row.metadata['choices']:
-        return ', '.join(row.metadata['choices'][:-1]) + ' or ' + row.metadata['choices'][-1]
+        choices = [str(choice) for choice in row.metadata['choices']]
+        return ', '.join(choices[:-1]) + ' or ' + choices[-1]
     return kind if low is None else f'{kind}, {low:g} to {high:g}{" " + unit if unit else ""}'
 
 

@@ -145,12 +145,18 @@ class Session:
         if statistics.overtaken > 0.5:
             return State.DEGRADED, (f'{100 * statistics.overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '
                                     'machine is too slow or too busy; free a core for the node, or lower their rate or size')
+        finding = self._parts.estimator.finding
+        if finding.image_rotation is not None:
+            return State.DEGRADED, finding.notes()['image_rotation']
         return (State.OK if answer.faces else State.NO_FACE), ''
 
     def values(self) -> dict[str, str]:
         """Figures for diagnostics."""
         depth = {'depth': self.depth.status} if self.depth is not None else {}
-        return {'camera': self.calibration.status} | depth | self.statistics.values()
+        finding = self._parts.estimator.finding
+        found = {'faces beyond max_faces': str(finding.faces_beyond_max),
+                 'image_rotation': 'as set' if finding.image_rotation is None else f'seems to be {finding.image_rotation}'}
+        return {'camera': self.calibration.status} | depth | found | self.statistics.values()
 
     # What comes in.
 

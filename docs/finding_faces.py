@@ -1,0 +1,205 @@
+"""Which faces are found, and what the search costs: the tables and the plot of docs/finding_faces.md.
+
+    python docs/finding_faces.py found            # the faces pasted into images of three sizes, stills and streams, one person and two
+    python docs/finding_faces.py sweep            # cost of a search against the smallest face: docs/images/finding_faces.png
+    python docs/finding_faces.py cost OLD         # this checkout beside another one, image by image in turns, on 640x480 with one face
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+FACE = ROOT / 'tests' / 'data' / 'face.jpg'
+FACE_CENTRE, FACE_SIDE = (0.483, 0.472), 0.796
+"""Of the face in its picture, in parts of its side: centre and height of the detector's box."""
+SIZES = {(1280, 720): 40, (1920, 1080): 60, (3840, 2160): 100}
+"""The smallest face that must be found, pixels, by the size of the image."""
+FPS = 30
+BACKGROUNDS = ('gray', 'soft', 'blocks', 'noise')
+
+
+@dataclass(frozen=True)
+class Paste:
+    """A face in an image: its height in pixels, and its centre in pixels."""
+
+    side: float
+    x: float
+    y: float
+
+
+def background(kind: str, width: int, height: int, chance: np.random.Generator) -> np.ndarray:
+    """(height, width, 3) BGR uint8."""
+    if kind == 'gray':
+        return np.full((height, width, 3), 120, np.uint8)
+    rows = (height // 48, width // 48) if kind == 'blocks' else (6, 8)
+    span = (20, 235) if kind == 'blocks' else (60, 180)
+    image = cv2.resize(chance.integers(*span, (*rows, 3), dtype=np.uint8), (width, height),
+                       interpolation=cv2.INTER_LINEAR if kind == 'blocks' else cv2.INTER_CUBIC)
+    return cv2.add(image, chance.integers(0, 40, image.shape, dtype=np.uint8)) if kind == 'noise' else image
+
+
+def paste(image: np.ndarray, place: Paste, picture: np.ndarray) -> None:
+    """Puts the face's picture into an image, its face as high as `place` has it."""
+    side = round(place.side / FACE_SIDE)
+    x, y = round(place.x - FACE_CENTRE[0] * side), round(place.y - FACE_CENTRE[1] * side)
+    image[y:y + side, x:x + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def anywhere(side: float, width: int, height: int, chance: np.random.Generator) -> Paste:
+    """A place for a face whose whole picture is inside the image."""
+    margin = side / FACE_SIDE * 0.54 + 1
+    return Paste(side, float(chance.uniform(margin, width - margin)), float(chance.uniform(margin, height - margin)))
+
+
+def is_found(place: Paste, poses: list) -> bool:
+    """Whether one of the poses has its box about the face: centres within a quarter of its size, sizes within a half."""
+    return any(np.hypot(p.box.centre[0] - place.x, p.box.centre[1] - place.y) < 0.25 * place.side
+               and 0.65 < max(p.box.width, p.box.height) / place.side < 1.5 for p in poses)
+
+
+def scenes(seed: int, near: int = 0) -> Iterator[tuple[tuple[int, int], str, list[Paste], np.ndarray]]:
+    """Size, background, places and image of 24 scenes of each size; with `near`, a face of so many pixels in 720p beside the small one."""
+    chance = np.random.default_rng(seed)
+    picture = cv2.imread(str(FACE))
+    for (width, height), side in SIZES.items():
+        for i in range(24):
+            kind = BACKGROUNDS[i % len(BACKGROUNDS)]
+            image = background(kind, width, height, chance)
+            places = [anywhere(side, width, height, chance)]
+            while near and len(places) < 2:
+                other = anywhere(near * height / 720, width, height, chance)
+                if np.hypot(other.x - places[0].x, other.y - places[0].y) > 0.85 * (other.side + side):
+                    places.insert(0, other)
+            for place in places:
+                paste(image, place, picture)
+            yield (width, height), kind, places, image
+
+
+def in_stream(estimator, image: np.ndarray, place: Paste, start: list[np.ndarray]) -> float | None:
+    """Seconds from the first image with a face until it is found; None if it is not within 90 images.
+
+    Args:
+        estimator: reset before.
+        image: the scene.
+        place: of the face.
+        start: images before it, in which the face is not there yet.
+    """
+    estimator.reset()
+    for k, before in enumerate(start):
+        estimator.estimate(before, stamp_s=100 + k / FPS)
+    for k in range(90):
+        if is_found(place, estimator.estimate(image, stamp_s=100 + (len(start) + k) / FPS)):
+            return k / FPS
+    return None
+
+
+def found(seeds: int) -> None:
+    """Prints how many faces are found."""
+    from c2f_head_pose import HeadPoseEstimator
+    cv2.setNumThreads(1)
+    estimator = HeadPoseEstimator.load('c2f_edge', 'cpu')
+    picture = cv2.imread(str(FACE))
+    print('| image | face | stills | streams, from their first image | streams, face comes later | longest until found | second person, '
+          'streams | longest |\n|---|---|---|---|---|---|---|---|')
+    for (width, height), side in SIZES.items():
+        tally = {name: [] for name in ('still', 'stream', 'later', 'pair')}
+        for seed in range(seeds):
+            for size, kind, (place,), image in scenes(seed):
+                if size == (width, height):
+                    tally['still'].append(is_found(place, estimator.estimate(image)))
+                    tally['stream'].append(in_stream(estimator, image, place, []))
+                    blank = background(kind, width, height, np.random.default_rng(seed))
+                    tally['later'].append(in_stream(estimator, image, place, 7 * [blank]))
+            for size, kind, places, image in scenes(1000 + seed, near=240):
+                if size == (width, height):
+                    alone = background(kind, width, height, np.random.default_rng(seed))
+                    paste(alone, places[0], picture)
+                    tally['pair'].append(in_stream(estimator, image, places[1], 7 * [alone]))
+        times = {name: [t for t in values if t is not None and t is not False] for name, values in tally.items()}
+        cells = [f'{len(times[name])} of {len(tally[name])}' for name in ('still', 'stream', 'later', 'pair')]
+        print(f'| {width}x{height} | {side} px | {cells[0]} | {cells[1]} | {cells[2]} | {max(times["later"], default=0):.2f} s | {cells[3]} | '
+              f'{max(times["pair"], default=0):.2f} s |', flush=True)
+
+
+# Cost beside another checkout.
+
+WORKER = '''
+import json, sys, time
+import cv2
+cv2.setNumThreads(1)
+from c2f_head_pose import HeadPoseEstimator
+try:
+    from c2f_head_pose.bench import scenes
+except ImportError:
+    from c2f_head_pose.timing import scenes
+width, height = int(sys.argv[1]), int(sys.argv[2])
+estimator = HeadPoseEstimator.load('c2f_edge', 'cpu', 1)
+image, camera = scenes.picture(1, width, height), scenes.camera(width, height)
+k = 0
+for line in sys.stdin:
+    out = []
+    for _ in range(int(line)):
+        k += 1
+        wall, cpu = time.perf_counter(), time.process_time()
+        poses = estimator.estimate(image, camera=camera, stamp_s=1 + k / 30)
+        out.append((1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)))
+        assert len(poses) == 1
+    print(json.dumps(out), flush=True)
+'''
+
+
+def cost(old: Path, width: int, height: int, rounds: int) -> None:
+    """Prints wall and processor time for each image of a stream with one face, both checkouts in turns of 10 images."""
+    import os
+    workers = {name: subprocess.Popen([sys.executable, '-c', WORKER, str(width), str(height)], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True, env=os.environ | {'PYTHONPATH': str(root)})
+               for name, root in (('old', old), ('new', ROOT))}
+
+    def turn(name: str, images: int) -> list:
+        print(images, file=workers[name].stdin, flush=True)
+        return json.loads(workers[name].stdout.readline())
+
+    times: dict[str, list] = {name: [] for name in workers}
+    for name in workers:
+        turn(name, 60)
+    for i in range(rounds):
+        for name in ('old', 'new') if i % 2 else ('new', 'old'):
+            times[name] += turn(name, 10)
+    for worker in workers.values():
+        worker.stdin.close()
+        worker.wait()
+    print('| checkout | images | latency ms: median | mean | p99 | processor ms: median | mean | p99 | worst of a second: median over '
+          'seconds, over the median |\n|---|---|---|---|---|---|---|---|---|')
+    for name, rows in times.items():
+        wall, cpu = np.array(rows).T
+        seconds = cpu[:len(cpu) // 30 * 30].reshape(-1, 30).max(1)
+        print(f'| {name} | {len(rows)} | {np.median(wall):.2f} | {wall.mean():.2f} | {np.percentile(wall, 99):.2f} | {np.median(cpu):.2f} | '
+              f'{cpu.mean():.2f} | {np.percentile(cpu, 99):.2f} | {np.median(seconds) / np.median(cpu):.2f} |')
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('what', choices=('found', 'sweep', 'cost'))
+    parser.add_argument('old', nargs='?', type=Path, help='another checkout, for `cost`')
+    parser.add_argument('--seeds', type=int, default=1, help='sets of 24 scenes of each size')
+    parser.add_argument('--size', default='640x480', help='of the images of `cost`')
+    parser.add_argument('--rounds', type=int, default=60, help='of 10 images, for `cost`')
+    options = parser.parse_args()
+    if options.what == 'found':
+        found(options.seeds)
+    elif options.what == 'cost':
+        cost(options.old, *map(int, options.size.split('x')), options.rounds)
+
+
+if __name__ == '__main__':
+    main()
