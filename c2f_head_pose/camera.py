@@ -82,7 +82,7 @@ def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndar
 
     K's principal point counts from the first pixel's centre (OpenCV), hence the half pixel.
     """
-    pixels = [(x - 0.5, y - 0.5) for x, y in points]
+    pixels = [(float(x) - 0.5, float(y) - 0.5) for x, y in points]
     if camera.D.size == 0:
         rays = [_unit(u, v, 1.0) for u, v in _pinhole(camera, pixels)]
     elif camera.distortion_model == 'equidistant':

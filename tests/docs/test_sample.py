@@ -160,7 +160,7 @@ def test_the_demo_command_reads_a_video_with_tracks(tmp_path):
 
 
 @pytest.mark.parametrize(('arguments', 'named'), [
-    (['nowhere.jpg'], 'nowhere.jpg is no picture'), (['.', '--model', 'nothing'], "no model 'nothing'"), (['EMPTY'], 'holds no picture'),
+    (['nowhere.jpg'], 'nowhere.jpg does not exist'), (['.', '--model', 'nothing'], "no model 'nothing'"), (['EMPTY'], 'holds no picture'),
 ])
 def test_the_demo_command_names_what_is_wrong(arguments, named, tmp_path, capsys):
     assert demo.main([str(tmp_path) if a == 'EMPTY' else a for a in arguments]) == 2
