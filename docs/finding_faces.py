@@ -126,8 +126,8 @@ def found(seeds: int) -> None:
                     tally['pair'].append(in_stream(estimator, image, places[1], 7 * [alone]))
         times = {name: [t for t in values if t is not None and t is not False] for name, values in tally.items()}
         cells = [f'{len(times[name])} of {len(tally[name])}' for name in ('still', 'stream', 'later', 'pair')]
-        longest = [f'{max(times[name], default=0):.2f} s' for name in ('later', 'pair')]
-        print(f'| {width}x{height} | {side} px | {cells[0]} | {cells[1]} | {cells[2]} | {longest[0]} | {cells[3]} | {longest[1]} |', flush=True)
+        later, pair = (f'{max(times[name], default=0):.2f} s' for name in ('later', 'pair'))
+        print(f'| {width}x{height} | {side} px | {" | ".join(cells[:3])} | {later} | {cells[3]} | {pair} |', flush=True)
 
 
 # Cost beside another checkout.
@@ -182,7 +182,7 @@ def cost(old: Path, width: int, height: int, rounds: int) -> None:
     for name, rows in times.items():
         wall, cpu = np.array(rows).T
         seconds = cpu[:len(cpu) // 30 * 30].reshape(-1, 30).max(1)
-        cells = [f'{value:.2f}' for times_ms in (wall, cpu) for value in (np.median(times_ms), times_ms.mean(), np.percentile(times_ms, 99))]
+        cells = [f'{value:.2f}' for ms in (wall, cpu) for value in (np.median(ms), ms.mean(), np.percentile(ms, 99))]
         print(f'| {name} | {len(rows)} | {" | ".join(cells)} | {np.median(seconds) / np.median(cpu):.2f} |')
 
 
