@@ -20,7 +20,7 @@ SHARE = get_package_share_directory('c2f_head_pose')
 
 ARGUMENTS = {
     'bag': (None, 'rosbag2 folder, .bag file, or folder of pictures'),
-    'image_topic': ('', 'image topic in the bag; empty for the only one'),
+    'image_topic': ('', 'image topic in the bag; empty to find it'),
     'rate': ('1.0', '1.0 is real time'),
     'loop': ('false', 'start again at the end'),
     'stamps': ('recorded', 'recorded or now'),

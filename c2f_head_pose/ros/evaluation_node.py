@@ -24,6 +24,7 @@ from ..evaluation.environment import environment
 from ..evaluation.evaluate import Options, evaluate_recording
 from ..evaluation.sources import check_frame, poses_from_message
 from ..evaluation.verdict import Done, conclude
+from ..files import stamp_ns
 from ..recordings.reader import Frame, folder_name
 from ..types import HeadPose
 from . import process as running
@@ -100,7 +101,7 @@ class EvaluationNode(Node):
 
     def _on_info(self, message: CameraInfo) -> None:
         self._heard_s = time.monotonic()
-        self.answers.add_image(_stamp_ns(message), self._heard_s)
+        self.answers.add_image(stamp_ns(message), self._heard_s)
 
     def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
         self._hear(message, 'geometry_msgs/msg/PoseWithCovarianceStamped', complete=False)
@@ -110,7 +111,7 @@ class EvaluationNode(Node):
 
     def _hear(self, message: Any, kind: str, complete: bool) -> None:
         self._heard_s = time.monotonic()
-        self.answers.add(_stamp_ns(message), message.header.frame_id, poses_from_message(message, kind), self._heard_s, complete)
+        self.answers.add(stamp_ns(message), message.header.frame_id, poses_from_message(message, kind), self._heard_s, complete)
 
 
 def evaluate_live(path: Path, output: Path, options: Options, answers: LiveAnswers, command: list[str], baseline: dict[str, Any] | None,
@@ -125,10 +126,6 @@ def evaluate_live(path: Path, output: Path, options: Options, answers: LiveAnswe
         results.save_series(output, evaluated.scored, evaluated.worst)
     facts = environment(None, 'live node', None, options.threads)
     return conclude([Done(entry, evaluated.scored, evaluated.worst, facts, output)], output, command, baseline, fail_if)
-
-
-def _stamp_ns(message: Any) -> int:
-    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
 
 
 def main(args: list[str] | None = None) -> int:
