@@ -26,7 +26,7 @@ from training.portraits.portrait import Portrait, Pose
 from training.portraits.texture import vertex_normals
 from training.portraits.turn import Turner
 from training.portraits.variety import Variety, draw_poses
-from training.synthetic.dataset import write_manifest
+from training.synthetic.layout import write_manifest
 
 pytestmark = pytest.mark.render
 
