@@ -31,10 +31,10 @@ _OURS = 'trained on heads rendered by this project alone; {}'
 
 SHIPPED = {
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', 'e4ececed637275e4a4e47b2dd7f2226e687cae85a61c310eafce9625589d89d6',
+        'c2f_edge.onnx', '2928374df1873e2ad6a6933f5e94c8afbfa6ee15d1723d9d3137223f910f5969',
         'Apache-2.0', _OURS.format('c2f_edge.md')),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', '1ffbfb736dd6f0a20ba708ad395dd12cd51bb1d9b8d74fa930a2ec1d04e865a3',
+        'c2f_edge_int8.onnx', '365f14a6e4bc48f86239722c39f17784e9245880823e5077ff98897c771cef75',
         'Apache-2.0', _OURS.format('c2f_edge.md')),
     'c2f_depth': ModelFile(
         'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e',

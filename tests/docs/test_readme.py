@@ -10,6 +10,7 @@ from training.evaluation import pages
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / 'README.md').read_text()
+PARAMETERS = (ROOT / 'docs' / 'parameters.md').read_text()
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), *sorted((ROOT / 'training').glob('*.md')),
          *sorted((ROOT / 'c2f_head_pose' / 'models').glob('*.md'))]
 
@@ -23,7 +24,7 @@ def test_every_link_of_a_page_leads_to_a_file(page):
 def test_the_parameter_table_is_the_generated_one():
     table = subprocess.run([sys.executable, '-m', 'c2f_head_pose.ros.parameters', '--markdown'], cwd=ROOT, capture_output=True, text=True,
                            check=True).stdout
-    shown = README.split('ros.parameters --markdown -->\n')[1].split('<!-- end of parameters -->')[0]
+    shown = PARAMETERS.split('ros.parameters --markdown -->\n')[1].split('<!-- end of parameters -->')[0]
     assert shown == table
 
 
@@ -31,7 +32,8 @@ def test_every_command_that_the_readme_names_exists():
     modules = set(re.findall(r'python -m ((?:c2f_head_pose|training)[\w.]*)', README))
     assert modules
     for module in modules:
-        assert (ROOT / (module.replace('.', '/') + '.py')).exists(), module
+        path = ROOT / module.replace('.', '/')
+        assert path.with_suffix('.py').exists() or (path / '__main__.py').exists(), module
     targets = set(re.findall(r'`?make (\w+)', README))
     makefile = (ROOT / 'Makefile').read_text()
     assert [t for t in targets if not re.search(rf'^{t}:', makefile, re.M)] == []
@@ -54,3 +56,15 @@ def test_a_table_of_a_page_is_written_anew_and_a_foreign_one_is_refused():
         pages.renewed('<!-- weather: python -m training.evaluation.pages -->')
     with pytest.raises(ValueError, match='has no'):
         pages.renewed(begin)
+
+
+def test_the_readme_fits_on_two_screens():
+    assert len(README.splitlines()) <= 130
+
+
+def test_the_eight_parameters_of_the_readme_have_their_defaults():
+    """`| `name` | `default` |` in both tables; README says `empty` for an empty text."""
+    shown = dict(re.findall(r'^\| `(\w+)` \| (\S+) \|', README, re.M))
+    full = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", PARAMETERS, re.M))
+    assert len(shown) == 8
+    assert {name: full[name].replace("`''`", 'empty') for name in shown} == shown
