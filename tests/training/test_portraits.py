@@ -15,7 +15,6 @@ from ball_head import canonical, write_ball_head
 from c2f_head_pose import geometry
 from training.data.augment import Augmentation, augment
 from training.data.crops import SyntheticCrops
-from training.portraits import facekit
 from training.portraits.__main__ import main
 from training.portraits.dataset import ShardMaker, manifest_of, write_people
 from training.portraits.fetch import fetch_pictures
@@ -26,6 +25,7 @@ from training.portraits.portrait import Portrait, Pose
 from training.portraits.texture import vertex_normals
 from training.portraits.turn import Turner
 from training.portraits.variety import Variety, draw_poses
+from training.synthetic.assets import facekit
 from training.synthetic.layout import write_manifest
 
 pytestmark = pytest.mark.render

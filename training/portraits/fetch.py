@@ -23,9 +23,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.synthetic.assets import facekit
 from training.synthetic.assets.fetch import cache_dir
 
-from . import facekit
 from .mediapipe import LANDMARKER, SEGMENTER
 
 LIST = Path(__file__).with_name('portraits.csv')
@@ -61,7 +61,7 @@ def sources() -> Sources:
     """Where the materials lie on this machine, fetched or not."""
     folder = cache_dir().parent / 'portraits'
     own = os.environ.get('PORTRAITS_DIR')
-    return Sources(Path(own) if own else folder / 'pictures', folder, folder / 'ict_facekit.npz')
+    return Sources(Path(own) if own else folder / 'pictures', folder, facekit.built_file())
 
 
 def fetch(facekit_at: Path | None = None, say: Callable[[str], None] = print) -> Sources:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.synthetic.people.landmarks import rigid_alignment
+from training.synthetic.people.registration import kernel
 
-from .head import HeadModel, kernel
+from .head import HeadModel
 from .mediapipe import MESH_POINTS
 
 CAMERA_FROM_MESH = np.diag([1.0, -1.0, -1.0])

@@ -44,6 +44,7 @@ class Preset:
         conditions: names of a robustness set's steps; sample i has step i % len.
         light_of: maps the number of a step to its light.
         per_head: crops rendered of one dressed head.
+        scans: whether faces have the shapes of scans (people/scan_shapes.py), not the body model's.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Preset:
     conditions: tuple[str, ...] = ()
     light_of: Callable[[int], Lighting] | None = None
     per_head: int = 4
+    scans: bool = False
 
 
 PAPER_SIDE_PX = 256
@@ -101,6 +103,7 @@ PRESETS = {
     p.name: p
     for p in (
         Preset('wide', 20_000),
+        Preset('scans', 20_000, scans=True),
         Preset('back', 20_000, yaw_deg=180.0),
         Preset('near_infrared', 20_000, lights={'near_infrared': 1.0}),
         Preset('paper', 310_000, crop_size=160, **_PAPER),

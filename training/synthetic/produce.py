@@ -41,7 +41,7 @@ def manifest_of(preset: Preset, count: int, seed: int, shard_size: int, assets: 
         command=command,
         versions={'python': sys.version.split()[0], **versions},
         asset_sha256=assets_sha256(assets),
-        licences=sources.licences(),
+        licences=sources.licences() | ({'ICT-FaceKit (identity modes)': 'MIT'} if preset.scans else {}),
         conditions=preset.conditions,
         settings={name: getattr(preset, name) for name in SETTINGS},
     )

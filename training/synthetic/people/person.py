@@ -12,6 +12,7 @@ from .appearance import Look, Wardrobe
 from .heads import NECK1, Calibration, HeadModel, Shape, neck_transforms, normals, sellion
 from .identities import Identity
 from .landmarks import HEAD_FROM_MESH
+from .scan_shapes import ScanShapes
 
 _ONLY_HEAD = np.array([0.0, 0, 0, 1])
 _SPHERE, _SPHERE_TRIANGLES = shapes.sphere()
@@ -90,10 +91,12 @@ class Dresser:
     Args:
         model: the head model.
         calibration: its zero pose.
+        scans: shapes of scans, which every person then has; None for the body model's own.
     """
 
-    def __init__(self, model: HeadModel, calibration: Calibration):
+    def __init__(self, model: HeadModel, calibration: Calibration, scans: ScanShapes | None = None):
         self.model = model
+        self.scans = scans
         self.calibration = calibration
         self._beard = beard_region(model)
         self._neutral: tuple[Identity, Shape, np.ndarray] | None = None
@@ -101,8 +104,11 @@ class Dresser:
     def neutral(self, identity: Identity) -> tuple[Shape, np.ndarray]:
         """An identity at rest without expression, and its rotation into the zero pose."""
         if self._neutral is None or self._neutral[0] != identity:
-            shape = identities.neutral_shape(self.model, identity)
-            self._neutral = (identity, shape, self.calibration.rotation(shape))
+            if self.scans is None:
+                shape, calibration = identities.neutral_shape(self.model, identity), self.calibration
+            else:
+                shape, calibration = self.scans.neutral_shape(identity), self.scans.calibration
+            self._neutral = (identity, shape, calibration.rotation(shape))
         return self._neutral[1], self._neutral[2]
 
     def dress(

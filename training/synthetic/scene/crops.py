@@ -11,11 +11,13 @@ import numpy as np
 from c2f_head_pose import geometry
 
 from .. import presets
+from ..assets import facekit
 from ..layout import COVERINGS, EXPRESSIONS, EYEWEAR, LIGHTS, OCCLUDERS
 from ..people import appearance, expression
 from ..people.heads import Calibration, HeadModel
 from ..people.identities import Identity, population
 from ..people.person import Dresser, Person
+from ..people.scan_shapes import ScanShapes
 from ..presets import Preset
 from ..sensors import colour as sensor
 from ..sensors import depth as depth_sensor
@@ -68,7 +70,9 @@ class CropMaker:
         self.preset = preset
         self.seed = seed
         self.model = HeadModel(assets)
-        self.dresser = Dresser(self.model, Calibration.load(assets))
+        calibration = Calibration.load(assets)
+        scans = ScanShapes(facekit.built_file(), self.model, calibration) if preset.scans else None
+        self.dresser = Dresser(self.model, calibration, scans)
         self.renderer = Renderer(assets)
         self.people = population(preset.identities, preset.male_share, seed)
         self._skins = appearance.skin_pictures(Path(assets))

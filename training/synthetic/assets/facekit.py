@@ -1,4 +1,4 @@
-"""Reads ICT-FaceKit's published files into one .npz: python -m training.portraits fetch does it once."""
+"""Reads the published files of ICT-FaceKit into one .npz; `python -m training.portraits fetch` does it once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
+from .fetch import cache_dir
+
 COMMIT = 'da5f95a607f5e6b37755b38d3385d7f2853732e5'
 ADDRESS = f'https://github.com/ICT-VGL/ICT-FaceKit/archive/{COMMIT}.zip'
 _FOLDER = 'FaceXModel'
 _IDENTITIES = 100
 
 
+def built_file() -> Path:
+    """Where the .npz lies."""
+    return cache_dir().parent / 'portraits' / 'ict_facekit.npz'
+
+
 def read_facekit(source: Path) -> dict[str, np.ndarray]:
-    """The arrays of `head.HeadModel`'s file.
+    """The arrays of the .npz, which `training.portraits.head` and `training.synthetic.people.scan_shapes` read.
 
     Args:
         source: a clone of the repository, or its .zip.
