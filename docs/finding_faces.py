@@ -10,8 +10,9 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -186,6 +187,51 @@ def cost(old: Path, width: int, height: int, rounds: int) -> None:
         print(f'| {name} | {len(rows)} | {" | ".join(cells)} | {np.median(seconds) / np.median(cpu):.2f} |')
 
 
+# Cost against the smallest face.
+
+SMALLEST_PX = (28, 40, 56, 80, 112)
+SWEPT = ((640, 480), (1280, 720), (1920, 1080))
+
+
+def sweep() -> None:
+    """Prints and draws the time of a still's search, and of a stream's images while one face is followed, by `min_face_px`."""
+    import matplotlib
+    matplotlib.use('agg')
+    from matplotlib import pyplot
+
+    from c2f_head_pose import HeadPoseEstimator
+    from c2f_head_pose.bench import scenes
+    cv2.setNumThreads(1)
+    figure, (still_axes, stream_axes) = pyplot.subplots(1, 2, figsize=(9, 3.4), constrained_layout=True)
+    print('| image | min_face_px | still, ms | stream, median ms | stream, 98th percentile ms |\n|---|---|---|---|---|')
+    for width, height in SWEPT:
+        image, camera = scenes.picture(1, width, height), scenes.camera(width, height)
+        stills, medians, worst = [], [], []
+        for smallest in SMALLEST_PX:
+            estimator = HeadPoseEstimator.load('c2f_edge', 'cpu', 1)
+            estimator.options = replace(estimator.options, min_face_px=smallest)
+            stills.append(float(np.median([took_ms(estimator.estimate, image) for _ in range(7)])))
+            stream = [took_ms(estimator.estimate, image, camera=camera, stamp_s=1 + k / FPS) for k in range(4 * FPS)][FPS:]
+            medians.append(float(np.median(stream)))
+            worst.append(float(np.percentile(stream, 98)))
+            print(f'| {width}x{height} | {smallest} | {stills[-1]:.1f} | {medians[-1]:.1f} | {worst[-1]:.1f} |', flush=True)
+        still_axes.plot(SMALLEST_PX, stills, 'o-', label=f'{width}x{height}')
+        line, = stream_axes.plot(SMALLEST_PX, medians, 'o-', label=f'{width}x{height}, median')
+        stream_axes.plot(SMALLEST_PX, worst, 'o--', color=line.get_color(), label='98th percentile')
+    for axes, title in ((still_axes, 'one still, everything searched'), (stream_axes, 'an image of a stream, one face followed')):
+        axes.set(title=title, xlabel='min_face_px: smallest face searched for, pixels', ylabel='processor ms, one thread', ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    figure.savefig(ROOT / 'docs' / 'images' / 'finding_faces.png', dpi=110)
+
+
+def took_ms(work: Callable[..., object], *arguments: object, **options: object) -> float:
+    """Processor milliseconds of a call, which other work on the machine changes little."""
+    begun = time.process_time()
+    work(*arguments, **options)
+    return 1e3 * (time.process_time() - begun)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -197,7 +243,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == 'found':
         found(options.seeds)
-    elif options.what == 'cost':
+    elif options.what == 'sweep':
+        sweep()
+    else:
         cost(options.old, *map(int, options.size.split('x')), options.rounds)
 
 

@@ -68,3 +68,16 @@ def test_the_eight_parameters_of_the_readme_have_their_defaults():
     full = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", PARAMETERS, re.M))
     assert len(shown) == 8
     assert {name: full[name].replace("`''`", 'empty') for name in shown} == shown
+
+
+def test_the_versions_of_the_manifest_the_changelog_and_the_shipped_network_agree():
+    """The package's version is the changelog's newest and that of `c2f_edge`, in its card and in its file."""
+    from c2f_head_pose.engine.onnxruntime_engine import open_session
+    from c2f_head_pose.models.registry import model_path
+
+    version = re.search(r'<version>(.*)</version>', (ROOT / 'package.xml').read_text())[1]
+    newest = re.search(r'^(\d+\.\d+\.\d+) \(\d{4}-\d\d-\d\d\)\n-+$', (ROOT / 'CHANGELOG.rst').read_text(), re.M)[1]
+    card = re.search(r'# c2f_edge (\S+)', (ROOT / 'c2f_head_pose' / 'models' / 'c2f_edge.md').read_text())[1]
+    session = open_session(model_path('c2f_edge'), 1)
+    stated = session.get_modelmeta().custom_metadata_map['version']
+    assert version == newest == card == stated

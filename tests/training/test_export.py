@@ -195,7 +195,7 @@ def test_checkpoints_load_without_executing_anything(trained, tmp_path):
         (lambda b, content: b[: len(b) // 2] + bytes(500) + b[len(b) // 2 + 500 :], 'is damaged or no checkpoint$'),
         (lambda b, content: written(torch.nn.Linear(1, 1)), 'is damaged or no checkpoint$'),
         (lambda b, content: written([1]), 'is no checkpoint of this project'),
-        (lambda b, content: written({'format': 1, 'weights': {}}), 'it has no config'),
+        (lambda b, content: written({'format': 1, 'weights': {}}), 'it has no entry config'),
         (lambda b, content: written(content | {'average': {}}), 'its weights are not those of the network that it names'),
         (lambda b, content: written(content | {'average': {k: v * np.nan for k, v in content['average'].items()}}), 'are not numbers'),
     ],

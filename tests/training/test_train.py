@@ -350,7 +350,7 @@ def test_paper_schedule_is_caffes_polynomial():
         ({'network': {'kind': 'coarse_to_fine', 'size': 48}}, 'network lacks depths, stem, widths'),
         ({'network': tiny_config().network | {'widths': 3}}, 'network.widths 3 is not a list'),
         *(({'network': tiny_config().network | {'size': size}}, f'network.size {size} is not at least 8') for size in (7, 0, -48)),
-        ({'network': tiny_config().network | {'widths': [8] * 4, 'depths': [1] * 4, 'size': 24}}, 'network.size 24 is less than the 32'),
+        ({'network': tiny_config().network | {'widths': [8] * 4, 'depths': [1] * 4, 'size': 24}}, 'size 24 is less than the stride'),
         ({'network': {**PAPER, 'size': 20}}, 'network.size 20 is less than the 32'),
         ({'augment': {'zooom': 2}}, 'unknown augment.zooom: augment has border_share'),
         ({'augment': {'margin': 'abc'}}, "augment.margin 'abc' is not a number"),

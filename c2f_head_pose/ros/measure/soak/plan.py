@@ -69,7 +69,7 @@ def live_values(chance: random.Random) -> dict[str, Any]:
 
 def refused_values(chance: random.Random) -> dict[str, Any]:
     """Two live parameters: one within its range, one beyond it."""
-    bounded = [row for row in fields(Parameters) if row.metadata['change'] is Change.LIVE and type(row.default) in (int, float)]
+    bounded = [row for row in fields(Parameters) if row.metadata['change'] is Change.LIVE and row.metadata['maximum'] is not None]
     right, wrong = chance.sample(bounded, 2)
     beyond = wrong.metadata['maximum'] + 1
     return {right.name: _any_value(right, chance), wrong.name: int(beyond) if isinstance(wrong.default, int) else float(beyond)}
@@ -81,6 +81,8 @@ def _any_value(row: Any, chance: random.Random) -> Any:
     while True:
         if kind is bool:
             value: Any = chance.random() < 0.5
+        elif row.metadata['choices']:
+            value = chance.choice(row.metadata['choices'])
         elif kind is int:
             value = chance.randint(low, high)
         elif kind is float:
@@ -88,7 +90,7 @@ def _any_value(row: Any, chance: random.Random) -> Any:
         elif kind is tuple:
             value = [chance.uniform(low, high) for _ in row.default]
         else:
-            value = chance.choice(row.metadata['choices'])
+            raise TypeError(f'{row.name} has neither a range nor choices to draw from')
         try:
             Parameters.from_values({row.name: value})
         except ParameterError:
