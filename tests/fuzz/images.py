@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from c2f_head_pose.images import ENCODINGS, ImageError, depth_m_from_message, image_from_message
+from c2f_head_pose.images import ENCODINGS, ImageError, SignificantBits, depth_m_from_message, image_from_message
 
 from .choices import Choices
 
-MODULES = ('c2f_head_pose.images',)
+MODULES = ('c2f_head_pose.images', 'c2f_head_pose.images.messages', 'c2f_head_pose.images.sixteen_bits')
 _ENCODINGS = (*ENCODINGS, '32FC1', '')
 
 
@@ -30,6 +30,10 @@ def check(data: bytes) -> None:
     except ImageError:
         return
     assert pixels.shape[:2] == (message.height, message.width)
+    if read is image_from_message:  # the same image again in a stream is scaled alike
+        bits = SignificantBits()
+        first, again = image_from_message(message, bits), image_from_message(message, bits)
+        assert 8 <= bits.bits <= 16 and np.array_equal(first, again)
     if read is image_from_message:
         assert pixels.dtype == np.uint8 and pixels.shape[2:] in ((), (3,))
     else:
