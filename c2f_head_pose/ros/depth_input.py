@@ -67,6 +67,7 @@ class DepthInput:
         self._changed = threading.Condition()
         self._kept: deque[Any] = deque(maxlen=_KEPT)
         self._unpaired = 0
+        self._reported: set[str] = set()
         self._since_s = clock()
 
     def put(self, message: Any) -> None:
@@ -98,8 +99,10 @@ class DepthInput:
                 return None
             self._degrade(str(error))
             return None
-        if self._notices.forget('depth'):
+        forgotten = [self._notices.forget(key) for key in self._reported]
+        if any(forgotten):
             self._notices.say(f'depth on {self._topic} is good again')
+        self._reported.clear()
         self.status, self.degraded, self.unregistered = f'paired, {self.alignment.status}', False, ''
         return depth_m
 
@@ -134,12 +137,11 @@ class DepthInput:
     def _degrade(self, reason: str) -> None:
         """Reports why an image has no depth."""
         if reason:
-            # One notice a reason; the numbers in it may change from image to image.
-            kind = reason.split(',')[0].split(';')[0]
-            if not self.status.startswith(kind):
-                self._notices.forget('depth')
+            # One notice a reason, also where two reasons alternate; the numbers in it may change from image to image.
+            key = f"depth: {reason.split(',')[0].split(';')[0]}"
+            self._reported.add(key)
             self.status, self.degraded = reason, True
-            self._notices.once('depth', f'{reason}. Until then heads are answered from the image alone')
+            self._notices.once(key, f'{reason}. Until then heads are answered from the image alone')
 
 
 def depth_from_message(message: Any) -> np.ndarray:

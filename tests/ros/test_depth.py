@@ -99,6 +99,15 @@ def test_depth_that_never_comes_is_said_once_and_not_while_cameras_start(paired)
     assert len(paired.heard) == 1 and 'remap depth/image' in paired.heard[0]
 
 
+def test_two_reasons_that_alternate_are_logged_once_each(paired):
+    """Every second image has no depth of its stamp, the others have depth of another size."""
+    paired.now.s = 1.0
+    for number in range(20):
+        paired.depth.put(depth_message(np.full((4, 4), 1000), 2.0 * number))
+        assert paired.get(2.0 * number) is None and paired.get(2.0 * number + 1.0) is None
+    assert len(paired.heard) == 2 and '4x4' in paired.heard[0] and 'not stamped like the images' in paired.heard[1]
+
+
 def test_depth_of_another_size_is_refused_with_the_remedy(paired):
     """Not reported in the first second: a calibration may still come."""
     paired.depth.put(depth_message(np.full((4, 4), 1000), 1.0))
