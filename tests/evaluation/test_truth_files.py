@@ -122,9 +122,9 @@ def test_images_without_a_clock_are_told_from_a_truth_without_one(tmp_path):
 
 @pytest.fixture(scope='module')
 def turning(tmp_path_factory):
-    """Two seconds of a face that rolls by 25 degrees, without truth of its own, and that truth as angles in degrees."""
+    """Two seconds of a face that rolls by 38 degrees, without truth of its own, and that truth as angles in degrees."""
     folder = tmp_path_factory.mktemp('turning')
-    scene = Scene(duration_s=2.0)
+    scene = Scene(duration_s=2.0, roll_deg=lambda t: 38 * np.sin(2 * np.pi * 0.4 * t))
     path = write_bag(folder / 'bag', scene_recording(scene, truth='none'))
     angles = [(START_NS + round(t * 1e9), *ypr_deg_from_rotation(scene.truth(t)).tolist()) for t in scene.times_s]
     return path, angles, load_estimator(Options())
@@ -138,7 +138,7 @@ def evaluated(tmp_path, turning, scale):
 
 
 def test_radians_in_columns_of_degrees_are_told(tmp_path, turning):
-    """A roll of 25 degrees is 0.44 radians: as degrees the head would hardly turn, against estimates that do."""
+    """A roll of 38 degrees is 0.66 radians: as degrees the head would hardly turn, against estimates that do."""
     done = evaluated(tmp_path, turning, np.pi / 180)
     assert [error for error in done.errors if 'fit far better as radians than as degrees: name their columns yaw_rad' in error]
 
