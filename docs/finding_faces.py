@@ -137,12 +137,14 @@ WORKER = '''
 import json, sys, time
 import cv2
 cv2.setNumThreads(1)
+import c2f_head_pose
 from c2f_head_pose import HeadPoseEstimator
 try:
     from c2f_head_pose.bench import scenes
 except ImportError:
     from c2f_head_pose.timing import scenes
 width, height = int(sys.argv[1]), int(sys.argv[2])
+print(c2f_head_pose.__file__, flush=True)
 estimator = HeadPoseEstimator.load('c2f_edge', 'cpu', 1)
 image, camera = scenes.picture(1, width, height), scenes.camera(width, height)
 k = 0
@@ -162,8 +164,11 @@ def cost(old: Path, width: int, height: int, rounds: int) -> None:
     """Prints wall and processor time for each image of a stream with one face, both checkouts in turns of 10 images."""
     import os
     workers = {name: subprocess.Popen([sys.executable, '-c', WORKER, str(width), str(height)], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True, env=os.environ | {'PYTHONPATH': str(root)})
-               for name, root in (('old', old), ('new', ROOT))}
+                                      stdout=subprocess.PIPE, text=True, cwd=root, env=os.environ | {'PYTHONPATH': str(root)})
+               for name, root in (('old', old.resolve()), ('new', ROOT))}
+    for name, root in (('old', old.resolve()), ('new', ROOT)):
+        module = Path(workers[name].stdout.readline().strip())
+        assert module.is_relative_to(root), f'{name} runs {module}, not the package of {root}'
 
     def turn(name: str, images: int) -> list:
         print(images, file=workers[name].stdin, flush=True)
