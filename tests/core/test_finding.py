@@ -57,10 +57,10 @@ def test_a_face_of_any_size_lies_whole_in_a_tile_that_shows_it_large_enough(size
 
 @pytest.mark.parametrize(('size', 'min_face_px'), [((640, 480), 0), ((3840, 2160), 0), ((3840, 2160), 30), ((8000, 100), 14), ((1, 1), 0)])
 def test_no_tile_costs_more_than_a_few_milliseconds(size, min_face_px):
-    """384 x 256 pixels of the detector's input, or the whole image with a longer side of 320."""
+    """320 x 256 pixels of the detector's input, or the whole image with a longer side of 320."""
     whole, *tiles = plan_search(*size, min_face_px)
     assert max(whole.width, whole.height) == 320
-    assert all(-(-t.width // 32) * 32 * -(-t.height // 32) * 32 <= 384 * 256 for t in tiles)
+    assert all(-(-t.width // 32) * 32 * -(-t.height // 32) * 32 <= 320 * 256 for t in tiles)
 
 
 def test_an_image_of_the_whole_searchs_resolution_has_no_further_tiles():
