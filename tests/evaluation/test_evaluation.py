@@ -186,8 +186,9 @@ def test_without_truth_what_needs_none_is_computed(tmp_path):
 def test_the_drivers_attention_covers_the_sample_recording_without_holes(tmp_path):
     """10 s at 30 Hz. Its truth turns right by 38 degrees from 1.5 to 3 s (the passenger's mirror), left by 41 from 3.7 to 5 s (the
     driver's mirror) and up until 6.4 s, and down by 28 from 6.7 to 7.8 s (the lap). Attentive after return_s = 1 s of the road.
-    Whether the looks to the left, up and into the lap are one glance, and so a long distraction, hangs on whether the road is seen for
-    gap_s = 0.3 s between them, which is a matter of a degree of the network's error: tests/attention decides that from exact poses."""
+    Between the looks to the left, up and into the lap the road is seen for less than gap_s = 0.3 s each time, so they are one glance: it
+    is a long distraction once they have lasted long_driving_s = 4 s together. That time counts from the first road frame to the last; the
+    span of them lasts until the next frame, 1/30 s longer."""
     sample = ZONES.parents[1] / 'sample' / 'head_motion'
     assert run(sample, '--output', tmp_path, '--no-video', '--no-poses', '--attention', ZONES) == 0
     spans = metrics_of(tmp_path)['recordings'][0]['attention']
@@ -199,8 +200,15 @@ def test_the_drivers_attention_covers_the_sample_recording_without_holes(tmp_pat
         ('attentive', 'glance', 'passenger_mirror'), ('attentive', 'glance', 'driver_mirror'), ('attentive', 'road', 'road_ahead'),
         ('attentive', 'glance', 'lap')]
     road, lap = at[6.5], at[7.3]
+    between = [s for s in spans if at[4.4]['begin_s'] <= s['begin_s'] < lap['begin_s']]
+    aside = [s['end_s'] - s['begin_s'] for s in between if s['reason'] == 'glance']
+    assert all(s['end_s'] - s['begin_s'] < 0.3 + 1 / 30 + 1e-6 for s in between if s['reason'] == 'road')
     assert (road['begin_s'], road['end_s']) == (pytest.approx(6.4, abs=0.1), lap['begin_s'])
-    assert {s['state'] for s in spans[1:]} <= {'attentive', 'distracted'}
+    distracted = next(s for s in spans if s['state'] == 'distracted')
+    assert distracted['reason'] == 'long_distraction'
+    assert distracted['begin_s'] == pytest.approx(lap['begin_s'] + 4.0 - sum(aside), abs=0.04)
+    assert {s['state'] for s in spans[1:] if s['end_s'] <= distracted['begin_s']} == {'attentive'}
+    assert {s['state'] for s in spans[1:]} == {'attentive', 'distracted'}
 
 
 def test_gates_set_the_exit_code(plain, tmp_path, capsys):
