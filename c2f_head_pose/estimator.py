@@ -175,7 +175,6 @@ class HeadPoseEstimator:
             depth_m: (H, W) float metres along the optical axis, NaN unknown, registered to the image; positions need a camera.
             stamp_s: the image's stamp; faces are then tracked and smoothed. Without it the image stands alone.
             boxes: (N, 4) x1 y1 x2 y2 of faces already found, pixels; nothing is detected then. With a stamp they are not tracked.
-
             fixed_frame: returns where the camera was in a frame that does not move with it, such as a room's or a vehicle's: (3, 3)
                 R_fixed_cam and (3,) t_fixed_cam_m. Smoothing then runs in that frame, so that a moving camera does not smear a still
                 head; what is returned is in the camera's frame all the same. Called at most once, after the networks.
@@ -203,6 +202,8 @@ class HeadPoseEstimator:
         poses = {face: self._placed(pose, face, frame) for face, pose in poses.items()}
         stages.end('decode')
         tracked = stamp_s is not None and any(face.track_id is not None for face in poses)
+        if tracked:
+            self._filters = {track_id: one for track_id, one in self._filters.items() if self._tracker.knows(track_id)}
         place = fixed_frame() if tracked and fixed_frame is not None and self.options.smoothing else None
         answers = [self._smoothed(pose, face, frame, place) for face, pose in poses.items()]
         stages.end('smooth')
@@ -344,7 +345,6 @@ class HeadPoseEstimator:
     def _smoothed(self, pose: HeadPose, face: _Face, frame: _Frame, place: CameraPlace | None) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:
             return pose
-        self._filters = {track_id: one for track_id, one in self._filters.items() if self._tracker.knows(track_id)}
         return self._filters.setdefault(face.track_id, PoseFilter()).update(pose, frame.stamp_s, self.options, place)
 
 

@@ -15,7 +15,6 @@ from .types import HeadPose
 
 _SPEED_CUTOFF_HZ = 1.0
 
-
 CameraPlace = tuple[np.ndarray, np.ndarray]
 """(3, 3) R_fixed_cam and (3,) t_fixed_cam_m: where a camera is in a frame that does not move with it."""
 
