@@ -22,11 +22,11 @@ from training.portraits.fit import CAMERA_FROM_MESH, Fitter
 from training.portraits.head import HeadModel
 from training.portraits.label import own_poses
 from training.portraits.portrait import Portrait, Pose
-from training.portraits.texture import vertex_normals
 from training.portraits.turn import Turner
 from training.portraits.variety import Variety, draw_poses
 from training.synthetic.assets import facekit
 from training.synthetic.layout import write_manifest
+from training.synthetic.people.heads import normals
 
 pytestmark = pytest.mark.render
 
@@ -65,8 +65,8 @@ class Sitter:
         """The picture and coverage after a turn D, drawn from the truth."""
         n = len(self.vertices)
         place = self.vertices @ (D @ self.R_cam_mesh).T / 100
-        normals, one = vertex_normals(place, self.model.triangles), np.ones(n)
-        surface = np.column_stack([place, normals, one, np.zeros((n, 6)), one, self.colours[:, ::-1], one])
+        outward, one = normals(place, self.model.triangles), np.ones(n)
+        surface = np.column_stack([place, outward, one, np.zeros((n, 6)), one, self.colours[:, ::-1], one])
         none, zero = np.zeros((0, 3), np.int32), np.zeros(3)
         return self.turner.draw(surface, self.model.triangles, none, K, size, zero, zero, zero, shift)
 

@@ -70,7 +70,7 @@ def estimates(model: Model, folder: Path) -> np.ndarray:
     for start in range(0, len(crops), _AT_ONCE):
         batch = crops.gather(np.arange(start, min(start + _AT_ONCE, len(crops))))
         R = np.sum([_infer(model, batch, background) for background in _BACKGROUNDS], 0)
-        for one, K, box in zip(nearest_rotation(R), batch.K.double().numpy(), batch.box.numpy(), strict=True):
+        for one, K, box in zip(geometry.nearest_rotation(R), batch.K.double().numpy(), batch.box.numpy(), strict=True):
             centre = (box[:2] + box[2:]) / 2 - 0.5  # K counts from the first pixel's centre
             out.append(geometry.ray_rotation(np.linalg.solve(K, [*centre, 1.0])) @ one)
     return np.stack(out)
@@ -80,13 +80,6 @@ def _infer(model: Model, batch: Crops, background: float) -> np.ndarray:
     with torch.no_grad():
         crops = plain(batch, model.size, model.margin('landmarks'), background).crops
     return model.infer(crops.numpy()).rotation.astype(float)
-
-
-def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
-    """(..., 3, 3) rotations nearest to matrices."""
-    u, _, vt = np.linalg.svd(matrix)
-    u[..., 2] *= np.linalg.det(u @ vt)[..., None]
-    return u @ vt
 
 
 def own_poses(R: np.ndarray, D: np.ndarray, person: np.ndarray, people: int) -> np.ndarray:
@@ -101,7 +94,7 @@ def own_poses(R: np.ndarray, D: np.ndarray, person: np.ndarray, people: int) -> 
     weight = np.exp(-0.5 * (geometry.geodesic_deg(np.eye(3), D) / _NEAR_DEG) ** 2)
     total = np.zeros((people, 3, 3))
     np.add.at(total, person, weight[:, None, None] * np.einsum('nji,njk->nik', D, R))
-    return nearest_rotation(total)
+    return geometry.nearest_rotation(total)
 
 
 def label(model: Model, folder: Path) -> Labels:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from c2f_head_pose import geometry
+from training.synthetic.people.heads import normals
 from training.synthetic.people.landmarks import SELLION
 from training.synthetic.scene.crops import crop_camera
 
@@ -14,7 +15,7 @@ from .fit import Fit, Fitter
 from .head import HeadModel
 from .mediapipe import MediaPipe
 from .surface import add_hair, follow_of, head_triangles, round_sheet
-from .texture import Texture, depth_picture, extend_person, paint, vertex_normals
+from .texture import Texture, depth_picture, extend_person, paint
 from .turn import UNLIT, Light, Turner
 
 _PIVOT_CM = np.array([0.0, -4.0, -1.0])  # where a head turns on its neck, mesh axes
@@ -82,7 +83,7 @@ class Portrait:
         self._follow = follow_of(self.vertices[:, 1])
         self._head = {mouth: head_triangles(model, mouth) for mouth in (False, True)}
         self._body = self.sheet.triangles + len(self.vertices)
-        self._normals = vertex_normals(camera.T, model.triangles)
+        self._normals = normals(camera.T, model.triangles)
         self._constant = self._attributes()
 
     @property

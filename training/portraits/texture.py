@@ -9,6 +9,8 @@ import numpy as np
 from scipy.sparse import diags
 from scipy.sparse.linalg import spsolve
 
+from training.synthetic.people.heads import normals
+
 from .fit import Fit
 from .head import GUMS, MOUTH, SKIN, TEETH, HeadModel
 from .surface import scalp_share
@@ -57,17 +59,6 @@ def extend_person(image: np.ndarray, person: np.ndarray) -> np.ndarray:
     return np.where(sure[..., None] > 0, image, np.clip(out, 0, 255)).astype(np.uint8)
 
 
-def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(V, 3) unit normals, the mean of the adjoining triangles' by area."""
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    flat = np.cross(b - a, c - a)
-    out = np.zeros_like(vertices)
-    for k in range(3):
-        for axis in range(3):
-            out[:, axis] += np.bincount(triangles[:, k], flat[:, axis], len(vertices))
-    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
-
-
 def paint(model: HeadModel, fit: Fit, vertices: np.ndarray, depth_cm: np.ndarray, image: np.ndarray, person: np.ndarray) -> Texture:
     """The colour sources of a head as it stands in its portrait.
 
@@ -82,9 +73,9 @@ def paint(model: HeadModel, fit: Fit, vertices: np.ndarray, depth_cm: np.ndarray
     height, width = person.shape
     pixels = fit.in_picture(vertices)
     camera = vertices @ fit.R_cam_mesh.T
-    normals = vertex_normals(camera, model.triangles)
+    outward = normals(camera, model.triangles)
     low, high = _FACING
-    facing = np.clip((-normals[:, 2] - low) / (high - low), 0, 1)
+    facing = np.clip((-outward[:, 2] - low) / (high - low), 0, 1)
     at = (pixels[:, :2] - 0.5).astype(np.float32)[None]
     nearest = cv2.remap(cv2.erode(_finite(depth_cm), np.ones((3, 3))), at[..., 0], at[..., 1], cv2.INTER_NEAREST, borderValue=1e3)[0]
     seen = np.clip(1.5 - (camera[:, 2] - nearest) / _HIDDEN_CM / 2, 0, 1)
