@@ -9,7 +9,7 @@ from typing import Any
 
 from ..images import ImageError
 from ..stages import StageClock
-from ..types import HeadPose
+from ..types import Finding, HeadPose
 from . import messages
 from .components import Parts
 from .frame_reader import Frame, FrameReader
@@ -109,8 +109,7 @@ class FrameWorker:
         poses = estimator.estimate(frame.image, camera=frame.camera, depth_m=frame.depth_m, stamp_s=self._usable_stamp(header),
                                    fixed_frame=None if mount is None else lambda: mount().camera)
         stages.add(estimator.stages)
-        for option, note in estimator.finding.notes().items():
-            self._notices.once(option, note)
+        self._report_finding(estimator.finding, len(poses))
         answer = self._choose(frame, poses, None if mount is None else mount())
         outputs.publish(answer, self._parameters().publish_tf)
         published_s = self._now_s()
@@ -128,13 +127,18 @@ class FrameWorker:
     def _choose(self, frame: Frame, poses: list[HeadPose], mount: Mount | None) -> FramePoses:
         """The poses as they are published: the primary face chosen, the neutral removed."""
         parameters = self._parameters()
-        if len(poses) >= parameters.max_faces:
-            self._notices.once('max_faces', f'{len(poses)} faces, as many as max_faces allows: any more are ignored; raise max_faces '
-                               'to follow them', 'info')
         primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, frame.size)
         offset = self._neutral.update(frame.header.frame_id, primary)
         return FramePoses(frame, offset.of_poses(poses), offset.of_poses([primary])[0] if primary is not None else None, mount,
                           offset.R_turned_cam)
+
+    def _report_finding(self, finding: Finding, faces: int) -> None:
+        """Logs once what was noticed while faces were searched for."""
+        if faces >= finding.max_faces and not finding.faces_beyond_max:
+            self._notices.once('max_faces reached', f'{faces} faces, as many as max_faces allows: any more are ignored; raise max_faces '
+                               'to follow them', 'info')
+        for option, note in finding.notes().items():
+            self._notices.once(option, note)
 
     def _usable_stamp(self, header: Any) -> float | None:
         """The stamp to track and smooth by, in seconds; None if the image has none."""
