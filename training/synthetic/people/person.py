@@ -261,36 +261,18 @@ class Dresser:
                 points = pack(g.points, n, g.uv, 0.9, 0.0, g.neck)
                 person.parts.append(Part(f'{key}{number}', surface, points, g.triangles, dict(uniforms)))
 
-        cloth = {'roughness': 0.85, 'shine': 0.5}
+        def wear(key: str, pieces: list[garments.Garment], tint: object, weave: tuple[float, ...]) -> None:
+            add(key, 'plain', pieces, {'roughness': 0.85, 'shine': 0.5, 'tint': tint, 'weave': weave})
+
         if wardrobe.hat in ('beanie', 'visor_cap'):
             knit = (0.5, 150.0, 1.0, 0.0) if wardrobe.hat == 'beanie' else (0.15, 0.0, 0.0, 0.0)
-            add(
-                wardrobe.hat,
-                'plain',
-                garments.cap(model, shape, rng, wardrobe.hat == 'visor_cap'),
-                {**cloth, 'tint': look.hat_colour, 'weave': knit},
-            )
+            wear(wardrobe.hat, garments.cap(model, shape, rng, wardrobe.hat == 'visor_cap'), look.hat_colour, knit)
         if wardrobe.hat == 'headscarf':
-            add(
-                'headscarf',
-                'plain',
-                garments.headscarf(model, shape, rng),
-                {**cloth, 'tint': look.hat_colour, 'weave': (0.25, 0.0, 0.0, 0.0)},
-            )
+            wear('headscarf', garments.headscarf(model, shape, rng), look.hat_colour, (0.25, 0.0, 0.0, 0.0))
         if wardrobe.covering == 'mask':
-            add(
-                'mask',
-                'plain',
-                garments.mask(model, shape, rng),
-                {**cloth, 'tint': look.covering_colour, 'weave': (0.1, 0.0, 0.0, 0.0)},
-            )
+            wear('mask', garments.mask(model, shape, rng), look.covering_colour, (0.1, 0.0, 0.0, 0.0))
         if wardrobe.covering == 'scarf':
-            add(
-                'scarf',
-                'plain',
-                garments.scarf(model, shape, rng),
-                {**cloth, 'tint': look.covering_colour, 'weave': (0.4, 90.0, 0.5, 0.0)},
-            )
+            wear('scarf', garments.scarf(model, shape, rng), look.covering_colour, (0.4, 90.0, 0.5, 0.0))
         if wardrobe.eyewear != 'none':
             sun = wardrobe.eyewear == 'sunglasses'
             frame, lenses = garments.glasses(model, shape, eyes, rng, sun)
