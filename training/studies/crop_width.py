@@ -24,7 +24,7 @@ from ..datasets.face_crops import box_square, landmark_square
 from ..datasets.registry import open_faces, spread
 from ..evaluation import results
 from ..loop.checkpoint import commit
-from .peer_networks import HeadPoseNetwork, networks
+from .peer_networks import HeadPoseNetwork, add_network_arguments, networks, rotations
 
 Square = Callable[[Face, float], crop.CropSquare]
 SETS: dict[str, tuple[Square, float, float]] = {'aflw2000': (landmark_square, 60.0, 40.0), 'pointing04': (box_square, 60.0, 30.0)}
@@ -41,8 +41,7 @@ def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths
     images = [face.read() for face in faces]
     for width in widths:
         margin = network.margin * width
-        R = [network.rotation(crop.cut(image, square(face, margin), network.size)) for face, image in zip(faces, images, strict=True)]
-        found = geometry.ypr_deg_from_rotation(np.stack(R))[:, :2]
+        found = geometry.ypr_deg_from_rotation(rotations(network, images, [square(face, margin) for face in faces]))[:, :2]
         error = np.abs(found - truth).mean(0)
         slope = [np.polyfit(truth[:, axis], found[:, axis], 1)[0] for axis in (0, 1)]
         yield {'network': network.name, 'margin': margin, 'n': len(faces), 'yaw_slope': float(slope[0]), 'yaw_error': float(error[0]),
@@ -55,8 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.crop_width', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('models', nargs='*', default=['c2f_edge'], metavar='MODEL', help='shipped names or .onnx files')
-    parser.add_argument('--peers', type=Path, metavar='FOLDER', help='the files that python -m training.studies.peers --help names')
+    add_network_arguments(parser)
     parser.add_argument('--limit', type=positive_int, default=500, help='faces of each set, spread over it')
     parser.add_argument('--results', type=Path, default=results.FOLDER / 'crop_width.csv')
     args = parser.parse_args(arguments)

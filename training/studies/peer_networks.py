@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from c2f_head_pose import geometry
+from c2f_head_pose import crop, geometry
 from c2f_head_pose.crop import gray
 from c2f_head_pose.decode import decode
 from c2f_head_pose.engine import open_engine
@@ -106,3 +107,13 @@ def networks(models: Sequence[str], peers: Path | None, threads: int) -> list[He
     found = [] if peers is None else [peer(peers, threads) for peer in PEERS if all((peers / file).is_file() for file in peer.files)]
     return [*ours, *found]
 
+
+def rotations(network: HeadPoseNetwork, images: Sequence[np.ndarray], squares: Sequence[crop.CropSquare]) -> np.ndarray:
+    """(N, 3, 3) R_crop_head that a network reads off each picture's square."""
+    return np.stack([network.rotation(crop.cut(image, square, network.size)) for image, square in zip(images, squares, strict=True)])
+
+
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds MODEL ... and --peers, whose values `networks` opens."""
+    parser.add_argument('models', nargs='*', default=['c2f_edge'], metavar='MODEL', help='shipped names or .onnx files')
+    parser.add_argument('--peers', type=Path, metavar='FOLDER', help='the files that python -m training.studies.peers --help names')

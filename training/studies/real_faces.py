@@ -24,7 +24,7 @@ from ..datasets.face_crops import landmark_square
 from ..datasets.registry import open_faces, spread
 from ..evaluation import results
 from ..loop.checkpoint import commit
-from .peer_networks import HeadPoseNetwork, networks
+from .peer_networks import HeadPoseNetwork, add_network_arguments, networks, rotations
 
 FRONTAL_DEG = 60.0
 ROLLS_DEG = ((0.0, 10.0), (10.0, 30.0), (30.0, 60.0))
@@ -33,11 +33,6 @@ WIDTHS = (1.25, 1.36, 1.5, 1.65)
 """Sides of the square over the larger extent of Pointing'04's own box."""
 FIELDS = ('set', 'network', 'measure', 'n', 'value', 'command', 'commit')
 Measure = tuple[str, int, float]
-
-
-def rotations(network: HeadPoseNetwork, images: Sequence[np.ndarray], squares: Sequence[crop.CropSquare]) -> np.ndarray:
-    """(N, 3, 3) R_crop_head that a network reads off each picture's square."""
-    return np.stack([network.rotation(crop.cut(image, square, network.size)) for image, square in zip(images, squares, strict=True)])
 
 
 def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
@@ -103,8 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.real_faces', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('models', nargs='*', default=['c2f_edge'], metavar='MODEL', help='shipped names or .onnx files')
-    parser.add_argument('--peers', type=Path, metavar='FOLDER', help='the files that python -m training.studies.peers --help names')
+    add_network_arguments(parser)
     parser.add_argument('--limit', type=positive_int, help='faces of each set, spread over it')
     parser.add_argument('--results', type=Path, default=results.FOLDER / 'real_faces.csv')
     args = parser.parse_args(arguments)
