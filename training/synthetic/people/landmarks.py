@@ -153,6 +153,13 @@ def rigid_alignment(points: np.ndarray, onto: np.ndarray, weights: np.ndarray | 
     return vt.T @ np.diag([1, 1, d]) @ u.T
 
 
+def similarity(points: np.ndarray, onto: np.ndarray) -> tuple[np.ndarray, float]:
+    """The rotation, as of `rigid_alignment`, and the scale that lay points onto others: onto - mean ~ scale * (points - mean) @ R.T."""
+    R = rigid_alignment(points, onto)
+    turned = (points - points.mean(0)) @ R.T
+    return R, (turned * (onto - onto.mean(0))).sum() / (turned**2).sum()
+
+
 def zero_rotation(mean_landmarks: np.ndarray) -> np.ndarray:
     """The rotation of our mean face, in mesh axes, into the zero pose.
 

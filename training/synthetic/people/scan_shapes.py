@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from . import identities
 from .heads import Calibration, HeadModel, Shape
 from .identities import Identity
-from .landmarks import rigid_alignment, zero_rotation
+from .landmarks import similarity, zero_rotation
 from .registration import Surface, kernel, smooth_warp
 
 _FACE_VERTICES = 9409  # of ICT-FaceKit's mesh, the first ones
@@ -99,11 +99,8 @@ class ScanShapes:
             strength: (100,) of the modes, in standard deviations.
         """
         target, own = self._mean + np.tensordot(strength, self._modes, 1), shape.vertices[self._controls].astype(float)
-        R = rigid_alignment(target, own)
-        turned = (target - target.mean(0)) @ R.T
-        centred = own - own.mean(0)
-        scale = (turned * centred).sum() / (turned**2).sum()
-        moves = scale * turned - centred
+        R, scale = similarity(target, own)
+        moves = scale * (target - target.mean(0)) @ R.T - (own - own.mean(0))
         for lids in _LIDS:  # the eyes go along whole, or lids would part from the eyeballs
             moves[lids.start - _INNER[0] : lids.stop - _INNER[0]] = moves[lids.start - _INNER[0] : lids.stop - _INNER[0]].mean(0)
         vertices = shape.vertices.copy()
@@ -131,9 +128,7 @@ def _on_scan(
     nearest places on the surface refine.
     """
     ours, theirs = mean[landmarks[_INNER]], scan[scan_landmarks[_INNER]]
-    R = rigid_alignment(ours, theirs)
-    turned = (ours - ours.mean(0)) @ R.T
-    scale = (turned * (theirs - theirs.mean(0))).sum() / (turned**2).sum()
+    R, scale = similarity(ours, theirs)
 
     def laid(points: np.ndarray) -> np.ndarray:
         return scale * (points - ours.mean(0)) @ R.T + theirs.mean(0)
