@@ -19,7 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from c2f_head_pose import HeadPoseEstimator
+from c2f_head_pose.detect import FaceDetector
+from c2f_head_pose.options import EstimatorOptions
 from training.synthetic.layout import (
     COLUMNS,
     EXPRESSIONS,
@@ -62,13 +63,13 @@ class Found:
 
 def find_faces(folder: Path, limit: int | None = None) -> list[Found]:
     """The pictures of a folder with exactly one face, by name."""
-    estimator = HeadPoseEstimator.load('c2f_edge', device='cpu')
+    detector, threshold = FaceDetector(), EstimatorOptions().detection_threshold
     found = []
     for path in sorted(folder.glob('*.jpg'))[:limit]:
         image = cv2.imread(str(path))
-        boxes = [] if image is None else [pose.box for pose in estimator.estimate(image)]
-        if len(boxes) == 1 and (b := boxes[0]) is not None:
-            found.append(Found(path.name, np.array([b.x1, b.y1, b.x2, b.y2])))
+        boxes = [] if image is None else detector.detect_all_sizes(image, threshold)
+        if len(boxes) == 1:
+            found.append(Found(path.name, np.array([boxes[0].x1, boxes[0].y1, boxes[0].x2, boxes[0].y2])))
     if not found:
         raise ValueError(f'{folder} has no .jpg with exactly one face: run `python -m training.portraits fetch`, or set PORTRAITS_DIR')
     return found

@@ -78,12 +78,12 @@ class Portrait:
         camera = fit.R_cam_mesh @ self.vertices.T
         depth = depth_picture(fit.in_picture(self.vertices)[:, :2], head_triangles(model, mouth=False), camera[2], person.shape)
         self.image = extend_person(image, person)
-        self.texture: Texture = paint(model, fit, self.vertices, depth, self.image, person)
+        self._normals = normals(camera.T, model.triangles)
+        self.texture: Texture = paint(model, fit, self.vertices, self._normals, depth, self.image, person)
         self.sheet = round_sheet(model, fit, self.vertices, person)
         self._follow = follow_of(self.vertices[:, 1])
         self._head = {mouth: head_triangles(model, mouth) for mouth in (False, True)}
         self._body = self.sheet.triangles + len(self.vertices)
-        self._normals = normals(camera.T, model.triangles)
         self._constant = self._attributes()
 
     @property

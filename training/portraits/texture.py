@@ -9,8 +9,6 @@ import numpy as np
 from scipy.sparse import diags
 from scipy.sparse.linalg import spsolve
 
-from training.synthetic.people.heads import normals
-
 from .fit import Fit
 from .head import GUMS, MOUTH, SKIN, TEETH, HeadModel
 from .surface import scalp_share
@@ -59,13 +57,22 @@ def extend_person(image: np.ndarray, person: np.ndarray) -> np.ndarray:
     return np.where(sure[..., None] > 0, image, np.clip(out, 0, 255)).astype(np.uint8)
 
 
-def paint(model: HeadModel, fit: Fit, vertices: np.ndarray, depth_cm: np.ndarray, image: np.ndarray, person: np.ndarray) -> Texture:
+def paint(
+    model: HeadModel,
+    fit: Fit,
+    vertices: np.ndarray,
+    outward: np.ndarray,
+    depth_cm: np.ndarray,
+    image: np.ndarray,
+    person: np.ndarray,
+) -> Texture:
     """The colour sources of a head as it stands in its portrait.
 
     Args:
         model: the head.
         fit: of the portrait.
         vertices: (V, 3) with hair, mesh axes.
+        outward: (V, 3) their unit normals as they stand in the portrait, camera axes.
         depth_cm: (H, W) of the head drawn as it stands in the portrait, camera axes; inf where there is none.
         image: (H, W, 3) uint8, extended beyond the person.
         person: (H, W) 0..1.
@@ -73,7 +80,6 @@ def paint(model: HeadModel, fit: Fit, vertices: np.ndarray, depth_cm: np.ndarray
     height, width = person.shape
     pixels = fit.in_picture(vertices)
     camera = vertices @ fit.R_cam_mesh.T
-    outward = normals(camera, model.triangles)
     low, high = _FACING
     facing = np.clip((-outward[:, 2] - low) / (high - low), 0, 1)
     at = (pixels[:, :2] - 0.5).astype(np.float32)[None]
