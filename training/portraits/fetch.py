@@ -10,7 +10,6 @@ import csv
 import hashlib
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -23,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from c2f_head_pose.models.fetch import file_of_wheel
 from training.synthetic.assets import facekit
 from training.synthetic.assets.fetch import cache_dir
 
@@ -38,6 +38,8 @@ MEDIAPIPE_WHEEL = 'mediapipe==0.10.21'
 SEGMENTER_ENTRY = 'mediapipe/modules/selfie_segmentation/' + SEGMENTER
 SEGMENTER_SHA256 = '9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c'
 SUMS = 'sha256.csv'
+_WHEEL_OPTIONS = ('--python-version', '3.11', '--platform', 'manylinux_2_28_x86_64')
+_WHEEL_TIMEOUT_S = 600.0  # 35 MB
 _TIMEOUT_S = 60
 _PAUSE_S = 0.1  # between pictures: a free service
 
@@ -178,12 +180,7 @@ def _download(address: str) -> bytes:
 
 def _out_of_wheel() -> bytes:
     """The segmenter's bytes; the wheel is not installed, because it pins numpy."""
-    with tempfile.TemporaryDirectory() as scratch:
-        wheel = ['--no-deps', '--only-binary', ':all:', '--python-version', '3.11', '--platform', 'manylinux_2_28_x86_64']
-        command = [sys.executable, '-m', 'pip', 'download', '--quiet', '--dest', scratch, *wheel, MEDIAPIPE_WHEEL]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(Path(scratch).glob('*.whl'))
-        if result.returncode or not wheels:
-            raise RuntimeError(f'pip could not fetch {MEDIAPIPE_WHEEL}: {result.stderr.strip()[-300:]}')
-        with zipfile.ZipFile(wheels[0]) as archive:
-            return archive.read(SEGMENTER_ENTRY)
+    try:
+        return file_of_wheel(MEDIAPIPE_WHEEL, SEGMENTER_ENTRY, _WHEEL_OPTIONS, _WHEEL_TIMEOUT_S)
+    except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
+        raise RuntimeError(f'pip could not fetch {MEDIAPIPE_WHEEL}: {error}') from error
