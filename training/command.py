@@ -55,7 +55,7 @@ half_turn = _number(float, 'a number of degrees from 0 to 180', lambda value: 0 
 
 
 class Renamed(argparse.Action):
-    """An option under its old name: prints the new name and stores the value there."""
+    """An option under its old name: prints the new name and stores the value there; with nargs=0 that is `const`."""
 
     def __init__(self, *args: Any, new: str, **kwargs: Any):
         super().__init__(*args, help=argparse.SUPPRESS, default=argparse.SUPPRESS, **kwargs)
@@ -64,7 +64,7 @@ class Renamed(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
         """Called by argparse for each use of the option."""
         print(f'{option} is deprecated: use {self.new}', file=sys.stderr)
-        setattr(namespace, self.dest, values)
+        setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
 
 
 def add_workers_option(parser: argparse.ArgumentParser) -> None:

@@ -12,11 +12,10 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from .command import exits_with_message, natural, positive_float, positive_int
+from .command import Renamed, exits_with_message, natural, positive_float, positive_int
 from .evaluation import results
 from .evaluation.results import Figure, command_of
 from .evaluation.table_text import show
@@ -26,18 +25,6 @@ from .paper.experiments import SCALES
 from .paper.published import TABLES
 from .studies.table_rows import TableRunner, waiting
 from .synthetic import stand_in
-
-
-class DeprecatedSmall(argparse.Action):
-    """The old name of `--scale small`."""
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, nargs=0, default=argparse.SUPPRESS, **kwargs)
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
-        """Called by argparse for each use of the option."""
-        print('--small is deprecated: use --scale small', file=sys.stderr)
-        namespace.scale = 'small'
 
 
 @exits_with_message(ValueError, OSError)
@@ -51,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     way.add_argument('--run', action='store_true', help='train and test the rows, then print the table')
     way.add_argument('--tiny', action='store_true', help='only test the code, on stand-in heads')
     parser.add_argument('--scale', choices=('full', 'medium', 'small'), help='with --run: size of networks and trainings (default full)')
-    parser.add_argument('--small', action=DeprecatedSmall, help=argparse.SUPPRESS)
+    parser.add_argument('--small', action=Renamed, new='--scale small', dest='scale', nargs=0, const='small')
     parser.add_argument('--waiting', action='store_true', help="write 'not run' into every cell without a figure")
     parser.add_argument('--data', nargs='+', help='rendered training sets')
     parser.add_argument('--robustness', type=Path, help="folder of the renderer's robustness presets")
