@@ -65,7 +65,3 @@ def _write(path: Path | None, report: Any) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(report), indent=1) + '\n')
-
-
-if __name__ == '__main__':
-    sys.exit(main())
