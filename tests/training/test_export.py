@@ -12,6 +12,8 @@ import torch
 
 from c2f_head_pose import geometry
 from c2f_head_pose.engine import open_engine
+from c2f_head_pose.engine.onnxruntime_engine import open_session
+from c2f_head_pose.models.registry import model_path
 from training import export
 from training.data.crops import SyntheticCrops
 from training.evaluate import main as evaluate
@@ -228,10 +230,14 @@ def test_each_precision_is_reported_beside_fp32(trained, heads, tmp_path, capsys
 
 
 def test_the_shipped_weights_are_the_shipped_models_and_edge_begins_with_them():
-    """Rendered alone; a crop and its mirror image answered as by the file; the configuration's network takes them."""
+    """Trained on renders and turned portraits, as the checkpoint and the file both state; a crop and its mirror image answered as by the
+    file; the configuration's network takes them."""
     content = checkpoint.load(Path(__file__).parents[2] / 'training' / 'checkpoints' / 'c2f_edge.pt')
     network = checkpoint.network_of(content)
-    assert content['config']['network'] == read_config('edge').network and content.get('rendered', True)
+    assert content['config']['network'] == read_config('edge').network
+    assert content['rendered'] is False and any('portraits' in name for name in content['data'])
+    stated = open_session(model_path('c2f_edge'), 1).get_modelmeta().custom_metadata_map['training_data']
+    assert 'portraits' in stated and 'nothing real' not in stated
     crops = torch.randint(0, 256, (16, 1, network.size, network.size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         rotation = Symmetric(network)(crops)[0].numpy()
