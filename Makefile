@@ -32,6 +32,7 @@ test-fast: $(VENV)/.fast
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
 matrix:

@@ -1,4 +1,5 @@
 """Camera calibration: from CameraInfo's fields to the ray through a pixel."""
+
 from __future__ import annotations
 
 import math
@@ -36,17 +37,23 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
     if intrinsics[0, 0] == 0:
         return None
     if not np.isfinite(intrinsics).all() or intrinsics[0, 0] < 0 or intrinsics[1, 1] <= 0:
-        raise ValueError(f"CameraInfo.{'p' if rectified else 'k'} is no camera's: focal lengths must be finite and positive, got "
-                         f'{intrinsics[0, 0]:g} and {intrinsics[1, 1]:g}; calibrate with camera_calibration')
+        raise ValueError(
+            f"CameraInfo.{'p' if rectified else 'k'} is no camera's: focal lengths must be finite and positive, got "
+            f'{intrinsics[0, 0]:g} and {intrinsics[1, 1]:g}; calibrate with camera_calibration'
+        )
     if intrinsics[1, 0] != 0 or not np.array_equal(intrinsics[2], [0, 0, 1]):
-        raise ValueError(f"CameraInfo.{'p' if rectified else 'k'} is no camera's: its second row must begin with 0 and its third "
-                         f'be 0, 0, 1, got {intrinsics[1:].tolist()}; calibrate with camera_calibration')
+        raise ValueError(
+            f"CameraInfo.{'p' if rectified else 'k'} is no camera's: its second row must begin with 0 and its third "
+            f'be 0, 0, 1, got {intrinsics[1:].tolist()}; calibrate with camera_calibration'
+        )
     D = np.zeros(0) if rectified else np.asarray(_field(info, 'd'), float).ravel()
     model = info.distortion_model
     if not rectified:
         if model not in _COEFFICIENTS:
-            raise ValueError(f'CameraInfo.distortion_model {model!r} is not known; use one of '
-                             f"{', '.join(m for m in _COEFFICIENTS if m)}, or rectify the image (image_proc) and set rectified")
+            raise ValueError(
+                f'CameraInfo.distortion_model {model!r} is not known; use one of '
+                f'{", ".join(m for m in _COEFFICIENTS if m)}, or rectify the image (image_proc) and set rectified'
+            )
         if D.size not in (0, *_COEFFICIENTS[model]) or not np.isfinite(D).all():
             raise ValueError(f'CameraInfo.d has {D.size} values, {model!r} needs {" or ".join(map(str, _COEFFICIENTS[model]))} finite ones')
     roi = info.roi
@@ -92,8 +99,9 @@ def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndar
             rays = [_unit(u, v, 1.0) for u, v in _undistorted(camera, np.array(pixels)).tolist()]
     for (x, y), ray in zip(points, rays):
         if not all(math.isfinite(part) for part in ray):
-            raise ValueError(f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is beyond reason; '
-                             'calibrate again')
+            raise ValueError(
+                f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is beyond reason; calibrate again'
+            )
     return np.array(rays)
 
 

@@ -1,4 +1,5 @@
 """The one crop: training, evaluation, replay and the node cut faces with these functions."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -54,8 +55,15 @@ def cut(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
         return np.zeros((size, size, *image.shape[2:]), image.dtype)
     patch = image[top:bottom, left:right]
     if patch.shape[:2] != (square.side, square.side):
-        patch = cv2.copyMakeBorder(patch, top - square.top, square.top + square.side - bottom,
-                                   left - square.left, square.left + square.side - right, cv2.BORDER_CONSTANT, value=0)
+        patch = cv2.copyMakeBorder(
+            patch,
+            top - square.top,
+            square.top + square.side - bottom,
+            left - square.left,
+            square.left + square.side - right,
+            cv2.BORDER_CONSTANT,
+            value=0,
+        )
     return resize(patch, size)
 
 
@@ -67,7 +75,7 @@ def gray(image: np.ndarray) -> np.ndarray:
 def cut_gray(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
     """Cuts a face out of a gray or BGR uint8 image as a network reads it: (size, size) gray; resizing one channel is quicker than three."""
     left, top = max(square.left, 0), max(square.top, 0)
-    patch = image[top:max(0, square.top + square.side), left:max(0, square.left + square.side)]
+    patch = image[top : max(0, square.top + square.side), left : max(0, square.left + square.side)]
     if patch.size == 0:
         return np.zeros((size, size), np.uint8)
     return cut(gray(patch), CropSquare(square.left - left, square.top - top, square.side), size)

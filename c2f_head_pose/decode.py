@@ -1,4 +1,5 @@
 """From the network's numbers to rotations, uncertainties and the paper's four sub-spaces."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -21,8 +22,10 @@ def decode(output: NetworkOutput) -> list[HeadPose]:
         raise ValueError('the network gave numbers that are not finite; the model file is damaged or its precision overflows')
     probabilities = softmax(logits)
     categories = [CATEGORIES[i] for i in probabilities.argmax(-1).tolist()]
-    return [HeadPose(R, std_deg, category=category, category_probabilities=p)
-            for R, std_deg, category, p in zip(nearest_rotation(rotations), stds_deg, categories, probabilities)]
+    return [
+        HeadPose(R, std_deg, category=category, category_probabilities=p)
+        for R, std_deg, category, p in zip(nearest_rotation(rotations), stds_deg, categories, probabilities)
+    ]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

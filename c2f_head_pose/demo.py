@@ -1,4 +1,5 @@
 """Estimates head poses in pictures, folders of pictures, videos, streams or a webcam, without ROS."""
+
 from __future__ import annotations
 
 import argparse
@@ -86,8 +87,10 @@ class _Drawings:
 def main(arguments: list[str] | None = None) -> int:
     """The command `demo`: 0 when every frame was read, 1 when some were not, 2 when nothing could be done."""
     parser = argparse.ArgumentParser(prog='demo', description=__doc__)
-    parser.add_argument('path', nargs='+', help='picture, folder of pictures, video, webcam (0 or /dev/video0) or address (rtsp://..., http://...)')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write every face as JSON, of videos with each frame\'s stamp_s')
+    parser.add_argument(
+        'path', nargs='+', help='picture, folder of pictures, video, webcam (0 or /dev/video0) or address (rtsp://..., http://...)'
+    )
+    parser.add_argument('--json', type=Path, metavar='FILE', help="write every face as JSON, of videos with each frame's stamp_s")
     parser.add_argument('--output', type=Path, metavar='DIR', help='write pictures and videos with the poses drawn in')
     parser.add_argument('--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s)')
     parser.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
@@ -167,14 +170,20 @@ def _report(records: list[dict[str, Any]], problems: int, others: list[Path], op
     if options.json and records:
         options.json.write_text(json.dumps(records, indent=1))
     faces, empty = sum(len(r['faces']) for r in records), sum(1 for r in records if not r['faces'])
-    print(f'{len(records)} images, {faces} faces, {empty} images without a face'
-          + (f', {problems} inputs not readable or not complete' if problems else ''))
+    print(
+        f'{len(records)} images, {faces} faces, {empty} images without a face'
+        + (f', {problems} inputs not readable or not complete' if problems else '')
+    )
     if others:
-        print(f'{len(others)} other files in the folders are no pictures and were not read: {listed(others)}'
-              ' (a video is read when it is named itself)')
+        print(
+            f'{len(others)} other files in the folders are no pictures and were not read: {listed(others)}'
+            ' (a video is read when it is named itself)'
+        )
     if records and not faces:
-        print('no face: those seen from behind, mostly covered, or smaller than --min-face-px (28 pixels at 640x480, 48 at 1920x1080) are '
-              'not found; for a camera mounted sideways or upside down use --image-rotation')
+        print(
+            'no face: those seen from behind, mostly covered, or smaller than --min-face-px (28 pixels at 640x480, 48 at 1920x1080) are '
+            'not found; for a camera mounted sideways or upside down use --image-rotation'
+        )
     for written in (options.json, options.output):
         if written and records:
             print(f'wrote {written}')

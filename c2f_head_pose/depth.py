@@ -1,4 +1,5 @@
 """What depth tells of a head: its position (else from the size of its face), its crop for a depth model, both models' answers as one."""
+
 from __future__ import annotations
 
 import math
@@ -40,8 +41,10 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tu
     x, y = box.centre
     half_width, half_height = 0.25 * box.width, 0.25 * box.height
     height, width = depth_m.shape
-    patch = depth_m[max(0, int(y - half_height)):min(height, int(y + half_height) + 1),
-                    max(0, int(x - half_width)):min(width, int(x + half_width) + 1)]
+    patch = depth_m[
+        max(0, int(y - half_height)) : min(height, int(y + half_height) + 1),
+        max(0, int(x - half_width)) : min(width, int(x + half_width) + 1),
+    ]
     known = patch[np.isfinite(patch)]
     if known.size == 0 or known.size < _LEAST_VALID * patch.size:
         return None
@@ -76,7 +79,7 @@ def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.nda
         return None
     range_m = FACE_EXTENT_M / extent
     along_m, across_m = _FACE_EXTENT_STD * range_m, _CENTRE_STD * FACE_EXTENT_M
-    return ray * range_m, np.sqrt(ray ** 2 * along_m ** 2 + (1 - ray ** 2) * across_m ** 2)
+    return ray * range_m, np.sqrt(ray**2 * along_m**2 + (1 - ray**2) * across_m**2)
 
 
 def _ray_and_extent(box: FaceBox, camera: Camera) -> tuple[np.ndarray, float]:
@@ -86,7 +89,7 @@ def _ray_and_extent(box: FaceBox, camera: Camera) -> tuple[np.ndarray, float]:
     down = [(x, edge) for edge in (box.y1, box.y2) if 0 <= edge <= camera.height]
     ray, *edges = pixel_rays(camera, [(x, y), *across, *down]).tolist()
     # A calibration holds for pixels of the image only: where one edge lies beyond, the angle is twice that from the centre to the other.
-    pairs = (edges[:len(across)], edges[len(across):])
+    pairs = (edges[: len(across)], edges[len(across) :])
     angles = [_angle(*pair) if len(pair) == 2 else 2 * _angle(ray, pair[0]) for pair in pairs if pair]
     return np.array(ray), 2 * math.tan(min(max(angles, default=0.0), _WIDEST_RAD) / 2)
 
@@ -162,5 +165,10 @@ def fuse(a: HeadPose, b: HeadPose) -> HeadPose:
     std_deg = np.sqrt(max(1.0, contradiction) / (precision_a + precision_b))
     probabilities = np.maximum(a.category_probabilities, 1e-6) * np.maximum(b.category_probabilities, 1e-6)
     probabilities = probabilities / probabilities.sum()
-    return replace(a, R_cam_head=R_cam_head, rotation_std_deg=std_deg, category=CATEGORIES[int(np.argmax(probabilities))],
-                   category_probabilities=probabilities)
+    return replace(
+        a,
+        R_cam_head=R_cam_head,
+        rotation_std_deg=std_deg,
+        category=CATEGORIES[int(np.argmax(probabilities))],
+        category_probabilities=probabilities,
+    )

@@ -1,4 +1,5 @@
 """Finds heads in a depth image alone: a head-sized blob that stands free above and beside, whatever carries it below."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -30,12 +31,27 @@ _MIDDLE_BELOW_TOP_M = 0.116
 _SURFACE_BEFORE_M = 0.04
 """Half of the visible depth of a head: the layer about it is centred there."""
 _OUTLINE_M = np.linspace(0.02, 0.32, 16)
-FROM_OUTLINE = np.array([
-    (0.050, 0.054), (-0.223, -0.026), (-0.089, 0.088), (0.134, -0.027), (0.095, 0.072),
-    (-0.100, -0.142), (0.068, -0.167), (-0.176, -0.025), (0.165, 0.163), (0.125, 0.036),
-    (-0.138, 0.016), (0.036, -0.062), (-0.095, 0.010), (-0.023, -0.025), (-0.077, 0.038),
-    (-0.087, 0.009), (0.090, -0.143),
-])
+FROM_OUTLINE = np.array(
+    [
+        (0.050, 0.054),
+        (-0.223, -0.026),
+        (-0.089, 0.088),
+        (0.134, -0.027),
+        (0.095, 0.072),
+        (-0.100, -0.142),
+        (0.068, -0.167),
+        (-0.176, -0.025),
+        (0.165, 0.163),
+        (0.125, 0.036),
+        (-0.138, 0.016),
+        (0.036, -0.062),
+        (-0.095, 0.010),
+        (-0.023, -0.025),
+        (-0.077, 0.038),
+        (-0.087, 0.009),
+        (0.090, -0.143),
+    ]
+)
 """(17, 2): by how much a head's middle lies lower and deeper than assumed above, from 1 and the breadth of its outline at `_OUTLINE_M`.
 
 Ridge regression on rendered frames: python -m training.studies.depth_heads --fit --seed 77 --frames 60
@@ -61,8 +77,9 @@ class DepthHead:
     outline_m: np.ndarray
 
 
-def find_heads(depth_m: np.ndarray, camera: Camera, threshold: float = THRESHOLD,
-               table: np.ndarray | None = None, rotation_deg: int = 0) -> list[DepthHead]:
+def find_heads(
+    depth_m: np.ndarray, camera: Camera, threshold: float = THRESHOLD, table: np.ndarray | None = None, rotation_deg: int = 0
+) -> list[DepthHead]:
     """The heads in a depth image, best first.
 
     Args:
@@ -74,8 +91,8 @@ def find_heads(depth_m: np.ndarray, camera: Camera, threshold: float = THRESHOLD
     """
     step = max(1, round(depth_m.shape[1] / _GRID_WIDTH))
     mm = turn_upright(_smooth_mm(depth_m), rotation_deg)
-    grid = mm[step // 2::step, step // 2::step]
-    focal = np.array([camera.K[0, 0], camera.K[1, 1]][::-1 if rotation_deg in (90, 270) else 1]) / step
+    grid = mm[step // 2 :: step, step // 2 :: step]
+    focal = np.array([camera.K[0, 0], camera.K[1, 1]][:: -1 if rotation_deg in (90, 270) else 1]) / step
     scores = _scores(grid, focal)
     found: list[DepthHead] = []
     for _ in range(64):
@@ -117,8 +134,9 @@ def _scores(grid: np.ndarray, focal: np.ndarray) -> np.ndarray:
         return padded[y, x] - z_m
 
     turns = np.radians(np.arange(0, 360, 30))
-    disc = (np.concatenate([[[0, 0]], *(share * np.column_stack([np.cos(turns), np.sin(turns)]) for share in (0.5, 1.0))])
-            * _HEAD_RADII_M).astype(np.float32)
+    disc = (
+        np.concatenate([[[0, 0]], *(share * np.column_stack([np.cos(turns), np.sin(turns)]) for share in (0.5, 1.0))]) * _HEAD_RADII_M
+    ).astype(np.float32)
     filled = (np.abs(at(disc)) < _LAYER_M).mean(0)
     turns = np.radians(np.linspace(-_FREE_FROM_DEG, -180 + _FREE_FROM_DEG, 25))  # y is down: over the top is negative
     rim = at((np.column_stack([np.cos(turns), np.sin(turns)]) * _FREE_RADII_M).astype(np.float32))
@@ -188,5 +206,7 @@ def outline_m(grid: np.ndarray, focal: np.ndarray, x: float, y: float, z_m: floa
 
 
 def _window(shape: tuple[int, ...], row: int, column: int, reach: np.ndarray) -> tuple[slice, slice]:
-    return (slice(max(0, row - int(reach[1])), min(shape[0], row + int(reach[1]) + 1)),
-            slice(max(0, column - int(reach[0])), min(shape[1], column + int(reach[0]) + 1)))
+    return (
+        slice(max(0, row - int(reach[1])), min(shape[0], row + int(reach[1]) + 1)),
+        slice(max(0, column - int(reach[0])), min(shape[1], column + int(reach[0]) + 1)),
+    )

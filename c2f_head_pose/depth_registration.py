@@ -1,4 +1,5 @@
 """Registers a depth image to the image of another camera: each measured point is moved into that camera's frame and projected."""
+
 from __future__ import annotations
 
 import cv2
@@ -56,7 +57,7 @@ class DepthRegistration:
         np.minimum.at(nearest, rows // cell * width + columns // cell, z)
         grid = _without_gaps(nearest.reshape(height, width))
         if cell > 1:
-            grid = grid.repeat(cell, 0).repeat(cell, 1)[:self._camera.height, :self._camera.width]
+            grid = grid.repeat(cell, 0).repeat(cell, 1)[: self._camera.height, : self._camera.width]
         return grid
 
 

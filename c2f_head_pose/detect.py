@@ -2,6 +2,7 @@
 
 Source: Wu, Peng, Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector"; model file: opencv_zoo, MIT.
 """
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -64,11 +65,14 @@ class FaceDetector:
     def detect_tile(self, image: np.ndarray, tile: Tile, threshold: float, rotation_deg: int = 0) -> list[FaceBox]:
         """Faces of a part of an image that are this part's to find, best first; arguments as of `detect`."""
         long_side = max(tile.width, tile.height)
-        patch = image[tile.top:tile.bottom, tile.left:tile.right]
+        patch = image[tile.top : tile.bottom, tile.left : tile.right]
         boxes = self._detect_at((tile.left, tile.top), patch, threshold, long_side, rotation_deg)
         x1, y1, x2, y2 = tile.edges
-        return [box for box in boxes if max(box.width, box.height) <= tile.largest_px
-                and box.x1 >= x1 and box.y1 >= y1 and box.x2 <= x2 and box.y2 <= y2]
+        return [
+            box
+            for box in boxes
+            if max(box.width, box.height) <= tile.largest_px and box.x1 >= x1 and box.y1 >= y1 and box.x2 <= x2 and box.y2 <= y2
+        ]
 
     def detect_all_sizes(self, image: np.ndarray, threshold: float, min_face_px: int = 0, rotation_deg: int = 0) -> list[FaceBox]:
         """Faces of an image that stands alone, best first: searched whole, down to the smallest face wanted.
@@ -95,7 +99,7 @@ class FaceDetector:
         side = round(reach * max(box.width, box.height))
         x, y = round(box.centre[0] - side / 2), round(box.centre[1] - side / 2)
         left, top = max(0, x), max(0, y)
-        patch = image[top:max(0, y + side), left:max(0, x + side)]
+        patch = image[top : max(0, y + side), left : max(0, x + side)]
         if min(patch.shape[:2]) < 2:
             return []
         long_side = max(1, round(size * max(patch.shape[:2]) / side))
@@ -151,7 +155,7 @@ def _whole_steps(image: np.ndarray, long_side: int) -> tuple[np.ndarray, np.ndar
     if factor == 1:
         return image, image
     rows, columns = height // factor, width // factor
-    image = image[:rows * factor, :columns * factor]
+    image = image[: rows * factor, : columns * factor]
     return image, cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
 
 

@@ -1,4 +1,5 @@
 """Draws head poses over an image."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """The whole pipeline: detect, track, crop, infer, decode, turn into the camera's frame, smooth."""
+
 from __future__ import annotations
 
 import logging
@@ -75,8 +76,13 @@ class HeadPoseEstimator:
             smooth.
     """
 
-    def __init__(self, engine: Engine | None, detector: FaceDetector | None, options: EstimatorOptions | None = None,
-                 depth_engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine | None,
+        detector: FaceDetector | None,
+        options: EstimatorOptions | None = None,
+        depth_engine: Engine | None = None,
+    ) -> None:
         """Takes what `load` opens.
 
         Args:
@@ -90,7 +96,7 @@ class HeadPoseEstimator:
         """
         for one, modality in ((engine, 'rgb'), (depth_engine, 'depth')):
             if one is not None and one.contract.modality != modality:
-                raise ModelError(f"model {one.contract.name!r} reads {one.contract.modality} crops; name one with modality {modality!r}")
+                raise ModelError(f'model {one.contract.name!r} reads {one.contract.modality} crops; name one with modality {modality!r}')
         if engine is None and depth_engine is None:
             raise ModelError('an estimator needs a model')
         self.options = options or EstimatorOptions()
@@ -107,8 +113,14 @@ class HeadPoseEstimator:
         self._logged: set[str] = set()
 
     @classmethod
-    def load(cls, model: str = 'c2f_edge', device: str = 'auto', threads: int = 1,
-             options: EstimatorOptions | None = None, depth_model: str | None = None) -> HeadPoseEstimator:
+    def load(
+        cls,
+        model: str = 'c2f_edge',
+        device: str = 'auto',
+        threads: int = 1,
+        options: EstimatorOptions | None = None,
+        depth_model: str | None = None,
+    ) -> HeadPoseEstimator:
         """Opens a model and the face detector; no detector for a model of modality 'depth', where heads are found in depth too.
 
         Args:
@@ -164,9 +176,15 @@ class HeadPoseEstimator:
         """Whether a face is still followed, seen in the last image or not; an id that was forgotten never comes back."""
         return self._tracker.knows(track_id)
 
-    def estimate(self, image: np.ndarray | None, camera: Camera | None = None, depth_m: np.ndarray | None = None,
-                 stamp_s: float | None = None, boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
-                 fixed_frame: FixedFrame | None = None) -> list[HeadPose]:
+    def estimate(
+        self,
+        image: np.ndarray | None,
+        camera: Camera | None = None,
+        depth_m: np.ndarray | None = None,
+        stamp_s: float | None = None,
+        boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
+        fixed_frame: FixedFrame | None = None,
+    ) -> list[HeadPose]:
         """The head poses in an image, in an image and its depth, or in depth alone.
 
         Args:
@@ -264,7 +282,7 @@ class HeadPoseEstimator:
         heads = find_heads(frame.depth_m, frame.camera, rotation_deg=options.image_rotation)
         if frame.stamp_s is None:
             self._finding = Finding(options.max_faces, max(0, len(heads) - options.max_faces))
-            return [_Face(head.box, head=head) for head in heads[:options.max_faces]]
+            return [_Face(head.box, head=head) for head in heads[: options.max_faces]]
         by_box = {head.box: head for head in heads}
         tracks = self._tracker.follow(list(by_box), frame.stamp_s, replace(options, detection_threshold=1e-9))
         self._finding = Finding(options.max_faces, self._tracker.refused)
@@ -275,9 +293,12 @@ class HeadPoseEstimator:
         options = self.options
         if stamp_s is None:
             boxes = self._detector.detect_all_sizes(image, options.detection_threshold, options.min_face_px, options.image_rotation)
-            self._finding = Finding(options.max_faces, max(0, len(boxes) - options.max_faces),
-                                    self._mounting.look_at_still(image, boxes, options.image_rotation))
-            return [_Face(box) for box in boxes[:options.max_faces]]
+            self._finding = Finding(
+                options.max_faces,
+                max(0, len(boxes) - options.max_faces),
+                self._mounting.look_at_still(image, boxes, options.image_rotation),
+            )
+            return [_Face(box) for box in boxes[: options.max_faces]]
         tracks = self._tracker.update(image, stamp_s, options)
         if self._tracker.idle or self._mounting.overdue(stamp_s):
             self._mounting.look(image, [track.box for track in tracks], stamp_s)
@@ -318,7 +339,7 @@ class HeadPoseEstimator:
         for engine in dict.fromkeys(engines):  # crops of one engine follow each other
             own = [crop for crop, other in zip(crops, engines) if other is engine]
             for first in range(0, len(own), _LARGEST_BATCH):
-                poses += decode(engine.infer(np.stack(own[first:first + _LARGEST_BATCH])[:, None]))
+                poses += decode(engine.infer(np.stack(own[first : first + _LARGEST_BATCH])[:, None]))
         return poses
 
     def _turned(self, pose: HeadPose, square: CropSquare, camera: Camera | None) -> HeadPose:
@@ -331,8 +352,16 @@ class HeadPoseEstimator:
     def _placed(self, pose: HeadPose, face: _Face, frame: _Frame) -> HeadPose:
         """Gives a pose in the camera's frame its box, id and position."""
         t_cam_head_m, t_std_m = self._position(pose, face, frame)
-        return replace(pose, box=face.box, score=face.box.score, track_id=face.track_id, R_cam_head_unsmoothed=pose.R_cam_head,
-                       t_cam_head_m=t_cam_head_m, t_std_m=t_std_m, t_cam_head_m_unsmoothed=t_cam_head_m)
+        return replace(
+            pose,
+            box=face.box,
+            score=face.box.score,
+            track_id=face.track_id,
+            R_cam_head_unsmoothed=pose.R_cam_head,
+            t_cam_head_m=t_cam_head_m,
+            t_std_m=t_std_m,
+            t_cam_head_m_unsmoothed=t_cam_head_m,
+        )
 
     def _position(self, pose: HeadPose, face: _Face, frame: _Frame) -> tuple[np.ndarray | None, np.ndarray | None]:
         if frame.camera is None:

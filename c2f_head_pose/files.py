@@ -1,4 +1,5 @@
 """What several rooms read and write alike: YAML files that others wrote, and the stamps of ROS messages."""
+
 from __future__ import annotations
 
 from pathlib import Path

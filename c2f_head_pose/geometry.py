@@ -7,6 +7,7 @@ with the head's axes renamed so that a face looking straight into the camera has
 Euler angles follow 300W-LP: `R_cv = Rx(-pitch) Ry(yaw) Rz(roll)`; yaw > 0 turns to the image's left, pitch > 0 looks up,
 roll > 0 tilts clockwise in the image. They are defined for |yaw| <= 90.
 """
+
 from __future__ import annotations
 
 import math
@@ -110,9 +111,13 @@ def rotation_from_vector(vector_rad: np.ndarray) -> np.ndarray:
     angle = math.sqrt(x * x + y * y + z * z)
     # R = I + s [v]x + k [v]x^2 with s = sin(angle) / angle, k = (1 - cos(angle)) / angle^2.
     s, k = (math.sin(angle) / angle, 2 * (math.sin(angle / 2) / angle) ** 2) if angle > 1e-12 else (1.0, 0.5)
-    return np.array([[1 - k * (y * y + z * z), k * x * y - s * z, k * x * z + s * y],
-                     [k * x * y + s * z, 1 - k * (x * x + z * z), k * y * z - s * x],
-                     [k * x * z - s * y, k * y * z + s * x, 1 - k * (x * x + y * y)]])
+    return np.array(
+        [
+            [1 - k * (y * y + z * z), k * x * y - s * z, k * x * z + s * y],
+            [k * x * y + s * z, 1 - k * (x * x + z * z), k * y * z - s * x],
+            [k * x * z - s * y, k * y * z + s * x, 1 - k * (x * x + y * y)],
+        ]
+    )
 
 
 def quaternion_from_rotation(R: np.ndarray) -> np.ndarray:
@@ -134,11 +139,13 @@ def rotation_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
     if not 1e-9 < norm < np.inf:
         raise ValueError(f'a quaternion needs a finite non-zero length, got {q.tolist()}')
     x, y, z, w = q / norm
-    return np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ])
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
 
 
 def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
@@ -185,8 +192,11 @@ def _quaternion(R: np.ndarray) -> list[float]:
 
 def _determinant(R: np.ndarray) -> np.ndarray:
     a, b, c = R[..., 0, :], R[..., 1, :], R[..., 2, :]
-    return (a[..., 0] * (b[..., 1] * c[..., 2] - b[..., 2] * c[..., 1]) + a[..., 1] * (b[..., 2] * c[..., 0] - b[..., 0] * c[..., 2])
-            + a[..., 2] * (b[..., 0] * c[..., 1] - b[..., 1] * c[..., 0]))
+    return (
+        a[..., 0] * (b[..., 1] * c[..., 2] - b[..., 2] * c[..., 1])
+        + a[..., 1] * (b[..., 2] * c[..., 0] - b[..., 0] * c[..., 2])
+        + a[..., 2] * (b[..., 0] * c[..., 1] - b[..., 1] * c[..., 0])
+    )
 
 
 def _vee(R: np.ndarray) -> np.ndarray:

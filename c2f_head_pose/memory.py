@@ -1,4 +1,5 @@
 """What the C library's allocator does with freed memory (glibc; elsewhere nothing is changed)."""
+
 from __future__ import annotations
 
 import contextlib

@@ -2,6 +2,7 @@
 
 The networks read such faces confidently and wrongly, so nothing else in the results shows it.
 """
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Commands under the names they had before 0.6: `demo` and `bench`, too general for names that pip installs for the whole system."""
+
 from __future__ import annotations
 
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 def demo() -> int:
     """The command c2f_head_pose_demo."""
     from .demo import main
+
     _print_new_name('demo')
     return main()
 
@@ -15,6 +17,7 @@ def demo() -> int:
 def bench() -> int:
     """The command c2f_head_pose_bench."""
     from .bench.command import main
+
     _print_new_name('bench')
     return main()
 

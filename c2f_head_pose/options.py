@@ -1,4 +1,5 @@
 """What may change while an estimator runs."""
+
 from __future__ import annotations
 
 import argparse
@@ -48,17 +49,21 @@ class EstimatorOptions:
     def __post_init__(self) -> None:
         """Raises ValueError for a value that cannot work, naming it."""
         for name, right, allowed in (
-                ('detection_threshold', 0 < self.detection_threshold < 1, 'between 0 and 1'),
-                ('max_faces', self.max_faces >= 1, 'at least 1'),
-                ('min_face_px', self.min_face_px == 0 or self.min_face_px >= LEAST_FACE_PX,
-                 f'0 (by the image\'s size) or at least {LEAST_FACE_PX}'),
-                ('image_rotation', self.image_rotation in ROTATIONS_DEG, 'one of 0, 90, 180 and 270'),
-                ('rescan_period_s', self.rescan_period_s >= 0, 'at least 0'),
-                ('track_timeout_s', self.track_timeout_s >= 0, 'at least 0'),
-                ('smoothing_min_cutoff_hz', self.smoothing_min_cutoff_hz > 0, 'more than 0'),
-                ('smoothing_beta', self.smoothing_beta >= 0, 'at least 0'),
-                ('smoothing_position_min_cutoff_hz', self.smoothing_position_min_cutoff_hz > 0, 'more than 0'),
-                ('smoothing_position_beta', self.smoothing_position_beta >= 0, 'at least 0')):
+            ('detection_threshold', 0 < self.detection_threshold < 1, 'between 0 and 1'),
+            ('max_faces', self.max_faces >= 1, 'at least 1'),
+            (
+                'min_face_px',
+                self.min_face_px == 0 or self.min_face_px >= LEAST_FACE_PX,
+                f"0 (by the image's size) or at least {LEAST_FACE_PX}",
+            ),
+            ('image_rotation', self.image_rotation in ROTATIONS_DEG, 'one of 0, 90, 180 and 270'),
+            ('rescan_period_s', self.rescan_period_s >= 0, 'at least 0'),
+            ('track_timeout_s', self.track_timeout_s >= 0, 'at least 0'),
+            ('smoothing_min_cutoff_hz', self.smoothing_min_cutoff_hz > 0, 'more than 0'),
+            ('smoothing_beta', self.smoothing_beta >= 0, 'at least 0'),
+            ('smoothing_position_min_cutoff_hz', self.smoothing_position_min_cutoff_hz > 0, 'more than 0'),
+            ('smoothing_position_beta', self.smoothing_position_beta >= 0, 'at least 0'),
+        ):
             if not right:
                 raise ValueError(f'{name} must be {allowed}, got {getattr(self, name)!r}')
 
@@ -66,9 +71,21 @@ class EstimatorOptions:
 def add_finding_arguments(parser: argparse._ActionsContainer) -> None:
     """Adds the command-line options `--max-faces`, `--min-face-px` and `--image-rotation`, named as in EstimatorOptions."""
     defaults = EstimatorOptions()
-    parser.add_argument('--max-faces', type=int, default=defaults.max_faces, metavar='N',
-                        help='at most so many faces an image (default %(default)s)')
-    parser.add_argument('--min-face-px', type=int, default=defaults.min_face_px, metavar='PX',
-                        help="smallest faces to search for, height in pixels; 0 chooses by the image's size (default %(default)s)")
-    parser.add_argument('--image-rotation', type=int, default=defaults.image_rotation, choices=ROTATIONS_DEG, metavar='DEG',
-                        help='clockwise turn that makes the images upright, of a camera mounted sideways or upside down: 0, 90, 180, 270')
+    parser.add_argument(
+        '--max-faces', type=int, default=defaults.max_faces, metavar='N', help='at most so many faces an image (default %(default)s)'
+    )
+    parser.add_argument(
+        '--min-face-px',
+        type=int,
+        default=defaults.min_face_px,
+        metavar='PX',
+        help="smallest faces to search for, height in pixels; 0 chooses by the image's size (default %(default)s)",
+    )
+    parser.add_argument(
+        '--image-rotation',
+        type=int,
+        default=defaults.image_rotation,
+        choices=ROTATIONS_DEG,
+        metavar='DEG',
+        help='clockwise turn that makes the images upright, of a camera mounted sideways or upside down: 0, 90, 180, 270',
+    )

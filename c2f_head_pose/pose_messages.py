@@ -2,6 +2,7 @@
 
 Messages are read by their fields, so those of rclpy and those of rosbags will both do.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -17,8 +18,16 @@ UNKNOWN_VARIANCE_M2 = 1e6
 _LEAST_UNKNOWN_M2 = 1e5
 
 
-def head_from_message(orientation: Any, position: Any = None, covariance: Any = None, unknown_std_deg: float = float('nan'),
-                      face_id: str = '', track_id: int | None = None, score: float = 1.0, category: str = '') -> HeadPose:
+def head_from_message(
+    orientation: Any,
+    position: Any = None,
+    covariance: Any = None,
+    unknown_std_deg: float = float('nan'),
+    face_id: str = '',
+    track_id: int | None = None,
+    score: float = 1.0,
+    category: str = '',
+) -> HeadPose:
     """One head from the parts of a pose message.
 
     An orientation that is no rotation (zero, or not finite) gives a head with NaN in its rotation: somebody is there, looking nobody
@@ -47,9 +56,17 @@ def head_from_message(orientation: Any, position: Any = None, covariance: Any = 
         t = None
     if category not in CATEGORIES:
         category = category_of(ypr_deg_from_rotation(R)) if np.isfinite(R).all() else CATEGORIES[0]
-    return HeadPose(R, std_deg, category, np.eye(len(CATEGORIES))[CATEGORIES.index(category)], score=float(score), track_id=track_id,
-                    t_cam_head_m=t, t_std_m=None if t is None or covariance is None else np.sqrt(np.maximum(variance, 0)),
-                    published_id=face_id or None)
+    return HeadPose(
+        R,
+        std_deg,
+        category,
+        np.eye(len(CATEGORIES))[CATEGORIES.index(category)],
+        score=float(score),
+        track_id=track_id,
+        t_cam_head_m=t,
+        t_std_m=None if t is None or covariance is None else np.sqrt(np.maximum(variance, 0)),
+        published_id=face_id or None,
+    )
 
 
 def heads_from_detections(array: Any, unknown_std_deg: float = float('nan')) -> list[HeadPose]:
@@ -59,6 +76,16 @@ def heads_from_detections(array: Any, unknown_std_deg: float = float('nan')) -> 
         array: as the node head_pose publishes it.
         unknown_std_deg: as in `head_from_message`.
     """
-    return [head_from_message(result.pose.pose.orientation, result.pose.pose.position, result.pose.covariance, unknown_std_deg,
-                              str(detection.id), score=result.hypothesis.score, category=str(result.hypothesis.class_id))
-            for detection in array.detections for result in detection.results[:1]]
+    return [
+        head_from_message(
+            result.pose.pose.orientation,
+            result.pose.pose.position,
+            result.pose.covariance,
+            unknown_std_deg,
+            str(detection.id),
+            score=result.hypothesis.score,
+            category=str(result.hypothesis.class_id),
+        )
+        for detection in array.detections
+        for result in detection.results[:1]
+    ]

@@ -1,4 +1,5 @@
 """What a result was made by: the package's version, the checkout's commit, the processor."""
+
 from __future__ import annotations
 
 import platform

@@ -3,6 +3,7 @@
 Source: Casiez, Roussel, Vogel 2012, "1 Euro Filter". The rotation's exponential smoothing runs along geodesics; a position's cutoff
 follows the speed as a vector, so the result does not depend on the direction of the frame's axes.
 """
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -44,14 +45,19 @@ class PoseFilter:
         else:
             self._rotation = self._rotation or RotationFilter()
             R_fixed_head = self._rotation.update(
-                R_fixed_cam @ pose.R_cam_head, stamp_s, options.smoothing_min_cutoff_hz, options.smoothing_beta)
+                R_fixed_cam @ pose.R_cam_head, stamp_s, options.smoothing_min_cutoff_hz, options.smoothing_beta
+            )
             pose = replace(pose, R_cam_head=R_fixed_cam.T @ R_fixed_head)
         if not (options.smoothing and options.smoothing_position) or pose.t_cam_head_m is None:
             self._position = None
             return pose
         self._position = self._position or PositionFilter()
-        t_fixed_head_m = self._position.update(R_fixed_cam @ pose.t_cam_head_m + t_fixed_cam_m, stamp_s,
-                                               options.smoothing_position_min_cutoff_hz, options.smoothing_position_beta)
+        t_fixed_head_m = self._position.update(
+            R_fixed_cam @ pose.t_cam_head_m + t_fixed_cam_m,
+            stamp_s,
+            options.smoothing_position_min_cutoff_hz,
+            options.smoothing_position_beta,
+        )
         return replace(pose, t_cam_head_m=R_fixed_cam.T @ (t_fixed_head_m - t_fixed_cam_m))
 
 

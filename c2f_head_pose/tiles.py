@@ -4,6 +4,7 @@ The detector finds a face from `FOUND_PX` pixels in its input up to a face that 
 low resolution, and in tiles at resolutions that grow by up to two until the smallest face wanted has `FOUND_PX` pixels. Neighbouring tiles
 overlap by the largest face that is theirs to find, so each face lies whole in one of them; larger faces are found at a lower resolution.
 """
+
 from __future__ import annotations
 
 import math
@@ -86,10 +87,22 @@ def _level(width: int, height: int, scale: float, ratio: float) -> Iterator[Tile
     for top, bottom in down:
         for left, right in across:
             inside = 2 / scale
-            edges = (left + inside if left else -math.inf, top + inside if top else -math.inf,
-                     right - inside if right < width else math.inf, bottom - inside if bottom < height else math.inf)
-            yield Tile(left, top, right, bottom, max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)),
-                       largest / scale, edges)
+            edges = (
+                left + inside if left else -math.inf,
+                top + inside if top else -math.inf,
+                right - inside if right < width else math.inf,
+                bottom - inside if bottom < height else math.inf,
+            )
+            yield Tile(
+                left,
+                top,
+                right,
+                bottom,
+                max(1, round((right - left) * scale)),
+                max(1, round((bottom - top) * scale)),
+                largest / scale,
+                edges,
+            )
 
 
 def _cheapest_grid(width: float, height: float, overlap: float) -> tuple[int, int]:

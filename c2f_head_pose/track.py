@@ -1,4 +1,5 @@
 """Follows faces from image to image: stable ids, a cheap search where a face just was, and a search for new faces spread over time."""
+
 from __future__ import annotations
 
 import math
@@ -101,7 +102,7 @@ class FaceTracker:
 
     def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
         """Forgets faces unseen for too long, and those beyond `max_faces`."""
-        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= options.track_timeout_s][:options.max_faces]
+        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= options.track_timeout_s][: options.max_faces]
         self._seen_ids = set()
 
     def _seen(self) -> list[Track]:
@@ -128,8 +129,12 @@ class FaceTracker:
         if not one_by_one or self._missing(boxes):
             whole = detector.detect(image, _KEEP_THRESHOLD, long_side, rotation)
             # Few pixels make a weak box, and a weak box an inexact one: a small face is followed by those above.
-            boxes += [box for box in whole if (box.score >= options.detection_threshold or max(box.width, box.height) >= small_px)
-                      and not any(same_face(box, other) for other in boxes)]
+            boxes += [
+                box
+                for box in whole
+                if (box.score >= options.detection_threshold or max(box.width, box.height) >= small_px)
+                and not any(same_face(box, other) for other in boxes)
+            ]
         missing = self._missing(boxes)
         look([t for t in missing if t.track_id in small], detector.detect_wider)
         look([t for t in missing if t.track_id not in small and not one_by_one], detector.detect_near)
@@ -147,11 +152,18 @@ class FaceTracker:
         tiles = plan_search(width, height, options.min_face_px)
         due = self._sweep.due(tiles, stamp_s, options.rescan_period_s)
         self.idle = not due
-        found = {tile: [box for box in whole if box.score >= options.detection_threshold] if whole is not None and tile == tiles[0]
-                 else self._detector.detect_tile(image, tile, options.detection_threshold, options.image_rotation) for tile in due}
+        found = {
+            tile: [box for box in whole if box.score >= options.detection_threshold]
+            if whole is not None and tile == tiles[0]
+            else self._detector.detect_tile(image, tile, options.detection_threshold, options.image_rotation)
+            for tile in due
+        }
         followed = [t.box for t in self._seen()]
-        new = [box for box in suppress_overlaps([box for boxes in found.values() for box in boxes])
-               if not any(same_face(box, other) for other in followed)]
+        new = [
+            box
+            for box in suppress_overlaps([box for boxes in found.values() for box in boxes])
+            if not any(same_face(box, other) for other in followed)
+        ]
         rest = self._assign(new, stamp_s, options)
         self._refused |= {tile: [box for box in boxes if box in rest] for tile, boxes in found.items()}
 

@@ -3,6 +3,7 @@
 `rotation_deg` is the clockwise turn that makes the image upright: 0, 90, 180 or 270. Pixels (x, y) are continuous and in the image as the
 camera gives it, of width w and height h; a turn of 90 takes (x, y) to (h - y, x) of the upright image.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -27,8 +28,11 @@ def turn_boxes_back(boxes: np.ndarray, rotation_deg: int, width: int, height: in
     if rotation_deg == 0:
         return boxes
     x1, y1, x2, y2 = boxes.T[:4]
-    turned = {90: (y1, height - x2, y2, height - x1), 180: (width - x2, height - y2, width - x1, height - y1),
-              270: (width - y2, x1, width - y1, x2)}
+    turned = {
+        90: (y1, height - x2, y2, height - x1),
+        180: (width - x2, height - y2, width - x1, height - y1),
+        270: (width - y2, x1, width - y1, x2),
+    }
     return np.column_stack([*turned[rotation_deg], boxes[:, 4:]])
 
 

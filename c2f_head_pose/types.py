@@ -1,4 +1,5 @@
 """What crosses the borders between the stages: a face box, a camera, a head pose."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -142,9 +143,13 @@ class Finding:
         """By the option's name: what is wrong, and what to do."""
         notes = {}
         if self.faces_beyond_max:
-            notes['max_faces'] = (f'{self.max_faces} faces, as many as max_faces allows; {self.faces_beyond_max} more are not answered: '
-                                  f'raise max_faces to {self.max_faces + self.faces_beyond_max} or more')
+            notes['max_faces'] = (
+                f'{self.max_faces} faces, as many as max_faces allows; {self.faces_beyond_max} more are not answered: '
+                f'raise max_faces to {self.max_faces + self.faces_beyond_max} or more'
+            )
         if self.image_rotation is not None:
-            notes['image_rotation'] = ('faces look more like faces when the image is turned, so the camera seems to be mounted sideways or '
-                                       f'upside down, and the angles are wrong; set image_rotation to {self.image_rotation}')
+            notes['image_rotation'] = (
+                'faces look more like faces when the image is turned, so the camera seems to be mounted sideways or '
+                f'upside down, and the angles are wrong; set image_rotation to {self.image_rotation}'
+            )
         return notes

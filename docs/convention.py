@@ -1,4 +1,5 @@
 """Draws the convention figure, docs/convention.png, from c2f_head_pose.geometry: python docs/convention.py."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from c2f_head_pose.geometry import rotation_from_ypr_deg
 
 PANELS = (
     ('straight into the camera', (0, 0, 0)),
-    ('yaw +35: to the image\'s left', (35, 0, 0)),
+    ("yaw +35: to the image's left", (35, 0, 0)),
     ('pitch +30: looks up', (0, 30, 0)),
     ('roll +25: clockwise', (0, 0, 25)),
 )
@@ -20,10 +21,19 @@ SKIN, HAIR, LIPS, WHITE, IRIS = (168, 190, 222), (60, 72, 92), (95, 95, 190), (2
 GROUND, INK = (250, 250, 250), (40, 40, 40)
 AXES = (('x', (60, 60, 235)), ('y', (60, 170, 60)), ('z', (230, 130, 40)))
 ELLIPSOIDS = [  # centre and radii in head axes (x out of the face, y to the left, z to the scalp), colour
-    ((-0.15, 0, 0), (0.85, 0.72, 1.0), SKIN), ((0.66, 0, -0.14), (0.26, 0.11, 0.2), SKIN), ((0.50, 0, -0.50), (0.12, 0.22, 0.05), LIPS),
-    *(part for side in (1, -1) for part in (
-        ((-0.15, side * 0.74, 0.0), (0.14, 0.07, 0.2), SKIN), ((0.53, side * 0.29, 0.12), (0.14, 0.14, 0.085), WHITE),
-        ((0.62, side * 0.29, 0.12), (0.08, 0.06, 0.065), IRIS), ((0.57, side * 0.29, 0.30), (0.06, 0.16, 0.03), HAIR))),
+    ((-0.15, 0, 0), (0.85, 0.72, 1.0), SKIN),
+    ((0.66, 0, -0.14), (0.26, 0.11, 0.2), SKIN),
+    ((0.50, 0, -0.50), (0.12, 0.22, 0.05), LIPS),
+    *(
+        part
+        for side in (1, -1)
+        for part in (
+            ((-0.15, side * 0.74, 0.0), (0.14, 0.07, 0.2), SKIN),
+            ((0.53, side * 0.29, 0.12), (0.14, 0.14, 0.085), WHITE),
+            ((0.62, side * 0.29, 0.12), (0.08, 0.06, 0.065), IRIS),
+            ((0.57, side * 0.29, 0.30), (0.06, 0.16, 0.03), HAIR),
+        )
+    ),
 ]
 
 
@@ -60,8 +70,15 @@ def panel(title, ypr_deg):
             cv2.circle(canvas, tuple(np.round(centre).astype(int).tolist()), 3 * SCALE, colour, -1, cv2.LINE_AA)
             tip = centre + np.array([10, -10]) * SCALE
         else:
-            cv2.arrowedLine(canvas, tuple(np.round(centre).astype(int).tolist()), tuple(np.round(tip).astype(int).tolist()), colour,
-                            4 * SCALE, cv2.LINE_AA, tipLength=0.09)
+            cv2.arrowedLine(
+                canvas,
+                tuple(np.round(centre).astype(int).tolist()),
+                tuple(np.round(tip).astype(int).tolist()),
+                colour,
+                4 * SCALE,
+                cv2.LINE_AA,
+                tipLength=0.09,
+            )
         at = np.round(tip + np.array([6, -6]) * SCALE).astype(int).tolist()
         cv2.putText(canvas, name, tuple(at), cv2.FONT_HERSHEY_SIMPLEX, 0.7 * SCALE, colour, 2 * SCALE, cv2.LINE_AA)
     cv2.putText(canvas, title, (18 * SCALE, 32 * SCALE), cv2.FONT_HERSHEY_SIMPLEX, 0.62 * SCALE, INK, SCALE, cv2.LINE_AA)

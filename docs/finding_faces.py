@@ -1,9 +1,10 @@
 """Which faces are found, and what the search costs: the tables and the plot of docs/finding_faces.md.
 
-    python docs/finding_faces.py found            # the faces pasted into images of three sizes, stills and streams, one person and two
-    python docs/finding_faces.py sweep            # cost of a search against the smallest face: docs/images/finding_faces.png
-    python docs/finding_faces.py cost OLD         # this checkout beside another one, image by image in turns, on 640x480 with one face
+python docs/finding_faces.py found            # the faces pasted into images of three sizes, stills and streams, one person and two
+python docs/finding_faces.py sweep            # cost of a search against the smallest face: docs/images/finding_faces.png
+python docs/finding_faces.py cost OLD         # this checkout beside another one, image by image in turns, on 640x480 with one face
 """
+
 from __future__ import annotations
 
 import argparse
@@ -43,8 +44,11 @@ def background(kind: str, width: int, height: int, chance: np.random.Generator) 
         return np.full((height, width, 3), 120, np.uint8)
     rows = (height // 48, width // 48) if kind == 'blocks' else (6, 8)
     span = (20, 235) if kind == 'blocks' else (60, 180)
-    image = cv2.resize(chance.integers(*span, (*rows, 3), dtype=np.uint8), (width, height),
-                       interpolation=cv2.INTER_LINEAR if kind == 'blocks' else cv2.INTER_CUBIC)
+    image = cv2.resize(
+        chance.integers(*span, (*rows, 3), dtype=np.uint8),
+        (width, height),
+        interpolation=cv2.INTER_LINEAR if kind == 'blocks' else cv2.INTER_CUBIC,
+    )
     return cv2.add(image, chance.integers(0, 40, image.shape, dtype=np.uint8)) if kind == 'noise' else image
 
 
@@ -52,7 +56,7 @@ def paste(image: np.ndarray, place: Paste, picture: np.ndarray) -> None:
     """Puts the face's picture into an image, its face as high as `place` has it."""
     side = round(place.side / FACE_SIDE)
     x, y = round(place.x - FACE_CENTRE[0] * side), round(place.y - FACE_CENTRE[1] * side)
-    image[y:y + side, x:x + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    image[y : y + side, x : x + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def anywhere(side: float, width: int, height: int, chance: np.random.Generator) -> Paste:
@@ -63,8 +67,11 @@ def anywhere(side: float, width: int, height: int, chance: np.random.Generator) 
 
 def is_found(place: Paste, poses: list) -> bool:
     """Whether one of the poses has its box about the face: centres within a quarter of its size, sizes within a half."""
-    return any(np.hypot(p.box.centre[0] - place.x, p.box.centre[1] - place.y) < 0.25 * place.side
-               and 0.65 < max(p.box.width, p.box.height) / place.side < 1.5 for p in poses)
+    return any(
+        np.hypot(p.box.centre[0] - place.x, p.box.centre[1] - place.y) < 0.25 * place.side
+        and 0.65 < max(p.box.width, p.box.height) / place.side < 1.5
+        for p in poses
+    )
 
 
 def scenes(seed: int, near: int = 0) -> Iterator[tuple[tuple[int, int], str, list[Paste], np.ndarray]]:
@@ -106,11 +113,14 @@ def in_stream(estimator, image: np.ndarray, place: Paste, start: list[np.ndarray
 def found(seeds: int) -> None:
     """Prints how many faces are found."""
     from c2f_head_pose import HeadPoseEstimator
+
     cv2.setNumThreads(1)
     estimator = HeadPoseEstimator.load('c2f_edge', 'cpu')
     picture = cv2.imread(str(FACE))
-    print('| image | face | stills | streams, from their first image | streams, face comes later | longest until found | second person, '
-          'streams | longest |\n|---|---|---|---|---|---|---|---|')
+    print(
+        '| image | face | stills | streams, from their first image | streams, face comes later | longest until found | second person, '
+        'streams | longest |\n|---|---|---|---|---|---|---|---|'
+    )
     for (width, height), side in SIZES.items():
         tally = {name: [] for name in ('still', 'stream', 'later', 'pair')}
         for seed in range(seeds):
@@ -133,7 +143,7 @@ def found(seeds: int) -> None:
 
 # Cost beside another checkout.
 
-WORKER = '''
+WORKER = """
 import json, sys, time
 import cv2
 cv2.setNumThreads(1)
@@ -157,15 +167,24 @@ for line in sys.stdin:
         out.append((1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)))
         assert len(poses) == 1
     print(json.dumps(out), flush=True)
-'''
+"""
 
 
 def cost(old: Path, width: int, height: int, rounds: int) -> None:
     """Prints wall and processor time for each image of a stream with one face, both checkouts in turns of 10 images."""
     import os
-    workers = {name: subprocess.Popen([sys.executable, '-c', WORKER, str(width), str(height)], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True, cwd=root, env=os.environ | {'PYTHONPATH': str(root)})
-               for name, root in (('old', old.resolve()), ('new', ROOT))}
+
+    workers = {
+        name: subprocess.Popen(
+            [sys.executable, '-c', WORKER, str(width), str(height)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+            env=os.environ | {'PYTHONPATH': str(root)},
+        )
+        for name, root in (('old', old.resolve()), ('new', ROOT))
+    }
     for name, root in (('old', old.resolve()), ('new', ROOT)):
         module = Path(workers[name].stdout.readline().strip())
         assert module.is_relative_to(root), f'{name} runs {module}, not the package of {root}'
@@ -183,11 +202,13 @@ def cost(old: Path, width: int, height: int, rounds: int) -> None:
     for worker in workers.values():
         worker.stdin.close()
         worker.wait()
-    print('| checkout | images | latency ms: median | mean | p99 | processor ms: median | mean | p99 | worst of a second: median over '
-          'seconds, over the median |\n|---|---|---|---|---|---|---|---|---|')
+    print(
+        '| checkout | images | latency ms: median | mean | p99 | processor ms: median | mean | p99 | worst of a second: median over '
+        'seconds, over the median |\n|---|---|---|---|---|---|---|---|---|'
+    )
     for name, rows in times.items():
         wall, cpu = np.array(rows).T
-        seconds = cpu[:len(cpu) // 30 * 30].reshape(-1, 30).max(1)
+        seconds = cpu[: len(cpu) // 30 * 30].reshape(-1, 30).max(1)
         cells = [f'{value:.2f}' for ms in (wall, cpu) for value in (np.median(ms), ms.mean(), np.percentile(ms, 99))]
         print(f'| {name} | {len(rows)} | {" | ".join(cells)} | {np.median(seconds) / np.median(cpu):.2f} |')
 
@@ -201,11 +222,13 @@ SWEPT = ((640, 480), (1280, 720), (1920, 1080))
 def sweep() -> None:
     """Prints and draws the time of a still's search, and of a stream's images while one face is followed, by `min_face_px`."""
     import matplotlib
+
     matplotlib.use('agg')
     from matplotlib import pyplot
 
     from c2f_head_pose import HeadPoseEstimator
     from c2f_head_pose.bench import scenes
+
     cv2.setNumThreads(1)
     figure, (still_axes, stream_axes) = pyplot.subplots(1, 2, figsize=(9, 3.4), constrained_layout=True)
     print('| image | min_face_px | still, ms | stream, median ms | stream, 98th percentile ms |\n|---|---|---|---|---|')
@@ -221,7 +244,7 @@ def sweep() -> None:
             worst.append(float(np.percentile(stream, 98)))
             print(f'| {width}x{height} | {smallest} | {stills[-1]:.1f} | {medians[-1]:.1f} | {worst[-1]:.1f} |', flush=True)
         still_axes.plot(SMALLEST_PX, stills, 'o-', label=f'{width}x{height}')
-        line, = stream_axes.plot(SMALLEST_PX, medians, 'o-', label=f'{width}x{height}, median')
+        (line,) = stream_axes.plot(SMALLEST_PX, medians, 'o-', label=f'{width}x{height}, median')
         stream_axes.plot(SMALLEST_PX, worst, 'o--', color=line.get_color(), label='98th percentile')
     for axes, title in ((still_axes, 'one still, everything searched'), (stream_axes, 'an image of a stream, one face followed')):
         axes.set(title=title, xlabel='min_face_px: smallest face searched for, pixels', ylabel='processor ms, one thread', ylim=(0, None))

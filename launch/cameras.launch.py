@@ -1,7 +1,8 @@
 """Starts a node head_pose for each of several cameras, each in its camera's namespace.
 
-    ros2 launch c2f_head_pose cameras.launch.py cameras:='front rear'     # /front/image_raw -> /front/head_pose/head_pose, ...
+ros2 launch c2f_head_pose cameras.launch.py cameras:='front rear'     # /front/image_raw -> /front/head_pose/head_pose, ...
 """
+
 import os
 
 from ament_index_python.packages import get_package_share_directory
@@ -25,12 +26,16 @@ def nodes(context) -> list:
     """One included launch file for each camera."""
     same = {name: LaunchConfiguration(name) for name in ('image', 'camera_info', 'params_file', 'log_level')}
     path = os.path.join(SHARE, 'launch', 'head_pose.launch.py')  # a source can be included only once
-    return [IncludeLaunchDescription(PythonLaunchDescriptionSource(path), launch_arguments={**same, 'namespace': camera}.items())
-            for camera in LaunchConfiguration('cameras').perform(context).split()]
+    return [
+        IncludeLaunchDescription(PythonLaunchDescriptionSource(path), launch_arguments={**same, 'namespace': camera}.items())
+        for camera in LaunchConfiguration('cameras').perform(context).split()
+    ]
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([
-        *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
-        OpaqueFunction(function=nodes),
-    ])
+    return LaunchDescription(
+        [
+            *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
+            OpaqueFunction(function=nodes),
+        ]
+    )

@@ -1,7 +1,8 @@
 """Starts head_pose and attention beside a camera that looks at the driver.
 
-    ros2 launch c2f_head_pose driver_monitoring.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info speed:=/vehicle/twist
+ros2 launch c2f_head_pose driver_monitoring.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info speed:=/vehicle/twist
 """
+
 import os
 
 from ament_index_python.packages import get_package_share_directory
@@ -25,12 +26,24 @@ ARGUMENTS = {
 
 def generate_launch_description() -> LaunchDescription:
     head_pose = {name: LaunchConfiguration(name) for name in ('image', 'camera_info', 'namespace', 'params_file')}
-    return LaunchDescription([
-        *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
-        IncludeLaunchDescription(PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')),
-                                 launch_arguments=head_pose.items()),
-        Node(package='c2f_head_pose', executable='attention_node', name='attention', namespace=LaunchConfiguration('namespace'),
-             parameters=[LaunchConfiguration('attention_params_file')], output='screen',
-             remappings=[('head_pose', 'head_pose/head_pose'), ('head_poses', 'head_pose/head_poses'),
-                         ('speed', LaunchConfiguration('speed'))]),
-    ])
+    return LaunchDescription(
+        [
+            *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')), launch_arguments=head_pose.items()
+            ),
+            Node(
+                package='c2f_head_pose',
+                executable='attention_node',
+                name='attention',
+                namespace=LaunchConfiguration('namespace'),
+                parameters=[LaunchConfiguration('attention_params_file')],
+                output='screen',
+                remappings=[
+                    ('head_pose', 'head_pose/head_pose'),
+                    ('head_poses', 'head_pose/head_poses'),
+                    ('speed', LaunchConfiguration('speed')),
+                ],
+            ),
+        ]
+    )

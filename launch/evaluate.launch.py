@@ -1,7 +1,8 @@
 """Replays a bag through the node head_pose and evaluates what it answers.
 
-    ros2 launch c2f_head_pose evaluate.launch.py bag:=PATH output:=DIR
+ros2 launch c2f_head_pose evaluate.launch.py bag:=PATH output:=DIR
 """
+
 import os
 
 from ament_index_python.packages import get_package_share_directory
@@ -26,16 +27,32 @@ ARGUMENTS = {
 
 def generate_launch_description() -> LaunchDescription:
     # Live poses are what it evaluates, so nothing is drawn or written again here; run evaluate_bag for that.
-    evaluation = Node(package='c2f_head_pose', executable='evaluation_node', output='screen',
-                      arguments=[LaunchConfiguration('bag'), '--output', LaunchConfiguration('output'),
-                                 '--truth', LaunchConfiguration('truth'), '--image', LaunchConfiguration('image_topic'),
-                                 '--no-video', '--no-poses'],
-                      remappings=[('pose', '/head_pose/head_pose'), ('poses', '/head_pose/head_poses')])
+    evaluation = Node(
+        package='c2f_head_pose',
+        executable='evaluation_node',
+        output='screen',
+        arguments=[
+            LaunchConfiguration('bag'),
+            '--output',
+            LaunchConfiguration('output'),
+            '--truth',
+            LaunchConfiguration('truth'),
+            '--image',
+            LaunchConfiguration('image_topic'),
+            '--no-video',
+            '--no-poses',
+        ],
+        remappings=[('pose', '/head_pose/head_pose'), ('poses', '/head_pose/head_poses')],
+    )
     replay = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'replay.launch.py')),
-        launch_arguments={name: LaunchConfiguration(name) for name in ('bag', 'image_topic', 'rate', 'params_file')}.items())
-    return LaunchDescription([
-        *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
-        evaluation, replay,
-        RegisterEventHandler(OnProcessExit(target_action=evaluation, on_exit=[Shutdown(reason='evaluated')])),
-    ])
+        launch_arguments={name: LaunchConfiguration(name) for name in ('bag', 'image_topic', 'rate', 'params_file')}.items(),
+    )
+    return LaunchDescription(
+        [
+            *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
+            evaluation,
+            replay,
+            RegisterEventHandler(OnProcessExit(target_action=evaluation, on_exit=[Shutdown(reason='evaluated')])),
+        ]
+    )

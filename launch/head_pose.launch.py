@@ -1,7 +1,8 @@
 """Starts the node head_pose beside a camera.
 
-    ros2 launch c2f_head_pose head_pose.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
+ros2 launch c2f_head_pose head_pose.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
 """
+
 import os
 
 from ament_index_python.packages import get_package_share_directory
@@ -27,10 +28,20 @@ def generate_launch_description() -> LaunchDescription:
     if not any(os.environ.get(name) for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')):
         # Fast DDS's own shared memory is smaller than an image; every process of this launch gets more.
         actions.append(SetEnvironmentVariable('FASTRTPS_DEFAULT_PROFILES_FILE', os.path.join(SHARE, 'config', 'fastdds.xml')))
-    actions.append(Node(
-        package='c2f_head_pose', executable='head_pose_node', name='head_pose', namespace=LaunchConfiguration('namespace'),
-        parameters=[LaunchConfiguration('params_file')], output='screen',
-        remappings=[('image', LaunchConfiguration('image')), ('camera_info', LaunchConfiguration('camera_info')),
-                    ('depth/image', LaunchConfiguration('depth'))],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')]))
+    actions.append(
+        Node(
+            package='c2f_head_pose',
+            executable='head_pose_node',
+            name='head_pose',
+            namespace=LaunchConfiguration('namespace'),
+            parameters=[LaunchConfiguration('params_file')],
+            output='screen',
+            remappings=[
+                ('image', LaunchConfiguration('image')),
+                ('camera_info', LaunchConfiguration('camera_info')),
+                ('depth/image', LaunchConfiguration('depth')),
+            ],
+            arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        )
+    )
     return LaunchDescription(actions)

@@ -1,7 +1,8 @@
 """Starts head_pose for a robot that meets people: REP-155's /humans/faces, the nearest face first.
 
-    ros2 launch c2f_head_pose hri.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
+ros2 launch c2f_head_pose hri.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
 """
+
 import os
 
 from ament_index_python.packages import get_package_share_directory
@@ -23,8 +24,12 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([
-        *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
-        IncludeLaunchDescription(PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')),
-                                 launch_arguments={name: LaunchConfiguration(name) for name in ARGUMENTS}.items()),
-    ])
+    return LaunchDescription(
+        [
+            *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')),
+                launch_arguments={name: LaunchConfiguration(name) for name in ARGUMENTS}.items(),
+            ),
+        ]
+    )

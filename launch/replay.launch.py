@@ -6,6 +6,7 @@ The replay's other parameters, such as clock and start_offset_s, are for replay_
 `ros2 run c2f_head_pose replay_node PATH --ros-args -p topics:=plain -p clock:=true -p start_offset_s:=10.0`, or give them in a
 params file. `ros2 service call /replay/pause std_srvs/srv/SetBool '{data: true}'` pauses it.
 """
+
 import os
 
 from ament_index_python.packages import get_package_share_directory
@@ -29,12 +30,22 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    replay = {name: ParameterValue(LaunchConfiguration(name), value_type=type_)
-              for name, type_ in (('image_topic', str), ('rate', float), ('loop', bool), ('stamps', str))}
-    return LaunchDescription([
-        *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
-        IncludeLaunchDescription(PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')),
-                                 launch_arguments={'params_file': LaunchConfiguration('params_file')}.items()),
-        Node(package='c2f_head_pose', executable='replay_node', output='screen',
-             parameters=[{'path': ParameterValue(LaunchConfiguration('bag'), value_type=str), 'topics': 'plain', **replay}]),
-    ])
+    replay = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=type_)
+        for name, type_ in (('image_topic', str), ('rate', float), ('loop', bool), ('stamps', str))
+    }
+    return LaunchDescription(
+        [
+            *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')),
+                launch_arguments={'params_file': LaunchConfiguration('params_file')}.items(),
+            ),
+            Node(
+                package='c2f_head_pose',
+                executable='replay_node',
+                output='screen',
+                parameters=[{'path': ParameterValue(LaunchConfiguration('bag'), value_type=str), 'topics': 'plain', **replay}],
+            ),
+        ]
+    )

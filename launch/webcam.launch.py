@@ -1,7 +1,8 @@
 """Starts a webcam's driver, usb_cam or v4l2_camera, whichever is installed, and head_pose behind it.
 
-    ros2 launch c2f_head_pose webcam.launch.py device:=/dev/video0
+ros2 launch c2f_head_pose webcam.launch.py device:=/dev/video0
 """
+
 from __future__ import annotations
 
 import os
@@ -38,20 +39,41 @@ def installed_driver() -> tuple[str, str] | None:
 
 def generate_launch_description() -> LaunchDescription:
     if (driver := installed_driver()) is None:
-        return LaunchDescription([
-            LogInfo(msg='no webcam driver is installed: install ros-$ROS_DISTRO-usb-cam or ros-$ROS_DISTRO-v4l2-camera, '
-                        'or start your own driver and use head_pose.launch.py'),
-            Shutdown(reason='no webcam driver')])
+        return LaunchDescription(
+            [
+                LogInfo(
+                    msg='no webcam driver is installed: install ros-$ROS_DISTRO-usb-cam or ros-$ROS_DISTRO-v4l2-camera, '
+                    'or start your own driver and use head_pose.launch.py'
+                ),
+                Shutdown(reason='no webcam driver'),
+            ]
+        )
     package, executable = driver
     device, url = LaunchConfiguration('device'), LaunchConfiguration('camera_info_url')
-    named = ({'video_device': device, 'camera_info_url': url, 'frame_id': 'webcam_optical_frame'} if package == 'usb_cam'
-             else {'video_device': device, 'camera_info_url': url, 'camera_frame_id': 'webcam_optical_frame'})
-    head_pose = {'image': 'image_raw', 'camera_info': 'camera_info', 'namespace': LaunchConfiguration('namespace'),
-                 'params_file': LaunchConfiguration('params_file')}
-    return LaunchDescription([
-        *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
-        Node(package=package, executable=executable, name='webcam', namespace=LaunchConfiguration('namespace'), parameters=[named],
-             output='screen'),
-        IncludeLaunchDescription(PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')),
-                                 launch_arguments=head_pose.items()),
-    ])
+    named = (
+        {'video_device': device, 'camera_info_url': url, 'frame_id': 'webcam_optical_frame'}
+        if package == 'usb_cam'
+        else {'video_device': device, 'camera_info_url': url, 'camera_frame_id': 'webcam_optical_frame'}
+    )
+    head_pose = {
+        'image': 'image_raw',
+        'camera_info': 'camera_info',
+        'namespace': LaunchConfiguration('namespace'),
+        'params_file': LaunchConfiguration('params_file'),
+    }
+    return LaunchDescription(
+        [
+            *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
+            Node(
+                package=package,
+                executable=executable,
+                name='webcam',
+                namespace=LaunchConfiguration('namespace'),
+                parameters=[named],
+                output='screen',
+            ),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')), launch_arguments=head_pose.items()
+            ),
+        ]
+    )

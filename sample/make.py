@@ -3,6 +3,7 @@
 sample/head_motion is a rosbag2 folder (mcap) with /camera/image/compressed (JPEG, 640x480, 30 Hz), /camera/camera_info and the truth,
 /truth/head_pose (geometry_msgs/PoseStamped: R_cam_head and the sellion's position in the camera's frame). Nobody in it exists.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,15 +30,22 @@ def write(folder: Path, frames: Iterable, fps: float) -> None:
     """Writes frames of training.synthetic.recordings.sequence as a rosbag2 recording, one file."""
     shutil.rmtree(folder, ignore_errors=True)
     with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as bag:
-        image, info, truth = (bag.add_connection(topic, kind, typestore=TYPES) for topic, kind in (
-            ('/camera/image/compressed', 'sensor_msgs/msg/CompressedImage'), ('/camera/camera_info', 'sensor_msgs/msg/CameraInfo'),
-            ('/truth/head_pose', 'geometry_msgs/msg/PoseStamped')))
+        image, info, truth = (
+            bag.add_connection(topic, kind, typestore=TYPES)
+            for topic, kind in (
+                ('/camera/image/compressed', 'sensor_msgs/msg/CompressedImage'),
+                ('/camera/camera_info', 'sensor_msgs/msg/CameraInfo'),
+                ('/truth/head_pose', 'geometry_msgs/msg/PoseStamped'),
+            )
+        )
         for number, frame in enumerate(frames):
             stamp_ns = START_NS + round(number / fps * 1e9)
             header = T['std_msgs/msg/Header'](T['builtin_interfaces/msg/Time'](*divmod(stamp_ns, 1_000_000_000)), FRAME_ID)
-            for connection, message in ((info, camera_info(header, frame.camera)),
-                                        (truth, pose(header, frame.R_cam_head, frame.t_cam_head_m)),
-                                        (image, picture(header, frame.image_bgr))):
+            for connection, message in (
+                (info, camera_info(header, frame.camera)),
+                (truth, pose(header, frame.R_cam_head, frame.t_cam_head_m)),
+                (image, picture(header, frame.image_bgr)),
+            ):
                 bag.write(connection, stamp_ns, TYPES.serialize_cdr(message, connection.msgtype))
             print(f'\r{number + 1} frames', end='', file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -60,13 +68,15 @@ def camera_info(header, camera):
     """CameraInfo of an undistorted camera."""
     P = np.c_[camera.K, np.zeros(3)]
     roi = T['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
-    return T['sensor_msgs/msg/CameraInfo'](header, camera.height, camera.width, 'plumb_bob', np.zeros(5), camera.K.ravel(),
-                                           np.eye(3).ravel(), P.ravel(), 0, 0, roi)
+    return T['sensor_msgs/msg/CameraInfo'](
+        header, camera.height, camera.width, 'plumb_bob', np.zeros(5), camera.K.ravel(), np.eye(3).ravel(), P.ravel(), 0, 0, roi
+    )
 
 
 def main():
     """Renders and writes sample/head_motion."""
     from training.synthetic.recordings.sequence import render_sequence
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--output', type=Path, default=Path(__file__).parent / 'head_motion')
     parser.add_argument('--seconds', type=float, default=10.0)

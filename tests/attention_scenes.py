@@ -1,4 +1,5 @@
 """Head poses of a driver who looks at named zones, for the tests of attention."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Small recordings for tests: a face picture that turns and moves over a background, with known truth."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -69,8 +70,16 @@ class Scene:
         # OpenCV turns counter-clockwise for positive angles; roll > 0 is clockwise
         M = cv2.getRotationMatrix2D((face.shape[1] / 2, face.shape[0] / 2), -self.roll_deg(t), scale)
         M[:, 2] += [self.x_px(t) - face.shape[1] / 2, self.y_px(t) - face.shape[0] / 2]
-        mask = cv2.ellipse(np.zeros(face.shape[:2], np.uint8), (face.shape[1] // 2, face.shape[0] // 2),
-                           (int(0.48 * face.shape[1]), int(0.49 * face.shape[0])), 0, 0, 360, 255, -1)
+        mask = cv2.ellipse(
+            np.zeros(face.shape[:2], np.uint8),
+            (face.shape[1] // 2, face.shape[0] // 2),
+            (int(0.48 * face.shape[1]), int(0.49 * face.shape[0])),
+            0,
+            0,
+            360,
+            255,
+            -1,
+        )
         alpha = cv2.warpAffine(cv2.GaussianBlur(mask, (0, 0), 4), M, (640, 480)).astype(np.float32)[:, :, None] / 255
         return (cv2.warpAffine(face, M, (640, 480)) * alpha + canvas * (1 - alpha)).astype(np.uint8)
 
@@ -88,8 +97,15 @@ class Recording:
         return iter(sorted(self.messages, key=lambda m: m[2]))
 
 
-def scene_recording(scene: Scene, truth_delay_s: float = 0.0, R_mount: np.ndarray | None = None, truth: str = 'pose',
-                    encoding: str = 'bgr8', stamps_ns: list[int] | None = None, compressed: bool = False) -> Recording:
+def scene_recording(
+    scene: Scene,
+    truth_delay_s: float = 0.0,
+    R_mount: np.ndarray | None = None,
+    truth: str = 'pose',
+    encoding: str = 'bgr8',
+    stamps_ns: list[int] | None = None,
+    compressed: bool = False,
+) -> Recording:
     """A scene with calibration and truth at 100 Hz.
 
     Args:
@@ -107,20 +123,33 @@ def scene_recording(scene: Scene, truth_delay_s: float = 0.0, R_mount: np.ndarra
         stamp_ns = log_ns if stamps_ns is None else stamps_ns[k]
         picture = scene.image(t)
         if compressed:
-            recording.add('/camera/image_raw/compressed', 'sensor_msgs/msg/CompressedImage', log_ns + 2_000_000,
-                          lambda s, p=picture, n=stamp_ns: compressed_message(s, p, n))
+            recording.add(
+                '/camera/image_raw/compressed',
+                'sensor_msgs/msg/CompressedImage',
+                log_ns + 2_000_000,
+                lambda s, p=picture, n=stamp_ns: compressed_message(s, p, n),
+            )
         else:
-            recording.add('/camera/image_raw', 'sensor_msgs/msg/Image', log_ns + 2_000_000,
-                          lambda s, p=picture, n=stamp_ns: image_message(s, p, n, encoding))
-        recording.add('/camera/camera_info', 'sensor_msgs/msg/CameraInfo', log_ns + 1_000_000,
-                      lambda s, n=stamp_ns: info_message(s, CAMERA, n))
+            recording.add(
+                '/camera/image_raw',
+                'sensor_msgs/msg/Image',
+                log_ns + 2_000_000,
+                lambda s, p=picture, n=stamp_ns: image_message(s, p, n, encoding),
+            )
+        recording.add(
+            '/camera/camera_info', 'sensor_msgs/msg/CameraInfo', log_ns + 1_000_000, lambda s, n=stamp_ns: info_message(s, CAMERA, n)
+        )
     if truth != 'none':
         kind = {'pose': 'geometry_msgs/msg/PoseStamped', 'quaternion': 'geometry_msgs/msg/QuaternionStamped'}[truth]
         for t in np.arange(-0.6, scene.duration_s + 0.6, 0.01):
             R = scene.truth(t) @ (np.eye(3) if R_mount is None else R_mount)
             stamp_ns = START_NS + round((t + truth_delay_s) * 1e9)
-            recording.add('/truth/head', kind, max(START_NS, stamp_ns),
-                          lambda s, R=R, n=stamp_ns, t=t: pose_message(s, R, n, kind, position_m=scene.position_m(t)))
+            recording.add(
+                '/truth/head',
+                kind,
+                max(START_NS, stamp_ns),
+                lambda s, R=R, n=stamp_ns, t=t: pose_message(s, R, n, kind, position_m=scene.position_m(t)),
+            )
     return recording
 
 
@@ -153,8 +182,15 @@ def image_message(store: Any, image: np.ndarray, stamp_ns: int, encoding: str = 
     if encoding == 'mono8' and image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     data = np.ascontiguousarray(image).view(np.uint8).reshape(image.shape[0], -1)
-    return store.types['sensor_msgs/msg/Image'](header=header(store, stamp_ns), height=image.shape[0], width=image.shape[1],
-                                                encoding=encoding, is_bigendian=0, step=data.shape[1], data=data.ravel())
+    return store.types['sensor_msgs/msg/Image'](
+        header=header(store, stamp_ns),
+        height=image.shape[0],
+        width=image.shape[1],
+        encoding=encoding,
+        is_bigendian=0,
+        step=data.shape[1],
+        data=data.ravel(),
+    )
 
 
 def compressed_message(store: Any, image: np.ndarray, stamp_ns: int) -> Any:
@@ -167,8 +203,16 @@ def info_message(store: Any, camera: Camera, stamp_ns: int) -> Any:
     if 'seq' not in store.types['std_msgs/msg/Header'].__dataclass_fields__:
         fields = {name.lower(): value for name, value in fields.items()}
     roi = store.types['sensor_msgs/msg/RegionOfInterest'](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
-    return store.types['sensor_msgs/msg/CameraInfo'](header=header(store, stamp_ns), height=camera.height, width=camera.width,
-                                                     distortion_model='plumb_bob', binning_x=0, binning_y=0, roi=roi, **fields)
+    return store.types['sensor_msgs/msg/CameraInfo'](
+        header=header(store, stamp_ns),
+        height=camera.height,
+        width=camera.width,
+        distortion_model='plumb_bob',
+        binning_x=0,
+        binning_y=0,
+        roi=roi,
+        **fields,
+    )
 
 
 def quaternion(store: Any, R: np.ndarray) -> Any:
@@ -176,8 +220,14 @@ def quaternion(store: Any, R: np.ndarray) -> Any:
     return store.types['geometry_msgs/msg/Quaternion'](x=x, y=y, z=z, w=w)
 
 
-def pose_message(store: Any, R: np.ndarray, stamp_ns: int, kind: str = 'geometry_msgs/msg/PoseStamped', frame_id: str = FRAME_ID,
-                 position_m: np.ndarray | None = None) -> Any:
+def pose_message(
+    store: Any,
+    R: np.ndarray,
+    stamp_ns: int,
+    kind: str = 'geometry_msgs/msg/PoseStamped',
+    frame_id: str = FRAME_ID,
+    position_m: np.ndarray | None = None,
+) -> Any:
     if kind == 'geometry_msgs/msg/QuaternionStamped':
         return store.types[kind](header=header(store, stamp_ns, frame_id), quaternion=quaternion(store, R))
     x, y, z = (0.0, 0.0, 0.6) if position_m is None else position_m.tolist()

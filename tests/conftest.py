@@ -1,4 +1,5 @@
 """A ROS domain of the tests' own on this machine only, messages that check their fields, and one question for the rendered heads."""
+
 import functools
 import os
 import random

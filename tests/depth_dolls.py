@@ -1,4 +1,5 @@
 """Depth images of dolls in a room."""
+
 import numpy as np
 
 FOCAL = 575.0

@@ -1,4 +1,5 @@
 """An evaluated recording, for tests of what is written about it."""
+
 import numpy as np
 
 from c2f_head_pose.evaluation.rotations import quaternions_from_rotations

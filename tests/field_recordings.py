@@ -1,4 +1,5 @@
 """Recordings as other recorders and tools write them, made with the real writers: rosbags, mcap and SQLite."""
+
 from __future__ import annotations
 
 import shutil
@@ -52,9 +53,14 @@ def jpegs(count: int, broken: Callable[[int], bytes | None]) -> Recording:
     for k in range(count):
         data = broken(k)
         bytes_ = np.frombuffer(jpeg(k) if data is None else data, np.uint8)
-        made.add('/camera/image_raw/compressed', 'sensor_msgs/msg/CompressedImage', START_NS + k * PERIOD_NS,
-                 lambda s, k=k, b=bytes_: s.types['sensor_msgs/msg/CompressedImage'](
-                     header=header(s, START_NS + k * PERIOD_NS), format='jpeg', data=b))
+        made.add(
+            '/camera/image_raw/compressed',
+            'sensor_msgs/msg/CompressedImage',
+            START_NS + k * PERIOD_NS,
+            lambda s, k=k, b=bytes_: s.types['sensor_msgs/msg/CompressedImage'](
+                header=header(s, START_NS + k * PERIOD_NS), format='jpeg', data=b
+            ),
+        )
     return made
 
 
@@ -112,8 +118,9 @@ def write_images(path: Path, numbers: range, **options: Any) -> Path:
     return path
 
 
-def killed_recorder(folder: Path, finished: int, logged: int,
-                    checkpoint: Callable[[sqlite3.Connection], None] = lambda database: None) -> Path:
+def killed_recorder(
+    folder: Path, finished: int, logged: int, checkpoint: Callable[[sqlite3.Connection], None] = lambda database: None
+) -> Path:
     """A .db3 as a killed recorder leaves it: `finished` images in the database, `logged` more only in its write-ahead log.
 
     The files are copied while the connection is open, as they lie on the disk at that moment.
@@ -150,8 +157,9 @@ def ros1_image(number: int) -> bytes:
     return bytes(STORE1.serialize_ros1(gray_image(STORE1, number), IMAGE_TYPE))
 
 
-def depth_and_colour(depth_topic: str, depth_frame: str, depth_camera: Any = None, extra: Callable[[Recording, int], None] | None = None,
-                     count: int = 3) -> Recording:
+def depth_and_colour(
+    depth_topic: str, depth_frame: str, depth_camera: Any = None, extra: Callable[[Recording, int], None] | None = None, count: int = 3
+) -> Recording:
     """Colour images with calibration, and 1 m of depth of the same size in some frame, with its own calibration where one is given."""
     made = Recording()
     for k in range(count):
@@ -160,8 +168,12 @@ def depth_and_colour(depth_topic: str, depth_frame: str, depth_camera: Any = Non
         made.add('/camera/color/camera_info', 'sensor_msgs/msg/CameraInfo', ns, lambda s, ns=ns: info_message(s, CAMERA, ns))
         add_depth(made, depth_topic, depth_frame, ns, 1000)
         if depth_camera is not None:
-            made.add(f'{depth_topic.rpartition("/")[0]}/camera_info', 'sensor_msgs/msg/CameraInfo', ns,
-                     lambda s, ns=ns: framed(info_message(s, depth_camera, ns), depth_frame))
+            made.add(
+                f'{depth_topic.rpartition("/")[0]}/camera_info',
+                'sensor_msgs/msg/CameraInfo',
+                ns,
+                lambda s, ns=ns: framed(info_message(s, depth_camera, ns), depth_frame),
+            )
         if extra is not None:
             extra(made, ns)
     return made

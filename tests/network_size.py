@@ -1,4 +1,5 @@
 """The size of a network, counted."""
+
 import torch
 
 

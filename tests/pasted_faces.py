@@ -1,4 +1,5 @@
 """Scenes of the tests' rendered face, pasted anywhere at any size before several kinds of background."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ def paste(image: np.ndarray, place: Paste) -> None:
     """Puts the face's picture into an image."""
     side = round(place.height / _HEIGHT)
     x, y = round(place.x - _CENTRE[0] * side), round(place.y - _CENTRE[1] * side)
-    image[y:y + side, x:x + side] = cv2.resize(face(), (side, side), interpolation=cv2.INTER_AREA)
+    image[y : y + side, x : x + side] = cv2.resize(face(), (side, side), interpolation=cv2.INTER_AREA)
 
 
 def background(width: int, height: int, kind: str, seed: int) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Small folders in the layout of real data sets."""
+
 import struct
 
 import cv2

@@ -1,4 +1,5 @@
 """Calls that tests of the nodes share: diagnostics, parameters, lifecycle changes, depth messages."""
+
 import numpy as np
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -18,24 +19,16 @@ def set_atomically(graph, **changes):
     return graph.call(SetParametersAtomically, '/head_pose/set_parameters_atomically', request).result
 
 
-
-
 def stamp_ns(message) -> int:
     return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-
-
 
 
 def depth_message(depth_mm, stamp_s=1.0) -> Image:
     return image_message(np.asarray(depth_mm, np.uint16), stamp_s, '16UC1')
 
 
-
-
 def change(graph, transition: int) -> bool:
     return graph.call(ChangeState, '/head_pose/change_state', ChangeState.Request(transition=Transition(id=transition))).success
-
-
 
 
 def with_a_face(graph, **parameters):

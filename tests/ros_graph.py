@@ -1,4 +1,5 @@
 """A ROS graph for tests: the node under test beside a probe that publishes to it and keeps all that it answers."""
+
 from __future__ import annotations
 
 import gc
@@ -84,8 +85,11 @@ class Graph:
     def hear_results(self) -> SimpleNamespace:
         """Keeps everything the node says: poses, angles, markers (one for every answered image), diagnostics."""
         return SimpleNamespace(
-            poses=self.hear(PoseWithCovarianceStamped, '/head_pose/head_pose'), angles=self.hear(Vector3Stamped, '/head_pose/head_angles'),
-            markers=self.hear(MarkerArray, '/head_pose/markers'), diagnostics=self.hear(DiagnosticArray, '/diagnostics'))
+            poses=self.hear(PoseWithCovarianceStamped, '/head_pose/head_pose'),
+            angles=self.hear(Vector3Stamped, '/head_pose/head_angles'),
+            markers=self.hear(MarkerArray, '/head_pose/markers'),
+            diagnostics=self.hear(DiagnosticArray, '/diagnostics'),
+        )
 
     def wait_until(self, condition, what: str, deadline_s: float = DEADLINE_S):
         """Spins until a condition gives something true, and returns that; fails naming what was waited for."""
@@ -108,14 +112,17 @@ class Graph:
 
     def wait_for_log(self, *words: str) -> str:
         """Waits for a log line that has all these words, and returns it."""
-        return self.wait_until(lambda: next((line for line in self.log if all(word in line for word in words)), None),
-                               f'a log line with {words}')
+        return self.wait_until(
+            lambda: next((line for line in self.log if all(word in line for word in words)), None), f'a log line with {words}'
+        )
 
     def wait_for_state(self, words: str):
         """Waits for a diagnostic status whose message has these words, and returns it."""
+
         def found():
             newest = self.heard['/diagnostics'][-1].status[0] if self.heard['/diagnostics'] else None
             return newest if newest is not None and words in newest.message else None
+
         return self.wait_until(found, f'a diagnostic status {words!r}')
 
     def call(self, service_type, name: str, request):
@@ -141,8 +148,13 @@ def header(stamp_s: float = 1.0, frame_id: str = 'camera_optical') -> Header:
 
 def image_message(pixels: np.ndarray, stamp_s: float = 1.0, encoding: str = 'bgr8', **changed) -> Image:
     """An image message, with fields changed as told."""
-    fields = {'height': pixels.shape[0], 'width': pixels.shape[1], 'encoding': encoding, 'step': pixels.strides[0],
-              'data': array('B', pixels.tobytes())} | changed
+    fields = {
+        'height': pixels.shape[0],
+        'width': pixels.shape[1],
+        'encoding': encoding,
+        'step': pixels.strides[0],
+        'data': array('B', pixels.tobytes()),
+    } | changed
     return Image(header=header(stamp_s), **fields)
 
 
@@ -154,8 +166,15 @@ def compressed_message(data: bytes, stamp_s: float = 1.0) -> CompressedImage:
 def camera_info(width: int = 640, height: int = 480, focal: float = 500.0) -> CameraInfo:
     """A pinhole without distortion, principal point in the middle."""
     k = [focal, 0.0, width / 2, 0.0, focal, height / 2, 0.0, 0.0, 1.0]
-    return CameraInfo(header=header(), width=width, height=height, distortion_model='plumb_bob', d=[0.0] * 5, k=k,
-                      p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0])
+    return CameraInfo(
+        header=header(),
+        width=width,
+        height=height,
+        distortion_model='plumb_bob',
+        d=[0.0] * 5,
+        k=k,
+        p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0],
+    )
 
 
 def noise(height: int = 480, width: int = 640) -> np.ndarray:

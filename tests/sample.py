@@ -1,4 +1,5 @@
 """The sample recording's frames, for tests that need a face."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -37,5 +38,7 @@ def frames() -> list[SampleFrame]:
             by_topic.setdefault(connection.topic, {})[stamp_ns] = types.deserialize_cdr(data, connection.msgtype)
     images, infos, truths = (by_topic[t] for t in ('/camera/image/compressed', '/camera/camera_info', '/truth/head_pose'))
     quaternion = [[(q := truths[s].pose.orientation).x, q.y, q.z, q.w] for s in sorted(images)]
-    return [SampleFrame(s * 1e-9, image_from_compressed(images[s]), camera_from_info(infos[s]), rotation_from_quaternion(np.array(q)))
-            for s, q in zip(sorted(images), quaternion)]
+    return [
+        SampleFrame(s * 1e-9, image_from_compressed(images[s]), camera_from_info(infos[s]), rotation_from_quaternion(np.array(q)))
+        for s, q in zip(sorted(images), quaternion)
+    ]

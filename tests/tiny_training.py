@@ -1,4 +1,5 @@
 """A training small enough for a test."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,10 +36,6 @@ def tiny_config(**changes):
         'optimiser': {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05},
     }
     return config_of(values | changes)
-
-
-
-
 
 
 def all_knowing(R_crop_head, **changes):

@@ -1,4 +1,5 @@
 """Video files written byte by byte, as muxers other than OpenCV's write them: any time stamps, the index in front, announced lengths."""
+
 from __future__ import annotations
 
 import struct
@@ -23,8 +24,14 @@ def matroska(path: Path, stamps_ms: list[int], images: list[np.ndarray] | None =
     header = _element(0x1A45DFA3, _element(0x4282, b'matroska') + _number(0x4287, 4) + _number(0x4285, 2))
     ends_ms = stamps_ms[-1] + (stamps_ms[-1] - stamps_ms[-2])
     info = _element(0x1549A966, _number(0x2AD7B1, 1_000_000) + (_element(0x4489, struct.pack('>d', ends_ms)) if known_length else b''))
-    track = _element(0xAE, _number(0xD7, 1) + _number(0x73C5, 1) + _number(0x83, 1) + _element(0x86, b'V_MJPEG')
-                     + _element(0xE0, _number(0xB0, width) + _number(0xBA, height)))
+    track = _element(
+        0xAE,
+        _number(0xD7, 1)
+        + _number(0x73C5, 1)
+        + _number(0x83, 1)
+        + _element(0x86, b'V_MJPEG')
+        + _element(0xE0, _number(0xB0, width) + _number(0xBA, height)),
+    )
     blocks = [_element(0xA3, b'\x81\0\0\x80' + cv2.imencode('.jpg', image)[1].tobytes()) for image in images]
     clusters = b''.join(_element(0x1F43B675, _number(0xE7, stamp_ms) + block) for stamp_ms, block in zip(stamps_ms, blocks))
     content = info + _element(0x1654AE6B, track) + clusters
@@ -63,7 +70,7 @@ def index_in_front(path: Path) -> Path:
     boxes = _boxes(path.read_bytes())
     moov = bytearray(next(box for kind, box in boxes if kind == b'moov'))
     at = moov.index(b'stco') + 8
-    for entry in range(int.from_bytes(moov[at:at + 4], 'big')):
+    for entry in range(int.from_bytes(moov[at : at + 4], 'big')):
         place = slice(at + 4 + 4 * entry, at + 8 + 4 * entry)
         moov[place] = (int.from_bytes(moov[place], 'big') + len(moov)).to_bytes(4, 'big')
     others = [box for kind, box in boxes if kind != b'moov']
@@ -80,19 +87,19 @@ def with_durations(path: Path, durations: list[int]) -> Path:
     boxes = _boxes(data)
     moov = next(box for kind, box in boxes if kind == b'moov')
     at = moov.index(b'stts')
-    unit = int.from_bytes(moov[at + 16:at + 20], 'big')
-    old = moov[at - 4:at - 4 + int.from_bytes(moov[at - 4:at], 'big')]
+    unit = int.from_bytes(moov[at + 16 : at + 20], 'big')
+    old = moov[at - 4 : at - 4 + int.from_bytes(moov[at - 4 : at], 'big')]
     table = b''.join(struct.pack('>II', 1, unit * duration) for duration in durations)
     new = struct.pack('>I4sII', 16 + len(table), b'stts', 0, len(durations)) + table
     made = moov.replace(old, new)
     for kind in (b'moov', b'trak', b'mdia', b'minf', b'stbl'):
         place = made.index(kind) - 4
-        made = made[:place] + (int.from_bytes(made[place:place + 4], 'big') + len(new) - len(old)).to_bytes(4, 'big') + made[place + 4:]
+        made = made[:place] + (int.from_bytes(made[place : place + 4], 'big') + len(new) - len(old)).to_bytes(4, 'big') + made[place + 4 :]
     for kind, offset in ((b'mvhd', 20), (b'tkhd', 24), (b'mdhd', 20), (b'elst', 12)):  # 32-bit durations of version 0
         if kind in made:
             place = made.index(kind) + offset
-            duration = int.from_bytes(made[place:place + 4], 'big') * sum(durations) // len(durations)
-            made = made[:place] + duration.to_bytes(4, 'big') + made[place + 4:]
+            duration = int.from_bytes(made[place : place + 4], 'big') * sum(durations) // len(durations)
+            made = made[:place] + duration.to_bytes(4, 'big') + made[place + 4 :]
     path.write_bytes(b''.join(made if kind == b'moov' else box for kind, box in boxes))
     return path
 
@@ -100,8 +107,8 @@ def with_durations(path: Path, durations: list[int]) -> Path:
 def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
     found, at = [], 0
     while at < len(data):
-        size = int.from_bytes(data[at:at + 4], 'big')
-        found.append((data[at + 4:at + 8], data[at:at + size]))
+        size = int.from_bytes(data[at : at + 4], 'big')
+        found.append((data[at + 4 : at + 8], data[at : at + size]))
         at += size
     return found
 
@@ -109,5 +116,5 @@ def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
 def cut(path: Path, share: float) -> Path:
     """Keeps so much of a file's beginning."""
     data = path.read_bytes()
-    path.write_bytes(data[:round(share * len(data))])
+    path.write_bytes(data[: round(share * len(data))])
     return path

@@ -290,9 +290,7 @@ def main(arguments: list[str] | None = None) -> int:
         hours, counts = args.hours or 24.0, counts | (REDUCED_COUNTS if args.count is None else {})
     elif args.parallel > 1 or args.results:
         parser.error('--parallel and --results are for --scale medium or small')
-    campaign = Campaign(
-        args.out, hours, gpu, counts, not args.no_render, args.device, args.scale, args.parallel, args.results
-    )
+    campaign = Campaign(args.out, hours, gpu, counts, not args.no_render, args.device, args.scale, args.parallel, args.results)
     return 0 if campaign.go() else 1
 
 

@@ -33,9 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--seed', type=natural, default=1)
     parser.add_argument('--shard-size', type=positive_int, default=500, help='samples per shard (default 500)')
     parser.add_argument('--workers', type=positive_int, default=os.cpu_count() or 1, help='processes (default: one per core)')
-    parser.add_argument(
-        '--device', choices=('auto', 'cpu', 'gpu'), default='auto', help='cpu: llvmpipe; gpu: refuse anything else'
-    )
+    parser.add_argument('--device', choices=('auto', 'cpu', 'gpu'), default='auto', help='cpu: llvmpipe; gpu: refuse anything else')
     parser.add_argument(
         '--shard', type=job, default=(0, 1), metavar='I/N', help='only shards I, I+N, ...: one job of N under a cluster scheduler'
     )
@@ -46,9 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--yaw', type=half_turn, help='largest yaw in degrees; likewise --pitch, --roll')
     parser.add_argument('--pitch', type=half_turn)
     parser.add_argument('--roll', type=half_turn)
-    parser.add_argument(
-        '--backgrounds', type=Path, help='folder of your own pictures, for presets with the background in the picture'
-    )
+    parser.add_argument('--backgrounds', type=Path, help='folder of your own pictures, for presets with the background in the picture')
     parser.add_argument('--preview', type=Path, metavar='JPG', help='write a contact sheet instead of a dataset')
     parser.add_argument('--sheet', default='crops', help='which contact sheet: see `--sheet help`')
     options = parser.parse_args(arguments)

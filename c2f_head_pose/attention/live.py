@@ -1,4 +1,5 @@
 """An attention monitor for live input: between two frames, time is only estimated, and the decision must not depend on the estimate."""
+
 from __future__ import annotations
 
 import copy

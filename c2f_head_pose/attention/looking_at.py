@@ -3,6 +3,7 @@
 The decision rests on the direction of the face; a movement of the eyes alone does not show in it. REP-155's frame `gaze_<id>` has its z
 axis along the gaze, which is the head's x axis here.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -54,8 +55,9 @@ class LookingAt:
         self._verdict: bool | None = None
         self._stamp_s = self._seen_s = self._verdict_since_s = -np.inf
 
-    def update(self, stamp_s: float, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None,
-               to_target: np.ndarray | None) -> bool | None:
+    def update(
+        self, stamp_s: float, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None, to_target: np.ndarray | None
+    ) -> bool | None:
         """Takes one frame into account.
 
         Args:
@@ -86,8 +88,7 @@ class LookingAt:
             self.looking, self.since_s = verdict, stamp_s
         return self.looking
 
-    def _mass_at(self, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None,
-                 to_target: np.ndarray | None) -> float | None:
+    def _mass_at(self, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None, to_target: np.ndarray | None) -> float | None:
         if R_head is None or rotation_std_deg is None or to_target is None:
             return None
         R_head, std, to_target = (np.asarray(v, float) for v in (R_head, rotation_std_deg, to_target))

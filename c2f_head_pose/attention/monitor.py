@@ -4,6 +4,7 @@ The only clock is that of the stamps. The input is heads, not eyes: Euro NCAP an
 during 'owl' glances, in which the head turns too, but not during 'lizard' glances, in which only the eyes move. The monitor warns
 nobody and is no certified function.
 """
+
 from __future__ import annotations
 
 import collections
@@ -71,8 +72,15 @@ class AttentionMonitor:
             have a position.
     """
 
-    def __init__(self, zones: ZoneMap, R_vehicle_cam: np.ndarray, settings: AttentionSettings | None = None,
-                 natural: NaturalPositionSettings | None = None, nod: NodSettings | None = None, seat: str = 'any') -> None:
+    def __init__(
+        self,
+        zones: ZoneMap,
+        R_vehicle_cam: np.ndarray,
+        settings: AttentionSettings | None = None,
+        natural: NaturalPositionSettings | None = None,
+        nod: NodSettings | None = None,
+        seat: str = 'any',
+    ) -> None:
         R_vehicle_cam = np.asarray(R_vehicle_cam, float)
         if not _is_rotation(R_vehicle_cam):
             raise ValueError(f'R_vehicle_cam must be a (3, 3) rotation, got {R_vehicle_cam.tolist()}; see zones.camera_mount')
@@ -138,8 +146,16 @@ class AttentionMonitor:
         last_s = self._now.stamp_s
         if last_s is None or (np.isfinite(now_s) and now_s - last_s <= self.settings.stale_s):
             return self._now
-        return replace(self._now, state=State.UNKNOWN, reason=Reason.STALE, since_s=last_s + self.settings.stale_s,
-                       confidence=0.0, zone=UNKNOWN_ZONE, zone_probability=0.0, head_deg=None)
+        return replace(
+            self._now,
+            state=State.UNKNOWN,
+            reason=Reason.STALE,
+            since_s=last_s + self.settings.stale_s,
+            confidence=0.0,
+            zone=UNKNOWN_ZONE,
+            zone_probability=0.0,
+            head_deg=None,
+        )
 
     def _look(self, stamp_s: float, heads: Sequence[HeadPose] | None) -> _Evidence:
         """The evidence in a frame's heads."""
@@ -173,8 +189,11 @@ class AttentionMonitor:
         if followed or stamp_s - self._seen_s > self.settings.uncertain_s:
             return followed or heads
         last = None if self._seen.head is None else self._seen.head.t_cam_head_m
-        return [head for head in heads if last is None or head.t_cam_head_m is None
-                or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M]
+        return [
+            head
+            for head in heads
+            if last is None or head.t_cam_head_m is None or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M
+        ]
 
     def _elapse(self, last_s: float, stamp_s: float, motion: Motion) -> None:
         """Counts the time since the last frame under the last evidence, as long as that holds."""
@@ -247,10 +266,20 @@ class AttentionMonitor:
         mass = evidence.mass
         zone = UNKNOWN_ZONE if mass is None else mass.most_probable
         self._now = Attention(
-            state=state, reason=reason, stamp_s=stamp_s, since_s=since_s, confidence=self._confidence(state), zone=zone,
-            zone_probability=0.0 if mass is None else mass.probabilities[zone], off_road_s=self._glance.off_s,
-            short_glances_s=self._short_glances_s(stamp_s), head_deg=evidence.head_deg, natural_deg=self._natural.offset_deg,
-            cues=('nodding',) if self._nods.nodding(stamp_s) else (), face_id=self._face_id)
+            state=state,
+            reason=reason,
+            stamp_s=stamp_s,
+            since_s=since_s,
+            confidence=self._confidence(state),
+            zone=zone,
+            zone_probability=0.0 if mass is None else mass.probabilities[zone],
+            off_road_s=self._glance.off_s,
+            short_glances_s=self._short_glances_s(stamp_s),
+            head_deg=evidence.head_deg,
+            natural_deg=self._natural.offset_deg,
+            cues=('nodding',) if self._nods.nodding(stamp_s) else (),
+            face_id=self._face_id,
+        )
         return self._now
 
     def _decide(self, stamp_s: float, motion: Motion) -> tuple[State, Reason]:
@@ -321,5 +350,9 @@ def _is_pose(head: HeadPose) -> bool:
 
 def _is_rotation(matrix: np.ndarray) -> bool:
     with np.errstate(all='ignore'):
-        return (matrix.shape == (3, 3) and bool(np.all(np.abs(matrix) < 2)) and
-                bool(np.all(np.abs(matrix @ matrix.T - np.eye(3)) < 1e-3)) and float(np.linalg.det(matrix)) > 0)
+        return (
+            matrix.shape == (3, 3)
+            and bool(np.all(np.abs(matrix) < 2))
+            and bool(np.all(np.abs(matrix @ matrix.T - np.eye(3)) < 1e-3))
+            and float(np.linalg.det(matrix)) > 0
+        )

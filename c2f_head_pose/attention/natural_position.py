@@ -1,4 +1,5 @@
 """Learns one driver's natural position: the direction in which the head rests, averaged over minutes of driving straight ahead."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -51,8 +52,7 @@ class NaturalPosition:
             return 0.0, 0.0
         return float(self._azimuth_elevation_deg[0]), float(self._azimuth_elevation_deg[1])
 
-    def learn(self, seconds: float, azimuth_deg: float, elevation_deg: float, speed_mps: float | None,
-              yaw_rate_rps: float | None) -> None:
+    def learn(self, seconds: float, azimuth_deg: float, elevation_deg: float, speed_mps: float | None, yaw_rate_rps: float | None) -> None:
         """Takes an uncorrected head direction that was held for some seconds; ignored unless the car drives straight ahead."""
         s = self.settings
         if speed_mps is None or yaw_rate_rps is None or speed_mps < s.min_speed_mps or abs(yaw_rate_rps) > s.max_yaw_rate_rps:

@@ -1,4 +1,5 @@
 """Counts nods: slow droops of the head and their returns."""
+
 from __future__ import annotations
 
 import collections
@@ -78,6 +79,6 @@ class NodCounter:
         depth = angles[top] - angles[bottom]
         if depth < s.depth_deg or angles[-1] < angles[top] - s.return_deg:
             return False
-        fall = angles[top:bottom + 1]
+        fall = angles[top : bottom + 1]
         quarter, three_quarters = ((fall > angles[top] - share * depth).nonzero()[0][-1] for share in (0.25, 0.75))
         return bool(times[top + three_quarters] - times[top + quarter] >= s.min_fall_s)

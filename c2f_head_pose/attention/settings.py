@@ -1,4 +1,5 @@
 """States, reasons and settings of the attention decision, with the source of each number."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -109,8 +110,10 @@ class AttentionSettings:
         if not 0.5 < self.min_mass < 1:
             raise ValueError(f'attention setting min_mass must be between 0.5 and 1, got {self.min_mass:g}')
         if self.uncertain_s >= self.long_away_s:
-            raise ValueError(f'attention setting uncertain_s ({self.uncertain_s:g}) must be shorter than long_away_s '
-                             f'({self.long_away_s:g}), or time without evidence would count as distraction')
+            raise ValueError(
+                f'attention setting uncertain_s ({self.uncertain_s:g}) must be shorter than long_away_s '
+                f'({self.long_away_s:g}), or time without evidence would count as distraction'
+            )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Vehicle frame: REP-103, x forward, y left, z up. A direction is given as (azimuth, elevation) in degrees as seen from the
 driver's eyes: azimuth > 0 to the left, elevation > 0 up, (0, 0) straight ahead.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -191,6 +192,7 @@ def load_zones(path: str | Path) -> ZoneMap:
 
 def _read_profile(path: Path) -> dict:
     from ..files import read_yaml
+
     try:
         profile = read_yaml(path)
     except ValueError as error:
@@ -208,8 +210,9 @@ def _zone_map(path: Path, profile: dict) -> ZoneMap:
         zones = tuple(_zone_from_yaml(entry) for entry in profile['zones'])
         return ZoneMap(profile['name'], zones, (float(share.get('azimuth', 1.0)), float(share.get('elevation', 1.0))))
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise ValueError(f'{path}: not a vehicle profile ({type(error).__name__}: {error}); '
-                         'see config/zones_passenger_car_lhd.yaml') from error
+        raise ValueError(
+            f'{path}: not a vehicle profile ({type(error).__name__}: {error}); see config/zones_passenger_car_lhd.yaml'
+        ) from error
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
 
@@ -291,8 +294,7 @@ def _half_spaces(zone: Zone, head_share: tuple[float, float]) -> np.ndarray:
         raise ValueError(f'zone {zone.name!r}: a polygon needs three corners or more, got {len(corners)}')
     normals = np.cross(corners, np.roll(corners, -1, axis=0))
     normals = normals if np.sum(normals @ corners.sum(axis=0)) > 0 else -normals
-    if (np.min(normals @ corners.T) < -1e-9 or np.min(np.linalg.norm(normals, axis=1)) < 1e-9
-            or np.linalg.norm(corners.sum(axis=0)) < 1e-6):
+    if np.min(normals @ corners.T) < -1e-9 or np.min(np.linalg.norm(normals, axis=1)) < 1e-9 or np.linalg.norm(corners.sum(axis=0)) < 1e-6:
         raise ValueError(f'zone {zone.name!r}: the polygon must be convex, its corners in order and within a half sphere')
     return np.hstack([normals, np.zeros((len(normals), 1))])
 
@@ -303,10 +305,15 @@ def _zone_from_yaml(entry: dict) -> Zone:
             raise ValueError(f'a zone: {key} must be a text')
     unknown = set(entry) - {'name', 'kind', 'polygon', 'cone', 'addw_area'}
     if unknown:
-        raise ValueError(f"zone {entry.get('name')!r}: unknown keys {sorted(unknown)}")
+        raise ValueError(f'zone {entry.get("name")!r}: unknown keys {sorted(unknown)}')
     cone = entry.get('cone')
-    return Zone(entry['name'], entry['kind'], _corners(entry.get('polygon', ())),
-                None if cone is None else (float(cone[0]), float(cone[1]), float(cone[2])), int(entry.get('addw_area', 0)))
+    return Zone(
+        entry['name'],
+        entry['kind'],
+        _corners(entry.get('polygon', ())),
+        None if cone is None else (float(cone[0]), float(cone[1]), float(cone[2])),
+        int(entry.get('addw_area', 0)),
+    )
 
 
 def _corners(points: Iterable[Sequence[float]]) -> tuple[tuple[float, float], ...]:

@@ -1,4 +1,5 @@
 """What this machine can do at most: arithmetic and memory, measured with a model that does little else."""
+
 from __future__ import annotations
 
 import tempfile
@@ -33,13 +34,16 @@ def cpu_ceilings(folder: Path, threads: int) -> Ceilings:
     crops = crops_for(engine, 1)
     source = np.ones(_CACHE_BYTES, np.uint8)
     target = np.empty_like(source)
-    return Ceilings(flops / (measure(lambda: engine.infer(crops), 1.0).best_ms / 1e3),
-                    2 * _CACHE_BYTES / (measure(lambda: np.copyto(target, source), 0.2).best_ms / 1e3))
+    return Ceilings(
+        flops / (measure(lambda: engine.infer(crops), 1.0).best_ms / 1e3),
+        2 * _CACHE_BYTES / (measure(lambda: np.copyto(target, source), 0.2).best_ms / 1e3),
+    )
 
 
 def gpu_copy_bytes_s() -> float:
     """Bytes a second that the GPU's memory moves, reads and writes together."""
     from ..engine import cuda
+
     with closing(cuda.Stream()) as stream:
         source, target = stream.device_memory(_COPY_BYTES), stream.device_memory(_COPY_BYTES)
         times = stream.time_ms(lambda: stream.on_device(target, source, _COPY_BYTES), 30)
@@ -50,6 +54,7 @@ def gpu_flops_s(trt: Any, gpu: Any, precision: str) -> float:
     """FLOPs a second of TensorRT at the largest batch, through the precision given."""
     from ..engine.tensorrt_builder import build_plan
     from ..engine.tensorrt_engine import TensorRTEngine
+
     # int8 would need a quantised model of its own: its ceiling is taken as fp16's, so int8 may come out below its floor.
     precision = 'fp16' if precision == 'int8' else precision
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,5 @@
 """How fast the networks run here, and how far from what this machine could do."""
+
 from __future__ import annotations
 
 import argparse
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     models = options.models or sorted(SHIPPED)
     batches = options.batch or (BUCKETS if options.device == 'cuda' else _CPU_BATCHES)
     if options.device == 'cuda' and not set(batches) <= set(BUCKETS):
-        parser.error(f"on cuda a batch is one of {', '.join(map(str, BUCKETS))}")
+        parser.error(f'on cuda a batch is one of {", ".join(map(str, BUCKETS))}')
     if min(batches) < 1:
         parser.error('a batch is at least 1')
     if options.path and options.device != 'cpu':
@@ -41,8 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = options.seconds or 1.0
     try:
         if options.path:
-            path_report = bench_path(models, options.seconds or 20.0, options.starts,
-                                     say=lambda text: print(text, file=sys.stderr))
+            path_report = bench_path(models, options.seconds or 20.0, options.starts, say=lambda text: print(text, file=sys.stderr))
             _write(options.json, path_report)
             print(page(path_report), end='')
             return 0
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'bench: {error}', file=sys.stderr)
         return 1
     _write(options.json, report)
-    print(f"{report.machine['device']}, {report.machine['processor']}, load {report.machine['load']}")
+    print(f'{report.machine["device"]}, {report.machine["processor"]}, load {report.machine["load"]}')
     for precision, ceilings in report.ceilings.items():
         print(f'ceilings at {precision}: {ceilings.flops_s / 1e12:.3g} TFLOP/s, {ceilings.bytes_s / 1e9:.3g} GB/s')
     print(table(report))

@@ -1,4 +1,5 @@
 """Times things in turns, so that whatever else the machine does hits all of them alike."""
+
 from __future__ import annotations
 
 import time

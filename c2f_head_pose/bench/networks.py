@@ -1,4 +1,5 @@
 """Times the networks, by themselves and from crops to poses, and sets them beside what the machine could do."""
+
 from __future__ import annotations
 
 import os
@@ -101,8 +102,13 @@ def bench_cpu(models: Sequence[str], batches: Sequence[int], threads: int, secon
     return report
 
 
-def bench_cuda(models: Sequence[str], batches: Sequence[int], precisions: Sequence[str] | None, seconds: float,
-               say: Callable[[str], None] = lambda _: None) -> Report:
+def bench_cuda(
+    models: Sequence[str],
+    batches: Sequence[int],
+    precisions: Sequence[str] | None,
+    seconds: float,
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
     """Measures models on TensorRT; builds and proves the engines where the cache lacks them.
 
     Args:
@@ -119,10 +125,13 @@ def bench_cuda(models: Sequence[str], batches: Sequence[int], precisions: Sequen
     from ..engine.build import get_engine, make_job
     from ..engine.cache import EngineCache
     from ..engine.tensorrt_engine import find_all
+
     trt, gpu = find_all()
     cache = EngineCache()
-    report = _new_report({'device': f'cuda ({gpu.name}, {trt.flavour} {trt.version})', 'gpu': asdict(gpu),
-                          'cuda_driver': cuda.call('cudaDriverGetVersion')}, {})
+    report = _new_report(
+        {'device': f'cuda ({gpu.name}, {trt.flavour} {trt.version})', 'gpu': asdict(gpu), 'cuda_driver': cuda.call('cudaDriverGetVersion')},
+        {},
+    )
     bytes_s = gpu_copy_bytes_s()
 
     def progress(share: float, what: str) -> None:
@@ -140,11 +149,18 @@ def bench_cuda(models: Sequence[str], batches: Sequence[int], precisions: Sequen
             free = cuda.call('cudaMemGetInfo')[0]
             built = get_engine(job, cache, progress)
             with closing(built.engine):
-                report.build[label] = {'built': built.built, 'seconds': round(built.seconds, 2), 'bytes': built.size, 'kept': built.kept,
-                                       'parity': asdict(built.parity) if built.parity else None}
-                report.memory[label] = {'gpu_mb': (free - cuda.call('cudaMemGetInfo')[0]) / 1e6,
-                                        'buffers_mb': built.engine.stream.device_bytes / 1e6,
-                                        'pinned_mb': built.engine.stream.pinned_bytes / 1e6}
+                report.build[label] = {
+                    'built': built.built,
+                    'seconds': round(built.seconds, 2),
+                    'bytes': built.size,
+                    'kept': built.kept,
+                    'parity': asdict(built.parity) if built.parity else None,
+                }
+                report.memory[label] = {
+                    'gpu_mb': (free - cuda.call('cudaMemGetInfo')[0]) / 1e6,
+                    'buffers_mb': built.engine.stream.device_bytes / 1e6,
+                    'pinned_mb': built.engine.stream.pinned_bytes / 1e6,
+                }
                 for batch in batches:
                     crops = crops_for(built.engine, batch)
                     timings = {stage: measure(run, seconds) for stage, run in stages_of(built.engine, crops).items()}
@@ -157,20 +173,33 @@ def bench_cuda(models: Sequence[str], batches: Sequence[int], precisions: Sequen
 
 def table(report: Report) -> str:
     """The rows as a Markdown table."""
-    lines = ['| model | precision | batch | crop to pose ms (p99) | network ms (p99) | crops/s | floor ms | network / floor |',
-             '| --- | --- | --- | --- | --- | --- | --- | --- |']
+    lines = [
+        '| model | precision | batch | crop to pose ms (p99) | network ms (p99) | crops/s | floor ms | network / floor |',
+        '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ]
     for row in report.rows:
         whole, network = row.stages['crop_to_pose'], row.stages['network']
-        lines.append(f'| {row.model} | {row.precision} | {row.batch} | {whole.median_ms:.3f} ({whole.p99_ms:.3f}) '
-                     f'| {network.median_ms:.3f} ({network.p99_ms:.3f}) | {row.crops_s:.0f} | {row.floor_ms:.3f} | {row.over_floor:.1f} |')
+        lines.append(
+            f'| {row.model} | {row.precision} | {row.batch} | {whole.median_ms:.3f} ({whole.p99_ms:.3f}) '
+            f'| {network.median_ms:.3f} ({network.p99_ms:.3f}) | {row.crops_s:.0f} | {row.floor_ms:.3f} | {row.over_floor:.1f} |'
+        )
     return '\n'.join(lines)
 
 
 def _row(model: onnx.ModelProto, name: str, precision: str, batch: int, stages: dict[str, Timing], ceilings: Ceilings) -> Row:
     work = count_work(model, batch)
     floor_ms = 1e3 * floor_s(work, ceilings, ELEMENT_BYTES[precision])
-    return Row(name, precision, batch, stages, 1e3 * batch / stages['crop_to_pose'].median_ms, sum(w.flops for w in work) / 1e9,
-               sum(w.elements for w in work) * ELEMENT_BYTES[precision] / 1e6, floor_ms, stages['network'].median_ms / floor_ms)
+    return Row(
+        name,
+        precision,
+        batch,
+        stages,
+        1e3 * batch / stages['crop_to_pose'].median_ms,
+        sum(w.flops for w in work) / 1e9,
+        sum(w.elements for w in work) * ELEMENT_BYTES[precision] / 1e6,
+        floor_ms,
+        stages['network'].median_ms / floor_ms,
+    )
 
 
 def _new_report(machine: dict[str, Any], ceilings: dict[str, Ceilings]) -> Report:

@@ -1,4 +1,5 @@
 """The least time a network can take: its arithmetic and memory traffic, counted from the ONNX file, over what the device can do."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -89,28 +90,53 @@ def ceiling_model(folder: Path) -> Path:
     """A model to the contract that is nothing but large matrix products: what the engine reaches on it is the ceiling."""
     random = np.random.default_rng(0)
     constants: dict[str, np.ndarray] = {'full': np.float32(255), 'rows': np.array([-1, 3, 3], np.int64)}
-    nodes = [helper.make_node('Cast', [INPUT], ['real'], 'cast', to=TensorProto.FLOAT),
-             helper.make_node('Div', ['real', 'full'], ['x0'], 'normalise')]
+    nodes = [
+        helper.make_node('Cast', [INPUT], ['real'], 'cast', to=TensorProto.FLOAT),
+        helper.make_node('Div', ['real', 'full'], ['x0'], 'normalise'),
+    ]
     for i in range(_DEPTH + 1):
         inputs = 1 if i == 0 else _CHANNELS
         constants[f'w{i}'] = random.normal(0, (2 / inputs) ** 0.5, (_CHANNELS, inputs, 1, 1)).astype(np.float32)
-        nodes += [helper.make_node('Conv', [f'x{i}', f'w{i}'], [f'y{i}'], f'product{i}'),
-                  helper.make_node('Relu', [f'y{i}'], [f'x{i + 1}'], f'relu{i}')]
-    nodes += [helper.make_node('GlobalAveragePool', [f'x{_DEPTH + 1}'], ['pooled'], 'pool'),
-              helper.make_node('Flatten', ['pooled'], ['features'], 'flatten')]
+        nodes += [
+            helper.make_node('Conv', [f'x{i}', f'w{i}'], [f'y{i}'], f'product{i}'),
+            helper.make_node('Relu', [f'y{i}'], [f'x{i + 1}'], f'relu{i}'),
+        ]
+    nodes += [
+        helper.make_node('GlobalAveragePool', [f'x{_DEPTH + 1}'], ['pooled'], 'pool'),
+        helper.make_node('Flatten', ['pooled'], ['features'], 'flatten'),
+    ]
     for name, columns in (('nine', 9), ('rotation_std_rad', 3), ('category_logits', 4)):
         constants[f'w_{name}'] = random.normal(0, 0.03, (_CHANNELS, columns)).astype(np.float32)
         nodes.append(helper.make_node('Gemm', ['features', f'w_{name}'], [name], f'head_{name}'))
     nodes.append(helper.make_node('Reshape', ['nine', 'rows'], ['rotation'], 'reshape'))
-    shapes: dict[str, list[str | int | None]] = {'rotation': ['batch', 3, 3], 'rotation_std_rad': ['batch', 3],
-                                                  'category_logits': ['batch', 4]}
-    graph = helper.make_graph(nodes, 'ceiling', [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ['batch', 1, _SIDE, _SIDE])],
-                              [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
-                              [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()])
+    shapes: dict[str, list[str | int | None]] = {
+        'rotation': ['batch', 3, 3],
+        'rotation_std_rad': ['batch', 3],
+        'category_logits': ['batch', 4],
+    }
+    graph = helper.make_graph(
+        nodes,
+        'ceiling',
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ['batch', 1, _SIDE, _SIDE])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
-    helper.set_model_props(model, {'c2f_contract': CONTRACT_VERSION, 'name': 'ceiling', 'version': '1', 'modality': 'rgb',
-                                   'input_size': str(_SIDE), 'crop_margin': '1.5', 'detector_margin': '1.5', 'convention': CONVENTION,
-                                   'training_data': 'none, random weights', 'licence': 'Apache-2.0'})
+    helper.set_model_props(
+        model,
+        {
+            'c2f_contract': CONTRACT_VERSION,
+            'name': 'ceiling',
+            'version': '1',
+            'modality': 'rgb',
+            'input_size': str(_SIDE),
+            'crop_margin': '1.5',
+            'detector_margin': '1.5',
+            'convention': CONVENTION,
+            'training_data': 'none, random weights',
+            'licence': 'Apache-2.0',
+        },
+    )
     path = folder / 'ceiling.onnx'
     onnx.save(model, path)
     return path

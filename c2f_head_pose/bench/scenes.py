@@ -1,4 +1,5 @@
 """Images with as many faces as wanted: the shipped sheet of rendered heads, or dolls in depth. For timing, not for accuracy."""
+
 from __future__ import annotations
 
 import math
@@ -37,7 +38,7 @@ def picture(faces: int, width: int = 640, height: int = 480) -> np.ndarray:
     for i in range(faces):
         x = int((i % columns + 0.5) * width / columns - side / 2)
         y = int((i // columns + 0.5) * height / rows - side / 2)
-        image[y:y + side, x:x + side] = resize(crops[_FACING[i % len(_FACING)]], side)[:, :, None]
+        image[y : y + side, x : x + side] = resize(crops[_FACING[i % len(_FACING)]], side)[:, :, None]
     return image
 
 

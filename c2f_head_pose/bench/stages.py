@@ -1,4 +1,5 @@
 """The stages of the path from an image to head poses, each as a function to be timed."""
+
 from __future__ import annotations
 
 import itertools
@@ -70,12 +71,14 @@ class Path:
             return np.stack([cut(gray, square, contract.input_size) for square in squares])[:, None]
 
         gray = np.ascontiguousarray(image[:, :, 0])
-        return {'detect, whole image': lambda: detector.detect(image, _THRESHOLD, 320),
-                'detect, around one face': lambda: detector.detect_near(image, boxes[0], _THRESHOLD),
-                'crop': lambda: [cut(image, square_about(box, contract.detector_margin), contract.input_size) for box in boxes],
-                **self._network_stages(crops()),
-                ALONE: lambda: estimator.estimate(image, camera=scenes.camera()),
-                WHOLE: self.whole(faces, 640, 480)}
+        return {
+            'detect, whole image': lambda: detector.detect(image, _THRESHOLD, 320),
+            'detect, around one face': lambda: detector.detect_near(image, boxes[0], _THRESHOLD),
+            'crop': lambda: [cut(image, square_about(box, contract.detector_margin), contract.input_size) for box in boxes],
+            **self._network_stages(crops()),
+            ALONE: lambda: estimator.estimate(image, camera=scenes.camera()),
+            WHOLE: self.whole(faces, 640, 480),
+        }
 
     def _depth_stages(self, faces: int) -> Jobs:
         _, depth_m = self._scene(faces)
@@ -88,8 +91,13 @@ class Path:
             squares = [square_about(box, contract.detector_margin) for box in boxes]
             return [depth_crop(depth_m, square, contract.input_size, contract.depth_range_m) for square in squares]
 
-        return {'find heads': lambda: find_heads(depth_m, camera), 'crop': crops, **self._network_stages(np.stack(crops())[:, None]),
-                ALONE: lambda: estimator.estimate(None, camera=camera, depth_m=depth_m), WHOLE: self.whole(faces, 640, 480)}
+        return {
+            'find heads': lambda: find_heads(depth_m, camera),
+            'crop': crops,
+            **self._network_stages(np.stack(crops())[:, None]),
+            ALONE: lambda: estimator.estimate(None, camera=camera, depth_m=depth_m),
+            WHOLE: self.whole(faces, 640, 480),
+        }
 
     def _network_stages(self, crops: np.ndarray) -> Jobs:
         output = self.engine.infer(crops)

@@ -1,4 +1,5 @@
 """From the start of a process to its first answer, and what it then holds in memory."""
+
 from __future__ import annotations
 
 import json
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_CHILD = '''
+_CHILD = """
 import json, sys, time
 steps = {'interpreter': time.monotonic()}
 from c2f_head_pose import HeadPoseEstimator
@@ -23,7 +24,7 @@ poses = estimator.estimate(None if depth else scenes.picture(1), camera=scenes.c
 steps['first answer'] = time.monotonic()
 memory = dict(line.split(':', 1) for line in open('/proc/self/status'))
 print(json.dumps([steps, len(poses), *(int(memory[key].split()[0]) / 1024 for key in ('VmRSS', 'VmHWM'))]))
-'''
+"""
 
 
 @dataclass(frozen=True)

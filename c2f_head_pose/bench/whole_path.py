@@ -1,4 +1,5 @@
 """Each stage and the whole path, by model, threads, faces and image size: `bench --path`."""
+
 from __future__ import annotations
 
 import os
@@ -70,8 +71,7 @@ class PathReport:
     start_up: dict[str, StartUp] = field(default_factory=dict)
 
 
-def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5,
-               say: Callable[[str], None] = lambda _: None) -> PathReport:
+def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, say: Callable[[str], None] = lambda _: None) -> PathReport:
     """Measures everything; within each table all take turns.
 
     Args:
@@ -90,22 +90,44 @@ def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5,
     try:
         paths = {(model, threads): Path(model, threads) for model in models for threads in THREADS}
         say('stages')
-        stages = _measure({(*key, faces, '640x480', stage): job for key, path in paths.items() for faces in FACES
-                           for stage, job in path.stages(faces).items()}, seconds)
+        stages = _measure(
+            {
+                (*key, faces, '640x480', stage): job
+                for key, path in paths.items()
+                for faces in FACES
+                for stage, job in path.stages(faces).items()
+            },
+            seconds,
+        )
         say('numbers of faces')
-        by_faces = _measure({(model, 1, faces, '640x480', WHOLE): paths[model, 1].whole(faces, 640, 480)
-                             for model in models for faces in MORE_FACES}, seconds)
+        by_faces = _measure(
+            {(model, 1, faces, '640x480', WHOLE): paths[model, 1].whole(faces, 640, 480) for model in models for faces in MORE_FACES},
+            seconds,
+        )
         say('sizes of images')
-        by_size = _measure({(model, 1, 1, f'{width}x{height}', WHOLE): paths[model, 1].whole(1, width, height)
-                            for model in models for width, height in SIZES}, seconds)
+        by_size = _measure(
+            {
+                (model, 1, 1, f'{width}x{height}', WHOLE): paths[model, 1].whole(1, width, height)
+                for model in models
+                for width, height in SIZES
+            },
+            seconds,
+        )
     finally:
         cv2.setNumThreads(opencv_threads)
     say('starts')
     start_up = measure_start_up(models, starts)
     machine = environment(None, None, f'cpu (onnxruntime {onnxruntime.__version__})', max(THREADS))
     machine |= {'usable cores': len(os.sched_getaffinity(0)), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
-    return PathReport(shlex.join(['python', '-m', 'c2f_head_pose.bench', *sys.argv[1:]]),
-                      datetime.now(timezone.utc).isoformat(timespec='seconds'), machine, stages, by_faces, by_size, start_up)
+    return PathReport(
+        shlex.join(['python', '-m', 'c2f_head_pose.bench', *sys.argv[1:]]),
+        datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        machine,
+        stages,
+        by_faces,
+        by_size,
+        start_up,
+    )
 
 
 def _measure(jobs: dict[tuple[str, int, int, str, str], Callable[[], object]], seconds: float) -> list[StageRow]:
@@ -117,15 +139,21 @@ def _measure(jobs: dict[tuple[str, int, int, str, str], Callable[[], object]], s
 def page(report: PathReport) -> str:
     """The report as Markdown."""
     machine = report.machine
-    lines = [f"{machine['processor']}, {machine['usable cores']} of {machine['cores']} cores, load {machine['load before']} to "
-             f"{machine['load after']}, Python {machine['python']}, ONNX Runtime {machine['onnxruntime']}, OpenCV {machine['opencv']}, "
-             f"numpy {machine['numpy']}, commit {machine['commit']}", '',
-             'Median milliseconds (99th percentile); processor time in brackets.', '']
+    lines = [
+        f'{machine["processor"]}, {machine["usable cores"]} of {machine["cores"]} cores, load {machine["load before"]} to '
+        f'{machine["load after"]}, Python {machine["python"]}, ONNX Runtime {machine["onnxruntime"]}, OpenCV {machine["opencv"]}, '
+        f'numpy {machine["numpy"]}, commit {machine["commit"]}',
+        '',
+        'Median milliseconds (99th percentile); processor time in brackets.',
+        '',
+    ]
     columns = [(threads, faces) for threads in THREADS for faces in FACES]
     for model in dict.fromkeys(row.model for row in report.stages):
         of_model = [row for row in report.stages if row.model == model]
-        lines += [f'| {model}, 640x480 | ' + ' | '.join(f'{_count(f, "face")}, {_count(t, "thread")}' for t, f in columns) + ' |',
-                  '|---' * (1 + len(columns)) + '|']
+        lines += [
+            f'| {model}, 640x480 | ' + ' | '.join(f'{_count(f, "face")}, {_count(t, "thread")}' for t, f in columns) + ' |',
+            '|---' * (1 + len(columns)) + '|',
+        ]
         for stage in dict.fromkeys(row.stage for row in of_model):
             cells = [_cell(row) for column in columns for row in of_model if (row.threads, row.faces, row.stage) == (*column, stage)]
             lines.append(f'| {stage} | {" | ".join(cells)} |')
@@ -133,13 +161,19 @@ def page(report: PathReport) -> str:
     for rows, title in ((report.by_faces, 'faces'), (report.by_size, 'size')):
         kinds = list(dict.fromkeys(getattr(row, title) for row in rows))
         lines += [f'| Whole path by {title}, 1 thread | ' + ' | '.join(map(str, kinds)) + ' |', '|---' * (1 + len(kinds)) + '|']
-        lines += [f'| {model} | ' + ' | '.join(_cell(row) for row in rows if row.model == model) + ' |'
-                  for model in dict.fromkeys(row.model for row in rows)]
+        lines += [
+            f'| {model} | ' + ' | '.join(_cell(row) for row in rows if row.model == model) + ' |'
+            for model in dict.fromkeys(row.model for row in rows)
+        ]
         lines.append('')
     steps = list(next(iter(report.start_up.values())).seconds)
     lines += ['| Start, seconds | ' + ' | '.join(steps) + ' | together | memory then, MB | at most, MB |', '|---' * (4 + len(steps)) + '|']
-    lines += [f'| {model} | ' + ' | '.join(f'{start.seconds[step]:.2f}' for step in steps)
-              + f' | {start.whole_s:.2f} | {start.resident_mb:.0f} | {start.peak_mb:.0f} |' for model, start in report.start_up.items()]
+    lines += [
+        f'| {model} | '
+        + ' | '.join(f'{start.seconds[step]:.2f}' for step in steps)
+        + f' | {start.whole_s:.2f} | {start.resident_mb:.0f} | {start.peak_mb:.0f} |'
+        for model, start in report.start_up.items()
+    ]
     return '\n'.join(lines) + '\n'
 
 

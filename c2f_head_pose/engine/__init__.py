@@ -1,4 +1,5 @@
 """Engines run a model file on a device, all behind one interface."""
+
 from __future__ import annotations
 
 from ..models.registry import ModelError, model_path
@@ -26,13 +27,15 @@ def open_engine(model: str, device: str = 'auto', threads: int = 1) -> Engine:
         ModelError: naming what is missing or wrong, and the remedy.
     """
     if device not in DEVICES:
-        raise ModelError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+        raise ModelError(f'device must be one of {", ".join(DEVICES)}, got {device!r}')
     from .onnxruntime_engine import OnnxRuntimeEngine
+
     engine = OnnxRuntimeEngine(model_path(model), threads)
     if device == 'cpu':
         return engine
     from .cuda import has_driver
     from .provision import engine_for_gpu
+
     try:
         return engine_for_gpu(engine, model, required=device == 'cuda')
     except ModelError as error:

@@ -1,4 +1,5 @@
 """Any number of crops through engines that are compiled for a few batch sizes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def run_in_buckets(run: RunBucket, crops: np.ndarray, buckets: tuple[int, ...] =
     """
     outputs, first = [], 0
     for count, bucket in split(len(crops), buckets):
-        output = run(crops[first:first + count], bucket)
+        output = run(crops[first : first + count], bucket)
         outputs.append((output.rotation[:count], output.rotation_std_rad[:count], output.category_logits[:count]))
         first += count
     if len(outputs) == 1:

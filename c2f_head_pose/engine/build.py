@@ -1,4 +1,5 @@
 """Compiles a model for this machine's GPU, ahead of its use, and proves it equal to the reference."""
+
 from __future__ import annotations
 
 import argparse
@@ -84,8 +85,17 @@ def make_job(model: str, precision: str | None, trt: TensorRT, gpu: cuda.Gpu) ->
     content = path.read_bytes()
     loaded = load_onnx(content, path)
     precision = precision or natural_precision(loaded)
-    key = EngineKey(path.stem, hashlib.sha256(content).hexdigest(), trt.flavour, trt.version, gpu.name, gpu.sm, gpu.multiprocessors,
-                    precision, 'batch ' + ' '.join('-'.join(map(str, profile)) for profile in trt.profiles))
+    key = EngineKey(
+        path.stem,
+        hashlib.sha256(content).hexdigest(),
+        trt.flavour,
+        trt.version,
+        gpu.name,
+        gpu.sm,
+        gpu.multiprocessors,
+        precision,
+        'batch ' + ' '.join('-'.join(map(str, profile)) for profile in trt.profiles),
+    )
     return Job(path, loaded, precision, trt, gpu, key)
 
 
@@ -141,16 +151,19 @@ def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool
     made: list[tuple[TensorRTEngine, Parity]] = []
 
     def build() -> bytes:
-        plan, notes = build_plan(job.trt, job.model, job.precision, str(job.path), cache.notes(job.key), progress,
-                                 min(1 << 30, job.gpu.memory_bytes // 4))
+        plan, notes = build_plan(
+            job.trt, job.model, job.precision, str(job.path), cache.notes(job.key), progress, min(1 << 30, job.gpu.memory_bytes // 4)
+        )
         cache.keep_notes(job.key, notes)
         progress(1.0, 'comparing with the reference')
         reference = OnnxRuntimeEngine(job.path)
         engine = TensorRTEngine(plan, reference.contract, job.trt, job.gpu, job.precision)
         parity = compare(reference, engine)
         if not parity.within(job.precision):
-            raise EngineError(f'the {job.precision} engine of {job.path} turns by up to {parity.worst_deg:.2f} degrees from the reference '
-                              f'(limit {LIMITS_DEG[job.precision]}): use {"fp16" if job.precision == "int8" else "fp32"}')
+            raise EngineError(
+                f'the {job.precision} engine of {job.path} turns by up to {parity.worst_deg:.2f} degrees from the reference '
+                f'(limit {LIMITS_DEG[job.precision]}): use {"fp16" if job.precision == "int8" else "fp32"}'
+            )
         made.append((engine, parity))
         return plan
 
@@ -171,18 +184,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--engines', type=Path, metavar='FOLDER', help='default $C2F_HEAD_POSE_ENGINES, else the cache folder')
     parser.add_argument('--again', action='store_true', help='build even where there is one already')
     parser.add_argument('--json', metavar='FILE', help='write the summary there; - for standard output')
-    parser.add_argument('--compute-capability', nargs='+', metavar='SM', help='TensorRT-RTX only: check that it builds for these '
-                        '(SM86 SM89 ...) without a GPU; nothing is compared or kept')
-    parser.add_argument('--for-program', action='store_true', help='tell progress as JSON lines on standard output, '
-                        'and end when standard input is closed')
+    parser.add_argument(
+        '--compute-capability',
+        nargs='+',
+        metavar='SM',
+        help='TensorRT-RTX only: check that it builds for these (SM86 SM89 ...) without a GPU; nothing is compared or kept',
+    )
+    parser.add_argument(
+        '--for-program', action='store_true', help='tell progress as JSON lines on standard output, and end when standard input is closed'
+    )
     options = parser.parse_args(arguments)
     if options.for_program:
         threading.Thread(target=_end_with_input, daemon=True).start()
     progress = _tell_lines if options.for_program else _tell_person()
     try:
-        summary = (_check_without_gpu(options.model, options.precision, options.compute_capability, progress)
-                   if options.compute_capability else
-                   _provision(options.model, options.precision, EngineCache(options.engines), progress, options.again))
+        summary = (
+            _check_without_gpu(options.model, options.precision, options.compute_capability, progress)
+            if options.compute_capability
+            else _provision(options.model, options.precision, EngineCache(options.engines), progress, options.again)
+        )
     except (ModelError, CacheError, RuntimeError) as error:  # EngineError, CudaError and TensorRT's own are RuntimeErrors
         print(f'build_engine: {error}', file=sys.stderr)
         return 1
@@ -204,9 +224,18 @@ def _provision(model: str, precision: str | None, cache: EngineCache, progress: 
     job = make_job(model, precision, trt, gpu)
     built = get_engine(job, cache, progress, must_keep=True, again=again)
     built.engine.close()
-    return {'model': str(job.path), 'precision': job.precision, 'built': built.built, 'seconds': round(built.seconds, 2),
-            'bytes': built.size, 'file': str(cache.folder / job.key.file), 'device': built.engine.description,
-            'key': asdict(job.key), 'limit_deg': LIMITS_DEG[job.precision], 'parity': asdict(built.parity) if built.parity else None}
+    return {
+        'model': str(job.path),
+        'precision': job.precision,
+        'built': built.built,
+        'seconds': round(built.seconds, 2),
+        'bytes': built.size,
+        'file': str(cache.folder / job.key.file),
+        'device': built.engine.description,
+        'key': asdict(job.key),
+        'limit_deg': LIMITS_DEG[job.precision],
+        'parity': asdict(built.parity) if built.parity else None,
+    }
 
 
 def _check_without_gpu(model: str, precision: str | None, capabilities: list[str], progress: Progress) -> dict:
@@ -216,17 +245,28 @@ def _check_without_gpu(model: str, precision: str | None, capabilities: list[str
     precision = precision or natural_precision(loaded)
     start = time.monotonic()
     plan, _ = build_plan(trt, loaded, precision, str(path), progress=progress, compute_capabilities=capabilities)
-    return {'model': str(path), 'precision': precision, 'built': True, 'seconds': round(time.monotonic() - start, 2), 'bytes': len(plan),
-            'file': None, 'device': f"{trt.flavour} {trt.version} for {', '.join(capabilities)}", 'parity': None}
+    return {
+        'model': str(path),
+        'precision': precision,
+        'built': True,
+        'seconds': round(time.monotonic() - start, 2),
+        'bytes': len(plan),
+        'file': None,
+        'device': f'{trt.flavour} {trt.version} for {", ".join(capabilities)}',
+        'parity': None,
+    }
 
 
 def _sentence(summary: dict) -> str:
-    did = f"built in {summary['seconds']} s" if summary['built'] else 'was ready'
+    did = f'built in {summary["seconds"]} s' if summary['built'] else 'was ready'
     parity = summary['parity']
-    proof = (f"; worst {parity['worst_deg']:.3f} deg from the reference on {parity['crops']} crops, limit {summary['limit_deg']}"
-             if parity else '')
+    proof = (
+        f'; worst {parity["worst_deg"]:.3f} deg from the reference on {parity["crops"]} crops, limit {summary["limit_deg"]}'
+        if parity
+        else ''
+    )
     kept = summary['file'] or 'not kept: a check only, nothing was compared'
-    return f"{summary['model']} {summary['precision']} {did}, {summary['bytes'] / 1e6:.1f} MB{proof}\n{summary['device']}\n{kept}"
+    return f'{summary["model"]} {summary["precision"]} {did}, {summary["bytes"] / 1e6:.1f} MB{proof}\n{summary["device"]}\n{kept}'
 
 
 def _tell_lines(share: float, what: str) -> None:

@@ -1,4 +1,5 @@
 """Compiled engines on disk: never stale, never half written, built once however many ask."""
+
 from __future__ import annotations
 
 import fcntl
@@ -91,8 +92,9 @@ class EngineCache:
         """The engine of exactly this key; None when there is none, or it is damaged or another's (said in the log)."""
         return self._read(self.folder / key.file, asdict(key))
 
-    def get(self, key: EngineKey, build: Callable[[], bytes], wait: Callable[[], None] = lambda: None,
-            must_keep: bool = False) -> CachedEngine:
+    def get(
+        self, key: EngineKey, build: Callable[[], bytes], wait: Callable[[], None] = lambda: None, must_keep: bool = False
+    ) -> CachedEngine:
         """The engine of this key, built if need be, by one process at a time.
 
         Args:
@@ -197,8 +199,10 @@ class EngineCache:
             part.unlink(missing_ok=True)
 
     def _unusable(self, error: OSError) -> CacheError:
-        return CacheError(f'the engine folder {self.folder} cannot be written ({error.strerror or error}); '
-                          'make it writable, free some space, or set C2F_HEAD_POSE_ENGINES to another folder')
+        return CacheError(
+            f'the engine folder {self.folder} cannot be written ({error.strerror or error}); '
+            'make it writable, free some space, or set C2F_HEAD_POSE_ENGINES to another folder'
+        )
 
 
 def engine_folder() -> Path:

@@ -1,4 +1,5 @@
 """What a model file promises, and the refusal of one that does not."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -78,8 +79,9 @@ class Engine(Protocol):
         ...
 
 
-def read_contract(source: str, metadata: Mapping[str, str], inputs: Mapping[str, Sequence],
-                  outputs: Mapping[str, Sequence]) -> ModelContract:
+def read_contract(
+    source: str, metadata: Mapping[str, str], inputs: Mapping[str, Sequence], outputs: Mapping[str, Sequence]
+) -> ModelContract:
     """Checks a model file's metadata and tensors against the contract.
 
     Args:
@@ -94,23 +96,33 @@ def read_contract(source: str, metadata: Mapping[str, str], inputs: Mapping[str,
     Raises:
         ModelError: naming the first promise that is missing or broken.
     """
+
     def refuse(reason: str) -> ModelError:
         return ModelError(f'{source} is not a c2f_head_pose model: {reason}; {_REMEDY}')
 
     version = metadata.get('c2f_contract')
     if version != CONTRACT_VERSION:
-        raise refuse('its metadata has no c2f_contract' if version is None
-                     else f'its contract is version {version}, this package reads {CONTRACT_VERSION}')
+        raise refuse(
+            'its metadata has no c2f_contract'
+            if version is None
+            else f'its contract is version {version}, this package reads {CONTRACT_VERSION}'
+        )
     if metadata.get('convention') != CONVENTION:
-        raise refuse(f"its convention is {metadata.get('convention')!r}, not {CONVENTION!r}")
+        raise refuse(f'its convention is {metadata.get("convention")!r}, not {CONVENTION!r}')
     if metadata.get('modality') not in ('rgb', 'depth'):
         raise refuse(f"its modality is {metadata.get('modality')!r}, not 'rgb' or 'depth'")
     try:
         contract = ModelContract(
-            name=metadata['name'], version=metadata['version'], modality=metadata['modality'],
-            input_size=int(metadata['input_size']), crop_margin=float(metadata['crop_margin']),
-            detector_margin=float(metadata['detector_margin']), training_data=metadata['training_data'],
-            licence=metadata['licence'], depth_range_m=float(metadata.get('depth_range_m', 0)))
+            name=metadata['name'],
+            version=metadata['version'],
+            modality=metadata['modality'],
+            input_size=int(metadata['input_size']),
+            crop_margin=float(metadata['crop_margin']),
+            detector_margin=float(metadata['detector_margin']),
+            training_data=metadata['training_data'],
+            licence=metadata['licence'],
+            depth_range_m=float(metadata.get('depth_range_m', 0)),
+        )
     except KeyError as error:
         raise refuse(f'its metadata lacks {error.args[0]}') from None
     except ValueError as error:
@@ -123,7 +135,7 @@ def read_contract(source: str, metadata: Mapping[str, str], inputs: Mapping[str,
     if set(inputs) != {INPUT} or list(inputs[INPUT][1:]) != [1, size, size] or isinstance(inputs[INPUT][0], int):
         raise refuse(f'its input must be {INPUT} (batch, 1, {size}, {size}) with a free batch, not {dict(inputs)}')
     if missing := [name for name in OUTPUTS if name not in outputs]:
-        raise refuse(f"it has no output {', '.join(missing)}")
+        raise refuse(f'it has no output {", ".join(missing)}')
     for name, sizes in OUTPUTS.items():
         stated = outputs[name]
         if len(stated) != 1 + len(sizes) or any(isinstance(s, int) and s != size for s, size in zip(stated[1:], sizes)):
@@ -141,8 +153,10 @@ def check_output(source: str, output: NetworkOutput) -> None:
     for name, sizes in OUTPUTS.items():
         values = getattr(output, name)
         if values.shape != (1, *sizes) or not np.isfinite(values).all():
-            raise ModelError(f'{source} is not a c2f_head_pose model: of one crop its {name} is {values.dtype} {values.shape}, '
-                             f'not finite numbers of shape {(1, *sizes)}; {_REMEDY}')
+            raise ModelError(
+                f'{source} is not a c2f_head_pose model: of one crop its {name} is {values.dtype} {values.shape}, '
+                f'not finite numbers of shape {(1, *sizes)}; {_REMEDY}'
+            )
 
 
 def check_crops(crops: np.ndarray, contract: ModelContract) -> None:

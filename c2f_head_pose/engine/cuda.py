@@ -1,4 +1,5 @@
 """The GPU through cuda-python: what it is, its memory, streams, graphs and events. Works without torch."""
+
 from __future__ import annotations
 
 import ctypes
@@ -89,16 +90,24 @@ def find_gpu() -> Gpu:
         count = call('cudaGetDeviceCount')
     except CudaError as error:
         if 'InsufficientDriver' in str(error):
-            raise CudaError("the NVIDIA driver is older than cuda-python's CUDA "
-                            '(update the driver, or install the cuda-python of its CUDA, which nvidia-smi shows)') from None
+            raise CudaError(
+                "the NVIDIA driver is older than cuda-python's CUDA "
+                '(update the driver, or install the cuda-python of its CUDA, which nvidia-smi shows)'
+            ) from None
         raise CudaError(f'no usable GPU ({error}; nvidia-smi must list one, and CUDA_VISIBLE_DEVICES must not hide it)') from None
     if count == 0:
         raise CudaError('no GPU (nvidia-smi must list one; CUDA_VISIBLE_DEVICES must not hide it)')
     properties = call('cudaGetDeviceProperties', 0)
     name = properties.name.decode() if isinstance(properties.name, bytes) else str(properties.name)
     clock_khz = getattr(properties, 'memoryClockRate', 0)  # gone in CUDA 13
-    return Gpu(name.strip('\0 '), (properties.major, properties.minor), properties.multiProcessorCount,
-               properties.totalGlobalMem, bool(properties.integrated), 2e3 * clock_khz * properties.memoryBusWidth / 8)
+    return Gpu(
+        name.strip('\0 '),
+        (properties.major, properties.minor),
+        properties.multiProcessorCount,
+        properties.totalGlobalMem,
+        bool(properties.integrated),
+        2e3 * clock_khz * properties.memoryBusWidth / 8,
+    )
 
 
 class Stream:
@@ -183,4 +192,3 @@ class Stream:
     def _own(self, thing: Any, free: str) -> Any:
         self._cleanup.callback(call, free, thing)
         return thing
-

@@ -1,4 +1,5 @@
 """The network on ONNX Runtime: the reference, and the engine where there is no GPU."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -32,7 +33,7 @@ class OnnxRuntimeEngine:
         except UnicodeDecodeError as error:
             raise ModelError(f'{path} has {what} no text ({error}); fetch or export it again') from error
         self.contract = read_contract(str(path), metadata, inputs, outputs)
-        self.description = f"cpu (onnxruntime {onnxruntime.__version__}, {threads} thread{'s' if threads > 1 else ''})"
+        self.description = f'cpu (onnxruntime {onnxruntime.__version__}, {threads} thread{"s" if threads > 1 else ""})'
         size = self.contract.input_size
         try:
             output = self.infer(np.zeros((1, 1, size, size), np.uint8))

@@ -1,4 +1,5 @@
 """Whether a compiled engine says what the reference says."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -46,9 +47,13 @@ def compare(reference: Engine, engine: Engine) -> Parity:
     crops = sample_crops(reference.contract.input_size, reference.contract.modality)
     expected, got, padded = reference.infer(crops), engine.infer(crops), engine.infer(crops[:3])
     angles = np.concatenate([_angles_deg(expected.rotation, got.rotation), _angles_deg(expected.rotation[:3], padded.rotation)])
-    return Parity(len(crops), float(angles.max()), float(angles.mean()),
-                  float(np.degrees(np.abs(expected.rotation_std_rad - got.rotation_std_rad).max())),
-                  float((expected.category_logits.argmax(1) == got.category_logits.argmax(1)).mean()))
+    return Parity(
+        len(crops),
+        float(angles.max()),
+        float(angles.mean()),
+        float(np.degrees(np.abs(expected.rotation_std_rad - got.rotation_std_rad).max())),
+        float((expected.category_logits.argmax(1) == got.category_logits.argmax(1)).mean()),
+    )
 
 
 def sample_crops(size: int, modality: str = 'rgb') -> np.ndarray:
@@ -81,4 +86,3 @@ def _angles_deg(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """(B,) geodesic angles; from the difference's norm, which is exact for small angles: |A - B| = sqrt(8) sin(angle / 2)."""
     distance = np.linalg.norm(A.astype(float) - B.astype(float), axis=(1, 2))
     return np.degrees(2 * np.arcsin(np.clip(distance / np.sqrt(8), 0, 1)))
-

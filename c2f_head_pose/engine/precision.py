@@ -1,4 +1,5 @@
 """The numbers a model computes with: fp16 made from the fp32 file, int8 files checked."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -35,11 +36,13 @@ def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.
         if not quantised:
             raise ModelError(f"{source} is not quantised; export its int8 file with 'python -m training.export', or use precision fp16")
         if reason := _unfit_for_tensorrt(model.graph):
-            raise ModelError(f'{source} is quantised for CPUs, not for TensorRT: {reason}; '
-                             'export it with symmetric S8 activations and float biases, or use the fp32 file at precision fp16')
+            raise ModelError(
+                f'{source} is quantised for CPUs, not for TensorRT: {reason}; '
+                'export it with symmetric S8 activations and float biases, or use the fp32 file at precision fp16'
+            )
         return model
     if precision not in PRECISIONS:
-        raise ModelError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        raise ModelError(f'precision must be one of {", ".join(PRECISIONS)}, got {precision!r}')
     if quantised:
         raise ModelError(f'{source} is quantised: it has precision int8 only')
     return _half(model, source) if precision == 'fp16' else model
@@ -78,8 +81,9 @@ def _trunk(graph: onnx.GraphProto) -> set[int]:
     sizes = {c.name: int(np.prod(c.dims)) for c in graph.initializer}
 
     def is_layer(node: onnx.NodeProto) -> bool:
-        return (node.op_type in ('Conv', 'ConvTranspose', 'Gemm')
-                or (node.op_type == 'MatMul' and any(sizes.get(name, 0) >= _SMALLEST_LAYER for name in node.input)))
+        return node.op_type in ('Conv', 'ConvTranspose', 'Gemm') or (
+            node.op_type == 'MatMul' and any(sizes.get(name, 0) >= _SMALLEST_LAYER for name in node.input)
+        )
 
     after: set[str] = set()
     downstream = set()

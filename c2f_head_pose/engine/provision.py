@@ -1,4 +1,5 @@
 """The GPU's engine for a program that is already running: loaded if it is there, else built aside while ONNX Runtime serves."""
+
 from __future__ import annotations
 
 import json
@@ -27,9 +28,11 @@ def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
         ModelError: naming every part that is missing here, each with its remedy.
     """
     from .tensorrt_engine import EngineError, find_all  # cheap to refuse: TensorRT is imported only where it is installed
+
     trt, gpu = find_all()
     from .build import load_engine, make_job
     from .precision import with_precision
+
     job = make_job(model, None, trt, gpu)
     try:
         if loaded := load_engine(job, EngineCache()):
@@ -70,8 +73,14 @@ def build_aside(arguments: list[str], say: Say, command: tuple[str, ...] = (sys.
     root = str(Path(__file__).parents[2])
     environment['PYTHONPATH'] = os.pathsep.join(filter(None, [root, environment.get('PYTHONPATH')]))
     with tempfile.TemporaryFile('w+') as errors:
-        with subprocess.Popen([*command, *arguments, '--for-program'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              stderr=errors, text=True, env=environment) as process:
+        with subprocess.Popen(
+            [*command, *arguments, '--for-program'],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+        ) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 if said := _progress(line):
@@ -95,7 +104,6 @@ def unwritable(folder: Path) -> str:
 def _progress(line: str) -> str:
     try:
         told = json.loads(line)
-        return f"{100 * told['share']:.0f} %, {told['what']}"
+        return f'{100 * told["share"]:.0f} %, {told["what"]}'
     except (ValueError, KeyError, TypeError):
         return ''  # a line of some library's
-

@@ -1,4 +1,5 @@
 """An engine that serves from ONNX Runtime until a better one is ready, then from that."""
+
 from __future__ import annotations
 
 import logging

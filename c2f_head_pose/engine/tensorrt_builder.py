@@ -1,4 +1,5 @@
 """Compiles a model file with TensorRT 8.5 to 11 or TensorRT-RTX; what differs between them is listed in tensorrt_engine.py."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -18,8 +19,16 @@ _LARGEST_WORKSPACE = 1 << 30
 _ARITHMETIC = ('ELEMENTWISE', 'UNARY', 'REDUCE', 'MATRIX_MULTIPLY', 'SOFTMAX', 'ACTIVATION')  # layers that have a precision to set
 
 
-def build_plan(trt: TensorRT, model: onnx.ModelProto, precision: str, source: str, notes: bytes = b'', progress: Progress | None = None,
-               workspace: int = _LARGEST_WORKSPACE, compute_capabilities: Sequence[str] = ()) -> tuple[bytes, bytes]:
+def build_plan(
+    trt: TensorRT,
+    model: onnx.ModelProto,
+    precision: str,
+    source: str,
+    notes: bytes = b'',
+    progress: Progress | None = None,
+    workspace: int = _LARGEST_WORKSPACE,
+    compute_capabilities: Sequence[str] = (),
+) -> tuple[bytes, bytes]:
     """Compiles a model file.
 
     Args:
@@ -78,7 +87,7 @@ def build_plan(trt: TensorRT, model: onnx.ModelProto, precision: str, source: st
         config.progress_monitor = _make_monitor(api, progress)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise EngineError(f"{trt.flavour} {trt.version} could not build {source} at {precision}: {log.reasons()}")
+        raise EngineError(f'{trt.flavour} {trt.version} could not build {source} at {precision}: {log.reasons()}')
     return bytes(plan), b'' if trt.is_rtx else bytes(config.get_timing_cache().serialize())
 
 

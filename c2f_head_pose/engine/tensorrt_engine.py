@@ -9,6 +9,7 @@ What differs between them, all of it here and in tensorrt_builder.py:
     10.1, RTX   device_memory_size became device_memory_size_v2
     RTX         one engine for many GPUs, finished by a compiler when contexts are made; no timing cache, no workspace limit
 """
+
 from __future__ import annotations
 
 import functools
@@ -95,8 +96,9 @@ def find_tensorrt(gpu: cuda.Gpu | None = None) -> TensorRT:
         if found.number < (8, 5):
             raise EngineError(f'{flavour} {found.version} is too old; 8.5 or newer is needed')
         return found
-    raise EngineError("TensorRT is not installed (pip install 'tensorrt>=10'; on a Jetson apt install python3-libnvinfer; "
-                      'docs/tensorrt.md)')
+    raise EngineError(
+        "TensorRT is not installed (pip install 'tensorrt>=10'; on a Jetson apt install python3-libnvinfer; docs/tensorrt.md)"
+    )
 
 
 def find_all() -> tuple[TensorRT, cuda.Gpu]:
@@ -172,8 +174,15 @@ class TensorRTEngine:
 class _Lane:
     """One bucket's context, graph and its view of the shared buffers."""
 
-    def __init__(self, stream: cuda.Stream, context: Any, crops: np.ndarray, outputs: list[np.ndarray],
-                 copy_in: Callable[[], None], copy_out: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        stream: cuda.Stream,
+        context: Any,
+        crops: np.ndarray,
+        outputs: list[np.ndarray],
+        copy_in: Callable[[], None],
+        copy_out: Callable[[], None],
+    ) -> None:
         self._stream, self._context = stream, context
         self._crops, self._outputs = crops, outputs
         self._copy_in, self._copy_out = copy_in, copy_out
@@ -254,11 +263,16 @@ def _make_lanes(trt: TensorRT, engine: Any, stream: cuda.Stream, size: int) -> d
         outputs = []
         for name, shape, offset in zip(OUTPUTS, shapes, offsets):
             context.set_tensor_address(name, device_outputs + int(offset))
-            outputs.append(host_outputs[offset:offset + 4 * int(np.prod(shape))].view(np.float32).reshape(shape))
-        crops = host_crops[:bucket * size * size].reshape(bucket, 1, size, size)
-        lanes[bucket] = _Lane(stream, context, crops, outputs,
-                              lambda n=crops.size: stream.to_device(device_crops, host_crops, n),  # type: ignore[misc]
-                              lambda n=int(offsets[-1]): stream.to_host(host_outputs, device_outputs, n))  # type: ignore[misc]
+            outputs.append(host_outputs[offset : offset + 4 * int(np.prod(shape))].view(np.float32).reshape(shape))
+        crops = host_crops[: bucket * size * size].reshape(bucket, 1, size, size)
+        lanes[bucket] = _Lane(
+            stream,
+            context,
+            crops,
+            outputs,
+            lambda n=crops.size: stream.to_device(device_crops, host_crops, n),  # type: ignore[misc]
+            lambda n=int(offsets[-1]): stream.to_host(host_outputs, device_outputs, n),
+        )  # type: ignore[misc]
     return lanes
 
 

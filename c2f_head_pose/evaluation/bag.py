@@ -4,6 +4,7 @@ Exit codes: 0 evaluated, and every gate passed; 1 a --fail-if condition holds; 2
 wrong; 3 evaluated in part: a recording was damaged, or its truth could not be used; 4 a --fail-if condition could not be
 decided; 130 interrupted, what was done is kept.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -57,8 +58,9 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Optio
     chosen = _parser().parse_args(arguments)
     known = {f.name for f in fields(Options)}
     # launch files cannot leave an argument out, so an empty one means that it was not given
-    values: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, list) else None if v == '' else v
-                              for k, v in vars(chosen).items() if k in known}
+    values: dict[str, Any] = {
+        k: tuple(filter(None, v)) if isinstance(v, list) else None if v == '' else v for k, v in vars(chosen).items() if k in known
+    }
     return chosen, Options(**values)
 
 
@@ -92,8 +94,9 @@ def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: i
                 break
         return done
     with ProcessPoolExecutor(min(jobs, len(todo)), multiprocessing.get_context('spawn')) as pool:
-        futures: dict[Future[Done], int] = {pool.submit(_evaluate_one, path, name, folder, options, f'{name}: '): k
-                                             for k, (path, name, folder) in enumerate(todo)}
+        futures: dict[Future[Done], int] = {
+            pool.submit(_evaluate_one, path, name, folder, options, f'{name}: '): k for k, (path, name, folder) in enumerate(todo)
+        }
         finished: dict[int, Done] = {}
         try:
             for future in as_completed(futures):
@@ -111,12 +114,19 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
         return Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
     estimator = load_estimator(options)
     second = load_estimator(replace(options, model=options.second_model)) if options.second_model else None
-    facts = environment(None if estimator is None else options.model, None if estimator is None else estimator.model_name,
-                        None if estimator is None else estimator.device, options.threads)
+    facts = environment(
+        None if estimator is None else options.model,
+        None if estimator is None else estimator.model_name,
+        None if estimator is None else estimator.device,
+        options.threads,
+    )
     evaluated = evaluate_recording(path, name, folder, options, estimator, _Progress(prefix), second)
     entry = results.recording_record(evaluated)
-    for line in (*entry['topics'], *([f"truth {entry['truth']}"] if entry['truth'] else ()),
-                 *(f'{sentence} ({count} x)' if count > 1 else sentence for sentence, count in entry['notes'].items())):
+    for line in (
+        *entry['topics'],
+        *([f'truth {entry["truth"]}'] if entry['truth'] else ()),
+        *(f'{sentence} ({count} x)' if count > 1 else sentence for sentence, count in entry['notes'].items()),
+    ):
         print(f'{prefix}{line}', file=sys.stderr)
     for line in entry['errors']:
         print(f'evaluate_bag: {name}: {line}', file=sys.stderr)
@@ -139,7 +149,7 @@ class _Progress:
             return
         self._said, spent = now, max(now - self._start, 1e-6)
         left = f', {spent * (total - done) / done:.0f} s left' if total > done else ''
-        text = f"{self._prefix}{done}{f'/{total}' if total else ''} images, {seconds / spent:.1f} x real time{left}"
+        text = f'{self._prefix}{done}{f"/{total}" if total else ""} images, {seconds / spent:.1f} x real time{left}'
         print(f'\r\x1b[K{text}' if terminal else text, end='\n' if last or not terminal else '', file=sys.stderr, flush=True)
 
 
@@ -156,9 +166,13 @@ def _rate(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='evaluate_bag', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('bag', nargs='+', type=Path, metavar='BAG',
-                        help='rosbag2 folder, .mcap, .db3, .bag (also .zstd), a folder of pictures, or a folder that evaluate_bag '
-                             'wrote for one recording')
+    parser.add_argument(
+        'bag',
+        nargs='+',
+        type=Path,
+        metavar='BAG',
+        help='rosbag2 folder, .mcap, .db3, .bag (also .zstd), a folder of pictures, or a folder that evaluate_bag wrote for one recording',
+    )
     parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='where the results go')
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='recordings at a time, each in its own process')
     what = parser.add_argument_group('what is scored')
@@ -173,27 +187,46 @@ def _parser() -> argparse.ArgumentParser:
     topics.add_argument('--image', metavar='TOPIC')
     topics.add_argument('--camera-info', metavar='TOPIC', help="'none' for none")
     topics.add_argument('--depth', metavar='TOPIC', help="'none' for none")
-    topics.add_argument('--picture-rate-hz', type=_rate, default=PICTURE_RATE_HZ, metavar='HZ',
-                        help='pictures a second, for a folder of pictures (default %(default)s)')
+    topics.add_argument(
+        '--picture-rate-hz',
+        type=_rate,
+        default=PICTURE_RATE_HZ,
+        metavar='HZ',
+        help='pictures a second, for a folder of pictures (default %(default)s)',
+    )
     topics.add_argument('--rectified', action='store_true', help='the images are rectified: P without distortion')
     truth = parser.add_argument_group('truth')
-    truth.add_argument('--truth', action='append', default=[], metavar='SOURCE',
-                       help="topic, tf:FRAME or CSV file; several for several people; 'none' for none")
+    truth.add_argument(
+        '--truth',
+        action='append',
+        default=[],
+        metavar='SOURCE',
+        help="topic, tf:FRAME or CSV file; several for several people; 'none' for none",
+    )
     truth.add_argument('--truth-axes', default='head', choices=tuple(AXES), help='axes of the true rotation (default %(default)s)')
     truth.add_argument('--truth-parent', default='optical', choices=tuple(PARENTS), help='frame it is stated in (default %(default)s)')
     truth.add_argument('--truth-offset-s', type=float, default=0.0, metavar='S', help='the truth is known to be late by this')
     truth.add_argument('--truth-complete', action='store_true', help='everybody in view is in the truth: other faces are false ones')
     truth.add_argument('--max-gap-s', type=float, default=0.1, metavar='S', help='largest gap in the truth to interpolate over')
     driver = parser.add_argument_group("the driver's attention")
-    driver.add_argument('--attention', metavar='ZONES',
-                        help="zones of the vehicle, such as config/zones_passenger_car_lhd.yaml: the driver's attention over time, "
-                        'for a camera that looks straight back along the car')
-    driver.add_argument('--camera-elevation-deg', type=float, default=0.0, metavar='DEG',
-                        help='how far that camera looks up (default %(default)s)')
+    driver.add_argument(
+        '--attention',
+        metavar='ZONES',
+        help="zones of the vehicle, such as config/zones_passenger_car_lhd.yaml: the driver's attention over time, "
+        'for a camera that looks straight back along the car',
+    )
+    driver.add_argument(
+        '--camera-elevation-deg', type=float, default=0.0, metavar='DEG', help='how far that camera looks up (default %(default)s)'
+    )
     verdict = parser.add_argument_group('verdict')
     verdict.add_argument('--baseline', type=Path, metavar='METRICS', help='metrics.json of an earlier evaluation to compare with')
-    verdict.add_argument('--fail-if', action='append', default=[], metavar='EXPRESSION',
-                         help="exit with 1 if it holds, such as 'geodesic_deg.mean > 6' or 'baseline.worse > 0'")
+    verdict.add_argument(
+        '--fail-if',
+        action='append',
+        default=[],
+        metavar='EXPRESSION',
+        help="exit with 1 if it holds, such as 'geodesic_deg.mean > 6' or 'baseline.worse > 0'",
+    )
     files = parser.add_argument_group('files')
     files.add_argument('--no-video', dest='video', action='store_false', help='do not write annotated.mp4')
     files.add_argument('--no-poses', dest='poses', action='store_false', help='do not write poses.mcap')

@@ -1,4 +1,5 @@
 """What produced a result: versions, hardware, commit, model file."""
+
 from __future__ import annotations
 
 import hashlib
@@ -23,10 +24,20 @@ def environment(model: str | None, model_name: str | None, device: str | None, t
         threads: CPU threads of each network.
     """
     import onnxruntime
+
     return {
-        'package': package_version(), 'commit': commit(), 'model': model_name, 'model_sha256': None if model is None else _sha256(model),
-        'device': device, 'threads': threads, 'python': platform.python_version(), 'numpy': np.__version__, 'opencv': cv2.__version__,
-        'onnxruntime': onnxruntime.__version__, 'system': f'{platform.system()} {platform.machine()}', 'processor': processor(),
+        'package': package_version(),
+        'commit': commit(),
+        'model': model_name,
+        'model_sha256': None if model is None else _sha256(model),
+        'device': device,
+        'threads': threads,
+        'python': platform.python_version(),
+        'numpy': np.__version__,
+        'opencv': cv2.__version__,
+        'onnxruntime': onnxruntime.__version__,
+        'system': f'{platform.system()} {platform.machine()}',
+        'processor': processor(),
         'cores': os.cpu_count(),
     }
 

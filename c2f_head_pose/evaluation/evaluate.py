@@ -1,4 +1,5 @@
 """Goes through one recording: poses, truth, files on the way, figures at the end."""
+
 from __future__ import annotations
 
 import time
@@ -107,14 +108,22 @@ def load_estimator(options: Options) -> HeadPoseEstimator | None:
     """The node's estimator; None where recorded poses are scored."""
     if options.recorded_topic:
         return None
-    wanted = EstimatorOptions(smoothing=options.smoothing, max_faces=options.max_faces, min_face_px=options.min_face_px,
-                              image_rotation=options.image_rotation)
+    wanted = EstimatorOptions(
+        smoothing=options.smoothing, max_faces=options.max_faces, min_face_px=options.min_face_px, image_rotation=options.image_rotation
+    )
     return HeadPoseEstimator.load(options.model, options.device, options.threads, wanted)
 
 
-def evaluate_recording(path: Path, name: str, folder: Path, options: Options, estimator: HeadPoseEstimator | None,
-                       progress: Progress = lambda done, total, seconds: None, second: HeadPoseEstimator | None = None,
-                       answers: Answers | None = None) -> Evaluated:
+def evaluate_recording(
+    path: Path,
+    name: str,
+    folder: Path,
+    options: Options,
+    estimator: HeadPoseEstimator | None,
+    progress: Progress = lambda done, total, seconds: None,
+    second: HeadPoseEstimator | None = None,
+    answers: Answers | None = None,
+) -> Evaluated:
     """Evaluates a recording and writes frames.csv, poses.mcap and the video into a folder as it goes.
 
     Nothing that is wrong with the recording is raised: it is told in `errors`, and what came before it is kept. An interrupt
@@ -202,16 +211,19 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     result.truth = words + (f', stated {1e3 * options.truth_offset_s:+.0f} ms late' if options.truth_offset_s else '')
     if truth.frame_id and truth.frame_id != frame_id:
         truth = replace(truth, located=False)
-        notes.add(f'the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: they are taken for the same; the alignment shows '
-                  'whether they are')
+        notes.add(
+            f'the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: they are taken for the same; the alignment shows '
+            'whether they are'
+        )
     return truth
 
 
 class _Run:
     """The state of one pass through a recording."""
 
-    def __init__(self, folder: Path, options: Options, truth: Truth | None, bag: BagFile, choice: TopicChoice,
-                 open_files: ExitStack) -> None:
+    def __init__(
+        self, folder: Path, options: Options, truth: Truth | None, bag: BagFile, choice: TopicChoice, open_files: ExitStack
+    ) -> None:
         self.truth, self.worst = truth, WorstFrames()
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
         self.tracks: dict[str, int] = {}
@@ -252,8 +264,9 @@ class _Run:
             self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
         if not poses and not missed:
             self._csv.empty(frame.index, frame.stamp_ns, 'dropped' if answer.dropped else 'nobody', times)
-        self.images.add(frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, False,
-                        *times)
+        self.images.add(
+            frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, False, *times
+        )
         if self._poses and not answer.dropped:
             self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
         if self._video:
@@ -267,9 +280,18 @@ class _Run:
         unsmoothed = pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
         R_true = None if head is None else rotations_from_quaternions(head[1])[0]
         name = '' if head is None or self.truth is None else self.truth.heads[head[0]].name
-        self.faces.add(frame.index, frame.stamp_s, self._track(pose), -1 if head is None else head[0],
-                       quaternions_from_rotations(pose.R_cam_head)[0], quaternions_from_rotations(unsmoothed)[0],
-                       _UNKNOWN if head is None else head[1], pose.rotation_std_deg, CATEGORIES.index(pose.category), other_deg)
+        self.faces.add(
+            frame.index,
+            frame.stamp_s,
+            self._track(pose),
+            -1 if head is None else head[0],
+            quaternions_from_rotations(pose.R_cam_head)[0],
+            quaternions_from_rotations(unsmoothed)[0],
+            _UNKNOWN if head is None else head[1],
+            pose.rotation_std_deg,
+            CATEGORIES.index(pose.category),
+            other_deg,
+        )
         self._csv.face(frame.index, frame.stamp_ns, pose, name, R_true, other_deg, times)
         if R_true is not None:
             score = float(geodesic_deg(R_true, pose.R_cam_head))
@@ -291,21 +313,27 @@ def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> No
         result.errors.append('no image could be read')
         return
     truth = run.truth
-    series = Series(run.faces.array(), images, tuple(h.name for h in truth.heads) if truth else (), truth.complete if truth else False,
-                    tuple(run.tracks))
+    series = Series(
+        run.faces.array(),
+        images,
+        tuple(h.name for h in truth.heads) if truth else (),
+        truth.complete if truth else False,
+        tuple(run.tracks),
+    )
     aligned = None
     if truth is not None and len(series.matched):
         pairs = pairs_of(series, truth)
         result.likelier = likelier_convention(truth, pairs, options.max_gap_s)
         if fits_as_radians(truth, pairs, options.max_gap_s):
-            result.errors.append(f'the angles of {truth.source} fit far better as radians than as degrees: name their columns yaw_rad, '
-                                 'pitch_rad, roll_rad')
+            result.errors.append(
+                f'the angles of {truth.source} fit far better as radians than as degrees: name their columns yaw_rad, pitch_rad, roll_rad'
+            )
         result.alignment = estimate_alignment(pairs, options.max_gap_s)
         if result.alignment is not None:
             aligned = aligned_truth(series, truth, result.alignment, options.max_gap_s)
     elif truth is not None:
         gap = describe_gap(truth, images['stamp_s'], options.max_gap_s)
-        result.errors.append(f"no face could be compared with the truth: {gap or 'no face was found where the truth has a head'}")
+        result.errors.append(f'no face could be compared with the truth: {gap or "no face was found where the truth has a head"}')
     result.worst = run.worst.sorted()
     result.attention = run.attention.spans() if run.attention else None
     result.scored = Scored(result.name, series, aligned, wall_s)

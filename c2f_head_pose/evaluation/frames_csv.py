@@ -1,4 +1,5 @@
 """frames.csv: one line a face, a miss or an empty image, written as the evaluation goes."""
+
 from __future__ import annotations
 
 import csv
@@ -15,11 +16,52 @@ from .rotations import quaternions_from_rotations
 
 _FLUSH_S = 1.0
 COLUMNS = (
-    'frame', 'stamp_ns', 'event', 'track_id', 'head', 'x1', 'y1', 'x2', 'y2', 'score', 'category',
-    'qx', 'qy', 'qz', 'qw', 'yaw_deg', 'pitch_deg', 'roll_deg',
-    'unsmoothed_qx', 'unsmoothed_qy', 'unsmoothed_qz', 'unsmoothed_qw', 'std_x_deg', 'std_y_deg', 'std_z_deg', 'x_m', 'y_m', 'z_m',
-    'true_qx', 'true_qy', 'true_qz', 'true_qw', 'true_yaw_deg', 'true_pitch_deg', 'true_roll_deg', 'true_category',
-    'error_deg', 'unsmoothed_error_deg', 'other_model_deg', 'detect_ms', 'crop_ms', 'infer_ms', 'decode_ms', 'total_ms', 'publish_ms')
+    'frame',
+    'stamp_ns',
+    'event',
+    'track_id',
+    'head',
+    'x1',
+    'y1',
+    'x2',
+    'y2',
+    'score',
+    'category',
+    'qx',
+    'qy',
+    'qz',
+    'qw',
+    'yaw_deg',
+    'pitch_deg',
+    'roll_deg',
+    'unsmoothed_qx',
+    'unsmoothed_qy',
+    'unsmoothed_qz',
+    'unsmoothed_qw',
+    'std_x_deg',
+    'std_y_deg',
+    'std_z_deg',
+    'x_m',
+    'y_m',
+    'z_m',
+    'true_qx',
+    'true_qy',
+    'true_qz',
+    'true_qw',
+    'true_yaw_deg',
+    'true_pitch_deg',
+    'true_roll_deg',
+    'true_category',
+    'error_deg',
+    'unsmoothed_error_deg',
+    'other_model_deg',
+    'detect_ms',
+    'crop_ms',
+    'infer_ms',
+    'decode_ms',
+    'total_ms',
+    'publish_ms',
+)
 
 
 class FramesWriter:
@@ -35,20 +77,33 @@ class FramesWriter:
         self._writer.writerow(COLUMNS)
         self._flushed = time.monotonic()
 
-    def face(self, frame: int, stamp_ns: int, pose: HeadPose, head: str, R_true: np.ndarray | None, other_deg: float,
-             times_ms: tuple[float, ...]) -> None:
+    def face(
+        self, frame: int, stamp_ns: int, pose: HeadPose, head: str, R_true: np.ndarray | None, other_deg: float, times_ms: tuple[float, ...]
+    ) -> None:
         """A face: 'matched' to a true head, else 'unmatched'."""
         box, unsmoothed = pose.box, pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
         errors: tuple[float | None, float | None] = (None, None)
         if R_true is not None:
             errors = float(geodesic_deg(R_true, pose.R_cam_head)), float(geodesic_deg(R_true, unsmoothed))
         track_id = pose.face_id if pose.track_id is None else pose.track_id
-        self._write(frame, stamp_ns, 'unmatched' if R_true is None else 'matched', track_id, head,
-                    *((None,) * 4 if box is None else (f'{v:.2f}' for v in (box.x1, box.y1, box.x2, box.y2))),
-                    f'{pose.score:.4f}', pose.category, *_rotation(pose.R_cam_head),
-                    *(f'{v:.8f}' for v in quaternions_from_rotations(unsmoothed)[0]), *(f'{v:.3f}' for v in pose.rotation_std_deg),
-                    *((None,) * 3 if pose.t_cam_head_m is None else (f'{v:.4f}' for v in pose.t_cam_head_m)),
-                    *_truth(R_true), *(None if e is None else f'{e:.5f}' for e in errors), _number(other_deg), *map(_number, times_ms))
+        self._write(
+            frame,
+            stamp_ns,
+            'unmatched' if R_true is None else 'matched',
+            track_id,
+            head,
+            *((None,) * 4 if box is None else (f'{v:.2f}' for v in (box.x1, box.y1, box.x2, box.y2))),
+            f'{pose.score:.4f}',
+            pose.category,
+            *_rotation(pose.R_cam_head),
+            *(f'{v:.8f}' for v in quaternions_from_rotations(unsmoothed)[0]),
+            *(f'{v:.3f}' for v in pose.rotation_std_deg),
+            *((None,) * 3 if pose.t_cam_head_m is None else (f'{v:.4f}' for v in pose.t_cam_head_m)),
+            *_truth(R_true),
+            *(None if e is None else f'{e:.5f}' for e in errors),
+            _number(other_deg),
+            *map(_number, times_ms),
+        )
 
     def miss(self, frame: int, stamp_ns: int, head: str, R_true: np.ndarray, times_ms: tuple[float, ...]) -> None:
         """A true head without a face."""

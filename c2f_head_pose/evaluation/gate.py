@@ -1,4 +1,5 @@
 """Decides whether an evaluation passes: expressions over metrics.json, and comparison with an earlier one."""
+
 from __future__ import annotations
 
 import math
@@ -9,8 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 _TOKENS = re.compile(r'\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|([A-Za-z_][\w.]*)|(<=|>=|==|!=|[<>()+*/-]))')
-_COMPARE: dict[str, Callable[[float, float], bool]] = {'<': operator.lt, '<=': operator.le, '>': operator.gt, '>=': operator.ge,
-                                                       '==': operator.eq, '!=': operator.ne}
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    '<': operator.lt,
+    '<=': operator.le,
+    '>': operator.gt,
+    '>=': operator.ge,
+    '==': operator.eq,
+    '!=': operator.ne,
+}
 _HIGHER_IS_BETTER = ('detection.rate', 'images.coverage', 'images.readable', 'coarse.beyond_0')
 
 
@@ -55,8 +62,10 @@ def figure(metrics: Mapping[str, Any], name: str) -> float | None:
         if value is None:
             return None
         if not isinstance(value, Mapping) or part not in value:
-            raise UnknownFigureError(f"there is no figure {name} here; of {name.partition('.')[0] or name} there are: "
-                                     f"{', '.join(sorted(value)) if isinstance(value, Mapping) else 'no parts'}")
+            raise UnknownFigureError(
+                f'there is no figure {name} here; of {name.partition(".")[0] or name} there are: '
+                f'{", ".join(sorted(value)) if isinstance(value, Mapping) else "no parts"}'
+            )
         value = value[part]
     if value is None:
         return None

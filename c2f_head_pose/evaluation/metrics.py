@@ -155,7 +155,7 @@ def jitter_deg(R: np.ndarray, R_true: np.ndarray | None = None) -> float:
     if R_true is not None:
         error = rotation_vectors(np.asarray(R_true, float) @ np.swapaxes(R, 1, 2))
         change = np.diff(error, axis=0)
-        return float(np.degrees(np.sqrt((change ** 2).sum(1).mean() / 2))) if len(change) else float('nan')
+        return float(np.degrees(np.sqrt((change**2).sum(1).mean() / 2))) if len(change) else float('nan')
     step = rotation_vectors(R[1:] @ np.swapaxes(R[:-1], 1, 2))
     change = np.diff(step, axis=0)
     return float(np.degrees(np.sqrt((change**2).sum(1).mean() / 6))) if len(change) else float('nan')

@@ -1,4 +1,5 @@
 """poses.mcap: the estimates as the node would have published them, written without ROS."""
+
 from __future__ import annotations
 
 import shutil
@@ -15,8 +16,11 @@ from ..types import HeadPose
 
 _HEAD_SIZE_M = (0.20, 0.16, 0.24)
 POSE_TOPIC, POSES_TOPIC, ANGLES_TOPIC = '/head_pose/head_pose', '/head_pose/head_poses', '/head_pose/head_angles'
-_TOPICS = {POSE_TOPIC: 'geometry_msgs/msg/PoseWithCovarianceStamped', POSES_TOPIC: 'vision_msgs/msg/Detection3DArray',
-           ANGLES_TOPIC: 'geometry_msgs/msg/Vector3Stamped'}
+_TOPICS = {
+    POSE_TOPIC: 'geometry_msgs/msg/PoseWithCovarianceStamped',
+    POSES_TOPIC: 'vision_msgs/msg/Detection3DArray',
+    ANGLES_TOPIC: 'geometry_msgs/msg/Vector3Stamped',
+}
 
 
 class PosesWriter:
@@ -28,6 +32,7 @@ class PosesWriter:
 
     def __init__(self, path: Path) -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer
+
         self._path, self._folder = path, path.with_name(path.stem + '.part')
         shutil.rmtree(self._folder, ignore_errors=True)
         self._store = ros2_typestore()
@@ -37,8 +42,11 @@ class PosesWriter:
 
     def write(self, stamp_ns: int, log_ns: int, frame_id: str, poses: Sequence[HeadPose]) -> None:
         """What the node publishes for one image: every face, and of the largest its pose and angles."""
-        header = self._make('std_msgs/msg/Header', stamp=self._make('builtin_interfaces/msg/Time', sec=stamp_ns // 10**9,
-                                                                    nanosec=stamp_ns % 10**9), frame_id=frame_id)
+        header = self._make(
+            'std_msgs/msg/Header',
+            stamp=self._make('builtin_interfaces/msg/Time', sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9),
+            frame_id=frame_id,
+        )
         detections = [self._detection(header, pose) for pose in poses]
         self._put(POSES_TOPIC, log_ns, self._make(_TOPICS[POSES_TOPIC], header=header, detections=detections))
         primary = max(poses, key=lambda p: 0.0 if p.box is None else p.box.width * p.box.height, default=None)
@@ -64,10 +72,12 @@ class PosesWriter:
         hypothesis = self._make('vision_msgs/msg/ObjectHypothesis', class_id=pose.category, score=float(pose.score))
         result = self._make('vision_msgs/msg/ObjectHypothesisWithPose', hypothesis=hypothesis, pose=self._with_covariance(pose))
         size = _HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
-        box = self._make('vision_msgs/msg/BoundingBox3D', center=self._pose(pose),
-                         size=self._make('geometry_msgs/msg/Vector3', x=size[0], y=size[1], z=size[2]))
-        return self._make('vision_msgs/msg/Detection3D', header=header, results=[result], bbox=box,
-                          id=pose.face_id or '')
+        box = self._make(
+            'vision_msgs/msg/BoundingBox3D',
+            center=self._pose(pose),
+            size=self._make('geometry_msgs/msg/Vector3', x=size[0], y=size[1], z=size[2]),
+        )
+        return self._make('vision_msgs/msg/Detection3D', header=header, results=[result], bbox=box, id=pose.face_id or '')
 
     def _with_covariance(self, pose: HeadPose) -> Any:
         return self._make('geometry_msgs/msg/PoseWithCovariance', pose=self._pose(pose), covariance=covariance(pose).ravel())
@@ -75,8 +85,11 @@ class PosesWriter:
     def _pose(self, pose: HeadPose) -> Any:
         x, y, z, w = quaternion_from_rotation(pose.R_cam_head).tolist()
         t = [0.0, 0.0, 0.0] if pose.t_cam_head_m is None else np.asarray(pose.t_cam_head_m, float).tolist()
-        return self._make('geometry_msgs/msg/Pose', position=self._make('geometry_msgs/msg/Point', x=t[0], y=t[1], z=t[2]),
-                          orientation=self._make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w))
+        return self._make(
+            'geometry_msgs/msg/Pose',
+            position=self._make('geometry_msgs/msg/Point', x=t[0], y=t[1], z=t[2]),
+            orientation=self._make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w),
+        )
 
 
 def covariance(pose: HeadPose) -> np.ndarray:

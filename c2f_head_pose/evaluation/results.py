@@ -1,4 +1,5 @@
 """metrics.json: its shape, its writing, and reading one back (schema: docs/evaluation.md)."""
+
 from __future__ import annotations
 
 import json
@@ -30,8 +31,13 @@ class ResultError(ValueError):
 def recording_record(evaluated: Evaluated) -> dict[str, Any]:
     """One entry of `recordings`."""
     record: dict[str, Any] = {
-        'name': evaluated.name, 'path': evaluated.path, 'complete': not evaluated.errors, 'errors': list(evaluated.errors),
-        'notes': dict(evaluated.notes), 'topics': list(evaluated.topics), 'truth': evaluated.truth,
+        'name': evaluated.name,
+        'path': evaluated.path,
+        'complete': not evaluated.errors,
+        'errors': list(evaluated.errors),
+        'notes': dict(evaluated.notes),
+        'topics': list(evaluated.topics),
+        'truth': evaluated.truth,
         'alignment': None if evaluated.alignment is None else alignment_record(evaluated.alignment),
         'likelier_convention': None if evaluated.likelier is None else dict(zip(('axes', 'parent'), evaluated.likelier)),
     }
@@ -44,17 +50,30 @@ def recording_record(evaluated: Evaluated) -> dict[str, Any]:
 
 def attention_record(spans: Sequence[Span], start_s: float) -> list[dict[str, Any]]:
     """Spans as plain values, their times from a recording's first stamp on."""
-    return [{'begin_s': round(span.begin_s - start_s, 6), 'end_s': round(span.end_s - start_s, 6), 'state': span.state.value,
-             'reason': span.reason.value, 'zone': span.zone} for span in spans]
+    return [
+        {
+            'begin_s': round(span.begin_s - start_s, 6),
+            'end_s': round(span.end_s - start_s, 6),
+            'state': span.state.value,
+            'reason': span.reason.value,
+            'zone': span.zone,
+        }
+        for span in spans
+    ]
 
 
 def alignment_record(alignment: Alignment) -> dict[str, Any]:
     """An alignment as plain numbers."""
     return {
-        'time_offset_s': alignment.time_offset_s, 'time_offset_std_s': alignment.time_offset_std_s,
-        'time_offset_found': alignment.time_offset_found, 'side': alignment.side,
-        'rotation_deg': alignment.rotation_deg, 'rotations': {side: R.tolist() for side, R in alignment.rotations.items()},
-        'residuals_deg': dict(alignment.residuals_deg), 'residual_raw_deg': alignment.residual_raw_deg, 'samples': alignment.samples,
+        'time_offset_s': alignment.time_offset_s,
+        'time_offset_std_s': alignment.time_offset_std_s,
+        'time_offset_found': alignment.time_offset_found,
+        'side': alignment.side,
+        'rotation_deg': alignment.rotation_deg,
+        'rotations': {side: R.tolist() for side, R in alignment.rotations.items()},
+        'residuals_deg': dict(alignment.residuals_deg),
+        'residual_raw_deg': alignment.residual_raw_deg,
+        'samples': alignment.samples,
         'curve': alignment.curve.tolist(),
     }
 
@@ -72,13 +91,24 @@ def alignment_change(now: Mapping[str, Any] | None, before: Mapping[str, Any] | 
     return {'time_offset_s': now['time_offset_s'] - before['time_offset_s'], 'rotation_deg': float(geodesic_deg(R_before, R_now))}
 
 
-def result_record(command: Sequence[str], environment: Mapping[str, Any], recordings: Sequence[Mapping[str, Any]],
-                  overall: Mapping[str, Any], changes: Sequence[Change] | None, gate: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def result_record(
+    command: Sequence[str],
+    environment: Mapping[str, Any],
+    recordings: Sequence[Mapping[str, Any]],
+    overall: Mapping[str, Any],
+    changes: Sequence[Change] | None,
+    gate: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     """The whole of metrics.json."""
     return {
-        'schema': SCHEMA, 'complete': all(r['complete'] for r in recordings), 'command': list(command), 'environment': dict(environment),
-        'overall': dict(overall), 'recordings': list(recordings),
-        'comparison': None if changes is None else [asdict(c) for c in changes], 'gate': list(gate),
+        'schema': SCHEMA,
+        'complete': all(r['complete'] for r in recordings),
+        'command': list(command),
+        'environment': dict(environment),
+        'overall': dict(overall),
+        'recordings': list(recordings),
+        'comparison': None if changes is None else [asdict(c) for c in changes],
+        'gate': list(gate),
     }
 
 

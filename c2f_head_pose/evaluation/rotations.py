@@ -1,4 +1,5 @@
 """Many rotations at once: quaternions, interpolation and averages on SO(3)."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,9 +32,20 @@ def rotations_from_quaternions(quaternions_xyzw: np.ndarray) -> np.ndarray:
     q = np.asarray(quaternions_xyzw, float).reshape(-1, 4)
     with np.errstate(invalid='ignore', divide='ignore'):
         x, y, z, w = (q / np.linalg.norm(q, axis=1, keepdims=True)).T
-    return np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-                     2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-                     2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1).reshape(-1, 3, 3)
+    return np.stack(
+        [
+            1 - 2 * (y * y + z * z),
+            2 * (x * y - w * z),
+            2 * (x * z + w * y),
+            2 * (x * y + w * z),
+            1 - 2 * (x * x + z * z),
+            2 * (y * z - w * x),
+            2 * (x * z - w * y),
+            2 * (y * z + w * x),
+            1 - 2 * (x * x + y * y),
+        ],
+        axis=-1,
+    ).reshape(-1, 3, 3)
 
 
 def rotation_vectors(R: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Measures over time: unrest at rest, the smoothing's lag, changes of identity, and confidence intervals."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,7 @@ def rest_jitter(series: Series, column: str, truth: bool) -> tuple[float, int]:
         for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(resting)) + 1):
             if resting[part[0]] and len(part) >= _REST_LEAST:
                 jitter = jitter_deg(rotations_from_quaternions(rows[column][part]))
-                squares += jitter ** 2 * len(part)
+                squares += jitter**2 * len(part)
                 count += len(part)
     return (float(np.sqrt(squares / count)) if count else float('nan')), count
 
@@ -72,11 +73,11 @@ def smoothing_lag_s(series: Series) -> float:
         moving = moving[inside]
         if not len(moving):
             continue
-        moving = moving[::max(1, len(moving) // _LAG_SAMPLE)]
+        moving = moving[:: max(1, len(moving) // _LAG_SAMPLE)]
         for k, shift in enumerate(shifts):
             q, known = interpolate(rows['stamp_s'], rows['q'], moving['stamp_s'] + shift, 0.2)
             cosine = np.abs(np.sum(q[known] * moving['q_unsmoothed'][known], axis=1))
-            cost[k] += np.sum(1 - cosine ** 2)
+            cost[k] += np.sum(1 - cosine**2)
             weight[k] += known.sum()
     if not weight.all():
         return float('nan')
@@ -132,7 +133,7 @@ def bootstrap(recordings: Sequence[Mapping[str, tuple[np.ndarray, np.ndarray]]],
         table = np.zeros((2, n, len(names)))
         for name, parts in recording.items():
             for row, values in zip(table, parts):
-                row[:len(values), names.index(name)] = values
+                row[: len(values), names.index(name)] = values
         whole += table.sum(axis=1)
         known_blocks += (table[1] > 0).sum(axis=0)
         times = (drawn == k).sum(axis=1)

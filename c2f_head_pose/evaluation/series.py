@@ -1,4 +1,5 @@
 """What an evaluation remembers of a recording: about a hundred bytes a face, whatever the image's size."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -8,13 +9,40 @@ from typing import Any
 
 import numpy as np
 
-FACE = np.dtype([('frame', 'i4'), ('stamp_s', 'f8'), ('track', 'i4'), ('head', 'i2'), ('q', 'f4', 4), ('q_unsmoothed', 'f4', 4),
-                 ('q_true', 'f4', 4), ('std_deg', 'f4', 3), ('category', 'i1'), ('other_deg', 'f4')])
+FACE = np.dtype(
+    [
+        ('frame', 'i4'),
+        ('stamp_s', 'f8'),
+        ('track', 'i4'),
+        ('head', 'i2'),
+        ('q', 'f4', 4),
+        ('q_unsmoothed', 'f4', 4),
+        ('q_true', 'f4', 4),
+        ('std_deg', 'f4', 3),
+        ('category', 'i1'),
+        ('other_deg', 'f4'),
+    ]
+)
 """A face, or a true head that was missed (track -2, no q). track: index into `Series.tracks`, -1 none; head -1: of no true head;
 q: x y z w of R_cam_head; other_deg: angle to the second model's estimate."""
-IMAGE = np.dtype([('frame', 'i4'), ('stamp_s', 'f8'), ('faces', 'i2'), ('heads', 'i2'), ('missed', 'i2'), ('unmatched', 'i2'),
-                  ('dropped', '?'), ('unreadable', '?'),
-                  ('detect', 'f4'), ('crop', 'f4'), ('infer', 'f4'), ('decode', 'f4'), ('total', 'f4'), ('publish', 'f4')])
+IMAGE = np.dtype(
+    [
+        ('frame', 'i4'),
+        ('stamp_s', 'f8'),
+        ('faces', 'i2'),
+        ('heads', 'i2'),
+        ('missed', 'i2'),
+        ('unmatched', 'i2'),
+        ('dropped', '?'),
+        ('unreadable', '?'),
+        ('detect', 'f4'),
+        ('crop', 'f4'),
+        ('infer', 'f4'),
+        ('decode', 'f4'),
+        ('total', 'f4'),
+        ('publish', 'f4'),
+    ]
+)
 """An image; dropped: no pose message answers it (live or recorded poses); unreadable: it could not be decoded;
 detect ... total in milliseconds, publish from its stamp to when its pose was received; NaN unknown."""
 STAGES = ('detect', 'crop', 'infer', 'decode', 'total', 'publish')
@@ -42,7 +70,7 @@ class Rows:
         """All rows."""
         if not self._chunks:
             return np.zeros(0, self._dtype)
-        return np.concatenate([*self._chunks[:-1], self._chunks[-1][:self._used]])
+        return np.concatenate([*self._chunks[:-1], self._chunks[-1][: self._used]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +103,14 @@ class Series:
 
     def save(self, path: Path) -> None:
         """Writes an .npz file."""
-        np.savez_compressed(path, faces=self.faces, images=self.images, heads=np.array(self.heads, dtype=str),
-                            complete_truth=self.complete_truth, tracks=np.array(self.tracks, dtype=str))
+        np.savez_compressed(
+            path,
+            faces=self.faces,
+            images=self.images,
+            heads=np.array(self.heads, dtype=str),
+            complete_truth=self.complete_truth,
+            tracks=np.array(self.tracks, dtype=str),
+        )
 
     @classmethod
     def load(cls, path: Path) -> Series:
@@ -88,8 +122,13 @@ class Series:
         with np.load(path, allow_pickle=False) as stored:
             if (stored['faces'].dtype, stored['images'].dtype) != (FACE, IMAGE) or 'tracks' not in stored:
                 raise ValueError('its rows are of another kind')
-            return cls(stored['faces'], stored['images'], tuple(map(str, stored['heads'])), bool(stored['complete_truth']),
-                       tuple(map(str, stored['tracks'])))
+            return cls(
+                stored['faces'],
+                stored['images'],
+                tuple(map(str, stored['heads'])),
+                bool(stored['complete_truth']),
+                tuple(map(str, stored['tracks'])),
+            )
 
 
 def runs(faces: np.ndarray, key: str = 'track', max_gap_s: float = 0.2) -> Iterator[np.ndarray]:

@@ -1,4 +1,5 @@
 """Where the poses that are scored come from: the estimator, a topic of the recording, or a live node's answers."""
+
 from __future__ import annotations
 
 import queue
@@ -49,8 +50,14 @@ class Answer:
     dropped: bool = False
 
 
-def estimate_frames(bag: BagFile, choice: TopicChoice, notes: Notes, estimator: HeadPoseEstimator, rectified: bool = False,
-                    second: HeadPoseEstimator | None = None) -> Iterator[Answer | UnreadableImage]:
+def estimate_frames(
+    bag: BagFile,
+    choice: TopicChoice,
+    notes: Notes,
+    estimator: HeadPoseEstimator,
+    rectified: bool = False,
+    second: HeadPoseEstimator | None = None,
+) -> Iterator[Answer | UnreadableImage]:
     """Runs the estimator over a recording as the node would over its topics, every image, as fast as it goes.
 
     Images are read ahead in a thread of their own; results do not depend on speed.
@@ -79,14 +86,17 @@ def estimate_frames(bag: BagFile, choice: TopicChoice, notes: Notes, estimator: 
         if estimator.finding.faces_beyond_max:
             notes.add(f'images with more faces than max_faces ({estimator.finding.max_faces}) allows: raise it with --max-faces')
         if estimator.finding.image_rotation is not None:
-            notes.add('images in which faces look more like faces when turned: if the camera is mounted sideways or upside down, '
-                      f'the angles are wrong; use --image-rotation {estimator.finding.image_rotation}')
+            notes.add(
+                'images in which faces look more like faces when turned: if the camera is mounted sideways or upside down, '
+                f'the angles are wrong; use --image-rotation {estimator.finding.image_rotation}'
+            )
         stage_ms = dict(estimator.stages.wall_ms)
         yield Answer(frame, poses, _disagreement(second, frame, poses), stage_ms, total_ms)
 
 
-def answered_frames(bag: BagFile, choice: TopicChoice, notes: Notes, answers: Answers,
-                    rectified: bool = False) -> Iterator[Answer | UnreadableImage]:
+def answered_frames(
+    bag: BagFile, choice: TopicChoice, notes: Notes, answers: Answers, rectified: bool = False
+) -> Iterator[Answer | UnreadableImage]:
     """The images of a recording with answers that are already known.
 
     Args:
@@ -129,10 +139,10 @@ class RecordedPoses:
 
     def __init__(self, bag: BagFile, topic: str) -> None:
         if topic not in bag.topics:
-            raise BagError(f"{bag.path.name} has no topic {topic}; it holds {', '.join(bag.topics) or 'nothing'}")
+            raise BagError(f'{bag.path.name} has no topic {topic}; it holds {", ".join(bag.topics) or "nothing"}')
         self._kind = bag.topics[topic].type
         if self._kind not in POSE_TYPES:
-            raise BagError(f"{topic} has type {self._kind}, which holds no pose; known are {', '.join(POSE_TYPES)}")
+            raise BagError(f'{topic} has type {self._kind}, which holds no pose; known are {", ".join(POSE_TYPES)}')
         self._topic = topic
         self._messages = bag.messages([topic])
         self._held: dict[int, tuple[list[HeadPose], float]] = {}
@@ -162,8 +172,10 @@ def check_frame(frame_id: str, frame: Frame, topic: str) -> None:
     """
     poses, images = frame_id.lstrip('/'), frame.frame_id.lstrip('/')
     if poses and images and poses != images:
-        raise BagError(f"the poses on {topic} are in frame {poses!r}, the images in {images!r}: poses can be scored in the images' frame "
-                       'only; run head_pose without target_frame for this, or have the images estimated here')
+        raise BagError(
+            f"the poses on {topic} are in frame {poses!r}, the images in {images!r}: poses can be scored in the images' frame "
+            'only; run head_pose without target_frame for this, or have the images estimated here'
+        )
 
 
 def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
@@ -189,8 +201,10 @@ def _disagreement(second: HeadPoseEstimator | None, frame: Frame, poses: list[He
         return [float('nan')] * len(poses)
     boxes = [(p.box.x1, p.box.y1, p.box.x2, p.box.y2) for p in poses if p.box is not None]
     others = second.estimate(frame.image, frame.camera, boxes=boxes)
-    return [float(geodesic_deg(p.R_cam_head_unsmoothed, o.R_cam_head)) if p.R_cam_head_unsmoothed is not None else float('nan')
-            for p, o in zip(poses, others)]
+    return [
+        float(geodesic_deg(p.R_cam_head_unsmoothed, o.R_cam_head)) if p.R_cam_head_unsmoothed is not None else float('nan')
+        for p, o in zip(poses, others)
+    ]
 
 
 def _ahead(start: Callable[[], Iterator[Frame | UnreadableImage]]) -> Iterator[Frame | UnreadableImage]:
@@ -226,4 +240,3 @@ def _ahead(start: Callable[[], Iterator[Frame | UnreadableImage]]) -> Iterator[F
     finally:
         stop.set()
         thread.join()
-

@@ -1,4 +1,5 @@
 """From what was remembered of recordings to the figures of metrics.json."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -40,8 +41,11 @@ class Scored:
 def pairs_of(series: Series, truth: Truth) -> list[Pairs]:
     """The unsmoothed estimates of each true head."""
     rows = series.matched
-    return [Pairs(head, part['stamp_s'].copy(), rotations_from_quaternions(part['q_unsmoothed']))
-            for k, head in enumerate(truth.heads) if len(part := rows[rows['head'] == k])]
+    return [
+        Pairs(head, part['stamp_s'].copy(), rotations_from_quaternions(part['q_unsmoothed']))
+        for k, head in enumerate(truth.heads)
+        if len(part := rows[rows['head'] == k])
+    ]
 
 
 def aligned_truth(series: Series, truth: Truth, alignment: Alignment, max_gap_s: float) -> np.ndarray:
@@ -93,8 +97,16 @@ def _spread(values: np.ndarray) -> dict[str, float] | None:
     if not len(values):
         return None
     p50, p90, p95, p99 = np.percentile(values, [50, 90, 95, 99])
-    return {'n': len(values), 'mean': float(values.mean()), 'std': float(values.std()), 'p50': float(p50), 'p90': float(p90),
-            'p95': float(p95), 'p99': float(p99), 'max': float(values.max())}
+    return {
+        'n': len(values),
+        'mean': float(values.mean()),
+        'std': float(values.std()),
+        'p50': float(p50),
+        'p90': float(p90),
+        'p95': float(p95),
+        'p99': float(p99),
+        'max': float(values.max()),
+    }
 
 
 def _error_figures(faces: np.ndarray, R_true: np.ndarray, column: str) -> dict[str, Any]:
@@ -142,21 +154,35 @@ def _images(scored: Sequence[Scored]) -> dict[str, Any]:
     unreadable, dropped = (int(sum(i[name].sum() for i in images)) for name in ('unreadable', 'dropped'))
     recorded = sum(len(i) for i in images)
     count, answered = recorded - unreadable, recorded - dropped
-    return {'n': count, 'unreadable': unreadable, 'readable': count / recorded if recorded else None, 'dropped': dropped,
-            'duration_s': duration_s,
-            'with_face': int(sum((i['faces'] > 0).sum() for i in images)),
-            'coverage': float(sum((i['faces'] > 0).sum() for i in images) / answered) if answered else None,
-            'faces': int(sum(i['faces'].sum() for i in images)), 'tracks': sum(len(s.series.tracks) for s in scored),
-            'wall_s': wall_s, 'per_second': count / wall_s if wall_s else None, 'times_real_time': duration_s / wall_s if wall_s else None}
+    return {
+        'n': count,
+        'unreadable': unreadable,
+        'readable': count / recorded if recorded else None,
+        'dropped': dropped,
+        'duration_s': duration_s,
+        'with_face': int(sum((i['faces'] > 0).sum() for i in images)),
+        'coverage': float(sum((i['faces'] > 0).sum() for i in images) / answered) if answered else None,
+        'faces': int(sum(i['faces'].sum() for i in images)),
+        'tracks': sum(len(s.series.tracks) for s in scored),
+        'wall_s': wall_s,
+        'per_second': count / wall_s if wall_s else None,
+        'times_real_time': duration_s / wall_s if wall_s else None,
+    }
 
 
 def _detection(scored: Sequence[Scored]) -> dict[str, Any]:
     images = _pooled([s.series.images for s in scored])
     heads, missed, unmatched = (int(images[name].sum()) for name in ('heads', 'missed', 'unmatched'))
     complete = bool(scored) and all(s.series.complete_truth for s in scored)
-    out: dict[str, Any] = {'true_heads': heads, 'missed': missed, 'rate': (heads - missed) / heads if heads else None,
-                           'rate_facing': None, 'unmatched': unmatched, 'false_faces': unmatched if complete else None,
-                           'id_switches': sum(id_switches(s.series) for s in scored) if heads else None}
+    out: dict[str, Any] = {
+        'true_heads': heads,
+        'missed': missed,
+        'rate': (heads - missed) / heads if heads else None,
+        'rate_facing': None,
+        'unmatched': unmatched,
+        'false_faces': unmatched if complete else None,
+        'id_switches': sum(id_switches(s.series) for s in scored) if heads else None,
+    }
     faces = _pooled([s.series.faces[s.series.faces['head'] >= 0] for s in scored])
     if len(faces):
         R_true = rotations_from_quaternions(faces['q_true'])
@@ -172,7 +198,7 @@ def _jitter(scored: Sequence[Scored], column: str) -> dict[str, Any]:
     """Over recordings: root of the mean square, weighted by resting frames."""
     parts = [rest_jitter(s.series, column, truth=len(s.series.matched) > 0) for s in scored]
     count = sum(n for _, n in parts)
-    squares = sum(value ** 2 * n for value, n in parts if n)
+    squares = sum(value**2 * n for value, n in parts if n)
     return {'rest': float(np.sqrt(squares / count)) if count else None, 'resting_frames': count}
 
 

@@ -1,4 +1,5 @@
 """What an evaluation ends with: metrics.json, report.html, the verdict in words, and the exit code."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -80,30 +81,36 @@ def _say(record: dict[str, Any], output: Path) -> None:
     overall = record['overall']
     images = overall.get('images')
     if images:
-        lost = [f"{images[kind]} {kind}" for kind in ('dropped', 'unreadable') if images.get(kind)]
-        dropped = f" ({', '.join(lost)})" if lost else ''
-        print(f"{images['n']} images{dropped} in {images['wall_s']:.1f} s ({images['times_real_time'] or 0:.1f} x real time), a face in "
-              f"{100 * (images['coverage'] or 0):.1f} %")
+        lost = [f'{images[kind]} {kind}' for kind in ('dropped', 'unreadable') if images.get(kind)]
+        dropped = f' ({", ".join(lost)})' if lost else ''
+        print(
+            f'{images["n"]} images{dropped} in {images["wall_s"]:.1f} s ({images["times_real_time"] or 0:.1f} x real time), a face in '
+            f'{100 * (images["coverage"] or 0):.1f} %'
+        )
     for label, part in (('raw', overall), ('aligned', overall.get('aligned'))):
         if part and part.get('geodesic_deg'):
-            axes = '  '.join(f"{axis} {part[f'{axis}_deg']['mae']:.2f}" for axis in ('yaw', 'pitch', 'roll') if part[f'{axis}_deg'])
-            print(f"{label:8s} geodesic {part['geodesic_deg']['mean']:.2f} deg (median {part['geodesic_deg']['p50']:.2f}), MAE {axes}")
+            axes = '  '.join(f'{axis} {part[f"{axis}_deg"]["mae"]:.2f}' for axis in ('yaw', 'pitch', 'roll') if part[f'{axis}_deg'])
+            print(f'{label:8s} geodesic {part["geodesic_deg"]["mean"]:.2f} deg (median {part["geodesic_deg"]["p50"]:.2f}), MAE {axes}')
     for entry in record['recordings']:
         if alignment := entry['alignment']:
             std_s = alignment['time_offset_std_s']
             margin = f' +- {1e3 * std_s:.0f}' if std_s is not None and std_s == std_s else ''
             found = alignment['time_offset_found']
-            offset = f"{1e3 * alignment['time_offset_s']:+.0f}{margin} ms" if found else 'not told: the head hardly turns'
-            print(f"{entry['name']}: truth against estimates: time offset {offset}, mount rotation {alignment['rotation_deg']:.2f} deg "
-                  f"({alignment['side']} side; the model's own bias is in it)")
+            offset = f'{1e3 * alignment["time_offset_s"]:+.0f}{margin} ms' if found else 'not told: the head hardly turns'
+            print(
+                f'{entry["name"]}: truth against estimates: time offset {offset}, mount rotation {alignment["rotation_deg"]:.2f} deg '
+                f"({alignment['side']} side; the model's own bias is in it)"
+            )
         if change := entry.get('alignment_change'):
-            print(f"{entry['name']}: against the baseline: time offset {1e3 * change['time_offset_s']:+.0f} ms, "
-                  f"mount rotation {change['rotation_deg']:.2f} deg")
+            print(
+                f'{entry["name"]}: against the baseline: time offset {1e3 * change["time_offset_s"]:+.0f} ms, '
+                f'mount rotation {change["rotation_deg"]:.2f} deg'
+            )
         if likelier := entry['likelier_convention']:
-            print(f"{entry['name']}: the truth fits far better as --truth-axes {likelier['axes']} --truth-parent {likelier['parent']}")
+            print(f'{entry["name"]}: the truth fits far better as --truth-axes {likelier["axes"]} --truth-parent {likelier["parent"]}')
     for c in record['comparison'] or ():
         if c['verdict'] != 'same':
-            print(f"{c['verdict']}: {c['figure']} {c['before']:.4g} -> {c['now']:.4g} (margin {c['margin']:.2g})")
+            print(f'{c["verdict"]}: {c["figure"]} {c["before"]:.4g} -> {c["now"]:.4g} (margin {c["margin"]:.2g})')
     for verdict in record['gate']:
-        print(f"gate: {verdict['expression']}: {verdict['verdict']}")
-    print(f"wrote {output / 'metrics.json'} and report.html beside it")
+        print(f'gate: {verdict["expression"]}: {verdict["verdict"]}')
+    print(f'wrote {output / "metrics.json"} and report.html beside it')

@@ -1,8 +1,17 @@
 """Pixels of ROS messages, picture files, videos and cameras as arrays, and depth in metres."""
+
 from .encoded import ImageError, unpack
 from .messages import ENCODINGS, depth_m_from_message, image_from_compressed, image_from_message
 from .pictures import PICTURE_SUFFIXES
 from .sixteen_bits import SignificantBits
 
-__all__ = ['ENCODINGS', 'PICTURE_SUFFIXES', 'ImageError', 'SignificantBits', 'depth_m_from_message', 'image_from_compressed',
-           'image_from_message', 'unpack']
+__all__ = [
+    'ENCODINGS',
+    'PICTURE_SUFFIXES',
+    'ImageError',
+    'SignificantBits',
+    'depth_m_from_message',
+    'image_from_compressed',
+    'image_from_message',
+    'unpack',
+]

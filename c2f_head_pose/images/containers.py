@@ -1,4 +1,5 @@
 """Video files by their structure: whether a file is as long as its own headers say."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -30,7 +31,7 @@ def missing_part(path: Path) -> str | None:
         file.seek(0)
         start = file.read(1 << 16)
     if start.startswith(_ASF_HEADER) and (at := start.find(_ASF_FILE_PROPERTIES)) > 0:
-        return _shorter(length, int.from_bytes(start[at + 40:at + 48], 'little'))
+        return _shorter(length, int.from_bytes(start[at + 40 : at + 48], 'little'))
     if length > 2 * _TS_PACKET and start[::_TS_PACKET][:3] == b'GGG' and length % _TS_PACKET:
         return f'the last packet has {length % _TS_PACKET} bytes of {_TS_PACKET}'
     return None

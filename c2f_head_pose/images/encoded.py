@@ -1,4 +1,5 @@
 """Encoded pictures, in messages and in files: their format, their size, and whether their bytes are complete."""
+
 from __future__ import annotations
 
 import re
@@ -11,10 +12,16 @@ _MAX_PIXELS = 1 << 26
 _PNG = b'\x89PNG\r\n\x1a\n'
 
 _MAGIC = (
-    (rb'\xff\xd8\xff', 'JPEG'), (re.escape(_PNG), 'PNG'), (rb'GIF8[79]a', 'GIF'), (rb'RIFF....WEBP', 'WebP'),
-    (rb'BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0', 'BMP'), (rb'II[*+]\0|MM\0[*+]', 'TIFF'),
+    (rb'\xff\xd8\xff', 'JPEG'),
+    (re.escape(_PNG), 'PNG'),
+    (rb'GIF8[79]a', 'GIF'),
+    (rb'RIFF....WEBP', 'WebP'),
+    (rb'BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0', 'BMP'),
+    (rb'II[*+]\0|MM\0[*+]', 'TIFF'),
     (rb'P[1-6]\s+[#\d]|P7\nWIDTH|P[fF]\n\d', 'PNM'),
-    (rb'\0\0\0\x0cjP  |\xff\x4f\xff\x51', 'JPEG 2000'), (rb'\xff\x0a|\0\0\0\x0cJXL ', 'JPEG XL'), (rb'8BPS', 'Photoshop'),
+    (rb'\0\0\0\x0cjP  |\xff\x4f\xff\x51', 'JPEG 2000'),
+    (rb'\xff\x0a|\0\0\0\x0cJXL ', 'JPEG XL'),
+    (rb'8BPS', 'Photoshop'),
 )
 _AVIF_BRANDS = {b'avif', b'avis'}
 _HEIC_BRANDS = {b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1'}
@@ -40,7 +47,7 @@ def picture_kind(data: bytes) -> str | None:
             return kind
     if data[4:8] == b'ftyp':
         end = max(16, min(int.from_bytes(data[:4], 'big'), 64))
-        brands = {data[8:12], *(data[at:at + 4] for at in range(16, end, 4))}
+        brands = {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
         if data[8:12] in _AVIF_BRANDS | _HEIC_BRANDS:
             return 'AVIF' if brands & _AVIF_BRANDS else 'HEIC'
     return None
@@ -100,8 +107,8 @@ def _png(data: bytes) -> tuple[tuple[int, int] | None, bool]:
     at, kind = len(_PNG), b''
     size = (int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')) if data[12:16] == b'IHDR' else None
     while kind != b'IEND':
-        kind = data[at + 4:at + 8]
-        at += 12 + int.from_bytes(data[at:at + 4], 'big')
+        kind = data[at + 4 : at + 8]
+        at += 12 + int.from_bytes(data[at : at + 4], 'big')
         if at > len(data):
             return size, False
     return size, True
@@ -128,8 +135,8 @@ def _jpeg(data: bytes) -> tuple[tuple[int, int] | None, bool]:
             at += 2
         else:
             if size is None and 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and at + 9 <= len(data):
-                size = int.from_bytes(data[at + 7:at + 9], 'big'), int.from_bytes(data[at + 5:at + 7], 'big')
-            at += 2 + int.from_bytes(data[at + 2:at + 4], 'big')
+                size = int.from_bytes(data[at + 7 : at + 9], 'big'), int.from_bytes(data[at + 5 : at + 7], 'big')
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], 'big')
             if marker == 0xDA:
                 found = _AFTER_SCAN.search(data, at)
                 at = found.start() if found else len(data)

@@ -1,4 +1,5 @@
 """What the paths of a command stand for: pictures, folders, videos, webcams and streams, as frames one after another."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -4,6 +4,7 @@ The node converts by cv_bridge where that is installed and gives the same pixels
 ROS too, and what cv_bridge does not: nv12, a last row without its padding, rows whose padding is no whole number of pixels, 16 bits
 in big-endian order, and 16 bits of which 10 to 14 are significant.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -18,14 +19,23 @@ _MAX_PIXELS = 1 << 28
 
 # encoding: bytes per pixel, OpenCV conversion to BGR (None: already gray or BGR)
 _EIGHT_BIT: dict[str, tuple[int, int | None]] = {
-    'bgr8': (3, None), '8UC3': (3, None), 'rgb8': (3, cv2.COLOR_RGB2BGR),
-    'bgra8': (4, cv2.COLOR_BGRA2BGR), '8UC4': (4, cv2.COLOR_BGRA2BGR), 'rgba8': (4, cv2.COLOR_RGBA2BGR),
-    'mono8': (1, None), '8UC1': (1, None),
+    'bgr8': (3, None),
+    '8UC3': (3, None),
+    'rgb8': (3, cv2.COLOR_RGB2BGR),
+    'bgra8': (4, cv2.COLOR_BGRA2BGR),
+    '8UC4': (4, cv2.COLOR_BGRA2BGR),
+    'rgba8': (4, cv2.COLOR_RGBA2BGR),
+    'mono8': (1, None),
+    '8UC1': (1, None),
     # OpenCV names a Bayer pattern by its second row's second and third pixel, ROS by the first row's first two.
-    'bayer_rggb8': (1, cv2.COLOR_BayerBG2BGR), 'bayer_bggr8': (1, cv2.COLOR_BayerRG2BGR),
-    'bayer_gbrg8': (1, cv2.COLOR_BayerGR2BGR), 'bayer_grbg8': (1, cv2.COLOR_BayerGB2BGR),
-    'yuv422': (2, cv2.COLOR_YUV2BGR_UYVY), 'uyvy': (2, cv2.COLOR_YUV2BGR_UYVY),
-    'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUY2), 'yuyv': (2, cv2.COLOR_YUV2BGR_YUY2),
+    'bayer_rggb8': (1, cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr8': (1, cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg8': (1, cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg8': (1, cv2.COLOR_BayerGB2BGR),
+    'yuv422': (2, cv2.COLOR_YUV2BGR_UYVY),
+    'uyvy': (2, cv2.COLOR_YUV2BGR_UYVY),
+    'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUY2),
+    'yuyv': (2, cv2.COLOR_YUV2BGR_YUY2),
 }
 _SIXTEEN_BIT = {f'{name[:-1]}16': row for name, row in _EIGHT_BIT.items() if name.endswith('8')} | {'16UC1': (1, None)}
 _DEPTH: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
@@ -50,7 +60,7 @@ def image_from_message(message: Any, bits: SignificantBits | None = None) -> np.
     if encoding in ('nv12', 'nv21'):
         return _nv(message)
     if encoding not in ENCODINGS:
-        raise ImageError(f"encoding {encoding!r} is not read; publish one of {', '.join(ENCODINGS)}")
+        raise ImageError(f'encoding {encoding!r} is not read; publish one of {", ".join(ENCODINGS)}')
     wide = encoding in _SIXTEEN_BIT
     channels, conversion = _SIXTEEN_BIT[encoding] if wide else _EIGHT_BIT[encoding]
     pixels = _rows(message, np.dtype(np.uint16 if wide else np.uint8), channels)
@@ -124,7 +134,7 @@ def _rows(message: Any, dtype: np.dtype[Any], channels: int = 1) -> np.ndarray:
         step = row  # one row has no next one; its step may be anything
     if data.size < step * height:  # the last row's padding may be left out
         data = np.pad(data, (0, step * height - data.size))
-    rows = data[:step * height].reshape(height, step)[:, :row]
+    rows = data[: step * height].reshape(height, step)[:, :row]
     if dtype.itemsize > 1:
         stored = dtype.newbyteorder('>') if message.is_bigendian else dtype.newbyteorder('<')
         rows = np.ascontiguousarray(rows).view(stored).astype(dtype, copy=False)
@@ -143,7 +153,7 @@ def _nv(message: Any) -> np.ndarray:
     rows = height * 3 // 2
     if data.size < step * rows:
         raise ImageError(f'data has {data.size} bytes, {message.encoding} with step {step} needs {step * rows}; the image is cut off')
-    planes = np.ascontiguousarray(data[:step * rows].reshape(rows, step)[:, :width])
+    planes = np.ascontiguousarray(data[: step * rows].reshape(rows, step)[:, :width])
     return cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_NV12 if message.encoding == 'nv12' else cv2.COLOR_YUV2BGR_NV21)
 
 

@@ -1,4 +1,5 @@
 """Picture files as arrays, recognised by their content: what a folder holds, and the pixels of one file."""
+
 from __future__ import annotations
 
 import io
@@ -11,8 +12,30 @@ import numpy as np
 from .encoded import ImageError, check_complete, picture_kind
 from .sixteen_bits import SignificantBits
 
-PICTURE_SUFFIXES = ('.avif', '.bmp', '.dib', '.gif', '.heic', '.heif', '.hif', '.jfif', '.jp2', '.jpe', '.jpeg', '.jpg', '.jxl', '.pbm',
-                    '.pgm', '.png', '.pnm', '.ppm', '.psd', '.tif', '.tiff', '.webp')
+PICTURE_SUFFIXES = (
+    '.avif',
+    '.bmp',
+    '.dib',
+    '.gif',
+    '.heic',
+    '.heif',
+    '.hif',
+    '.jfif',
+    '.jp2',
+    '.jpe',
+    '.jpeg',
+    '.jpg',
+    '.jxl',
+    '.pbm',
+    '.pgm',
+    '.png',
+    '.pnm',
+    '.ppm',
+    '.psd',
+    '.tif',
+    '.tiff',
+    '.webp',
+)
 """Lower-case endings of picture files. A file with one of them is reported when it cannot be read; others count by their content."""
 _RAW_SUFFIXES = ('.arw', '.cr2', '.cr3', '.dng', '.nef', '.orf', '.pef', '.raf', '.rw2', '.srw')
 """Raw files of cameras: most begin like a TIFF and hold a thumbnail first, which must not be taken for the picture."""
@@ -143,12 +166,17 @@ def _by_pillow(data: bytes, kind: str) -> np.ndarray:
     Raises:
         ImageError: where they are not installed or cannot decode it.
     """
-    remedy = f'install pillow-heif (pip install pillow-heif) or {_CONVERT}' if kind == 'HEIC' else \
-        f"install Pillow 11.3 or newer (pip install 'pillow>=11.3') or {_CONVERT}"
+    remedy = (
+        f'install pillow-heif (pip install pillow-heif) or {_CONVERT}'
+        if kind == 'HEIC'
+        else f"install Pillow 11.3 or newer (pip install 'pillow>=11.3') or {_CONVERT}"
+    )
     try:
         from PIL import Image, ImageOps
+
         if kind == 'HEIC':
             import pillow_heif
+
             pillow_heif.register_heif_opener()
     except ImportError as error:
         raise ImageError(f'cannot be read: a {kind} picture needs {error.name}, which is not installed; {remedy}') from error

@@ -1,4 +1,5 @@
 """Images of 16 bits a pixel as 8 bits: how many of the 16 bits hold the image is found from the pixels."""
+
 from __future__ import annotations
 
 import math
@@ -64,4 +65,4 @@ class SignificantBits:
             self._earlier, self._recent, self._images = self._recent, _LEAST_BITS, 0
         self._recent = max(self._recent, significant_bits(pixels))
         self._images += 1
-        return cv2.convertScaleAbs(pixels, alpha=255 / (2 ** self.bits - 1))
+        return cv2.convertScaleAbs(pixels, alpha=255 / (2**self.bits - 1))

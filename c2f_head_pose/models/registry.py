@@ -1,4 +1,5 @@
 """Every model file by name: what it is, whose it is, and where it lies."""
+
 from __future__ import annotations
 
 import os
@@ -31,19 +32,22 @@ _OURS = 'trained on heads rendered by this project alone; {}'
 
 SHIPPED = {
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', '2928374df1873e2ad6a6933f5e94c8afbfa6ee15d1723d9d3137223f910f5969',
-        'Apache-2.0', _OURS.format('c2f_edge.md')),
+        'c2f_edge.onnx', '2928374df1873e2ad6a6933f5e94c8afbfa6ee15d1723d9d3137223f910f5969', 'Apache-2.0', _OURS.format('c2f_edge.md')
+    ),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', '365f14a6e4bc48f86239722c39f17784e9245880823e5077ff98897c771cef75',
-        'Apache-2.0', _OURS.format('c2f_edge.md')),
+        'c2f_edge_int8.onnx', '365f14a6e4bc48f86239722c39f17784e9245880823e5077ff98897c771cef75', 'Apache-2.0', _OURS.format('c2f_edge.md')
+    ),
     'c2f_depth': ModelFile(
-        'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e',
-        'Apache-2.0', _OURS.format('c2f_depth.md')),
+        'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e', 'Apache-2.0', _OURS.format('c2f_depth.md')
+    ),
 }
 
 YUNET = ModelFile(
-    'face_detection_yunet_2023mar.onnx', '8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4', 'MIT',
-    'opencv_zoo models/face_detection_yunet (Shiqi Yu, Yuantao Feng)')
+    'face_detection_yunet_2023mar.onnx',
+    '8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4',
+    'MIT',
+    'opencv_zoo models/face_detection_yunet (Shiqi Yu, Yuantao Feng)',
+)
 
 _SHIPPED_FOLDER = Path(__file__).parent
 
@@ -59,7 +63,7 @@ def model_path(model: str) -> Path:
     path = Path(model).expanduser()
     if path.is_file():
         return path
-    raise ModelError(f"no model {model!r}: neither a shipped name ({', '.join(sorted(SHIPPED))}) nor an existing .onnx file")
+    raise ModelError(f'no model {model!r}: neither a shipped name ({", ".join(sorted(SHIPPED))}) nor an existing .onnx file')
 
 
 def fetched_folder() -> Path:
@@ -78,8 +82,10 @@ def detector_path() -> Path:
     """
     path = fetched_folder() / detector_file()
     if not path.is_file():
-        raise ModelError(f"the face detector {path} is missing; fetch it once with 'ros2 run c2f_head_pose fetch_models' "
-                         "or 'python -m c2f_head_pose.models.fetch'")
+        raise ModelError(
+            f"the face detector {path} is missing; fetch it once with 'ros2 run c2f_head_pose fetch_models' "
+            "or 'python -m c2f_head_pose.models.fetch'"
+        )
     return path
 
 

@@ -1,4 +1,5 @@
 """Opens any recording as a stream of messages: rosbag2, ROS 1's bags and folders of pictures; whole, packed, split or cut off."""
+
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
@@ -111,8 +112,10 @@ class BagFile:
         if located.damage:
             self._damages[f'{self.path.name} is not whole: {located.damage}'] = None
         if located.messages is not None and located.messages > (found := sum(topic.count for topic in self.topics.values())):
-            self._damages[f'{self.path.name} holds {found} messages, its metadata.yaml counts {located.messages}: a file was cut off, or '
-                          'copied without the write-ahead log (-wal) beside it'] = None
+            self._damages[
+                f'{self.path.name} holds {found} messages, its metadata.yaml counts {located.messages}: a file was cut off, or '
+                'copied without the write-ahead log (-wal) beside it'
+            ] = None
         self.notes = [*located.notes, *(note for _, storage in self._storages for note in storage.notes)]
         times = [ns for _, storage in self._storages for ns in (storage.start_ns, storage.end_ns) if ns is not None]
         self.start_ns: int | None = min(times, default=None)
@@ -204,8 +207,10 @@ class BagFile:
                 if not unpack_stream(packed, unpacked):
                     self._damages[f'{file.name} is cut off; what can be unpacked is used'] = None
         except OSError as error:
-            raise BagError(f'{file} cannot be unpacked to {target.parent} ({error.strerror or error}); unpack it (zstd -d), or set TMPDIR '
-                           'to a folder with more room') from error
+            raise BagError(
+                f'{file} cannot be unpacked to {target.parent} ({error.strerror or error}); unpack it (zstd -d), or set TMPDIR '
+                'to a folder with more room'
+            ) from error
         except CutOffError as error:
             raise BagError(f'{file} is not Zstandard data ({error}); name the file that was packed') from error
         return target
@@ -238,5 +243,10 @@ def _joined(known: Topic | None, channel: Channel) -> Topic:
     """A topic with a channel's messages added; type or encoding become empty where they differ."""
     if known is None:
         return Topic(channel.topic, channel.type, channel.count, channel.encoding, channel.definition)
-    return replace(known, type=known.type if known.type == channel.type else '', count=known.count + channel.count,
-                   encoding=known.encoding if known.encoding == channel.encoding else '', definition=channel.definition or known.definition)
+    return replace(
+        known,
+        type=known.type if known.type == channel.type else '',
+        count=known.count + channel.count,
+        encoding=known.encoding if known.encoding == channel.encoding else '',
+        definition=channel.definition or known.definition,
+    )

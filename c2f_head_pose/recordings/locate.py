@@ -1,4 +1,5 @@
 """From a path that a user names to the storage files of one recording, in order; unrelated files are refused by name."""
+
 from __future__ import annotations
 
 import re
@@ -56,8 +57,9 @@ def locate(path: Path) -> Located:
         BagError: for a path that names no recording, or several.
     """
     if not path.exists():
-        raise BagError(f'there is no recording {path}: the path does not exist; name a rosbag2 folder, a file ({_suffixes()}) '
-                       'or a folder of pictures')
+        raise BagError(
+            f'there is no recording {path}: the path does not exist; name a rosbag2 folder, a file ({_suffixes()}) or a folder of pictures'
+        )
     if path.is_file():
         return _one_file(path)
     if (path / _METADATA).is_file():
@@ -107,15 +109,21 @@ def _by_metadata(folder: Path) -> Located:
     there = {storage.name: storage for storage in _storage_files(folder)}
     files = [found for name in names if (found := _present(folder, name)) is not None]
     if not files:
-        raise BagError(f'{folder} lacks the files that its {_METADATA} names ({", ".join(names) or "none"})'
-                       + (f'; it holds {", ".join(sorted(there))}: name one of them' if there else ''))
+        raise BagError(
+            f'{folder} lacks the files that its {_METADATA} names ({", ".join(names) or "none"})'
+            + (f'; it holds {", ".join(sorted(there))}: name one of them' if there else '')
+        )
     missing = [name for name in names if _present(folder, name) is None]
     others = sorted(name for name, storage in there.items() if storage not in files)
     if others:
         notes.append(f'{", ".join(others)}: not in {_METADATA}, so not read; name a file by itself, or let ros2 bag reindex take it in')
     count = information.get('message_count')
-    return Located(tuple(files), messages=count if isinstance(count, int) and not missing else None, notes=tuple(notes),
-                   damage=f'{", ".join(missing)}: named in {_METADATA}, but not there' if missing else None)
+    return Located(
+        tuple(files),
+        messages=count if isinstance(count, int) and not missing else None,
+        notes=tuple(notes),
+        damage=f'{", ".join(missing)}: named in {_METADATA}, but not there' if missing else None,
+    )
 
 
 def _unusual(information: dict[str, Any]) -> Iterator[str]:
@@ -166,14 +174,19 @@ def several(folder: Path, parts: Sequence[Path], why: str = '') -> BagError:
     """The refusal of a folder with several recordings, which names them."""
     names = sorted(path.name for path in parts)
     listed = ', '.join(names[:6]) + (f' and {len(names) - 6} more' if len(names) > 6 else '')
-    return BagError(f'{folder} holds several recordings{why}: {listed}; name one of them (evaluate_bag takes several), or, if they are '
-                    'parts of one, make a metadata.yaml with ros2 bag reindex')
+    return BagError(
+        f'{folder} holds several recordings{why}: {listed}; name one of them (evaluate_bag takes several), or, if they are '
+        'parts of one, make a metadata.yaml with ros2 bag reindex'
+    )
 
 
 def _recordings_below(folder: Path) -> str:
     """Words about folders inside that hold recordings of their own."""
-    inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith('.')
-                    and ((path / _METADATA).is_file() or _storage_files(path)))
+    inside = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith('.') and ((path / _METADATA).is_file() or _storage_files(path))
+    )
     others = ' and others' if len(inside) > 6 else ''
     return f'; there are recordings in {", ".join(inside[:6])}{others}: name one of them' if inside else ''
 

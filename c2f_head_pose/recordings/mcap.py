@@ -3,6 +3,7 @@
 Only the channels that are asked for are looked at, so services, JSON, Protobuf or unknown definitions beside them do no harm.
 Source: the MCAP specification, mcap.dev/spec; opcodes in hexadecimal as in its section Records.
 """
+
 from __future__ import annotations
 
 import heapq
@@ -59,7 +60,7 @@ class _Contents:
         """Takes a schema or a channel into account; other records are left alone."""
         if opcode == _SCHEMA:
             (name, encoding), position = _strings(body, 2, 2)
-            self.schemas[_u16(body)] = name, encoding, body[position + 4:]
+            self.schemas[_u16(body)] = name, encoding, body[position + 4 :]
         elif opcode == _CHANNEL:
             number, schema = struct.unpack_from('<HH', body)
             (topic, encoding), _ = _strings(body, 4, 2)
@@ -223,15 +224,15 @@ def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
         opcode, size = struct.unpack_from('<BQ', data, position)
         if position + 9 + size > len(data):
             raise CutOffError(f'a record claims {size} bytes, {len(data) - position - 9} are there')
-        yield opcode, data[position + 9:position + 9 + size]
+        yield opcode, data[position + 9 : position + 9 + size]
         position += 9 + size
 
 
 def _chunk_data(body: bytes) -> bytes:
     """The records of a chunk, unpacked and checked against its checksum (0: the writer computed none)."""
     size, checksum, length = struct.unpack_from('<QII', body, 16)
-    compression = body[32:32 + length].decode()
-    packed = body[40 + length:40 + length + struct.unpack_from('<Q', body, 32 + length)[0]]
+    compression = body[32 : 32 + length].decode()
+    packed = body[40 + length : 40 + length + struct.unpack_from('<Q', body, 32 + length)[0]]
     if compression == '':
         data = packed
     elif compression == 'lz4':
@@ -247,7 +248,7 @@ def _chunk_data(body: bytes) -> bytes:
 
 def _chunk_index(body: bytes) -> _ChunkIndex:
     start_ns, end_ns, offset, _, length = struct.unpack_from('<QQQQI', body)
-    return _ChunkIndex(start_ns, end_ns, offset, frozenset(number for number, _ in struct.iter_unpack('<HQ', body[36:36 + length])))
+    return _ChunkIndex(start_ns, end_ns, offset, frozenset(number for number, _ in struct.iter_unpack('<HQ', body[36 : 36 + length])))
 
 
 def _counted(contents: _Contents, statistics: bytes) -> bool:
@@ -255,7 +256,7 @@ def _counted(contents: _Contents, statistics: bytes) -> bool:
     if not statistics or contents.lacks_schema:
         return False
     messages, _, channels, _, _, chunks, start_ns, end_ns, length = struct.unpack_from('<QHIIIIQQI', statistics)
-    contents.counts = dict(struct.iter_unpack('<HQ', statistics[46:46 + length]))
+    contents.counts = dict(struct.iter_unpack('<HQ', statistics[46 : 46 + length]))
     if messages:
         contents.start_ns, contents.end_ns = start_ns, end_ns
     complete = len(contents.channels) == channels and len(contents.chunks) == chunks and sum(contents.counts.values()) == messages
@@ -264,8 +265,13 @@ def _counted(contents: _Contents, statistics: bytes) -> bool:
 
 def _channel(topic: str, encoding: str, schema: tuple[str, str, bytes]) -> Channel:
     from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
-    formats = {'ros1msg': MessageDefinitionFormat.MSG, 'ros2msg': MessageDefinitionFormat.MSG,
-               'ros2idl': MessageDefinitionFormat.IDL, 'omgidl': MessageDefinitionFormat.IDL}
+
+    formats = {
+        'ros1msg': MessageDefinitionFormat.MSG,
+        'ros2msg': MessageDefinitionFormat.MSG,
+        'ros2idl': MessageDefinitionFormat.IDL,
+        'omgidl': MessageDefinitionFormat.IDL,
+    }
     name, form, text = schema
     definition: Any = MessageDefinition(formats[form], text.decode(errors='replace')) if form in formats else None
     return Channel(topic, ros_type(name) if encoding in (CDR, ROS1) else name, encoding, definition)
@@ -276,7 +282,7 @@ def _strings(body: bytes, position: int, number: int) -> tuple[list[str], int]:
     found = []
     for _ in range(number):
         length = struct.unpack_from('<I', body, position)[0]
-        found.append(body[position + 4:position + 4 + length].decode())
+        found.append(body[position + 4 : position + 4 + length].decode())
         position += 4 + length
     return found, position
 

@@ -1,4 +1,5 @@
 """Decodes the messages of a topic by the types that it was recorded with."""
+
 from __future__ import annotations
 
 import functools
@@ -17,7 +18,7 @@ VISION_MSGS = {
     'vision_msgs/msg/ObjectHypothesisWithPose': 'vision_msgs/ObjectHypothesis hypothesis\ngeometry_msgs/PoseWithCovariance pose\n',
     'vision_msgs/msg/BoundingBox3D': 'geometry_msgs/Pose center\ngeometry_msgs/Vector3 size\n',
     'vision_msgs/msg/Detection3D': 'std_msgs/Header header\nvision_msgs/ObjectHypothesisWithPose[] results\n'
-                                   'vision_msgs/BoundingBox3D bbox\nstring id\n',
+    'vision_msgs/BoundingBox3D bbox\nstring id\n',
     'vision_msgs/msg/Detection3DArray': 'std_msgs/Header header\nvision_msgs/Detection3D[] detections\n',
 }
 """Message definitions (vision_msgs 4, Humble and later) for bags that carry none, and for writing."""
@@ -26,6 +27,7 @@ VISION_MSGS = {
 def ros2_typestore() -> Any:
     """Rosbags' Jazzy types, and vision_msgs."""
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
     store = get_typestore(Stores.ROS2_JAZZY)
     for name, definition in VISION_MSGS.items():
         store.register(get_types_from_msg(definition, name))
@@ -60,14 +62,20 @@ class Decoder:
         try:
             self._store = _recorded_types(definition, kind, is_ros1)
         except Exception as error:  # rosbags' parser raises several classes for text that defines nothing
-            raise BagError(f'{topic}: the recorded definition of {kind} cannot be read ({first_line(error)}); '
-                           'the recording is damaged, or needs converting') from error
+            raise BagError(
+                f'{topic}: the recorded definition of {kind} cannot be read ({first_line(error)}); '
+                'the recording is damaged, or needs converting'
+            ) from error
         if kind not in self._store.fielddefs:
-            raise BagError(f'{topic} has type {kind}, the recording has no definition of it, and it is no standard type; '
-                           'convert the bag to mcap, which carries definitions (ros2 bag convert)')
+            raise BagError(
+                f'{topic} has type {kind}, the recording has no definition of it, and it is no standard type; '
+                'convert the bag to mcap, which carries definitions (ros2 bag convert)'
+            )
         if odd := _redefined(self._store, is_ros1):
-            raise BagError(f'{topic} was recorded with another {odd} than the standard one, so its fields mean nothing certain; '
-                           'the recording is damaged, or needs converting')
+            raise BagError(
+                f'{topic} was recorded with another {odd} than the standard one, so its fields mean nothing certain; '
+                'the recording is damaged, or needs converting'
+            )
 
     def decode(self, raw: bytes, log_ns: int) -> Any:
         """A message with ROS's field names.
@@ -89,14 +97,21 @@ class Decoder:
 @functools.lru_cache(maxsize=2)
 def _standard_types(is_ros1: bool) -> Any:
     from rosbags.typesys import Stores, get_typestore
+
     return get_typestore(Stores.ROS1_NOETIC) if is_ros1 else ros2_typestore()
 
 
 def _redefined(store: Any, is_ros1: bool) -> str:
     """A standard type that a store defines without all of its standard fields; '' for none. vision_msgs changed between distributions."""
     standard = _standard_types(is_ros1).fielddefs
-    return next((kind for kind, (_, fields) in store.fielddefs.items()
-                 if kind in standard and kind not in VISION_MSGS and not {*standard[kind][1]} <= {*fields}), '')
+    return next(
+        (
+            kind
+            for kind, (_, fields) in store.fielddefs.items()
+            if kind in standard and kind not in VISION_MSGS and not {*standard[kind][1]} <= {*fields}
+        ),
+        '',
+    )
 
 
 @functools.lru_cache(maxsize=64)
@@ -104,6 +119,7 @@ def _recorded_types(definition: Any, kind: str, is_ros1: bool) -> Any:
     """A store of the types that a topic was recorded with; reading definitions takes longer than reading many a message."""
     from rosbags.interfaces import MessageDefinitionFormat
     from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+
     if definition is None or not definition.data:
         return _standard_types(is_ros1)
     store = get_typestore(Stores.EMPTY)

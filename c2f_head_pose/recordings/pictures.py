@@ -1,4 +1,5 @@
 """A folder of pictures as a recording with one image topic, in the natural order of their names."""
+
 from __future__ import annotations
 
 import os
@@ -76,5 +77,12 @@ def image_fields(raw: bytes, log_ns: int) -> SimpleNamespace:
     except ImageError as error:
         raise BagError(f'{path.name} {error}') from error
     header = SimpleNamespace(stamp=SimpleNamespace(sec=log_ns // 10**9, nanosec=log_ns % 10**9), frame_id=_FRAME_ID)
-    return SimpleNamespace(header=header, height=pixels.shape[0], width=pixels.shape[1], encoding='bgr8', is_bigendian=0,
-                           step=3 * pixels.shape[1], data=np.ascontiguousarray(pixels).reshape(-1))
+    return SimpleNamespace(
+        header=header,
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding='bgr8',
+        is_bigendian=0,
+        step=3 * pixels.shape[1],
+        data=np.ascontiguousarray(pixels).reshape(-1),
+    )

@@ -1,4 +1,5 @@
 """A recording as typed frames: images with the calibration and the depth that belong to them."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -89,8 +90,10 @@ class Notes:
     @property
     def counts(self) -> dict[str, int]:
         """Sentences, and how often each holds."""
-        return {kind + (f' ({"the first: " if count > 1 else ""}{detail})' if detail else ''): count
-                for kind, (detail, count) in self._events.items()}
+        return {
+            kind + (f' ({"the first: " if count > 1 else ""}{detail})' if detail else ''): count
+            for kind, (detail, count) in self._events.items()
+        }
 
 
 def read_frames(bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool = False) -> Iterator[Frame | UnreadableImage]:
@@ -154,8 +157,9 @@ class _FrameReader:
         else:
             self._info = decoded
         newest_depth_ns = self._depths[-1][0] if self._depths else -1
-        while self._waiting and (not self._choice.depth or newest_depth_ns >= self._waiting[0].stamp_ns
-                                 or len(self._waiting) > _WAITING_IMAGES):
+        while self._waiting and (
+            not self._choice.depth or newest_depth_ns >= self._waiting[0].stamp_ns or len(self._waiting) > _WAITING_IMAGES
+        ):
             yield self._finish(self._waiting.popleft())
 
     def rest(self) -> Iterator[Frame | UnreadableImage]:
@@ -174,8 +178,15 @@ class _FrameReader:
             return unreadable
         if stamp_ns(decoded) == 0:
             self._notes.add('images without a stamp: their recording time is used')
-        return Frame(waiting.index, waiting.stamp_ns, message.log_ns, decoded.header.frame_id, image, self._camera_for(waiting.info, image),
-                     self._depth_for(waiting.stamp_ns, image))
+        return Frame(
+            waiting.index,
+            waiting.stamp_ns,
+            message.log_ns,
+            decoded.header.frame_id,
+            image,
+            self._camera_for(waiting.info, image),
+            self._depth_for(waiting.stamp_ns, image),
+        )
 
     def _note_unreadable(self, error: Exception) -> None:
         self._notes.add(f'images on {self._choice.image} that cannot be read are left out', str(error))
@@ -193,8 +204,10 @@ class _FrameReader:
                 self._notes.add('a calibration that cannot be used: angles are relative to the ray through each face', str(error))
         camera = self._camera
         if camera is not None and (camera.height, camera.width) != image.shape[:2]:
-            self._notes.add('images of another size than their calibration, which is not used for them',
-                            f'images of {image.shape[1]}x{image.shape[0]} with a calibration for {camera.width}x{camera.height}')
+            self._notes.add(
+                'images of another size than their calibration, which is not used for them',
+                f'images of {image.shape[1]}x{image.shape[0]} with a calibration for {camera.width}x{camera.height}',
+            )
             return None
         return camera
 
@@ -211,8 +224,10 @@ class _FrameReader:
             self._notes.add(f'depth on {self._choice.depth} that cannot be read', str(error))
             return None
         if depth_m.shape != image.shape[:2]:
-            self._notes.add('depth of another size than its image is not registered, so not used',
-                            f'depth of {depth_m.shape[1]}x{depth_m.shape[0]} beside images of {image.shape[1]}x{image.shape[0]}')
+            self._notes.add(
+                'depth of another size than its image is not registered, so not used',
+                f'depth of {depth_m.shape[1]}x{depth_m.shape[0]} beside images of {image.shape[1]}x{image.shape[0]}',
+            )
             return None
         return depth_m
 

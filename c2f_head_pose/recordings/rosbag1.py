@@ -1,4 +1,5 @@
 """Reads ROS 1 bags (.bag): by their index, else record by record from the beginning to the end or to the damage."""
+
 from __future__ import annotations
 
 import re
@@ -22,6 +23,7 @@ class Rosbag1File:
 
     def __init__(self, path: Path) -> None:
         from rosbags.rosbag1 import Reader
+
         self._path = path
         self.damage: str | None = None
         self.notes: list[str] = []
@@ -108,6 +110,7 @@ def _records(path: Path) -> Iterator[Record]:
 def _chunk_records(data: bytes, connections: dict[bytes, Channel]) -> Iterator[Record]:
     from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
     from rosbags.typesys.msg import normalize_msgtype
+
     file = BytesIO(data)
     while start := file.read(4):
         header = _fields(read_exactly(file, struct.unpack('<I', start)[0]))
@@ -132,7 +135,7 @@ def _fields(data: bytes) -> dict[str, bytes]:
     fields, position = {}, 0
     while position < len(data):
         length = struct.unpack_from('<I', data, position)[0]
-        name, _, value = data[position + 4:position + 4 + length].partition(b'=')
+        name, _, value = data[position + 4 : position + 4 + length].partition(b'=')
         fields[name.decode()] = value
         position += 4 + length
     return fields

@@ -1,4 +1,5 @@
 """Reads rosbag2's SQLite files (.db3), with the write-ahead log or journal that a killed recorder leaves beside them."""
+
 from __future__ import annotations
 
 import shutil
@@ -59,8 +60,10 @@ class SqliteFile:
         wanted = [number for number, channel in self._channels.items() if channel.topic in topics]
         # A damaged file is followed by its table, in the order of writing, up to the first missing page; the index may lead past it.
         order = 'id' if self.damage else 'timestamp, id'
-        query = (f'SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({",".join("?" * len(wanted))}) '
-                 f'AND timestamp >= ? ORDER BY {order}')
+        query = (
+            f'SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({",".join("?" * len(wanted))}) '
+            f'AND timestamp >= ? ORDER BY {order}'
+        )
         try:
             for number, log_ns, raw in self._database.execute(query, (*wanted, from_ns)):
                 if not (isinstance(log_ns, int) and isinstance(raw, bytes)):
@@ -78,12 +81,15 @@ class SqliteFile:
             if state.damage:
                 self.damage = f'its write-ahead log {log.name} is damaged: {state.damage}'
             else:
-                self.notes.append(f'{path.name} was not closed by its recorder; its write-ahead log {log.name} is read with it'
-                                  + ('; the messages that were being written at the end are lost' if state.unfinished else ''))
+                self.notes.append(
+                    f'{path.name} was not closed by its recorder; its write-ahead log {log.name} is read with it'
+                    + ('; the messages that were being written at the end are lost' if state.unfinished else '')
+                )
             return self._open_with_log(path)
         if _holds_something(journal):
-            self.notes.append(f'{path.name} was not closed by its recorder; what its journal {journal.name} holds is undone in a copy, '
-                              'as SQLite does')
+            self.notes.append(
+                f'{path.name} was not closed by its recorder; what its journal {journal.name} holds is undone in a copy, as SQLite does'
+            )
             return self._open_copy(path, _JOURNAL)
         return _connect(path, 'immutable=1')
 
@@ -106,8 +112,10 @@ class SqliteFile:
             shutil.copyfile(path, copy)
             shutil.copyfile(path.with_name(path.name + ending), copy.with_name(copy.name + ending))
         except OSError as error:
-            raise CutOffError(f'{path.name} and its {ending} cannot be copied to {copy.parent} to read them together '
-                              f'({error.strerror}); set TMPDIR to a folder with more room') from error
+            raise CutOffError(
+                f'{path.name} and its {ending} cannot be copied to {copy.parent} to read them together '
+                f'({error.strerror}); set TMPDIR to a folder with more room'
+            ) from error
         return _connect(copy, 'mode=rw')
 
     def _read_channels(self) -> dict[int, Channel]:
@@ -127,13 +135,17 @@ class SqliteFile:
 
     def _read_definitions(self) -> dict[str, Any]:
         from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
+
         formats = {'ros2msg': MessageDefinitionFormat.MSG, 'ros2idl': MessageDefinitionFormat.IDL}
         try:
             rows = self._database.execute('SELECT topic_type, encoding, encoded_message_definition FROM message_definitions').fetchall()
         except sqlite3.Error:  # versions before Iron have no such table; in a damaged file the standard definitions are used
             return {}
-        return {kind: MessageDefinition(formats[encoding], text) for kind, encoding, text in rows
-                if encoding in formats and isinstance(text, str) and text}
+        return {
+            kind: MessageDefinition(formats[encoding], text)
+            for kind, encoding, text in rows
+            if encoding in formats and isinstance(text, str) and text
+        }
 
     def _count(self) -> None:
         """Counts each topic's messages; where that fails the file is damaged, and they are counted up to the damage."""
@@ -141,7 +153,8 @@ class SqliteFile:
         times: list[int] = []
         try:
             for number, count, first_ns, last_ns in self._database.execute(
-                    'SELECT topic_id, count(*), min(timestamp), max(timestamp) FROM messages GROUP BY topic_id'):
+                'SELECT topic_id, count(*), min(timestamp), max(timestamp) FROM messages GROUP BY topic_id'
+            ):
                 counts[number] = count
                 times += [ns for ns in (first_ns, last_ns) if isinstance(ns, int)]
         except sqlite3.Error as error:

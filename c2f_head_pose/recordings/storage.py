@@ -1,4 +1,5 @@
 """What a storage file of a recording offers to its reader, whatever its format: channels, times, and raw messages in order."""
+
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
@@ -132,6 +133,7 @@ def unpack_stream(packed: BinaryIO, unpacked: BinaryIO) -> bool:
 def lz4_decompressor() -> Any:
     """A new decompressor of one LZ4 frame."""
     from lz4.frame import LZ4FrameDecompressor
+
     return LZ4FrameDecompressor()
 
 

@@ -1,4 +1,5 @@
 """Which topics of a recording hold the images, the calibration and the depth: one set of rules for evaluation and replay."""
+
 from __future__ import annotations
 
 from collections.abc import Collection
@@ -56,8 +57,9 @@ class TopicChoice:
     reasons: tuple[str, ...] = ()
 
 
-def choose_topics(bag: BagFile, image: str | None = None, camera_info: str | None = None, depth: str | None = None,
-                  wording: Wording = COMMAND_LINE) -> TopicChoice:
+def choose_topics(
+    bag: BagFile, image: str | None = None, camera_info: str | None = None, depth: str | None = None, wording: Wording = COMMAND_LINE
+) -> TopicChoice:
     """Finds the topics by their types, contents, frames and names.
 
     Args:
@@ -110,7 +112,7 @@ class _Topics:
             raise BagError(self._no_image(images, wording))
         image = min(pictures, key=self._unlikeliness)
         others = [name for name in pictures if name != image]
-        also = f" (also there: {', '.join(others)}; name one with {wording.image})" if others else ''
+        also = f' (also there: {", ".join(others)}; name one with {wording.image})' if others else ''
         return image, f'images {image}{also}'
 
     def calibration(self, image: str, named: str | None) -> tuple[str | None, str]:
@@ -123,7 +125,7 @@ class _Topics:
         if found is None and len(candidates) == 1:
             found = candidates[0]
             if self._other_frame(found, image):
-                return None, f'{none}; {found} is of frame {self._frame(found)}, not of the images\' ({self._frame(image)})'
+                return None, f"{none}; {found} is of frame {self._frame(found)}, not of the images' ({self._frame(image)})"
         return (None, none) if found is None else (found, f'calibration {found}')
 
     def depth(self, image: str, named: str | None, wording: Wording) -> tuple[str | None, list[str]]:
@@ -139,7 +141,7 @@ class _Topics:
         reasons = []
         if chosen is not None:
             others = [name for name in registered if name != chosen]
-            also = f" (also there: {', '.join(others)})" if others else ''
+            also = f' (also there: {", ".join(others)})' if others else ''
             reasons.append(f'depth {chosen}{also}')
         reasons += [f'{self._unregistered(name, image)}, so it is not used' for name in apart]
         if apart and chosen is None:
@@ -154,19 +156,23 @@ class _Topics:
         if name not in topics:
             raise BagError(f'{self._bag.path.name} has no topic {name}; it holds {_listed(topics.values())}')
         if topics[name].type not in types:
-            raise BagError(f"{name} has type {topics[name].type or '(several)'}, not {' or '.join(types)}")
+            raise BagError(f'{name} has type {topics[name].type or "(several)"}, not {" or ".join(types)}')
         if not topics[name].decodable:
             raise BagError(f'{name} holds {topics[name].type} encoded as {topics[name].encoding}; only ROS messages (cdr, ros1) are read')
 
     def _no_image(self, images: list[str], wording: Wording) -> str:
         path = self._bag.path.name
         if images:
-            return (f'{path} has only images that look like depth: {", ".join(f"{name} ({self._encoding(name)})" for name in images)}; '
-                    f'if one holds infrared pictures, name it with {wording.image}')
+            return (
+                f'{path} has only images that look like depth: {", ".join(f"{name} ({self._encoding(name)})" for name in images)}; '
+                f'if one holds infrared pictures, name it with {wording.image}'
+            )
         foreign = [topic for topic in self._bag.topics.values() if 'image' in topic.type.lower() or 'packet' in topic.type.lower()]
         if foreign:
-            return (f'{path} has images only as {_listed(foreign)}; record or convert them as {" or ".join(IMAGE_TYPES)} '
-                    'in ROS 2 (cdr) or ROS 1 messages')
+            return (
+                f'{path} has images only as {_listed(foreign)}; record or convert them as {" or ".join(IMAGE_TYPES)} '
+                'in ROS 2 (cdr) or ROS 1 messages'
+            )
         return f'{path} has no image topic ({", ".join(IMAGE_TYPES)}); it holds {_listed(self._bag.topics.values())}'
 
     def _beside(self, image: str, candidates: list[str]) -> str | None:
@@ -222,8 +228,9 @@ class _Topics:
 
     def _unregistered(self, name: str, image: str) -> str:
         frame, image_frame = self._frame(name), self._frame(image)
-        apart = (f'in frame {frame}, the images in {image_frame}' if frame != image_frame
-                 else 'calibrated with other intrinsics than the images')
+        apart = (
+            f'in frame {frame}, the images in {image_frame}' if frame != image_frame else 'calibrated with other intrinsics than the images'
+        )
         return f'depth {name} is {apart}: it is not registered to them'
 
 
@@ -236,4 +243,4 @@ def _folder(topic: str) -> str:
 
 
 def _listed(topics: Collection[Topic]) -> str:
-    return ', '.join(f"{t.name} ({t.type or 'no type'}{'' if t.encoding == 'cdr' else ', ' + t.encoding})" for t in topics) or 'nothing'
+    return ', '.join(f'{t.name} ({t.type or "no type"}{"" if t.encoding == "cdr" else ", " + t.encoding})' for t in topics) or 'nothing'

@@ -3,6 +3,7 @@
 SQLite itself stops at the first frame that does not fit and reports nothing; a recorder that was killed, or a copy that was cut off,
 would lose messages without a word. Source: SQLite's file format, sqlite.org/fileformat2.html, section 4.
 """
+
 from __future__ import annotations
 
 import struct
@@ -50,7 +51,7 @@ def _check_frames(file: BinaryIO, salts: bytes, page_bytes: int, checksum: _Chec
     finished = read = 0
     damage = None
     while frame := file.read(_FRAME_HEADER_BYTES + page_bytes):
-        if frame[8:16] != salts[:len(frame[8:16])]:
+        if frame[8:16] != salts[: len(frame[8:16])]:
             break  # a frame of an earlier round, which is in the database by now
         if len(frame) < _FRAME_HEADER_BYTES + page_bytes:
             damage = f'it ends inside frame {read + 1}'
@@ -89,6 +90,6 @@ class _Checksum:
     def _sum(self, sums: tuple[int, int], words: np.ndarray, n: int) -> int:
         """y(n), with y(0) and y(1) the earlier sums."""
         F = self._fibonacci
-        weights = F[n - 1::-1][:len(words)]
+        weights = F[n - 1 :: -1][: len(words)]
         earlier = int(F[n - 1]) * sums[0] + int(F[n]) * sums[1]
         return (earlier + int(np.sum(words * weights, dtype=np.uint32))) & 0xFFFFFFFF

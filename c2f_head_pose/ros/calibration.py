@@ -1,4 +1,5 @@
 """The camera that belongs to the images: from camera_info messages, or the reason why there is none."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -76,8 +77,10 @@ class Calibration:
         else:
             doubt = f'{self._topic} is the name of rectified images, but rectified is false; if they are, set rectified to true'
         self.status = f'{self.status}; {doubt}'
-        self._notices.once('rectified', f'{doubt}. camera_info describes both kinds (K and D, or P) and they differ: with the wrong one '
-                           'angles and positions are wrong')
+        self._notices.once(
+            'rectified',
+            f'{doubt}. camera_info describes both kinds (K and D, or P) and they differ: with the wrong one angles and positions are wrong',
+        )
 
     @staticmethod
     def _read(info: Any, width: int, height: int, rectified: bool) -> tuple[Camera | None, str]:
@@ -86,10 +89,12 @@ class Calibration:
         except ValueError as error:
             return None, f'camera_info cannot be used: {error}'
         if camera is None:
-            return None, f"camera_info is uncalibrated ({'P' if rectified else 'K'} is 0): calibrate the camera (camera_calibration)"
+            return None, f'camera_info is uncalibrated ({"P" if rectified else "K"} is 0): calibrate the camera (camera_calibration)'
         if (camera.width, camera.height) != (width, height):
-            return None, (f'camera_info is for {camera.width}x{camera.height} pixels, the image has {width}x{height}: '
-                          "publish the calibration of this image (of the same driver mode, through image_proc's resize node)")
+            return None, (
+                f'camera_info is for {camera.width}x{camera.height} pixels, the image has {width}x{height}: '
+                "publish the calibration of this image (of the same driver mode, through image_proc's resize node)"
+            )
         return camera, f'calibrated, {"rectified" if rectified else info.distortion_model or "no distortion model"}'
 
 
@@ -102,5 +107,17 @@ def _rectification_matters(info: Any) -> bool:
 def calibration_of(info: Any) -> tuple:
     """What of a camera_info the camera depends on: equal for messages that differ in their stamps only."""
     roi = info.roi
-    return (info.width, info.height, info.distortion_model, info.binning_x, info.binning_y,
-            roi.x_offset, roi.y_offset, roi.width, roi.height, tuple(info.k), tuple(info.p), tuple(info.d))
+    return (
+        info.width,
+        info.height,
+        info.distortion_model,
+        info.binning_x,
+        info.binning_y,
+        roi.x_offset,
+        roi.y_offset,
+        roi.width,
+        roi.height,
+        tuple(info.k),
+        tuple(info.p),
+        tuple(info.d),
+    )

@@ -1,4 +1,5 @@
 """What configuring makes: the models that a modality needs, the outputs, and where the camera is mounted."""
+
 from __future__ import annotations
 
 import logging
@@ -82,6 +83,7 @@ def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimato
             raise
         raise ModelError(f'modality {parameters.modality!r} needs a depth model: {error}. {_HOW[0].upper()}{_HOW[1:]}') from None
     if not estimator.reads_depth:
-        raise ModelError(f"modality 'depth' needs a depth model, but depth_model {parameters.depth_model!r} reads images. "
-                         f'{_HOW[0].upper()}{_HOW[1:]}')
+        raise ModelError(
+            f"modality 'depth' needs a depth model, but depth_model {parameters.depth_model!r} reads images. {_HOW[0].upper()}{_HOW[1:]}"
+        )
     return estimator

@@ -1,4 +1,5 @@
 """Declares a parameter table on a node. A change is validated as a whole and then applied as a whole."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

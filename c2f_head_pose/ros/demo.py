@@ -3,6 +3,7 @@
 Three processes on this machine only (own ROS domain): replay_node publishes the recording, head_pose answers, and this one
 subscribes, shows progress and leaves an annotated video, a plot of the angles against the truth, and the poses.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -124,9 +125,22 @@ def record(bag: Path, output: Path, rate: float, image_topic: str = '') -> Recor
     recorder = Recorder()
     executor = SingleThreadedExecutor()
     executor.add_node(recorder)
-    replay = _start('replay_node', output, [str(bag), '--ros-args', '-p', 'topics:=plain', '-p', f'rate:={rate}',
-                                            '-p', f'wait_for_subscriber_s:={_START_TIMEOUT_S}', *HELD,
-                                            *(['-p', f'image_topic:={image_topic}'] if image_topic else [])])
+    replay = _start(
+        'replay_node',
+        output,
+        [
+            str(bag),
+            '--ros-args',
+            '-p',
+            'topics:=plain',
+            '-p',
+            f'rate:={rate}',
+            '-p',
+            f'wait_for_subscriber_s:={_START_TIMEOUT_S}',
+            *HELD,
+            *(['-p', f'image_topic:={image_topic}'] if image_topic else []),
+        ],
+    )
     node = _start('node', output, [])
     try:
         _spin(recorder, executor, node, replay, output)
@@ -216,20 +230,28 @@ def write(recording: Recording, output: Path) -> list[str]:
     if latency_ms:
         lines.append(f'from camera_info to pose: median {np.median(latency_ms):.1f} ms, worst {max(latency_ms):.1f} ms')
     if errors_deg:
-        lines.append(f'difference to the recording\'s truth: mean {np.mean(list(errors_deg.values())):.1f} degrees, '
-                     f'worst {max(errors_deg.values()):.1f} (geodesic, on these renders)')
+        lines.append(
+            f"difference to the recording's truth: mean {np.mean(list(errors_deg.values())):.1f} degrees, "
+            f'worst {max(errors_deg.values()):.1f} (geodesic, on these renders)'
+        )
     return lines
 
 
-def _write_tables(recording: Recording, stamps: list[int], seconds: np.ndarray, ypr_deg: np.ndarray, errors_deg: dict[int, float],
-                  output: Path) -> None:
+def _write_tables(
+    recording: Recording, stamps: list[int], seconds: np.ndarray, ypr_deg: np.ndarray, errors_deg: dict[int, float], output: Path
+) -> None:
     rows = []
     for stamp, second, angles in zip(stamps, seconds, ypr_deg):
         truth = ypr_deg_from_rotation(recording.truths[stamp]).tolist() if stamp in recording.truths else [None] * 3
-        rows.append({'stamp_ns': stamp, 'time_s': round(float(second), 6),
-                     **{f'{name}_deg': round(float(a), 3) for name, a in zip(_NAMES, angles)},
-                     **{f'true_{name}_deg': None if a is None else round(float(a), 3) for name, a in zip(_NAMES, truth)},
-                     'error_deg': None if stamp not in errors_deg else round(errors_deg[stamp], 3)})
+        rows.append(
+            {
+                'stamp_ns': stamp,
+                'time_s': round(float(second), 6),
+                **{f'{name}_deg': round(float(a), 3) for name, a in zip(_NAMES, angles)},
+                **{f'true_{name}_deg': None if a is None else round(float(a), 3) for name, a in zip(_NAMES, truth)},
+                'error_deg': None if stamp not in errors_deg else round(errors_deg[stamp], 3),
+            }
+        )
     (output / 'poses.json').write_text(json.dumps(rows, indent=1))
     with open(output / 'poses.csv', 'w', newline='') as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -252,8 +274,10 @@ def _write_video(recording: Recording, path: Path) -> None:
 
 def _plot(recording: Recording, stamps: list[int], seconds: np.ndarray, ypr_deg: np.ndarray, path: Path) -> None:
     import matplotlib
+
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
+
     figure, axes = plt.subplots(3, 1, sharex=True, figsize=(10, 7), constrained_layout=True)
     truth = np.array([ypr_deg_from_rotation(recording.truths[s]) if s in recording.truths else [np.nan] * 3 for s in stamps])
     for k, (axis, name, colour) in enumerate(zip(axes, _NAMES, ('#2f6fde', '#2a9d57', '#d64545'))):
@@ -279,8 +303,9 @@ def _rotation(pose: Any) -> np.ndarray:
 def main(arguments: list[str] | None = None) -> int:
     """The command: 0 when poses came out, 1 when not, with where to look."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bag', type=Path, default=SAMPLE,
-                        help='rosbag2 folder, .bag file or folder of pictures (default: the sample recording)')
+    parser.add_argument(
+        '--bag', type=Path, default=SAMPLE, help='rosbag2 folder, .bag file or folder of pictures (default: the sample recording)'
+    )
     parser.add_argument('--output', type=Path, default=Path('demo_out'))
     parser.add_argument('--rate', type=float, default=1.0, help='1.0 is real time')
     parser.add_argument('--image', default='', metavar='TOPIC', help='the image topic in the bag (default: the only one)')
@@ -304,11 +329,17 @@ def main(arguments: list[str] | None = None) -> int:
         print('\nstopped')
         return 130
     print('\n'.join(write(recording, options.output)))
-    for name, what in (('annotated.mp4', 'the recording with the poses drawn in'), ('angles.png', 'yaw, pitch and roll against the truth'),
-                       ('poses.csv', 'every pose'), ('poses.json', 'the same')):
+    for name, what in (
+        ('annotated.mp4', 'the recording with the poses drawn in'),
+        ('angles.png', 'yaw, pitch and roll against the truth'),
+        ('poses.csv', 'every pose'),
+        ('poses.json', 'the same'),
+    ):
         print(f'  {options.output / name}: {what}')
-    print('Next: your own pictures, a video or a webcam:  .venv/bin/python -m c2f_head_pose.demo PATH --output DIR --json poses.json\n'
-          '      beside your camera, in ROS 2:           ros2 launch c2f_head_pose head_pose.launch.py image:=/your/image')
+    print(
+        'Next: your own pictures, a video or a webcam:  .venv/bin/python -m c2f_head_pose.demo PATH --output DIR --json poses.json\n'
+        '      beside your camera, in ROS 2:           ros2 launch c2f_head_pose head_pose.launch.py image:=/your/image'
+    )
     return 0
 
 

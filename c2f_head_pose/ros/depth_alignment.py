@@ -1,4 +1,5 @@
 """Brings depth images into the pixels of the colour images: as they are where the driver has registered them, else by extrinsics."""
+
 from __future__ import annotations
 
 import time
@@ -130,8 +131,10 @@ class DepthAlignment:
         if not same_frame:
             return f'depth on {self._topic} is in frame {frames[0]}, the images in {frames[1]}, so it is not registered to them'
         if shape != image_shape:
-            return (f'depth on {self._topic} has {shape[1]}x{shape[0]} pixels, the image {image_shape[1]}x{image_shape[0]}, '
-                    'so it is not registered to it')
+            return (
+                f'depth on {self._topic} has {shape[1]}x{shape[0]} pixels, the image {image_shape[1]}x{image_shape[0]}, '
+                'so it is not registered to it'
+            )
         return f'depth on {self._topic} has other intrinsics than the images, so it is not registered to them'
 
     def _read(self, info: Any, shape: tuple[int, ...], view: ImageView, why: str) -> None:
@@ -151,8 +154,10 @@ class DepthAlignment:
         if camera is None or (camera.height, camera.width) != shape:
             if camera is not None:
                 found = f'is for {camera.width}x{camera.height} pixels'
-            raise DepthError(f'{why}, and cannot be registered here: camera_info on {self._info_topic} {found}, depth has '
-                             f'{shape[1]}x{shape[0]}; publish the calibration of these depth images, {_REMEDY}')
+            raise DepthError(
+                f'{why}, and cannot be registered here: camera_info on {self._info_topic} {found}, depth has '
+                f'{shape[1]}x{shape[0]}; publish the calibration of these depth images, {_REMEDY}'
+            )
         self._matches = any(one is not None and _same_pixels(one, view.camera) for one in cameras)
         self._registration = DepthRegistration(camera, view.camera)
         self._known = known
@@ -161,5 +166,8 @@ class DepthAlignment:
 def _same_pixels(a: Camera, b: Camera) -> bool:
     """Whether two cameras at one place see the same in each pixel, within what drivers round."""
     focal_a, focal_b = np.diag(a.K)[:2], np.diag(b.K)[:2]
-    return ((a.width, a.height) == (b.width, b.height) and bool(np.all(np.abs(focal_a - focal_b) <= _SAME_FOCAL * focal_b))
-            and bool(np.all(np.abs(a.K[:2, 2] - b.K[:2, 2]) <= _SAME_CENTRE_PX)))
+    return (
+        (a.width, a.height) == (b.width, b.height)
+        and bool(np.all(np.abs(focal_a - focal_b) <= _SAME_FOCAL * focal_b))
+        and bool(np.all(np.abs(a.K[:2, 2] - b.K[:2, 2]) <= _SAME_CENTRE_PX))
+    )

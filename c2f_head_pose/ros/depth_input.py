@@ -1,4 +1,5 @@
 """Depth images beside the colour images: kept until their image comes, and watched for whether they still come."""
+
 from __future__ import annotations
 
 import threading
@@ -130,15 +131,17 @@ class DepthInput:
                     self._unpaired += 1
                     if self._unpaired < _UNPAIRED_IN_ROW and not self.degraded:
                         return ''
-                    reason = (f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; '
-                              'let the driver synchronise them, or raise depth_tolerance_s')
+                    reason = (
+                        f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; '
+                        'let the driver synchronise them, or raise depth_tolerance_s'
+                    )
                 return reason
 
     def _degrade(self, reason: str) -> None:
         """Reports why an image has no depth."""
         if reason:
             # One notice a reason, also where two reasons alternate; the numbers in it may change from image to image.
-            key = f"depth: {reason.split(',')[0].split(';')[0]}"
+            key = f'depth: {reason.split(",")[0].split(";")[0]}'
             self._reported.add(key)
             self.status, self.degraded = reason, True
             self._notices.once(key, f'{reason}. Until then heads are answered from the image alone')

@@ -1,4 +1,5 @@
 """The head_pose node's status on /diagnostics: how it is written, and how other nodes of this package read it."""
+
 from __future__ import annotations
 
 import enum
@@ -67,8 +68,13 @@ def diagnostic_array(stamp: Any, node_name: str, image_frame: str, state: State,
     """
     level, text = state.value
     stated = {STATE: state.key, IMAGE_FRAME: image_frame, **values}
-    status = DiagnosticStatus(level=level, name=f'{node_name.lstrip("/")}: {SUBJECT}', message=f'{text}: {reason}' if reason else text,
-                              hardware_id=image_frame, values=[KeyValue(key=key, value=str(value)) for key, value in stated.items()])
+    status = DiagnosticStatus(
+        level=level,
+        name=f'{node_name.lstrip("/")}: {SUBJECT}',
+        message=f'{text}: {reason}' if reason else text,
+        hardware_id=image_frame,
+        values=[KeyValue(key=key, value=str(value)) for key, value in stated.items()],
+    )
     message = DiagnosticArray(status=[status])
     message.header.stamp = stamp
     return message

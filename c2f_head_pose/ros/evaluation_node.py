@@ -6,6 +6,7 @@
 It keeps each pose by its image's stamp until the replay has ended, then goes through the bag as evaluate_bag does, with the live
 answers in place of the estimator's. The replay must keep the recorded stamps.
 """
+
 from __future__ import annotations
 
 import sys
@@ -86,11 +87,13 @@ class EvaluationNode(Node):
         if Detection3DArray is not None:
             self.create_subscription(Detection3DArray, 'poses', self._on_poses, qos)
         else:
-            self.get_logger().warning('vision_msgs is not installed: only the primary face of each image is evaluated; '
-                                      'apt install ros-$ROS_DISTRO-vision-msgs')
+            self.get_logger().warning(
+                'vision_msgs is not installed: only the primary face of each image is evaluated; apt install ros-$ROS_DISTRO-vision-msgs'
+            )
         self._info = self.create_subscription(CameraInfo, 'camera_info', self._on_info, qos)
-        self.get_logger().info(f'listening to {self.resolve_topic_name("pose")}, {self.resolve_topic_name("poses")} '
-                               f'and {self._info.topic_name}')
+        self.get_logger().info(
+            f'listening to {self.resolve_topic_name("pose")}, {self.resolve_topic_name("poses")} and {self._info.topic_name}'
+        )
 
     @property
     def finished(self) -> bool:
@@ -114,8 +117,15 @@ class EvaluationNode(Node):
         self.answers.add(stamp_ns(message), message.header.frame_id, poses_from_message(message, kind), self._heard_s, complete)
 
 
-def evaluate_live(path: Path, output: Path, options: Options, answers: LiveAnswers, command: list[str], baseline: dict[str, Any] | None,
-                  fail_if: list[str]) -> int:
+def evaluate_live(
+    path: Path,
+    output: Path,
+    options: Options,
+    answers: LiveAnswers,
+    command: list[str],
+    baseline: dict[str, Any] | None,
+    fail_if: list[str],
+) -> int:
     """Writes evaluate_bag's results of live answers; returns its exit code."""
     output.mkdir(parents=True, exist_ok=True)
     evaluated = evaluate_recording(path, folder_name(path), output, options, None, answers=answers)

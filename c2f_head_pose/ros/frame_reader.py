@@ -1,4 +1,5 @@
 """Reads a message into a frame: pixels, the depth that belongs to them, and the camera that took them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

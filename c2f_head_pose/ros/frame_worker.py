@@ -1,4 +1,5 @@
 """Answers one image after the other: reads it, estimates the head poses, publishes and counts them."""
+
 from __future__ import annotations
 
 import functools
@@ -47,8 +48,15 @@ class FrameWorker:
         frame_problem: why the last image could not be brought into target_frame; empty if it could.
     """
 
-    def __init__(self, parts: Parts, reader: FrameReader, neutral: NeutralServices, monitoring: Monitoring,
-                 parameters: Callable[[], Parameters], now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        reader: FrameReader,
+        neutral: NeutralServices,
+        monitoring: Monitoring,
+        parameters: Callable[[], Parameters],
+        now_s: Callable[[], float],
+    ) -> None:
         """Starts without an image.
 
         Args:
@@ -92,8 +100,9 @@ class FrameWorker:
         except Exception as error:  # the one place that keeps the node alive
             text = f'{type(error).__name__}: {error}'
             self._statistics.count_failure('estimator failed', text)
-            self._notices.throttled('estimator', f'image not answered: {text}; if it goes on, report it with the image, or try device:=cpu',
-                                    level='error')
+            self._notices.throttled(
+                'estimator', f'image not answered: {text}; if it goes on, report it with the image, or try device:=cpu', level='error'
+            )
         else:
             self._statistics.count_answer(answer)
             self._report_recovery(message.header)
@@ -106,8 +115,13 @@ class FrameWorker:
         stages.end('read')
         estimator, outputs = self._parts.estimator, self._parts.outputs
         mount = self._mount_of(header)
-        poses = estimator.estimate(frame.image, camera=frame.camera, depth_m=frame.depth_m, stamp_s=self._usable_stamp(header),
-                                   fixed_frame=None if mount is None else lambda: mount().camera)
+        poses = estimator.estimate(
+            frame.image,
+            camera=frame.camera,
+            depth_m=frame.depth_m,
+            stamp_s=self._usable_stamp(header),
+            fixed_frame=None if mount is None else lambda: mount().camera,
+        )
         stages.add(estimator.stages)
         self._report_finding(estimator.finding, len(poses))
         answer = self._choose(frame, poses, None if mount is None else mount())
@@ -116,8 +130,14 @@ class FrameWorker:
         stages.end('publish')
         outputs.publish_annotated(answer)
         stages.end('draw')
-        return Answer(faces=len(poses), processing_ms=sum(stages.wall_ms.values()), age_ms=_since_ms(header, taken_s),
-                      latency_ms=_since_ms(header, published_s), stage_ms=stages.wall_ms, stage_cpu_ms=stages.cpu_ms)
+        return Answer(
+            faces=len(poses),
+            processing_ms=sum(stages.wall_ms.values()),
+            age_ms=_since_ms(header, taken_s),
+            latency_ms=_since_ms(header, published_s),
+            stage_ms=stages.wall_ms,
+            stage_cpu_ms=stages.cpu_ms,
+        )
 
     def _mount_of(self, header: Any) -> Callable[[], Mount] | None:
         """Looks the mount up when it is first needed, so that TF has the time of the estimate to arrive; None without target_frame."""
@@ -129,14 +149,18 @@ class FrameWorker:
         parameters = self._parameters()
         primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, frame.size)
         offset = self._neutral.update(frame.header.frame_id, primary)
-        return FramePoses(frame, offset.of_poses(poses), offset.of_poses([primary])[0] if primary is not None else None, mount,
-                          offset.R_turned_cam)
+        return FramePoses(
+            frame, offset.of_poses(poses), offset.of_poses([primary])[0] if primary is not None else None, mount, offset.R_turned_cam
+        )
 
     def _report_finding(self, finding: Finding, faces: int) -> None:
         """Logs once what was noticed while faces were searched for."""
         if faces >= finding.max_faces and not finding.faces_beyond_max:
-            self._notices.once('max_faces reached', f'{faces} faces, as many as max_faces allows: any more are ignored; raise max_faces '
-                               'to follow them', 'info')
+            self._notices.once(
+                'max_faces reached',
+                f'{faces} faces, as many as max_faces allows: any more are ignored; raise max_faces to follow them',
+                'info',
+            )
         for option, note in finding.notes().items():
             self._notices.once(option, note)
 
@@ -144,19 +168,28 @@ class FrameWorker:
         """The stamp to track and smooth by, in seconds; None if the image has none."""
         stamp_s = messages.stamp_s(header)
         if stamp_s == 0.0:
-            self._notices.once('zero stamp', 'images have no stamp (0): each is answered by itself, without tracking or smoothing; '
-                               'set header.stamp in the camera driver')
+            self._notices.once(
+                'zero stamp',
+                'images have no stamp (0): each is answered by itself, without tracking or smoothing; '
+                'set header.stamp in the camera driver',
+            )
             return None
         if stamp_s < self._last_stamp_s:
             self._parts.estimator.reset()
-            self._notices.once('time jump', f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracks and smoothing start anew; '
-                               'normal for a recording that starts again, otherwise look for two publishers of the image topic')
+            self._notices.once(
+                'time jump',
+                f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracks and smoothing start anew; '
+                'normal for a recording that starts again, otherwise look for two publishers of the image topic',
+            )
         at_s = time.monotonic()
         ahead_s = stamp_s - self._last_stamp_s - (at_s - self._last_stamp_at_s)
         if self._last_stamp_s and ahead_s > _FOREIGN_CLOCK_S:
             self._parts.estimator.reset()
-            self._notices.once('time jump ahead', f'stamps jumped forward by {ahead_s:.1f} s: tracks and smoothing start anew; normal '
-                               "when the camera's clock is set, otherwise look for two publishers of the image topic")
+            self._notices.once(
+                'time jump ahead',
+                f'stamps jumped forward by {ahead_s:.1f} s: tracks and smoothing start anew; normal '
+                "when the camera's clock is set, otherwise look for two publishers of the image topic",
+            )
         self._last_stamp_s, self._last_stamp_at_s = stamp_s, at_s
         return stamp_s
 
@@ -165,8 +198,12 @@ class FrameWorker:
         if self._size is not None and self._size != size:
             self._parts.estimator.reset()
             was, now = (f'{width}x{height}' for width, height in (self._size, size))
-            self._notices.throttled('size', f'the resolution changed from {was} to {now}: tracks and smoothing start anew; '
-                                    'if it goes on changing, look for two publishers of the image topic', _REPEAT_S)
+            self._notices.throttled(
+                'size',
+                f'the resolution changed from {was} to {now}: tracks and smoothing start anew; '
+                'if it goes on changing, look for two publishers of the image topic',
+                _REPEAT_S,
+            )
         self._size = size
 
     def _report_recovery(self, header: Any) -> None:
@@ -175,8 +212,9 @@ class FrameWorker:
             self._notices.say('the transform to target_frame is known now')
         self.frame_id, self.frame_problem = header.frame_id, ''
         if not header.frame_id:
-            self._notices.once('frame_id', 'images have no frame_id: TF and RViz cannot place the heads; '
-                               'set header.frame_id in the camera driver')
+            self._notices.once(
+                'frame_id', 'images have no frame_id: TF and RViz cannot place the heads; set header.frame_id in the camera driver'
+            )
 
 
 def _since_ms(header: Any, now_s: float) -> float | None:

@@ -1,4 +1,5 @@
 """Where the camera is in another frame, a robot's base or a vehicle: from TF, or from parameters."""
+
 from __future__ import annotations
 
 from copy import copy
@@ -27,6 +28,7 @@ class TfLookup:
             ImportError: where tf2_ros is not installed.
         """
         import tf2_ros
+
         self._error = tf2_ros.TransformException
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
@@ -48,6 +50,7 @@ class TfLookup:
         """
         from rclpy.duration import Duration
         from rclpy.time import Time
+
         when = Time() if stamp is None else Time.from_msg(stamp)
         try:
             found = self._buffer.lookup_transform(target, source, when, Duration(seconds=wait_s)).transform
@@ -93,8 +96,11 @@ class FixedMount:
     def __init__(self, parameters: Parameters) -> None:
         # Roll, pitch, yaw about the fixed axes x, y, z, as URDF and static_transform_publisher take them.
         roll, pitch, yaw = np.radians(parameters.mount_rotation_deg)
-        R = rotation_from_vector(np.array([0, 0, yaw])) @ rotation_from_vector(np.array([0, pitch, 0])) @ rotation_from_vector(
-            np.array([roll, 0, 0]))
+        R = (
+            rotation_from_vector(np.array([0, 0, yaw]))
+            @ rotation_from_vector(np.array([0, pitch, 0]))
+            @ rotation_from_vector(np.array([roll, 0, 0]))
+        )
         self._mount = Mount(parameters.target_frame, R, np.array(parameters.mount_position_m))
 
     def mount(self, header: Any) -> Mount:
@@ -119,9 +125,11 @@ class TfMount:
         try:
             self.tf = TfLookup(node)
         except ImportError:
-            raise ParameterError(f'target_frame {target_frame!r} needs tf2_ros, which is not installed: install '
-                                 'ros-$ROS_DISTRO-tf2-ros-py (apt; not in the pip wheels), or set target_frame_from to mount and '
-                                 'give the mount by parameters') from None
+            raise ParameterError(
+                f'target_frame {target_frame!r} needs tf2_ros, which is not installed: install '
+                'ros-$ROS_DISTRO-tf2-ros-py (apt; not in the pip wheels), or set target_frame_from to mount and '
+                'give the mount by parameters'
+            ) from None
         self._target = target_frame
 
     def mount(self, header: Any) -> Mount:
@@ -133,8 +141,10 @@ class TfMount:
         try:
             R_target_cam, t_target_cam_m = self.tf.lookup(self._target, header.frame_id, header.stamp, _WAIT_S)
         except FrameError as error:
-            raise FrameError(f'no transform from {header.frame_id!r} to target_frame {self._target!r} when the image was taken: {error}; '
-                             'publish it (robot_state_publisher, static_transform_publisher), or set target_frame_from to mount') from None
+            raise FrameError(
+                f'no transform from {header.frame_id!r} to target_frame {self._target!r} when the image was taken: {error}; '
+                'publish it (robot_state_publisher, static_transform_publisher), or set target_frame_from to mount'
+            ) from None
         return Mount(self._target, R_target_cam, t_target_cam_m)
 
     def destroy(self) -> None:

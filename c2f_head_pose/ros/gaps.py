@@ -1,4 +1,5 @@
 """Messages that were sent and never arrived, by the numbers that their publisher gives them."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

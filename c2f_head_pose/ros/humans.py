@@ -1,4 +1,5 @@
 """REP-155: publishes the faces that are tracked on /humans/faces."""
+
 from __future__ import annotations
 
 import random
@@ -49,8 +50,13 @@ class FaceNames:
     A name is five random letters: REP-155 requires ids that are not persistent, and random ones make that visible.
     """
 
-    def __init__(self, announce_after: int, drop_after: int, rng: random.Random | None = None,
-                 followed: Callable[[int], bool] = lambda track_id: True) -> None:
+    def __init__(
+        self,
+        announce_after: int,
+        drop_after: int,
+        rng: random.Random | None = None,
+        followed: Callable[[int], bool] = lambda track_id: True,
+    ) -> None:
         """Begins without faces.
 
         Args:
@@ -155,11 +161,12 @@ class HumansOutput:
             self._remove(name)
         self._node.destroy_lifecycle_publisher(self._tracked)
 
-    def _publish_face(self, header: Any, name: str, box: FaceBox, score: float, size: tuple[int, int],
-                      picture: Picture) -> None:
+    def _publish_face(self, header: Any, name: str, box: FaceBox, score: float, size: tuple[int, int], picture: Picture) -> None:
         if name not in self._faces:
-            pair = (self._active(NormalizedRegionOfInterest2D, f'/humans/faces/{name}/roi'),
-                    self._active(Image, f'/humans/faces/{name}/cropped'))
+            pair = (
+                self._active(NormalizedRegionOfInterest2D, f'/humans/faces/{name}/roi'),
+                self._active(Image, f'/humans/faces/{name}/cropped'),
+            )
             with self._lock:
                 self._faces[name] = pair
         region, cropped = self._faces[name]
@@ -173,8 +180,9 @@ class HumansOutput:
 
     def _active(self, message_type: Any, topic: str) -> Any:
         # Without event callbacks: the executor would wait on them too, and a publisher destroyed meanwhile raises InvalidHandle there.
-        publisher = self._node.create_lifecycle_publisher(message_type, topic, _qos(1),
-                                                          event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
+        publisher = self._node.create_lifecycle_publisher(
+            message_type, topic, _qos(1), event_callbacks=PublisherEventCallbacks(use_default_callbacks=False)
+        )
         publisher.on_activate(None)  # created while the node is already active
         return publisher
 
@@ -186,5 +194,9 @@ class HumansOutput:
 
 
 def _qos(depth: int, latched: bool = False) -> QoSProfile:
-    return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE,
-                      durability=QoSDurabilityPolicy.TRANSIENT_LOCAL if latched else QoSDurabilityPolicy.VOLATILE)
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=QoSReliabilityPolicy.RELIABLE,
+        durability=QoSDurabilityPolicy.TRANSIENT_LOCAL if latched else QoSDurabilityPolicy.VOLATILE,
+    )

@@ -1,4 +1,5 @@
 """Pixels of image messages: by cv_bridge where the ROS installation has it and it is right, else by this package's own reader."""
+
 from __future__ import annotations
 
 import functools
@@ -18,8 +19,19 @@ _TO_BGR16 = ('rgb16', 'rgba16', 'bgra16', 'bayer_rggb16', 'bayer_bggr16', 'bayer
 BRIDGED = {**dict.fromkeys(_PASSED_ON, 'passthrough'), **dict.fromkeys(_TO_BGR, 'bgr8'), **dict.fromkeys(_TO_BGR16, 'bgr16')}
 """Encodings that cv_bridge is asked to convert, each with the encoding it is asked for. 16 bits stay 16: cv_bridge divides them by 257,
 which makes sensors of 10 to 14 bits black."""
-_CHANNELS = {'bgr8': 3, 'rgb8': 3, '8UC3': 3, 'rgba8': 4, 'bgra8': 4, 'yuv422': 2, 'yuv422_yuy2': 2, 'bgr16': 3, 'rgb16': 3, 'rgba16': 4,
-             'bgra16': 4}
+_CHANNELS = {
+    'bgr8': 3,
+    'rgb8': 3,
+    '8UC3': 3,
+    'rgba8': 4,
+    'bgra8': 4,
+    'yuv422': 2,
+    'yuv422_yuy2': 2,
+    'bgr16': 3,
+    'rgb16': 3,
+    'rgba16': 4,
+    'bgra16': 4,
+}
 
 
 class ImageConverter:
@@ -60,8 +72,14 @@ class ImageConverter:
         """Whether cv_bridge and this package read the same image of 8x6 pixels."""
         channels, size = _CHANNELS.get(encoding, 1), 2 if '16' in encoding else 1
         step = 8 * channels * size
-        message = SimpleNamespace(encoding=encoding, height=6, width=8, step=step, is_bigendian=0,
-                                  data=np.random.default_rng(0).integers(0, 256, 6 * step, np.uint8))
+        message = SimpleNamespace(
+            encoding=encoding,
+            height=6,
+            width=8,
+            step=step,
+            is_bigendian=0,
+            data=np.random.default_rng(0).integers(0, 256, 6 * step, np.uint8),
+        )
         assert self._bridge is not None
         try:
             read = SignificantBits().to_8_bits(self._bridge.imgmsg_to_cv2(message, BRIDGED[encoding]))
@@ -76,6 +94,7 @@ def _load_bridge() -> Any:
         return None
     try:
         from cv_bridge import CvBridge
+
         return CvBridge()
     except Exception:  # an installation that does not fit together raises more than ImportError
         return None

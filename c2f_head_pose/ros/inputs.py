@@ -1,4 +1,5 @@
 """The node's subscriptions, in the QoS of whoever publishes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -53,7 +54,7 @@ class Source:
     @property
     def type_name(self) -> str:
         """The message type as the graph names it, such as sensor_msgs/msg/Image."""
-        return f"{self.message_type.__module__.split('.')[0]}/msg/{self.message_type.__name__}"
+        return f'{self.message_type.__module__.split(".")[0]}/msg/{self.message_type.__name__}'
 
 
 @dataclass
@@ -152,8 +153,13 @@ class Inputs:
         events = SubscriptionEventCallbacks(incompatible_qos=partial(self._on_incompatible, one))
         one.gaps = SequenceGaps()
         one.subscription = self._node.create_subscription(
-            one.message_type, one.topic, one.receive_numbered if _KNOWS_NUMBERS else one.receive, one.qos, event_callbacks=events,
-            qos_overriding_options=overriding)
+            one.message_type,
+            one.topic,
+            one.receive_numbered if _KNOWS_NUMBERS else one.receive,
+            one.qos,
+            event_callbacks=events,
+            qos_overriding_options=overriding,
+        )
 
     def _on_incompatible(self, one: Input, _: Any) -> None:
         if one.overridden:  # else match_publishers meets the publisher half-way in a moment

@@ -1,4 +1,5 @@
 """What the node says: each thing once or throttled, so that a log stays readable at 60 images a second."""
+
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,5 @@
 """A worker thread behind a mailbox of one slot: it works on the newest item only, so that queues add no latency."""
+
 from __future__ import annotations
 
 import threading

@@ -2,6 +2,7 @@
 
 Every number is cast to a builtin first: builds of ROS with assertions abort the process on numpy scalars.
 """
+
 from __future__ import annotations
 
 import copy
@@ -45,8 +46,9 @@ _AXIS_LENGTH_M = 0.15
 _AXIS_COLOURS = ((1.0, 0.2, 0.2), (0.2, 1.0, 0.2), (0.3, 0.5, 1.0))
 
 
-def choose_primary(poses: Sequence[HeadPose], rule: str, region: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
-                   size: tuple[int, int] | None = None) -> HeadPose | None:
+def choose_primary(
+    poses: Sequence[HeadPose], rule: str, region: Sequence[float] = (0.0, 0.0, 1.0, 1.0), size: tuple[int, int] | None = None
+) -> HeadPose | None:
     """The face that `~/head_pose` is about; None if there is none.
 
     Args:
@@ -56,6 +58,7 @@ def choose_primary(poses: Sequence[HeadPose], rule: str, region: Sequence[float]
             a face that reaches beyond its edge too.
         size: width and height of the image, pixels; None for no region.
     """
+
     def seated(pose: HeadPose) -> bool:
         if size is None or pose.box is None or tuple(region) == (0.0, 0.0, 1.0, 1.0):
             return True
@@ -118,22 +121,45 @@ def markers(header: Any, poses: Sequence[HeadPose], mount: Mount | None = None, 
     """
     header = _header(header, mount)
     array_ = [Marker(header=header, ns='head_axes', action=Marker.DELETEALL)]
-    arrows = [Marker(header=header, ns='head_axes', type=Marker.ARROW, action=Marker.ADD, scale=Vector3(x=0.015, y=0.03, z=0.04),
-                     color=ColorRGBA(r=r, g=g, b=b, a=1.0)) for r, g, b in _AXIS_COLOURS]
-    label = Marker(header=header, ns='head_label', type=Marker.TEXT_VIEW_FACING, action=Marker.ADD, scale=Vector3(x=0.0, y=0.0, z=0.06),
-                   color=ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0))
+    arrows = [
+        Marker(
+            header=header,
+            ns='head_axes',
+            type=Marker.ARROW,
+            action=Marker.ADD,
+            scale=Vector3(x=0.015, y=0.03, z=0.04),
+            color=ColorRGBA(r=r, g=g, b=b, a=1.0),
+        )
+        for r, g, b in _AXIS_COLOURS
+    ]
+    label = Marker(
+        header=header,
+        ns='head_label',
+        type=Marker.TEXT_VIEW_FACING,
+        action=Marker.ADD,
+        scale=Vector3(x=0.0, y=0.0, z=0.06),
+        color=ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0),
+    )
     R_cam_head = np.array([pose.R_cam_head for pose in poses]).reshape(-1, 3, 3)
     R_frame_cam = np.eye(3) if mount is None else mount.R_target_cam
     axes = (_AXIS_LENGTH_M * (R_frame_cam @ R_cam_head)).swapaxes(1, 2).tolist()
     above = (R_frame_cam @ [0.0, -0.25, 0.0]).tolist()
     for index, (pose, tips, ypr_deg) in enumerate(zip(poses, axes, ypr_deg_from_rotation(R_cam_head).tolist())):
         position = _position(pose, mount)
-        array_ += [_like(arrow, id=3 * index + axis, points=[position, _beyond(position, tip)])
-                   for axis, (arrow, tip) in enumerate(zip(arrows, tips))]
+        array_ += [
+            _like(arrow, id=3 * index + axis, points=[position, _beyond(position, tip)])
+            for axis, (arrow, tip) in enumerate(zip(arrows, tips))
+        ]
         name = f'face {_name(pose.track_id, names)}' if pose.track_id is not None else 'face'
         angles = 'yaw {:.0f} pitch {:.0f} roll {:.0f}'.format(*ypr_deg) if pose.angles_reliable else 'turned away'
-        array_.append(_like(label, id=index, pose=Pose(position=_beyond(position, above)),
-                            text=f'{name}\n{angles}' + ('' if pose.t_cam_head_m is not None else '\nposition unknown')))
+        array_.append(
+            _like(
+                label,
+                id=index,
+                pose=Pose(position=_beyond(position, above)),
+                text=f'{name}\n{angles}' + ('' if pose.t_cam_head_m is not None else '\nposition unknown'),
+            )
+        )
     return MarkerArray(markers=array_)
 
 
@@ -184,8 +210,14 @@ def image(header: Any, pixels: np.ndarray) -> Image:
     pixels = np.ascontiguousarray(pixels)
     data = array('B')
     data.frombytes(memoryview(pixels.data).cast('B'))  # a tenth of a millisecond; assigning bytes or an array takes 100
-    return Image(header=header, height=pixels.shape[0], width=pixels.shape[1], encoding='mono8' if pixels.ndim == 2 else 'bgr8',
-                 step=pixels.strides[0], data=data)
+    return Image(
+        header=header,
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding='mono8' if pixels.ndim == 2 else 'bgr8',
+        step=pixels.strides[0],
+        data=data,
+    )
 
 
 def face_frame(pose: HeadPose, names: Mapping[int, str] = NO_NAMES) -> str:

@@ -1,10 +1,13 @@
 """Imported before rclpy: says what to do where there is none."""
+
 import importlib.util
 import sys
 from pathlib import Path
 
-REMEDY = ("rclpy is not installed in this Python: source your ROS 2 installation (. /opt/ros/$ROS_DISTRO/setup.bash), or install its pip "
-          "wheels beside this package (pip install '.[ros]', Linux x86_64)")
+REMEDY = (
+    'rclpy is not installed in this Python: source your ROS 2 installation (. /opt/ros/$ROS_DISTRO/setup.bash), or install its pip '
+    "wheels beside this package (pip install '.[ros]', Linux x86_64)"
+)
 
 if importlib.util.find_spec('rclpy') is None:
     if Path(sys.argv[0]).stem in ('node', 'head_pose_node', 'attention_node', 'replay_node'):

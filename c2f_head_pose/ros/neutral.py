@@ -1,4 +1,5 @@
 """What counts as looking straight: learned from a person who does, kept in a file for each camera."""
+
 from __future__ import annotations
 
 import contextlib
@@ -49,9 +50,15 @@ class Neutral:
         """
         if self.kind != 'person':
             return list(poses)
-        return [replace(pose, R_cam_head=pose.R_cam_head @ self.R,
-                        R_cam_head_unsmoothed=None if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed @ self.R,
-                        rotation_std_deg=np.sqrt(np.square(self.R.T) @ np.square(pose.rotation_std_deg))) for pose in poses]
+        return [
+            replace(
+                pose,
+                R_cam_head=pose.R_cam_head @ self.R,
+                R_cam_head_unsmoothed=None if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed @ self.R,
+                rotation_std_deg=np.sqrt(np.square(self.R.T) @ np.square(pose.rotation_std_deg)),
+            )
+            for pose in poses
+        ]
 
     @property
     def R_turned_cam(self) -> np.ndarray:
@@ -95,8 +102,10 @@ class NeutralLearner:
             recent = [(i, pose) for at_s, i, pose in self._seen if now_s - at_s <= window_s]
         poses = [pose for i, pose in recent if i == recent[-1][0]]
         if len(poses) < _LEAST_SAMPLES:
-            raise NeutralError(f'only {len(poses)} images of a face in the last {window_s:g} s, {_LEAST_SAMPLES} are needed: '
-                               'let one person look straight and call again')
+            raise NeutralError(
+                f'only {len(poses)} images of a face in the last {window_s:g} s, {_LEAST_SAMPLES} are needed: '
+                'let one person look straight and call again'
+            )
         estimates = np.array([pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed for pose in poses])
         R_mean = nearest_rotation(estimates.mean(0))
         spread_deg = float(np.sqrt(np.mean(np.square(geodesic_deg(R_mean, estimates)))))
@@ -128,8 +137,12 @@ def save(path: Path, neutral: Neutral, camera: str) -> None:
     Raises:
         NeutralError: where it cannot be written, with the reason.
     """
-    content = {'camera': camera, 'kind': neutral.kind, 'quaternion_xyzw': quaternion_from_rotation(neutral.R).tolist(),
-               'learned': datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds')}
+    content = {
+        'camera': camera,
+        'kind': neutral.kind,
+        'quaternion_xyzw': quaternion_from_rotation(neutral.R).tolist(),
+        'learned': datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds'),
+    }
     part = path.with_suffix(f'.{os.getpid()}.part')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,8 +172,9 @@ def load(path: Path) -> Neutral | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
-        raise NeutralError(f'{path} cannot be used ({type(error).__name__}: {error}): '
-                           'call ~/set_neutral again, or ~/clear_neutral') from None
+        raise NeutralError(
+            f'{path} cannot be used ({type(error).__name__}: {error}): call ~/set_neutral again, or ~/clear_neutral'
+        ) from None
     return Neutral(content['kind'], R)
 
 

@@ -1,4 +1,5 @@
 """`~/set_neutral` and `~/clear_neutral`, and the neutral in force."""
+
 from __future__ import annotations
 
 import time
@@ -32,8 +33,10 @@ class NeutralServices:
         self._learner = NeutralLearner()
         self._neutral = neutral.NONE
         self._camera: str | None = None
-        self._services = [node.create_service(Trigger, '~/set_neutral', self._set),
-                          node.create_service(Trigger, '~/clear_neutral', self._clear)]
+        self._services = [
+            node.create_service(Trigger, '~/set_neutral', self._set),
+            node.create_service(Trigger, '~/clear_neutral', self._clear),
+        ]
 
     def start(self) -> None:
         """Forgets what was seen; the file is read again with the next image."""

@@ -1,4 +1,5 @@
 """The lifecycle node `head_pose`: images in, head poses out."""
+
 from __future__ import annotations
 
 from . import needs_ros  # noqa: F401 isort: skip, before anything that imports rclpy
@@ -53,17 +54,19 @@ class HeadPoseNode(LifecycleNode):
         self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
         # Steady: under use_sim_time without a /clock the node must still say why nothing comes.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timers_own = [self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady),
-                            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)]
+        self._timers_own = [
+            self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady),
+            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady),
+        ]
 
     def bring_up(self) -> bool:
         """Configures and activates, unless the parameter autostart is false; returns whether all that was asked went well."""
         if not self._in_force().autostart:
-            self.get_logger().info('waiting for a lifecycle manager (autostart is false): '
-                                   f'ros2 lifecycle set {self._name()} configure, then activate')
+            self.get_logger().info(
+                f'waiting for a lifecycle manager (autostart is false): ros2 lifecycle set {self._name()} configure, then activate'
+            )
             return True
-        return (self.trigger_configure() == TransitionCallbackReturn.SUCCESS
-                and self.trigger_activate() == TransitionCallbackReturn.SUCCESS)
+        return self.trigger_configure() == TransitionCallbackReturn.SUCCESS and self.trigger_activate() == TransitionCallbackReturn.SUCCESS
 
     # Lifecycle. rclpy swallows exceptions of these, so they are caught and said here.
 
@@ -171,8 +174,9 @@ class HeadPoseNode(LifecycleNode):
         if self._session is not None:
             self._session.watch()
         elif self._failure:
-            self._notices.throttled('configure', f'still not configured: {self._failure}; then ros2 lifecycle set {self._name()} configure',
-                                    _REPEAT_S, 'error')
+            self._notices.throttled(
+                'configure', f'still not configured: {self._failure}; then ros2 lifecycle set {self._name()} configure', _REPEAT_S, 'error'
+            )
 
     def _state(self) -> tuple[State, str]:
         if self._parts is None:

@@ -1,4 +1,5 @@
 """The node's output topics."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -73,20 +74,29 @@ class Outputs:
         self._tf = self._create(messages.TFMessage, '/tf', depth=100) if messages.TFMessage else None
         for missing, outputs in (('vision_msgs', '~/head_poses (all faces)'), ('tf2_msgs', '/tf (face_<id>, gaze_<id>)')):
             if not (self._head_poses if missing == 'vision_msgs' else self._tf):
-                notices.once(missing, f'{missing} is not installed, so {outputs} is not published; the rest is. To get it: install '
-                             f'ros-$ROS_DISTRO-{missing.replace("_", "-")} (apt; for the pip wheels: docs/without_apt.md)', 'info')
+                notices.once(
+                    missing,
+                    f'{missing} is not installed, so {outputs} is not published; the rest is. To get it: install '
+                    f'ros-$ROS_DISTRO-{missing.replace("_", "-")} (apt; for the pip wheels: docs/without_apt.md)',
+                    'info',
+                )
 
         if names is not None and humans.IdsList is not None:
             self._humans = HumansOutput(node, names)
         elif names is not None:
-            notices.once('hri_msgs', 'hri_msgs is not installed, so /humans/faces/... is not published; TF and the rest are. '
-                         'To get it: install ros-$ROS_DISTRO-hri-msgs (apt; for the pip wheels: docs/without_apt.md)', 'info')
+            notices.once(
+                'hri_msgs',
+                'hri_msgs is not installed, so /humans/faces/... is not published; TF and the rest are. '
+                'To get it: install ros-$ROS_DISTRO-hri-msgs (apt; for the pip wheels: docs/without_apt.md)',
+                'info',
+            )
 
     @property
     def listeners(self) -> int:
         """Subscriptions to the node's own topics, TF left out: it always has some."""
-        return (sum(publisher.get_subscription_count() for name, publisher in self._publishers.items() if name != '/tf')
-                + (self._humans.listeners if self._humans is not None else 0))
+        return sum(publisher.get_subscription_count() for name, publisher in self._publishers.items() if name != '/tf') + (
+            self._humans.listeners if self._humans is not None else 0
+        )
 
     @property
     def tf_listeners(self) -> int:
@@ -163,8 +173,12 @@ class Outputs:
 
     def _create(self, message_type: Any, topic: str, depth: int = 10) -> Any:
         # Reliable serves both kinds of subscriptions; best effort would leave RViz's default without an image.
-        qos = QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE,
-                         durability=QoSDurabilityPolicy.VOLATILE)
+        qos = QoSProfile(
+            history=QoSHistoryPolicy.KEEP_LAST,
+            depth=depth,
+            reliability=QoSReliabilityPolicy.RELIABLE,
+            durability=QoSDurabilityPolicy.VOLATILE,
+        )
         events = PublisherEventCallbacks(incompatible_qos=partial(_say_incompatible, self._notices, topic))
         publisher = self._node.create_lifecycle_publisher(message_type, topic, qos, event_callbacks=events)
         self._publishers[topic] = publisher
@@ -172,8 +186,12 @@ class Outputs:
 
 
 def _say_incompatible(notices: Notices, topic: str, _: Any) -> None:
-    notices.throttled(f'qos {topic}', f'a subscription asks {topic} for a QoS that it does not offer and gets nothing; '
-                      'subscribe as reliable or best effort, volatile, without deadline', 30.0)
+    notices.throttled(
+        f'qos {topic}',
+        f'a subscription asks {topic} for a QoS that it does not offer and gets nothing; '
+        'subscribe as reliable or best effort, volatile, without deadline',
+        30.0,
+    )
 
 
 def _heard(publisher: Any) -> bool:

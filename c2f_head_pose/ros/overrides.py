@@ -1,4 +1,5 @@
 """Parameter values that the user gave at start, on the command line or in a params file."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,8 +1,9 @@
 """The nodes' parameters: one table each, from which descriptors, validation, the yaml in config/ and the README's table come.
 
-    python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml
-    python -m c2f_head_pose.ros.parameters --markdown
+python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml
+python -m c2f_head_pose.ros.parameters --markdown
 """
+
 from __future__ import annotations
 
 import argparse
@@ -30,11 +31,29 @@ class ParameterError(ValueError):
     """A parameter set that cannot be used; the text names each parameter, its value and the remedy."""
 
 
-def parameter(default: Any, text: str, unit: str = '', minimum: float | None = None, maximum: float | None = None,
-              choices: tuple[Any, ...] = (), change: Change = Change.LIVE, optional: bool = False) -> Any:
+def parameter(
+    default: Any,
+    text: str,
+    unit: str = '',
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[Any, ...] = (),
+    change: Change = Change.LIVE,
+    optional: bool = False,
+) -> Any:
     """One row of the table. A tuple of numbers has a fixed length; a text may be empty only by default or if optional."""
-    return dataclasses.field(default=default, metadata={
-        'text': text, 'unit': unit, 'minimum': minimum, 'maximum': maximum, 'choices': choices, 'change': change, 'optional': optional})
+    return dataclasses.field(
+        default=default,
+        metadata={
+            'text': text,
+            'unit': unit,
+            'minimum': minimum,
+            'maximum': maximum,
+            'choices': choices,
+            'change': change,
+            'optional': optional,
+        },
+    )
 
 
 _OPTIONS = EstimatorOptions()
@@ -88,10 +107,12 @@ class ParameterTable:
             ParameterError: as `from_values`, and for a parameter that cannot be changed now.
         """
         new = type(self).from_values({**dataclasses.asdict(self), **values})
-        fixed = [f'{row.name} cannot become {getattr(new, row.name)!r} while a model is loaded: deactivate and clean up the node first '
-                 '(ros2 lifecycle set NODE deactivate; ros2 lifecycle set NODE cleanup)'
-                 for row in fields(self)
-                 if row.metadata['change'] is Change.UNCONFIGURED and getattr(new, row.name) != getattr(self, row.name)]
+        fixed = [
+            f'{row.name} cannot become {getattr(new, row.name)!r} while a model is loaded: deactivate and clean up the node first '
+            '(ros2 lifecycle set NODE deactivate; ros2 lifecycle set NODE cleanup)'
+            for row in fields(self)
+            if row.metadata['change'] is Change.UNCONFIGURED and getattr(new, row.name) != getattr(self, row.name)
+        ]
         if configured and fixed:
             raise ParameterError('; '.join(fixed))
         return new
@@ -101,68 +122,127 @@ class ParameterTable:
 class Parameters(ParameterTable):
     """Every parameter of the node `head_pose`: this class is the table."""
 
-    model: str = parameter('c2f_edge', 'Shipped model name, or path to an .onnx file of the model contract.',
-                           change=Change.UNCONFIGURED)
+    model: str = parameter('c2f_edge', 'Shipped model name, or path to an .onnx file of the model contract.', change=Change.UNCONFIGURED)
     device: str = parameter('auto', 'Where the network runs.', choices=('auto', 'cpu', 'cuda'), change=Change.UNCONFIGURED)
     threads: int = parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
-    image_transport: str = parameter('raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'),
-                                     change=Change.UNCONFIGURED)
-    modality: str = parameter('rgb', 'rgb: images alone; rgbd: also `depth/image`, registered to the image by the driver, or '
-                              'here from `depth/camera_info` and TF; depth: `depth/image` alone.',
-                              choices=('rgb', 'depth', 'rgbd'), change=Change.UNCONFIGURED)
-    depth_model: str = parameter('c2f_depth', 'Model for depth and rgbd (modality depth), shipped name or path; empty, rgbd takes '
-                                 'positions from depth and orientations from the image.', change=Change.UNCONFIGURED, optional=True)
-    depth_transport: str = parameter('raw', 'Subscribe to `depth/image` (raw) or to `depth/image/compressedDepth`.',
-                                     choices=('raw', 'compressedDepth'), change=Change.UNCONFIGURED)
+    image_transport: str = parameter(
+        'raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'), change=Change.UNCONFIGURED
+    )
+    modality: str = parameter(
+        'rgb',
+        'rgb: images alone; rgbd: also `depth/image`, registered to the image by the driver, or '
+        'here from `depth/camera_info` and TF; depth: `depth/image` alone.',
+        choices=('rgb', 'depth', 'rgbd'),
+        change=Change.UNCONFIGURED,
+    )
+    depth_model: str = parameter(
+        'c2f_depth',
+        'Model for depth and rgbd (modality depth), shipped name or path; empty, rgbd takes '
+        'positions from depth and orientations from the image.',
+        change=Change.UNCONFIGURED,
+        optional=True,
+    )
+    depth_transport: str = parameter(
+        'raw',
+        'Subscribe to `depth/image` (raw) or to `depth/image/compressedDepth`.',
+        choices=('raw', 'compressedDepth'),
+        change=Change.UNCONFIGURED,
+    )
     depth_tolerance_s: float = parameter(0.02, 'Depth belongs to an image if their stamps differ by no more.', 's', 0.0, 1.0)
     depth_wait_s: float = parameter(0.02, 'An image waits so long for depth that comes after it.', 's', 0.0, 1.0)
     rectified: bool = parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
     detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.01, 0.99)
     max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
-    min_face_px: int = parameter(_OPTIONS.min_face_px, 'Smallest face that is searched for, height in pixels, at least 14; 0: a 30th of '
-                                 'the root of the image\'s area, at least 28. Half of it costs four times as much (docs/finding_faces.md).',
-                                 '', 0, 10000)
-    image_rotation: int = parameter(_OPTIONS.image_rotation, 'Clockwise turn in degrees that makes the image upright, for a camera mounted '
-                                    'sideways or upside down; results stay in the image and the camera\'s frame.', choices=ROTATIONS_DEG)
-    rescan_period_s: float = parameter(_OPTIONS.rescan_period_s, 'A new face is found within this time; the search of the whole image is '
-                                       'spread over it.', 's', 0.0, 60.0)
+    min_face_px: int = parameter(
+        _OPTIONS.min_face_px,
+        'Smallest face that is searched for, height in pixels, at least 14; 0: a 30th of '
+        "the root of the image's area, at least 28. Half of it costs four times as much (docs/finding_faces.md).",
+        '',
+        0,
+        10000,
+    )
+    image_rotation: int = parameter(
+        _OPTIONS.image_rotation,
+        'Clockwise turn in degrees that makes the image upright, for a camera mounted '
+        "sideways or upside down; results stay in the image and the camera's frame.",
+        choices=ROTATIONS_DEG,
+    )
+    rescan_period_s: float = parameter(
+        _OPTIONS.rescan_period_s, 'A new face is found within this time; the search of the whole image is spread over it.', 's', 0.0, 60.0
+    )
     track_timeout_s: float = parameter(_OPTIONS.track_timeout_s, 'A face unseen for so long loses its id.', 's', 0.0, 60.0)
     smoothing: bool = parameter(_OPTIONS.smoothing, "Smooth each face's rotation and position over time.")
-    smoothing_min_cutoff_hz: float = parameter(_OPTIONS.smoothing_min_cutoff_hz,
-                                               'Cutoff of a head at rest: lower is steadier, with more lag.', 'Hz', 0.01, 100.0)
-    smoothing_beta: float = parameter(_OPTIONS.smoothing_beta, 'How fast the cutoff rises with angular speed: higher lags less.',
-                                      'Hz per rad/s', 0.0, 100.0)
+    smoothing_min_cutoff_hz: float = parameter(
+        _OPTIONS.smoothing_min_cutoff_hz, 'Cutoff of a head at rest: lower is steadier, with more lag.', 'Hz', 0.01, 100.0
+    )
+    smoothing_beta: float = parameter(
+        _OPTIONS.smoothing_beta, 'How fast the cutoff rises with angular speed: higher lags less.', 'Hz per rad/s', 0.0, 100.0
+    )
     smoothing_position: bool = parameter(_OPTIONS.smoothing_position, 'Smooth positions too; without `smoothing` nothing is smoothed.')
-    smoothing_position_min_cutoff_hz: float = parameter(_OPTIONS.smoothing_position_min_cutoff_hz,
-                                                        'Cutoff of a head that stays in place: lower is steadier, with more lag.', 'Hz',
-                                                        0.01, 100.0)
-    smoothing_position_beta: float = parameter(_OPTIONS.smoothing_position_beta, 'How fast that cutoff rises with speed: higher lags less.',
-                                               'Hz per m/s', 0.0, 1000.0)
-    primary_face: str = parameter('largest', 'Which face goes to `~/head_pose` and `~/head_angles`.',
-                                  choices=('largest', 'nearest', 'longest_tracked'))
-    seat_region: tuple = parameter((0.0, 0.0, 1.0, 1.0), 'That face is chosen among those whose box is centred in this part of the image: '
-                                   'left, top, right, bottom.', 'of width or height', 0.0, 1.0)
-    target_frame: str = parameter('', 'Poses, boxes and markers are given in this frame instead of the camera\'s, and smoothed in it; '
-                                  'angles and TF stay the camera\'s.', change=Change.UNCONFIGURED)
-    target_frame_from: str = parameter('tf', 'Where the camera is in target_frame: from TF, or from the two parameters below.',
-                                       choices=('tf', 'mount'), change=Change.UNCONFIGURED)
-    mount_position_m: tuple = parameter((0.0, 0.0, 0.0), 'Camera in target_frame: x, y, z.', 'm', -1000.0, 1000.0,
-                                        change=Change.UNCONFIGURED)
-    mount_rotation_deg: tuple = parameter((0.0, 0.0, 0.0), 'Optical frame in target_frame: roll, pitch, yaw about fixed x, y, z (URDF).',
-                                          'deg', -360.0, 360.0, change=Change.UNCONFIGURED)
-    neutral: str = parameter('person', '`~/set_neutral` learns the person\'s offset (looks into the camera; corrects poses and angles) or '
-                             'the mount\'s (looks straight ahead; corrects angles).', choices=('person', 'mount'))
+    smoothing_position_min_cutoff_hz: float = parameter(
+        _OPTIONS.smoothing_position_min_cutoff_hz,
+        'Cutoff of a head that stays in place: lower is steadier, with more lag.',
+        'Hz',
+        0.01,
+        100.0,
+    )
+    smoothing_position_beta: float = parameter(
+        _OPTIONS.smoothing_position_beta, 'How fast that cutoff rises with speed: higher lags less.', 'Hz per m/s', 0.0, 1000.0
+    )
+    primary_face: str = parameter(
+        'largest', 'Which face goes to `~/head_pose` and `~/head_angles`.', choices=('largest', 'nearest', 'longest_tracked')
+    )
+    seat_region: tuple = parameter(
+        (0.0, 0.0, 1.0, 1.0),
+        'That face is chosen among those whose box is centred in this part of the image: left, top, right, bottom.',
+        'of width or height',
+        0.0,
+        1.0,
+    )
+    target_frame: str = parameter(
+        '',
+        "Poses, boxes and markers are given in this frame instead of the camera's, and smoothed in it; angles and TF stay the camera's.",
+        change=Change.UNCONFIGURED,
+    )
+    target_frame_from: str = parameter(
+        'tf',
+        'Where the camera is in target_frame: from TF, or from the two parameters below.',
+        choices=('tf', 'mount'),
+        change=Change.UNCONFIGURED,
+    )
+    mount_position_m: tuple = parameter(
+        (0.0, 0.0, 0.0), 'Camera in target_frame: x, y, z.', 'm', -1000.0, 1000.0, change=Change.UNCONFIGURED
+    )
+    mount_rotation_deg: tuple = parameter(
+        (0.0, 0.0, 0.0),
+        'Optical frame in target_frame: roll, pitch, yaw about fixed x, y, z (URDF).',
+        'deg',
+        -360.0,
+        360.0,
+        change=Change.UNCONFIGURED,
+    )
+    neutral: str = parameter(
+        'person',
+        "`~/set_neutral` learns the person's offset (looks into the camera; corrects poses and angles) or "
+        "the mount's (looks straight ahead; corrects angles).",
+        choices=('person', 'mount'),
+    )
     neutral_window_s: float = parameter(1.0, '`~/set_neutral` learns from the images of so long.', 's', 0.1, 30.0)
-    neutral_folder: str = parameter('', 'Folder of the neutral\'s files, one for each camera; empty for c2f_head_pose '
-                                    'in $ROS_HOME or ~/.ros.',
-                                    change=Change.UNCONFIGURED)
+    neutral_folder: str = parameter(
+        '',
+        "Folder of the neutral's files, one for each camera; empty for c2f_head_pose in $ROS_HOME or ~/.ros.",
+        change=Change.UNCONFIGURED,
+    )
     lazy: bool = parameter(False, 'Answer images only while somebody subscribes to a result (TF counts).')
-    hri: bool = parameter(False, 'Publish REP-155 topics below /humans/faces, and name faces by short random ids.',
-                          change=Change.UNCONFIGURED)
-    hri_announce_after: int = parameter(3, 'A face is announced once seen in so many images in a row.', '', 1, 1000,
-                                        change=Change.UNCONFIGURED)
-    hri_drop_after: int = parameter(15, 'An announced face is dropped after so many images without it.', '', 1, 1000,
-                                    change=Change.UNCONFIGURED)
+    hri: bool = parameter(
+        False, 'Publish REP-155 topics below /humans/faces, and name faces by short random ids.', change=Change.UNCONFIGURED
+    )
+    hri_announce_after: int = parameter(
+        3, 'A face is announced once seen in so many images in a row.', '', 1, 1000, change=Change.UNCONFIGURED
+    )
+    hri_drop_after: int = parameter(
+        15, 'An announced face is dropped after so many images without it.', '', 1, 1000, change=Change.UNCONFIGURED
+    )
     publish_tf: bool = parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
     silence_timeout_s: float = parameter(3.0, 'Without an image for so long, the node says why.', 's', 0.1, 4.5)
     autostart: bool = parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
@@ -172,7 +252,7 @@ class Parameters(ParameterTable):
         """An empty region, and what the estimator refuses."""
         left, top, right, bottom = checked['seat_region']
         if left >= right or top >= bottom:
-            return [f"seat_region cannot be {list(checked['seat_region'])}: left must be less than right, top less than bottom"]
+            return [f'seat_region cannot be {list(checked["seat_region"])}: left must be less than right, top less than bottom']
         try:
             EstimatorOptions(**{name: checked[name] for name in _option_names()})
         except ValueError as error:
@@ -195,8 +275,9 @@ def descriptor(name: str, table: type[ParameterTable] = Parameters) -> Any:
 
     row = table.__dataclass_fields__[name]
     # Typed by our own validation, whose message names the parameter and which takes `1` for `1.0`.
-    message = ParameterDescriptor(name=name, description=_description(row), dynamic_typing=True,
-                                  read_only=row.metadata['change'] is Change.START)
+    message = ParameterDescriptor(
+        name=name, description=_description(row), dynamic_typing=True, read_only=row.metadata['change'] is Change.START
+    )
     low, high = row.metadata['minimum'], row.metadata['maximum']
     if low is not None and isinstance(row.default, tuple):
         pass  # rcl checks ranges of single numbers only; ours checks these
@@ -210,11 +291,17 @@ def descriptor(name: str, table: type[ParameterTable] = Parameters) -> Any:
 
 def yaml_text(table: type[ParameterTable] = Parameters, node: str = 'head_pose', module: str = 'parameters') -> str:
     """The text of config/<node>.yaml: every parameter with its default."""
-    lines = [f'# Every parameter of the node {node} with its default; a profile needs only what differs.',
-             f'# Generated: python -m c2f_head_pose.ros.{module} --yaml > config/{node}.yaml', '/**:', '  ros__parameters:']
+    lines = [
+        f'# Every parameter of the node {node} with its default; a profile needs only what differs.',
+        f'# Generated: python -m c2f_head_pose.ros.{module} --yaml > config/{node}.yaml',
+        '/**:',
+        '  ros__parameters:',
+    ]
     for row in fields(table):
-        lines += [f'    # {row.metadata["text"]} ({_allowed(row)}; {row.metadata["change"].value})',
-                  f'    {row.name}: {_yaml_value(row.default)}']
+        lines += [
+            f'    # {row.metadata["text"]} ({_allowed(row)}; {row.metadata["change"].value})',
+            f'    {row.name}: {_yaml_value(row.default)}',
+        ]
     return '\n'.join(lines) + '\n'
 
 
@@ -240,8 +327,11 @@ def _checked(row: dataclasses.Field, value: Any) -> Any:
     if kind is tuple:
         return _checked_numbers(row, value)
     choices, low, high = row.metadata['choices'], row.metadata['minimum'], row.metadata['maximum']
-    right = type(value) is kind and (not choices or value in choices) and (
-        kind is not str or default == '' or row.metadata['optional'] or value.strip() != '')
+    right = (
+        type(value) is kind
+        and (not choices or value in choices)
+        and (kind is not str or default == '' or row.metadata['optional'] or value.strip() != '')
+    )
     if right and low is not None:
         right = low <= value <= high
     if not right:
@@ -261,8 +351,8 @@ def _checked_numbers(row: dataclasses.Field, value: Any) -> tuple[float, ...]:
 
 def _allowed(row: dataclasses.Field) -> str:
     if isinstance(row.default, tuple):
-        unit = f" {row.metadata['unit']}" if row.metadata['unit'] else ''
-        return f"{len(row.default)} numbers, each {row.metadata['minimum']:g} to {row.metadata['maximum']:g}{unit}"
+        unit = f' {row.metadata["unit"]}' if row.metadata['unit'] else ''
+        return f'{len(row.default)} numbers, each {row.metadata["minimum"]:g} to {row.metadata["maximum"]:g}{unit}'
     kind = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}[type(row.default)]
     low, high, unit = row.metadata['minimum'], row.metadata['maximum'], row.metadata['unit']
     if row.metadata['choices']:

@@ -1,4 +1,5 @@
 """Running a node as a process: signals, spinning, and an orderly end."""
+
 from __future__ import annotations
 
 import gc
@@ -38,8 +39,12 @@ class Interrupt:
         signal.signal(number, signal.SIG_DFL)
 
 
-def run(make_node: Callable[[], Any], start: Callable[[Any], Any], args: list[str] | None = None,
-        finished: Callable[[Any], bool] = lambda _: False) -> int:
+def run(
+    make_node: Callable[[], Any],
+    start: Callable[[Any], Any],
+    args: list[str] | None = None,
+    finished: Callable[[Any], bool] = lambda _: False,
+) -> int:
     """Runs one node until a signal, or until it has finished.
 
     The context outlives the signal (rclpy's own handlers would end it at once), so the node can take back what it published.

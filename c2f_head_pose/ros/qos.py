@@ -1,4 +1,5 @@
 """QoS profiles."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,8 +10,9 @@ from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReli
 
 def newest_only() -> QoSProfile:
     """For live sensor input: best effort, which every publisher matches, and a queue of one, so that none grows old in it."""
-    return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT,
-                      durability=QoSDurabilityPolicy.VOLATILE)
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST, depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT, durability=QoSDurabilityPolicy.VOLATILE
+    )
 
 
 def matching(publishers: Sequence[Any], otherwise: QoSProfile) -> QoSProfile:
@@ -41,5 +43,6 @@ def replayed(large: bool) -> QoSProfile:
         large: the messages are images; small ones are kept for a slow subscriber for much longer.
     """
     depth = 10 if large else 1000
-    return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE,
-                      durability=QoSDurabilityPolicy.VOLATILE)
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.VOLATILE
+    )

@@ -1,4 +1,5 @@
 """From activation to deactivation: listens, has each newest image answered, and says why nothing comes."""
+
 from __future__ import annotations
 
 import time
@@ -46,8 +47,9 @@ class Session:
         silence: why no image comes; empty while they come.
     """
 
-    def __init__(self, node: LifecycleNode, parts: Parts, neutral: NeutralServices, notices: Notices,
-                 parameters: Callable[[], Parameters]) -> None:
+    def __init__(
+        self, node: LifecycleNode, parts: Parts, neutral: NeutralServices, notices: Notices, parameters: Callable[[], Parameters]
+    ) -> None:
         """Subscribes.
 
         Args:
@@ -85,11 +87,18 @@ class Session:
             depth = depth_source(node, parameters().depth_transport, beside_images=True)
             self._depth_infos_topic = depth_info_topic(node, depth)
             self.depth = DepthInput(notices, DepthAlignment(depth.topic, self._depth_infos_topic), depth.topic)
-        worker = FrameWorker(parts, FrameReader(self.calibration, self.depth, parameters), neutral,
-                             Monitoring(self.statistics, notices, topic), parameters, lambda: node.get_clock().now().nanoseconds * 1e-9)
+        worker = FrameWorker(
+            parts,
+            FrameReader(self.calibration, self.depth, parameters),
+            neutral,
+            Monitoring(self.statistics, notices, topic),
+            parameters,
+            lambda: node.get_clock().now().nanoseconds * 1e-9,
+        )
         outputs = parts.outputs
         self._worker: NewestWorker[Any] = NewestWorker(  # nothing of self: see Inputs.clear
-            lambda work: outputs.nobody_tracked() if work is _SILENCE else worker.answer(*work), 'head_pose')
+            lambda work: outputs.nobody_tracked() if work is _SILENCE else worker.answer(*work), 'head_pose'
+        )
         self._frame_worker = worker
         try:
             self.images_in = self._inputs.add(self._source.message_type, topic, self._on_image)
@@ -143,8 +152,10 @@ class Session:
         if self.depth is not None and self.depth.degraded:
             return State.DEGRADED, self.depth.status
         if statistics.overtaken > 0.5:
-            return State.DEGRADED, (f'{100 * statistics.overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '
-                                    'machine is too slow or too busy; free a core for the node, or lower their rate or size')
+            return State.DEGRADED, (
+                f'{100 * statistics.overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '
+                'machine is too slow or too busy; free a core for the node, or lower their rate or size'
+            )
         finding = self._parts.estimator.finding
         if finding.image_rotation is not None:
             return State.DEGRADED, finding.notes()['image_rotation']
@@ -154,8 +165,10 @@ class Session:
         """Figures for diagnostics."""
         depth = {'depth': self.depth.status} if self.depth is not None else {}
         finding = self._parts.estimator.finding
-        found = {'faces beyond max_faces': str(finding.faces_beyond_max),
-                 'image_rotation': 'as set' if finding.image_rotation is None else f'seems to be {finding.image_rotation}'}
+        found = {
+            'faces beyond max_faces': str(finding.faces_beyond_max),
+            'image_rotation': 'as set' if finding.image_rotation is None else f'seems to be {finding.image_rotation}',
+        }
         return {'camera': self.calibration.status} | depth | found | self.statistics.values()
 
     # What comes in.
@@ -241,22 +254,26 @@ class Session:
         self.statistics.count_drop(LOST, lost)
         total = self.statistics.dropped[LOST]
         if total >= _FEWEST_LOST and total > _SHARE_LOST * (self.statistics.images + total):
-            self._notices.once('lost', f'{total} images on {self.images_in.topic} were sent and never came: this machine is too busy to '
-                               'take each, the network loses them, or Fast DDS has less shared memory than an image takes, which is '
-                               'the sender\'s: start the camera driver with config/fastdds.xml too')
+            self._notices.once(
+                'lost',
+                f'{total} images on {self.images_in.topic} were sent and never came: this machine is too busy to '
+                'take each, the network loses them, or Fast DDS has less shared memory than an image takes, which is '
+                "the sender's: start the camera driver with config/fastdds.xml too",
+            )
 
     def _watch_surroundings(self) -> None:
         """Says what is missing around a node that does get images."""
         if not self.statistics.images or time.monotonic() - self._since_s < self._parameters().silence_timeout_s:
             return
         if not self.calibration.received:
-            self._notices.once('no camera_info', f'no camera_info on {self._infos_in.topic}: {UNCORRECTED}; '
-                               'publish it, or remap camera_info:=TOPIC')
+            self._notices.once(
+                'no camera_info', f'no camera_info on {self._infos_in.topic}: {UNCORRECTED}; publish it, or remap camera_info:=TOPIC'
+            )
         if self.depth is not None and self.depth.unregistered:
             self._advise_aligned_depth()
         topics = self._parts.outputs.topics
         if self._parts.outputs.listeners == 0:
-            self._notices.once('nobody', f"nobody subscribes to {', '.join(topics)}; try: ros2 topic echo {topics[0]}", 'info')
+            self._notices.once('nobody', f'nobody subscribes to {", ".join(topics)}; try: ros2 topic echo {topics[0]}', 'info')
         elif self._notices.forget('nobody'):
             self._notices.say('somebody subscribes to the results now')
 

@@ -1,4 +1,5 @@
 """Rates, latencies and counts of a running node: what its diagnostics are made of."""
+
 from __future__ import annotations
 
 import threading
@@ -132,9 +133,12 @@ class Statistics:
         with self._lock:
             self._forget_old()
             answers = [answer for _, answer in self._answers]
-            values = {'images': str(self.images), 'answered': str(self.answered),
-                      'image rate (Hz)': f'{_rate(list(self._images)):.1f}',
-                      'answer rate (Hz)': f'{_rate([at for at, _ in self._answers]):.1f}'}
+            values = {
+                'images': str(self.images),
+                'answered': str(self.answered),
+                'image rate (Hz)': f'{_rate(list(self._images)):.1f}',
+                'answer rate (Hz)': f'{_rate([at for at, _ in self._answers]):.1f}',
+            }
             values |= {f'dropped: {cause}': str(count) for cause, count in sorted(self._dropped.items())}
             if self.last_image_s is not None:
                 values['last image (s ago)'] = f'{self._clock() - self.last_image_s:.1f}'
@@ -163,10 +167,12 @@ def _percentiles(values: list[float | None]) -> str:
 
 def _figures(answers: list[Answer], span_s: float) -> dict[str, str]:
     """What the answers since the first of them, `span_s` seconds ago, took."""
-    values = {'faces': str(answers[-1].faces),
-              'processing (ms: median, p99, worst)': _percentiles([answer.processing_ms for answer in answers]),
-              'age when taken up (ms: median, p99, worst)': _percentiles([answer.age_ms for answer in answers]),
-              'stamp to publish (ms: median, p99, worst)': _percentiles([answer.latency_ms for answer in answers])}
+    values = {
+        'faces': str(answers[-1].faces),
+        'processing (ms: median, p99, worst)': _percentiles([answer.processing_ms for answer in answers]),
+        'age when taken up (ms: median, p99, worst)': _percentiles([answer.age_ms for answer in answers]),
+        'stamp to publish (ms: median, p99, worst)': _percentiles([answer.latency_ms for answer in answers]),
+    }
     for stage in answers[-1].stage_ms:
         values[f'stage {stage} (ms: median)'] = f'{np.median([a.stage_ms[stage] for a in answers if stage in a.stage_ms]):.2f}'
         cpu_ms = sum(answer.stage_cpu_ms.get(stage, 0.0) for answer in answers[1:])  # the first's was spent before

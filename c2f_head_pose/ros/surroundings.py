@@ -1,4 +1,5 @@
 """What is wrong around a node: another one of its name, or simulated time that stands still."""
+
 from __future__ import annotations
 
 import time
@@ -41,8 +42,11 @@ class Surroundings:
         name = self._node.get_fully_qualified_name()
         others = self._node.get_node_names_and_namespaces().count((self._node.get_name(), self._node.get_namespace())) - 1
         if others > 0:
-            self._notices.once('namesake', f'another node is also called {name}: both publish the same topics, and services and parameters '
-                               'reach either of them; stop one, or start it with --ros-args -r __node:=OTHER or -r __ns:=/OTHER')
+            self._notices.once(
+                'namesake',
+                f'another node is also called {name}: both publish the same topics, and services and parameters '
+                'reach either of them; stop one, or start it with --ros-args -r __node:=OTHER or -r __ns:=/OTHER',
+            )
         elif self._notices.forget('namesake'):
             self._notices.say(f'no other node is called {name} any more')
 
@@ -54,6 +58,9 @@ class Surroundings:
                 self._notices.say('/clock moves again')
         elif images > self._images_then and self._clock() - self._since_s > timeout_s:
             what = f'/clock stands still at {1e-9 * now_ns:.3f} s' if now_ns else 'no /clock has come'
-            self._notices.once('clock', f'use_sim_time is true but {what} while images arrive: results keep their '
-                               'own stamps, but those of diagnostics and all latencies are wrong; start what publishes /clock, or set '
-                               'use_sim_time to false')
+            self._notices.once(
+                'clock',
+                f'use_sim_time is true but {what} while images arrive: results keep their '
+                'own stamps, but those of diagnostics and all latencies are wrong; start what publishes /clock, or set '
+                'use_sim_time to false',
+            )

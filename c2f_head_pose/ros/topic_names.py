@@ -3,6 +3,7 @@
 Drivers name the stream in the last two parts of a topic, as in /camera/color/image_raw; parts before them, and parts like
 `depth_camera`, name the device.
 """
+
 from __future__ import annotations
 
 import re
@@ -34,9 +35,11 @@ def is_rectified(topic: str) -> bool | None:
 
 def colour_topics(topics: Iterable[str]) -> list[str]:
     """The topics that may show faces, the likeliest first: colour, others, infrared, pictures drawn by other nodes; never depth."""
+
     def rank(topic: str) -> int:
         words = _words(topic)
         return 3 if words & _DERIVED else 0 if words & _COLOUR else 2 if words & _INFRARED else 1
+
     return sorted((topic for topic in topics if not is_depth(topic)), key=lambda topic: (rank(topic), topic))
 
 

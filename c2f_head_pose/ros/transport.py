@@ -1,4 +1,5 @@
 """Fast DDS's shared memory, which is too small for images by default."""
+
 from __future__ import annotations
 
 import os
@@ -31,6 +32,7 @@ def find_profile() -> Path | None:
     candidates = [Path(__file__).parents[2] / _FILE]
     try:
         from ament_index_python.packages import get_package_share_directory
+
         candidates.append(Path(get_package_share_directory('c2f_head_pose')) / _FILE)
     except (ImportError, LookupError, OSError):  # no ament, not built with colcon, no sourced workspace
         pass

@@ -1,4 +1,5 @@
 """Finds out why no image comes, from what the ROS graph shows."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -38,8 +39,10 @@ def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before:
     owner = _owner(compatible[0])
     if received_before:
         return f'{owner} still has {topic} open but sends nothing more; look at the camera, or whether the replay is paused or over'
-    return (f'{owner} publishes {topic} but nothing arrives; look whether it sends (ros2 topic hz {topic}), and on Fast DDS '
-            'whether its shared memory is larger than an image (config/fastdds.xml)')
+    return (
+        f'{owner} publishes {topic} but nothing arrives; look whether it sends (ros2 topic hz {topic}), and on Fast DDS '
+        'whether its shared memory is larger than an image (config/fastdds.xml)'
+    )
 
 
 def explain_mismatch(node: Any, topic: str, qos: QoSProfile) -> str:
@@ -47,16 +50,21 @@ def explain_mismatch(node: Any, topic: str, qos: QoSProfile) -> str:
     for publisher in node.get_publishers_info_by_topic(topic):
         compatibility, reason = qos_check_compatible(publisher.qos_profile, qos)
         if compatibility == QoSCompatibility.ERROR:
-            return (f'{_owner(publisher)} publishes {topic} with incompatible QoS ({reason.strip().rstrip(";")}); '
-                    f'remove the override qos_overrides.{topic}.subscription.*, or change the publisher')
+            return (
+                f'{_owner(publisher)} publishes {topic} with incompatible QoS ({reason.strip().rstrip(";")}); '
+                f'remove the override qos_overrides.{topic}.subscription.*, or change the publisher'
+            )
     return ''
 
 
 def published_topics(node: Any, type_name: str) -> list[str]:
     """The topics of a type that other nodes publish."""
     own = node.get_fully_qualified_name()
-    return sorted(name for name, types in node.get_topic_names_and_types()
-                  if type_name in types and any(_owner(publisher) != own for publisher in node.get_publishers_info_by_topic(name)))
+    return sorted(
+        name
+        for name, types in node.get_topic_names_and_types()
+        if type_name in types and any(_owner(publisher) != own for publisher in node.get_publishers_info_by_topic(name))
+    )
 
 
 def _where_to_look(node: Any, source: Source) -> str:

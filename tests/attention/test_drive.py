@@ -1,4 +1,5 @@
 """The scripted drive and its figures."""
+
 import json
 import subprocess
 import sys
@@ -99,6 +100,7 @@ def test_the_noise_is_as_stated_and_as_claimed():
 
 def test_the_command_writes_a_script_and_scores_what_others_said_of_it(tmp_path):
     """The seam for renders: heads out, decisions in."""
+
     def run(*args):
         command = [sys.executable, '-m', 'c2f_head_pose.evaluation.attention.drive', '--minutes', '1.5', '--rate-hz', '10', *args]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -108,9 +110,8 @@ def test_the_command_writes_a_script_and_scores_what_others_said_of_it(tmp_path)
     assert len(drive['heads_deg']) == 900 and drive['glances'] and drive['distractions']
     begins = [g['begin_s'] for g in drive['glances']]
     targets = [drive['glances'][np.searchsorted(begins, i / 10, side='right') - 1]['target'] for i in range(900)]
-    (tmp_path / 'said.json').write_text(json.dumps(
-        [{'stamp_s': i / 10, 'state': 'attentive', 'zone': t} for i, t in enumerate(targets)]))
+    (tmp_path / 'said.json').write_text(json.dumps([{'stamp_s': i / 10, 'state': 'attentive', 'zone': t} for i, t in enumerate(targets)]))
     printed = run('--decisions', str(tmp_path / 'said.json'), '--csv', str(tmp_path / 'drive.csv'))
     assert 'zone_accuracy            1.0' in printed
-    assert f"long_missed              {sum(d['kind'] == 'long' for d in drive['distractions'])}" in printed
+    assert f'long_missed              {sum(d["kind"] == "long" for d in drive["distractions"])}' in printed
     assert (tmp_path / 'drive.csv').read_text().count('\n') == 2

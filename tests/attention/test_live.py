@@ -1,4 +1,5 @@
 """Between two frames time is only estimated: reports fill the gap, and the frames have the last word."""
+
 import pytest
 from attention_scenes import LHD, MOUNT, head
 

@@ -1,4 +1,5 @@
 """Looking at the robot, or not."""
+
 import math
 
 import numpy as np

@@ -4,6 +4,7 @@ Frames come at 10 Hz; a frame stands for the time until the next one. A scenario
 state is unknown until the road was seen for return_s = 1 s. A glance that begins with the frame at t = 10.0 has lasted 3.0 s at
 the frame at t = 13.0, which is the first to say so.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +20,8 @@ RHD = load_zones(CONFIG / 'zones_passenger_car_rhd.yaml')
 ATTENTIVE, DISTRACTED, ABSENT, UNKNOWN = State
 
 
-
-
-
-
 def nobody(seconds):
     return [[]] * round(seconds * RATE_HZ)
-
-
 
 
 @dataclass
@@ -209,8 +204,7 @@ def test_light_sunglasses_change_nothing_for_a_head_on_the_road():
 
 def test_a_head_between_road_and_mirror_is_uncertain_not_attentive():
     """Half of the mass on the road: neither for nor against it. Seen last at 9.9, unknown from 12.0 on."""
-    edge = next(a for a in np.arange(10, 40, 0.25)
-                if 0.45 < LHD.mass(MOUNT @ head(a, 0, 4).R_cam_head, np.full(3, 4.0)).road < 0.55)
+    edge = next(a for a in np.arange(10, 40, 0.25) if 0.45 < LHD.mass(MOUNT @ head(a, 0, 4).R_cam_head, np.full(3, 4.0)).road < 0.55)
     said = drive(looks(10, 'road_ahead'), looks(30, (edge, 0), std_deg=4))
     assert said.changes() == [*STARTED, (12.0, UNKNOWN)]
 
@@ -327,6 +321,7 @@ def test_a_driver_who_sits_crooked_is_learned_slowly_only_straight_ahead_and_wit
     """The head rests 6 degrees left and 5 low. Learned with steps of at most 3 degrees per 30 s, applied after 60 s: after five
     minutes within half a degree; not at all in bends, below 50 km/h, or without a yaw rate. A head at (14, -12) is learned no
     further than (8, -6)."""
+
     def learned(at, motion, seconds=300):
         natural = NaturalPosition()
         for _ in range(seconds * RATE_HZ):
@@ -387,9 +382,17 @@ def test_a_pose_that_is_no_pose_is_no_evidence():
     """NaN, a reflection, a scaled matrix, a negative deviation: seen last at 9.9, unknown from 12.0 on; beside a sound head of
     the same driver they are passed over."""
     sound = head(0, 0)
-    broken = [HeadPose(R, std, 'L1', np.full(4, 0.25), track_id=7) for R, std in (
-        (np.full((3, 3), np.nan), np.ones(3)), (-sound.R_cam_head, np.ones(3)), (3 * sound.R_cam_head, np.ones(3)),
-        (sound.R_cam_head, np.full(3, np.nan)), (sound.R_cam_head, -np.ones(3)), (np.eye(2), np.ones(3)))]
+    broken = [
+        HeadPose(R, std, 'L1', np.full(4, 0.25), track_id=7)
+        for R, std in (
+            (np.full((3, 3), np.nan), np.ones(3)),
+            (-sound.R_cam_head, np.ones(3)),
+            (3 * sound.R_cam_head, np.ones(3)),
+            (sound.R_cam_head, np.full(3, np.nan)),
+            (sound.R_cam_head, -np.ones(3)),
+            (np.eye(2), np.ones(3)),
+        )
+    ]
     for bad in broken:
         assert drive(looks(10, 'road_ahead'), [[bad]] * 50).changes() == [*STARTED, (12.0, UNKNOWN)]
     assert drive([[*broken, sound]] * 50).changes() == STARTED

@@ -1,4 +1,5 @@
 """Whatever comes in: nothing raises, and nobody is called attentive who was not seen so."""
+
 import math
 
 import numpy as np
@@ -14,15 +15,23 @@ from c2f_head_pose.types import FaceBox, HeadPose
 ZONES = load_zones(CONFIG / 'zones_passenger_car_lhd.yaml')
 SETTINGS = AttentionSettings()
 ANY_NUMBER = st.floats(allow_nan=True, allow_infinity=True)
-STEPS = st.one_of(st.sampled_from([0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.3, 0.9, -0.1, -5.0, 1.5, 60.0]), st.floats(-2, 4),
-                  st.sampled_from([math.nan, math.inf, -math.inf, 1e300]))
+STEPS = st.one_of(
+    st.sampled_from([0.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.3, 0.9, -0.1, -5.0, 1.5, 60.0]),
+    st.floats(-2, 4),
+    st.sampled_from([math.nan, math.inf, -math.inf, 1e300]),
+)
 SOUND = st.builds(head, st.floats(-180, 180), st.floats(-80, 80), st.floats(0, 40), track_id=st.sampled_from([None, 1, 2]))
 ROAD = st.builds(head, st.floats(-6, 6), st.floats(-3, 6), st.floats(1, 5))
 BROKEN = st.builds(
-    HeadPose, st.lists(ANY_NUMBER, min_size=9, max_size=9).map(lambda v: np.array(v).reshape(3, 3)),
-    st.lists(ANY_NUMBER, min_size=3, max_size=3).map(np.array), st.just('L1'), st.just(np.full(4, 0.25)), score=ANY_NUMBER,
+    HeadPose,
+    st.lists(ANY_NUMBER, min_size=9, max_size=9).map(lambda v: np.array(v).reshape(3, 3)),
+    st.lists(ANY_NUMBER, min_size=3, max_size=3).map(np.array),
+    st.just('L1'),
+    st.just(np.full(4, 0.25)),
+    score=ANY_NUMBER,
     box=st.one_of(st.none(), st.builds(FaceBox, ANY_NUMBER, ANY_NUMBER, ANY_NUMBER, ANY_NUMBER)),
-    t_cam_head_m=st.one_of(st.none(), st.lists(ANY_NUMBER, min_size=3, max_size=3).map(np.array)))
+    t_cam_head_m=st.one_of(st.none(), st.lists(ANY_NUMBER, min_size=3, max_size=3).map(np.array)),
+)
 FRAMES = st.one_of(st.none(), st.lists(st.one_of(SOUND, BROKEN), max_size=3), ROAD.map(lambda h: [h]))
 MOTIONS = st.one_of(st.none(), st.builds(Motion, st.one_of(st.none(), ANY_NUMBER), st.one_of(st.none(), ANY_NUMBER)))
 
@@ -30,7 +39,9 @@ MOTIONS = st.one_of(st.none(), st.builds(Motion, st.one_of(st.none(), ANY_NUMBER
 PIECES = st.one_of(  # single oddities, and stretches of one thing at a steady rate: only those can make anybody attentive
     st.tuples(STEPS, FRAMES, MOTIONS).map(lambda frame: [frame]),
     st.tuples(st.integers(1, 40), st.floats(0.02, 0.6), st.one_of(ROAD.map(lambda h: [h]), FRAMES), MOTIONS).map(
-        lambda piece: [piece[1:]] * piece[0]))
+        lambda piece: [piece[1:]] * piece[0]
+    ),
+)
 SCRIPTS = st.lists(PIECES, max_size=12).map(lambda pieces: [frame for piece in pieces for frame in piece])
 
 
@@ -88,9 +99,20 @@ def test_no_input_raises_or_is_called_attentive_without_evidence(script, seat):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.floats(0.01, 0.4), st.one_of(st.none(), st.just([]), st.lists(BROKEN, max_size=2),
-                                                            st.lists(st.builds(head, st.floats(-180, 180), st.floats(-80, 80),
-                                                                               st.floats(12.1, 90)), max_size=2))), max_size=80))
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0.01, 0.4),
+            st.one_of(
+                st.none(),
+                st.just([]),
+                st.lists(BROKEN, max_size=2),
+                st.lists(st.builds(head, st.floats(-180, 180), st.floats(-80, 80), st.floats(12.1, 90)), max_size=2),
+            ),
+        ),
+        max_size=80,
+    )
+)
 def test_blind_uncertain_and_broken_input_is_never_attentive_nor_distracted(script):
     monitor, stamp_s = AttentionMonitor(ZONES, MOUNT), 0.0
     for step, heads in script:
@@ -133,6 +155,9 @@ def test_five_thousand_faces_are_one_frame_like_any_other():
 def test_the_times_do_not_depend_on_the_frame_rate(rate_hz):
     """Road until 12.0, the radio from then on: distracted with the first frame at or after 15.0."""
     monitor = AttentionMonitor(ZONES, MOUNT)
-    first = next(i / rate_hz for i in range(20 * rate_hz)
-                 if monitor.update(i / rate_hz, [head(0, 0) if i < 12 * rate_hz else head(-27, -14)]).state is State.DISTRACTED)
+    first = next(
+        i / rate_hz
+        for i in range(20 * rate_hz)
+        if monitor.update(i / rate_hz, [head(0, 0) if i < 12 * rate_hz else head(-27, -14)]).state is State.DISTRACTED
+    )
     assert 15.0 <= first <= 15.0 + 1 / rate_hz

@@ -1,4 +1,5 @@
 """A rendered drive: pictures, bag and truth from the script, and the offline and ROS ways to judge it."""
+
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ SECONDS = 5.0
 def rendered(tmp_path_factory):
     """Five seconds at 4 Hz: road until the first glance at 4.0 s, 20 pictures."""
     from training.synthetic.recordings.attention import Settings, render
+
     settings = Settings(minutes=1.0, rate_hz=4.0, zones=str(ROOT / 'config/zones_passenger_car_lhd.yaml'))
     folder = tmp_path_factory.mktemp('attention') / 'drive'
     assert render(folder, settings, SECONDS) == 20
@@ -54,6 +56,7 @@ def test_the_truth_is_the_scripts_heads_seen_by_the_mounted_camera(rendered):
 def test_the_drawn_face_turns_as_the_truth_says(rendered):
     """From road to mirror, by the landmarks of brows, nose and eyes; the skin of the neck pulls them by a tenth of a degree."""
     from training.synthetic.recordings.attention import Cabin
+
     cabin = Cabin(replace(rendered[1], minutes=1.0))
     turned = int(np.argmax(np.abs(cabin.head_deg[:, 0])))
     (R_a, bones_a, _), (R_b, bones_b, _) = cabin._place(0), cabin._place(turned)
@@ -66,6 +69,7 @@ def test_the_drawn_face_turns_as_the_truth_says(rendered):
 @pytest.mark.render
 def test_a_picture_that_is_missing_is_rendered_again_and_the_same(rendered):
     from training.synthetic.recordings.attention import render
+
     folder, settings = rendered
     picture = folder / 'frames' / '000007.jpg'
     before = picture.read_bytes()
@@ -97,9 +101,15 @@ def test_the_drive_goes_through_the_real_graph(rendered):
     pytest.importorskip('rclpy')
     import subprocess
     import sys
+
     folder = rendered[0]
-    played = subprocess.run([sys.executable, '-m', 'c2f_head_pose.ros.measure.attention_drive', str(folder)], cwd=ROOT, capture_output=True,
-                            text=True, timeout=180)
+    played = subprocess.run(
+        [sys.executable, '-m', 'c2f_head_pose.ros.measure.attention_drive', str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
     assert played.returncode == 0, played.stderr
     drive, record = load_drive(folder), json.loads((folder / GRAPH_FILE).read_text())
     assert record['sent'] == 20 and record['decided'] > 0
@@ -107,8 +117,11 @@ def test_the_drive_goes_through_the_real_graph(rendered):
     assert len(said) == 20 and {s.zone for s in said} != {'unknown'}
 
 
-SCRIPT = Script((Glance(0, 'road_ahead'), Glance(10, 'lap'), Glance(14, 'road_ahead'), Glance(20, 'centre_screen'),
-                 Glance(26, 'road_ahead')), (Distraction('long', 10, 14, 13.0), Distraction('long', 20, 26, 23.0)), 30.0)
+SCRIPT = Script(
+    (Glance(0, 'road_ahead'), Glance(10, 'lap'), Glance(14, 'road_ahead'), Glance(20, 'centre_screen'), Glance(26, 'road_ahead')),
+    (Distraction('long', 10, 14, 13.0), Distraction('long', 20, 26, 23.0)),
+    30.0,
+)
 
 
 def test_a_scripts_beginning_keeps_the_distractions_that_are_over():
@@ -141,11 +154,24 @@ def test_few_events_bound_their_rate(count, bound):
 def test_the_error_of_true_heads_with_noise_is_the_noise(tmp_path):
     """Without pictures: heads that look straight back into a camera, 3 degrees of noise per axis."""
     R = np.tile(np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]]), (4000, 1, 1))
-    settings = {'rate_hz': 10.0, 'zones': str(ROOT / 'config/zones_passenger_car_lhd.yaml'), 'camera_elevation_deg': 0.0,
-                'right_hand_drive': False}
-    (tmp_path / 'drive.json').write_text(json.dumps({
-        'settings': settings, 'glances': [{'begin_s': 0.0, 'target': 'road_ahead'}], 'distractions': [], 'end_s': 400.0, 'start_s': 1000,
-        'R_cam_head': R.tolist()}))
+    settings = {
+        'rate_hz': 10.0,
+        'zones': str(ROOT / 'config/zones_passenger_car_lhd.yaml'),
+        'camera_elevation_deg': 0.0,
+        'right_hand_drive': False,
+    }
+    (tmp_path / 'drive.json').write_text(
+        json.dumps(
+            {
+                'settings': settings,
+                'glances': [{'begin_s': 0.0, 'target': 'road_ahead'}],
+                'distractions': [],
+                'end_s': 400.0,
+                'start_s': 1000,
+                'R_cam_head': R.tolist(),
+            }
+        )
+    )
     drive = load_drive(tmp_path)
     error = perception_error(drive, perceive_truth(drive, 3.0, 0.0, 0.25, 1))
     assert (error.azimuth_std_deg, error.elevation_std_deg) == pytest.approx((3, 3), rel=0.05)

@@ -1,4 +1,5 @@
 """A recording's attention as spans."""
+
 from attention_scenes import LHD, MOTORWAY, MOUNT, RATE_HZ, blind, looks
 
 from c2f_head_pose.attention.monitor import AttentionMonitor, Reason, State
@@ -16,16 +17,23 @@ def test_a_phone_in_the_lap_is_six_spans():
     after gap_s = 0.3 s: returning from 14.3, and attentive from 15.0 to the last frame at 15.9."""
     spans = timeline((0, looks(10, 'road_ahead')), (10, looks(4, 'lap')), (14, looks(2, 'road_ahead')))
     assert spans == [
-        Span(0.0, 1.0, State.UNKNOWN, Reason.NO_EVIDENCE, 'road_ahead'), Span(1.0, 10.0, State.ATTENTIVE, Reason.ROAD, 'road_ahead'),
-        Span(10.0, 13.0, State.ATTENTIVE, Reason.GLANCE, 'lap'), Span(13.0, 14.3, State.DISTRACTED, Reason.LONG, 'lap'),
-        Span(14.3, 15.0, State.DISTRACTED, Reason.RETURNING, 'road_ahead'), Span(15.0, 15.9, State.ATTENTIVE, Reason.ROAD, 'road_ahead')]
+        Span(0.0, 1.0, State.UNKNOWN, Reason.NO_EVIDENCE, 'road_ahead'),
+        Span(1.0, 10.0, State.ATTENTIVE, Reason.ROAD, 'road_ahead'),
+        Span(10.0, 13.0, State.ATTENTIVE, Reason.GLANCE, 'lap'),
+        Span(13.0, 14.3, State.DISTRACTED, Reason.LONG, 'lap'),
+        Span(14.3, 15.0, State.DISTRACTED, Reason.RETURNING, 'road_ahead'),
+        Span(15.0, 15.9, State.ATTENTIVE, Reason.ROAD, 'road_ahead'),
+    ]
 
 
 def test_a_hole_in_the_recording_is_a_span_of_its_own():
     """The last frame before it at 4.9; stale_s = 1 s later, 5.9, until the next frame at 20.0."""
     spans = timeline((0, looks(5, 'road_ahead')), (20, looks(3, 'road_ahead')))
     assert [(s.begin_s, s.end_s, s.reason) for s in spans[1:4]] == [
-        (1.0, 5.9, Reason.ROAD), (5.9, 20.0, Reason.STALE), (20.0, 21.0, Reason.NO_EVIDENCE)]
+        (1.0, 5.9, Reason.ROAD),
+        (5.9, 20.0, Reason.STALE),
+        (20.0, 21.0, Reason.NO_EVIDENCE),
+    ]
 
 
 def test_frames_in_which_nobody_could_look_are_unknown_and_none_at_all_is_no_span():

@@ -1,4 +1,5 @@
 """Zones on the unit sphere, assigned by probability mass."""
+
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,20 @@ def facing(azimuth, elevation):
     return np.stack([x, y, np.cross(x, y)], axis=1)
 
 
-@pytest.mark.parametrize('name, metres', [
-    ('instrument_cluster', (0.75, -0.05, -0.35)), ('interior_mirror', (0.75, -0.42, 0.25)),
-    ('driver_mirror', (0.95, 0.78, -0.25)), ('passenger_mirror', (1.55, -1.62, -0.25)),
-    ('centre_screen', (0.70, -0.45, -0.30)), ('lap', (0.45, -0.10, -0.55)),
-    ('passenger', (0.10, -0.75, 0.05)), ('passenger_footwell', (0.60, -0.80, -0.85)), ('road_ahead', (60, 0, -0.9))])
+@pytest.mark.parametrize(
+    'name, metres',
+    [
+        ('instrument_cluster', (0.75, -0.05, -0.35)),
+        ('interior_mirror', (0.75, -0.42, 0.25)),
+        ('driver_mirror', (0.95, 0.78, -0.25)),
+        ('passenger_mirror', (1.55, -1.62, -0.25)),
+        ('centre_screen', (0.70, -0.45, -0.30)),
+        ('lap', (0.45, -0.10, -0.55)),
+        ('passenger', (0.10, -0.75, 0.05)),
+        ('passenger_footwell', (0.60, -0.80, -0.85)),
+        ('road_ahead', (60, 0, -0.9)),
+    ],
+)
 def test_every_target_measured_in_the_car_lies_in_its_zone_for_the_eyes_and_for_the_head(name, metres):
     """The file's own table: the eyes on the target with share 1, the head at 0.8 of its azimuth and 0.7 of its elevation."""
     azimuth, elevation = azimuth_elevation_deg(np.array(metres))
@@ -113,29 +123,48 @@ def test_a_tilted_mount_is_a_rotation_and_looks_where_it_says():
     assert down_in_image[2] == pytest.approx(-np.cos(np.radians(20))), 'turned clockwise by 10: the world leans the other way'
 
 
-@pytest.mark.parametrize('zone, complaint', [
-    (Zone('a', 'elsewhere', cone_deg=(0, 0, 5)), 'kind'),
-    (Zone('a', 'road'), 'either a cone or a polygon'),
-    (Zone('a', 'road', cone_deg=(0, 0, 95)), 'radius'),
-    (Zone('a', 'road', cone_deg=(float('nan'), 0, 5)), 'finite'),
-    (Zone('a', 'road', ((-10, -10), (10, float('inf')), (10, 10))), 'finite'),
-    (Zone('a', 'road', ((0, 0), (120, 0), (-120, 0))), 'half sphere'),  # around the whole horizon: it has no middle
-    (Zone('a', 'road', ((0, 0), (10, 0))), 'three corners'),
-    (Zone('a', 'road', ((-10, -10), (10, 10), (10, -10), (-10, 10))), 'convex'),
-    (Zone('a', 'road', ((-20, -20), (20, -20), (0, -10), (20, 20))), 'convex'),
-])
+@pytest.mark.parametrize(
+    'zone, complaint',
+    [
+        (Zone('a', 'elsewhere', cone_deg=(0, 0, 5)), 'kind'),
+        (Zone('a', 'road'), 'either a cone or a polygon'),
+        (Zone('a', 'road', cone_deg=(0, 0, 95)), 'radius'),
+        (Zone('a', 'road', cone_deg=(float('nan'), 0, 5)), 'finite'),
+        (Zone('a', 'road', ((-10, -10), (10, float('inf')), (10, 10))), 'finite'),
+        (Zone('a', 'road', ((0, 0), (120, 0), (-120, 0))), 'half sphere'),  # around the whole horizon: it has no middle
+        (Zone('a', 'road', ((0, 0), (10, 0))), 'three corners'),
+        (Zone('a', 'road', ((-10, -10), (10, 10), (10, -10), (-10, 10))), 'convex'),
+        (Zone('a', 'road', ((-20, -20), (20, -20), (0, -10), (20, 20))), 'convex'),
+    ],
+)
 def test_a_zone_that_is_none_is_refused_by_name(zone, complaint):
     with pytest.raises(ValueError, match=f"'a'.*{complaint}"):
         ZoneMap('test', (zone, Zone('road', 'road', cone_deg=(0, 0, 10))))
 
 
-@pytest.mark.parametrize('text', ['[]', 'name: x', 'name: x\nzones: 3', 'name: x\nzones: [{name: a, kind: road, cone: [0, 0]}]',
-                                  'name: x\nzones: [{name: a, kind: road, cones: [0, 0, 5]}]', 'name: x\nzones: []',
-                                  'name: x\nmirror_of: profile.yaml', 'a: [', 'name: x', '!!int ""', '!!timestamp x', '!!bool x',
-                                  '[' * 5000, 'name: [x]\nzones: []', 'name: x\nmirror_of: 3',
-                                  'name: x\nzones: [{name: [a], kind: road, cone: [0, 0, 5]}]',
-                                  f'name: x\nzones: [{{name: a, kind: road, cone: [0, 0, 1{400 * "0"}]}}]',
-                                  'name: x\nzones: [{name: a, kind: road, cone: [0, 0, 5], addw_area: .inf}]'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '[]',
+        'name: x',
+        'name: x\nzones: 3',
+        'name: x\nzones: [{name: a, kind: road, cone: [0, 0]}]',
+        'name: x\nzones: [{name: a, kind: road, cones: [0, 0, 5]}]',
+        'name: x\nzones: []',
+        'name: x\nmirror_of: profile.yaml',
+        'a: [',
+        'name: x',
+        '!!int ""',
+        '!!timestamp x',
+        '!!bool x',
+        '[' * 5000,
+        'name: [x]\nzones: []',
+        'name: x\nmirror_of: 3',
+        'name: x\nzones: [{name: [a], kind: road, cone: [0, 0, 5]}]',
+        f'name: x\nzones: [{{name: a, kind: road, cone: [0, 0, 1{400 * "0"}]}}]',
+        'name: x\nzones: [{name: a, kind: road, cone: [0, 0, 5], addw_area: .inf}]',
+    ],
+)
 def test_a_profile_that_is_none_is_refused_with_its_path(tmp_path, text):
     path = tmp_path / 'profile.yaml'
     path.write_text(text)

@@ -1,4 +1,5 @@
 """CameraInfo's whole meaning, and the rays that follow from it."""
+
 from types import SimpleNamespace
 
 import cv2
@@ -12,9 +13,17 @@ K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
 
 
 def info(**changes):
-    fields = dict(width=640, height=480, k=K.ravel(), p=np.c_[K, np.zeros(3)].ravel(), d=[], distortion_model='plumb_bob',
-                  binning_x=0, binning_y=0,
-                  roi=SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0))
+    fields = dict(
+        width=640,
+        height=480,
+        k=K.ravel(),
+        p=np.c_[K, np.zeros(3)].ravel(),
+        d=[],
+        distortion_model='plumb_bob',
+        binning_x=0,
+        binning_y=0,
+        roi=SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0),
+    )
     return SimpleNamespace(**{**fields, **changes})
 
 
@@ -45,11 +54,14 @@ def test_an_uncalibrated_camera_is_none():
     assert camera_from_info(info(k=np.zeros(9))) is None
 
 
-@pytest.mark.parametrize(('model', 'D'), [
-    ('plumb_bob', [-0.35, 0.15, 0.001, -0.002, -0.03]),
-    ('rational_polynomial', [0.5, -0.2, 0.001, 0.0005, 0.05, 0.8, -0.1, 0.02]),
-    ('equidistant', [0.02, -0.01, 0.004, -0.001]),
-])
+@pytest.mark.parametrize(
+    ('model', 'D'),
+    [
+        ('plumb_bob', [-0.35, 0.15, 0.001, -0.002, -0.03]),
+        ('rational_polynomial', [0.5, -0.2, 0.001, 0.0005, 0.05, 0.8, -0.1, 0.02]),
+        ('equidistant', [0.02, -0.01, 0.004, -0.001]),
+    ],
+)
 def test_rays_through_a_distorting_lens_project_back_to_their_pixel(model, D):
     camera = camera_from_info(info(d=D, distortion_model=model))
     for x, y in ((320.5, 240.5), (20.0, 30.0), (630.0, 470.0), (500.0, 100.0)):
@@ -66,16 +78,19 @@ def test_a_fisheye_sees_beyond_90_degrees_off_its_axis():
     np.testing.assert_allclose(ray, [np.sin(np.radians(100)), 0, np.cos(np.radians(100))], atol=1e-9)
 
 
-@pytest.mark.parametrize(('changes', 'named'), [
-    (dict(k=np.full(9, np.nan)), 'CameraInfo.k'),
-    (dict(k=np.r_[-500.0, K.ravel()[1:]]), 'CameraInfo.k'),
-    (dict(k=[1, 2, 3]), 'CameraInfo.k'),
-    (dict(k=np.r_[K.ravel()[:8], 0.0]), 'third'),  # no inverse, so no rays
-    (dict(k=np.r_[K.ravel()[:3], 7.0, K.ravel()[4:]]), 'second row'),
-    (dict(k=np.r_[1e-308, K.ravel()[1:]]), 'no ray through pixel'),
-    (dict(distortion_model='thin_prism', d=[1.0]), 'distortion_model'),
-    (dict(d=[0.1, 0.2, 0.3]), 'CameraInfo.d'),
-])
+@pytest.mark.parametrize(
+    ('changes', 'named'),
+    [
+        (dict(k=np.full(9, np.nan)), 'CameraInfo.k'),
+        (dict(k=np.r_[-500.0, K.ravel()[1:]]), 'CameraInfo.k'),
+        (dict(k=[1, 2, 3]), 'CameraInfo.k'),
+        (dict(k=np.r_[K.ravel()[:8], 0.0]), 'third'),  # no inverse, so no rays
+        (dict(k=np.r_[K.ravel()[:3], 7.0, K.ravel()[4:]]), 'second row'),
+        (dict(k=np.r_[1e-308, K.ravel()[1:]]), 'no ray through pixel'),
+        (dict(distortion_model='thin_prism', d=[1.0]), 'distortion_model'),
+        (dict(d=[0.1, 0.2, 0.3]), 'CameraInfo.d'),
+    ],
+)
 def test_a_camera_info_that_is_no_cameras_is_refused_by_field(changes, named):
     with pytest.raises(ValueError, match=named):
         camera_from_info(info(**changes))

@@ -1,4 +1,5 @@
 """The one crop: where it cuts, what lies beyond the image, how it resizes."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """The command `demo` in a newcomer's hands: odd files, odd folders, wrong paths."""
+
 import json
 
 import cv2

@@ -1,4 +1,5 @@
 """Heads found in depth alone."""
+
 import os
 import re
 from pathlib import Path
@@ -16,12 +17,8 @@ from c2f_head_pose.types import Camera, HeadPose
 CAMERA = Camera(640, 480, np.array([[FOCAL, 0, 319.5], [0, FOCAL, 239.5], [0, 0, 1]]))
 
 
-
-
-
-
 def test_a_doll_is_found_where_it_stands():
-    head, = find_heads(doll(room(), (0.1, -0.05, 1.2)), CAMERA)
+    (head,) = find_heads(doll(room(), (0.1, -0.05, 1.2)), CAMERA)
     np.testing.assert_allclose(head.centre_m, [0.1, -0.05, 1.2], atol=0.04)
     x, y = head.box.centre
     np.testing.assert_allclose([x, y], [320 + FOCAL * 0.1 / 1.2, 240 - FOCAL * 0.05 / 1.2], atol=FOCAL * 0.04 / 1.2)
@@ -98,6 +95,7 @@ def test_rendered_heads_are_found_within_five_centimetres():
     """A few held-out frames; the figure comes from python -m training.studies.depth_heads."""
     pytest.importorskip('moderngl', reason='needs the renderer')
     from training.studies import depth_heads as command
+
     tallies = command.measure(91, 8)
     for sensor in command.SENSORS:
         tally = tallies[sensor, 0]
@@ -110,6 +108,7 @@ def test_the_head_of_each_of_biwis_frames_is_found():
     """The centre that the set gives is that of its head model, which is not quite ours."""
     pytest.importorskip('torch', reason='needs torch: training imports it')
     from training.studies.depth_heads import biwi_lines
+
     lines = list(biwi_lines(Path(os.environ['BIWI_DIR']), None))
     assert lines
     for line in lines:

@@ -1,4 +1,5 @@
 """Depth of one camera as another would measure it."""
+
 import numpy as np
 import pytest
 
@@ -53,11 +54,15 @@ def test_the_nearest_of_two_points_that_fall_into_one_pixel_hides_the_other():
     assert where(DepthRegistration(here, here).register(depth_m, EYE, np.array([0.2, 0, 0]))) == ([(400, 240)], [pytest.approx(1.0)])
 
 
-@pytest.mark.parametrize('D, model, x, column', [
-    ((-0.2, 0, 0, 0, 0), 'plumb_bob', 0.48, 549),         # 0.48 (1 - 0.2 * 0.2304) = 0.4579: 320 + 228.9
-    ((0, 0, 0, 0.1, 0), 'plumb_bob', 0.4, 544),           # 0.4 + 0.1 * 3 * 0.16 = 0.448: 320 + 224
-    ((0.5, 0, 0, 0, 0, 0.8, 0, 0), 'rational_polynomial', 0.5, 554),  # 0.5 * 1.125 / 1.2 = 0.46875: 320 + 234.4
-    ((0, 0, 0, 0), 'equidistant', 0.5, 552)])             # atan 0.5 = 0.4636: 320 + 231.8
+@pytest.mark.parametrize(
+    'D, model, x, column',
+    [
+        ((-0.2, 0, 0, 0, 0), 'plumb_bob', 0.48, 549),  # 0.48 (1 - 0.2 * 0.2304) = 0.4579: 320 + 228.9
+        ((0, 0, 0, 0.1, 0), 'plumb_bob', 0.4, 544),  # 0.4 + 0.1 * 3 * 0.16 = 0.448: 320 + 224
+        ((0.5, 0, 0, 0, 0, 0.8, 0, 0), 'rational_polynomial', 0.5, 554),  # 0.5 * 1.125 / 1.2 = 0.46875: 320 + 234.4
+        ((0, 0, 0, 0), 'equidistant', 0.5, 552),
+    ],
+)  # atan 0.5 = 0.4636: 320 + 231.8
 def test_a_point_lands_where_the_image_cameras_lens_shows_it(D, model, x, column):
     depth_camera, here = camera(), camera(D=D, model=model)
     registered = DepthRegistration(depth_camera, here).register(single_point(int(320 + 500 * x), 240, 1.0, depth_camera), EYE, np.zeros(3))
@@ -76,7 +81,7 @@ def test_the_depth_cameras_polynomial_lens_is_undone(x, y):
     """Straight ahead of each other, a point of the distorted depth image comes out at its pinhole pixel: 320 + 500 x, 240 + 500 y."""
     D = (-0.3, 0.09, 0.002, -0.001, -0.01)
     r2 = x * x + y * y
-    radial = 1 - 0.3 * r2 + 0.09 * r2 ** 2 - 0.01 * r2 ** 3
+    radial = 1 - 0.3 * r2 + 0.09 * r2**2 - 0.01 * r2**3
     shown = x * radial + 2 * 0.002 * x * y - 0.001 * (r2 + 2 * x * x), y * radial + 0.002 * (r2 + 2 * y * y) - 2 * 0.001 * x * y
     column, row = round(320 + 500 * shown[0]), round(240 + 500 * shown[1])
     depth_camera, here = camera(D=D), camera()
@@ -89,7 +94,8 @@ def test_an_image_finer_than_depth_has_depth_in_every_pixel_that_the_depth_camer
     """A wall at 2 m in 848x480 at 430 px, a wider view than the image's: no pixel is without depth, none is other than 2 m."""
     depth_camera = camera(848, 480, 350.0)
     registered = DepthRegistration(depth_camera, camera(width, height, focal)).register(
-        np.full((480, 848), 2.0, np.float32), EYE, np.zeros(3))
+        np.full((480, 848), 2.0, np.float32), EYE, np.zeros(3)
+    )
     assert registered.shape == (height, width)
     np.testing.assert_allclose(registered, 2.0, rtol=1e-6)
 

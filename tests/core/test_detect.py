@@ -1,4 +1,5 @@
 """How the detector shrinks an image before it searches: fast, and without moving what it finds."""
+
 import numpy as np
 import pytest
 
@@ -32,9 +33,9 @@ def test_a_face_is_found_where_it_is_whatever_the_size_of_the_image(more):
     """The same scene with rows and columns added below and to the right: the box stays, to a few pixels of its 100."""
     detector = FaceDetector()
     image = scenes.picture(1)
-    reference, = detector.detect(image, 0.6, 320)
+    (reference,) = detector.detect(image, 0.6, 320)
     padded = np.pad(image, ((0, more[0]), (0, more[1]), (0, 0)), 'edge')
-    box, = detector.detect(padded, 0.6, 320)
+    (box,) = detector.detect(padded, 0.6, 320)
     np.testing.assert_allclose([box.x1, box.y1, box.x2, box.y2], [reference.x1, reference.y1, reference.x2, reference.y2], atol=6)
 
 
@@ -45,11 +46,11 @@ def test_a_search_around_a_face_finds_it_where_the_whole_image_did():
     """
     detector = FaceDetector()
     image = scenes.picture(1, 1283, 961)
-    reference, = detector.detect(image, 0.6, 640)
+    (reference,) = detector.detect(image, 0.6, 640)
     size = max(reference.width, reference.height)
     for grown in (0.9, 0.97, 1.0, 1.06, 1.13):
         start = type(reference)(*(np.array([reference.x1, reference.y1, reference.x2, reference.y2]) * grown + 0.1 * size))
-        found, = detector.detect_near(image, start, 0.4)
+        (found,) = detector.detect_near(image, start, 0.4)
         assert found.iou(reference) > 0.75
         assert np.hypot(*np.subtract(found.centre, reference.centre)) < 0.08 * size
 
@@ -64,8 +65,11 @@ def test_cells_are_the_three_maps_in_order():
 def test_a_cell_above_the_threshold_becomes_a_box_about_its_offset():
     """Cell 36 (stride 16, corner 0, 16), class 0.81, object 1: score 0.9; offset 0.5, 0.25 cells: centre 8, 20; log sizes 0: 16 wide."""
     cells = [32, 8, 2]
-    outputs = ([np.zeros((1, n, 1), np.float32) for n in cells] + [np.ones((1, n, 1), np.float32) for n in cells]
-               + [np.zeros((1, n, 4), np.float32) for n in cells])
+    outputs = (
+        [np.zeros((1, n, 1), np.float32) for n in cells]
+        + [np.ones((1, n, 1), np.float32) for n in cells]
+        + [np.zeros((1, n, 4), np.float32) for n in cells]
+    )
     assert _decode(outputs, 32, 64, 0.5).shape == (0, 5)
     outputs[1][0, 4] = 0.81
     outputs[7][0, 4, :2] = 0.5, 0.25

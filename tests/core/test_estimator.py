@@ -1,4 +1,5 @@
 """The pipeline with the shipped network: the ray correction, parity of inputs, refusals."""
+
 import numpy as np
 import pytest
 
@@ -38,8 +39,8 @@ def test_a_face_at_the_edge_is_corrected_by_its_ray(estimator, image):
     c = np.sqrt(0.5)
     R_ray = np.array([[c, 0, c], [0, 1, 0], [-c, 0, c]])
     box = box_about(640, 240)
-    uncorrected, = estimator.estimate(image, boxes=box)
-    corrected, = estimator.estimate(image, camera(), boxes=box)
+    (uncorrected,) = estimator.estimate(image, boxes=box)
+    (corrected,) = estimator.estimate(image, camera(), boxes=box)
     np.testing.assert_allclose(corrected.R_cam_head, R_ray @ uncorrected.R_cam_head, atol=1e-9)
 
 
@@ -53,16 +54,16 @@ def test_a_head_facing_an_edge_camera_reads_as_turned_away_from_its_axis():
 
 def test_a_face_at_the_principal_point_is_not_turned(estimator, image):
     box = box_about(320, 240)
-    a, = estimator.estimate(image, boxes=box)
-    b, = estimator.estimate(image, camera(), boxes=box)
+    (a,) = estimator.estimate(image, boxes=box)
+    (b,) = estimator.estimate(image, camera(), boxes=box)
     assert geodesic_deg(a.R_cam_head, b.R_cam_head) < 1e-6
 
 
 def test_an_image_and_its_ready_cut_crop_give_the_same_pose(estimator, image):
     box = FaceBox(100, 100, 260, 300)
-    from_image, = estimator.estimate(image, boxes=[[100, 100, 260, 300]])
+    (from_image,) = estimator.estimate(image, boxes=[[100, 100, 260, 300]])
     square = square_about(box, open_engine('c2f_edge', 'cpu').contract.detector_margin)
-    from_crop, = estimator.estimate_crops([cut(image, square, square.side)])
+    (from_crop,) = estimator.estimate_crops([cut(image, square, square.side)])
     assert geodesic_deg(from_image.R_cam_head, from_crop.R_cam_head) < 0.01
     assert from_image.category == from_crop.category
 
@@ -79,13 +80,13 @@ def test_five_faces_together_give_what_each_gives_alone(estimator, image):
     together = estimator.estimate(image, boxes=boxes)
     assert len(together) == 5
     for box, pose in zip(boxes, together):
-        alone, = estimator.estimate(image, boxes=[box])
+        (alone,) = estimator.estimate(image, boxes=[box])
         assert geodesic_deg(alone.R_cam_head, pose.R_cam_head) < 0.01
         assert (pose.box.x1, pose.box.y1, pose.box.x2, pose.box.y2) == tuple(box), 'the box is the face, never the widened crop'
 
 
 def test_a_pose_keeps_its_promises(estimator, image):
-    pose, = estimator.estimate(image, camera(), boxes=[[280, 200, 360, 280]])
+    (pose,) = estimator.estimate(image, camera(), boxes=[[280, 200, 360, 280]])
     np.testing.assert_allclose(pose.R_cam_head @ pose.R_cam_head.T, np.eye(3), atol=1e-9)
     assert pose.category in CATEGORIES
     assert pose.category == CATEGORIES[int(np.argmax(pose.category_probabilities))]
@@ -99,14 +100,14 @@ def test_a_pose_keeps_its_promises(estimator, image):
 def test_position_comes_from_depth_where_there_is_depth(estimator, image):
     """A face at the principal point, depth 0.8 m everywhere: the head is 0.8 m straight ahead."""
     depth_m = np.full((480, 640), 0.8, np.float32)
-    pose, = estimator.estimate(image, camera(), depth_m, boxes=[[280, 200, 360, 280]])
+    (pose,) = estimator.estimate(image, camera(), depth_m, boxes=[[280, 200, 360, 280]])
     np.testing.assert_allclose(pose.t_cam_head_m, [0, 0, 0.8], atol=1e-6)
-    unknown, = estimator.estimate(image, camera(), np.full((480, 640), np.nan, np.float32), boxes=[[280, 200, 360, 280]])
+    (unknown,) = estimator.estimate(image, camera(), np.full((480, 640), np.nan, np.float32), boxes=[[280, 200, 360, 280]])
     assert unknown.t_std_m[2] > 3 * pose.t_std_m[2], 'without depth the position is a guess from size, and says so'
 
 
 def test_without_a_camera_the_position_is_unknown(estimator, image):
-    pose, = estimator.estimate(image, boxes=[[280, 200, 360, 280]])
+    (pose,) = estimator.estimate(image, boxes=[[280, 200, 360, 280]])
     assert pose.t_cam_head_m is None
     assert pose.t_std_m is None
 
@@ -125,29 +126,42 @@ def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
     assert len(estimator.estimate_crops([np.zeros(shape, np.uint8)])) == 1
 
 
-@pytest.mark.parametrize(('image', 'options', 'named'), [
-    (np.zeros((0, 640, 3), np.uint8), {}, 'must have pixels'),
-    (np.zeros((480, 640), np.uint16), {}, 'uint8'),
-    (np.zeros((480, 640, 4), np.uint8), {}, 'BGR'),
-    (None, {}, 'uint8'),
-    (np.zeros((100, 100), np.uint8), dict(camera=camera()), 'calibrated for 640x480'),
-    (np.zeros((100, 100), np.uint8), dict(depth_m=np.zeros((50, 50))), 'registered'),
-    (np.zeros((100, 100), np.uint8), dict(boxes=[[1, 2, 3]]), r'\(N, 4\)'),
-    (np.zeros((100, 100), np.uint8), dict(boxes=[[50, 50, 10, 60]]), 'x2 > x1'),
-    (np.zeros((100, 100), np.uint8), dict(boxes=[[0, 0, np.nan, 10]]), 'finite'),
-    (np.zeros((100, 100), np.uint8), dict(boxes=[[-500, -500, -300, -300]]), r'boxes\[0\] .* outside the image of 100x100'),
-    (np.zeros((100, 200), np.uint8), dict(boxes=[[10, 10, 50, 50], [10, 100, 50, 150]]), r'boxes\[1\] .* outside the image of 200x100'),
-    (np.zeros((100, 200), np.uint8), dict(boxes=[[200, 10, 240, 50]]), r'boxes\[0\]'),
-    (np.zeros((100, 100), np.uint8), dict(stamp_s=np.nan), 'stamp_s'),
-])
+@pytest.mark.parametrize(
+    ('image', 'options', 'named'),
+    [
+        (np.zeros((0, 640, 3), np.uint8), {}, 'must have pixels'),
+        (np.zeros((480, 640), np.uint16), {}, 'uint8'),
+        (np.zeros((480, 640, 4), np.uint8), {}, 'BGR'),
+        (None, {}, 'uint8'),
+        (np.zeros((100, 100), np.uint8), dict(camera=camera()), 'calibrated for 640x480'),
+        (np.zeros((100, 100), np.uint8), dict(depth_m=np.zeros((50, 50))), 'registered'),
+        (np.zeros((100, 100), np.uint8), dict(boxes=[[1, 2, 3]]), r'\(N, 4\)'),
+        (np.zeros((100, 100), np.uint8), dict(boxes=[[50, 50, 10, 60]]), 'x2 > x1'),
+        (np.zeros((100, 100), np.uint8), dict(boxes=[[0, 0, np.nan, 10]]), 'finite'),
+        (np.zeros((100, 100), np.uint8), dict(boxes=[[-500, -500, -300, -300]]), r'boxes\[0\] .* outside the image of 100x100'),
+        (np.zeros((100, 200), np.uint8), dict(boxes=[[10, 10, 50, 50], [10, 100, 50, 150]]), r'boxes\[1\] .* outside the image of 200x100'),
+        (np.zeros((100, 200), np.uint8), dict(boxes=[[200, 10, 240, 50]]), r'boxes\[0\]'),
+        (np.zeros((100, 100), np.uint8), dict(stamp_s=np.nan), 'stamp_s'),
+    ],
+)
 def test_a_wrong_argument_is_refused_by_name(estimator, image, options, named):
     with pytest.raises(ValueError, match=named):
         estimator.estimate(image, **options)
 
 
-@pytest.mark.parametrize('options', [dict(detection_threshold=0.0), dict(max_faces=0), dict(smoothing_min_cutoff_hz=0.0),
-                                     dict(smoothing_beta=-1.0), dict(track_timeout_s=np.nan), dict(image_rotation=45),
-                                     dict(image_rotation=-90), dict(smoothing_position_min_cutoff_hz=0.0)])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(detection_threshold=0.0),
+        dict(max_faces=0),
+        dict(smoothing_min_cutoff_hz=0.0),
+        dict(smoothing_beta=-1.0),
+        dict(track_timeout_s=np.nan),
+        dict(image_rotation=45),
+        dict(image_rotation=-90),
+        dict(smoothing_position_min_cutoff_hz=0.0),
+    ],
+)
 def test_an_option_that_cannot_work_is_refused_by_name(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         EstimatorOptions(**options)

@@ -1,4 +1,5 @@
 """Faces are found wherever they are and however small, one or many, in stills and in streams, and each image does its share only."""
+
 import logging
 
 import cv2
@@ -25,11 +26,14 @@ def estimator():
 
 def is_found(place: Paste, boxes: list[FaceBox]) -> bool:
     """Centres within a quarter of the face's height, heights within a half."""
-    return any(np.hypot(box.centre[0] - place.x, box.centre[1] - place.y) < 0.25 * place.height
-               and 0.65 < box.height / place.height < 1.5 for box in boxes)
+    return any(
+        np.hypot(box.centre[0] - place.x, box.centre[1] - place.y) < 0.25 * place.height and 0.65 < box.height / place.height < 1.5
+        for box in boxes
+    )
 
 
 # Which tiles.
+
 
 @pytest.mark.parametrize(('size', 'expected'), [((640, 480), 28), ((1280, 720), 32), ((1920, 1080), 48), ((3840, 2160), 96)])
 def test_the_smallest_face_wanted_is_a_thirtieth_of_the_images_side(size, expected):
@@ -50,9 +54,19 @@ def test_a_face_of_any_size_lies_whole_in_a_tile_that_shows_it_large_enough(size
         if face > min(width, height):
             continue
         x, y = chance.uniform(0, width - face), chance.uniform(0, height - face)
-        assert any(t.left <= x and x + face <= t.right and t.top <= y and y + face <= t.bottom and face <= t.largest_px
-                   and face * t.width / (t.right - t.left) >= FOUND_PX - 0.5 and t.edges[0] <= x and t.edges[1] <= y
-                   and x + face <= t.edges[2] and y + face <= t.edges[3] for t in tiles), (face, x, y)
+        assert any(
+            t.left <= x
+            and x + face <= t.right
+            and t.top <= y
+            and y + face <= t.bottom
+            and face <= t.largest_px
+            and face * t.width / (t.right - t.left) >= FOUND_PX - 0.5
+            and t.edges[0] <= x
+            and t.edges[1] <= y
+            and x + face <= t.edges[2]
+            and y + face <= t.edges[3]
+            for t in tiles
+        ), (face, x, y)
 
 
 @pytest.mark.parametrize(('size', 'min_face_px'), [((640, 480), 0), ((3840, 2160), 0), ((3840, 2160), 30), ((8000, 100), 14), ((1, 1), 0)])
@@ -69,6 +83,7 @@ def test_an_image_of_the_whole_searchs_resolution_has_no_further_tiles():
 
 
 # When.
+
 
 def test_every_tile_comes_up_once_a_period_and_never_many_at_once():
     """30 images a second, a period of 1 s, 12 tiles: from the second image on one tile at most, and each again within a second."""
@@ -103,6 +118,7 @@ def test_another_size_of_images_begins_with_a_whole_search():
 
 # Boxes.
 
+
 def test_a_box_in_another_is_a_part_of_the_same_face():
     """20 x 20 in 100 x 100 overlap by 0.04 only; side by side, or a third in, they are two."""
     whole = FaceBox(0, 0, 100, 100, 0.9)
@@ -114,8 +130,11 @@ def test_a_box_in_another_is_a_part_of_the_same_face():
 
 # Stills and streams.
 
-@pytest.mark.parametrize(('size', 'height'), [((1280, 720), 40), ((1920, 1080), 60), ((3840, 2160), 100), ((640, 480), 30),
-                                              ((720, 1280), 36), ((2448, 2048), 110)])
+
+@pytest.mark.parametrize(
+    ('size', 'height'),
+    [((1280, 720), 40), ((1920, 1080), 60), ((3840, 2160), 100), ((640, 480), 30), ((720, 1280), 36), ((2448, 2048), 110)],
+)
 @pytest.mark.parametrize('kind', ['gray', 'blocks', 'noise'])
 def test_small_faces_are_found_in_stills_and_within_a_period_in_streams(detector, size, height, kind):
     """Two faces a scene; in the stream they appear in the eighth image, 30 images a second, so by image 8 + 30 both are followed."""
@@ -140,7 +159,7 @@ def test_a_far_person_is_found_while_a_near_one_is_followed(detector, near):
     image, places = scene(1280, 720, [near, 40], 'soft', seed=near)
     alone, _ = scene(1280, 720, [near], 'soft', seed=near)
     tracker, options = FaceTracker(detector), EstimatorOptions()
-    first, = tracker.update(alone, 0.0, options)
+    (first,) = tracker.update(alone, 0.0, options)
     for k in range(1, 31):
         tracks = tracker.update(image, k / 30, options)
     assert tracks[0].track_id == first.track_id
@@ -161,8 +180,8 @@ def test_ten_people_of_all_sizes_are_followed_each_under_one_id(detector):
 def test_an_id_is_kept_when_the_same_stamp_comes_twice(detector):
     image, _ = scene(640, 480, [120], 'gray', seed=1)
     tracker, options = FaceTracker(detector), EstimatorOptions()
-    first, = tracker.update(image, 1.0, options)
-    second, = tracker.update(image, 1.0, options)
+    (first,) = tracker.update(image, 1.0, options)
+    (second,) = tracker.update(image, 1.0, options)
     assert first.track_id == second.track_id
 
 
@@ -180,6 +199,7 @@ def test_a_smallest_face_that_cannot_be_found_is_refused(value):
 
 
 # More faces than wanted.
+
 
 def crowd(count: int) -> np.ndarray:
     """150 pixels each, six in a row."""

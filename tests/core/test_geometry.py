@@ -1,4 +1,5 @@
 """Rotations, rays and Euler angles, against numbers derived by hand."""
+
 import numpy as np
 import pytest
 
@@ -14,11 +15,14 @@ def test_a_face_looking_straight_into_the_camera_has_all_angles_zero():
     np.testing.assert_allclose(geometry.ypr_deg_from_rotation(straight), 0, atol=1e-12)
 
 
-@pytest.mark.parametrize(('ypr_deg', 'nose', 'scalp'), [
-    ((30, 0, 0), (-0.5, 0, -np.sqrt(0.75)), (0, -1, 0)),   # yaw > 0: the nose swings to the image's left (-x)
-    ((0, 30, 0), (0, -0.5, -np.sqrt(0.75)), (0, -np.sqrt(0.75), 0.5)),   # pitch > 0: the nose rises (-y), the scalp falls back (+z)
-    ((0, 0, 30), (0, 0, -1), (0.5, -np.sqrt(0.75), 0)),   # roll > 0: the scalp tilts clockwise, to the image's right
-])
+@pytest.mark.parametrize(
+    ('ypr_deg', 'nose', 'scalp'),
+    [
+        ((30, 0, 0), (-0.5, 0, -np.sqrt(0.75)), (0, -1, 0)),  # yaw > 0: the nose swings to the image's left (-x)
+        ((0, 30, 0), (0, -0.5, -np.sqrt(0.75)), (0, -np.sqrt(0.75), 0.5)),  # pitch > 0: the nose rises (-y), the scalp falls back (+z)
+        ((0, 0, 30), (0, 0, -1), (0.5, -np.sqrt(0.75), 0)),  # roll > 0: the scalp tilts clockwise, to the image's right
+    ],
+)
 def test_each_angle_turns_the_head_the_way_its_sign_says(ypr_deg, nose, scalp):
     """sin 30 = 0.5, cos 30 = sqrt 0.75; the nose is head x, the scalp head z."""
     R = geometry.rotation_from_ypr_deg(np.array(ypr_deg))

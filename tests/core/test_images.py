@@ -1,4 +1,5 @@
 """Every pixel encoding against pixels worked out by hand, and every kind of broken image."""
+
 import struct
 import zlib
 from types import SimpleNamespace
@@ -15,19 +16,26 @@ def message(encoding, pixels, step=None, is_bigendian=0):
     row = pixels.reshape(pixels.shape[0], -1).view(np.uint8)
     step = step or row.shape[1]
     data = np.zeros((pixels.shape[0], step), np.uint8)
-    data[:, :row.shape[1]] = row
-    return SimpleNamespace(encoding=encoding, height=pixels.shape[0], width=pixels.shape[1], step=step, is_bigendian=is_bigendian,
-                           data=data.tobytes())
+    data[:, : row.shape[1]] = row
+    return SimpleNamespace(
+        encoding=encoding, height=pixels.shape[0], width=pixels.shape[1], step=step, is_bigendian=is_bigendian, data=data.tobytes()
+    )
 
 
 BGR = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 ALPHA = np.full((6, 8, 1), 7, np.uint8)
 
 
-@pytest.mark.parametrize(('encoding', 'pixels'), [
-    ('bgr8', BGR), ('8UC3', BGR), ('rgb8', BGR[..., ::-1]),
-    ('bgra8', np.concatenate([BGR, ALPHA], 2)), ('rgba8', np.concatenate([BGR[..., ::-1], ALPHA], 2)),
-])
+@pytest.mark.parametrize(
+    ('encoding', 'pixels'),
+    [
+        ('bgr8', BGR),
+        ('8UC3', BGR),
+        ('rgb8', BGR[..., ::-1]),
+        ('bgra8', np.concatenate([BGR, ALPHA], 2)),
+        ('rgba8', np.concatenate([BGR[..., ::-1], ALPHA], 2)),
+    ],
+)
 @pytest.mark.parametrize('padding', [0, 5])
 def test_colour_encodings_give_the_same_bgr_whatever_the_row_padding(encoding, pixels, padding):
     step = pixels.shape[1] * pixels.shape[2] + padding
@@ -50,10 +58,15 @@ def test_16_bit_gray_is_scaled_to_8_bits_in_either_byte_order(big):
 
 
 @pytest.mark.parametrize('big', [0, 1])
-@pytest.mark.parametrize(('encoding', 'pixels'), [
-    ('bgr16', BGR), ('rgb16', BGR[..., ::-1]),
-    ('bgra16', np.concatenate([BGR, ALPHA], 2)), ('rgba16', np.concatenate([BGR[..., ::-1], ALPHA], 2)),
-])
+@pytest.mark.parametrize(
+    ('encoding', 'pixels'),
+    [
+        ('bgr16', BGR),
+        ('rgb16', BGR[..., ::-1]),
+        ('bgra16', np.concatenate([BGR, ALPHA], 2)),
+        ('rgba16', np.concatenate([BGR[..., ::-1], ALPHA], 2)),
+    ],
+)
 def test_16_bit_colour_is_scaled_to_8_bits_in_either_byte_order(encoding, pixels, big):
     """Each value times 257 in 16 bits is that value in 8."""
     wide = (pixels.astype(np.uint16) * 257).astype('>u2' if big else '<u2')
@@ -76,29 +89,32 @@ def test_nv12_is_luma_then_half_as_many_rows_of_chroma():
     np.testing.assert_allclose(image, np.full((2, 4, 3), 128), atol=2)
 
 
-@pytest.mark.parametrize(('encoding', 'red_at'), [
-    ('bayer_rggb8', (0, 0)), ('bayer_bggr8', (1, 1)), ('bayer_gbrg8', (1, 0)), ('bayer_grbg8', (0, 1)),
-])
+@pytest.mark.parametrize(
+    ('encoding', 'red_at'), [('bayer_rggb8', (0, 0)), ('bayer_bggr8', (1, 1)), ('bayer_gbrg8', (1, 0)), ('bayer_grbg8', (0, 1))]
+)
 def test_bayer_patterns_put_red_where_ros_names_it(encoding, red_at):
     """Only the red cells of the mosaic are lit, so the picture's red is 255 inside and its blue 0."""
     mosaic = np.zeros((8, 8), np.uint8)
-    mosaic[red_at[0]::2, red_at[1]::2] = 255
+    mosaic[red_at[0] :: 2, red_at[1] :: 2] = 255
     for name, values in ((encoding, mosaic), (f'{encoding[:-1]}16', mosaic.astype(np.uint16) * 257)):
         middle = image_from_message(message(name, values))[3:5, 3:5]
         assert middle[..., 2].min() == 255
         assert middle[..., 0].max() == 0
 
 
-@pytest.mark.parametrize(('changes', 'named'), [
-    (dict(width=0), 'size 0x6'),
-    (dict(height=0), 'size 8x0'),
-    (dict(encoding='yuv9000'), "encoding 'yuv9000'"),
-    (dict(encoding=''), "encoding ''"),
-    (dict(step=5), 'step 5'),
-    (dict(data=b'short'), 'data has 5 bytes'),
-    (dict(data=b''), 'data has 0 bytes'),
-    (dict(width=4_000_000_000, height=4_000_000_000), 'size 4000000000x4000000000'),
-])
+@pytest.mark.parametrize(
+    ('changes', 'named'),
+    [
+        (dict(width=0), 'size 0x6'),
+        (dict(height=0), 'size 8x0'),
+        (dict(encoding='yuv9000'), "encoding 'yuv9000'"),
+        (dict(encoding=''), "encoding ''"),
+        (dict(step=5), 'step 5'),
+        (dict(data=b'short'), 'data has 5 bytes'),
+        (dict(data=b''), 'data has 0 bytes'),
+        (dict(width=4_000_000_000, height=4_000_000_000), 'size 4000000000x4000000000'),
+    ],
+)
 def test_a_broken_image_is_refused_by_the_field_that_is_wrong(changes, named):
     broken = SimpleNamespace(**{**vars(message('bgr8', BGR)), **changes})
     with pytest.raises(ImageError, match=named):
@@ -125,7 +141,7 @@ def test_jpeg_and_png_are_decoded_and_gray_stays_gray():
 def test_a_compressed_picture_that_is_cut_off_empty_or_none_is_refused():
     picture = np.random.default_rng(1).integers(0, 256, (80, 80, 3), dtype=np.uint8)
     jpeg = cv2.imencode('.jpg', picture)[1].tobytes()
-    for data, named in ((jpeg[:len(jpeg) // 2], 'cut off'), (b'', 'empty'), (b'no picture at all', 'no picture')):
+    for data, named in ((jpeg[: len(jpeg) // 2], 'cut off'), (b'', 'empty'), (b'no picture at all', 'no picture')):
         with pytest.raises(ImageError, match=named):
             image_from_compressed(SimpleNamespace(format='jpeg', data=data))
     assert image_from_compressed(SimpleNamespace(format='jpeg', data=jpeg + bytes(16))).shape == (80, 80, 3)
@@ -137,18 +153,22 @@ def png(width, height, pixels=b''):
     def chunk(kind, content, length=None):
         crc = zlib.crc32(kind + content).to_bytes(4, 'big')
         return (len(content) if length is None else length).to_bytes(4, 'big') + kind + content + crc
+
     header = struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)
     return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + (pixels or chunk(b'IDAT', b'', 0x2D000000)) + chunk(b'IEND', b'')
 
 
-@pytest.mark.parametrize(('data', 'named'), [
-    (png(40_000, 40_000, b'\0\0\0\0IDAT5\xaf\x06\x1e'), '40000x40000'),
-    (b'\xff\xd8\xff\xc0\0\x0b\x08\xff\xff\xff\xff\x01\x01\x11\0' + bytes(9) + b'\xff\xd9', '65535x65535'),
-    (png(24, 16), 'cut off'),  # a chunk of 72 bytes that claims 755 MB, for which OpenCV would make room
-    (png(24, 16, b'\x79\xdf\x3c\x0aIEND'), 'cut off'),  # the last chunk, which claims 2 GB
-    (b'\xff\xd8\xff\xd9', 'no picture'),
-    (cv2.imencode('.bmp', BGR)[1].tobytes(), 'send JPEG or PNG'),
-])
+@pytest.mark.parametrize(
+    ('data', 'named'),
+    [
+        (png(40_000, 40_000, b'\0\0\0\0IDAT5\xaf\x06\x1e'), '40000x40000'),
+        (b'\xff\xd8\xff\xc0\0\x0b\x08\xff\xff\xff\xff\x01\x01\x11\0' + bytes(9) + b'\xff\xd9', '65535x65535'),
+        (png(24, 16), 'cut off'),  # a chunk of 72 bytes that claims 755 MB, for which OpenCV would make room
+        (png(24, 16, b'\x79\xdf\x3c\x0aIEND'), 'cut off'),  # the last chunk, which claims 2 GB
+        (b'\xff\xd8\xff\xd9', 'no picture'),
+        (cv2.imencode('.bmp', BGR)[1].tobytes(), 'send JPEG or PNG'),
+    ],
+)
 def test_a_small_message_cannot_claim_a_gigabyte(data, named):
     with pytest.raises(ImageError, match=named):
         image_from_compressed(SimpleNamespace(format='', data=data))

@@ -1,4 +1,5 @@
 """Memory of images is kept from one to the next."""
+
 import subprocess
 import sys
 
@@ -6,7 +7,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-CHILD = '''
+CHILD = """
 import resource, sys, threading
 import numpy as np
 from std_msgs.msg import Header
@@ -28,7 +29,7 @@ if sys.argv[1] == 'kept':
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
-'''
+"""
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='counts the faults of a thread')

@@ -1,4 +1,5 @@
 """Picture files as phones, web sites and image programs write them: read by their content, or refused with the remedy."""
+
 import io
 import json
 import sys
@@ -57,20 +58,23 @@ def test_without_pillow_heif_a_heic_is_refused_with_the_remedy_and_the_rest_goes
     assert '3 inputs not readable' in told.out
 
 
-@pytest.mark.parametrize(('name', 'make'), [
-    ('a.avif', lambda: pillow(PICTURE, 'AVIF', quality=95)),
-    ('a.jfif', lambda: opencv('.jpg', PICTURE, cv2.IMWRITE_JPEG_QUALITY, 95)),
-    ('a.jpe', lambda: opencv('.jpg', PICTURE, cv2.IMWRITE_JPEG_QUALITY, 95)),
-    ('a.jp2', lambda: opencv('.jp2', PICTURE)),
-    ('download', lambda: opencv('.png', PICTURE)),
-    ('photo.image', lambda: opencv('.webp', PICTURE, cv2.IMWRITE_WEBP_QUALITY, 101)),
-    ('wrong.png', lambda: opencv('.jpg', PICTURE, cv2.IMWRITE_JPEG_QUALITY, 95)),
-    ('avif_called.jpg', lambda: pillow(PICTURE, 'AVIF', quality=95)),
-    ('scan.TIF', lambda: opencv('.tiff', PICTURE)),
-    ('a.dib', lambda: opencv('.bmp', PICTURE)),
-    ('a.pnm', lambda: opencv('.ppm', PICTURE)),
-    ('a.gif', lambda: pillow(PICTURE, 'GIF')),
-])
+@pytest.mark.parametrize(
+    ('name', 'make'),
+    [
+        ('a.avif', lambda: pillow(PICTURE, 'AVIF', quality=95)),
+        ('a.jfif', lambda: opencv('.jpg', PICTURE, cv2.IMWRITE_JPEG_QUALITY, 95)),
+        ('a.jpe', lambda: opencv('.jpg', PICTURE, cv2.IMWRITE_JPEG_QUALITY, 95)),
+        ('a.jp2', lambda: opencv('.jp2', PICTURE)),
+        ('download', lambda: opencv('.png', PICTURE)),
+        ('photo.image', lambda: opencv('.webp', PICTURE, cv2.IMWRITE_WEBP_QUALITY, 101)),
+        ('wrong.png', lambda: opencv('.jpg', PICTURE, cv2.IMWRITE_JPEG_QUALITY, 95)),
+        ('avif_called.jpg', lambda: pillow(PICTURE, 'AVIF', quality=95)),
+        ('scan.TIF', lambda: opencv('.tiff', PICTURE)),
+        ('a.dib', lambda: opencv('.bmp', PICTURE)),
+        ('a.pnm', lambda: opencv('.ppm', PICTURE)),
+        ('a.gif', lambda: pillow(PICTURE, 'GIF')),
+    ],
+)
 def test_a_picture_is_read_by_its_content_whatever_its_name(name, make, tmp_path):
     (tmp_path / name).write_bytes(make())
     assert find_pictures(tmp_path) == ([tmp_path / name], [])
@@ -80,7 +84,7 @@ def test_a_picture_is_read_by_its_content_whatever_its_name(name, make, tmp_path
 def test_an_avif_that_is_named_is_no_video(tmp_path):
     (tmp_path / 'a.avif').write_bytes(pillow(FACE, 'AVIF', quality=90))
     assert demo.main([str(tmp_path / 'a.avif'), '--json', str(tmp_path / 'poses.json')]) == 0
-    record, = json.loads((tmp_path / 'poses.json').read_text())
+    (record,) = json.loads((tmp_path / 'poses.json').read_text())
     assert record['image'].endswith('a.avif')
     assert record['faces']
     assert 'stamp_s' not in record
@@ -90,8 +94,12 @@ def test_other_files_of_a_folder_are_counted_and_named_and_mac_os_files_skipped(
     """Two pictures, a video and notes; an archive made on a Mac holds ._ files (AppleDouble: 00 05 16 07) and .DS_Store beside them."""
     for name in ('a.jpg', 'b.webp'):
         cv2.imwrite(str(tmp_path / name), FACE)
-    for name, content in (('clip.mp4', b'\0\0\0\x18ftypisom' + bytes(16)), ('notes.txt', b'P1 is the driver'),
-                          ('._a.jpg', b'\0\5\x16\7' + bytes(60)), ('.DS_Store', b'\0\0\0\1Bud1')):
+    for name, content in (
+        ('clip.mp4', b'\0\0\0\x18ftypisom' + bytes(16)),
+        ('notes.txt', b'P1 is the driver'),
+        ('._a.jpg', b'\0\5\x16\7' + bytes(60)),
+        ('.DS_Store', b'\0\0\0\1Bud1'),
+    ):
         (tmp_path / name).write_bytes(content)
     (tmp_path / '__MACOSX').mkdir()
     (tmp_path / '__MACOSX' / '._b.webp').write_bytes(b'\0\5\x16\7' + bytes(60))
@@ -131,16 +139,20 @@ def exif_thumbnail():
     return jpeg[:2] + b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail + jpeg[2:], len(thumbnail)
 
 
-@pytest.mark.parametrize('data', [
-    opencv('.jpg', FACE)[:-2],  # all but the end marker
-    opencv('.jpg', FACE)[:len(opencv('.jpg', FACE)) // 2],
-    opencv('.jpg', FACE, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)[:-1000],
-    opencv('.jpg', FACE, cv2.IMWRITE_JPEG_RST_INTERVAL, 4)[:-1000],
-    exif_thumbnail()[0][:exif_thumbnail()[1] + 700],  # the thumbnail's end marker is in the last eighth
-    opencv('.jpg', FACE)[:20_000] + bytes(20_000),  # a download client reserved the whole file
-    opencv('.png', FACE)[:-12],  # all but the end chunk
-    opencv('.png', FACE)[:100_000],
-], ids=['end', 'half', 'progressive', 'restarts', 'thumbnail', 'zeros', 'png end', 'png half'])
+@pytest.mark.parametrize(
+    'data',
+    [
+        opencv('.jpg', FACE)[:-2],  # all but the end marker
+        opencv('.jpg', FACE)[: len(opencv('.jpg', FACE)) // 2],
+        opencv('.jpg', FACE, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)[:-1000],
+        opencv('.jpg', FACE, cv2.IMWRITE_JPEG_RST_INTERVAL, 4)[:-1000],
+        exif_thumbnail()[0][: exif_thumbnail()[1] + 700],  # the thumbnail's end marker is in the last eighth
+        opencv('.jpg', FACE)[:20_000] + bytes(20_000),  # a download client reserved the whole file
+        opencv('.png', FACE)[:-12],  # all but the end chunk
+        opencv('.png', FACE)[:100_000],
+    ],
+    ids=['end', 'half', 'progressive', 'restarts', 'thumbnail', 'zeros', 'png end', 'png half'],
+)
 def test_a_picture_that_is_cut_off_is_refused_alike_as_a_file_and_as_a_message(data, tmp_path, capsys):
     (tmp_path / 'a.jpg').write_bytes(data)
     cv2.imwrite(str(tmp_path / 'b.jpg'), FACE)
@@ -152,14 +164,18 @@ def test_a_picture_that_is_cut_off_is_refused_alike_as_a_file_and_as_a_message(d
         image_from_compressed(SimpleNamespace(format='', data=data))
 
 
-@pytest.mark.parametrize('data', [
-    exif_thumbnail()[0],
-    opencv('.jpg', FACE, cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
-    opencv('.jpg', FACE, cv2.IMWRITE_JPEG_RST_INTERVAL, 4),
-    opencv('.jpg', FACE) + b'\0\0\0\x18ftypmp42' + bytes(500_000),  # a motion photo: the video follows the picture
-    opencv('.jpg', FACE) + opencv('.jpg', GRAY)[:-100],  # a second picture (depth, gain map), of no importance here
-    opencv('.png', FACE) + bytes(100),
-], ids=['thumbnail', 'progressive', 'restarts', 'motion photo', 'second picture', 'png'])
+@pytest.mark.parametrize(
+    'data',
+    [
+        exif_thumbnail()[0],
+        opencv('.jpg', FACE, cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        opencv('.jpg', FACE, cv2.IMWRITE_JPEG_RST_INTERVAL, 4),
+        opencv('.jpg', FACE) + b'\0\0\0\x18ftypmp42' + bytes(500_000),  # a motion photo: the video follows the picture
+        opencv('.jpg', FACE) + opencv('.jpg', GRAY)[:-100],  # a second picture (depth, gain map), of no importance here
+        opencv('.png', FACE) + bytes(100),
+    ],
+    ids=['thumbnail', 'progressive', 'restarts', 'motion photo', 'second picture', 'png'],
+)
 def test_a_complete_picture_is_read_whatever_follows_it(data):
     assert check_complete(data) == (640, 480)
     assert decode_picture(data).shape == (480, 640, 3)
@@ -173,7 +189,7 @@ def test_stills_of_10_to_16_bits_read_as_at_8(bits, suffix):
     gray = GRAY.copy()
     gray[:20, :40] = 255
     for image in (gray, cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)) if suffix != '.pgm' else (gray,):
-        wide = np.round(image * ((2 ** bits - 1) / 255)).astype(np.uint16)
+        wide = np.round(image * ((2**bits - 1) / 255)).astype(np.uint16)
         read = decode_picture(opencv(suffix, wide))
         assert np.abs(read.astype(int) - cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)).max() <= 1
 
@@ -191,13 +207,17 @@ OVER_GRAY = np.array([[128, 128, 128], [102, 122, 142], [0, 100, 200], [128, 128
 """alpha 51 / 255 = 0.2: 0.2 * (0, 100, 200) + 0.8 * 128 = (102.4, 122.4, 142.4)."""
 
 
-@pytest.mark.parametrize('make', [
-    lambda: opencv('.png', with_alpha()),
-    lambda: opencv('.png', with_alpha().astype(np.uint16) * 257),
-    lambda: opencv('.tiff', with_alpha()),
-    lambda: opencv('.webp', with_alpha(), cv2.IMWRITE_WEBP_QUALITY, 101),
-    lambda: pillow(np.ascontiguousarray(with_alpha()[..., [2, 1, 0, 3]]), 'PNG'),
-], ids=['png', 'png16', 'tiff', 'webp', 'another png'])
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda: opencv('.png', with_alpha()),
+        lambda: opencv('.png', with_alpha().astype(np.uint16) * 257),
+        lambda: opencv('.tiff', with_alpha()),
+        lambda: opencv('.webp', with_alpha(), cv2.IMWRITE_WEBP_QUALITY, 101),
+        lambda: pillow(np.ascontiguousarray(with_alpha()[..., [2, 1, 0, 3]]), 'PNG'),
+    ],
+    ids=['png', 'png16', 'tiff', 'webp', 'another png'],
+)
 def test_transparent_pixels_are_gray_whatever_lies_under_them(make):
     np.testing.assert_allclose(decode_picture(make())[0], OVER_GRAY, atol=1)
 
@@ -206,8 +226,10 @@ def test_gray_with_alpha_and_palettes_with_a_transparent_entry_are_laid_over_gra
     Image = pytest.importorskip('PIL.Image')
     palette = Image.new('P', (4, 4), 1)
     palette.putpalette([0, 0, 0, 250, 100, 0])
-    for picture, options in ((Image.merge('LA', [Image.new('L', (4, 4), 200), Image.new('L', (4, 4), 0)]), {}),
-                             (palette, {'transparency': 1})):
+    for picture, options in (
+        (Image.merge('LA', [Image.new('L', (4, 4), 200), Image.new('L', (4, 4), 0)]), {}),
+        (palette, {'transparency': 1}),
+    ):
         file = io.BytesIO()
         picture.save(file, 'PNG', **options)
         np.testing.assert_array_equal(decode_picture(file.getvalue()), np.full((4, 4, 3), 128))
@@ -235,28 +257,44 @@ def test_pictures_are_turned_upright_as_their_exif_says():
         assert np.abs(read.astype(int) - upright).mean() < 3, kind
 
 
-@pytest.mark.parametrize(('name', 'make', 'told'), [
-    ('a.dng', lambda: opencv('.tiff', PICTURE), 'it is the raw file of a camera; convert it to JPEG or PNG'),
-    ('a.NEF', lambda: opencv('.tiff', PICTURE), 'it is the raw file of a camera'),
-    ('a.tiff', lambda: opencv('.tiff', PICTURE.astype(np.float32) / 255), 'it has pixels of type float32; save it with 8 or 16 bits'),
-    ('a.jxl', lambda: b'\0\0\0\x0cJXL \r\n\x87\n' + bytes(40), 'JPEG XL data is damaged, cut off or of a rare kind; convert it'),
-    ('a.webp', lambda: opencv('.webp', PICTURE)[:500], 'the WebP data is damaged, cut off'),
-    ('a.bmp', lambda: opencv('.bmp', PICTURE)[:5000], 'the BMP data is damaged, cut off'),
-    ('a.tif', lambda: opencv('.tiff', PICTURE)[:5000], 'the TIFF data is damaged, cut off'),
-    ('empty.jpg', lambda: b'', 'cannot be read as a picture or video: it is empty'),
-    ('letter.jpg', lambda: b'Dear Sir', 'its first bytes are of no known format'),
-])
+@pytest.mark.parametrize(
+    ('name', 'make', 'told'),
+    [
+        ('a.dng', lambda: opencv('.tiff', PICTURE), 'it is the raw file of a camera; convert it to JPEG or PNG'),
+        ('a.NEF', lambda: opencv('.tiff', PICTURE), 'it is the raw file of a camera'),
+        ('a.tiff', lambda: opencv('.tiff', PICTURE.astype(np.float32) / 255), 'it has pixels of type float32; save it with 8 or 16 bits'),
+        ('a.jxl', lambda: b'\0\0\0\x0cJXL \r\n\x87\n' + bytes(40), 'JPEG XL data is damaged, cut off or of a rare kind; convert it'),
+        ('a.webp', lambda: opencv('.webp', PICTURE)[:500], 'the WebP data is damaged, cut off'),
+        ('a.bmp', lambda: opencv('.bmp', PICTURE)[:5000], 'the BMP data is damaged, cut off'),
+        ('a.tif', lambda: opencv('.tiff', PICTURE)[:5000], 'the TIFF data is damaged, cut off'),
+        ('empty.jpg', lambda: b'', 'cannot be read as a picture or video: it is empty'),
+        ('letter.jpg', lambda: b'Dear Sir', 'its first bytes are of no known format'),
+    ],
+)
 def test_what_cannot_be_read_is_refused_with_the_reason(name, make, told, tmp_path):
     (tmp_path / name).write_bytes(make())
     with pytest.raises(ImageError, match=told):
         read_picture(tmp_path / name)
 
 
-@pytest.mark.parametrize(('head', 'kind'), [
-    (b'\0\0\0\x1cftypisom', None), (b'\0\0\0\x14ftypqt  ', None), (b'\x1a\x45\xdf\xa3', None), (b'', None), (b'BM and more', None),
-    (b'P1 is the driver', None), (b'P5\n# made by a scanner\n', 'PNM'), (b'P6 640 480', 'PNM'),
-    (b'\0\0\0\x1cftypmif1\0\0\0\0mif1avif', 'AVIF'), (b'\0\0\0\x1cftypavis\0\0\0\0', 'AVIF'), (b'\0\0\0\x18ftypmif1\0\0\0\0heic', 'HEIC'),
-    (b'MM\0*', 'TIFF'), (b'II+\0', 'TIFF'), (b'RIFF....AVI ', None),
-])
+@pytest.mark.parametrize(
+    ('head', 'kind'),
+    [
+        (b'\0\0\0\x1cftypisom', None),
+        (b'\0\0\0\x14ftypqt  ', None),
+        (b'\x1a\x45\xdf\xa3', None),
+        (b'', None),
+        (b'BM and more', None),
+        (b'P1 is the driver', None),
+        (b'P5\n# made by a scanner\n', 'PNM'),
+        (b'P6 640 480', 'PNM'),
+        (b'\0\0\0\x1cftypmif1\0\0\0\0mif1avif', 'AVIF'),
+        (b'\0\0\0\x1cftypavis\0\0\0\0', 'AVIF'),
+        (b'\0\0\0\x18ftypmif1\0\0\0\0heic', 'HEIC'),
+        (b'MM\0*', 'TIFF'),
+        (b'II+\0', 'TIFF'),
+        (b'RIFF....AVI ', None),
+    ],
+)
 def test_pictures_are_told_from_videos_and_texts_by_their_first_bytes(head, kind):
     assert picture_kind(head.ljust(64, b'\0')) == kind

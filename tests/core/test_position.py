@@ -1,4 +1,5 @@
 """Positions of heads from the size of their faces and from depth: on the axis and off it, for every kind of lens."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """Commit and processor, against git and the system, and where there are none."""
+
 import shutil
 import subprocess
 import sys
@@ -19,8 +20,9 @@ def git(*arguments, folder=ROOT):
 def commit_of(folder):
     """The commit as a copy of the module there finds it."""
     shutil.copy(provenance.__file__, folder / 'provenance.py')
-    return subprocess.run([sys.executable, '-c', 'import provenance; print(provenance.commit())'], cwd=folder, capture_output=True,
-                          text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [sys.executable, '-c', 'import provenance; print(provenance.commit())'], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 @pytest.mark.skipif(not (ROOT / '.git').exists(), reason='no checkout')

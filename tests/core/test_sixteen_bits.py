@@ -1,4 +1,5 @@
 """Images of 10 to 14 bits in containers of 16, as sensors write them, against the same images in 8 bits."""
+
 from types import SimpleNamespace
 
 import cv2
@@ -17,13 +18,14 @@ GRAY[:20, :40] = 255  # a lamp, so that the brightest value is the sensor's
 
 def sensor(image, bits):
     """What a sensor of so many bits writes where one of 8 bits writes `image`: v * (2^bits - 1) / 255 in the low bits."""
-    return np.round(image * ((2 ** bits - 1) / 255)).astype(np.uint16)
+    return np.round(image * ((2**bits - 1) / 255)).astype(np.uint16)
 
 
 def message(encoding, pixels, big=0):
     stored = np.ascontiguousarray(pixels, '>u2' if big else '<u2')
-    return SimpleNamespace(encoding=encoding, height=pixels.shape[0], width=pixels.shape[1], step=stored[0].nbytes, is_bigendian=big,
-                           data=stored.tobytes())
+    return SimpleNamespace(
+        encoding=encoding, height=pixels.shape[0], width=pixels.shape[1], step=stored[0].nbytes, is_bigendian=big, data=stored.tobytes()
+    )
 
 
 @pytest.mark.parametrize('bits', [10, 11, 12, 14, 16])
@@ -45,8 +47,11 @@ def test_an_image_of_any_number_of_bits_reads_as_at_8(bits, encoding, big):
 @pytest.mark.parametrize('bits', [10, 12, 14])
 @pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
 def test_a_bayer_mosaic_of_any_number_of_bits_reads_as_at_8(bits, pattern):
-    eight = image_from_message(SimpleNamespace(encoding=f'bayer_{pattern}8', height=GRAY.shape[0], width=GRAY.shape[1],
-                                               step=GRAY.shape[1], is_bigendian=0, data=GRAY.tobytes()))
+    eight = image_from_message(
+        SimpleNamespace(
+            encoding=f'bayer_{pattern}8', height=GRAY.shape[0], width=GRAY.shape[1], step=GRAY.shape[1], is_bigendian=0, data=GRAY.tobytes()
+        )
+    )
     read = image_from_message(message(f'bayer_{pattern}16', sensor(GRAY, bits)))
     assert np.abs(read.astype(int) - eight).max() <= 2
 
@@ -110,6 +115,6 @@ def test_a_damaged_image_is_forgotten_after_2000_images_at_the_latest():
 
 def test_a_face_in_10_bits_gets_the_pose_that_it_gets_in_8():
     estimator = HeadPoseEstimator.load()
-    eight, = estimator.estimate(GRAY)
-    ten, = estimator.estimate(image_from_message(message('mono16', sensor(GRAY, 10))))
+    (eight,) = estimator.estimate(GRAY)
+    (ten,) = estimator.estimate(image_from_message(message('mono16', sensor(GRAY, 10))))
     np.testing.assert_allclose(ten.yaw_pitch_roll_deg, eight.yaw_pitch_roll_deg, atol=0.5)

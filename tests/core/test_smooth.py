@@ -1,4 +1,5 @@
 """The filter on SO(3): steady at rest, quick in turns, and safe with odd stamps."""
+
 from pathlib import Path
 
 import cv2
@@ -58,8 +59,12 @@ def test_after_a_long_gap_the_new_estimate_is_believed(gap_s):
 
 def positions(places, fps=30):
     smoother = PositionFilter()
-    return np.array([smoother.update(t, i / fps, OPTIONS.smoothing_position_min_cutoff_hz, OPTIONS.smoothing_position_beta)
-                     for i, t in enumerate(places)])
+    return np.array(
+        [
+            smoother.update(t, i / fps, OPTIONS.smoothing_position_min_cutoff_hz, OPTIONS.smoothing_position_beta)
+            for i, t in enumerate(places)
+        ]
+    )
 
 
 def test_noise_of_a_still_heads_position_is_halved_at_least():
@@ -112,10 +117,11 @@ def passing():
         poses = []
         for step in range(40):
             image = np.full((480, 640, 3), 120, np.uint8)
-            image[40:40 + face.shape[0], 40 + 8 * step:40 + 8 * step + face.shape[1]] = face
+            image[40 : 40 + face.shape[0], 40 + 8 * step : 40 + 8 * step + face.shape[1]] = face
             place = np.eye(3), np.array([-8 * step / 500, 0.0, 0.0])
-            poses += estimator.estimate(image, camera, depth_m, stamp_s=1 + step / 30,
-                                        fixed_frame=(lambda place=place: place) if name == 'room' else None)
+            poses += estimator.estimate(
+                image, camera, depth_m, stamp_s=1 + step / 30, fixed_frame=(lambda place=place: place) if name == 'room' else None
+            )
         assert len(poses) == 40
         found[name] = (np.array([p.t_cam_head_m_unsmoothed for p in poses]), np.array([p.t_cam_head_m for p in poses]))
     return found

@@ -1,4 +1,5 @@
 """Cameras mounted sideways or upside down: turned upright for the networks, results in the camera's image and frame, and recognised."""
+
 import cv2
 import numpy as np
 import pytest
@@ -64,16 +65,17 @@ def test_a_turned_cameras_answers_are_the_upright_cameras_turned(estimator, rota
     """The same scene off the axis: R and position turned by Rz(-rotation), the box where the face is in the image as it is given."""
     frame = sample.frames()[60]
     stamp_s = 1.0 if stamped else None
-    upright, = estimator.estimate(frame.image, frame.camera, stamp_s=stamp_s)
+    (upright,) = estimator.estimate(frame.image, frame.camera, stamp_s=stamp_s)
     estimator.options = EstimatorOptions(image_rotation=rotation_deg)
     image, camera = as_mounted(frame.image, rotation_deg), turned_camera(frame.camera, rotation_deg)
-    pose, = estimator.estimate(image, camera, stamp_s=None if stamp_s is None else 2.0)
+    (pose,) = estimator.estimate(image, camera, stamp_s=None if stamp_s is None else 2.0)
     angle = np.radians(-rotation_deg)
     R_back = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     assert geodesic_deg(pose.R_cam_head, R_back @ upright.R_cam_head) < 1.5, 'pixels are grouped otherwise when shrinking'
     np.testing.assert_allclose(pose.t_cam_head_m, R_back @ upright.t_cam_head_m, atol=0.02)
-    x1, y1, x2, y2 = turn_boxes_back(np.array([[upright.box.x1, upright.box.y1, upright.box.x2, upright.box.y2]]), rotation_deg,
-                                     image.shape[1], image.shape[0])[0]
+    x1, y1, x2, y2 = turn_boxes_back(
+        np.array([[upright.box.x1, upright.box.y1, upright.box.x2, upright.box.y2]]), rotation_deg, image.shape[1], image.shape[0]
+    )[0]
     assert FaceBox(x1, y1, x2, y2).iou(pose.box) > 0.9
     assert pose.category == upright.category, 'the category is of the head as the upright crop shows it'
 
@@ -82,9 +84,9 @@ def test_a_turned_cameras_answers_are_the_upright_cameras_turned(estimator, rota
 def test_boxes_from_elsewhere_are_cut_upright_too(estimator, rotation_deg):
     """A frontal face in the middle, its box given: the same angles as of the upright image, but for the roll of the camera."""
     box = [[63.8, 22.2, 226.1, 261.0]]
-    upright, = estimator.estimate(face(), boxes=box)
+    (upright,) = estimator.estimate(face(), boxes=box)
     estimator.options = EstimatorOptions(image_rotation=rotation_deg)
-    pose, = estimator.estimate(as_mounted(face(), rotation_deg), boxes=turn_boxes_back(np.array(box), rotation_deg, 300, 300))
+    (pose,) = estimator.estimate(as_mounted(face(), rotation_deg), boxes=turn_boxes_back(np.array(box), rotation_deg, 300, 300))
     assert geodesic_deg(pose.R_cam_head, turn_rotation_back(upright.R_cam_head, rotation_deg)) < 1.5
 
 
@@ -93,13 +95,14 @@ def test_a_doll_is_found_in_the_depth_of_a_turned_camera(rotation_deg):
     """At (0.1, -0.05, 1.2) m of the upright camera: R_back takes it to where the turned camera has it."""
     depth_m = as_mounted(doll(room(), (0.1, -0.05, 1.2)), rotation_deg)
     camera = turned_camera(CAMERA, rotation_deg)
-    head, = find_heads(depth_m, camera, rotation_deg=rotation_deg)
+    (head,) = find_heads(depth_m, camera, rotation_deg=rotation_deg)
     expected = {90: [-0.05, -0.1, 1.2], 180: [-0.1, 0.05, 1.2], 270: [0.05, 0.1, 1.2]}[rotation_deg]
     np.testing.assert_allclose(head.centre_m, expected, atol=0.04)
     assert find_heads(depth_m, camera) == [] or rotation_deg == 180, 'a head on its side stands free on the wrong sides'
 
 
 # Recognising it.
+
 
 def suggestion(estimator, images, seconds=4.0):
     """What the estimator recognises within some seconds of a stream at 30 images a second."""

@@ -1,4 +1,5 @@
 """Videos with any time stamps, cut off or not finished, streams and cameras: what the demo reads of them."""
+
 import functools
 import http.server
 import json
@@ -24,7 +25,7 @@ def stamps(path):
 def test_frames_of_a_variable_rate_get_the_containers_stamps_in_matroska(tmp_path):
     """A screen recorder writes a frame when something moves: 3 at 30 Hz, then pauses of 0.4 s."""
     stamps_ms = [0, 33, 67, 467, 867, 900, 1500]
-    assert stamps(making.matroska(tmp_path / 'a.mkv', stamps_ms)) == pytest.approx([0, .033, .067, .467, .867, .9, 1.5])
+    assert stamps(making.matroska(tmp_path / 'a.mkv', stamps_ms)) == pytest.approx([0, 0.033, 0.067, 0.467, 0.867, 0.9, 1.5])
 
 
 def test_frames_of_a_variable_rate_get_the_containers_stamps_in_mp4(tmp_path):
@@ -59,7 +60,7 @@ def test_last_frames_without_a_stamp_follow_at_the_usual_interval(tmp_path, monk
     """Five frames at 20 Hz; the last two have no stamp: 0.10 + 0.05, and once more."""
     opened = cv2.VideoCapture
     monkeypatch.setattr(cv2, 'VideoCapture', lambda path: _WithoutLastStamps(opened(path), 3))
-    assert stamps(making.mp4(tmp_path / 'a.mp4', 5, fps=20)) == pytest.approx([0, .05, .10, .15, .20])
+    assert stamps(making.mp4(tmp_path / 'a.mp4', 5, fps=20)) == pytest.approx([0, 0.05, 0.10, 0.15, 0.20])
 
 
 def test_the_json_of_a_video_has_each_frames_stamp(tmp_path):
@@ -80,11 +81,14 @@ def test_a_drawn_video_of_a_variable_rate_lasts_as_long_as_the_original(tmp_path
 
 
 @pytest.mark.parametrize('share', [0.4, 0.95])
-@pytest.mark.parametrize(('make', 'name'), [
-    (lambda p: making.index_in_front(making.mp4(p, 90)), 'phone.mp4'),
-    (lambda p: making.matroska(p, [40 * k for k in range(90)]), 'recorder.mkv'),
-    (lambda p: making.matroska(p, [40 * k for k in range(90)]), 'browser.webm'),
-])
+@pytest.mark.parametrize(
+    ('make', 'name'),
+    [
+        (lambda p: making.index_in_front(making.mp4(p, 90)), 'phone.mp4'),
+        (lambda p: making.matroska(p, [40 * k for k in range(90)]), 'recorder.mkv'),
+        (lambda p: making.matroska(p, [40 * k for k in range(90)]), 'browser.webm'),
+    ],
+)
 def test_a_video_that_is_cut_off_is_read_as_far_as_it_goes_and_told(make, name, share, tmp_path, capsys):
     """90 frames, cut after 40 and 95 % of the bytes: fewer frames, status 1, and the frames read are kept."""
     path = make(tmp_path / name)
@@ -102,7 +106,7 @@ def test_a_video_whose_second_half_was_never_downloaded_is_told(name, tmp_path, 
     path = tmp_path / name
     whole = making.index_in_front(making.mp4(path, 90)) if name.endswith('mp4') else making.matroska(path, [40 * k for k in range(90)])
     data = whole.read_bytes()
-    path.write_bytes(data[:len(data) // 2] + bytes(len(data) - len(data) // 2))
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
     assert demo.main([str(path)]) == 1
     assert 'is not complete (the rest cannot be decoded)' in capsys.readouterr().err
 
@@ -111,7 +115,7 @@ def test_a_recording_that_was_never_finished_is_named_as_such(tmp_path, capsys):
     """The power went before the camera wrote its index behind the data."""
     path = making.mp4(tmp_path / 'dashcam.mp4', 30)
     data = path.read_bytes()
-    path.write_bytes(data[:data.index(b'moov') - 4])
+    path.write_bytes(data[: data.index(b'moov') - 4])
     assert demo.main([str(path), '--json', str(tmp_path / 'poses.json')]) == 2
     assert 'its index (moov) is missing: the recording was not finished' in capsys.readouterr().err
     assert not (tmp_path / 'poses.json').exists()
@@ -194,8 +198,9 @@ def test_a_webcam_may_be_named_by_its_device_file(capsys):
     assert 'webcam 987 cannot be opened: check that it is plugged in (/dev/video987)' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(('given', 'number'), [('0', 0), ('12', 12), ('/dev/video3', 3), ('/dev/null', None), ('video3', None),
-                                               ('-1', None)])
+@pytest.mark.parametrize(
+    ('given', 'number'), [('0', 0), ('12', 12), ('/dev/video3', 3), ('/dev/null', None), ('video3', None), ('-1', None)]
+)
 def test_webcams_are_named_by_number_or_device(given, number):
     assert camera_number(given) == number
 
@@ -210,5 +215,11 @@ def test_a_link_to_a_device_file_is_followed():
 
 def test_an_address_is_told_from_a_path():
     assert [is_address(a) for a in ('rtsp://camera/1', 'http://host:8080/video', 'udp://@:1234', 'a.mp4', 'C:/a.mp4', '/a://b')] == [
-        True, True, True, False, False, False]
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
     assert without_password('rtsp://user:word@host/1?a=b@c') == 'rtsp://host/1?a=b@c'

@@ -1,4 +1,5 @@
 """The commands that are installed under two names: both start, and the old one prints the new one."""
+
 import re
 import subprocess
 import sys

@@ -1,4 +1,5 @@
 """The short form of make fuzz: what once broke something, and inputs changed at random, through everything that reads them."""
+
 import pytest
 from fuzz import TARGETS, plain
 from hypothesis import HealthCheck, given, settings

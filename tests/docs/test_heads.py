@@ -1,4 +1,5 @@
 """What the suite does on a machine that cannot get the heads to render: npm has no registry to ask."""
+
 import os
 import subprocess
 import sys
@@ -15,8 +16,12 @@ TWO_FILES = ['tests/core/test_depth_heads.py', 'tests/attention/test_recording.p
 def run(folder, **environment):
     """Runs some tests that need heads, in an empty cache, with a registry that refuses the connection."""
     kept = {name: value for name, value in os.environ.items() if name != 'CI'}
-    kept |= {'XDG_CACHE_HOME': str(folder), 'npm_config_cache': str(folder / 'npm'), 'npm_config_registry': 'http://127.0.0.1:9',
-             'npm_config_fetch_retries': '0'}
+    kept |= {
+        'XDG_CACHE_HOME': str(folder),
+        'npm_config_cache': str(folder / 'npm'),
+        'npm_config_registry': 'http://127.0.0.1:9',
+        'npm_config_fetch_retries': '0',
+    }
     command = [sys.executable, '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', *TWO_FILES]
     return subprocess.run(command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=300)
 

@@ -1,4 +1,5 @@
 """Which room may import which: arrows go down the lists below, never up and never in a circle."""
+
 import ast
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,15 +9,32 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
-    ('geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles'), ('types', 'models'), ('camera', 'crop', 'turn'),
-    ('engine', 'options'), ('decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
-    ('mounting', 'pose_messages', 'track'), ('estimator',),
-    ('attention', 'demo', 'recordings'), ('evaluation',),
-    ('bench', 'ros'), ('old_commands',))
+    ('geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles'),
+    ('types', 'models'),
+    ('camera', 'crop', 'turn'),
+    ('engine', 'options'),
+    ('decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
+    ('mounting', 'pose_messages', 'track'),
+    ('estimator',),
+    ('attention', 'demo', 'recordings'),
+    ('evaluation',),
+    ('bench', 'ros'),
+    ('old_commands',),
+)
 """Rooms of c2f_head_pose from the lowest floor to the highest; a room imports from floors below its own."""
 TRAINING = (
-    ('command', 'synthetic'), ('models',), ('data',), ('datasets',), ('loop',), ('paper',), ('evaluation',), ('exporting',), ('studies',),
-    ('portraits', 'render', 'train', 'evaluate'), ('export', 'tables', 'campaign'))
+    ('command', 'synthetic'),
+    ('models',),
+    ('data',),
+    ('datasets',),
+    ('loop',),
+    ('paper',),
+    ('evaluation',),
+    ('exporting',),
+    ('studies',),
+    ('portraits', 'render', 'train', 'evaluate'),
+    ('export', 'tables', 'campaign'),
+)
 """Rooms of training, likewise; one-line modules of old names may import anything."""
 
 
@@ -35,7 +53,7 @@ def imports(name: str, path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom):
-            base = package[:len(package) - node.level + 1] if node.level else []
+            base = package[: len(package) - node.level + 1] if node.level else []
             source = '.'.join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
                 target = f'{source}.{alias.name}'
@@ -62,14 +80,21 @@ def test_every_room_is_listed_and_imports_only_from_floors_below(package, floors
         if not room(name) or is_old_name(path):
             continue
         assert room(name) in height, f'{name}: put its room into the list of floors'
-        wrong += [f'{name} -> {target}' for target in ARROWS[name]
-                  if target.startswith(package + '.') and room(target) != room(name) and height[room(target)] >= height[room(name)]]
+        wrong += [
+            f'{name} -> {target}'
+            for target in ARROWS[name]
+            if target.startswith(package + '.') and room(target) != room(name) and height[room(target)] >= height[room(name)]
+        ]
     assert not wrong, wrong
 
 
 def test_the_installed_package_imports_nothing_from_training():
-    assert not [(name, target) for name, targets in ARROWS.items() for target in targets
-                if name.startswith('c2f_head_pose') and target.startswith('training')]
+    assert not [
+        (name, target)
+        for name, targets in ARROWS.items()
+        for target in targets
+        if name.startswith('c2f_head_pose') and target.startswith('training')
+    ]
 
 
 def test_no_modules_import_one_another_in_a_circle():
@@ -77,7 +102,7 @@ def test_no_modules_import_one_another_in_a_circle():
     done: set[str] = set()
 
     def follow(name: str, way: tuple[str, ...]) -> None:
-        assert name not in way, ' -> '.join((*way[way.index(name):], name))
+        assert name not in way, ' -> '.join((*way[way.index(name) :], name))
         if name not in done:
             for target in sorted(ARROWS[name]):
                 follow(target, (*way, name))
@@ -89,7 +114,10 @@ def test_no_modules_import_one_another_in_a_circle():
 
 def test_the_rooms_of_training_stay_few_and_their_arrows_counted():
     """The flat folder had 58 rooms and 180 arrows between them; a new arrow between rooms needs a reason and a new count here."""
-    arrows = {(room(name), room(target)) for name, targets in ARROWS.items() for target in targets
-              if name.startswith('training.') and target.startswith('training.') and room(name) != room(target)
-              and not is_old_name(MODULES[name])}
+    arrows = {
+        (room(name), room(target))
+        for name, targets in ARROWS.items()
+        for target in targets
+        if name.startswith('training.') and target.startswith('training.') and room(name) != room(target) and not is_old_name(MODULES[name])
+    }
     assert len(arrows) <= 60, sorted(arrows)

@@ -1,4 +1,5 @@
 """What `make` says to somebody who has just cloned the repository."""
+
 import re
 import shutil
 import subprocess

@@ -1,4 +1,5 @@
 """The table of `make matrix`; its rows are the tests themselves, under each Python, numpy and OpenCV."""
+
 import json
 
 from matrix.environments import Outcome, keep, refusal
@@ -13,14 +14,20 @@ def test_a_row_that_is_run_again_takes_the_place_of_the_earlier_one_and_others_s
     keep(Outcome('Python 3.12, numpy==1.26.*', '', VERSIONS, 10, 1, (), 61, 200, 1.5, '2026-11-24'), tmp_path)
     lines = (tmp_path / 'matrix.md').read_text().splitlines()
     assert lines[2:7] == [
-        '| 3.12.1 | 1.26.4 | 4.11.0.86 | 1.20.0 | 7.1.6 | 10 | 1 | 0 | 61 | 200 | 1.5 | 2026-11-24 |', '',
-        '| Not to be had | pip says |', '|---|---|', '| Python 3.13, numpy==1.26.* | No matching distribution found |']
+        '| 3.12.1 | 1.26.4 | 4.11.0.86 | 1.20.0 | 7.1.6 | 10 | 1 | 0 | 61 | 200 | 1.5 | 2026-11-24 |',
+        '',
+        '| Not to be had | pip says |',
+        '|---|---|',
+        '| Python 3.13, numpy==1.26.* | No matching distribution found |',
+    ]
     assert len(json.loads((tmp_path / 'matrix.json').read_text())) == 2
 
 
 def test_pips_reason_is_told_apart_from_its_other_errors():
     """What pip 26.3 says to Python 3.13, shortened: the first of its errors is none."""
-    said = ('ERROR: Ignored the following yanked versions: 2.4.0\n'
-            'ERROR: Could not find a version that satisfies the requirement numpy==1.26.* (from versions: 1.3.0, 2.5.5)\n'
-            'ERROR: No matching distribution found for numpy==1.26.*\n')
+    said = (
+        'ERROR: Ignored the following yanked versions: 2.4.0\n'
+        'ERROR: Could not find a version that satisfies the requirement numpy==1.26.* (from versions: 1.3.0, 2.5.5)\n'
+        'ERROR: No matching distribution found for numpy==1.26.*\n'
+    )
     assert refusal(said) == 'Could not find a version that satisfies the requirement numpy==1.26.*'

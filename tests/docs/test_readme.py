@@ -1,4 +1,5 @@
 """The README against the repository: its table, its links, its commands."""
+
 import re
 import subprocess
 import sys
@@ -11,8 +12,12 @@ from training.evaluation import pages
 ROOT = Path(__file__).parents[2]
 README = (ROOT / 'README.md').read_text()
 PARAMETERS = (ROOT / 'docs' / 'parameters.md').read_text()
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), *sorted((ROOT / 'training').glob('*.md')),
-         *sorted((ROOT / 'c2f_head_pose' / 'models').glob('*.md'))]
+PAGES = [
+    ROOT / 'README.md',
+    *sorted((ROOT / 'docs').glob('*.md')),
+    *sorted((ROOT / 'training').glob('*.md')),
+    *sorted((ROOT / 'c2f_head_pose' / 'models').glob('*.md')),
+]
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -22,8 +27,9 @@ def test_every_link_of_a_page_leads_to_a_file(page):
 
 
 def test_the_parameter_table_is_the_generated_one():
-    table = subprocess.run([sys.executable, '-m', 'c2f_head_pose.ros.parameters', '--markdown'], cwd=ROOT, capture_output=True, text=True,
-                           check=True).stdout
+    table = subprocess.run(
+        [sys.executable, '-m', 'c2f_head_pose.ros.parameters', '--markdown'], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     shown = PARAMETERS.split('ros.parameters --markdown -->\n')[1].split('<!-- end of parameters -->')[0]
     assert shown == table
 
@@ -65,7 +71,7 @@ def test_the_readme_fits_on_two_screens():
 def test_the_eight_parameters_of_the_readme_have_their_defaults():
     """`| `name` | `default` |` in both tables; README says `empty` for an empty text."""
     shown = dict(re.findall(r'^\| `(\w+)` \| (\S+) \|', README, re.M))
-    full = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", PARAMETERS, re.M))
+    full = dict(re.findall(r'^\| `(\w+)` \| (\S+) \|', PARAMETERS, re.M))
     assert len(shown) == 8
     assert {name: full[name].replace("`''`", 'empty') for name in shown} == shown
 

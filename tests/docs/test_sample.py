@@ -1,4 +1,5 @@
 """The pipeline on the sample recording: a rendered face with known truth, through detector, tracker, network and filter."""
+
 import json
 
 import cv2
@@ -54,7 +55,7 @@ def test_smoothing_steadies_a_face_and_can_be_switched_off(estimator):
 
 def test_a_single_image_has_no_track(estimator):
     frame = sample.frames()[0]
-    pose, = estimator.estimate(frame.image, frame.camera)
+    (pose,) = estimator.estimate(frame.image, frame.camera)
     assert pose.track_id is None
     assert pose.t_cam_head_m[2] == pytest.approx(0.7, rel=0.3), 'the person sits 0.7 m away; from size alone 15 % is a standard deviation'
 
@@ -68,8 +69,8 @@ def test_two_people_keep_their_ids_while_they_move_past_each_other():
     for i in range(40):
         canvas = np.full((480, 900, 3), 110, np.uint8)
         shift = round(100 * np.sin(i / 39 * np.pi))
-        canvas[100:340, 120 + shift:320 + shift] = face
-        canvas[140:380, 580 - shift:780 - shift] = face
+        canvas[100:340, 120 + shift : 320 + shift] = face
+        canvas[140:380, 580 - shift : 780 - shift] = face
         seen.append({t.track_id: t.box.centre[0] for t in tracker.update(canvas, i / 30, EstimatorOptions())})
     assert [set(s) for s in seen] == [set(seen[0])] * 40
     left, right = sorted(seen[0], key=seen[0].get)
@@ -98,24 +99,24 @@ def test_an_id_outlives_a_short_gap_and_not_a_long_one():
 def test_time_that_jumps_back_starts_anew_with_a_new_id(estimator):
     frame = sample.frames()[0]
     estimator.reset()
-    before, = estimator.estimate(frame.image, stamp_s=100.0)
-    after, = estimator.estimate(frame.image, stamp_s=5.0)
+    (before,) = estimator.estimate(frame.image, stamp_s=100.0)
+    (after,) = estimator.estimate(frame.image, stamp_s=5.0)
     assert after.track_id > before.track_id
 
 
 def test_a_rolled_image_gives_a_rolled_head(estimator):
     """Turning the image clockwise by 20 degrees about the face is a head rolled 20 degrees more (300W-LP: roll > 0 clockwise)."""
     image = sample.frames()[0].image
-    upright, = estimator.estimate(image)
+    (upright,) = estimator.estimate(image)
     turn = cv2.getRotationMatrix2D(upright.box.centre, -20, 1)
-    rolled, = estimator.estimate(cv2.warpAffine(image, turn, image.shape[1::-1]))
+    (rolled,) = estimator.estimate(cv2.warpAffine(image, turn, image.shape[1::-1]))
     assert rolled.yaw_pitch_roll_deg[2] - upright.yaw_pitch_roll_deg[2] == pytest.approx(20, abs=6)
 
 
 def test_a_mirrored_image_gives_a_mirrored_head(estimator):
     image = sample.frames()[50].image
-    a, = estimator.estimate(image)
-    b, = estimator.estimate(np.ascontiguousarray(image[:, ::-1]))
+    (a,) = estimator.estimate(image)
+    (b,) = estimator.estimate(np.ascontiguousarray(image[:, ::-1]))
     np.testing.assert_allclose(b.yaw_pitch_roll_deg, a.yaw_pitch_roll_deg * [-1, 1, -1], atol=8)
 
 
@@ -139,9 +140,17 @@ def test_the_demo_command_writes_the_promised_json_and_pictures(tmp_path, capsys
     records = json.loads((tmp_path / 'poses.json').read_text())
     assert len(records) == 2
     for record in records:
-        face, = record['faces']
-        assert set(face) == {'box', 'score', 'R_cam_head', 'yaw_pitch_roll_deg', 'rotation_std_deg', 'category', 'category_probabilities',
-                             'track_id'}
+        (face,) = record['faces']
+        assert set(face) == {
+            'box',
+            'score',
+            'R_cam_head',
+            'yaw_pitch_roll_deg',
+            'rotation_std_deg',
+            'category',
+            'category_probabilities',
+            'track_id',
+        }
         assert len(face['box']) == 4
         assert face['track_id'] is None
         np.testing.assert_allclose(rotation_from_ypr_deg(face['yaw_pitch_roll_deg']), face['R_cam_head'], atol=1e-9)
@@ -159,9 +168,10 @@ def test_the_demo_command_reads_a_video_with_tracks(tmp_path):
     assert records[0]['faces'][0]['track_id'] is not None
 
 
-@pytest.mark.parametrize(('arguments', 'named'), [
-    (['nowhere.jpg'], 'nowhere.jpg does not exist'), (['.', '--model', 'nothing'], "no model 'nothing'"), (['EMPTY'], 'holds no picture'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [(['nowhere.jpg'], 'nowhere.jpg does not exist'), (['.', '--model', 'nothing'], "no model 'nothing'"), (['EMPTY'], 'holds no picture')],
+)
 def test_the_demo_command_names_what_is_wrong(arguments, named, tmp_path, capsys):
     assert demo.main([str(tmp_path) if a == 'EMPTY' else a for a in arguments]) == 2
     assert named in capsys.readouterr().err

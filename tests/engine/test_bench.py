@@ -1,4 +1,5 @@
 """The benchmark: what it counts, by hand, and that it runs where there is no GPU."""
+
 import json
 
 import numpy as np
@@ -15,14 +16,22 @@ from c2f_head_pose.engine import cuda, open_engine
 def two_layers() -> onnx.ModelProto:
     """Conv 3x3, 1 to 4 channels, 5x5 to 3x3; an addition; Gemm 36 to 2."""
     constants = {'w': np.zeros((4, 1, 3, 3), np.float32), 'b': np.zeros(4, np.float32), 'g': np.zeros((36, 2), np.float32)}
-    nodes = [helper.make_node('Cast', ['crops'], ['x'], 'cast', to=TensorProto.FLOAT),
-             helper.make_node('Conv', ['x', 'w', 'b'], ['c'], 'conv'),
-             helper.make_node('Relu', ['c'], ['r'], 'relu'), helper.make_node('Add', ['c', 'r'], ['a'], 'add'),
-             helper.make_node('Flatten', ['a'], ['f'], 'flatten'), helper.make_node('Gemm', ['f', 'g'], ['out'], 'gemm'),
-             helper.make_node('Softmax', ['out'], ['soft'], 'softmax')]
-    graph = helper.make_graph(nodes, 'two', [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
-                              [helper.make_tensor_value_info('soft', TensorProto.FLOAT, ['batch', 2])],
-                              [numpy_helper.from_array(v, k) for k, v in constants.items()])
+    nodes = [
+        helper.make_node('Cast', ['crops'], ['x'], 'cast', to=TensorProto.FLOAT),
+        helper.make_node('Conv', ['x', 'w', 'b'], ['c'], 'conv'),
+        helper.make_node('Relu', ['c'], ['r'], 'relu'),
+        helper.make_node('Add', ['c', 'r'], ['a'], 'add'),
+        helper.make_node('Flatten', ['a'], ['f'], 'flatten'),
+        helper.make_node('Gemm', ['f', 'g'], ['out'], 'gemm'),
+        helper.make_node('Softmax', ['out'], ['soft'], 'softmax'),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        'two',
+        [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
+        [helper.make_tensor_value_info('soft', TensorProto.FLOAT, ['batch', 2])],
+        [numpy_helper.from_array(v, k) for k, v in constants.items()],
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
 
 
@@ -43,12 +52,13 @@ def test_the_ceiling_model_is_to_the_contract_and_nearly_all_matrix_products(tmp
     path = ceiling_model(tmp_path)
     assert open_engine(str(path), 'cpu').contract.name == 'ceiling'
     work = {w.name: w.flops for w in count_work(onnx.load(path), 2)}
-    assert work['product1'] == 2 * 2 * 1024 ** 3
+    assert work['product1'] == 2 * 2 * 1024**3
     assert sum(flops for name, flops in work.items() if name.startswith('product')) > 0.99 * sum(work.values())
 
 
 def test_work_of_the_shipped_edge_model_scales_with_the_batch():
     from c2f_head_pose.models.registry import model_path
+
     model = onnx.load(model_path('c2f_edge'))
     one, eight = (sum(w.flops for w in count_work(model, batch)) for batch in (1, 8))
     assert eight == 8 * one and 0.05e9 < one < 0.15e9

@@ -1,4 +1,5 @@
 """Batch sizes a compiled engine is not ready for: split, padded, put together; with ONNX Runtime as the engine behind."""
+
 import numpy as np
 import pytest
 
@@ -24,7 +25,7 @@ class BucketsOfOnnxRuntime:
     def __call__(self, crops, bucket):
         assert 1 <= len(crops) <= bucket and bucket in BUCKETS
         self.sizes.append(bucket)
-        self.buffer[:len(crops)] = crops
+        self.buffer[: len(crops)] = crops
         return self.engine.infer(self.buffer[:bucket])
 
 
@@ -52,6 +53,6 @@ def test_padded_buckets_say_what_each_crop_says_alone(engine, count):
     assert lanes.sizes == [bucket for _, bucket in split(count)]
     assert got.rotation.shape == (count, 3, 3) and got.rotation_std_rad.shape == (count, 3) and got.category_logits.shape == (count, 4)
     for i in {0, count // 2, count - 1}:
-        alone = engine.infer(crops[i:i + 1])
+        alone = engine.infer(crops[i : i + 1])
         assert np.allclose(got.rotation[i], alone.rotation[0], atol=1e-4)
         assert np.allclose(got.category_logits[i], alone.category_logits[0], atol=1e-2)

@@ -1,4 +1,5 @@
 """The build path on the real TensorRT-RTX builder, which needs no GPU; and what is refused where there is none."""
+
 import importlib.util
 import json
 import subprocess
@@ -17,8 +18,10 @@ from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, no
 from c2f_head_pose.engine.provision import build_aside, unwritable
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 
-needs_rtx = pytest.mark.skipif(importlib.util.find_spec('tensorrt_rtx') is None,
-                               reason="the GPU-less builder is not installed (pip install 'tensorrt-rtx-cu12==1.7.1.116')")
+needs_rtx = pytest.mark.skipif(
+    importlib.util.find_spec('tensorrt_rtx') is None,
+    reason="the GPU-less builder is not installed (pip install 'tensorrt-rtx-cu12==1.7.1.116')",
+)
 needs_gpu = pytest.mark.skipif(not cuda.has_driver(), reason='no NVIDIA driver here')
 without_gpu = pytest.mark.skipif(cuda.has_driver(), reason='there is an NVIDIA driver here')
 DEADLINE_S = 60
@@ -27,6 +30,7 @@ DEADLINE_S = 60
 def quantised(path, folder):
     """The model quantised as TensorRT wants it: symmetric S8, float biases, the layers only."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
     model = onnx.load(path)
     size = int({p.key: p.value for p in model.metadata_props}['input_size'])
 
@@ -38,9 +42,17 @@ def quantised(path, folder):
             return self.left.pop() if self.left else None
 
     target = folder / f'{path.stem}_int8.onnx'
-    quantize_static(path, target, Crops(), quant_format=QuantFormat.QDQ, op_types_to_quantize=['Conv', 'Gemm'],
-                    activation_type=QuantType.QInt8, weight_type=QuantType.QInt8, per_channel=True,
-                    extra_options={'ActivationSymmetric': True, 'WeightSymmetric': True, 'QuantizeBias': False})
+    quantize_static(
+        path,
+        target,
+        Crops(),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=['Conv', 'Gemm'],
+        activation_type=QuantType.QInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        extra_options={'ActivationSymmetric': True, 'WeightSymmetric': True, 'QuantizeBias': False},
+    )
     return target
 
 
@@ -68,6 +80,7 @@ def test_every_shipped_model_builds_for_three_generations_of_gpus(name, precisio
 def test_the_parser_takes_every_node_and_keeps_the_types_of_the_fp16_file():
     """No layer falls back to fp32 within the trunk, none but the trunk is fp16, and there is no If."""
     import tensorrt_rtx as trt
+
     builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
     network = builder.create_network(0)
     parser = trt.OnnxParser(network, trt.Logger(trt.Logger.ERROR))
@@ -88,9 +101,16 @@ def test_the_parser_takes_every_node_and_keeps_the_types_of_the_fp16_file():
 def test_progress_only_grows_and_ends_near_the_whole():
     from c2f_head_pose.engine.tensorrt_builder import build_plan
     from c2f_head_pose.engine.tensorrt_engine import find_tensorrt
+
     told = []
-    build_plan(find_tensorrt(), onnx.load(model_path('c2f_edge')), 'fp16', 'c2f_edge',
-               progress=lambda share, what: told.append((share, what)), compute_capabilities=['SM89'])
+    build_plan(
+        find_tensorrt(),
+        onnx.load(model_path('c2f_edge')),
+        'fp16',
+        'c2f_edge',
+        progress=lambda share, what: told.append((share, what)),
+        compute_capabilities=['SM89'],
+    )
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and shares[0] == 0 and 0.5 < shares[-1] <= 1
     assert all(what for _, what in told)
@@ -101,6 +121,7 @@ def test_a_build_lets_other_threads_run(tmp_path):
     """The builder must not hold Python's lock, or a node that builds in-process would stand still."""
     from c2f_head_pose.engine.tensorrt_builder import build_plan
     from c2f_head_pose.engine.tensorrt_engine import find_tensorrt
+
     trt, model = find_tensorrt(), onnx.load(model_path('c2f_edge'))
     thread = threading.Thread(target=lambda: build_plan(trt, model, 'fp32', 'c2f_edge', compute_capabilities=['SM86', 'SM89', 'SM120']))
     thread.start()
@@ -117,6 +138,7 @@ def test_an_engine_that_cannot_be_loaded_is_told_with_tensorrts_reason():
     """Twice: TensorRT keeps the first logger it is given, and it must not be a dead one."""
     from c2f_head_pose.engine.tensorrt_builder import build_plan
     from c2f_head_pose.engine.tensorrt_engine import EngineError, TensorRTEngine, find_tensorrt
+
     trt = find_tensorrt()
     plan, _ = build_plan(trt, onnx.load(model_path('c2f_edge')), 'fp16', 'c2f_edge', compute_capabilities=['SM89'])
     contract = open_engine('c2f_edge', 'cpu').contract
@@ -132,6 +154,7 @@ def test_a_kept_engine_that_tensorrt_refuses_is_thrown_away(tmp_path):
     from c2f_head_pose.engine.build import load_engine, make_job
     from c2f_head_pose.engine.cache import EngineCache
     from c2f_head_pose.engine.tensorrt_engine import find_tensorrt
+
     job, cache = make_job('c2f_edge', None, find_tensorrt(), cuda.Gpu('none', (8, 9), 1, 1, False)), EngineCache(tmp_path)
     assert job.precision == 'fp16' and job.key.profile == 'batch 1-1-8 16-64-64'
     assert load_engine(job, cache) is None
@@ -145,14 +168,24 @@ def test_a_kept_engine_that_tensorrt_refuses_is_thrown_away(tmp_path):
 def test_the_names_that_only_a_gpu_would_call_exist():
     """Of TensorRT-RTX, whose calls are TensorRT 11's; those of 8.5, 8.6 and 10.3 were looked up in NVIDIA's source."""
     import tensorrt_rtx as trt
+
     for owner, names in {
-            trt.IExecutionContext: ('set_optimization_profile_async', 'device_memory', 'set_input_shape', 'get_tensor_shape',
-                                    'set_tensor_address', 'execute_async_v3', 'is_stream_capturable', 'profiler'),
-            trt.IProfiler: ('report_layer_time',),
-            trt.ICudaEngine: ('device_memory_size_v2', 'create_execution_context', 'create_runtime_config'),
-            trt.IRuntimeConfig: ('set_execution_context_allocation_strategy', 'dynamic_shapes_kernel_specialization_strategy'),
-            trt.ExecutionContextAllocationStrategy: ('USER_MANAGED',),
-            trt.DynamicShapesKernelSpecializationStrategy: ('EAGER',)}.items():
+        trt.IExecutionContext: (
+            'set_optimization_profile_async',
+            'device_memory',
+            'set_input_shape',
+            'get_tensor_shape',
+            'set_tensor_address',
+            'execute_async_v3',
+            'is_stream_capturable',
+            'profiler',
+        ),
+        trt.IProfiler: ('report_layer_time',),
+        trt.ICudaEngine: ('device_memory_size_v2', 'create_execution_context', 'create_runtime_config'),
+        trt.IRuntimeConfig: ('set_execution_context_allocation_strategy', 'dynamic_shapes_kernel_specialization_strategy'),
+        trt.ExecutionContextAllocationStrategy: ('USER_MANAGED',),
+        trt.DynamicShapesKernelSpecializationStrategy: ('EAGER',),
+    }.items():
         for name in names:
             assert hasattr(owner, name), f'{owner.__name__}.{name}'
 
@@ -205,9 +238,14 @@ def test_build_engine_without_a_gpu_says_what_is_missing(capsys):
     assert 'no engine can be built here: no NVIDIA driver' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(('arguments', 'reason'), [(['nobody', '--compute-capability', 'SM89'], 'no model'),
-                                                  (['c2f_edge', '--compute-capability', 'SM90'], 'only for SM120'),
-                                                  (['{damaged}', '--compute-capability', 'SM89'], 'cannot be read as an ONNX model')])
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        (['nobody', '--compute-capability', 'SM89'], 'no model'),
+        (['c2f_edge', '--compute-capability', 'SM90'], 'only for SM120'),
+        (['{damaged}', '--compute-capability', 'SM89'], 'cannot be read as an ONNX model'),
+    ],
+)
 @needs_rtx
 def test_build_engine_refuses_models_that_are_none(arguments, reason, tmp_path, capsys):
     (tmp_path / 'damaged.onnx').write_bytes(b'not a model')
@@ -216,8 +254,10 @@ def test_build_engine_refuses_models_that_are_none(arguments, reason, tmp_path, 
 
 
 def test_building_aside_tells_progress_and_the_builders_last_words():
-    script = ('import json, sys\nprint(json.dumps({"share": 0.4, "what": "timing"}), flush=True)\nprint("a library talks", flush=True)\n'
-              'print("build_engine: out of memory", file=sys.stderr)\nsys.exit(1)')
+    script = (
+        'import json, sys\nprint(json.dumps({"share": 0.4, "what": "timing"}), flush=True)\nprint("a library talks", flush=True)\n'
+        'print("build_engine: out of memory", file=sys.stderr)\nsys.exit(1)'
+    )
     said = []
     with pytest.raises(ModelError, match=r'^out of memory$'):
         build_aside([], said.append, (sys.executable, '-c', script))
@@ -238,8 +278,10 @@ def test_the_real_builder_aside_refuses_with_its_own_reason():
 @without_gpu
 def test_a_builder_ends_with_the_program_that_wanted_it():
     """Its standard input closes when the program dies, however it dies."""
-    script = ('import sys, time\nfrom c2f_head_pose.engine import build\n'
-              'build._provision = lambda *_: (print("building", flush=True), time.sleep(60))\nbuild.main(sys.argv[1:])')
+    script = (
+        'import sys, time\nfrom c2f_head_pose.engine import build\n'
+        'build._provision = lambda *_: (print("building", flush=True), time.sleep(60))\nbuild.main(sys.argv[1:])'
+    )
     child = subprocess.Popen([sys.executable, '-c', script, 'c2f_edge', '--for-program'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout.readline() == b'building\n' and child.poll() is None
     child.stdin.close()
@@ -260,14 +302,31 @@ def test_cuda_python_takes_the_arguments_we_pass():
     host, kind = np.zeros(16, np.uint8), cuda.cudart.cudaMemcpyKind
     mode = cuda.cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
     for function, *arguments in [
-            ('cudaGetDeviceCount',), ('cudaGetDeviceProperties', 0), ('cudaMemGetInfo',), ('cudaStreamCreateWithFlags', 1),
-            ('cudaMalloc', 4), ('cudaHostAlloc', 4, 0), ('cudaMemcpyAsync', 64, host.ctypes.data, 16, kind.cudaMemcpyHostToDevice, 7),
-            ('cudaMemcpyAsync', host.ctypes.data, 64, 16, kind.cudaMemcpyDeviceToHost, 7),
-            ('cudaMemcpyAsync', 64, 128, 16, kind.cudaMemcpyDeviceToDevice, 7), ('cudaStreamSynchronize', 7),
-            ('cudaStreamBeginCapture', 7, mode), ('cudaStreamEndCapture', 7), ('cudaGraphInstantiateWithFlags', 7, 0),
-            ('cudaGraphDestroy', 7), ('cudaGraphLaunch', 7, 7), ('cudaGraphExecDestroy', 7), ('cudaEventCreate',),
-            ('cudaEventRecord', 7, 7), ('cudaEventSynchronize', 7), ('cudaEventElapsedTime', 7, 7), ('cudaEventDestroy', 7),
-            ('cudaFree', 7), ('cudaFreeHost', 7), ('cudaStreamDestroy', 7)]:
+        ('cudaGetDeviceCount',),
+        ('cudaGetDeviceProperties', 0),
+        ('cudaMemGetInfo',),
+        ('cudaStreamCreateWithFlags', 1),
+        ('cudaMalloc', 4),
+        ('cudaHostAlloc', 4, 0),
+        ('cudaMemcpyAsync', 64, host.ctypes.data, 16, kind.cudaMemcpyHostToDevice, 7),
+        ('cudaMemcpyAsync', host.ctypes.data, 64, 16, kind.cudaMemcpyDeviceToHost, 7),
+        ('cudaMemcpyAsync', 64, 128, 16, kind.cudaMemcpyDeviceToDevice, 7),
+        ('cudaStreamSynchronize', 7),
+        ('cudaStreamBeginCapture', 7, mode),
+        ('cudaStreamEndCapture', 7),
+        ('cudaGraphInstantiateWithFlags', 7, 0),
+        ('cudaGraphDestroy', 7),
+        ('cudaGraphLaunch', 7, 7),
+        ('cudaGraphExecDestroy', 7),
+        ('cudaEventCreate',),
+        ('cudaEventRecord', 7, 7),
+        ('cudaEventSynchronize', 7),
+        ('cudaEventElapsedTime', 7, 7),
+        ('cudaEventDestroy', 7),
+        ('cudaFree', 7),
+        ('cudaFreeHost', 7),
+        ('cudaStreamDestroy', 7),
+    ]:
         with pytest.raises(cuda.CudaError, match=f'{function}: '):
             cuda.call(function, *arguments)
 
@@ -279,6 +338,7 @@ def test_on_a_gpu_the_engine_is_built_proved_kept_and_loaded(name, tmp_path):
     from c2f_head_pose.engine.build import get_engine, make_job
     from c2f_head_pose.engine.cache import EngineCache
     from c2f_head_pose.engine.tensorrt_engine import find_all
+
     try:
         trt, gpu = find_all()
     except ModelError as error:

@@ -1,4 +1,5 @@
 """Engines on disk: every mismatch, damage, real concurrent processes, a killed builder, folders that cannot be written."""
+
 import os
 import signal
 import subprocess
@@ -12,11 +13,19 @@ from engine_plans import KEY, PLAN, never
 
 from c2f_head_pose.engine.cache import CacheError, EngineCache, engine_folder
 
-OTHERS = {'model': 'c2f_paper', 'onnx_sha256': 'cd' * 32, 'flavour': 'tensorrt_rtx', 'version': '10.3.1', 'gpu': 'NVIDIA GeForce RTX 4080',
-          'sm': 'sm86', 'multiprocessors': 76, 'precision': 'int8', 'profile': 'batch 1-1-1', 'recipe': 2}
+OTHERS = {
+    'model': 'c2f_paper',
+    'onnx_sha256': 'cd' * 32,
+    'flavour': 'tensorrt_rtx',
+    'version': '10.3.1',
+    'gpu': 'NVIDIA GeForce RTX 4080',
+    'sm': 'sm86',
+    'multiprocessors': 76,
+    'precision': 'int8',
+    'profile': 'batch 1-1-1',
+    'recipe': 2,
+}
 DEADLINE_S = 30
-
-
 
 
 def wait_for(condition):
@@ -59,12 +68,23 @@ def test_an_engine_under_a_wrong_name_is_rebuilt_not_loaded(cache, field):
     assert cache.get(KEY, lambda: PLAN).plan == PLAN
 
 
-@pytest.mark.parametrize('damage', [
-    lambda content: b'', lambda content: content[:10], lambda content: content[:-1], lambda content: content + b'x',
-    lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:], lambda content: PLAN, lambda content: b'{}\n' + content,
-    lambda content: content.replace(b'"fp16"', b'"fp32"'), lambda content: content.replace(b'{', b'[', 1),
-    lambda content: content[:23] + b'[' * 60_000 + b'\n' + PLAN,
-    lambda content: content[:23] + b'[]\n' + PLAN, lambda content: content[:23] + b'\xff\xfe\n' + PLAN])
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda content: b'',
+        lambda content: content[:10],
+        lambda content: content[:-1],
+        lambda content: content + b'x',
+        lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
+        lambda content: PLAN,
+        lambda content: b'{}\n' + content,
+        lambda content: content.replace(b'"fp16"', b'"fp32"'),
+        lambda content: content.replace(b'{', b'[', 1),
+        lambda content: content[:23] + b'[' * 60_000 + b'\n' + PLAN,
+        lambda content: content[:23] + b'[]\n' + PLAN,
+        lambda content: content[:23] + b'\xff\xfe\n' + PLAN,
+    ],
+)
 def test_a_damaged_or_foreign_file_is_rebuilt_not_loaded(cache, damage):
     cache.get(KEY, lambda: PLAN)
     path = cache.folder / KEY.file
@@ -88,7 +108,7 @@ def test_kernel_notes_are_shared_by_precisions_but_not_by_gpus(cache):
     assert cache.notes(replace(KEY, multiprocessors=64)) == cache.notes(replace(KEY, version='11.0')) == b''
 
 
-BUILDER = '''
+BUILDER = """
 import os, sys, time
 from pathlib import Path
 sys.path[:0] = [{root!r}]
@@ -113,7 +133,7 @@ if name == 'dies-writing':
     os.replace = hang
 got = module.EngineCache(folder / 'engines').get(KEY, build, lambda: (folder / f'waits-{{name}}').touch())
 print(len(got.plan), got.built)
-'''
+"""
 
 
 def builder(folder: Path, name: str) -> subprocess.Popen:
@@ -180,7 +200,7 @@ def test_an_engine_provisioned_into_a_read_only_folder_is_used(cache):
         cache.folder.chmod(0o755)
 
 
-FULL = '''
+FULL = """
 import resource, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}]
@@ -195,7 +215,7 @@ try:
 except CacheError as error:
     print(error)
 print(sorted(p.suffix for p in cache.folder.iterdir()))
-'''
+"""
 
 
 def test_a_disk_that_fills_while_writing_leaves_no_half_engine(tmp_path):

@@ -1,4 +1,5 @@
 """Model files: the promises that are checked, and the refusals that name the remedy."""
+
 import hashlib
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ def test_every_shipped_file_is_the_registered_one_and_runs_on_any_batch(name):
     np.testing.assert_allclose(together.rotation @ together.rotation.transpose(0, 2, 1), np.tile(np.eye(3), (5, 1, 1)), atol=1e-4)
     assert (together.rotation_std_rad > 0).all()
     for i in range(5):
-        np.testing.assert_allclose(engine.infer(crops[i:i + 1]).rotation[0], together.rotation[i], atol=1e-4)
+        np.testing.assert_allclose(engine.infer(crops[i : i + 1]).rotation[0], together.rotation[i], atol=1e-4)
 
 
 @pytest.mark.parametrize('shape', [(0, 1, 112, 112), (1, 112, 112), (1, 1, 64, 64), (1, 3, 112, 112)])
@@ -48,18 +49,27 @@ def test_a_model_that_is_not_there_is_refused_with_the_names_that_are(model, nam
 
 def test_a_corrupt_and_an_empty_file_are_refused(tmp_path):
     whole = model_path('c2f_edge').read_bytes()
-    for data in (whole[:len(whole) // 2], b'', b'\x00' * 1000, b'<html>not found</html>'):
+    for data in (whole[: len(whole) // 2], b'', b'\x00' * 1000, b'<html>not found</html>'):
         path = tmp_path / 'model.onnx'
         path.write_bytes(data)
         with pytest.raises(ModelError, match=str(path)):
             open_engine(str(path))
 
 
-@pytest.mark.parametrize(('key', 'value', 'named'), [
-    ('c2f_contract', None, 'no c2f_contract'), ('c2f_contract', '7', 'version 7'), ('convention', 'yaw pitch roll', 'convention'),
-    ('modality', 'sonar', 'modality'), ('input_size', None, 'lacks input_size'), ('input_size', 'large', 'wrong number'),
-    ('input_size', '128', 'its input must be crops'), ('detector_margin', '-1', 'margins'), ('licence', None, 'lacks licence'),
-])
+@pytest.mark.parametrize(
+    ('key', 'value', 'named'),
+    [
+        ('c2f_contract', None, 'no c2f_contract'),
+        ('c2f_contract', '7', 'version 7'),
+        ('convention', 'yaw pitch roll', 'convention'),
+        ('modality', 'sonar', 'modality'),
+        ('input_size', None, 'lacks input_size'),
+        ('input_size', 'large', 'wrong number'),
+        ('input_size', '128', 'its input must be crops'),
+        ('detector_margin', '-1', 'margins'),
+        ('licence', None, 'lacks licence'),
+    ],
+)
 def test_a_model_that_breaks_a_promise_is_refused_by_the_promise(shipped, tmp_path, key, value, named):
     properties = {p.key: p.value for p in shipped.metadata_props} | {key: value}
     del shipped.metadata_props[:]
@@ -69,12 +79,15 @@ def test_a_model_that_breaks_a_promise_is_refused_by_the_promise(shipped, tmp_pa
         open_engine(str(tmp_path / 'foreign.onnx'))
 
 
-@pytest.mark.parametrize(('change', 'named'), [
-    (lambda model: answers(model, np.zeros((2, 2), np.float32)), r'of one crop its rotation is float32 \(1, 2, 2\)'),
-    (lambda model: answers(model, np.full((3, 3), np.nan, np.float32)), 'not finite numbers'),
-    (lambda model: answers(model, np.eye(3, dtype=np.float32), times=-5), 'cannot be run'),
-    (lambda model: model.SerializeToString().replace(b'the licence', b'the \xff\xfe\xfdence'), 'metadata that is no text'),
-])
+@pytest.mark.parametrize(
+    ('change', 'named'),
+    [
+        (lambda model: answers(model, np.zeros((2, 2), np.float32)), r'of one crop its rotation is float32 \(1, 2, 2\)'),
+        (lambda model: answers(model, np.full((3, 3), np.nan, np.float32)), 'not finite numbers'),
+        (lambda model: answers(model, np.eye(3, dtype=np.float32), times=-5), 'cannot be run'),
+        (lambda model: model.SerializeToString().replace(b'the licence', b'the \xff\xfe\xfdence'), 'metadata that is no text'),
+    ],
+)
 def test_a_model_that_would_fail_on_its_first_face_is_refused_when_it_is_opened(tmp_path, change, named):
     model = onnx.load_from_string(small_model())
     next(p for p in model.metadata_props if p.key == 'licence').value = 'the licence'
@@ -84,9 +97,14 @@ def test_a_model_that_would_fail_on_its_first_face_is_refused_when_it_is_opened(
         open_engine(str(tmp_path / 'model.onnx'))
 
 
-@pytest.mark.parametrize(('name', 'shape', 'named'), [
-    ('category_logits', [], r"category_logits must be \('batch', 4\), one for each of L1, L2, L3, L4, not \(\)"),
-    ('category_logits', ['batch', 5], 'one for each'), ('rotation', ['batch', 9], r"rotation must be \('batch', 3, 3\)")])
+@pytest.mark.parametrize(
+    ('name', 'shape', 'named'),
+    [
+        ('category_logits', [], r"category_logits must be \('batch', 4\), one for each of L1, L2, L3, L4, not \(\)"),
+        ('category_logits', ['batch', 5], 'one for each'),
+        ('rotation', ['batch', 9], r"rotation must be \('batch', 3, 3\)"),
+    ],
+)
 def test_outputs_that_are_stated_with_another_shape_are_refused(name, shape, named):
     outputs = {'rotation': ['batch', 3, 3], 'rotation_std_rad': ['batch', 3], 'category_logits': ['batch', 'columns']} | {name: shape}
     properties = {p.key: p.value for p in onnx.load_from_string(small_model()).metadata_props}
@@ -154,8 +172,10 @@ def test_the_detectors_file_is_named_after_the_official_one():
 
 def test_the_core_needs_neither_torch_nor_ros():
     """DESIGN: outside ros/ the installed package imports no ROS, and no torch anywhere."""
-    code = ('import sys, pkgutil, importlib, c2f_head_pose\n'
-            'for m in pkgutil.walk_packages(c2f_head_pose.__path__, "c2f_head_pose."):\n'
-            '    if not m.name.startswith("c2f_head_pose.ros"): importlib.import_module(m.name)\n'
-            'print([m for m in ("torch", "rclpy", "sensor_msgs", "scipy", "matplotlib") if m in sys.modules])')
+    code = (
+        'import sys, pkgutil, importlib, c2f_head_pose\n'
+        'for m in pkgutil.walk_packages(c2f_head_pose.__path__, "c2f_head_pose."):\n'
+        '    if not m.name.startswith("c2f_head_pose.ros"): importlib.import_module(m.name)\n'
+        'print([m for m in ("torch", "rclpy", "sensor_msgs", "scipy", "matplotlib") if m in sys.modules])'
+    )
     assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip() == '[]'

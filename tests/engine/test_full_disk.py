@@ -1,4 +1,5 @@
 """A disk that is full or read-only, for real: a file system in memory, of half a megabyte."""
+
 import errno
 import os
 import subprocess
@@ -62,6 +63,7 @@ def test_a_neutral_that_cannot_be_kept_is_refused_with_the_reason_and_the_node_g
     pytest.importorskip('rclpy', reason='needs rclpy')
     from ros_graph import image_message
     from std_srvs.srv import Trigger
+
     graph = request.getfixturevalue('graph')
     results = graph.hear_results()
     graph.head_pose_node(neutral_folder=str(small_disk / 'neutral'), neutral_window_s=30.0)

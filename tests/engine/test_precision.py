@@ -1,4 +1,5 @@
 """fp16 files made from fp32 ones, and the refusal of quantisation that TensorRT would misread."""
+
 import numpy as np
 import onnx
 import pytest
@@ -13,21 +14,31 @@ from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 def small_model(bias: float = 0.0, zero: np.ndarray | None = None) -> onnx.ModelProto:
     """Normalise (x / 255), Conv 3x3, Relu, a 3x3 'geometry' MatMul; quantised before the Conv when `zero` is given."""
     weights = np.full((4, 1, 3, 3), 0.1, np.float32)
-    nodes = [helper.make_node('Cast', ['crops'], ['real'], 'cast', to=TensorProto.FLOAT),
-             helper.make_node('Div', ['real', 'full'], ['norm'], 'normalise')]
+    nodes = [
+        helper.make_node('Cast', ['crops'], ['real'], 'cast', to=TensorProto.FLOAT),
+        helper.make_node('Div', ['real', 'full'], ['norm'], 'normalise'),
+    ]
     constants = {'full': np.float32(255), 'w': weights, 'b': np.full(4, bias, np.float32), 'turn': np.eye(3, dtype=np.float32)}
     feed = 'norm'
     if zero is not None:
         constants |= {'scale': np.float32(1 / 127), 'zero': zero}
-        nodes += [helper.make_node('QuantizeLinear', ['norm', 'scale', 'zero'], ['q'], 'quantise'),
-                  helper.make_node('DequantizeLinear', ['q', 'scale', 'zero'], ['dq'], 'dequantise')]
+        nodes += [
+            helper.make_node('QuantizeLinear', ['norm', 'scale', 'zero'], ['q'], 'quantise'),
+            helper.make_node('DequantizeLinear', ['q', 'scale', 'zero'], ['dq'], 'dequantise'),
+        ]
         feed = 'dq'
-    nodes += [helper.make_node('Conv', [feed, 'w', 'b'], ['features'], 'layer'),
-              helper.make_node('Relu', ['features'], ['relu'], 'relu'),
-              helper.make_node('MatMul', ['relu', 'turn'], ['out'], 'geometry')]
-    graph = helper.make_graph(nodes, 'small', [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
-                              [helper.make_tensor_value_info('out', TensorProto.FLOAT, ['batch', 4, 3, 3])],
-                              [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+    nodes += [
+        helper.make_node('Conv', [feed, 'w', 'b'], ['features'], 'layer'),
+        helper.make_node('Relu', ['features'], ['relu'], 'relu'),
+        helper.make_node('MatMul', ['relu', 'turn'], ['out'], 'geometry'),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        'small',
+        [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
+        [helper.make_tensor_value_info('out', TensorProto.FLOAT, ['batch', 4, 3, 3])],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
 
 

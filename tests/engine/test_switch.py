@@ -1,4 +1,5 @@
 """Serving from one engine while another is made ready; both are ONNX Runtime here, so only the change-over is on trial."""
+
 import threading
 from dataclasses import replace
 

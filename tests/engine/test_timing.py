@@ -1,4 +1,5 @@
 """Timing in turns, the scenes it is done on, and `bench --path`."""
+
 import json
 
 import numpy as np
@@ -15,7 +16,7 @@ def test_every_round_runs_every_job_once_in_an_order_of_its_own():
     """Two rounds to warm up, then seven: nine runs of each, and not always in the same order."""
     ran = []
     turns = take_turns({name: lambda name=name: ran.append(name) for name in 'abc'}, 0.0, least=7)
-    rounds = [ran[i:i + 3] for i in range(0, len(ran), 3)]
+    rounds = [ran[i : i + 3] for i in range(0, len(ran), 3)]
     assert len(rounds) == 9 and all(sorted(one) == ['a', 'b', 'c'] for one in rounds)
     assert len({tuple(one) for one in rounds[2:]}) > 1
     assert len(turns.wall_ms['a']) == len(turns.cpu_ms['c']) == 7
@@ -46,8 +47,16 @@ def test_bench_path_writes_every_stage_and_table(tmp_path, capsys, monkeypatch):
     assert bench.main(['c2f_edge', '--path', '--seconds', '0.05', '--starts', '1', '--json', str(target)]) == 0
     written = json.loads(target.read_text())
     stages = [row['stage'] for row in written['stages']]
-    assert set(stages) == {'detect, whole image', 'detect, around one face', 'crop', 'network', 'decode', 'smooth',
-                           'whole path, first or single image', 'whole path, followed'}
+    assert set(stages) == {
+        'detect, whole image',
+        'detect, around one face',
+        'crop',
+        'network',
+        'decode',
+        'smooth',
+        'whole path, first or single image',
+        'whole path, followed',
+    }
     assert all(stages.count(stage) == 4 for stage in stages)
     assert [row['faces'] for row in written['by_faces']] == list(whole_path.MORE_FACES)
     start = written['start_up']['c2f_edge']

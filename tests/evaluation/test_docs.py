@@ -1,4 +1,5 @@
 """docs/evaluation.md names every figure of metrics.json, every column of frames.csv and every exit code."""
+
 import re
 from pathlib import Path
 

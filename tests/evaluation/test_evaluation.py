@@ -1,4 +1,5 @@
 """evaluate_bag from a recording to figures and exit codes, with the real estimator."""
+
 import csv
 import itertools
 import json
@@ -57,8 +58,13 @@ def test_figures_equal_those_recomputed_from_frames_csv_and_the_truth(plain):
     R_true = np.array([SCENE.truth((int(r['stamp_ns']) - START_NS) * 1e-9) for r in rows])
     error = np.degrees(np.arccos(np.clip((np.trace(np.swapaxes(R, 1, 2) @ R_true, axis1=1, axis2=2) - 1) / 2, -1, 1)))
     assert len(rows) == 60
-    for name, value in (('mean', error.mean()), ('std', error.std()), ('p50', np.median(error)), ('p95', np.percentile(error, 95)),
-                        ('max', error.max())):
+    for name, value in (
+        ('mean', error.mean()),
+        ('std', error.std()),
+        ('p50', np.median(error)),
+        ('p95', np.percentile(error, 95)),
+        ('max', error.max()),
+    ):
         assert overall['geodesic_deg'][name] == pytest.approx(value, abs=0.02)
     difference = ypr_deg_from_rotation(R) - ypr_deg_from_rotation(R_true)
     for i, axis in enumerate(('yaw', 'pitch', 'roll')):
@@ -68,8 +74,15 @@ def test_figures_equal_those_recomputed_from_frames_csv_and_the_truth(plain):
     low, high = overall['ci95']['geodesic_deg.mean']
     assert low < overall['geodesic_deg']['mean'] < high
     assert overall['detection'] | {'rate_by_yaw': None} == {
-        'true_heads': 60, 'missed': 0, 'rate': 1.0, 'rate_facing': 1.0, 'unmatched': 0, 'false_faces': None, 'id_switches': 0,
-        'rate_by_yaw': None}
+        'true_heads': 60,
+        'missed': 0,
+        'rate': 1.0,
+        'rate_facing': 1.0,
+        'unmatched': 0,
+        'false_faces': None,
+        'id_switches': 0,
+        'rate_by_yaw': None,
+    }
     assert overall['images']['n'] == 60 and overall['images']['coverage'] == 1
 
 
@@ -99,7 +112,8 @@ def test_a_planted_time_offset_and_mount_rotation_are_found(plain, tmp_path, cap
     change = metrics_of(tmp_path / 'out')['recordings'][0]['alignment_change']
     assert change['time_offset_s'] == pytest.approx(0.08, abs=0.005) and change['rotation_deg'] == pytest.approx(5, abs=0.3)
     assert metrics_of(tmp_path / 'out')['overall']['aligned']['geodesic_deg']['mean'] == pytest.approx(
-        metrics_of(plain[1])['overall']['aligned']['geodesic_deg']['mean'], abs=0.1)
+        metrics_of(plain[1])['overall']['aligned']['geodesic_deg']['mean'], abs=0.1
+    )
     assert 'mount' in capsys.readouterr().out
 
 
@@ -112,6 +126,7 @@ def test_every_kind_of_bag_gives_the_same_figures(plain, tmp_path, kind):
         figures = record['overall'] | {'latency_ms': None, 'images': None}
         figures['ci95'] = {k: v for k, v in figures['ci95'].items() if not k.startswith('latency')}
         return figures
+
     assert timeless(metrics_of(tmp_path / 'out')) == timeless(metrics_of(plain[1]))
 
 
@@ -119,13 +134,16 @@ def test_poses_mcap_holds_the_estimates_as_the_node_publishes_them(plain):
     rows = rows_of(plain[1])
     with BagFile(plain[1] / 'poses.mcap') as bag:
         assert {t.name: t.count for t in bag.topics.values()} == {
-            '/head_pose/head_pose': 60, '/head_pose/head_poses': 60, '/head_pose/head_angles': 60}
+            '/head_pose/head_pose': 60,
+            '/head_pose/head_poses': 60,
+            '/head_pose/head_angles': 60,
+        }
         for message, row in zip(bag.messages(['/head_pose/head_poses']), rows):
             decoded = message.decode()
             assert decoded.header.stamp.sec * 10**9 + decoded.header.stamp.nanosec == int(row['stamp_ns'])
             q = decoded.detections[0].results[0].pose.pose.orientation
             assert np.allclose([q.x, q.y, q.z, q.w], [float(row[c]) for c in ('qx', 'qy', 'qz', 'qw')], atol=1e-7)
-            assert decoded.detections[0].id == f"face_{row['track_id']}"
+            assert decoded.detections[0].id == f'face_{row["track_id"]}'
 
 
 def test_recorded_poses_score_as_the_estimator_that_made_them(plain, tmp_path):
@@ -156,6 +174,7 @@ def test_recorded_poses_score_as_the_estimator_that_made_them(plain, tmp_path):
 
 def test_the_video_and_thumbnails_show_the_faces(plain):
     import cv2
+
     video = cv2.VideoCapture(str(plain[1] / 'annotated.mp4'))
     assert int(video.get(cv2.CAP_PROP_FRAME_COUNT)) == 60
     assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(15, abs=0.1)
@@ -197,8 +216,11 @@ def test_the_drivers_attention_covers_the_sample_recording_without_holes(tmp_pat
     assert (spans[0]['state'], spans[0]['end_s']) == ('unknown', pytest.approx(1.0, abs=0.04))
     at = {t: next(s for s in spans if s['begin_s'] <= t < s['end_s']) for t in (2.4, 4.4, 6.5, 7.3)}
     assert [(s['state'], s['reason'], s['zone']) for s in at.values()] == [
-        ('attentive', 'glance', 'passenger_mirror'), ('attentive', 'glance', 'driver_mirror'), ('attentive', 'road', 'road_ahead'),
-        ('attentive', 'glance', 'lap')]
+        ('attentive', 'glance', 'passenger_mirror'),
+        ('attentive', 'glance', 'driver_mirror'),
+        ('attentive', 'road', 'road_ahead'),
+        ('attentive', 'glance', 'lap'),
+    ]
     road, lap = at[6.5], at[7.3]
     between = [s for s in spans if at[4.4]['begin_s'] <= s['begin_s'] < lap['begin_s']]
     aside = [s['end_s'] - s['begin_s'] for s in between if s['reason'] == 'glance']
@@ -267,7 +289,7 @@ def test_stamps_that_go_back_are_told_and_every_image_used(tmp_path):
 def test_a_truncated_recording_keeps_what_comes_before_and_says_so(plain, tmp_path, capsys):
     bag = write_bag(tmp_path / 'bag', scene_recording(SCENE))
     file = next(bag.glob('*.mcap'))
-    file.write_bytes(file.read_bytes()[:file.stat().st_size // 2])
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     assert run(bag, '--output', tmp_path / 'out', '--no-video') == 3
     record = metrics_of(tmp_path / 'out')
     assert 20 <= record['overall']['images']['n'] <= 31 and not record['complete']
@@ -275,14 +297,23 @@ def test_a_truncated_recording_keeps_what_comes_before_and_says_so(plain, tmp_pa
     assert len(rows_of(tmp_path / 'out')) == record['overall']['images']['n']
 
 
-@pytest.mark.parametrize(('arguments', 'code', 'message'), [
-    (['--image', '/nothing'], 2, 'no topic /nothing'), (['--truth', '/nothing'], 3, 'no topic /nothing'),
-    (['--truth', '/camera/camera_info'], 3, 'CameraInfo'), (['--truth', 'tf:head'], 3, 'no TF'),
-    (['--recorded-topic', '/nothing'], 2, 'no topic /nothing'), (['--model', 'nothing'], 2, 'nothing'),
-    (['--attention', 'nothing.yaml'], 2, 'nothing.yaml'), (['--attention', ZONES.with_name('hri.yaml')], 2, 'a vehicle profile needs'),
-    (['--attention', ZONES, '--camera-elevation-deg', '90'], 2, 'camera elevation 90'),
-    (['--camera-elevation-deg', '15'], 2, '--attention'),
-    (['--baseline', 'nothing.json'], 2, 'metrics.json'), (['--truth', 'nothing.csv'], 3, 'does not exist')])
+@pytest.mark.parametrize(
+    ('arguments', 'code', 'message'),
+    [
+        (['--image', '/nothing'], 2, 'no topic /nothing'),
+        (['--truth', '/nothing'], 3, 'no topic /nothing'),
+        (['--truth', '/camera/camera_info'], 3, 'CameraInfo'),
+        (['--truth', 'tf:head'], 3, 'no TF'),
+        (['--recorded-topic', '/nothing'], 2, 'no topic /nothing'),
+        (['--model', 'nothing'], 2, 'nothing'),
+        (['--attention', 'nothing.yaml'], 2, 'nothing.yaml'),
+        (['--attention', ZONES.with_name('hri.yaml')], 2, 'a vehicle profile needs'),
+        (['--attention', ZONES, '--camera-elevation-deg', '90'], 2, 'camera elevation 90'),
+        (['--camera-elevation-deg', '15'], 2, '--attention'),
+        (['--baseline', 'nothing.json'], 2, 'metrics.json'),
+        (['--truth', 'nothing.csv'], 3, 'does not exist'),
+    ],
+)
 def test_what_is_missing_is_named_and_the_exit_code_says_how_bad(tmp_path, capsys, arguments, code, message):
     bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=0.4, rate_hz=10.0), truth='none'))
     assert run(bag, '--output', tmp_path / 'out', '--no-video', *arguments) == code
@@ -296,11 +327,16 @@ def test_an_empty_recording_is_told(tmp_path, capsys):
 
 def test_an_interrupted_run_leaves_valid_partial_results(tmp_path):
     bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=60, rate_hz=15.0)))
-    process = subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.evaluation.bag', bag, '--output', tmp_path / 'out'],
-                               cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'c2f_head_pose.evaluation.bag', bag, '--output', tmp_path / 'out'],
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and (not (tmp_path / 'out' / 'frames.csv').exists()
-                                           or (tmp_path / 'out' / 'frames.csv').stat().st_size < 2000):
+    while time.monotonic() < deadline and (
+        not (tmp_path / 'out' / 'frames.csv').exists() or (tmp_path / 'out' / 'frames.csv').stat().st_size < 2000
+    ):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
@@ -313,6 +349,7 @@ def test_an_interrupted_run_leaves_valid_partial_results(tmp_path):
 def test_memory_is_bounded_by_a_hundred_and_fifty_bytes_a_face():
     """An hour at 30 Hz with one face: 108,000 rows of faces and images, about 15 MB beside an estimator of 250."""
     from c2f_head_pose.evaluation.series import FACE, IMAGE
+
     assert (FACE.itemsize + IMAGE.itemsize) * 108_000 < 17e6
 
 

@@ -1,4 +1,5 @@
 """Recordings as they come from the field, each read by evaluation and by replay: intact ones whole and without a fault, others named."""
+
 import shutil
 import sqlite3
 import struct
@@ -88,11 +89,14 @@ def test_a_write_ahead_log_in_a_folder_that_cannot_be_written_to_is_read_from_a_
 
 def test_a_log_that_was_partly_written_back_is_read_on_top_of_the_database(tmp_path):
     """After a checkpoint the log begins anew, with frames of the earlier round behind the new ones: they are stale, not damaged."""
+
     def checkpoint(database):
         database.execute('PRAGMA wal_checkpoint(RESTART)').fetchall()
-        database.execute('INSERT INTO messages (topic_id, timestamp, data) SELECT 1, ?, data FROM messages WHERE id = 1',
-                         (START_NS + 99 * PERIOD_NS,))
+        database.execute(
+            'INSERT INTO messages (topic_id, timestamp, data) SELECT 1, ?, data FROM messages WHERE id = 1', (START_NS + 99 * PERIOD_NS,)
+        )
         database.commit()
+
     assert read(killed_recorder(tmp_path, 2, 6, checkpoint))[0] == [*range(8), 0]
 
 
@@ -102,7 +106,7 @@ def test_a_damaged_write_ahead_log_is_named_and_what_comes_before_is_read(tmp_pa
     log = path.with_name('writer.db3-wal')
     data = bytearray(log.read_bytes())
     if damage == 'cut':
-        data = data[:len(data) * 2 // 3 - 100]
+        data = data[: len(data) * 2 // 3 - 100]
     elif damage == 'flipped':
         data[len(data) * 2 // 3] ^= 0xFF
     elif damage == 'header':
@@ -200,8 +204,11 @@ def test_images_in_another_encoding_are_named_with_it(tmp_path):
 # Images that cannot be read
 
 
-@pytest.mark.parametrize('broken', [lambda data: data[:len(data) // 2], lambda data: b'', lambda data: b'\xff\xd8' + bytes(500),
-                                    lambda data: b'GIF89a' + data], ids=['half', 'empty', 'zeros', 'other format'])
+@pytest.mark.parametrize(
+    'broken',
+    [lambda data: data[: len(data) // 2], lambda data: b'', lambda data: b'\xff\xd8' + bytes(500), lambda data: b'GIF89a' + data],
+    ids=['half', 'empty', 'zeros', 'other format'],
+)
 def test_one_broken_jpeg_costs_itself_alone(tmp_path, broken):
     """Eight JPEGs, the fifth broken: seven are read, index 4 is the one left out, noted once."""
     path = write_bag(tmp_path / 'bag', jpegs(8, lambda k: broken(jpeg(k)) if k == 4 else None))
@@ -219,7 +226,7 @@ def test_one_broken_jpeg_costs_itself_alone(tmp_path, broken):
 
 def test_half_of_all_images_unreadable_is_a_figure_that_a_gate_refuses(tmp_path):
     """Ten JPEGs, every second cut by another number of bytes: 5 are read, a share of 0.5; the estimator finds nobody, coverage 0 of 10."""
-    path = write_bag(tmp_path / 'bag', jpegs(10, lambda k: jpeg(k)[:-200 - k] if k % 2 else None))
+    path = write_bag(tmp_path / 'bag', jpegs(10, lambda k: jpeg(k)[: -200 - k] if k % 2 else None))
 
     class Nobody:
         """Answers every image that it is given: nobody."""
@@ -264,10 +271,15 @@ def test_a_file_of_another_profile_is_read_with_a_note(tmp_path, profile):
     assert found == [*range(5)] and len(said) == 1 and f'profile {profile!r}' in said[0]
 
 
-@pytest.mark.parametrize(('values', 'words'), [
-    ({'storage_identifier': ''}, "names the storage ''"), ({'storage_identifier': 'my_plugin'}, "names the storage 'my_plugin'"),
-    ({'version': 12}, 'has version 12, 9 is the newest'),
-    ({'topics_with_message_count': 'changed in version 20', 'version': 20}, 'version 20')])
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ({'storage_identifier': ''}, "names the storage ''"),
+        ({'storage_identifier': 'my_plugin'}, "names the storage 'my_plugin'"),
+        ({'version': 12}, 'has version 12, 9 is the newest'),
+        ({'topics_with_message_count': 'changed in version 20', 'version': 20}, 'version 20'),
+    ],
+)
 @pytest.mark.parametrize('kind', ['mcap', 'sqlite3'])
 def test_metadata_of_another_version_or_storage_is_read_with_a_note(tmp_path, kind, values, words):
     path = edit_metadata(write_bag(tmp_path / 'bag', images(range(5)), kind), **values)
@@ -283,8 +295,11 @@ def test_metadata_that_cannot_be_read_leaves_the_files(tmp_path, text):
     assert found == [*range(5)] and any('metadata.yaml cannot be read' in note for note in said)
 
 
-@pytest.mark.parametrize('options', [ZSTD, UNPACKED, UNINDEXED, {'use_chunking': False}, {'repeat_channels': False},
-                                     {'repeat_schemas': False}, {'chunk_size': 1}], ids=str)
+@pytest.mark.parametrize(
+    'options',
+    [ZSTD, UNPACKED, UNINDEXED, {'use_chunking': False}, {'repeat_channels': False}, {'repeat_schemas': False}, {'chunk_size': 1}],
+    ids=str,
+)
 def test_every_way_to_write_a_file_is_intact(tmp_path, options):
     assert read(write_images(tmp_path / 'x.mcap', range(20), **options)) == ([*range(20)], [], None)
 
@@ -360,9 +375,17 @@ def test_files_beside_those_that_metadata_names_are_noted_not_read(tmp_path):
     assert found == [0, 1, 2, 3] and any('other.mcap: not in metadata.yaml' in note for note in said)
 
 
-@pytest.mark.parametrize('names', [('a.mcap', 'b.mcap', 'c.mcap'), ('drive_1.mcap', 'drive_2.mcap', 'drive_3.mcap'),
-                                   ('2024-05-01-10-00-00.mcap', '2024-05-01-10-00-30.mcap'), ('rec_0.mcap', 'rec_0.bag'),
-                                   ('rosbag2_2024_05_01-10_00_00_0.mcap', 'rosbag2_2024_05_02-10_00_00_0.mcap')], ids=str)
+@pytest.mark.parametrize(
+    'names',
+    [
+        ('a.mcap', 'b.mcap', 'c.mcap'),
+        ('drive_1.mcap', 'drive_2.mcap', 'drive_3.mcap'),
+        ('2024-05-01-10-00-00.mcap', '2024-05-01-10-00-30.mcap'),
+        ('rec_0.mcap', 'rec_0.bag'),
+        ('rosbag2_2024_05_01-10_00_00_0.mcap', 'rosbag2_2024_05_02-10_00_00_0.mcap'),
+    ],
+    ids=str,
+)
 def test_unrelated_recordings_in_a_folder_are_refused_by_name(tmp_path, names):
     """Recorded hours apart; names alone tell it for most, the times for the numbered ones."""
     folder = tmp_path / 'drives'
@@ -410,6 +433,7 @@ def test_hidden_files_of_an_archive_are_no_recordings(tmp_path):
 def zstd(path, level=3):
     """The file packed by zstandard; the plain one is removed."""
     import zstandard
+
     packed = path.with_name(path.name + '.zstd')
     packed.write_bytes(zstandard.ZstdCompressor(level).compress(path.read_bytes()))
     path.unlink()
@@ -441,6 +465,7 @@ def test_a_packed_file_that_was_unpacked_since_is_read_once(tmp_path):
 def test_messages_that_were_packed_one_by_one_are_unpacked(tmp_path):
     """rosbag2's compression mode MESSAGE, without the metadata that tells it."""
     import zstandard
+
     with Mcap(tmp_path / 'x.mcap') as file:
         camera = file.ros2('/camera/image_raw')
         for k in range(4):
@@ -455,8 +480,12 @@ def test_a_packed_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path):
     for k in range(40):
         noise = rng.integers(0, 256, (48, 64), np.uint8)
         noise[0, 0] = k
-        made.add('/camera/image_raw', IMAGE_TYPE, START_NS + k * PERIOD_NS,
-                 lambda s, k=k, noise=noise: image_message(s, noise, START_NS + k * PERIOD_NS, 'mono8'))
+        made.add(
+            '/camera/image_raw',
+            IMAGE_TYPE,
+            START_NS + k * PERIOD_NS,
+            lambda s, k=k, noise=noise: image_message(s, noise, START_NS + k * PERIOD_NS, 'mono8'),
+        )
     folder = write_bag(tmp_path / 'bag', made, 'sqlite3')
     packed = zstd(folder / 'bag.db3')
     packed.write_bytes(packed.read_bytes()[:-30000])
@@ -464,8 +493,16 @@ def test_a_packed_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path):
     assert 10 < len(found) < 40 and found == [*range(len(found))]
 
 
-@pytest.mark.parametrize(('name', 'words'), [('x.mcap.gz', 'unpack it first'), ('x.tar', 'unpack it first'), ('x.zip', 'unpack it first'),
-                                             ('x.mcap.zstd', 'not Zstandard data'), ('metadata.yaml', 'name its folder')])
+@pytest.mark.parametrize(
+    ('name', 'words'),
+    [
+        ('x.mcap.gz', 'unpack it first'),
+        ('x.tar', 'unpack it first'),
+        ('x.zip', 'unpack it first'),
+        ('x.mcap.zstd', 'not Zstandard data'),
+        ('metadata.yaml', 'name its folder'),
+    ],
+)
 def test_a_file_that_is_packed_otherwise_is_refused_with_the_remedy(tmp_path, name, words):
     (tmp_path / name).write_bytes(b'no such thing' * 9)
     with pytest.raises(BagError, match=words):
@@ -491,8 +528,12 @@ def test_ros_1_messages_in_mcap_are_read(tmp_path, profile, kind):
 def test_infrared_of_16_bits_alone_looks_like_depth_and_is_read_where_it_is_named(tmp_path):
     made = Recording()
     for k in range(3):
-        made.add('/ir/image_raw', IMAGE_TYPE, START_NS + k,
-                 lambda s, k=k: image_message(s, np.full((48, 64), 40000, np.uint16), START_NS + k, '16UC1'))
+        made.add(
+            '/ir/image_raw',
+            IMAGE_TYPE,
+            START_NS + k,
+            lambda s, k=k: image_message(s, np.full((48, 64), 40000, np.uint16), START_NS + k, '16UC1'),
+        )
     path = write_bag(tmp_path / 'bag', made)
     with BagFile(path) as bag, pytest.raises(BagError, match=r'look like depth: /ir/image_raw \(16UC1\); .*name it with --image'):
         choose_topics(bag)
@@ -525,8 +566,12 @@ def chosen(tmp_path, made, **topics):
 
 def test_of_raw_and_aligned_depth_the_one_in_the_images_frame_is_used_and_it_is_said(tmp_path):
     """RealSense: aligned depth of 2 m is in the colour frame, raw depth of 1 m in its own."""
-    made = depth_and_colour('/camera/depth/image_rect_raw', 'camera_depth_optical_frame', OTHER_LENS,
-                            lambda made, ns: add_depth(made, '/camera/aligned_depth_to_color/image_raw', FRAME_ID, ns, 2000))
+    made = depth_and_colour(
+        '/camera/depth/image_rect_raw',
+        'camera_depth_optical_frame',
+        OTHER_LENS,
+        lambda made, ns: add_depth(made, '/camera/aligned_depth_to_color/image_raw', FRAME_ID, ns, 2000),
+    )
     choice, depths = chosen(tmp_path, made)
     assert choice.depth == '/camera/aligned_depth_to_color/image_raw' and depths == [2.0, 2.0, 2.0]
     assert any('/camera/depth/image_rect_raw is in frame camera_depth_optical_frame' in reason for reason in choice.reasons)
@@ -596,9 +641,12 @@ def test_an_mcap_record_that_claims_more_than_there_is_ends_the_file_there(tmp_p
     path = write_images(tmp_path / 'x.mcap', range(8), use_chunking=False)
     data = path.read_bytes()
     third = data.index(bytes([2] * 100))
-    start = data.rindex(b'\x05' + struct.pack('<Q', len(STORE.serialize_cdr(image_message(STORE, picture(2), START_NS, 'mono8'),
-                                                                           IMAGE_TYPE)) + 22), 0, third)
-    path.write_bytes(data[:start + 1] + struct.pack('<Q', 1 << 60) + data[start + 9:])
+    start = data.rindex(
+        b'\x05' + struct.pack('<Q', len(STORE.serialize_cdr(image_message(STORE, picture(2), START_NS, 'mono8'), IMAGE_TYPE)) + 22),
+        0,
+        third,
+    )
+    path.write_bytes(data[: start + 1] + struct.pack('<Q', 1 << 60) + data[start + 9 :])
     found, _, damage = read(path, damaged=True)
     assert found == [0, 1] and 'inside a record' in damage
 
@@ -606,8 +654,12 @@ def test_an_mcap_record_that_claims_more_than_there_is_ends_the_file_there(tmp_p
 def test_a_header_of_another_time_is_no_stamp_of_the_image(tmp_path):
     """An unreadable image without a stamp of its own takes its recording time."""
     made = Recording()
-    made.add('/c/compressed', 'sensor_msgs/msg/CompressedImage', START_NS + 5,
-             lambda s: s.types['sensor_msgs/msg/CompressedImage'](header=header(s, 0), format='jpeg', data=np.zeros(9, np.uint8)))
+    made.add(
+        '/c/compressed',
+        'sensor_msgs/msg/CompressedImage',
+        START_NS + 5,
+        lambda s: s.types['sensor_msgs/msg/CompressedImage'](header=header(s, 0), format='jpeg', data=np.zeros(9, np.uint8)),
+    )
     with BagFile(write_bag(tmp_path / 'bag', made)) as bag:
-        image, = read_frames(bag, choose_topics(bag), Notes())
+        (image,) = read_frames(bag, choose_topics(bag), Notes())
     assert isinstance(image, UnreadableImage) and image.stamp_ns == START_NS + 5

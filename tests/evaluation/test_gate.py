@@ -1,4 +1,5 @@
 """Conditions over figures, and comparison with an earlier evaluation."""
+
 import pytest
 
 from c2f_head_pose.evaluation.gate import GateError, UnknownFigureError, compare, evaluate, judge
@@ -6,21 +7,52 @@ from c2f_head_pose.evaluation.gate import GateError, UnknownFigureError, compare
 METRICS = {'geodesic_deg': {'mean': 5.0, 'p95': 12.0}, 'detection': {'rate': 0.9, 'false_faces': None}, 'mae_deg': 4.0, 'by_yaw': []}
 
 
-@pytest.mark.parametrize(('expression', 'expected'), [
-    ('geodesic_deg.mean > 6', False), ('geodesic_deg.mean>=5', True), ('mae_deg == 4', True), ('mae_deg != 4.0', False),
-    ('geodesic_deg.mean > 6 or detection.rate < 0.95', True), ('not (geodesic_deg.mean > 6) and mae_deg < 4.5', True),
-    ('geodesic_deg.p95 > 2 * geodesic_deg.mean + 1', True),  # 12 > 11
-    ('geodesic_deg.p95 - 2 * 3 == 6', True), ('-mae_deg < 0', True), ('12 / 3 / 2 == 2', True), ('mae_deg > 1e1', False),
-    ('mae_deg > 5 and mae_deg > 3 or mae_deg == 4', True),  # and binds closer than or
-])
+@pytest.mark.parametrize(
+    ('expression', 'expected'),
+    [
+        ('geodesic_deg.mean > 6', False),
+        ('geodesic_deg.mean>=5', True),
+        ('mae_deg == 4', True),
+        ('mae_deg != 4.0', False),
+        ('geodesic_deg.mean > 6 or detection.rate < 0.95', True),
+        ('not (geodesic_deg.mean > 6) and mae_deg < 4.5', True),
+        ('geodesic_deg.p95 > 2 * geodesic_deg.mean + 1', True),  # 12 > 11
+        ('geodesic_deg.p95 - 2 * 3 == 6', True),
+        ('-mae_deg < 0', True),
+        ('12 / 3 / 2 == 2', True),
+        ('mae_deg > 1e1', False),
+        ('mae_deg > 5 and mae_deg > 3 or mae_deg == 4', True),  # and binds closer than or
+    ],
+)
 def test_an_expression_is_decided_as_read_aloud(expression, expected):
     assert evaluate(expression, METRICS) is expected
 
 
-@pytest.mark.parametrize('expression', ['', 'mae_deg', 'mae_deg >', '> 3', 'mae_deg > 3 4', '(mae_deg > 3', 'mae_deg > 3)', 'mae_deg = 3',
-                                        '__import__("os")', 'mae_deg > "3"', 'geodesic_deg > 3', 'by_yaw > 1', 'mae_deg > 3 + (1 > 2)',
-                                        'mae_deg and 3', '1 / 0 > 2', 'a b', 'mae_deg.x > 1',
-                                        '(' * 5000, 'not ' * 5000 + 'mae_deg > 3', '-' * 5000 + '1 > 0'])
+@pytest.mark.parametrize(
+    'expression',
+    [
+        '',
+        'mae_deg',
+        'mae_deg >',
+        '> 3',
+        'mae_deg > 3 4',
+        '(mae_deg > 3',
+        'mae_deg > 3)',
+        'mae_deg = 3',
+        '__import__("os")',
+        'mae_deg > "3"',
+        'geodesic_deg > 3',
+        'by_yaw > 1',
+        'mae_deg > 3 + (1 > 2)',
+        'mae_deg and 3',
+        '1 / 0 > 2',
+        'a b',
+        'mae_deg.x > 1',
+        '(' * 5000,
+        'not ' * 5000 + 'mae_deg > 3',
+        '-' * 5000 + '1 > 0',
+    ],
+)
 def test_a_malformed_expression_is_refused_with_a_reason(expression):
     with pytest.raises(GateError, match=r'\w'):
         evaluate(expression, METRICS)
@@ -43,11 +75,18 @@ def test_a_figure_that_is_not_known_leaves_the_gate_undecided():
 
 def test_a_change_counts_only_beyond_both_confidence_intervals():
     """Half-widths 0.3 and 0.4 make a margin of 0.5: 5.0 -> 5.4 may be chance, -> 5.6 is worse, -> 4.4 better; a rate the other way."""
+
     def metrics(geodesic, rate, half):
-        return {'geodesic_deg': {'mean': geodesic}, 'detection': {'rate': rate},
-                'ci95': {'geodesic_deg.mean': [geodesic - half, geodesic + half], 'detection.rate': [rate - 0.01, rate + 0.01]}}
+        return {
+            'geodesic_deg': {'mean': geodesic},
+            'detection': {'rate': rate},
+            'ci95': {'geodesic_deg.mean': [geodesic - half, geodesic + half], 'detection.rate': [rate - 0.01, rate + 0.01]},
+        }
+
     before = metrics(5.0, 0.9, 0.3)
     for value, verdict in ((5.4, 'same'), (5.6, 'worse'), (4.4, 'better')):
         assert {c.figure: c.verdict for c in compare(metrics(value, 0.95, 0.4), before)} == {
-            'geodesic_deg.mean': verdict, 'detection.rate': 'better'}
+            'geodesic_deg.mean': verdict,
+            'detection.rate': 'better',
+        }
     assert compare({'ci95': {}}, before) == []

@@ -1,4 +1,5 @@
 """The live evaluation: a bag through the real graph gives evaluate_bag's report, and agrees with it frame by frame."""
+
 import csv
 import json
 import os
@@ -27,8 +28,13 @@ CHECKOUT = Path(__file__).parents[2]
 
 def start(module, folder, *arguments):
     with (folder / f'{module}.log').open('w') as log:
-        return subprocess.Popen([sys.executable, '-m', f'c2f_head_pose.ros.{module}', *map(str, arguments)], stdout=log,
-                                stderr=subprocess.STDOUT, cwd=CHECKOUT, env=os.environ | {'PYTHONUNBUFFERED': '1'})
+        return subprocess.Popen(
+            [sys.executable, '-m', f'c2f_head_pose.ros.{module}', *map(str, arguments)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=CHECKOUT,
+            env=os.environ | {'PYTHONUNBUFFERED': '1'},
+        )
 
 
 def rows_of(folder):
@@ -42,8 +48,21 @@ def test_live_and_offline_agree_frame_by_frame_where_nothing_was_dropped(tmp_pat
     assert evaluate_bag.main([str(bag), '--output', str(tmp_path / 'offline'), '--no-video', '--no-poses']) == 0
     processes = {'node': start('node', tmp_path, '--ros-args', '-r', 'image:=/camera/image_raw', '-r', 'camera_info:=/camera/camera_info')}
     processes['evaluation_node'] = start(
-        'evaluation_node', tmp_path, bag, '--output', tmp_path / 'live', '--no-video', '--no-poses', '--ros-args',
-        '-r', 'pose:=/head_pose/head_pose', '-r', 'poses:=/head_pose/head_poses', '-r', 'camera_info:=/camera/camera_info')
+        'evaluation_node',
+        tmp_path,
+        bag,
+        '--output',
+        tmp_path / 'live',
+        '--no-video',
+        '--no-poses',
+        '--ros-args',
+        '-r',
+        'pose:=/head_pose/head_pose',
+        '-r',
+        'poses:=/head_pose/head_poses',
+        '-r',
+        'camera_info:=/camera/camera_info',
+    )
     try:
         wait_for_text(tmp_path / 'evaluation_node.log', 'listening to')
         processes['replay_node'] = start('replay_node', tmp_path, bag)
@@ -86,8 +105,18 @@ def test_poses_mcap_holds_the_very_messages_of_the_node(tmp_path):
     from std_msgs.msg import Header
 
     from c2f_head_pose.ros import messages
-    pose = HeadPose(rotation_from_ypr_deg(np.array([30.0, -20, 10])), np.array([3.0, 4, 5]), 'L2', np.array([0.1, 0.7, 0.1, 0.1]),
-                    FaceBox(1, 2, 30, 40), 0.9, 7, np.array([0.1, 0.2, 0.8]), np.array([0.01, 0.02, 0.03]))
+
+    pose = HeadPose(
+        rotation_from_ypr_deg(np.array([30.0, -20, 10])),
+        np.array([3.0, 4, 5]),
+        'L2',
+        np.array([0.1, 0.7, 0.1, 0.1]),
+        FaceBox(1, 2, 30, 40),
+        0.9,
+        7,
+        np.array([0.1, 0.2, 0.8]),
+        np.array([0.01, 0.02, 0.03]),
+    )
     written = PosesWriter(tmp_path / 'poses.mcap')
     made = messages.head_pose(Header(), pose)
     detection = written._detection(written._make('std_msgs/msg/Header', stamp=None, frame_id=''), pose)

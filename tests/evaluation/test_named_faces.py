@@ -1,4 +1,5 @@
 """Faces under names, as REP-155 gives them: whoever reads a recording keeps each id as the text it is."""
+
 import csv
 import json
 import re
@@ -17,15 +18,25 @@ from c2f_head_pose.types import HeadPose
 
 IMAGES = 12
 TOPIC = '/head_pose/head_poses'
-NAMES = [('face_abcde', 'face_kqzvt'),  # hri:=true
-         ('face_3', 'face_12'),  # the tracker's numbers
-         ('person/7', 'driver'),  # another node's
-         ('face_²', 'face_٣')]  # digits to str.isdigit and str.isdecimal; int() refuses the first and takes the second for 3
+NAMES = [
+    ('face_abcde', 'face_kqzvt'),  # hri:=true
+    ('face_3', 'face_12'),  # the tracker's numbers
+    ('person/7', 'driver'),  # another node's
+    ('face_²', 'face_٣'),
+]  # digits to str.isdigit and str.isdecimal; int() refuses the first and takes the second for 3
 
 
 def named(name, yaw_deg):
-    return HeadPose(rotation_from_ypr_deg(np.array([yaw_deg, 0.0, 0.0])), np.full(3, 3.0), 'L1', np.eye(4)[0], score=0.9,
-                    t_cam_head_m=np.array([0.0, 0.0, 0.7]), t_std_m=np.full(3, 0.05), published_id=name)
+    return HeadPose(
+        rotation_from_ypr_deg(np.array([yaw_deg, 0.0, 0.0])),
+        np.full(3, 3.0),
+        'L1',
+        np.eye(4)[0],
+        score=0.9,
+        t_cam_head_m=np.array([0.0, 0.0, 0.7]),
+        t_std_m=np.full(3, 0.05),
+        published_id=name,
+    )
 
 
 def two_people(folder, first, second, frame_id=FRAME_ID):
@@ -34,10 +45,14 @@ def two_people(folder, first, second, frame_id=FRAME_ID):
     writer = PosesWriter(folder / 'poses.mcap')
     for k in range(IMAGES):
         stamp_ns = START_NS + k * 50_000_000
-        made.add('/camera/image_raw', 'sensor_msgs/msg/Image', stamp_ns, lambda s, n=stamp_ns: image_message(s, np.zeros((48, 64), 'u1'), n,
-                                                                                                            'mono8'))
+        made.add(
+            '/camera/image_raw',
+            'sensor_msgs/msg/Image',
+            stamp_ns,
+            lambda s, n=stamp_ns: image_message(s, np.zeros((48, 64), 'u1'), n, 'mono8'),
+        )
         made.add('/camera/camera_info', 'sensor_msgs/msg/CameraInfo', stamp_ns, lambda s, n=stamp_ns: info_message(s, CAMERA, n))
-        writer.write(stamp_ns, stamp_ns + 20_000_000, frame_id, [named(first, 20.0), named(second, -30.0)][::(-1) ** k])
+        writer.write(stamp_ns, stamp_ns + 20_000_000, frame_id, [named(first, 20.0), named(second, -30.0)][:: (-1) ** k])
     writer.close()
     with BagFile(folder / 'poses.mcap') as bag:
         for message in bag.messages([TOPIC]):
@@ -82,8 +97,17 @@ def xyz(*values):
 UPRIGHT = xyz(0.0, 0.0, 0.0, 1.0)
 
 
-@pytest.mark.parametrize(('position', 'variance'), [((0.0, 0.0, 0.0), 0.0), ((0.0, 0.0, 0.0), 1e6), ((0.0, 0.0, 0.7), 1e6),
-                                                    ((np.nan, 0.0, 0.7), 0.01), ((0.0, 0.0, 0.7), np.inf), ((0.0, 0.0, 0.7), np.nan)])
+@pytest.mark.parametrize(
+    ('position', 'variance'),
+    [
+        ((0.0, 0.0, 0.0), 0.0),
+        ((0.0, 0.0, 0.0), 1e6),
+        ((0.0, 0.0, 0.7), 1e6),
+        ((np.nan, 0.0, 0.7), 0.01),
+        ((0.0, 0.0, 0.7), np.inf),
+        ((0.0, 0.0, 0.7), np.nan),
+    ],
+)
 def test_a_position_is_unknown_where_the_message_says_so_in_any_of_the_usual_ways(position, variance):
     head = head_from_message(UPRIGHT, xyz(*position), np.diag([*3 * [variance], *3 * [0.01]]).ravel())
     assert head.t_cam_head_m is None and head.t_std_m is None
@@ -98,9 +122,14 @@ def test_a_covariance_of_zeros_is_an_unknown_deviation_not_a_perfect_one():
 
 
 def test_a_detection_without_an_id_has_none_and_one_without_a_result_is_no_head():
-    result = SimpleNamespace(pose=SimpleNamespace(pose=SimpleNamespace(orientation=UPRIGHT, position=xyz(0.0, 0.0, 0.7)),
-                                                  covariance=np.zeros(36)), hypothesis=SimpleNamespace(class_id='L2', score=0.9))
-    detections = [SimpleNamespace(id='', results=[result]), SimpleNamespace(id='face_9', results=[]),
-                  SimpleNamespace(id='anna', results=[result])]
+    result = SimpleNamespace(
+        pose=SimpleNamespace(pose=SimpleNamespace(orientation=UPRIGHT, position=xyz(0.0, 0.0, 0.7)), covariance=np.zeros(36)),
+        hypothesis=SimpleNamespace(class_id='L2', score=0.9),
+    )
+    detections = [
+        SimpleNamespace(id='', results=[result]),
+        SimpleNamespace(id='face_9', results=[]),
+        SimpleNamespace(id='anna', results=[result]),
+    ]
     heads = heads_from_detections(SimpleNamespace(detections=detections))
     assert [head.face_id for head in heads] == [None, 'anna'] and heads[1].category == 'L2'

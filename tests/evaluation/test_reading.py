@@ -1,4 +1,5 @@
 """Recordings of every kind as typed frames: topics found, calibration and depth put together, damage told and survived."""
+
 import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,8 +29,12 @@ def recording(count=12, depth=False, info=True):
             made.add('/camera/color/camera_info', 'sensor_msgs/msg/CameraInfo', ns + 1, lambda s, ns=ns: info_message(s, CAMERA, ns))
         if depth:
             mm = np.full((480, 640), 1000 + k, np.uint16)  # recorded 20 ms after its image, stamped 1 ms after
-            made.add('/camera/depth/image_rect', 'sensor_msgs/msg/Image', ns + 20_000_000,
-                     lambda s, mm=mm, ns=ns: image_message(s, mm, ns + 1_000_000, '16UC1'))
+            made.add(
+                '/camera/depth/image_rect',
+                'sensor_msgs/msg/Image',
+                ns + 20_000_000,
+                lambda s, mm=mm, ns=ns: image_message(s, mm, ns + 1_000_000, '16UC1'),
+            )
     return made
 
 
@@ -56,12 +61,19 @@ def test_topics_are_found_by_type_and_content_and_the_choice_is_told(tmp_path):
     for k in range(12):
         ns = START_NS + k * 33_000_000
         made.add('/head_pose/image_annotated', 'sensor_msgs/msg/Image', ns, lambda s, ns=ns: image_message(s, PICTURES[0], ns))
-        made.add('/camera/color/image_raw/compressed', 'sensor_msgs/msg/CompressedImage', ns,
-                 lambda s, ns=ns: compressed_message(s, PICTURES[1], ns))
+        made.add(
+            '/camera/color/image_raw/compressed',
+            'sensor_msgs/msg/CompressedImage',
+            ns,
+            lambda s, ns=ns: compressed_message(s, PICTURES[1], ns),
+        )
     with BagFile(write_bag(tmp_path / 'bag', made)) as bag:
         choice = choose_topics(bag)
         assert (choice.image, choice.camera_info, choice.depth) == (
-            '/camera/color/image_raw', '/camera/color/camera_info', '/camera/depth/image_rect')
+            '/camera/color/image_raw',
+            '/camera/color/camera_info',
+            '/camera/depth/image_rect',
+        )
         assert '/head_pose/image_annotated' in choice.reasons[0] and '--image' in choice.reasons[0]
         assert choose_topics(bag, depth='none', camera_info='none').depth is None
         compressed = choose_topics(bag, image='/camera/color/image_raw/compressed')
@@ -93,7 +105,7 @@ def test_a_cut_off_bag_gives_what_comes_before_the_cut(tmp_path, kind):
     path = write_bag(tmp_path / 'bag', recording(), kind)
     file = storage_file(path)
     data = file.read_bytes()
-    file.write_bytes(data[:len(data) // 2])
+    file.write_bytes(data[: len(data) // 2])
     frames, damage = frames_of(path)
     assert 3 <= len(frames) <= 6
     assert all(np.array_equal(f.image, p) for f, p in zip(frames, PICTURES))
@@ -108,8 +120,15 @@ def test_a_bag_without_metadata_is_read_all_the_same(tmp_path, kind):
     assert len(frames_of(storage_file(path))[0]) == 12
 
 
-@pytest.mark.parametrize(('name', 'content', 'reason'), [('x.bag', b'', 'nothing in it can be read'), ('x.mcap', b'hello', 'nothing in it'),
-                                                         ('x.db3', b'hello' * 999, 'nothing in it'), ('x.txt', b'', 'no recording')])
+@pytest.mark.parametrize(
+    ('name', 'content', 'reason'),
+    [
+        ('x.bag', b'', 'nothing in it can be read'),
+        ('x.mcap', b'hello', 'nothing in it'),
+        ('x.db3', b'hello' * 999, 'nothing in it'),
+        ('x.txt', b'', 'no recording'),
+    ],
+)
 def test_a_file_that_is_no_recording_is_refused(tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(BagError, match=reason):
@@ -130,8 +149,9 @@ def test_an_empty_bag_has_no_image_topic(tmp_path):
 
 def test_images_that_cannot_be_read_are_counted_and_left_out(tmp_path):
     made = recording(count=3)
-    made.add('/camera/color/image_raw', 'sensor_msgs/msg/Image', START_NS + 7,
-             lambda s: image_message(s, PICTURES[0], START_NS + 7, '32SC4'))
+    made.add(
+        '/camera/color/image_raw', 'sensor_msgs/msg/Image', START_NS + 7, lambda s: image_message(s, PICTURES[0], START_NS + 7, '32SC4')
+    )
     notes = Notes()
     frames, _ = frames_of(write_bag(tmp_path / 'bag', made), notes)
     assert [f.index for f in frames] == [0, 2, 3]
@@ -140,8 +160,12 @@ def test_images_that_cannot_be_read_are_counted_and_left_out(tmp_path):
 
 def test_images_of_another_size_than_the_calibration_go_without_it(tmp_path):
     made = recording(count=2)
-    made.add('/camera/color/image_raw', 'sensor_msgs/msg/Image', START_NS + 90_000_000,
-             lambda s: image_message(s, PICTURES[0][::2, ::2], START_NS + 90_000_000))
+    made.add(
+        '/camera/color/image_raw',
+        'sensor_msgs/msg/Image',
+        START_NS + 90_000_000,
+        lambda s: image_message(s, PICTURES[0][::2, ::2], START_NS + 90_000_000),
+    )
     notes = Notes()
     frames, _ = frames_of(write_bag(tmp_path / 'bag', made), notes)
     assert [f.camera is None for f in frames] == [False, False, True]
@@ -162,8 +186,12 @@ def test_depth_that_is_late_missing_or_unregistered_costs_only_the_depth(tmp_pat
     made = recording(count=4)
     for k, shape, delay_ms in ((0, (480, 640), 0), (1, (240, 320), 0), (2, (480, 640), 50)):
         ns = START_NS + k * 33_000_000 + delay_ms * 1_000_000
-        made.add('/camera/depth', 'sensor_msgs/msg/Image', START_NS + 200_000_000 + k,
-                 lambda s, shape=shape, ns=ns: image_message(s, np.full(shape, 1000, np.uint16), ns, '16UC1'))
+        made.add(
+            '/camera/depth',
+            'sensor_msgs/msg/Image',
+            START_NS + 200_000_000 + k,
+            lambda s, shape=shape, ns=ns: image_message(s, np.full(shape, 1000, np.uint16), ns, '16UC1'),
+        )
     notes = Notes()
     frames, _ = frames_of(write_bag(tmp_path / 'bag', made), notes)
     assert [f.depth_m is None for f in frames] == [False, True, True, False]  # stamps 0 33 66 99, depth 0 33 116
@@ -174,9 +202,11 @@ def test_depth_that_is_late_missing_or_unregistered_costs_only_the_depth(tmp_pat
 def test_a_database_whose_rows_hold_no_message_breaks_off_there(tmp_path, value):
     """bytes(99999999999) would be 100 GB of zeros."""
     database = sqlite3.connect(tmp_path / 'bag.db3')
-    database.executescript('CREATE TABLE topics(id, name, type); CREATE TABLE messages(id, topic_id, timestamp, data);'
-                           "INSERT INTO topics VALUES (1, '/image', 'sensor_msgs/msg/Image');"
-                           f'INSERT INTO messages VALUES (1, 1, 5, {value})')
+    database.executescript(
+        'CREATE TABLE topics(id, name, type); CREATE TABLE messages(id, topic_id, timestamp, data);'
+        "INSERT INTO topics VALUES (1, '/image', 'sensor_msgs/msg/Image');"
+        f'INSERT INTO messages VALUES (1, 1, 5, {value})'
+    )
     database.close()
     file = SqliteFile(tmp_path / 'bag.db3')
     with pytest.raises(storage.CutOffError, match='other kinds of values'):
@@ -203,6 +233,7 @@ def test_a_chunk_that_unpacks_without_end_is_cut_off(monkeypatch):
     import bz2
 
     from lz4 import frame
+
     monkeypatch.setattr(storage, 'LARGEST_RECORD', 1000)
     for compression, compress in (('bz2', bz2.compress), ('lz4', frame.compress)):
         assert rosbag1._decompressed(compress(bytes(900)), compression) == bytes(900)
@@ -218,10 +249,15 @@ def test_a_recorded_pose_without_a_rotation_is_left_out(quaternion):
     assert poses_from_message(SimpleNamespace(pose=pose), 'geometry_msgs/msg/PoseStamped') == []
 
 
-@pytest.mark.parametrize(('metrics', 'series'), [
-    ('{"schema": "c2f_head_pose.evaluation/1"}', b''),
-    ('{"schema": "c2f_head_pose.evaluation/1", "recordings": [{"name": "a"}]}', b'PK no'),
-    ('[' * 5000, b''), ('{"schema": "c2f_head_pose.evaluation/1", "recordings": []}', b'')])
+@pytest.mark.parametrize(
+    ('metrics', 'series'),
+    [
+        ('{"schema": "c2f_head_pose.evaluation/1"}', b''),
+        ('{"schema": "c2f_head_pose.evaluation/1", "recordings": [{"name": "a"}]}', b'PK no'),
+        ('[' * 5000, b''),
+        ('{"schema": "c2f_head_pose.evaluation/1", "recordings": []}', b''),
+    ],
+)
 def test_a_damaged_result_is_refused_with_its_folder(tmp_path, metrics, series):
     (tmp_path / 'metrics.json').write_text(metrics)
     (tmp_path / 'series.npz').write_bytes(series)

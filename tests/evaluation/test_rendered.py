@@ -1,4 +1,5 @@
 """The rendered evaluation recording: what evaluate_bag says of it is what its own script knows."""
+
 import csv
 import json
 

@@ -1,4 +1,5 @@
 """report.html in a real browser: no errors, nothing requested, every plot drawn."""
+
 import base64
 import html
 import json
@@ -25,18 +26,37 @@ from c2f_head_pose.evaluation.series import Series
 from c2f_head_pose.evaluation.summary import Scored, summarise
 
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-         '--disable-component-update', '--disable-sync', '--enable-logging=stderr', '--v=0', '--virtual-time-budget=5000']
-PLOTS = ('Yaw, pitch, roll and error over time', 'Angle left over time offset', 'Error against true angle', 'Histogram of errors',
-         'Calibration of the stated deviation', 'Detection rate by yaw', 'Latency by stage')
+FLAGS = [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--enable-logging=stderr',
+    '--v=0',
+    '--virtual-time-budget=5000',
+]
+PLOTS = (
+    'Yaw, pitch, roll and error over time',
+    'Angle left over time offset',
+    'Error against true angle',
+    'Histogram of errors',
+    'Calibration of the stated deviation',
+    'Detection rate by yaw',
+    'Latency by stage',
+)
 
 
-
-
-ATTENTION = [Span(100.0, 101.0, State.UNKNOWN, Reason.NO_EVIDENCE, 'road_ahead'),
-             Span(101.0, 105.0, State.ATTENTIVE, Reason.ROAD, 'road_ahead'), Span(105.0, 108.0, State.ATTENTIVE, Reason.GLANCE, 'lap'),
-             Span(108.0, 112.0, State.DISTRACTED, Reason.LONG, 'lap'),
-             Span(112.0, 119.9, State.ABSENT, Reason.NOBODY, 'unknown')]
+ATTENTION = [
+    Span(100.0, 101.0, State.UNKNOWN, Reason.NO_EVIDENCE, 'road_ahead'),
+    Span(101.0, 105.0, State.ATTENTIVE, Reason.ROAD, 'road_ahead'),
+    Span(105.0, 108.0, State.ATTENTIVE, Reason.GLANCE, 'lap'),
+    Span(108.0, 112.0, State.DISTRACTED, Reason.LONG, 'lap'),
+    Span(112.0, 119.9, State.ABSENT, Reason.NOBODY, 'unknown'),
+]
 """As of `scored()`."""
 
 
@@ -46,8 +66,12 @@ def report(folder, *recordings, attention=None, **record):
         jpeg = base64.b64encode(cv2.imencode('.jpg', np.full((8, 8, 3), 90, np.uint8))[1].tobytes()).decode()
         parts.append((one, [Thumbnail(9.0, 3, 100.1, '9.0 deg off', jpeg)]))
         entries.append(recording_record(Evaluated(one.name, 'x', one, ('images </script><b>x',), '/truth', alignment, attention=attention)))
-    made = result_record(['evaluate_bag'], {'model': 'c2f_edge', 'commit': 'abc'}, entries, summarise([one for one, _ in recordings]),
-                         None, []) | record
+    made = (
+        result_record(
+            ['evaluate_bag'], {'model': 'c2f_edge', 'commit': 'abc'}, entries, summarise([one for one, _ in recordings]), None, []
+        )
+        | record
+    )
     write_report(folder / 'report.html', made, parts)
     return folder / 'report.html'
 
@@ -56,8 +80,14 @@ def browse(page, tmp_path):
     """(drawn part of the document, log) of a page opened in Chromium."""
     if CHROMIUM is None:
         pytest.skip('no Chromium is installed')
-    done = subprocess.run([CHROMIUM, *FLAGS, f'--user-data-dir={tmp_path / "profile"}', '--dump-dom', page], capture_output=True,
-                          text=True, timeout=120, check=False, env=os.environ | {'HOME': str(tmp_path)})
+    done = subprocess.run(
+        [CHROMIUM, *FLAGS, f'--user-data-dir={tmp_path / "profile"}', '--dump-dom', page],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {'HOME': str(tmp_path)},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.partition('<script')[0], done.stderr
 
@@ -98,7 +128,11 @@ def test_the_drivers_attention_is_a_strip_above_the_angles_with_a_legend(tmp_pat
     assert re.findall(r'<path class="(\w+)"', strip) == ['attentive', 'distracted', 'absent', 'unknown']
     assert re.findall(r'<text[^>]*>([^<]*)</text>', strip)[0] == 'attention' and 'long distraction' in strip
     assert re.findall(r'</i>(\w+) <span class="soft">([\d.]+) s', dom) == [
-        ('attentive', '7.0'), ('distracted', '4.0'), ('absent', '7.9'), ('unknown', '1.0')]
+        ('attentive', '7.0'),
+        ('distracted', '4.0'),
+        ('absent', '7.9'),
+        ('unknown', '1.0'),
+    ]
 
 
 def test_the_attention_of_a_recording_in_which_nobody_was_found_is_drawn(tmp_path):
@@ -112,6 +146,7 @@ def test_the_attention_of_a_recording_in_which_nobody_was_found_is_drawn(tmp_pat
 @pytest.fixture
 def served(tmp_path):
     """Serves pages by path over HTTP: .pages to fill, .asked to look at, .url."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)

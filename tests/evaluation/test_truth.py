@@ -1,4 +1,5 @@
 """Truth: sources, conventions, interpolation, and how it is brought into line with the estimates."""
+
 import numpy as np
 import pytest
 from bag_making import CAMERA, FRAME_ID, START_NS, Recording, header, pose_message, quaternion, write_bag
@@ -60,8 +61,11 @@ def test_the_median_rotation_ignores_a_third_of_outliers():
 
 def test_csv_truth_reads_quaternions_angles_and_matrices_alike(tmp_path):
     R = rotation_from_ypr_deg(np.array([30.0, -20, 10]))
-    forms = {'q': ('qx,qy,qz,qw', quaternion_from_rotation(R)), 'a': ('yaw_deg,pitch_deg,roll_deg', [30, -20, 10]),
-             'm': (','.join(f'r{i}{j}' for i in range(3) for j in range(3)), R.ravel())}
+    forms = {
+        'q': ('qx,qy,qz,qw', quaternion_from_rotation(R)),
+        'a': ('yaw_deg,pitch_deg,roll_deg', [30, -20, 10]),
+        'm': (','.join(f'r{i}{j}' for i in range(3) for j in range(3)), R.ravel()),
+    }
     for name, (columns, values) in forms.items():
         path = tmp_path / f'{name}.csv'
         numbers = ','.join(map(str, values))
@@ -71,9 +75,16 @@ def test_csv_truth_reads_quaternions_angles_and_matrices_alike(tmp_path):
         assert np.allclose(rotations_from_quaternions(head.quaternions), R, atol=1e-6)
 
 
-@pytest.mark.parametrize(('text', 'reason'), [('yaw_deg\n1\n', 'stamp_ms or stamp_s'), ('stamp_s,yaw_deg\n1,2\n', 'no rotation'),
-                                              ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1,2,x,3\n', 'line 2'),
-                                              ('stamp_s,yaw_deg,pitch_deg,roll_deg\n', 'empty'), ('', 'stamp_ms or stamp_s')])
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        ('yaw_deg\n1\n', 'stamp_ms or stamp_s'),
+        ('stamp_s,yaw_deg\n1,2\n', 'no rotation'),
+        ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1,2,x,3\n', 'line 2'),
+        ('stamp_s,yaw_deg,pitch_deg,roll_deg\n', 'empty'),
+        ('', 'stamp_ms or stamp_s'),
+    ],
+)
 def test_a_csv_that_is_wrong_is_refused_with_the_column_or_line(tmp_path, text, reason):
     (tmp_path / 't.csv').write_text(text)
     with pytest.raises(BagError, match=reason):
@@ -108,20 +119,40 @@ def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path):
     def transform(store, parent, child, R, t, stamp_ns):
         x, y, z = t
         return store.types['geometry_msgs/msg/TransformStamped'](
-            header=header(store, stamp_ns, parent), child_frame_id=child,
+            header=header(store, stamp_ns, parent),
+            child_frame_id=child,
             transform=store.types['geometry_msgs/msg/Transform'](
-                translation=store.types['geometry_msgs/msg/Vector3'](x=x, y=y, z=z), rotation=quaternion(store, R)))
+                translation=store.types['geometry_msgs/msg/Vector3'](x=x, y=y, z=z), rotation=quaternion(store, R)
+            ),
+        )
 
     def add(recording):
         kind = 'tf2_msgs/msg/TFMessage'
-        recording.add('/tf_static', kind, START_NS, lambda s: s.types[kind](transforms=[
-            transform(s, 'camera_link', FRAME_ID, R_link_optical, (0.0, 0, 0), START_NS),
-            transform(s, 'world', 'tracker', np.eye(3), (2.0, 0, 0), START_NS)]))
+        recording.add(
+            '/tf_static',
+            kind,
+            START_NS,
+            lambda s: s.types[kind](
+                transforms=[
+                    transform(s, 'camera_link', FRAME_ID, R_link_optical, (0.0, 0, 0), START_NS),
+                    transform(s, 'world', 'tracker', np.eye(3), (2.0, 0, 0), START_NS),
+                ]
+            ),
+        )
         for k in range(5):
             ns = START_NS + k * 100_000_000
-            recording.add('/tf', kind, ns, lambda s, k=k, ns=ns: s.types[kind](transforms=[
-                transform(s, 'world', 'camera_link', R_world_link[k], (1.0, 0, 0), ns),
-                transform(s, 'tracker', 'head', R_tracker_head[k], (0.0, 0.5, 0), ns)]))
+            recording.add(
+                '/tf',
+                kind,
+                ns,
+                lambda s, k=k, ns=ns: s.types[kind](
+                    transforms=[
+                        transform(s, 'world', 'camera_link', R_world_link[k], (1.0, 0, 0), ns),
+                        transform(s, 'tracker', 'head', R_tracker_head[k], (0.0, 0.5, 0), ns),
+                    ]
+                ),
+            )
+
     with truth_bag(tmp_path, add) as bag:
         head = read_truth(bag, ['tf:head'], FRAME_ID).heads[0]
         expected = [(R_world_link[k] @ R_link_optical).T @ R_tracker_head[k] for k in range(5)]
@@ -137,6 +168,7 @@ def test_topics_that_hold_no_rotation_are_refused(tmp_path):
     def add(recording):
         recording.add('/truth/head', 'geometry_msgs/msg/PoseStamped', START_NS, lambda s: pose_message(s, np.eye(3), START_NS))
         recording.add('/text', 'std_msgs/msg/String', START_NS, lambda s: s.types['std_msgs/msg/String'](data='x'))
+
     with truth_bag(tmp_path, add) as bag:
         assert read_truth(bag, [], FRAME_ID).source.startswith('/truth/head')
         with pytest.raises(BagError, match='no topic /missing'):

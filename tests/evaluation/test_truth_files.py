@@ -1,4 +1,5 @@
 """Truth files as spreadsheets, loggers and other tools write them: read alike, or refused with both ranges and the likely cause."""
+
 import re
 
 import numpy as np
@@ -41,7 +42,7 @@ WRITTEN = {
 @pytest.mark.parametrize('name', WRITTEN)
 def test_a_truth_file_means_the_same_whatever_wrote_it(tmp_path, name):
     (tmp_path / 't.csv').write_bytes(WRITTEN[name])
-    head, = read_csv(tmp_path / 't.csv').heads
+    (head,) = read_csv(tmp_path / 't.csv').heads
     assert head.name == 'ann' and head.stamps_s.tolist() == [1.5, 1.6]
     assert np.allclose(ypr_deg_from_rotation(rotations_from_quaternions(head.quaternions)), [[30, -20, 10], [30.5, -20.5, 10.5]], atol=1e-4)
 
@@ -55,10 +56,11 @@ def test_nanoseconds_of_today_keep_their_digits(tmp_path):
 @pytest.mark.parametrize('unknown', ['', ' ', 'nan', 'NaN', 'NULL', 'n/a', '-'])
 def test_an_empty_cell_is_unknown_and_costs_its_row_alone(tmp_path, unknown):
     """The second of three rows has no pitch; the third has a rotation, but no position."""
-    (tmp_path / 't.csv').write_text('stamp_s,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z_m\n1,10,0,0,0.1,0,0.7\n'
-                                    f'2,20,{unknown},0,0,0,1\n3,30,0,0,{unknown},0,1\n')
+    (tmp_path / 't.csv').write_text(
+        f'stamp_s,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z_m\n1,10,0,0,0.1,0,0.7\n2,20,{unknown},0,0,0,1\n3,30,0,0,{unknown},0,1\n'
+    )
     truth = read_csv(tmp_path / 't.csv')
-    head, = truth.heads
+    (head,) = truth.heads
     assert head.stamps_s.tolist() == [1.0, 3.0] and '1 rows without a rotation left out' in truth.source
     assert np.allclose(head.position_at(1.0, 9.0), [0.1, 0, 0.7])
     assert head.position_at(2.0, 9.0) is None and head.position_at(3.0, 9.0) is None
@@ -71,13 +73,17 @@ def test_radians_are_read_by_their_name(tmp_path):
     assert np.allclose(R, rotation_from_ypr_deg(np.array([30.0, -20.0, 10.0])), atol=1e-6)
 
 
-@pytest.mark.parametrize(('text', 'words'), [
-    ('stamp_s,yaw,pitch,roll\n1,2,3,4\n', 'have no unit: name them yaw_deg, pitch_deg, roll_deg, or _rad'),
-    ('time,yaw_deg,pitch_deg,roll_deg\n1,2,3,4\n', 'its columns are pitch_deg, roll_deg, time, yaw_deg'),
-    ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1,2\n2,3,4,5\n', 'line 2: it has 2 cells, 4 are needed'),
-    ('stamp_s,yaw_deg,pitch_deg,roll_deg\nnoon,2,3,4\n', "line 2: 'noon' is no number"),
-    ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1e30,2,3,4\n', 'is no stamp'),
-    ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1,,,\n', 'the truth is empty')])
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('stamp_s,yaw,pitch,roll\n1,2,3,4\n', 'have no unit: name them yaw_deg, pitch_deg, roll_deg, or _rad'),
+        ('time,yaw_deg,pitch_deg,roll_deg\n1,2,3,4\n', 'its columns are pitch_deg, roll_deg, time, yaw_deg'),
+        ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1,2\n2,3,4,5\n', 'line 2: it has 2 cells, 4 are needed'),
+        ('stamp_s,yaw_deg,pitch_deg,roll_deg\nnoon,2,3,4\n', "line 2: 'noon' is no number"),
+        ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1e30,2,3,4\n', 'is no stamp'),
+        ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1,,,\n', 'the truth is empty'),
+    ],
+)
 def test_a_truth_file_that_cannot_be_read_is_refused_with_the_place_and_the_remedy(tmp_path, text, words):
     (tmp_path / 't.csv').write_text(text)
     with pytest.raises(BagError, match=words):
@@ -94,16 +100,20 @@ def truth_at(tmp_path, stamps_s) -> Truth:
     return read_csv(tmp_path / 't.csv')
 
 
-@pytest.mark.parametrize(('stamps_s', 'words'), [
-    (np.arange(60) / 15, 'seconds since its own start: add the time of its start, 1700000000.000 s'),
-    (1e3 * IMAGES_S, 'looks like milliseconds: name its column of stamps stamp_ms'),
-    (1e6 * IMAGES_S, 'looks like microseconds: name its column of stamps stamp_us'),
-    (1e9 * IMAGES_S, 'looks like nanoseconds: name its column of stamps stamp_ns'),
-    (1e-3 * IMAGES_S, r'1,000 times too small'),
-    (IMAGES_S + 7200, r'\+2 h apart: one of the two clocks shows local time'),
-    (IMAGES_S - 5 * 3600 + 1.5, r'-5 h apart'),
-    (IMAGES_S + 100, r'\+100\.000 s off: give --truth-offset-s'),
-    (IMAGES_S[::10], r'0\.667 s apart, more than the 0\.1 s that are interpolated over')])
+@pytest.mark.parametrize(
+    ('stamps_s', 'words'),
+    [
+        (np.arange(60) / 15, 'seconds since its own start: add the time of its start, 1700000000.000 s'),
+        (1e3 * IMAGES_S, 'looks like milliseconds: name its column of stamps stamp_ms'),
+        (1e6 * IMAGES_S, 'looks like microseconds: name its column of stamps stamp_us'),
+        (1e9 * IMAGES_S, 'looks like nanoseconds: name its column of stamps stamp_ns'),
+        (1e-3 * IMAGES_S, r'1,000 times too small'),
+        (IMAGES_S + 7200, r'\+2 h apart: one of the two clocks shows local time'),
+        (IMAGES_S - 5 * 3600 + 1.5, r'-5 h apart'),
+        (IMAGES_S + 100, r'\+100\.000 s off: give --truth-offset-s'),
+        (IMAGES_S[::10], r'0\.667 s apart, more than the 0\.1 s that are interpolated over'),
+    ],
+)
 def test_stamps_that_do_not_meet_are_told_with_both_ranges_and_the_likely_cause(tmp_path, stamps_s, words):
     """60 images at 15 Hz from 1.7e9 s on, so to 1700000003.933; the last case meets them, but only every tenth image has a sample."""
     gap = describe_gap(truth_at(tmp_path, stamps_s), IMAGES_S + (0.01 if 'apart, more' in words else 0), 0.1)
@@ -149,8 +159,9 @@ def test_degrees_are_not_taken_for_radians(tmp_path, turning):
 
 def test_the_evaluation_ends_with_both_ranges_where_a_truth_has_its_own_clock(tmp_path, turning):
     path, angles, estimator = turning
-    (tmp_path / 't.csv').write_text('stamp_s,yaw_deg,pitch_deg,roll_deg\n' + ''.join(
-        f'{(ns - START_NS) / 1e9!r},{y!r},{p!r},{r!r}\n' for ns, y, p, r in angles))
+    (tmp_path / 't.csv').write_text(
+        'stamp_s,yaw_deg,pitch_deg,roll_deg\n' + ''.join(f'{(ns - START_NS) / 1e9!r},{y!r},{p!r},{r!r}\n' for ns, y, p, r in angles)
+    )
     done = evaluate_recording(path, 'bag', tmp_path / 'out', Options(video=False, truth=(str(tmp_path / 't.csv'),)), estimator)
     assert 'stamps from 0.000 to 1.933 s, the images have stamps from 1700000000.000 to 1700000001.933 s' in done.errors[0]
     assert 'since its own start' in done.errors[0]
@@ -160,8 +171,12 @@ def test_a_face_that_is_never_found_is_not_blamed_on_the_stamps(tmp_path, turnin
     _, angles, estimator = turning
     made = Recording()
     for ns, *_ in angles[:5]:
-        made.add('/image/compressed', 'sensor_msgs/msg/CompressedImage', ns,
-                 lambda s, ns=ns: compressed_message(s, np.full((480, 640, 3), 90, np.uint8), ns))
+        made.add(
+            '/image/compressed',
+            'sensor_msgs/msg/CompressedImage',
+            ns,
+            lambda s, ns=ns: compressed_message(s, np.full((480, 640, 3), 90, np.uint8), ns),
+        )
         made.add('/image/camera_info', 'sensor_msgs/msg/CameraInfo', ns, lambda s, ns=ns: info_message(s, CAMERA, ns))
     (tmp_path / 't.csv').write_text('stamp_ns,yaw_deg,pitch_deg,roll_deg\n' + ''.join(f'{ns},10,5,0\n' for ns, *_ in angles))
     path = write_bag(tmp_path / 'bag', made)

@@ -6,5 +6,19 @@ only for a defect: any exception but the documented one, or a result that breaks
     make fuzz SECONDS=60        coverage-guided, each target so long
     make fuzz FLAT=600          each target until its coverage has not risen for ten minutes
 """
-TARGETS = ('images', 'compressed', 'pictures', 'camera_info', 'messages', 'bags', 'logs', 'metadata',
-           'truths', 'parameters', 'contracts', 'zones', 'profiles')
+
+TARGETS = (
+    'images',
+    'compressed',
+    'pictures',
+    'camera_info',
+    'messages',
+    'bags',
+    'logs',
+    'metadata',
+    'truths',
+    'parameters',
+    'contracts',
+    'zones',
+    'profiles',
+)

@@ -1,4 +1,5 @@
 """Fuzzes the targets one after the other and prints a table: make fuzz SECONDS=60, or make fuzz FLAT=600."""
+
 from __future__ import annotations
 
 import argparse
@@ -76,8 +77,17 @@ def fuzz_guided(name: str, seconds: float, flat_s: float, folder: Path) -> Resul
 def _slice(result: Result, corpus: Path, seconds: float) -> float:
     start = time.monotonic()
     defects = corpus.with_suffix('.defects')
-    done = _python('fuzz.guided', result.target, str(defects), f'-max_total_time={max(1, round(seconds))}', f'-timeout={_HANG_S}',
-                   f'-rss_limit_mb={_MEMORY_MB}', '-print_final_stats=1', f'-artifact_prefix={defects}/', str(corpus))
+    done = _python(
+        'fuzz.guided',
+        result.target,
+        str(defects),
+        f'-max_total_time={max(1, round(seconds))}',
+        f'-timeout={_HANG_S}',
+        f'-rss_limit_mb={_MEMORY_MB}',
+        '-print_final_stats=1',
+        f'-artifact_prefix={defects}/',
+        str(corpus),
+    )
     took_s = time.monotonic() - start
     count = re.findall(r'number_of_executed_units:\s*(\d+)', done.stderr)
     edges = re.findall(r'cov: (\d+)', done.stderr)
@@ -126,11 +136,22 @@ def main(arguments: list[str] | None = None) -> int:
     print(_ROW.format('target', 'inputs', 'a second', 'seconds', 'edges', 'flat for', 'lines reached', 'defects'), flush=True)
     failed = False
     for name in options.targets or TARGETS:
-        result = (fuzz_guided(name, options.seconds, options.flat, options.output) if guided else fuzz_plain(name, options.seconds or 60.0))
+        result = fuzz_guided(name, options.seconds, options.flat, options.output) if guided else fuzz_plain(name, options.seconds or 60.0)
         failed |= bool(result.defects)
         share = f'{result.lines[0]}/{result.lines[1]}' if result.lines[1] else '-'
-        print(_ROW.format(name, result.inputs, f'{result.inputs / result.seconds:.0f}', f'{result.seconds:.0f}', result.edges,
-                          f'{result.flat_s:.0f} s', share, '; '.join(result.defects) or 'none'), flush=True)
+        print(
+            _ROW.format(
+                name,
+                result.inputs,
+                f'{result.inputs / result.seconds:.0f}',
+                f'{result.seconds:.0f}',
+                result.edges,
+                f'{result.flat_s:.0f} s',
+                share,
+                '; '.join(result.defects) or 'none',
+            ),
+            flush=True,
+        )
         if options.json:
             with options.json.open('a') as file:
                 file.write(json.dumps(asdict(result)) + '\n')

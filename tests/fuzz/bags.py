@@ -1,4 +1,5 @@
 """Whole recordings: .mcap, .db3 and .bag files, also packed, damaged anywhere."""
+
 from __future__ import annotations
 
 import itertools
@@ -20,8 +21,12 @@ _READERS = ('bagfile', 'storage', 'mcap', 'sqlite', 'rosbag1', 'message_types', 
 MODULES = (*(f'c2f_head_pose.recordings.{name}' for name in _READERS), 'rosbags.rosbag1.reader')
 _KINDS = {'mcap': '.mcap', 'sqlite3': '.db3', 'rosbag1': '.bag'}
 _PACKED = ('.mcap.zstd', '.db3.zst')
-_FOREIGN = (('/note', 'json', ('Note', 'jsonschema', b'{}')), ('/odd', 'cdr', ('oem/msg/Odd', 'ros2idl', b'no idl {')),
-            ('/raw', 'cbor', None), ('/ros1', 'ros1', ('sensor_msgs/Image', 'ros1msg', b'uint8[] data')))
+_FOREIGN = (
+    ('/note', 'json', ('Note', 'jsonschema', b'{}')),
+    ('/odd', 'cdr', ('oem/msg/Odd', 'ros2idl', b'no idl {')),
+    ('/raw', 'cbor', None),
+    ('/ros1', 'ros1', ('sensor_msgs/Image', 'ros1msg', b'uint8[] data')),
+)
 
 
 def seeds() -> list[bytes]:
@@ -50,6 +55,7 @@ def seeds() -> list[bytes]:
 
 def _packed(data: bytes) -> bytes:
     from zstandard import ZstdCompressor
+
     return ZstdCompressor().compress(data)
 
 

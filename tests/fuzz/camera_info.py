@@ -1,4 +1,5 @@
 """sensor_msgs/CameraInfo, and the rays of whatever camera it is taken for."""
+
 from __future__ import annotations
 
 import struct
@@ -17,22 +18,31 @@ _LENGTHS = (0, 4, 5, 8, 12, 14, 3)
 
 def seeds() -> list[bytes]:
     """A camera of 640x480 of every distortion model and number of coefficients."""
+
     def numbers(values):
         return b''.join(b'\xff' + struct.pack('<d', value) for value in values)
+
     k = [500, 0, 320, 0, 500, 240, 0, 0, 1]
     p = [500, 0, 320, 0, 0, 500, 240, 0, 0, 0, 1, 0]
     start = bytes([0, 0]) + b''.join(b'\xf0' + struct.pack('<I', size) for size in (640, 480)) + bytes(6)
-    return [start + numbers(k + p) + bytes([model, length]) + numbers([-0.2, 0.05, 0.001, 0.001, -0.01, 0.1, 0, 0, 0, 0, 0, 0, 0, 0])
-            for model in range(len(_MODELS)) for length in range(len(_LENGTHS))]
+    return [
+        start + numbers(k + p) + bytes([model, length]) + numbers([-0.2, 0.05, 0.001, 0.001, -0.01, 0.1, 0, 0, 0, 0, 0, 0, 0, 0])
+        for model in range(len(_MODELS))
+        for length in range(len(_LENGTHS))
+    ]
 
 
 def check(data: bytes) -> None:
     """Reads a calibration; a camera that is accepted has a ray of unit length through its corner."""
     choices = Choices(data)
     rectified, capitals = choices.integer() > 127, choices.integer() > 127
-    info = SimpleNamespace(width=choices.size(), height=choices.size(), binning_x=choices.size(), binning_y=choices.size(),
-                           roi=SimpleNamespace(x_offset=choices.size(), y_offset=choices.size(), width=choices.size(),
-                                               height=choices.size()))
+    info = SimpleNamespace(
+        width=choices.size(),
+        height=choices.size(),
+        binning_x=choices.size(),
+        binning_y=choices.size(),
+        roi=SimpleNamespace(x_offset=choices.size(), y_offset=choices.size(), width=choices.size(), height=choices.size()),
+    )
     matrices = {'k': [choices.number() for _ in range(9)], 'p': [choices.number() for _ in range(12)]}
     info.distortion_model = choices.pick(_MODELS)
     matrices['d'] = [choices.number() for _ in range(choices.pick(_LENGTHS))]

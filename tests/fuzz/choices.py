@@ -1,4 +1,5 @@
 """Makes numbers and choices of a fuzzer's bytes."""
+
 from __future__ import annotations
 
 import struct
@@ -19,13 +20,13 @@ class Choices:
 
     def take(self, count: int) -> bytes:
         """The next bytes."""
-        taken = self._data[self._at:self._at + count]
+        taken = self._data[self._at : self._at + count]
         self._at += count
         return taken.ljust(count, b'\0')
 
     def rest(self) -> bytes:
         """All that is left."""
-        taken, self._at = self._data[self._at:], len(self._data)
+        taken, self._at = self._data[self._at :], len(self._data)
         return taken
 
     def integer(self, bits: int = 8) -> int:

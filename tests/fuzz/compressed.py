@@ -1,4 +1,5 @@
 """sensor_msgs/CompressedImage: pictures and compressed depth, damaged anywhere."""
+
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -16,8 +17,16 @@ except ImportError:  # no ROS here
     depth_m_from_compressed = None
 
 MODULES = ('c2f_head_pose.images', 'c2f_head_pose.images.encoded', 'c2f_head_pose.images.messages', 'c2f_head_pose.ros.depth_input')
-_FORMATS = ('jpeg', 'png', '', 'bgr8; jpeg compressed bgr8', '16UC1; compressedDepth png', '32FC1; compressedDepth png',
-            '16UC1; compressedDepth rvl', 'compressedDepth')
+_FORMATS = (
+    'jpeg',
+    'png',
+    '',
+    'bgr8; jpeg compressed bgr8',
+    '16UC1; compressedDepth png',
+    '32FC1; compressedDepth png',
+    '16UC1; compressedDepth rvl',
+    'compressedDepth',
+)
 
 
 def seeds() -> list[bytes]:

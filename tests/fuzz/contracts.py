@@ -1,4 +1,5 @@
 """Model files: damaged ones through ONNX Runtime, and metadata of any content."""
+
 from __future__ import annotations
 
 import re
@@ -17,8 +18,19 @@ from .choices import Choices
 from .scratch import scratch_file
 
 MODULES = ('c2f_head_pose.engine.contract', 'c2f_head_pose.engine.onnxruntime_engine')
-_METADATA = {'c2f_contract': '1', 'convention': CONVENTION, 'modality': 'rgb', 'name': 'n', 'version': '1', 'input_size': '16',
-             'crop_margin': '1.5', 'detector_margin': '1.2', 'training_data': 'none', 'licence': 'MIT', 'depth_range_m': '0.5'}
+_METADATA = {
+    'c2f_contract': '1',
+    'convention': CONVENTION,
+    'modality': 'rgb',
+    'name': 'n',
+    'version': '1',
+    'input_size': '16',
+    'crop_margin': '1.5',
+    'detector_margin': '1.2',
+    'training_data': 'none',
+    'licence': 'MIT',
+    'depth_range_m': '0.5',
+}
 _TEXTS = ('', '1', '16', '0', '-1', 'nan', 'inf', '1e400', '1_6', '9' * 400, 'depth', 'rgb', CONVENTION)
 _SIZES = (None, 'batch', '', 1, 3, 4, 16, 0, -1)
 _MEMORY = 700 << 20
@@ -27,16 +39,21 @@ _NAMES = (INPUT, 'rotation', 'rotation_std_rad', 'category_logits', 'other')
 
 def small_model() -> bytes:
     """A model to the contract, of constants and of a kilobyte: crops are only counted."""
+
     def constant(name: str, values: np.ndarray) -> onnx.TensorProto:
         return onnx.numpy_helper.from_array(np.asarray(values), name)
+
     nodes, initial, outputs = [helper.make_node('Shape', ['crops'], ['count'], end=1)], [], []
     for name, value in (('rotation', np.eye(3)), ('rotation_std_rad', np.full(3, 0.1)), ('category_logits', np.zeros(4))):
         initial += [constant(f'{name}_one', value[None].astype(np.float32)), constant(f'{name}_ones', np.ones(value.ndim, np.int64))]
-        nodes += [helper.make_node('Concat', ['count', f'{name}_ones'], [f'{name}_times'], axis=0),
-                  helper.make_node('Tile', [f'{name}_one', f'{name}_times'], [name])]
+        nodes += [
+            helper.make_node('Concat', ['count', f'{name}_ones'], [f'{name}_times'], axis=0),
+            helper.make_node('Tile', [f'{name}_one', f'{name}_times'], [name]),
+        ]
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ['batch', *value.shape]))
-    graph = helper.make_graph(nodes, 'small', [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 16, 16])],
-                              outputs, initial)
+    graph = helper.make_graph(
+        nodes, 'small', [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 16, 16])], outputs, initial
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
     helper.set_model_props(model, _METADATA)
     return model.SerializeToString()

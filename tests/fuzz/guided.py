@@ -3,6 +3,7 @@
 Each kind of defect (exception and line) is kept once, the input in a file of DEFECTS beside its traceback, and fuzzing goes on; a hang,
 a crash of the interpreter and a lack of memory end it.
 """
+
 from __future__ import annotations
 
 import ast
@@ -48,6 +49,7 @@ def _keeping(check: Callable[[bytes], None], defects: Path) -> Callable[[bytes],
             _keep(defects / f'{type(error).__name__}_{Path(last.filename).stem}_{last.lineno}', data, traceback.format_exc())
         if (took_s := time.process_time() - start_s) > LONGEST_S:
             _keep(defects / f'slow_{took_s:.0f}_s', data, f'{took_s} s of computing')
+
     return checked
 
 
@@ -61,8 +63,11 @@ def _modules(name: str) -> tuple[str, ...]:
     """A target's MODULES, read without importing it: its imports must come under the instrumentation."""
     spec = importlib.util.find_spec(f'fuzz.{name}')
     assert spec is not None and spec.origin is not None, f'no target {name}'
-    return next(ast.literal_eval(node.value) for node in ast.parse(Path(spec.origin).read_text()).body
-                if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'MODULES')
+    return next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(Path(spec.origin).read_text()).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'MODULES'
+    )
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """sensor_msgs/Image: every encoding, any size, step and length of data."""
+
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -23,8 +24,14 @@ def check(data: bytes) -> None:
     choices = Choices(data)
     read = image_from_message if choices.integer() < 192 else depth_m_from_message
     encoding = choices.pick(_ENCODINGS)
-    message = SimpleNamespace(encoding=encoding or choices.text(), width=choices.size(), height=choices.size(), step=choices.size(),
-                              is_bigendian=choices.integer(), data=choices.take(choices.integer()) + choices.rest())
+    message = SimpleNamespace(
+        encoding=encoding or choices.text(),
+        width=choices.size(),
+        height=choices.size(),
+        step=choices.size(),
+        is_bigendian=choices.integer(),
+        data=choices.take(choices.integer()) + choices.rest(),
+    )
     try:
         pixels = read(message)
     except ImageError:

@@ -1,4 +1,5 @@
 """How many lines of a target's modules its inputs reach: python -m fuzz.lines TARGET CORPUS"""
+
 from __future__ import annotations
 
 import importlib

@@ -1,4 +1,5 @@
 """SQLite's write-ahead logs and journals beside an intact .db3, damaged anywhere."""
+
 from __future__ import annotations
 
 import functools

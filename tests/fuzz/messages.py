@@ -1,4 +1,5 @@
 """Serialised messages (CDR) of every type that an evaluation reads, cut off and damaged."""
+
 from __future__ import annotations
 
 import functools
@@ -37,20 +38,23 @@ def _bag() -> BagFile:
 
 def _compressed(store: Any) -> Any:
     from bag_making import compressed_message
+
     return compressed_message(store, _IMAGE, START_NS)
 
 
 def _with_covariance(store: Any) -> Any:
     pose = pose_message(store, np.eye(3), START_NS)
     return store.types['geometry_msgs/msg/PoseWithCovarianceStamped'](
-        header=pose.header, pose=store.types['geometry_msgs/msg/PoseWithCovariance'](pose=pose.pose, covariance=np.eye(6).ravel()))
+        header=pose.header, pose=store.types['geometry_msgs/msg/PoseWithCovariance'](pose=pose.pose, covariance=np.eye(6).ravel())
+    )
 
 
 def _detections(store: Any) -> Any:
     pose = _with_covariance(store)
     types = store.types
     result = types['vision_msgs/msg/ObjectHypothesisWithPose'](
-        hypothesis=types['vision_msgs/msg/ObjectHypothesis'](class_id='L1', score=0.9), pose=pose.pose)
+        hypothesis=types['vision_msgs/msg/ObjectHypothesis'](class_id='L1', score=0.9), pose=pose.pose
+    )
     box = types['vision_msgs/msg/BoundingBox3D'](center=pose.pose.pose, size=types['geometry_msgs/msg/Vector3'](x=0.1, y=0.1, z=0.1))
     one = types['vision_msgs/msg/Detection3D'](header=pose.header, results=[result], bbox=box, id='face_7')
     return types['vision_msgs/msg/Detection3DArray'](header=pose.header, detections=[one, one])

@@ -1,4 +1,5 @@
 """metadata.yaml of rosbag2 folders, damaged anywhere."""
+
 from __future__ import annotations
 
 import tempfile
@@ -20,8 +21,12 @@ def seeds() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         written = (write_bag(Path(folder) / 'bag', images(range(2))) / 'metadata.yaml').read_bytes()
     head = b'rosbag2_bagfile_information: '
-    return [written, head + b'{version: 12, relative_file_paths: [bag.mcap, ../x.mcap, 5]}',
-            head + b'{relative_file_paths: bag.mcap}', b'[]']
+    return [
+        written,
+        head + b'{version: 12, relative_file_paths: [bag.mcap, ../x.mcap, 5]}',
+        head + b'{relative_file_paths: bag.mcap}',
+        b'[]',
+    ]
 
 
 def check(data: bytes) -> None:

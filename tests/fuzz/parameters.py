@@ -1,4 +1,5 @@
 """Parameter sets of both nodes, of any names, types and values."""
+
 from __future__ import annotations
 
 from array import array
@@ -13,8 +14,24 @@ from .choices import Choices
 
 MODULES = ('c2f_head_pose.ros.parameters', 'c2f_head_pose.ros.attention.parameters', 'c2f_head_pose.estimator', 'c2f_head_pose.attention')
 _TABLES = (Parameters, AttentionParameters)
-_WORDS = ('', 'cpu', 'cuda', 'rgb', 'rgbd', 'compressed', 'nearest', 'mount', 'none', 'left', 'passenger_car_rhd', 'a\0b', '/', '../x.yaml',
-          'x' * 300 + '.yaml', 'camera, gaze')
+_WORDS = (
+    '',
+    'cpu',
+    'cuda',
+    'rgb',
+    'rgbd',
+    'compressed',
+    'nearest',
+    'mount',
+    'none',
+    'left',
+    'passenger_car_rhd',
+    'a\0b',
+    '/',
+    '../x.yaml',
+    'x' * 300 + '.yaml',
+    'camera, gaze',
+)
 
 
 def seeds() -> list[bytes]:

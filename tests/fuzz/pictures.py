@@ -1,4 +1,5 @@
 """Picture files of every format, and the structure of video files, damaged anywhere."""
+
 from __future__ import annotations
 
 import cv2
@@ -12,8 +13,12 @@ from c2f_head_pose.images.pictures import decode_picture
 from .choices import Choices
 from .scratch import scratch_file
 
-MODULES = ('c2f_head_pose.images.containers', 'c2f_head_pose.images.encoded', 'c2f_head_pose.images.pictures',
-           'c2f_head_pose.images.sixteen_bits')
+MODULES = (
+    'c2f_head_pose.images.containers',
+    'c2f_head_pose.images.encoded',
+    'c2f_head_pose.images.pictures',
+    'c2f_head_pose.images.sixteen_bits',
+)
 _MAX_PIXELS = 1 << 22
 
 
@@ -21,8 +26,15 @@ def seeds() -> list[bytes]:
     """A small picture of each format that OpenCV writes, in 8 and 16 bits, with alpha too; and a video of each container."""
     colour = np.arange(16 * 24 * 3, dtype=np.uint8).reshape(16, 24, 3)
     gray_16, colour_16 = colour[..., 0] * np.uint16(16), colour * np.uint16(16)
-    kinds = {'.jpg': [colour], '.webp': [colour], '.bmp': [colour], '.pgm': [colour[..., 0], gray_16], '.gif': [colour],
-             '.png': [colour, gray_16, np.dstack([colour, colour[..., 0]])], '.tiff': [colour, colour_16]}
+    kinds = {
+        '.jpg': [colour],
+        '.webp': [colour],
+        '.bmp': [colour],
+        '.pgm': [colour[..., 0], gray_16],
+        '.gif': [colour],
+        '.png': [colour, gray_16, np.dstack([colour, colour[..., 0]])],
+        '.tiff': [colour, colour_16],
+    }
     found = []
     for suffix, images in kinds.items():
         for image in images:

@@ -1,4 +1,5 @@
 """Fuzzing without coverage: seeds changed at random, in this process. What the tests run, and where atheris does not install."""
+
 from __future__ import annotations
 
 import importlib
@@ -68,17 +69,17 @@ def changed(data: bytes, others: list[bytes], generator: random.Random) -> bytes
             made[at] = generator.randrange(256)
         elif kind == 2:
             odd = generator.choice(_BYTES)
-            made[at:at + len(odd) * generator.randrange(2)] = odd
+            made[at : at + len(odd) * generator.randrange(2)] = odd
         elif kind == 3:
-            del made[at:at + length]
+            del made[at : at + length]
         elif kind == 4:
-            made[at:at] = made[at:at + length]
+            made[at:at] = made[at : at + length]
         elif kind == 5 and generator.randrange(4) == 0:
             del made[at:]
         else:
             other = generator.choice(others)
             start = generator.randrange(len(other) + 1)
-            made[at:at + length * generator.randrange(2)] = other[start:start + length]
+            made[at : at + length * generator.randrange(2)] = other[start : start + length]
     return bytes(made)
 
 
@@ -100,6 +101,7 @@ def run(check: Callable[[bytes], None], data: bytes) -> None:
 def _alarm() -> Iterator[None]:
     def too_slow(*_: Any) -> None:
         raise _TooSlow(f'took more than {LONGEST_S} s of computing')
+
     before = signal.signal(signal.SIGPROF, too_slow)
     signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
     try:

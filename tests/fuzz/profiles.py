@@ -1,4 +1,5 @@
 """Small files that the package itself writes and finds again: the neutral, kept engines, results, and the gate's expressions."""
+
 from __future__ import annotations
 
 import functools
@@ -18,8 +19,13 @@ from c2f_head_pose.ros import neutral
 
 from .scratch import scratch_file
 
-MODULES = ('c2f_head_pose.ros.neutral', 'c2f_head_pose.engine.cache', 'c2f_head_pose.evaluation.results',
-           'c2f_head_pose.evaluation.series', 'c2f_head_pose.evaluation.gate')
+MODULES = (
+    'c2f_head_pose.ros.neutral',
+    'c2f_head_pose.engine.cache',
+    'c2f_head_pose.evaluation.results',
+    'c2f_head_pose.evaluation.series',
+    'c2f_head_pose.evaluation.gate',
+)
 _KEY = EngineKey('c2f_edge', 'ab' * 32, 'tensorrt', '10.3.0', 'NVIDIA GeForce RTX 4090', 'sm89', 128, 'fp16', 'batch 1-1-8')
 _METRICS = {'geodesic_deg': {'mean': 5.0, 'none': None}, 'images': {'coverage': 1.0}, 'name': 'x'}
 
@@ -37,9 +43,17 @@ def seeds() -> list[bytes]:
     header = {'key': asdict(_KEY), 'size': len(plan), 'sha256': hashlib.sha256(plan).hexdigest()}
     metrics = {'schema': results.SCHEMA, 'recordings': [{'name': 'a', 'figures': {'images': {'wall_s': 1.0}}}]}
     kept = b'c2f_head_pose engine 1\n' + json.dumps(header).encode() + b'\n' + plan
-    return [b'\0camera: a\nkind: mount\nquaternion_xyzw: [0, 0, 0, 1]\n', b'\1' + kept, b'\1' + kept[:23] + b'[' * 3000,
-            b'\2' + json.dumps(metrics).encode(), b'\2{"schema": "c2f_head_pose.evaluation/1"}', b'\2' + b'[' * 3000, b'\3' + _series(),
-            b'\4geodesic_deg.mean > 6 and not (images.coverage*2 <= 1.5e1 or -geodesic_deg.mean/2 != 3)', b'\4' + b'(' * 3000]
+    return [
+        b'\0camera: a\nkind: mount\nquaternion_xyzw: [0, 0, 0, 1]\n',
+        b'\1' + kept,
+        b'\1' + kept[:23] + b'[' * 3000,
+        b'\2' + json.dumps(metrics).encode(),
+        b'\2{"schema": "c2f_head_pose.evaluation/1"}',
+        b'\2' + b'[' * 3000,
+        b'\3' + _series(),
+        b'\4geodesic_deg.mean > 6 and not (images.coverage*2 <= 1.5e1 or -geodesic_deg.mean/2 != 3)',
+        b'\4' + b'(' * 3000,
+    ]
 
 
 def check(data: bytes) -> None:

@@ -1,4 +1,5 @@
 """A file in memory for targets that read files."""
+
 from __future__ import annotations
 
 import atexit

@@ -1,4 +1,5 @@
 """CSV files of true head rotations, in any encoding."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -16,10 +17,15 @@ _LINES = 'stamp_s,id,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z_m\n1.5,ann,10,-5,2,0,0
 def seeds() -> list[bytes]:
     """Each form of rotation and time, separators, and encodings."""
     matrix = ','.join(f'r{i}{j}' for i in range(3) for j in range(3))
-    return [_LINES.encode(), _LINES.encode('utf-8-sig'), _LINES.encode('utf-16'), _LINES.replace(',', ';').replace('.', ',').encode(),
-            b'stamp_ns, qx, qy, qz, qw\n1500000000, 0, 0, 0, 1\n1.6e9, nan, 0, 0, 1\n',
-            f'stamp_ms,{matrix}\n1500,1,0,0,0,1,0,0,0,1\n'.encode(),
-            b'sep=;\n# from a tool\nstamp_us\tyaw_rad\tpitch_rad\troll_rad\n1500000\t0.1\t0\t-0.1\n']
+    return [
+        _LINES.encode(),
+        _LINES.encode('utf-8-sig'),
+        _LINES.encode('utf-16'),
+        _LINES.replace(',', ';').replace('.', ',').encode(),
+        b'stamp_ns, qx, qy, qz, qw\n1500000000, 0, 0, 0, 1\n1.6e9, nan, 0, 0, 1\n',
+        f'stamp_ms,{matrix}\n1500,1,0,0,0,1,0,0,0,1\n'.encode(),
+        b'sep=;\n# from a tool\nstamp_us\tyaw_rad\tpitch_rad\troll_rad\n1500000\t0.1\t0\t-0.1\n',
+    ]
 
 
 def check(data: bytes) -> None:

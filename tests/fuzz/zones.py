@@ -1,4 +1,5 @@
 """Vehicle profiles: YAML of any content, and the zones of those that are accepted."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -19,8 +20,13 @@ def seeds() -> list[bytes]:
     small = [
         b'name: x\nzones:\n- {name: a, kind: road, cone: [0, 0, 5]}\n- {name: b, kind: away, polygon: [[-20, -20], [20, -20], [0, 20]]}\n',
         b'name: x\nhead_share: {azimuth: 0.8, elevation: 0.7}\nzones: [{name: a, kind: driving, cone: [1, 2, 3], addw_area: 3}]',
-        b'name: x\nmirror_of: zones.yaml', b'name: x\nmirror_of: other.yaml',
-        b'a: &a [x]\nb: *a', b'!!int ""', b'!!timestamp x', b'? [1]: 2']
+        b'name: x\nmirror_of: zones.yaml',
+        b'name: x\nmirror_of: other.yaml',
+        b'a: &a [x]\nb: *a',
+        b'!!int ""',
+        b'!!timestamp x',
+        b'? [1]: 2',
+    ]
     return [shipped, *small]
 
 

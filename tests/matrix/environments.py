@@ -3,6 +3,7 @@
 The package is installed into venvs outside the checkout, not linked, so that a file missing from the installation is missed. Pairs
 for which the package index offers nothing are rows too, with pip's reason. Standard library only.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -30,7 +31,7 @@ TESTS = tuple((Path(__file__).parent / 'tests.txt').read_text().split())
 # every release of every other requirement before it gave up.
 WHEELS = ('--only-binary=:all:', '--no-binary=empy')
 DEADLINE_S = 1800
-_VERSIONS = '''
+_VERSIONS = """
 import json, platform
 from importlib.metadata import PackageNotFoundError, version
 def of(name):
@@ -40,7 +41,7 @@ def of(name):
         return 'none'
 names = dict(numpy='numpy', opencv='opencv-python-headless', onnxruntime='onnxruntime', onnx='onnx', rclpy='ros-jazzy-rclpy')
 print(json.dumps(dict(python=platform.python_version()) | {key: of(name) for key, name in names.items()}))
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,25 @@ def run_python(version: str, folder: Path, pairs: tuple[tuple[str, str], ...] = 
     for pair in pairs:
         asked = ', '.join((f'Python {version}', *pair))
         start = time.monotonic()
-        install = subprocess.run(['timeout', str(DEADLINE_S), python, '-m', 'pip', 'install', '--quiet', '--upgrade', '--no-compile',
-                                  *WHEELS, *pair, f"{folder / 'checkout'}[ros,demo]", *TEST_PACKAGES], capture_output=True, text=True)
+        install = subprocess.run(
+            [
+                'timeout',
+                str(DEADLINE_S),
+                python,
+                '-m',
+                'pip',
+                'install',
+                '--quiet',
+                '--upgrade',
+                '--no-compile',
+                *WHEELS,
+                *pair,
+                f'{folder / "checkout"}[ros,demo]',
+                *TEST_PACKAGES,
+            ],
+            capture_output=True,
+            text=True,
+        )
         if install.returncode == 0:
             yield run_tests(python, folder, folder / 'checkout', asked, time.monotonic() - start)
         elif any(words in install.stderr for words in ('ResolutionImpossible', 'No matching distribution')):
@@ -129,22 +147,50 @@ def run_tests(python: Path, folder: Path, checkout: Path, asked: str, install_s:
     start = time.monotonic()
     with open(folder / 'pytest.log', 'w') as log:
         # Away from the checkout and without its pythonpath, the installed package is the one that is imported.
-        ended = subprocess.run(['timeout', str(DEADLINE_S), python, '-m', 'pytest', '--override-ini=pythonpath=', '-p', 'no:cacheprovider',
-                                '-m', 'not slow', '-ra', f'--junitxml={report}', *(checkout / 'tests' / name for name in TESTS)],
-                               cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=_environment())
+        ended = subprocess.run(
+            [
+                'timeout',
+                str(DEADLINE_S),
+                python,
+                '-m',
+                'pytest',
+                '--override-ini=pythonpath=',
+                '-p',
+                'no:cacheprovider',
+                '-m',
+                'not slow',
+                '-ra',
+                f'--junitxml={report}',
+                *(checkout / 'tests' / name for name in TESTS),
+            ],
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+        )
     test_s = time.monotonic() - start
     passed, skipped, failed = 0, 0, []
     for case in ElementTree.parse(report).iter('testcase') if report.exists() else ():
         if case.find('failure') is not None or case.find('error') is not None:
-            failed.append(f"{case.get('classname')}::{case.get('name')}")
+            failed.append(f'{case.get("classname")}::{case.get("name")}')
         elif case.find('skipped') is not None:
             skipped += 1
         else:
             passed += 1
     if ended.returncode not in (0, 1):
         failed.append(f'pytest ended with status {ended.returncode}')
-    return Outcome(asked, '', versions, passed, skipped, tuple(failed), round(install_s), round(test_s), round(os.getloadavg()[1], 1),
-                   str(datetime.date.today()))
+    return Outcome(
+        asked,
+        '',
+        versions,
+        passed,
+        skipped,
+        tuple(failed),
+        round(install_s),
+        round(test_s),
+        round(os.getloadavg()[1], 1),
+        str(datetime.date.today()),
+    )
 
 
 def _environment() -> dict[str, str]:
@@ -156,12 +202,22 @@ def _environment() -> dict[str, str]:
 def table(outcomes: Iterable[Outcome]) -> str:
     """The outcomes in Markdown: environments first, then what cannot be had."""
     outcomes = list(outcomes)
-    lines = ['| Python | numpy | OpenCV | ONNX Runtime | rclpy | passed | skipped | failed | install s | tests s | load | date |',
-             '|---|---|---|---|---|---|---|---|---|---|---|---|']
+    lines = [
+        '| Python | numpy | OpenCV | ONNX Runtime | rclpy | passed | skipped | failed | install s | tests s | load | date |',
+        '|---|---|---|---|---|---|---|---|---|---|---|---|',
+    ]
     for o in (o for o in outcomes if not o.refused):
-        cells = (*(o.versions[name] for name in ('python', 'numpy', 'opencv', 'onnxruntime', 'rclpy')), o.passed, o.skipped,
-                 ', '.join(o.failed) or 0, f'{o.install_s:.0f}', f'{o.test_s:.0f}', o.load, o.date)
-        lines.append(f"| {' | '.join(map(str, cells))} |")
+        cells = (
+            *(o.versions[name] for name in ('python', 'numpy', 'opencv', 'onnxruntime', 'rclpy')),
+            o.passed,
+            o.skipped,
+            ', '.join(o.failed) or 0,
+            f'{o.install_s:.0f}',
+            f'{o.test_s:.0f}',
+            o.load,
+            o.date,
+        )
+        lines.append(f'| {" | ".join(map(str, cells))} |')
     if refused := [o for o in outcomes if o.refused]:
         lines += ['', '| Not to be had | pip says |', '|---|---|', *(f'| {o.asked} | {o.refused} |' for o in refused)]
     return '\n'.join(lines)
@@ -183,8 +239,12 @@ def main() -> int:
     parser.add_argument('--pythons', nargs='+', default=['3.10', '3.12', '3.13'], metavar='X.Y')
     parser.add_argument('--oldest', action='store_true', help='only the first numpy and OpenCV that are supported')
     parser.add_argument('--here', action='store_true', help='only this interpreter, as it is')
-    parser.add_argument('--output', type=Path, metavar='DIR',
-                        help='keep the tests\' logs, and matrix.json and matrix.md, with the rows of earlier runs that are not run again')
+    parser.add_argument(
+        '--output',
+        type=Path,
+        metavar='DIR',
+        help="keep the tests' logs, and matrix.json and matrix.md, with the rows of earlier runs that are not run again",
+    )
     options = parser.parse_args()
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)

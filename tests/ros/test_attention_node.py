@@ -1,4 +1,5 @@
 """The node `attention` through the real ROS graph, and its messages."""
+
 import itertools
 import time
 from dataclasses import fields
@@ -107,9 +108,15 @@ def status_of(publisher, text='', **stated):
     publisher.publish(DiagnosticArray(header=header(), status=[DiagnosticStatus(name='probe: head pose', message=text, values=values)]))
 
 
-@pytest.mark.parametrize('text, reported, state, reason', [
-    ('no face', 'no_face', 'absent', 'nobody'), ('images have stopped: camera unplugged', 'silent', 'unknown', 'blind'),
-    ('niemand im Bild', 'no_face', 'absent', 'nobody'), ('ok', 'model_failed', 'unknown', 'blind')])
+@pytest.mark.parametrize(
+    'text, reported, state, reason',
+    [
+        ('no face', 'no_face', 'absent', 'nobody'),
+        ('images have stopped: camera unplugged', 'silent', 'unknown', 'blind'),
+        ('niemand im Bild', 'no_face', 'absent', 'nobody'),
+        ('ok', 'model_failed', 'unknown', 'blind'),
+    ],
+)
 def test_nobody_there_and_a_blind_camera_are_told_apart_by_the_states_name(graph, text, reported, state, reason):
     """The head_pose node states which on /diagnostics, whatever its text; the car's speed is unknown, so nobody there is absent."""
     driver = Driver(graph)
@@ -173,8 +180,10 @@ def test_frames_of_a_replay_slower_than_reports_all_count(graph):
     for _ in range(3):
         decided = driver.look(ROAD, 0.5, rate_hz=2)
         if driver.stamp_s < 101.5:
-            graph.wait_until(lambda: status_of(diagnostics, state='no_face') or
-                             messages.stamp_s(driver.decisions[-1].header) > driver.stamp_s + 0.9, 'the estimated time')
+            graph.wait_until(
+                lambda: status_of(diagnostics, state='no_face') or messages.stamp_s(driver.decisions[-1].header) > driver.stamp_s + 0.9,
+                'the estimated time',
+            )
     assert (driver.stamp_s, decided['state'], driver.node._frames_ignored) == (101.5, 'attentive', 0)
 
 
@@ -287,8 +296,9 @@ def test_behind_the_real_head_pose_node_an_empty_car_is_absent_and_a_dead_camera
 def test_a_published_head_comes_back_with_its_deviation_in_head_axes():
     """The covariance in the message is R diag(s^2) R^T about the camera's axes; read back, s in head axes, degrees."""
     pose = head(20, -10, t_cam_head_m=np.array([0.1, 0.2, 0.7]), t_std_m=np.full(3, 0.02))
-    pose = type(pose)(pose.R_cam_head, np.array([1.0, 2.0, 6.0]), 'L1', pose.category_probabilities, t_cam_head_m=pose.t_cam_head_m,
-                      t_std_m=pose.t_std_m)
+    pose = type(pose)(
+        pose.R_cam_head, np.array([1.0, 2.0, 6.0]), 'L1', pose.category_probabilities, t_cam_head_m=pose.t_cam_head_m, t_std_m=pose.t_std_m
+    )
     message = messages.head_pose(header(), pose).pose
     back = head_from_message(message.pose.orientation, message.pose.position, message.covariance)
     assert back.R_cam_head == pytest.approx(pose.R_cam_head)
@@ -298,8 +308,9 @@ def test_a_published_head_comes_back_with_its_deviation_in_head_axes():
 
 def test_the_committed_yaml_is_the_generated_one_and_holds_the_settings_defaults():
     text = (CONFIG / 'attention.yaml').read_text()
-    assert text == parameters.yaml_text(AttentionParameters, 'attention', 'attention.parameters'), \
+    assert text == parameters.yaml_text(AttentionParameters, 'attention', 'attention.parameters'), (
         'run: python -m c2f_head_pose.ros.attention.parameters --yaml > config/attention.yaml'
+    )
     table = AttentionParameters.from_values(yaml.safe_load(text)['/**']['ros__parameters'])
     assert table == AttentionParameters()
     for row in fields(AttentionSettings):

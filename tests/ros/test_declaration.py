@@ -1,4 +1,5 @@
 """A change of parameters is in force when all who may refuse it have accepted it."""
+
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
@@ -32,7 +33,8 @@ def declared(request, graph):
     node.configured = False
     node.declare_parameter('locked', 0)
     node.add_on_set_parameters_callback(  # callbacks are asked newest first
-        lambda changes: SetParametersResult(successful=all(change.name != 'locked' for change in changes), reason='locked'))
+        lambda changes: SetParametersResult(successful=all(change.name != 'locked' for change in changes), reason='locked')
+    )
     applied = []
     found = DeclaredParameters(AsInHumble(node) if request.param == 'humble' else node, lambda: applied.append(1), Parameters)
     found.node, found.applied = node, applied

@@ -1,4 +1,5 @@
 """`make demo` on recordings of one's own: other topics, no calibration, nobody in view."""
+
 import csv
 
 import cv2
@@ -55,8 +56,12 @@ def test_an_output_that_cannot_be_written_is_named_before_anything_starts(tmp_pa
 def test_drops_and_images_of_nobody_are_told_apart(tmp_path):
     """Of four images sent one is dropped, and one of the three answered shows nobody."""
     picture = cv2.imencode('.jpg', np.zeros((48, 64, 3), np.uint8))[1]
-    recording = demo.Recording(rotations={1: np.eye(3), 2: np.eye(3)}, arrivals_s={1: 0.1, 2: 0.2},
-                               pictures=dict.fromkeys((1, 2, 3), picture), images=dict.fromkeys((1, 2, 3, 4), 0.0))
+    recording = demo.Recording(
+        rotations={1: np.eye(3), 2: np.eye(3)},
+        arrivals_s={1: 0.1, 2: 0.2},
+        pictures=dict.fromkeys((1, 2, 3), picture),
+        images=dict.fromkeys((1, 2, 3, 4), 0.0),
+    )
     answered, dropped, *_ = demo.write(recording, tmp_path)
     assert answered == '3 of 4 images answered, each with its own stamp; in 1 of them nobody was found'
     assert dropped.startswith('1 images were dropped: this machine was too busy')

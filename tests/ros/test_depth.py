@@ -1,4 +1,5 @@
 """Depth beside the images: read, paired by stamp, and done without where it stops."""
+
 from array import array
 from types import SimpleNamespace
 
@@ -20,8 +21,6 @@ from c2f_head_pose.ros.log import Notices
 pytestmark = pytest.mark.ros
 
 
-
-
 def compressed_depth(values, quantisation=(0.0, 0.0), encoding='16UC1') -> CompressedImage:
     """As compressed_depth_image_transport writes it: int32 format, two float32, PNG."""
     head = np.int32(0).tobytes() + np.float32(quantisation).tobytes()
@@ -38,8 +37,15 @@ def test_compressed_metres_are_read_back_from_their_inverse():
     np.testing.assert_allclose(depth_m_from_compressed(compressed_depth([[501, 251, 0]], (1000, 1), '32FC1')), [[2, 4, np.nan]], rtol=1e-6)
 
 
-@pytest.mark.parametrize('changed, words', [({'format': 'jpeg'}, 'is not read'), ({'data': array('B', bytes(20))}, 'cut off'),
-                                            ({'data': array('B')}, 'cut off'), ({'format': '16UC1; compressedDepth rvl'}, 'png')])
+@pytest.mark.parametrize(
+    'changed, words',
+    [
+        ({'format': 'jpeg'}, 'is not read'),
+        ({'data': array('B', bytes(20))}, 'cut off'),
+        ({'data': array('B')}, 'cut off'),
+        ({'format': '16UC1; compressedDepth rvl'}, 'png'),
+    ],
+)
 def test_other_compressed_data_is_refused_with_the_remedy(changed, words):
     message = compressed_depth([[1]])
     for name, value in changed.items():
@@ -60,8 +66,12 @@ class Heard:
 def paired():
     heard, now = Heard(), SimpleNamespace(s=0.0)
     depth = DepthInput(Notices(heard), DepthAlignment('/depth/image', '/depth/camera_info'), '/depth/image', clock=lambda: now.s)
-    return SimpleNamespace(depth=depth, heard=heard.lines, now=now, get=lambda stamp_s, shape=(2, 3): depth.depth_m(
-        ImageView(header(stamp_s), shape), DepthTiming(0.02, 0.0, 1.0)))
+    return SimpleNamespace(
+        depth=depth,
+        heard=heard.lines,
+        now=now,
+        get=lambda stamp_s, shape=(2, 3): depth.depth_m(ImageView(header(stamp_s), shape), DepthTiming(0.02, 0.0, 1.0)),
+    )
 
 
 def test_the_depth_nearest_in_time_is_taken_within_the_tolerance(paired):
@@ -158,8 +168,9 @@ def depth_model(tmp_path_factory) -> str:
     class Untrained(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.trunk = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 5, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
-                                             torch.nn.Flatten(), torch.nn.Linear(4, 4))
+            self.trunk = torch.nn.Sequential(
+                torch.nn.Conv2d(1, 4, 5, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 4)
+            )
 
         def forward(self, crops):
             logits = self.trunk(crops.float() / 255)
@@ -167,10 +178,24 @@ def depth_model(tmp_path_factory) -> str:
             return frontal + 0 * logits[:, :1, None], 0.1 + 0 * logits[:, :3].abs(), logits
 
     path = tmp_path_factory.mktemp('model') / 'untrained_depth.onnx'
-    write_onnx(Untrained(), 64, path, {
-        'c2f_contract': '1', 'name': 'untrained_depth', 'version': '0', 'modality': 'depth', 'input_size': '64', 'crop_margin': '1.5',
-        'detector_margin': '1.15', 'convention': 'R_cam_head REP-103/REP-155', 'training_data': 'none', 'licence': 'Apache-2.0',
-        'depth_range_m': '0.5'})
+    write_onnx(
+        Untrained(),
+        64,
+        path,
+        {
+            'c2f_contract': '1',
+            'name': 'untrained_depth',
+            'version': '0',
+            'modality': 'depth',
+            'input_size': '64',
+            'crop_margin': '1.5',
+            'detector_margin': '1.15',
+            'convention': 'R_cam_head REP-103/REP-155',
+            'training_data': 'none',
+            'licence': 'Apache-2.0',
+            'depth_range_m': '0.5',
+        },
+    )
     return str(path)
 
 
@@ -183,6 +208,7 @@ def calibrate(graph, node):
 
 def a_doll() -> np.ndarray:
     from depth_dolls import doll, room
+
     return (1000 * doll(room(), (0.1, -0.05, 1.2))).astype(np.uint16)
 
 

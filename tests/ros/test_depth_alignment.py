@@ -1,4 +1,5 @@
 """Depth that is not registered to the images is registered here, or refused by name; it is never taken as if it were."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,21 +62,27 @@ def test_depth_of_another_frame_is_registered_by_its_extrinsics():
     assert f'registered here, from {DEPTH} to {COLOUR}' in alignment.status
 
 
-@pytest.mark.parametrize('info, image', [
-    (camera_info(320, 240, 250.0), None),                        # depth of half the resolution
-    (camera_info(640, 576, 504.0), view(width=1280, height=720, focal=610.0)),  # time of flight beside a 720p camera
-    (camera_info(848, 480, 425.0), view(focal=615.0))])          # a wider view than the image's
+@pytest.mark.parametrize(
+    'info, image',
+    [
+        (camera_info(320, 240, 250.0), None),  # depth of half the resolution
+        (camera_info(640, 576, 504.0), view(width=1280, height=720, focal=610.0)),  # time of flight beside a 720p camera
+        (camera_info(848, 480, 425.0), view(focal=615.0)),
+    ],
+)  # a wider view than the image's
 def test_depth_of_other_intrinsics_in_the_images_frame_is_scaled_to_the_image(info, image):
     """In one frame with both principal points in the middle, the ellipse stays in the middle and the wall about it."""
     found, alignment = aligned(face_and_wall(width=info.width, height=info.height), COLOUR, info, image=image)
     height, width = found.shape
-    np.testing.assert_allclose(found[height // 2 - 5:height // 2 + 5, width // 2 - 5:width // 2 + 5], 0.8, rtol=1e-6)
+    np.testing.assert_allclose(found[height // 2 - 5 : height // 2 + 5, width // 2 - 5 : width // 2 + 5], 0.8, rtol=1e-6)
     assert np.nanmax(found) == pytest.approx(3.0)
     assert 'from its own intrinsics' in alignment.status
 
 
-@pytest.mark.parametrize('depth_frame, info', [
-    (COLOUR, None), ('', None), (f'/{COLOUR}', camera_info()), (COLOUR, camera_info(focal=502.0)), (COLOUR, camera_info())])
+@pytest.mark.parametrize(
+    'depth_frame, info',
+    [(COLOUR, None), ('', None), (f'/{COLOUR}', camera_info()), (COLOUR, camera_info(focal=502.0)), (COLOUR, camera_info())],
+)
 def test_depth_in_the_images_frame_and_pixels_is_taken_as_it_is(depth_frame, info):
     depth_m = face_and_wall()
     found, alignment = aligned(depth_m, depth_frame, info)
@@ -90,14 +97,18 @@ def test_aligned_depth_of_a_rectified_image_is_recognised_by_p():
     assert aligned(depth_m, COLOUR, info, image=image)[0] is depth_m
 
 
-@pytest.mark.parametrize('info, tf, image, words', [
-    (None, Transforms(**BASELINE), None, ['publish its calibration on /camera/depth/camera_info', 'depth/camera_info']),
-    (camera_info(), None, None, [f'publish the transform from {DEPTH} to {COLOUR}', 'TF is not read yet']),
-    (camera_info(), Transforms(), None, [f'publish the transform from {DEPTH}', 'does not exist']),
-    (camera_info(), Transforms(**BASELINE), view(camera=False), ['publish camera_info of the images']),
-    (camera_info(320, 240), Transforms(**BASELINE), None, ['is for 320x240 pixels', '640x480']),
-    (camera_info(focal=0.0), Transforms(**BASELINE), None, ['is uncalibrated']),
-    (None, None, None, ['calibration', 'transform'])])
+@pytest.mark.parametrize(
+    'info, tf, image, words',
+    [
+        (None, Transforms(**BASELINE), None, ['publish its calibration on /camera/depth/camera_info', 'depth/camera_info']),
+        (camera_info(), None, None, [f'publish the transform from {DEPTH} to {COLOUR}', 'TF is not read yet']),
+        (camera_info(), Transforms(), None, [f'publish the transform from {DEPTH}', 'does not exist']),
+        (camera_info(), Transforms(**BASELINE), view(camera=False), ['publish camera_info of the images']),
+        (camera_info(320, 240), Transforms(**BASELINE), None, ['is for 320x240 pixels', '640x480']),
+        (camera_info(focal=0.0), Transforms(**BASELINE), None, ['is uncalibrated']),
+        (None, None, None, ['calibration', 'transform']),
+    ],
+)
 def test_what_is_missing_is_named_with_both_frames_and_the_way_out(info, tf, image, words):
     with pytest.raises(DepthError) as refused:
         aligned(face_and_wall(), info=info, tf=tf, image=image)
@@ -163,9 +174,14 @@ def test_the_node_registers_depth_where_calibration_and_transform_are_there(grap
     assert 'paired, registered here' in values(graph.wait_for_state('ok'))['depth']
 
 
-@pytest.mark.parametrize('remaps, topic', [
-    ({}, '/depth/camera_info'), ({'depth/image': '/camera/depth/image_rect_raw'}, '/camera/depth/camera_info'),
-    ({'depth/image': '/camera/depth/image_rect_raw', 'depth/camera_info': '/tof/info'}, '/tof/info')])
+@pytest.mark.parametrize(
+    'remaps, topic',
+    [
+        ({}, '/depth/camera_info'),
+        ({'depth/image': '/camera/depth/image_rect_raw'}, '/camera/depth/camera_info'),
+        ({'depth/image': '/camera/depth/image_rect_raw', 'depth/camera_info': '/tof/info'}, '/tof/info'),
+    ],
+)
 def test_the_calibration_of_depth_is_read_beside_its_images_unless_remapped(graph, remaps, topic):
     graph.head_pose_node(remaps=remaps, modality='rgbd', depth_model='')
     assert graph.probe.count_subscribers(topic) == 1

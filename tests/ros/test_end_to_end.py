@@ -1,4 +1,5 @@
 """The sample recording through head_pose on the real graph: a rendered person looks around."""
+
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,10 @@ def test_the_head_of_the_sample_is_followed_and_each_answer_is_whole(graph):
     results = graph.hear_results()
     pictures = graph.hear(Image, '/head_pose/image_annotated')
     node = graph.head_pose_node()
-    graph.wait_until(lambda: all(publisher.get_subscription_count() for publisher in node.publishers
-                                 if publisher.topic_name in graph.heard), 'a subscription of every topic that is heard')
+    graph.wait_until(
+        lambda: all(publisher.get_subscription_count() for publisher in node.publishers if publisher.topic_name in graph.heard),
+        'a subscription of every topic that is heard',
+    )
     sent, truths = play(graph, node, pictures)  # the picture is the last of an image's answers to be published
 
     assert len(sent) == 300

@@ -1,4 +1,5 @@
 """Faults on the real graph: each is told to the user, and the node goes on. Those tested elsewhere: docs/faults_and_fuzz.md."""
+
 import importlib.util
 import os
 import shutil
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.ros
 
 ROOT = Path(__file__).parents[2]
 SMALL = noise(48, 64)
-CAMERA = '''
+CAMERA = """
 import sys, time
 from array import array
 import rclpy
@@ -44,8 +45,8 @@ while True:
     message.header.stamp.nanosec += 1_000_000
     publisher.publish(message)
     time.sleep(0.05)
-'''
-SLOW_SUBSCRIBER = '''
+"""
+SLOW_SUBSCRIBER = """
 import rclpy
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
@@ -54,18 +55,20 @@ node = rclpy.create_node('slow')
 node.create_subscription(Image, '/head_pose/image_annotated', lambda _: None, 1)
 node.create_subscription(MarkerArray, '/head_pose/markers', lambda _: None, 1)
 rclpy.spin(node)
-'''
+"""
 
 
 @pytest.fixture
 def processes():
     """Starts processes that end with the test."""
     with ExitStack() as stack:
+
         def start(*command):
             process = subprocess.Popen([*map(str, command)], cwd=ROOT, env=os.environ, stderr=subprocess.DEVNULL)
             stack.callback(process.wait)
             stack.callback(process.kill)
             return process
+
         yield start
 
 
@@ -112,9 +115,16 @@ def test_resolution_and_encoding_that_change_in_the_stream_are_answered_and_the_
     results = graph.hear_results()
     graph.head_pose_node()
     publisher = graph.image_publisher()
-    changes = [(noise(), 'bgr8'), (noise(), 'rgb8'), (noise()[..., 0], 'mono8'), (noise(240, 320), 'bgr8'),
-               (noise(240, 320)[..., :2], 'yuv422'),
-               (noise(3, 5), 'bgr8'), (noise(1080, 1920)[..., 0], 'mono8'), (noise(), 'bgr8')]
+    changes = [
+        (noise(), 'bgr8'),
+        (noise(), 'rgb8'),
+        (noise()[..., 0], 'mono8'),
+        (noise(240, 320), 'bgr8'),
+        (noise(240, 320)[..., :2], 'yuv422'),
+        (noise(3, 5), 'bgr8'),
+        (noise(1080, 1920)[..., 0], 'mono8'),
+        (noise(), 'bgr8'),
+    ]
     for number, (pixels, encoding) in enumerate(changes):
         ask(graph, results, publisher, image_message(np.ascontiguousarray(pixels), 1.0 + number, encoding))
     assert stamps(results) == [1.0 + number for number in range(len(changes))]
@@ -142,7 +152,7 @@ def test_truncated_jpegs_between_good_ones_cost_only_themselves(graph):
     publisher = graph.image_publisher(CompressedImage, '/image/compressed')
     whole = cv2.imencode('.jpg', noise(240, 320))[1].tobytes()
     for tenth in range(1, 10):
-        publisher.publish(compressed_message(whole[:len(whole) * tenth // 10], 100.0 + tenth))
+        publisher.publish(compressed_message(whole[: len(whole) * tenth // 10], 100.0 + tenth))
         graph.wait_until(lambda n=tenth: node._session.statistics.dropped.get('bad image') == n, f'the count of {tenth}')
         ask(graph, results, publisher, compressed_message(whole, 200.0 + tenth))
     assert stamps(results) == [200.0 + tenth for tenth in range(1, 10)]
@@ -193,6 +203,7 @@ def test_a_starved_node_answers_the_newest_images_and_says_that_it_is_too_slow(g
                 publisher.publish(image)
                 sent.append(time.monotonic())
             return condition()
+
         graph.wait_until(held, what, 60)
 
     def message():
@@ -257,8 +268,10 @@ def test_a_builder_killed_in_the_middle_costs_no_image_and_is_told(graph, monkey
     ask(graph, results, publisher, image_message(SMALL, 1.0))
     graph.wait_until(lambda: 'until the engine for cuda is ready' in values(graph.wait_for_state('no face'))['device'], 'the progress')
     builder.kill()
-    graph.wait_until(lambda: 'because cuda failed: the builder ended with status -9' in values(graph.wait_for_state('no face'))['device'],
-                     'the reason in the diagnostics')
+    graph.wait_until(
+        lambda: 'because cuda failed: the builder ended with status -9' in values(graph.wait_for_state('no face'))['device'],
+        'the reason in the diagnostics',
+    )
     ask(graph, results, publisher, image_message(SMALL, 2.0))
     assert stamps(results) == [1.0, 2.0] and not builders()
 

@@ -1,4 +1,5 @@
 """Poses in another frame than the camera's, by parameters and through TF."""
+
 import sys
 from types import SimpleNamespace
 
@@ -75,14 +76,18 @@ def _mount_transform() -> Transform:
 def tf2(monkeypatch):
     """tf2_ros is not in the pip wheels: its part in this is a lookup."""
     listener = SimpleNamespace(unregister=lambda: None)
-    monkeypatch.setitem(sys.modules, 'tf2_ros', SimpleNamespace(
-        Buffer=Buffer, TransformListener=lambda buffer, node: listener, TransformException=TransformError))
+    monkeypatch.setitem(
+        sys.modules,
+        'tf2_ros',
+        SimpleNamespace(Buffer=Buffer, TransformListener=lambda buffer, node: listener, TransformException=TransformError),
+    )
 
 
 def test_tf_gives_the_mount_at_the_images_stamp_or_says_what_is_missing(tf2):
     source = TfMount(None, 'base_link')
-    np.testing.assert_allclose(source.mount(HEADER if HEADER.stamp.sec < 10 else image_message(noise(2, 2), 5.0).header).R_target_cam,
-                               BACKWARDS, atol=1e-9)
+    np.testing.assert_allclose(
+        source.mount(HEADER if HEADER.stamp.sec < 10 else image_message(noise(2, 2), 5.0).header).R_target_cam, BACKWARDS, atol=1e-9
+    )
     with pytest.raises(FrameError, match=r"'camera_optical' to target_frame 'base_link'.*future.*static_transform_publisher"):
         source.mount(image_message(noise(2, 2), 11.0).header)
 
@@ -91,8 +96,6 @@ def test_tf_that_is_not_installed_is_refused_with_both_remedies(monkeypatch):
     monkeypatch.setitem(sys.modules, 'tf2_ros', None)
     with pytest.raises(ParameterError, match=r'target_frame.*tf2-ros-py.*target_frame_from'):
         TfMount(None, 'base_link')
-
-
 
 
 def test_the_node_answers_in_the_target_frame_and_angles_stay_the_cameras(graph):

@@ -1,4 +1,5 @@
 """Images that were sent and never came."""
+
 import pytest
 
 from c2f_head_pose.ros.gaps import SequenceGaps
@@ -43,6 +44,7 @@ def test_images_overwritten_before_the_node_took_them_are_counted_and_said(graph
     pytest.importorskip('rclpy', reason='needs rclpy')
     from ros_calls import values
     from ros_graph import image_message, noise
+
     results = graph.hear_results()
     node = graph.head_pose_node()
     publisher = graph.image_publisher()

@@ -3,6 +3,7 @@
 hri_msgs is not in the pip wheels, so its two messages are stood in for by classes with their fields; test_ros_humans_graph.py has the
 real ones.
 """
+
 import random
 import re
 import threading

@@ -1,4 +1,5 @@
 """REP-155's topics with hri_msgs as it is, where it is installed: docs/without_apt.md builds it for the pip wheels."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """cv_bridge beside this package's own reader: which one converts what, and that nobody can tell them apart."""
+
 import os
 import sys
 from pathlib import Path
@@ -23,8 +24,11 @@ class CvBridge:
 
 
 def image(encoding, width=8, height=6, padding=0, big=0, largest=65535):
-    channels = {'nv12': 1.5, 'nv21': 1.5}.get(encoding) or {'yuv4': 2, 'uyvy': 2, 'yuyv': 2, '8UC4': 4}.get(encoding[:4]) or (
-        4 if 'a' in encoding[:4] and not encoding.startswith('bayer') else 3 if encoding.startswith(('rgb', 'bgr', '8UC3')) else 1)
+    channels = (
+        {'nv12': 1.5, 'nv21': 1.5}.get(encoding)
+        or {'yuv4': 2, 'uyvy': 2, 'yuyv': 2, '8UC4': 4}.get(encoding[:4])
+        or (4 if 'a' in encoding[:4] and not encoding.startswith('bayer') else 3 if encoding.startswith(('rgb', 'bgr', '8UC3')) else 1)
+    )
     generator = np.random.default_rng(1)
     if '16' in encoding:
         row = generator.integers(0, largest + 1, (height, width * channels)).astype('>u2' if big else '<u2').view(np.uint8)
@@ -74,8 +78,9 @@ def test_a_wrong_image_is_refused_by_its_field_with_cv_bridge_too(half_a_bridge)
         ImageConverter().image(broken)
 
 
-@pytest.mark.parametrize('broken', ["raise AttributeError('_ARRAY_API not found')",
-                                    'import os' + HALF.replace('raise RuntimeError', 'os.abort(); raise')])
+@pytest.mark.parametrize(
+    'broken', ["raise AttributeError('_ARRAY_API not found')", 'import os' + HALF.replace('raise RuntimeError', 'os.abort(); raise')]
+)
 def test_an_installation_that_does_not_fit_together_costs_nothing(broken, half_a_bridge, tmp_path):
     """A cv_bridge compiled for numpy 1 fails at its import under numpy 2, or ends the process at its first conversion."""
     (tmp_path / 'cv_bridge.py').write_text(broken.replace("'rgb8', 'bgr8', 'mono8'", "''"))

@@ -38,9 +38,11 @@ def test_a_launch_file_describes_what_it_starts(file, monkeypatch, tmp_path):
 @pytest.mark.parametrize('module', ['node', 'replay_node'])
 def test_without_rclpy_a_node_names_the_remedy_in_a_line(module):
     """In a Python to which rclpy is hidden."""
-    hidden = ("import importlib.util as u, runpy, sys; find = u.find_spec;"
-              "u.find_spec = lambda name, *rest: None if name == 'rclpy' else find(name, *rest);"
-              f"sys.argv = ['{module}.py']; runpy.run_module('c2f_head_pose.ros.{module}', run_name='__main__')")
+    hidden = (
+        'import importlib.util as u, runpy, sys; find = u.find_spec;'
+        "u.find_spec = lambda name, *rest: None if name == 'rclpy' else find(name, *rest);"
+        f"sys.argv = ['{module}.py']; runpy.run_module('c2f_head_pose.ros.{module}', run_name='__main__')"
+    )
     ended = subprocess.run([sys.executable, '-c', hidden], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert ended.stderr.startswith('error: rclpy is not installed') and 'setup.bash' in ended.stderr and 'pip install' in ended.stderr

@@ -1,4 +1,5 @@
 """Nothing computed that nobody reads; memory given back."""
+
 import gc
 import weakref
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.ros
 
 def test_a_lazy_node_answers_only_while_somebody_subscribes(graph):
     from diagnostic_msgs.msg import DiagnosticArray
+
     graph.hear(DiagnosticArray, '/diagnostics')
     node = graph.head_pose_node(lazy=True)
     publisher = graph.image_publisher()

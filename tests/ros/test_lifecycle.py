@@ -19,8 +19,6 @@ from c2f_head_pose.ros.components import Parts
 pytestmark = pytest.mark.ros
 
 
-
-
 def state(graph) -> str:
     return graph.call(GetState, '/head_pose/get_state', GetState.Request()).current_state.label
 
@@ -49,8 +47,9 @@ def test_each_transition_by_service(graph):
     assert change(graph, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN) and state(graph) == 'finalized'
 
 
-@pytest.mark.parametrize('activated, transition', [(False, Transition.TRANSITION_INACTIVE_SHUTDOWN),
-                                                   (True, Transition.TRANSITION_ACTIVE_SHUTDOWN)])
+@pytest.mark.parametrize(
+    'activated, transition', [(False, Transition.TRANSITION_INACTIVE_SHUTDOWN), (True, Transition.TRANSITION_ACTIVE_SHUTDOWN)]
+)
 def test_a_shutdown_from_any_state_takes_back_the_outputs_and_frees_the_model(graph, activated, transition):
     results = graph.hear_results()
     node = graph.head_pose_node(autostart=False)
@@ -117,6 +116,7 @@ def test_wrong_parameters_at_start_are_all_named_and_can_be_corrected(graph):
 def test_a_failed_activation_is_said_and_can_be_tried_again(graph):
     """Two subscriptions of one topic with different types cannot be in one participant; the probe's keeps the node from subscribing."""
     from sensor_msgs.msg import CompressedImage
+
     blocking = graph.probe.create_subscription(CompressedImage, '/image', lambda _: None, 1)
     graph.head_pose_node()
     graph.wait_for_log('cannot subscribe to /image')
@@ -129,8 +129,9 @@ def test_a_failed_activation_is_said_and_can_be_tried_again(graph):
 def test_the_process_takes_back_its_output_and_exits_with_0_on_a_signal(graph, end):
     """The child is started from Python: a shell would let its background jobs ignore SIGINT."""
     results = graph.hear_results()
-    child = subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.ros.node'], cwd=Path(__file__).parents[2], env=os.environ,
-                             stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, '-m', 'c2f_head_pose.ros.node'], cwd=Path(__file__).parents[2], env=os.environ, stderr=subprocess.PIPE, text=True
+    )
     try:
         publisher = graph.image_publisher()
         graph.wait_until(lambda: (publisher.publish(image_message(noise(48, 64))), results.markers)[1], 'an answer')

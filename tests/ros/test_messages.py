@@ -96,7 +96,11 @@ def test_the_gaze_frame_has_z_out_of_the_face_and_y_down():
     pose = head(track_id=7, t_cam_head_m=np.array([0.0, 0, 1]), t_std_m=np.ones(3))
     face, gaze = messages.transforms(HEADER, [pose, replace(pose, t_cam_head_m=None)]).transforms
     assert (face.header.frame_id, face.child_frame_id, gaze.header.frame_id, gaze.child_frame_id) == (
-        'camera_optical', 'face_7', 'face_7', 'gaze_7')
+        'camera_optical',
+        'face_7',
+        'face_7',
+        'gaze_7',
+    )
     q = gaze.transform.rotation
     np.testing.assert_allclose(rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), [[0, 0, 1], [-1, 0, 0], [0, -1, 0]], atol=1e-12)
 

@@ -3,6 +3,7 @@
 Detections go over the topic where vision_msgs is installed (a ROS installation), and TF through tf2_ros; the pip wheels have neither,
 so there the same detections are handed to the node's callback, and a lookup stands in for TF.
 """
+
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,8 +40,16 @@ def facing(frame_axis, face_id, at_m=None, R_frame=None):
     x = np.asarray(frame_axis, float)
     up = np.array([0.0, 0.0, 1.0]) if R_frame is None else R_frame
     y = np.cross(up, x)
-    return HeadPose(np.stack([x, y, np.cross(x, y)], axis=1), np.full(3, 2.0), 'L1', np.eye(4)[0], score=0.9, published_id=face_id,
-                    t_cam_head_m=None if at_m is None else np.array(at_m, float), t_std_m=None if at_m is None else np.full(3, 0.01))
+    return HeadPose(
+        np.stack([x, y, np.cross(x, y)], axis=1),
+        np.full(3, 2.0),
+        'L1',
+        np.eye(4)[0],
+        score=0.9,
+        published_id=face_id,
+        t_cam_head_m=None if at_m is None else np.array(at_m, float),
+        t_std_m=None if at_m is None else np.full(3, 0.01),
+    )
 
 
 class People:
@@ -68,28 +77,41 @@ class People:
                 detection.id = pose.published_id or ''
             self.poses.publish(message)
         else:
-            detections = [SimpleNamespace(id=pose.published_id or '', results=[SimpleNamespace(
-                pose=messages.head_pose(header(), pose).pose, hypothesis=SimpleNamespace(class_id='L1', score=pose.score))])
-                for pose in heads]
+            detections = [
+                SimpleNamespace(
+                    id=pose.published_id or '',
+                    results=[
+                        SimpleNamespace(
+                            pose=messages.head_pose(header(), pose).pose, hypothesis=SimpleNamespace(class_id='L1', score=pose.score)
+                        )
+                    ],
+                )
+                for pose in heads
+            ]
             self.node._on_head_poses(SimpleNamespace(header=header(self.stamp_s, frame_id), detections=detections))
 
         def answered():
             return next((m for m in self.looking_at[::-1] if messages.stamp_s(m.header) == self.stamp_s), None)
+
         message = self.graph.wait_until(answered, f'looking_at of {self.stamp_s}')
         return {status.name: {pair.key: pair.value for pair in status.values} for status in message.status}
 
     def watch(self, heads, frame_id='camera_optical'):
         """looking_at after a second of the same heads, in another order from frame to frame."""
         for k in range(8):
-            looks = self.send(heads[::(-1) ** k], frame_id)
+            looks = self.send(heads[:: (-1) ** k], frame_id)
         return looks
 
     def state_frame(self, image_frame):
         """head_pose's report that its images are in this frame."""
         values = [KeyValue(key='state', value='ok'), KeyValue(key='image_frame', value=image_frame)]
         status = DiagnosticStatus(name='probe: head pose', message='ok', values=values)
-        self.graph.wait_until(lambda: self.reports.publish(DiagnosticArray(header=header(), status=[status]))
-                              or self.node._targets.image_frames == {image_frame}, 'the report')
+        self.graph.wait_until(
+            lambda: (
+                self.reports.publish(DiagnosticArray(header=header(), status=[status])) or self.node._targets.image_frames == {image_frame}
+            ),
+            'the report',
+        )
 
     def face(self):
         """The id of the face taken for the driver's."""
@@ -109,8 +131,20 @@ def test_two_named_faces_look_at_different_things_and_stay_apart(graph, names):
     looks = people.watch([past, towards])
     assert looks == {names[0]: {'camera': 'yes'}, names[1]: {'camera': 'no'}}
     assert people.face() == names[0]
-    turned = people.watch([HeadPose(past.R_cam_head, towards.rotation_std_deg, 'L1', np.eye(4)[0], t_cam_head_m=towards.t_cam_head_m,
-                                    t_std_m=towards.t_std_m, published_id=names[0]), past])
+    turned = people.watch(
+        [
+            HeadPose(
+                past.R_cam_head,
+                towards.rotation_std_deg,
+                'L1',
+                np.eye(4)[0],
+                t_cam_head_m=towards.t_cam_head_m,
+                t_std_m=towards.t_std_m,
+                published_id=names[0],
+            ),
+            past,
+        ]
+    )
     assert turned[names[0]] == {'camera': 'no'}
 
 
@@ -126,8 +160,11 @@ def test_of_several_faces_without_an_id_nothing_is_known_and_of_one_it_is(graph)
 def camera_by_tf(graph, monkeypatch):
     """TF with the camera 2 m ahead of base_link and 1 m above it, looking back."""
     rotation = Quaternion(**dict(zip('xyzw', quaternion_from_rotation(BACKWARDS).tolist())))
-    mount = TransformStamped(header=header(0.0, 'base_link'), child_frame_id='cam', transform=Transform(
-        translation=Vector3(**dict(zip('xyz', CAMERA_M))), rotation=rotation))
+    mount = TransformStamped(
+        header=header(0.0, 'base_link'),
+        child_frame_id='cam',
+        transform=Transform(translation=Vector3(**dict(zip('xyz', CAMERA_M))), rotation=rotation),
+    )
     if targets.tf2_ros is not None:
         graph.broadcaster = targets.tf2_ros.StaticTransformBroadcaster(graph.probe)
         graph.broadcaster.sendTransform(mount)
@@ -142,19 +179,24 @@ def camera_by_tf(graph, monkeypatch):
                 raise TransformError(f'"{source}" passed to lookupTransform argument source_frame does not exist')
             return mount
 
-    monkeypatch.setattr(targets, 'tf2_ros', SimpleNamespace(Buffer=Buffer, TransformListener=lambda *_: None,
-                                                            TransformException=TransformError))
+    monkeypatch.setattr(
+        targets, 'tf2_ros', SimpleNamespace(Buffer=Buffer, TransformListener=lambda *_: None, TransformException=TransformError)
+    )
 
 
 AHEAD, BACK = (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
 DOWN_AND_BACK = tuple(-np.array([1.0, 0.0, 1.0]) / np.sqrt(2))
 
 
-@pytest.mark.parametrize('axis, at_m, looks', [
-    (AHEAD, (1.0, 0.0, 1.0), 'yes'),  # straight at the camera, 1 m ahead
-    (DOWN_AND_BACK, (1.0, 0.0, 1.0), 'no'),  # at the origin of base_link, where no camera is
-    (AHEAD, None, 'yes'),  # without a position: against the camera's axis, which is base_link's +x
-    (BACK, None, 'no')])
+@pytest.mark.parametrize(
+    'axis, at_m, looks',
+    [
+        (AHEAD, (1.0, 0.0, 1.0), 'yes'),  # straight at the camera, 1 m ahead
+        (DOWN_AND_BACK, (1.0, 0.0, 1.0), 'no'),  # at the origin of base_link, where no camera is
+        (AHEAD, None, 'yes'),  # without a position: against the camera's axis, which is base_link's +x
+        (BACK, None, 'no'),
+    ],
+)
 def test_with_a_target_frame_the_camera_is_where_tf_has_it(graph, camera_by_tf, axis, at_m, looks):
     people = People(graph)
     people.state_frame('cam')
@@ -171,16 +213,31 @@ def test_where_tf_does_not_have_the_camera_whether_it_is_looked_at_is_unknown(gr
     graph.wait_for_log("'camera' is unknown", "'another_camera'", "'base_link'")
 
 
-@pytest.mark.parametrize('frame_id, image_frame, looks', [
-    ('webcam', 'webcam', 'yes'), ('', '', 'yes'), ('front_color_optical_frame', None, 'yes'), ('camera/optical', None, 'yes'),
-    ('torso', None, 'unknown'), ('optical_bench', None, 'unknown')])
+@pytest.mark.parametrize(
+    'frame_id, image_frame, looks',
+    [
+        ('webcam', 'webcam', 'yes'),
+        ('', '', 'yes'),
+        ('front_color_optical_frame', None, 'yes'),
+        ('camera/optical', None, 'yes'),
+        ('torso', None, 'unknown'),
+        ('optical_bench', None, 'unknown'),
+    ],
+)
 def test_poses_in_the_images_own_frame_have_the_camera_at_its_origin(graph, frame_id, image_frame, looks):
     """By head_pose's report, by the absence of any frame, or by REP-103's suffix for frames of images; a guess counts for nothing."""
     people = People(graph)
     if image_frame:
         people.state_frame(image_frame)
-    person = HeadPose(HEAD_AXES, np.full(3, 2.0), 'L1', np.eye(4)[0], t_cam_head_m=np.array([0.0, 0.0, 0.8]), t_std_m=np.full(3, 0.01),
-                      published_id='face_abcde')
+    person = HeadPose(
+        HEAD_AXES,
+        np.full(3, 2.0),
+        'L1',
+        np.eye(4)[0],
+        t_cam_head_m=np.array([0.0, 0.0, 0.8]),
+        t_std_m=np.full(3, 0.01),
+        published_id='face_abcde',
+    )
     assert people.watch([person], frame_id) == {'face_abcde': {'camera': looks}}
 
 
@@ -205,18 +262,25 @@ def test_behind_head_pose_with_hri_two_people_keep_their_random_names(graph):
     looking_at = graph.hear(DiagnosticArray, '/attention/looking_at')
     detections = graph.hear(Detection3DArray, '/head_pose/head_poses')
     graph.head_pose_node(hri=True)
-    graph.add(AttentionNode(context=graph.context, cli_args=['--ros-args', '-r', 'head_pose:=/head_pose/head_pose', '-r',
-                                                             'head_poses:=/head_pose/head_poses']))
+    graph.add(
+        AttentionNode(
+            context=graph.context,
+            cli_args=['--ros-args', '-r', 'head_pose:=/head_pose/head_pose', '-r', 'head_poses:=/head_pose/head_poses'],
+        )
+    )
     picture = np.full((720, 1280, 3), 120, np.uint8)
     for left in (200, 840):
-        picture[240:240 + FACE.shape[0], left:left + FACE.shape[1]] = FACE
+        picture[240 : 240 + FACE.shape[0], left : left + FACE.shape[1]] = FACE
     images, infos = graph.image_publisher(), graph.image_publisher(CameraInfo, '/camera_info')
     names = []
     for k in range(8):
         infos.publish(camera_info(1280, 720, 1000.0))
         images.publish(image_message(picture, 50 + k / 8))
-        graph.wait_until(lambda n=k: len(detections) > n and len(looking_at) > n
-                         and messages.stamp_s(looking_at[-1].header) == 50 + n / 8, f'image {k}', deadline_s=60.0)
+        graph.wait_until(
+            lambda n=k: len(detections) > n and len(looking_at) > n and messages.stamp_s(looking_at[-1].header) == 50 + n / 8,
+            f'image {k}',
+            deadline_s=60.0,
+        )
         assert {status.name for status in looking_at[-1].status} == {detection.id for detection in detections[-1].detections}
         names.append(sorted(status.name for status in looking_at[-1].status))
     assert len(names[-1]) == 2 and all(re.fullmatch('face_[a-z]{5}', name) for name in names[-1])

@@ -1,4 +1,5 @@
 """Learning what is straight: from the person or the mount, kept in a file."""
+
 import os
 import stat
 from dataclasses import replace
@@ -32,7 +33,7 @@ def test_a_persons_neutral_makes_the_same_look_read_as_into_the_camera():
     t = np.array([1.0, 0.0, 1.0])
     R = ray_rotation(t) @ rotation_from_ypr_deg(np.array([0.0, -8, 2]))
     found = learned('person', 6 * [head(t_cam_head_m=t, R_cam_head_unsmoothed=R)])
-    corrected, = found.of_poses([head(t_cam_head_m=t) for _ in range(1)])
+    (corrected,) = found.of_poses([head(t_cam_head_m=t) for _ in range(1)])
     np.testing.assert_allclose((R @ found.R)[:, 0], -t / np.sqrt(2), atol=1e-9)
     assert geodesic_deg(corrected.R_cam_head, head().R_cam_head @ found.R) < 1e-9
     np.testing.assert_allclose(found.R_turned_cam, np.eye(3))
@@ -47,22 +48,32 @@ def test_a_mounts_neutral_makes_straight_ahead_read_as_zero_and_a_turn_from_ther
     assert found.of_poses([head((1, 2, 3))])[0].yaw_pitch_roll_deg == pytest.approx([1, 2, 3])
 
 
-@pytest.mark.parametrize('turn_deg, axis, std_deg, turned_deg', [
-    (90, (0, 0, 1), (1, 2, 3), (2, 1, 3)),  # a quarter turn about z: the new x axis is the old y, the new y the old -x
-    (90, (1, 0, 0), (1, 2, 3), (1, 3, 2)),
-    (45, (0, 0, 1), (1, 3, 2), (np.sqrt(5), np.sqrt(5), 2)),  # (1 + 9) / 2 of variance about each
-    (180, (0, 1, 0), (1, 2, 3), (1, 2, 3))])
+@pytest.mark.parametrize(
+    'turn_deg, axis, std_deg, turned_deg',
+    [
+        (90, (0, 0, 1), (1, 2, 3), (2, 1, 3)),  # a quarter turn about z: the new x axis is the old y, the new y the old -x
+        (90, (1, 0, 0), (1, 2, 3), (1, 3, 2)),
+        (45, (0, 0, 1), (1, 3, 2), (np.sqrt(5), np.sqrt(5), 2)),  # (1 + 9) / 2 of variance about each
+        (180, (0, 1, 0), (1, 2, 3), (1, 2, 3)),
+    ],
+)
 def test_a_persons_neutral_turns_the_deviations_and_the_unsmoothed_rotation_too(turn_deg, axis, std_deg, turned_deg):
     N = rotation_from_vector(np.radians(turn_deg) * np.array(axis, float))
     unsmoothed = head((10, 5, 0)).R_cam_head
-    corrected, = Neutral('person', N).of_poses([replace(head(), rotation_std_deg=np.array(std_deg), R_cam_head_unsmoothed=unsmoothed)])
+    (corrected,) = Neutral('person', N).of_poses([replace(head(), rotation_std_deg=np.array(std_deg), R_cam_head_unsmoothed=unsmoothed)])
     np.testing.assert_allclose(corrected.rotation_std_deg, turned_deg)
     np.testing.assert_allclose(corrected.R_cam_head_unsmoothed, unsmoothed @ N)
 
 
-@pytest.mark.parametrize('poses, words', [([], 'only 0 images'), (3 * [head()], 'only 3 images'),
-                                          ([head((10 * i, 0, 0)) for i in range(6)], 'moved by'),
-                                          (5 * [head(track_id=1)] + [head(track_id=2)], 'only 1 images')])
+@pytest.mark.parametrize(
+    'poses, words',
+    [
+        ([], 'only 0 images'),
+        (3 * [head()], 'only 3 images'),
+        ([head((10 * i, 0, 0)) for i in range(6)], 'moved by'),
+        (5 * [head(track_id=1)] + [head(track_id=2)], 'only 1 images'),
+    ],
+)
 def test_too_few_images_and_a_moving_head_are_refused_with_the_remedy(poses, words):
     with pytest.raises(NeutralError, match=words):
         learned('person', poses)
@@ -81,11 +92,22 @@ def test_a_neutral_survives_in_its_file_and_two_cameras_have_two(tmp_path):
     neutral.clear(paths[0])
 
 
-@pytest.mark.parametrize('text', ['', 'kind: person', 'kind: other\nquaternion_xyzw: [0, 0, 0, 1]',
-                                  'kind: person\nquaternion_xyzw: [0, 0, 0, 0]', '{', 'kind: person\nquaternion_xyzw: [0, 1]',
-                                  'kind: person\nquaternion_xyzw: [0, 0, 0, .inf]',
-                                  f'kind: person\nquaternion_xyzw: [0, 0, 0, 1{400 * "0"}]',
-                                  '!!int ""', '[' * 5000, 'kind: [&a [x], *a]\nquaternion_xyzw: [0, 0, 0, 1]'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        'kind: person',
+        'kind: other\nquaternion_xyzw: [0, 0, 0, 1]',
+        'kind: person\nquaternion_xyzw: [0, 0, 0, 0]',
+        '{',
+        'kind: person\nquaternion_xyzw: [0, 1]',
+        'kind: person\nquaternion_xyzw: [0, 0, 0, .inf]',
+        f'kind: person\nquaternion_xyzw: [0, 0, 0, 1{400 * "0"}]',
+        '!!int ""',
+        '[' * 5000,
+        'kind: [&a [x], *a]\nquaternion_xyzw: [0, 0, 0, 1]',
+    ],
+)
 def test_a_damaged_file_is_refused_with_the_remedy(tmp_path, text):
     path = tmp_path / 'neutral.yaml'
     path.write_text(text)

@@ -1,4 +1,5 @@
 """The node through the real ROS graph: images in, answers out, whatever the images are."""
+
 import cv2
 import numpy as np
 import pytest
@@ -17,8 +18,6 @@ from c2f_head_pose.images import ENCODINGS
 pytestmark = pytest.mark.ros
 
 FRAMES = 30
-
-
 
 
 def test_every_image_is_answered_under_its_own_stamp_and_frame(graph):
@@ -99,9 +98,15 @@ def test_only_unreadable_images_are_a_state_of_their_own(graph):
     assert results.markers == []
 
 
-@pytest.mark.parametrize('pixels, encoding', [
-    (np.zeros((1, 1, 3), np.uint8), 'bgr8'), (np.zeros((1, 1), np.uint8), 'mono8'),
-    (np.full((480, 640), 40000, np.uint16), 'mono16'), (np.full((480, 640), 40000, np.uint16), '16UC1')])
+@pytest.mark.parametrize(
+    'pixels, encoding',
+    [
+        (np.zeros((1, 1, 3), np.uint8), 'bgr8'),
+        (np.zeros((1, 1), np.uint8), 'mono8'),
+        (np.full((480, 640), 40000, np.uint16), 'mono16'),
+        (np.full((480, 640), 40000, np.uint16), '16UC1'),
+    ],
+)
 def test_tiny_and_16_bit_images_are_answered(graph, pixels, encoding):
     results = graph.hear_results()
     graph.head_pose_node()
@@ -132,10 +137,14 @@ def send_with_info(graph, info):
     return publisher, images
 
 
-@pytest.mark.parametrize('info, words', [
-    (CameraInfo(width=640, height=480), ('uncalibrated', 'K is 0', 'camera_calibration')),
-    (camera_info(1280, 720), ('1280x720', '640x480')),
-    (camera_info(focal=-1.0), ('focal', 'camera_calibration'))])
+@pytest.mark.parametrize(
+    'info, words',
+    [
+        (CameraInfo(width=640, height=480), ('uncalibrated', 'K is 0', 'camera_calibration')),
+        (camera_info(1280, 720), ('1280x720', '640x480')),
+        (camera_info(focal=-1.0), ('focal', 'camera_calibration')),
+    ],
+)
 def test_a_calibration_that_cannot_be_used_is_said_and_the_image_answered_without_it(graph, info, words):
     results = graph.hear_results()
     graph.node = graph.head_pose_node()
@@ -220,8 +229,6 @@ def test_the_annotated_image_comes_when_somebody_looks(graph):
     graph.wait_until(lambda: graph.probe.count_publishers('/head_pose/image_annotated'), 'discovery')
     graph.wait_until(lambda: (publisher.publish(image_message(noise(48, 64), 2.0)), seen)[1], 'an annotated image')
     assert (seen[0].width, seen[0].height, seen[0].encoding, seen[0].header.stamp.sec) == (64, 48, 'bgr8', 2)
-
-
 
 
 def test_a_refused_parameter_change_names_the_reason_and_changes_nothing(graph):

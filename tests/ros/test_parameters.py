@@ -26,21 +26,31 @@ def test_the_markdown_table_has_a_row_for_every_parameter():
     assert [row.split('`')[1] for row in rows] == [row.name for row in fields(Parameters)]
 
 
-@pytest.mark.parametrize('name, value, remedy', [
-    ('detection_threshold', 1.5, '0.01 to 0.99'), ('detection_threshold', float('nan'), '0.01 to 0.99'),
-    ('detection_threshold', '0.5', 'a number'),
-    ('max_faces', 0, '1 to 100'), ('max_faces', 2.5, 'a whole number'), ('max_faces', True, 'a whole number'),
-    ('max_faces', 10**400, '1 to 100'), ('silence_timeout_s', 10**400, '0.1 to 4.5'),
-    ('device', 'gpu', 'auto, cpu or cuda'), ('smoothing', 1, 'true or false'), ('model', ' ', 'a text'),
-])
+@pytest.mark.parametrize(
+    'name, value, remedy',
+    [
+        ('detection_threshold', 1.5, '0.01 to 0.99'),
+        ('detection_threshold', float('nan'), '0.01 to 0.99'),
+        ('detection_threshold', '0.5', 'a number'),
+        ('max_faces', 0, '1 to 100'),
+        ('max_faces', 2.5, 'a whole number'),
+        ('max_faces', True, 'a whole number'),
+        ('max_faces', 10**400, '1 to 100'),
+        ('silence_timeout_s', 10**400, '0.1 to 4.5'),
+        ('device', 'gpu', 'auto, cpu or cuda'),
+        ('smoothing', 1, 'true or false'),
+        ('model', ' ', 'a text'),
+    ],
+)
 def test_a_wrong_value_is_refused_with_its_name_the_value_and_what_it_may_be(name, value, remedy):
     with pytest.raises(ParameterError) as error:
         Parameters.from_values({name: value})
     assert name in str(error.value) and repr(value) in str(error.value) and remedy in str(error.value)
 
 
-@pytest.mark.parametrize('value', [[0, 0, 1], [0, 0, 1, 1.5], ['a', 0, 1, 1], 'all', [0.5, 0, 0.5, 1], [0, 0, float('nan'), 1],
-                                   [0, 0, 1, 10**400]])
+@pytest.mark.parametrize(
+    'value', [[0, 0, 1], [0, 0, 1, 1.5], ['a', 0, 1, 1], 'all', [0.5, 0, 0.5, 1], [0, 0, float('nan'), 1], [0, 0, 1, 10**400]]
+)
 def test_a_wrong_region_is_refused_with_what_it_may_be(value):
     with pytest.raises(ParameterError, match='seat_region cannot be'):
         Parameters.from_values({'seat_region': value})
@@ -65,8 +75,11 @@ def test_the_model_is_fixed_once_loaded_and_the_rest_of_the_change_with_it():
 
 @pytest.mark.parametrize('bound', ['minimum', 'maximum'])
 def test_the_estimator_takes_both_ends_of_every_range(bound):
-    values = {row.name: row.metadata[bound] for row in fields(Parameters)
-              if row.metadata[bound] is not None and not isinstance(row.default, tuple)}
+    values = {
+        row.name: row.metadata[bound]
+        for row in fields(Parameters)
+        if row.metadata[bound] is not None and not isinstance(row.default, tuple)
+    }
     assert Parameters.from_values({name: type(getattr(Parameters(), name))(value) for name, value in values.items()})
 
 

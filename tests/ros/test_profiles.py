@@ -1,4 +1,5 @@
 """The profiles and layouts in config/."""
+
 import json
 import re
 from dataclasses import asdict

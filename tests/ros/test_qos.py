@@ -1,4 +1,5 @@
 """The node takes the QoS of whoever publishes."""
+
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')

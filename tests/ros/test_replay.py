@@ -1,4 +1,5 @@
 """Recordings made here with rosbags, replayed through the real graph."""
+
 import os
 import signal
 import subprocess
@@ -38,8 +39,6 @@ PICTURE = noise(48, 64)
 JPEG = cv2.imencode('.jpg', PICTURE)[1].ravel()
 
 
-
-
 EXPECTED_NS = [(100 + number) * 10**9 + 250 for number in range(FRAMES)]
 
 
@@ -49,8 +48,11 @@ def record(path: Path, kind: str, compressed: bool = True) -> Path:
     types = store.types
     image_type = 'sensor_msgs/msg/CompressedImage' if compressed else 'sensor_msgs/msg/Image'
     image_topic = '/camera/image' + ('/compressed' if compressed else '')
-    topics = {image_topic: image_type, '/camera/camera_info': 'sensor_msgs/msg/CameraInfo',
-              '/truth/head_pose': 'geometry_msgs/msg/PoseStamped'}
+    topics = {
+        image_topic: image_type,
+        '/camera/camera_info': 'sensor_msgs/msg/CameraInfo',
+        '/truth/head_pose': 'geometry_msgs/msg/PoseStamped',
+    }
     if kind == 'bag':
         path = path / 'recorded.bag'
         writer = Writer1(path)
@@ -64,14 +66,22 @@ def record(path: Path, kind: str, compressed: bool = True) -> Path:
         for number, stamp in enumerate(EXPECTED_NS):
             sequence = [number] if kind == 'bag' else []
             header = types['std_msgs/msg/Header'](
-                *sequence, stamp=types['builtin_interfaces/msg/Time'](stamp // 10**9, stamp % 10**9), frame_id='optical')
+                *sequence, stamp=types['builtin_interfaces/msg/Time'](stamp // 10**9, stamp % 10**9), frame_id='optical'
+            )
             messages = {
-                image_topic: types[image_type](header, 'jpeg', JPEG) if compressed else types[image_type](
-                    header, 48, 64, 'bgr8', 0, 192, PICTURE.ravel()),
+                image_topic: types[image_type](header, 'jpeg', JPEG)
+                if compressed
+                else types[image_type](header, 48, 64, 'bgr8', 0, 192, PICTURE.ravel()),
                 '/camera/camera_info': types['sensor_msgs/msg/CameraInfo'](
-                    header, 48, 64, 'plumb_bob', np.zeros(5), K, np.eye(3).ravel(), P, 0, 0, roi),
-                '/truth/head_pose': types['geometry_msgs/msg/PoseStamped'](header, types['geometry_msgs/msg/Pose'](
-                    types['geometry_msgs/msg/Point'](0.0, 0.0, 0.75), types['geometry_msgs/msg/Quaternion'](0.5, 0.5, -0.5, 0.5)))}
+                    header, 48, 64, 'plumb_bob', np.zeros(5), K, np.eye(3).ravel(), P, 0, 0, roi
+                ),
+                '/truth/head_pose': types['geometry_msgs/msg/PoseStamped'](
+                    header,
+                    types['geometry_msgs/msg/Pose'](
+                        types['geometry_msgs/msg/Point'](0.0, 0.0, 0.75), types['geometry_msgs/msg/Quaternion'](0.5, 0.5, -0.5, 0.5)
+                    ),
+                ),
+            }
             for topic, message in messages.items():
                 raw = store.serialize_ros1(message, topics[topic]) if kind == 'bag' else store.serialize_cdr(message, topics[topic])
                 writer.write(connections[topic], 10**9 + number * 50_000_000, raw)
@@ -88,8 +98,10 @@ def replay(graph, path, **parameters) -> ReplayNode:
 @pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'bag'])
 def test_a_bag_comes_out_whole_in_real_time_with_its_stamps(graph, tmp_path, kind):
     """Six images 50 ms apart take 250 ms."""
-    images, infos, truths = (graph.hear(type_, topic) for type_, topic in (
-        (Image, '/camera/image'), (CameraInfo, '/camera/camera_info'), (PoseStamped, '/truth/head_pose')))
+    images, infos, truths = (
+        graph.hear(type_, topic)
+        for type_, topic in ((Image, '/camera/image'), (CameraInfo, '/camera/camera_info'), (PoseStamped, '/truth/head_pose'))
+    )
     node = replay(graph, record(tmp_path, kind))
     graph.wait_until(lambda: node.finished and len(images) == len(infos) == len(truths) == FRAMES, 'all messages')
     assert [stamp_ns(image) for image in images] == [stamp_ns(info) for info in infos] == [stamp_ns(pose) for pose in truths] == EXPECTED_NS
@@ -141,10 +153,14 @@ def test_the_node_answers_a_replayed_recording(graph, tmp_path):
     assert node._session.calibration.status.startswith('calibrated')
 
 
-@pytest.mark.parametrize('make, words', [
-    (lambda path: path / 'nowhere', 'there is no recording'),
-    (lambda path: path, 'holds no recording'),
-    (lambda path: (path / 'x.bag').write_bytes(b'no bag') and path / 'x.bag', 'nothing in it can be read')])
+@pytest.mark.parametrize(
+    'make, words',
+    [
+        (lambda path: path / 'nowhere', 'there is no recording'),
+        (lambda path: path, 'holds no recording'),
+        (lambda path: (path / 'x.bag').write_bytes(b'no bag') and path / 'x.bag', 'nothing in it can be read'),
+    ],
+)
 def test_what_cannot_be_replayed_is_refused_with_the_remedy(tmp_path, make, words):
     with pytest.raises(BagError, match=words):
         Recording(make(tmp_path))
@@ -230,8 +246,9 @@ def test_a_paused_replay_publishes_nothing_and_goes_on_where_it_was(graph, tmp_p
 
 
 def test_a_replay_paused_before_it_begins_waits_with_the_first_image(graph, tmp_path):
-    node = graph.add(ReplayNode(str(pictures(tmp_path, 2)), context=graph.context,
-                                parameter_overrides=[Parameter('wait_for_subscriber_s', value=0.0)]))
+    node = graph.add(
+        ReplayNode(str(pictures(tmp_path, 2)), context=graph.context, parameter_overrides=[Parameter('wait_for_subscriber_s', value=0.0)])
+    )
     images = graph.hear(Image, '/image')
     assert pause(graph, True) == 'paused, as soon as it begins'
     graph.wait_until(lambda: graph.probe.count_publishers('/image') and node._outputs['image'].get_subscription_count(), 'the subscription')
@@ -299,17 +316,28 @@ def test_an_offset_skips_what_is_before_it_and_loop_and_clock_go_back_to_it(grap
     graph.wait_until(lambda: clock_ns(clocks) != sorted(clock_ns(clocks)), 'the clock to go back')
 
 
-@pytest.mark.parametrize('offset_s, words', [
-    (-1.0, r'start_offset_s cannot be -1\.0: use 0 or more'), (float('nan'), 'cannot be nan: use 0 or more'),
-    (0.26, r'start_offset_s cannot be 0\.26: .*recorded is 0\.25 s long'), (float('inf'), r'cannot be inf: .*0\.25 s long')])
+@pytest.mark.parametrize(
+    'offset_s, words',
+    [
+        (-1.0, r'start_offset_s cannot be -1\.0: use 0 or more'),
+        (float('nan'), 'cannot be nan: use 0 or more'),
+        (0.26, r'start_offset_s cannot be 0\.26: .*recorded is 0\.25 s long'),
+        (float('inf'), r'cannot be inf: .*0\.25 s long'),
+    ],
+)
 def test_an_offset_that_is_not_in_the_recording_is_refused_with_its_length(graph, tmp_path, offset_s, words):
     with pytest.raises(BagError, match=words):
         replay(graph, record(tmp_path, 'mcap'), start_offset_s=offset_s)
 
 
 def start_process(*arguments) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.ros.replay_node', *map(str, arguments)], cwd=Path(__file__).parents[2],
-                            env=os.environ, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, '-m', 'c2f_head_pose.ros.replay_node', *map(str, arguments)],
+        cwd=Path(__file__).parents[2],
+        env=os.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_the_process_ends_with_0_at_the_end_and_with_1_and_the_reason_for_a_missing_bag(graph, tmp_path):

@@ -1,4 +1,5 @@
 """Silence always has a printed reason and a remedy within five seconds."""
+
 import threading
 import time
 
@@ -58,6 +59,7 @@ def test_a_second_camera_of_incompatible_qos_is_told_and_the_first_is_not_called
 def test_a_subscriber_that_asks_too_much_is_told(graph):
     from ros_graph import LATCHED
     from visualization_msgs.msg import MarkerArray
+
     graph.head_pose_node()
     graph.hear(MarkerArray, '/head_pose/markers', LATCHED)
     graph.wait_for_log('~/markers', 'QoS', 'volatile')

@@ -1,4 +1,5 @@
 """The soak: its plan, its arithmetic, and a minute of it on the real graph."""
+
 import dataclasses
 import itertools
 import os
@@ -31,7 +32,7 @@ def test_the_plan_is_fixed_by_its_seed_and_has_every_action_before_one_comes_aga
     count = len(ACTIONS)
     first, again, other = (list(itertools.islice(events(seed), 3 * count)) for seed in (1, 1, 2))
     assert first == again != other
-    for deck in (first[:count], first[count:2 * count], first[2 * count:]):
+    for deck in (first[:count], first[count : 2 * count], first[2 * count :]):
         assert {event.action for event in deck} == set(ACTIONS)
     assert all(before.at_s + before.hold_s < after.at_s for before, after in itertools.pairwise(first))
 
@@ -68,9 +69,14 @@ def test_growth_leaves_out_the_warm_up_events_and_short_runs():
 
     Before minute 5 it is 100 lower, during events 500 higher, which must not count; a second run of 10 minutes says nothing.
     """
-    rows = [sample(at_s, action='disabled' if at_s % 60 == 0 else '',
-                   own_mb=250 + 6 * at_s / 3600 - (100 if at_s < 300 else 0) + (500 if at_s % 60 == 0 else 0))
-            for at_s in range(0, 3610, 10)]
+    rows = [
+        sample(
+            at_s,
+            action='disabled' if at_s % 60 == 0 else '',
+            own_mb=250 + 6 * at_s / 3600 - (100 if at_s < 300 else 0) + (500 if at_s % 60 == 0 else 0),
+        )
+        for at_s in range(0, 3610, 10)
+    ]
     rows += [sample(at_s, run=2, own_mb=900.0 + at_s) for at_s in range(3610, 4210, 10)]
     found = {one.what: one for one in growth.growths(rows)}
     assert {one.run for one in found.values()} == {1}

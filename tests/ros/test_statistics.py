@@ -14,9 +14,16 @@ def filled(clock: Clock) -> Statistics:
     for number in range(5):
         clock.now = 100 + number / 2
         statistics.count_image()
-        statistics.count_answer(Answer(faces=int(number < 3), processing_ms=10.0 * (number + 1), age_ms=1.0 + number,
-                                       latency_ms=None if number < 3 else 5.0, stage_ms={'detect': float(number)},
-                                       stage_cpu_ms={'detect': 50.0}))
+        statistics.count_answer(
+            Answer(
+                faces=int(number < 3),
+                processing_ms=10.0 * (number + 1),
+                age_ms=1.0 + number,
+                latency_ms=None if number < 3 else 5.0,
+                stage_ms={'detect': float(number)},
+                stage_cpu_ms={'detect': 50.0},
+            )
+        )
     return statistics
 
 

@@ -1,4 +1,5 @@
 """Advice about topics: the one that fits is named, and following the advice works."""
+
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
@@ -10,19 +11,34 @@ from c2f_head_pose.ros.topic_names import colour_topics, depth_topics, is_depth,
 
 pytestmark = pytest.mark.ros
 
-REALSENSE = ['/camera/camera/aligned_depth_to_color/image_raw', '/camera/camera/color/image_raw', '/camera/camera/depth/image_rect_raw',
-             '/camera/camera/infra1/image_rect_raw']
+REALSENSE = [
+    '/camera/camera/aligned_depth_to_color/image_raw',
+    '/camera/camera/color/image_raw',
+    '/camera/camera/depth/image_rect_raw',
+    '/camera/camera/infra1/image_rect_raw',
+]
 AZURE_KINECT = ['/depth/image_raw', '/depth_to_rgb/image_raw', '/ir/image_raw', '/rgb/image_raw']
 OAK = ['/oak/left/image_raw', '/oak/rgb/image_raw', '/oak/stereo/image_raw']
-ZED = ['/zed/zed_node/confidence/confidence_map', '/zed/zed_node/depth/depth_registered', '/zed/zed_node/left/image_rect_gray',
-       '/zed/zed_node/rgb/image_rect_color']
+ZED = [
+    '/zed/zed_node/confidence/confidence_map',
+    '/zed/zed_node/depth/depth_registered',
+    '/zed/zed_node/left/image_rect_gray',
+    '/zed/zed_node/rgb/image_rect_color',
+]
 GAZEBO = ['/depth_camera/depth/image_raw', '/depth_camera/image_raw']
 
 
-@pytest.mark.parametrize('topics, colour, depth_beside, depth_alone', [
-    (REALSENSE, REALSENSE[1], REALSENSE[0], REALSENSE[2]), (AZURE_KINECT, '/rgb/image_raw', '/depth_to_rgb/image_raw', '/depth/image_raw'),
-    (OAK, '/oak/rgb/image_raw', '/oak/stereo/image_raw', '/oak/stereo/image_raw'), (ZED, ZED[3], ZED[1], ZED[1]),
-    (GAZEBO, '/depth_camera/image_raw', GAZEBO[0], GAZEBO[0])], ids=['realsense', 'azure kinect', 'oak', 'zed', 'gazebo'])
+@pytest.mark.parametrize(
+    'topics, colour, depth_beside, depth_alone',
+    [
+        (REALSENSE, REALSENSE[1], REALSENSE[0], REALSENSE[2]),
+        (AZURE_KINECT, '/rgb/image_raw', '/depth_to_rgb/image_raw', '/depth/image_raw'),
+        (OAK, '/oak/rgb/image_raw', '/oak/stereo/image_raw', '/oak/stereo/image_raw'),
+        (ZED, ZED[3], ZED[1], ZED[1]),
+        (GAZEBO, '/depth_camera/image_raw', GAZEBO[0], GAZEBO[0]),
+    ],
+    ids=['realsense', 'azure kinect', 'oak', 'zed', 'gazebo'],
+)
 def test_colour_comes_first_and_depth_never_and_aligned_depth_beside_images(topics, colour, depth_beside, depth_alone):
     assert colour_topics(topics)[0] == colour
     assert not set(colour_topics(topics)) & set(depth_topics(topics, True))
@@ -35,9 +51,19 @@ def test_depth_is_recognised_in_any_transport(topic):
     assert is_depth(topic)
 
 
-@pytest.mark.parametrize('topic, rectified', [
-    ('/camera/image_rect_color', True), ('/camera/infra1/image_rect_raw', True), ('/rectified/image', True), ('/cam/undistorted', True),
-    ('/camera/image_raw', False), ('/camera/image_raw/compressed', False), ('/image', None), ('/direct/image', None)])
+@pytest.mark.parametrize(
+    'topic, rectified',
+    [
+        ('/camera/image_rect_color', True),
+        ('/camera/infra1/image_rect_raw', True),
+        ('/rectified/image', True),
+        ('/cam/undistorted', True),
+        ('/camera/image_raw', False),
+        ('/camera/image_raw/compressed', False),
+        ('/image', None),
+        ('/direct/image', None),
+    ],
+)
 def test_a_name_tells_rectified_images_raw_ones_or_neither(topic, rectified):
     assert is_rectified(topic) is rectified
 
@@ -97,10 +123,14 @@ def raw_and_rectified() -> CameraInfo:
     return info
 
 
-@pytest.mark.parametrize('topic, rectified, words', [
-    ('/cam/image_rect', False, ('/cam/image_rect is the name of rectified images', 'set rectified to true')),
-    ('/left/image_rect_color', False, ('set rectified to true',)),
-    ('/cam/image_raw', True, ('/cam/image_raw is the name of raw images', 'set rectified to false'))])
+@pytest.mark.parametrize(
+    'topic, rectified, words',
+    [
+        ('/cam/image_rect', False, ('/cam/image_rect is the name of rectified images', 'set rectified to true')),
+        ('/left/image_rect_color', False, ('set rectified to true',)),
+        ('/cam/image_raw', True, ('/cam/image_raw is the name of raw images', 'set rectified to false')),
+    ],
+)
 def test_a_topic_named_otherwise_than_rectified_says_is_warned_of_by_the_parameter(graph, topic, rectified, words):
     node = start(graph, {'image': topic}, rectified=rectified)
     calibrated(graph, node, topic, raw_and_rectified())
@@ -108,9 +138,15 @@ def test_a_topic_named_otherwise_than_rectified_says_is_warned_of_by_the_paramet
     assert words[-1] in node._session.calibration.status
 
 
-@pytest.mark.parametrize('topic, rectified, info', [
-    ('/cam/image_rect', True, raw_and_rectified()), ('/cam/image_raw', False, raw_and_rectified()), ('/image', True, raw_and_rectified()),
-    ('/infra1/image_rect_raw', False, camera_info())])
+@pytest.mark.parametrize(
+    'topic, rectified, info',
+    [
+        ('/cam/image_rect', True, raw_and_rectified()),
+        ('/cam/image_raw', False, raw_and_rectified()),
+        ('/image', True, raw_and_rectified()),
+        ('/infra1/image_rect_raw', False, camera_info()),
+    ],
+)
 def test_agreement_or_a_lens_without_distortion_is_not_warned_of(graph, topic, rectified, info):
     node = start(graph, {'image': topic}, rectified=rectified)
     calibrated(graph, node, topic, info)

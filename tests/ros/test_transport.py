@@ -1,4 +1,5 @@
 """Images through shared memory, between processes."""
+
 import json
 import os
 import subprocess
@@ -39,18 +40,31 @@ def test_video_crosses_processes_and_every_image_is_accounted_for(tmp_path):
     """
     pytest.importorskip('rclpy', reason='needs rclpy')
     report = tmp_path / 'report.jsonl'
-    command = [sys.executable, '-m', 'c2f_head_pose.ros.measure.latency', '--seconds', '3', '--video', '640x480@10', '--faces', '0',
-               '--annotated', 'on', '--append', str(report)]
+    command = [
+        sys.executable,
+        '-m',
+        'c2f_head_pose.ros.measure.latency',
+        '--seconds',
+        '3',
+        '--video',
+        '640x480@10',
+        '--faces',
+        '0',
+        '--annotated',
+        'on',
+        '--append',
+        str(report),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150)
     assert done.returncode in (0, 2), done.stderr
-    seen, = (json.loads(line) for line in report.read_text().splitlines())
+    (seen,) = (json.loads(line) for line in report.read_text().splitlines())
     assert seen['sent'] == 30 and seen['foreign'] == 0
     busy = max(map(float, seen['conditions']['load before and after'].split(', '))) > 2 * os.cpu_count()
     assert seen['answered'] >= (1 if busy else 15), f'{done.stdout}\n{done.stderr}'
     assert seen['answered'] + sum(seen['dropped'].values()) == 30 and seen['dropped'].get('unexplained', 0) <= 2
     assert len(seen['latency_ms']) == 101 and 0 < seen['latency_ms'][0] <= seen['latency_ms'][50] <= seen['latency_ms'][100]
     assert 0 < seen['cpu']['detect'] < seen['cpu']['node'] and seen['annotated'] > 0
-    assert f"| 640x480@10 | 0 | on | {seen['answered']} of 30 |" in done.stdout
+    assert f'| 640x480@10 | 0 | on | {seen["answered"]} of 30 |' in done.stdout
 
 
 def test_five_faces_are_five_frames_of_the_recording_in_one_image():
@@ -59,6 +73,7 @@ def test_five_faces_are_five_frames_of_the_recording_in_one_image():
     from c2f_head_pose import HeadPoseEstimator
     from c2f_head_pose.images import image_from_message
     from c2f_head_pose.ros.measure.latency_frames import load_frames
+
     image, info = load_frames(ROOT / 'sample' / 'head_motion', 640, 480, 5)[0]
     assert (image.width, image.height, info.width, info.height) == (640, 480, 640, 480)
     assert info.k[0] == pytest.approx(575 * 213 / 640, rel=1e-6)
@@ -68,6 +83,7 @@ def test_five_faces_are_five_frames_of_the_recording_in_one_image():
 def test_a_video_that_cannot_be_read_is_refused_with_how_to_write_it():
     pytest.importorskip('rclpy', reason='needs rclpy')
     from c2f_head_pose.ros.measure.latency import Case
+
     with pytest.raises(ValueError, match='WIDTHxHEIGHT@RATE'):
         _ = Case('640x480', 1, False).parts
     assert Case('1280x720@29.97', 1, False).parts == (1280, 720, 29.97)

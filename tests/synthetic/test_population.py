@@ -55,8 +55,17 @@ def test_the_presets_have_the_papers_settings():
     )
 
 
-@pytest.mark.parametrize('name, network', [('paper', 'paper'), ('depth', 'paper'), *((r, 'paper') for r in ROBUSTNESS_ROWS),
-                                           *((r, 'edge') for r in ROBUSTNESS_ROWS), ('wide', 'edge'), ('wide', 'c2f')])
+@pytest.mark.parametrize(
+    'name, network',
+    [
+        ('paper', 'paper'),
+        ('depth', 'paper'),
+        *((r, 'paper') for r in ROBUSTNESS_ROWS),
+        *((r, 'edge') for r in ROBUSTNESS_ROWS),
+        ('wide', 'edge'),
+        ('wide', 'c2f'),
+    ],
+)
 def test_renders_hold_what_a_network_cuts_out_of_them(name, network):
     """Training cuts up to the margin times the zoom, evaluation on robustness sets the margin; beyond the render lies no picture."""
     how = read_config(network).augmentation()

@@ -114,8 +114,23 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(assets, t
 
 
 def test_workers_end_when_the_command_is_killed(assets, tmp_path):
-    command = [sys.executable, '-m', 'training.render', '--output', str(tmp_path), '--count', '5000', '--shard-size', '5000',
-               '--crop-size', '64', '--identities', '20', '--workers', '1']
+    command = [
+        sys.executable,
+        '-m',
+        'training.render',
+        '--output',
+        str(tmp_path),
+        '--count',
+        '5000',
+        '--shard-size',
+        '5000',
+        '--crop-size',
+        '64',
+        '--identities',
+        '20',
+        '--workers',
+        '1',
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         while 'processes on' not in process.stdout.readline():

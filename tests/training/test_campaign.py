@@ -87,5 +87,5 @@ def test_a_reduced_campaign_renders_what_its_scale_needs(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(campaign.Campaign, 'go', lambda self: asked.append((self.counts, self.scale)) or True)
     assert campaign.main(['--scale', 'medium', '--out', str(tmp_path)]) == 0
-    (counts, scale), = asked
+    ((counts, scale),) = asked
     assert scale == 'medium' and (counts['paper'], counts['depth']) == (60_000, 20_000)

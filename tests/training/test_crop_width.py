@@ -1,4 +1,5 @@
 """Slopes by the width of the crop: by hand, and what happens without any set."""
+
 import numpy as np
 import pytest
 

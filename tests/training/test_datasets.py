@@ -26,8 +26,6 @@ def need(variable):
     return Path(os.environ[variable])
 
 
-
-
 def test_biwi_depth_runs_are_decoded(tmp_path):
     write_biwi(tmp_path / '01')
     metres = biwi.read_depth_m(tmp_path / '01' / 'frame_00001_depth.bin')
@@ -85,8 +83,6 @@ def test_boston_columns_and_signs(tmp_path):
     assert np.allclose(boston.read_truth(tmp_path / 'jam1.dat'), [[-2, -3, -1], [-5, 6, 4]])
 
 
-
-
 def test_boston_videos_are_read_frame_by_frame(tmp_path, capsys):
     """Brightness 40, 80, 120 survive the JPEG within a few steps; a .dat alone is named, one with more rows than frames is refused."""
     pictures = [np.full((48, 64, 3), level, np.uint8) for level in (40, 80, 120)]
@@ -115,7 +111,7 @@ def test_aflw2000_reads_degrees_points_and_leaves_out_beyond_99(tmp_path):
     points = np.arange(204.0).reshape(3, 68)
     write_mat(tmp_path / 'image00002.mat', 20, -10, 5, pt3d_68=points, pt2d=np.array([[10.0, -1, 30], [15.0, -1, 40]]))
     write_mat(tmp_path / 'image00004.mat', 100, 0, 0, pt3d_68=points, pt2d=np.zeros((2, 21)))
-    face, = open_faces('aflw2000', tmp_path)
+    (face,) = open_faces('aflw2000', tmp_path)
     assert face.name == 'image00002' and face.ypr_deg == pytest.approx([20, -10, 5]) and face.read().shape == (120, 120, 3)
     assert face.landmarks[1].tolist() == [1, 69] and face.points21.tolist() == [[10, 15], [-1, -1], [30, 40]] and face.box is None
 
@@ -175,7 +171,7 @@ def own_file(folder, *lines):
 def test_the_users_own_faces_are_read_as_excel_writes_them_too(encoding, tmp_path, capsys):
     path = own_file(tmp_path, 'a.png,10,10,50,50,20,-5,')
     path.write_text(path.read_text(), encoding=encoding)
-    face, = open_faces(f'csv:{path}')
+    (face,) = open_faces(f'csv:{path}')
     assert face.ypr_deg[:2].tolist() == [20, -5] and np.isnan(face.ypr_deg[2]) and face.read().shape == (60, 60, 3)
     assert not capsys.readouterr().err
 
@@ -196,24 +192,30 @@ def test_the_users_own_faces_are_checked_line_by_line(line, said, tmp_path):
         open_faces(f'csv:{path}')
 
 
-@pytest.mark.parametrize('content, said', [
-    (HEADER.encode(), 'no faces, only its header'),
-    (b'image,x1\na.png,5\n', 'lacks the columns y1'),
-    (HEADER.replace(',', ';').encode(), 'separated by semicolons'),
-    (HEADER.encode() + b'm\xfcller.png,10,10,50,50,20,-5,0\n', 'faces.csv, line 2: is no UTF-8'),
-])
+@pytest.mark.parametrize(
+    'content, said',
+    [
+        (HEADER.encode(), 'no faces, only its header'),
+        (b'image,x1\na.png,5\n', 'lacks the columns y1'),
+        (HEADER.replace(',', ';').encode(), 'separated by semicolons'),
+        (HEADER.encode() + b'm\xfcller.png,10,10,50,50,20,-5,0\n', 'faces.csv, line 2: is no UTF-8'),
+    ],
+)
 def test_a_users_own_file_of_another_form_is_refused(content, said, tmp_path):
     (tmp_path / 'faces.csv').write_bytes(content)
     with pytest.raises(ValueError, match=said):
         open_faces(f'csv:{tmp_path / "faces.csv"}')
 
 
-@pytest.mark.parametrize('line, said', [
-    ('b.png,10,10,50,50,20,-5,0', 'b.png does not exist'),
-    ('faces.csv,10,10,50,50,20,-5,0', 'faces.csv is no picture'),
-    ('a.png,60,10,90,50,20,-5,0', 'outside the picture, which has 60 x 60'),
-    ('a.png,10,-50,50,0,20,-5,0', 'outside the picture'),
-])
+@pytest.mark.parametrize(
+    'line, said',
+    [
+        ('b.png,10,10,50,50,20,-5,0', 'b.png does not exist'),
+        ('faces.csv,10,10,50,50,20,-5,0', 'faces.csv is no picture'),
+        ('a.png,60,10,90,50,20,-5,0', 'outside the picture, which has 60 x 60'),
+        ('a.png,10,-50,50,0,20,-5,0', 'outside the picture'),
+    ],
+)
 def test_a_users_own_picture_that_has_no_such_face_is_told_by_its_line(line, said, tmp_path):
     _, second = open_faces(f'csv:{own_file(tmp_path, "a.png,-5,10,50,50,20,-5,0", line)}')
     with pytest.raises(ValueError, match=f'faces.csv, line 3: .*{said}'):

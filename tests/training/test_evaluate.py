@@ -74,8 +74,6 @@ def test_opening_a_model_leaves_pytorchs_threads_alone_unless_told(trained, head
         torch.set_num_threads(before)
 
 
-
-
 @pytest.mark.parametrize('modality', ['rgb', 'depth'])
 def test_a_face_off_axis_is_judged_in_the_cameras_frame_and_its_category_in_the_crops(modality, tmp_path):
     """A head 0.3 m beside the axis at 1 m, turned 2 degrees: its ray leads 16.7 degrees aside, and the crop shows the other category."""
@@ -148,7 +146,7 @@ def test_categories_are_counted_by_their_distance_from_a_border_and_older_files_
     report.write_rows(old, [row])
     report.write_rows(tmp_path / 'new.csv', [row])
     assert [list(r) for r in csv.DictReader(open(old, newline=''))] == [['model', 'coarse_beyond_3', 'commit']] * 2  # noqa: SIM115
-    new, = csv.DictReader(open(tmp_path / 'new.csv', newline=''))  # noqa: SIM115
+    (new,) = csv.DictReader(open(tmp_path / 'new.csv', newline=''))  # noqa: SIM115
     assert new['coarse_beyond_1'] == '0.75' and new['coarse_beyond_10'] == '1'
 
 

@@ -150,7 +150,7 @@ def test_samples_beyond_the_angles_given_are_left_out(trained, heads, tmp_path):
     within = ['--split', 'all', '--within', str(limit), '90']
     assert evaluate([str(files['fp32']), f'synthetic:{heads}', *within, '--out', str(tmp_path), '--device', 'cpu']) == 0
     with open(tmp_path / 'summary.csv', newline='') as file:
-        row, = csv.DictReader(file)
+        (row,) = csv.DictReader(file)
     assert 0 < int(row['n']) == ((np.abs(yaw) <= limit) & (np.abs(pitch) <= 90)).sum() < len(yaw)
 
 

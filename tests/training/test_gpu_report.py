@@ -1,4 +1,5 @@
 """What runs beside TensorRT on a GPU, tried on the CPU: the same network in PyTorch, and the aims."""
+
 import numpy as np
 import onnx
 import pytest
@@ -18,6 +19,7 @@ torch = pytest.importorskip('torch', reason="needs PyTorch: pip install '.[train
 @pytest.mark.parametrize('name', sorted(SHIPPED))
 def test_the_network_in_torch_says_what_onnxruntime_says(name, precision, tolerance):
     from training.exporting.onnx_in_torch import OnnxInTorch
+
     if natural_precision(onnx.load(model_path(name))) == 'int8':
         pytest.skip(f'{name} is shipped quantised')
     reference = OnnxRuntimeEngine(model_path(name))
@@ -32,6 +34,7 @@ def test_the_network_in_torch_says_what_onnxruntime_says(name, precision, tolera
 
 def test_a_way_that_fails_is_reported_and_the_others_are_timed(monkeypatch):
     from training.exporting import gpu_report
+
     monkeypatch.setattr(gpu_report, '_compiled', lambda network, crops: lambda: network(crops))
     times = gpu_report.time_torch(model_path('c2f_edge'), 1, 'fp32', 'cpu', repeats=3)
     assert times['eager'].median_ms > 0 and times['compile'].runs == 3
@@ -55,5 +58,6 @@ def test_aims_are_judged_by_the_right_figures():
 @pytest.mark.skipif(cuda.has_driver(), reason='there is an NVIDIA driver here')
 def test_without_a_gpu_it_says_what_is_missing(capsys):
     from training.exporting.gpu_report import main
+
     assert main(['c2f_edge']) == 1
     assert 'gpu_report: no NVIDIA driver' in capsys.readouterr().err

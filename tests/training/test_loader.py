@@ -114,9 +114,16 @@ def test_shares_change_the_datas_hash_and_are_read_from_the_command_line(two_fol
     assert data.data_hash != open_training_data([str(many), str(few)], config).data_hash
 
 
-@pytest.mark.parametrize(('shares', 'told'), [
-    ((None, 1.0), 'leave nothing'), ((0.5, 0.6), 'do not add up to 1'), ((None, -0.1), 'above 0'), ((None, 1.5), 'above 0'),
-    ((None, float('nan')), 'above 0')])
+@pytest.mark.parametrize(
+    ('shares', 'told'),
+    [
+        ((None, 1.0), 'leave nothing'),
+        ((0.5, 0.6), 'do not add up to 1'),
+        ((None, -0.1), 'above 0'),
+        ((None, 1.5), 'above 0'),
+        ((None, float('nan')), 'above 0'),
+    ],
+)
 def test_shares_that_cannot_be_are_refused(two_folders, shares, told):
     with pytest.raises(ValueError, match=told):
         SyntheticCrops(two_folders, None, shares=shares)

@@ -14,10 +14,6 @@ from training.models.rotations import category_of, rotation_from_ypr
 torch.set_num_threads(1)
 
 
-
-
-
-
 @pytest.fixture(scope='module')
 def paper():
     return build({'kind': 'paper'}).eval()

@@ -1,4 +1,5 @@
 """Networks side by side: the same crops for all, figures as by hand, and what happens without faces or peers."""
+
 import json
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_peers_without_their_files_are_left_out(tmp_path):
 def test_without_faces_only_speed_is_measured(tmp_path, capsys):
     assert peers.main(['c2f_edge', '--peers', str(tmp_path), '--seconds', '0.1', '--output', str(tmp_path)]) == 0
     report = json.loads((tmp_path / 'peers.json').read_text())
-    row, = report['rows']
+    (row,) = report['rows']
     assert row['crop'] == 'rendered' and row['faces'] == 0 and np.isnan(row['mae_deg'])
     assert set(row['timing']) == {'1', '2'} and row['timing']['1']['median_ms'] > 0 and row['over_first']['1'] == 1.0
     assert report['machine']['processor'] and not (tmp_path / 'pareto.png').exists()

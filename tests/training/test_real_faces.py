@@ -1,4 +1,5 @@
 """Measures of real faces: by hand, and what happens without any set."""
+
 import numpy as np
 import pytest
 

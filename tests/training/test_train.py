@@ -53,8 +53,6 @@ def folder(tmp_path_factory):
     return path
 
 
-
-
 def write_config(folder, **changes):
     """The path of a file with `tiny_config`."""
     (folder / 'tiny.yaml').write_text(yaml.safe_dump(tiny_config(**changes).as_dict()))

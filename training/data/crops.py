@@ -66,8 +66,10 @@ def checked_shares(names: Sequence[str | Path], shares: Sequence[float | None] |
             raise ValueError(f'{name}={share:g}: a share of the training samples is above 0 and at most 1')
     complete = len(given) == len(names)
     if (complete and abs(sum(given) - 1) > 1e-6) or (not complete and sum(given) >= 1):
-        raise ValueError(f'shares {", ".join(f"{share:g}" for share in given)} of {", ".join(map(str, names))} ' + (
-            'do not add up to 1' if complete else 'leave nothing for the folders without a share'))
+        raise ValueError(
+            f'shares {", ".join(f"{share:g}" for share in given)} of {", ".join(map(str, names))} '
+            + ('do not add up to 1' if complete else 'leave nothing for the folders without a share')
+        )
     return tuple(shares or ())
 
 
@@ -114,10 +116,7 @@ class SyntheticCrops:
         for other in self.sets[1:]:
             if (other.manifest.composited, other.manifest.crop_size) != (self.composited, self.size):
                 raise ValueError(f'{other.path} differs from {self.sets[0].path} in crop_size or composited: train on one kind at a time')
-        table = {
-            name: np.concatenate([s.column(name) for s in self.sets])
-            for name in COLUMNS
-        }
+        table = {name: np.concatenate([s.column(name) for s in self.sets]) for name in COLUMNS}
         where = np.concatenate([np.column_stack([np.full(len(s), i), s.index]) for i, s in enumerate(self.sets)])
         keep = np.arange(len(where))
         if pose_limits_deg is not None:

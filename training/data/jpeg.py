@@ -100,4 +100,3 @@ def jpeg(image: Tensor, generator: torch.Generator) -> Tensor:
     out = image.clone()
     out[:, 0, :side, :side] = dct.T @ ((coefficients / table).round() * table) @ dct + 128
     return out
-

@@ -109,14 +109,7 @@ def evaluate_detected(model: Model, source: str, faces: list[Face], threads: int
 
 
 def _collect_faces(
-    model: Model,
-    faces: list[Face],
-    crop_name: str,
-    crops: np.ndarray,
-    rays: np.ndarray,
-    R: np.ndarray,
-    std: np.ndarray,
-    logits: np.ndarray,
+    model: Model, faces: list[Face], crop_name: str, crops: np.ndarray, rays: np.ndarray, R: np.ndarray, std: np.ndarray, logits: np.ndarray
 ) -> Result:
     """Computes the figures of estimates for real faces; `crops` (N, S, S), `rays` (N, 3, 3) R_ray."""
     truth = np.array([face.ypr_deg for face in faces])

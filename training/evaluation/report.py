@@ -166,5 +166,3 @@ def _severity_deg(errors: metrics.AngleErrors) -> np.ndarray:
     known = np.isfinite(errors.absolute_deg)
     mean = np.where(known, errors.absolute_deg, 0).sum(1) / np.maximum(known.sum(1), 1)
     return np.where(np.isfinite(errors.geodesic_deg), errors.geodesic_deg, mean)
-
-

@@ -47,4 +47,3 @@ def _those(figures: list[Figure], scale: str) -> str:
             rows.setdefault(figure.row, []).append(figure.cell)
     whole = {row for row in rows if all(f.scale == scale for f in figures if f.row == row)}
     return '; '.join(row if row in whole else f'{row} ({", ".join(cells)})' for row, cells in rows.items())
-

@@ -3,6 +3,7 @@
 Builds every model at every precision, compares it with ONNX Runtime and times it. If PyTorch sees the GPU, the same network is timed
 there too: eager, as a CUDA graph, and compiled. Writes JSON, and prints the tables and which aims are met.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -40,6 +41,7 @@ def time_torch(path: Path, batch: int, precision: str, device: str = 'cuda', rep
     import torch
 
     from .onnx_in_torch import OnnxInTorch
+
     network = OnnxInTorch(path, batch, precision).eval().to(device)
     size = onnx.load(path).graph.input[0].type.tensor_type.shape.dim[2].dim_value
     crops = torch.randint(0, 256, (batch, 1, size, size), dtype=torch.uint8, device=device)
@@ -77,8 +79,9 @@ def aims_of(report: Report, model: str) -> list[dict[str, Any]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Writes the report; returns 1 if that failed, and 0 even if an aim is missed."""
-    parser = argparse.ArgumentParser(prog='python -m training.exporting.gpu_report', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m training.exporting.gpu_report', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files; all shipped ones by default')
     parser.add_argument('--seconds', type=float, default=1.0, help='how long each stage is timed')
     parser.add_argument('--no-torch', action='store_true', help='leave PyTorch out')
@@ -106,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     for report in reports:
         print(report.machine['device'], table(report), sep='\n')
     for row in content['aims']:
-        print(f"{'met   ' if row['met'] else 'missed'} {row['model']}: {row['aim']} {row['value']:.3f} {row['unit']}, aim {row['limit']}")
+        print(f'{"met   " if row["met"] else "missed"} {row["model"]}: {row["aim"]} {row["value"]:.3f} {row["unit"]}, aim {row["limit"]}')
     print(target)
     return 0
 
@@ -130,6 +133,7 @@ def _timed(run: Callable[[], Any], device: str, repeats: int) -> Timing:
     import time
 
     import torch
+
     for _ in range(3):
         run()
     times = []
@@ -150,6 +154,7 @@ def _timed(run: Callable[[], Any], device: str, repeats: int) -> Timing:
 
 def _captured(run: Callable[[], Any]) -> Callable[[], Any]:
     import torch
+
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -164,6 +169,7 @@ def _captured(run: Callable[[], Any]) -> Callable[[], Any]:
 
 def _compiled(network: Any, crops: Any) -> Callable[[], Any]:
     import torch
+
     compiled = torch.compile(network, mode='max-autotune')
     return lambda: compiled(crops)
 

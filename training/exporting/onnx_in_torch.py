@@ -1,4 +1,5 @@
 """Converts a model file to a PyTorch module node by node, to time PyTorch beside TensorRT on the same network."""
+
 from __future__ import annotations
 
 import tempfile
@@ -16,16 +17,42 @@ from torch.nn import functional
 from c2f_head_pose.engine.contract import OUTPUTS
 from c2f_head_pose.engine.precision import with_precision
 
-_TYPES = {onnx.TensorProto.FLOAT: torch.float32, onnx.TensorProto.FLOAT16: torch.float16, onnx.TensorProto.INT64: torch.int64,
-          onnx.TensorProto.INT32: torch.int32, onnx.TensorProto.BOOL: torch.bool, onnx.TensorProto.UINT8: torch.uint8}
+_TYPES = {
+    onnx.TensorProto.FLOAT: torch.float32,
+    onnx.TensorProto.FLOAT16: torch.float16,
+    onnx.TensorProto.INT64: torch.int64,
+    onnx.TensorProto.INT32: torch.int32,
+    onnx.TensorProto.BOOL: torch.bool,
+    onnx.TensorProto.UINT8: torch.uint8,
+}
 _POINTWISE: dict[str, Callable[..., Tensor]] = {
-    'Add': torch.add, 'Sub': torch.sub, 'Mul': torch.mul, 'Div': torch.div, 'Sqrt': torch.sqrt, 'Exp': torch.exp, 'Log': torch.log,
-    'Sin': torch.sin, 'Cos': torch.cos, 'Neg': torch.neg, 'Reciprocal': torch.reciprocal, 'Relu': torch.relu, 'Sigmoid': torch.sigmoid,
-    'Greater': torch.gt, 'Less': torch.lt, 'Equal': torch.eq, 'Where': torch.where, 'MatMul': torch.matmul, 'Pow': torch.pow,
-    'Identity': lambda x: x}
+    'Add': torch.add,
+    'Sub': torch.sub,
+    'Mul': torch.mul,
+    'Div': torch.div,
+    'Sqrt': torch.sqrt,
+    'Exp': torch.exp,
+    'Log': torch.log,
+    'Sin': torch.sin,
+    'Cos': torch.cos,
+    'Neg': torch.neg,
+    'Reciprocal': torch.reciprocal,
+    'Relu': torch.relu,
+    'Sigmoid': torch.sigmoid,
+    'Greater': torch.gt,
+    'Less': torch.lt,
+    'Equal': torch.eq,
+    'Where': torch.where,
+    'MatMul': torch.matmul,
+    'Pow': torch.pow,
+    'Identity': lambda x: x,
+}
 _REDUCTIONS: dict[str, Callable[..., Tensor]] = {
-    'ReduceMean': torch.mean, 'ReduceSum': torch.sum, 'ReduceLogSumExp': torch.logsumexp,
-    'ReduceL2': lambda x, dim, keepdim: x.square().sum(dim, keepdim).sqrt()}
+    'ReduceMean': torch.mean,
+    'ReduceSum': torch.sum,
+    'ReduceLogSumExp': torch.logsumexp,
+    'ReduceL2': lambda x, dim, keepdim: x.square().sum(dim, keepdim).sqrt(),
+}
 
 
 class OnnxInTorch(nn.Module):
@@ -53,8 +80,9 @@ class OnnxInTorch(nn.Module):
             if node.op_type == 'Constant':
                 self._keep(node.output[0], attributes['value'], numbers)
                 continue
-            self._steps.append((_function(node.op_type, attributes, [numbers.get(name) for name in node.input]),
-                                list(node.input), list(node.output)))
+            self._steps.append(
+                (_function(node.op_type, attributes, [numbers.get(name) for name in node.input]), list(node.input), list(node.output))
+            )
 
     def _keep(self, name: str, constant: onnx.TensorProto, numbers: dict[str, list[int]]) -> None:
         array = numpy_helper.to_array(constant)
@@ -132,9 +160,11 @@ def _window(kind: str, a: dict[str, Any]) -> Callable[..., Tensor]:
     top, left, bottom, right = a.get('pads', [0, 0, 0, 0])
     even, strides = (top, left) == (bottom, right), a.get('strides', [1, 1])
     if kind == 'Conv':
+
         def convolve(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
             x = x if even else functional.pad(x, (left, right, top, bottom))
             return functional.conv2d(x, w, b, strides, (top, left) if even else 0, a.get('dilations', 1), a.get('group', 1))
+
         return convolve
     if not even or a.get('auto_pad', b'NOTSET') not in (b'NOTSET', b'VALID'):
         raise NotImplementedError(f'{kind} with uneven padding is not known to training/exporting/onnx_in_torch.py')
@@ -159,5 +189,5 @@ def _sliced(x: Tensor, n: list[list[int] | None]) -> Tensor:
         if step < 0:  # PyTorch slices forwards only
             x = x.index_select(axis, torch.tensor(range(x.shape[axis])[start:end:step], device=x.device))
             continue
-        cuts[axis] = slice(start, None if end >= 2 ** 31 - 1 else end, step)
+        cuts[axis] = slice(start, None if end >= 2**31 - 1 else end, step)
     return x[tuple(cuts)]

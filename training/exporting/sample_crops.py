@@ -3,6 +3,7 @@
 The crops are heads of the test split, spread over yaw. The dataset is our own render, so the file has the repository's licence, and its
 assets are CC0.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -46,7 +47,7 @@ def main() -> None:
         behind = cv2.cvtColor(backgrounds.background(rng, size, size), cv2.COLOR_BGR2GRAY)
         box = FaceBox(*map(float, sample.box_px))
         crops.append(cut(composite(sample.image, sample.alpha, behind), square_about(box, _MARGIN), _SIDE))
-    strips = [np.concatenate(crops[r * SHEET_COLUMNS:(r + 1) * SHEET_COLUMNS], 1) for r in range(SHEET_ROWS)]
+    strips = [np.concatenate(crops[r * SHEET_COLUMNS : (r + 1) * SHEET_COLUMNS], 1) for r in range(SHEET_ROWS)]
     SHEET.parent.mkdir(exist_ok=True)
     cv2.imwrite(str(SHEET), np.concatenate(strips), [cv2.IMWRITE_JPEG_QUALITY, 92])
     print(f'{SHEET}: {SHEET.stat().st_size / 1024:.0f} KiB')

@@ -24,4 +24,3 @@ def sole_writer(folder: Path) -> Iterator[None]:
         except OSError:
             pass  # a file system without locks: training goes on unprotected
         yield
-

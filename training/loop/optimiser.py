@@ -26,4 +26,3 @@ def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimiz
 def precision(name: str, device: torch.device) -> Any:
     """The context that computes in the precision 'bf16' (autocast) or 'fp32'."""
     return torch.autocast(device.type, torch.bfloat16) if name == 'bf16' else nullcontext()
-

@@ -61,8 +61,10 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, part) for part in parts)
     if origin in (list, tuple):
         several = origin is list or ... in parts
-        return isinstance(value, (list, tuple)) and len(value) > 0 and (
-            all(_fits(v, parts[0]) for v in value) if several else len(value) == len(parts) and all(map(_fits, value, parts))
+        return (
+            isinstance(value, (list, tuple))
+            and len(value) > 0
+            and (all(_fits(v, parts[0]) for v in value) if several else len(value) == len(parts) and all(map(_fits, value, parts)))
         )
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

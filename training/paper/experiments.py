@@ -144,12 +144,7 @@ EXPERIMENTS = (
     Experiment(3, 'Our method, AdamW', changes=_ADAMW, tests=('synthetic', *REAL), scale='medium'),
     Experiment(4, 'Liu et al.', changes=_regressor('liu', 96), tests=('biwi', 'synthetic')),
     Experiment(
-        4,
-        'Single GoogLeNet regressor',
-        changes=_regressor('googlenet', 96),
-        tests=('biwi', 'synthetic'),
-        decisive=True,
-        scale='medium',
+        4, 'Single GoogLeNet regressor', changes=_regressor('googlenet', 96), tests=('biwi', 'synthetic'), decisive=True, scale='medium'
     ),
     Experiment(4, 'Ahn et al.', changes=_regressor('ahn', 32), tests=('biwi', 'synthetic')),
     Experiment(4, 'Our method', tests=('biwi', 'synthetic'), decisive=True),

@@ -21,16 +21,7 @@ import numpy as np
 
 from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.options import EstimatorOptions
-from training.synthetic.layout import (
-    COLUMNS,
-    EXPRESSIONS,
-    LIGHTS,
-    PORTRAITS,
-    Manifest,
-    finished_shards,
-    shard_path,
-    write_manifest,
-)
+from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, PORTRAITS, Manifest, finished_shards, shard_path, write_manifest
 from training.synthetic.scene.crops import crop_rotation
 from training.synthetic.writer import ShardWriter
 
@@ -90,9 +81,7 @@ def manifest_of(people: int, variety: Variety, seed: int, command: str) -> Manif
     )
 
 
-def turn_all(
-    sources: Sources, output: Path, variety: Variety, seed: int, workers: int, command: str, limit: int | None = None
-) -> None:
+def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, workers: int, command: str, limit: int | None = None) -> None:
     """Makes the shards that are missing, labelled by the fits.
 
     Args:

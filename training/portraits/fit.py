@@ -79,10 +79,7 @@ class Fitter:
         seen = (points[:MESH_POINTS] - points[:MESH_POINTS].mean(0)) * [1, 1, _DEPTH_SCALE]
         identity, expression = np.zeros(len(self._identity)), np.zeros(len(self._expression))
         modes = np.concatenate([self._identity, self._expression])
-        stiffness = np.r_[
-            np.full(len(identity), _IDENTITY_STIFFNESS),
-            np.full(len(expression), _EXPRESSION_STIFFNESS),
-        ]
+        stiffness = np.r_[np.full(len(identity), _IDENTITY_STIFFNESS), np.full(len(expression), _EXPRESSION_STIFFNESS)]
         trust = np.array([1.0, 1.0, _DEPTH_TRUST])
         shape = self._mean
         for _ in range(_ROUNDS):

@@ -137,9 +137,7 @@ def _relabel(folder: Path, manifest: Manifest, shard: int, R_cam_head: np.ndarra
     with np.load(path) as z:
         columns = {name: z[name] for name in z.files}
     columns['R_cam_head'] = R_cam_head
-    columns['R_crop_head'] = np.stack(
-        [crop_rotation(K, R, manifest.crop_size) for K, R in zip(columns['K_crop'], R_cam_head, strict=True)]
-    )
+    columns['R_crop_head'] = np.stack([crop_rotation(K, R, manifest.crop_size) for K, R in zip(columns['K_crop'], R_cam_head, strict=True)])
     part = path.with_name('samples.part.npz')
     np.savez(part, **columns)
     part.replace(path)

@@ -58,13 +58,7 @@ def extend_person(image: np.ndarray, person: np.ndarray) -> np.ndarray:
 
 
 def paint(
-    model: HeadModel,
-    fit: Fit,
-    vertices: np.ndarray,
-    outward: np.ndarray,
-    depth_cm: np.ndarray,
-    image: np.ndarray,
-    person: np.ndarray,
+    model: HeadModel, fit: Fit, vertices: np.ndarray, outward: np.ndarray, depth_cm: np.ndarray, image: np.ndarray, person: np.ndarray
 ) -> Texture:
     """The colour sources of a head as it stands in its portrait.
 

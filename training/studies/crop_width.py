@@ -44,8 +44,15 @@ def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths
         found = geometry.ypr_deg_from_rotation(rotations(network, images, [square(face, margin) for face in faces]))[:, :2]
         error = np.abs(found - truth).mean(0)
         slope = [np.polyfit(truth[:, axis], found[:, axis], 1)[0] for axis in (0, 1)]
-        yield {'network': network.name, 'margin': margin, 'n': len(faces), 'yaw_slope': float(slope[0]), 'yaw_error': float(error[0]),
-               'pitch_slope': float(slope[1]), 'pitch_error': float(error[1])}
+        yield {
+            'network': network.name,
+            'margin': margin,
+            'n': len(faces),
+            'yaw_slope': float(slope[0]),
+            'yaw_error': float(error[0]),
+            'pitch_slope': float(slope[1]),
+            'pitch_error': float(error[1]),
+        }
 
 
 @exits_with_message(ValueError, OSError)

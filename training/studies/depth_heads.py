@@ -122,9 +122,11 @@ class Tally:
     def line(self, sensor: str) -> str:
         """The counts as one line of text."""
         distances = np.linalg.norm(self.errors_m or [np.full(3, np.nan)], axis=1)
-        return (f'{sensor}: {self.heads} heads, {100 * self.share_within:.1f} % within 5 cm, '
-                f'{len(self.errors_m or [])} found at all, {self.false} false; error median {100 * np.median(distances):.1f} cm, '
-                f'98 % within {100 * np.percentile(distances, 98):.1f} cm')
+        return (
+            f'{sensor}: {self.heads} heads, {100 * self.share_within:.1f} % within 5 cm, '
+            f'{len(self.errors_m or [])} found at all, {self.false} false; error median {100 * np.median(distances):.1f} cm, '
+            f'98 % within {100 * np.percentile(distances, 98):.1f} cm'
+        )
 
 
 def measure(seed: int, count: int) -> dict[tuple[str, int], Tally]:
@@ -151,16 +153,21 @@ def biwi_lines(folder: Path, model: str | None) -> Iterator[str]:
         R_cam_head, centre_m = biwi.read_pose(path.with_name(path.name.replace('_depth.bin', '_pose.txt')))
         calibration = biwi.read_calibration(path.parent / 'depth.cal')
         camera = Camera(calibration.width, calibration.height, calibration.K)
-        apart_cm = sorted((100 * R_cam_head.T @ (head.centre_m - centre_m) for head in depth_heads.find_heads(depth_m, camera)),
-                          key=np.linalg.norm)
+        apart_cm = sorted(
+            (100 * R_cam_head.T @ (head.centre_m - centre_m) for head in depth_heads.find_heads(depth_m, camera)), key=np.linalg.norm
+        )
         line = f'{path.name}: {len(apart_cm)} found'
         if apart_cm:
-            line += (f', the nearest {np.linalg.norm(apart_cm[0]):.1f} cm from the centre given: {-apart_cm[0][0]:.1f} behind it, '
-                     f'{apart_cm[0][1]:.1f} to the left, {apart_cm[0][2]:.1f} above, in head axes')
+            line += (
+                f', the nearest {np.linalg.norm(apart_cm[0]):.1f} cm from the centre given: {-apart_cm[0][0]:.1f} behind it, '
+                f'{apart_cm[0][1]:.1f} to the left, {apart_cm[0][2]:.1f} above, in head axes'
+            )
         for pose in estimator.estimate(None, camera, depth_m) if estimator is not None else []:
             yaw, pitch, roll = pose.yaw_pitch_roll_deg
-            line += (f'; orientation yaw {yaw:.1f} pitch {pitch:.1f} roll {roll:.1f}, '
-                     f'{geometry.geodesic_deg(pose.R_cam_head, R_cam_head):.1f} degrees from the one given')
+            line += (
+                f'; orientation yaw {yaw:.1f} pitch {pitch:.1f} roll {roll:.1f}, '
+                f'{geometry.geodesic_deg(pose.R_cam_head, R_cam_head):.1f} degrees from the one given'
+            )
         yield line
 
 
@@ -180,8 +187,9 @@ def fit(seed: int, count: int, ridge: float = 1e-3) -> np.ndarray:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog='python -m training.studies.depth_heads', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m training.studies.depth_heads', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--frames', type=int, default=70)
     parser.add_argument('--seed', type=int, default=91)
     parser.add_argument('--fit', action='store_true', help='print the table fitted on these frames instead')

@@ -92,8 +92,9 @@ def errors(network: HeadPoseNetwork, crops: Sequence[np.ndarray], truth_ypr_deg:
     return metrics.angle_errors(truth_ypr_deg, np.stack([network.rotation(one) for one in crops])).summary()
 
 
-def measure(models: Sequence[str], peers: Path | None, faces: Sequence[Face], seconds: float,
-            say: Callable[[str], None] = lambda _: None) -> list[Row]:
+def measure(
+    models: Sequence[str], peers: Path | None, faces: Sequence[Face], seconds: float, say: Callable[[str], None] = lambda _: None
+) -> list[Row]:
     """Measures the accuracy of each network on each crop, and the times of all on the same crops, in turns.
 
     Args:
@@ -122,10 +123,17 @@ def measure(models: Sequence[str], peers: Path | None, faces: Sequence[Face], se
     for one, kind in ((one, kind) for one in alone for kind in kinds):
         say(f'{one.name}, {kind}')
         found = errors(one, crops[one.name, kind], truth) if faces else {}
-        rows.append(Row(one.name, kind, len(faces), *(found.get(name, float('nan')) for name in ('yaw', 'pitch', 'roll', 'mae')),
-                        {threads: turns.timing(one.name) for threads, turns in times.items()},
-                        {threads: turns.ratio(one.name, alone[0].name) for threads, turns in times.items()},
-                        float(np.median(times[1].cpu_ms[one.name]))))
+        rows.append(
+            Row(
+                one.name,
+                kind,
+                len(faces),
+                *(found.get(name, float('nan')) for name in ('yaw', 'pitch', 'roll', 'mae')),
+                {threads: turns.timing(one.name) for threads, turns in times.items()},
+                {threads: turns.ratio(one.name, alone[0].name) for threads, turns in times.items()},
+                float(np.median(times[1].cpu_ms[one.name])),
+            )
+        )
     return rows
 
 
@@ -142,14 +150,25 @@ def _in_turn(network: HeadPoseNetwork, crops: Sequence[np.ndarray]) -> Callable[
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
-    columns = ('Network', 'Crop', 'Faces', 'Yaw, pitch, roll', 'MAE, degrees', 'ms, 1 thread (p99)', 'ms, 2 threads (p99)',
-               'over the first', 'processor ms')
+    columns = (
+        'Network',
+        'Crop',
+        'Faces',
+        'Yaw, pitch, roll',
+        'MAE, degrees',
+        'ms, 1 thread (p99)',
+        'ms, 2 threads (p99)',
+        'over the first',
+        'processor ms',
+    )
     lines = [f'| {" | ".join(columns)} |', '|---' * len(columns) + '|']
     for row in rows:
         angles = f'{row.yaw_deg:.2f}, {row.pitch_deg:.2f}, {row.roll_deg:.2f}' if row.faces else ''
         times = ' | '.join(f'{timing.median_ms:.2f} ({timing.p99_ms:.2f})' for timing in row.timing.values())
-        lines.append(f'| {row.network} | {row.crop} | {row.faces} | {angles} | {f"{row.mae_deg:.2f}" if row.faces else ""} | {times} '
-                     f'| {row.over_first[1]:.2f} | {row.cpu_ms:.2f} |')
+        lines.append(
+            f'| {row.network} | {row.crop} | {row.faces} | {angles} | {f"{row.mae_deg:.2f}" if row.faces else ""} | {times} '
+            f'| {row.over_first[1]:.2f} | {row.cpu_ms:.2f} |'
+        )
     return '\n'.join(lines) + '\n'
 
 
@@ -208,8 +227,12 @@ def main(arguments: list[str] | None = None) -> int:
     machine |= {'usable cores': len(os.sched_getaffinity(0)), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
     options.output.mkdir(parents=True, exist_ok=True)
     command = shlex.join(['python', '-m', 'training.studies.peers', *(sys.argv[1:] if arguments is None else arguments)])
-    report = {'command': command, 'date': datetime.now(timezone.utc).isoformat(timespec='seconds'), 'machine': machine,
-              'rows': [asdict(row) for row in rows]}
+    report = {
+        'command': command,
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'machine': machine,
+        'rows': [asdict(row) for row in rows],
+    }
     (options.output / 'peers.json').write_text(json.dumps(report, indent=1) + '\n')
     if faces:
         pareto(rows, options.output / 'pareto.png')

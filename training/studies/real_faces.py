@@ -119,8 +119,17 @@ def main(arguments: list[str] | None = None) -> int:
         faces = spread(faces, args.limit or len(faces))
         for network in opened:
             for measure, count, value in measures(network, faces):
-                kept.append({'set': name, 'network': network.name, 'measure': measure, 'n': count, 'value': round(value, 4),
-                             'command': command, 'commit': commit()})
+                kept.append(
+                    {
+                        'set': name,
+                        'network': network.name,
+                        'measure': measure,
+                        'n': count,
+                        'value': round(value, 4),
+                        'command': command,
+                        'commit': commit(),
+                    }
+                )
                 print(f'{name:10} {network.name:24} {measure:32} {value:7.3f}  of {count}', flush=True)
     if not kept:
         return 1

@@ -290,4 +290,3 @@ def _columns_of(experiment: Experiment, test: str) -> list[str]:
     """The printed columns that a test would have filled."""
     columns = TABLES[experiment.table].columns
     return list(columns) if experiment.table in (6, 7) else [c for c in columns if c.split()[0] == test]
-

@@ -144,13 +144,9 @@ def main(arguments: list[str] | None = None) -> int:
     errors = check_labels(maker, options.samples)
     print(f'{options.samples} samples of {options.preset}, largest errors:')
     print(
-        f'  rotation from the matrices  {errors.matrix_deg.max():.5f} deg\n'
-        f'  rotation from the picture   {errors.picture_deg.max():.5f} deg'
+        f'  rotation from the matrices  {errors.matrix_deg.max():.5f} deg\n  rotation from the picture   {errors.picture_deg.max():.5f} deg'
     )
-    print(
-        f'  position from the picture   {errors.position_mm.max():.3f} mm\n'
-        f'  ideal depth                 {errors.depth_mm.max():.4f} mm'
-    )
+    print(f'  position from the picture   {errors.position_mm.max():.3f} mm\n  ideal depth                 {errors.depth_mm.max():.4f} mm')
     print(f'  skin without alpha or depth {errors.misaligned.max():.5f} of its pixels')
     bias = neutral_bias(maker.model, maker.dresser.calibration, options.people)
     print(f'neutral pitch of {options.people} people against their mean, degrees')

@@ -153,4 +153,3 @@ def damaged(path: Path, delete: Path) -> ValueError:
 def finished_shards(folder: Path, manifest: Manifest) -> list[int]:
     """Numbers of the finished shards."""
     return [shard for shard in range(manifest.shards) if (shard_path(folder, shard) / 'samples.npz').exists()]
-

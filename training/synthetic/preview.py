@@ -89,7 +89,7 @@ def robustness(assets: Path, preset: Preset, seed: int) -> np.ndarray:
     for name in ('illumination_angle', 'illumination_intensity', 'illumination_colour', 'blur', 'occlusion'):
         maker = CropMaker(assets, replace(PRESETS[name], channels=3), seed)
         steps = maker.preset.conditions
-        start = 4 * len(steps) if len(steps) >= 10 else 40      # one scene's steps, or several scenes
+        start = 4 * len(steps) if len(steps) >= 10 else 40  # one scene's steps, or several scenes
         tiles = []
         for number in range(start, start + 10):
             crop = maker.make(number)
@@ -109,9 +109,7 @@ def depth(assets: Path, preset: Preset, seed: int) -> np.ndarray:
             seen = depth_sensor.measure(model, frame.depth_m, frame.camera.K, np.random.default_rng(number))
             colours = cv2.applyColorMap(np.clip((seen - 0.4) / 3.0 * 255, 0, 255).astype(np.uint8), cv2.COLORMAP_TURBO)
             tiles.append(np.where(seen[..., None] > 0, colours, 0))
-    return np.vstack(
-        [np.hstack([cv2.resize(t, (320, 240), interpolation=cv2.INTER_AREA) for t in tiles[k : k + 4]]) for k in (0, 4, 8)]
-    )
+    return np.vstack([np.hstack([cv2.resize(t, (320, 240), interpolation=cv2.INTER_AREA) for t in tiles[k : k + 4]]) for k in (0, 4, 8)])
 
 
 def scenes(assets: Path, preset: Preset, seed: int) -> np.ndarray:
@@ -178,9 +176,7 @@ def _plain(maker: CropMaker, seed: int, identity: object = None) -> Dressed:
     return maker.dress_person(rng, who, variety)
 
 
-def _portrait(
-    maker: CropMaker, dressed: Dressed, pose_deg: np.ndarray, lighting: Lighting, size: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _portrait(maker: CropMaker, dressed: Dressed, pose_deg: np.ndarray, lighting: Lighting, size: int) -> tuple[np.ndarray, np.ndarray]:
     R_cam_head = geometry.rotation_from_ypr_deg(pose_deg)
     bones = dressed.person.bones(R_cam_head, geometry.rotation_from_ypr_deg(pose_deg * 0.45), np.array([0, 0, 1.0]))
     landmarks_m = dressed.person.landmarks_in_camera(bones)

@@ -79,8 +79,7 @@ def produce(
     needed = samples * manifest.bytes_per_sample * _DISK_RESERVE
     free = shutil.disk_usage(next(folder for folder in (output, *output.absolute().parents) if folder.exists())).free
     print(
-        f'{samples} samples in {len(missing)} shards to render into {output}: '
-        f'{needed / 1e6:,.1f} MB of disk, {free / 1e6:,.0f} MB free',
+        f'{samples} samples in {len(missing)} shards to render into {output}: {needed / 1e6:,.1f} MB of disk, {free / 1e6:,.0f} MB free',
         flush=True,
     )
     if needed > free:
@@ -145,7 +144,7 @@ def _work(
         while (shard := tasks.get()) is not None:
             writer = ShardWriter(output, manifest, shard)
             for index in range(manifest.shard_count(shard)):
-                if not multiprocessing.parent_process().is_alive():      # the parent was killed
+                if not multiprocessing.parent_process().is_alive():  # the parent was killed
                     return
                 crop = maker.make(shard * manifest.shard_size + index)
                 writer.put(index, crop.image, crop.alpha, crop.depth_mm, crop.row)
@@ -181,8 +180,7 @@ def _watch(processes: list, done: multiprocessing.Queue, samples: int, begin: Ca
             rate = count / (now - started)
             end = '\r' if sys.stdout.isatty() and count < samples else '\n'
             print(
-                f'{count}/{samples} {100 * count / samples:5.1f} %  {rate:6.1f} samples/s  '
-                f'{(samples - count) / rate / 60:6.1f} min left',
+                f'{count}/{samples} {100 * count / samples:5.1f} %  {rate:6.1f} samples/s  {(samples - count) / rate / 60:6.1f} min left',
                 end=end,
                 flush=True,
             )

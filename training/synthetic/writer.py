@@ -56,4 +56,3 @@ class ShardWriter:
         np.savez(self._part / 'samples.npz', **self._columns)
         self._arrays.clear()
         self._part.replace(self._final)
-

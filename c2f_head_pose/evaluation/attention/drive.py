@@ -6,6 +6,7 @@ The heads are scripted poses with noise (`NoisyHeads`). For the whole pipeline, 
 its `heads_deg` and run them through bag, node and attention; then score the decisions with `--decisions decisions.json`, a list of
 {"stamp_s", "state", "zone"}.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -28,14 +29,25 @@ TURN_S = 0.3
 """Duration of a head's turn to its target; a glance begins at the middle of the turn."""
 
 GAZE_DEG = {
-    'road_ahead': (0.0, -1.0), 'interior_mirror': (-29.0, 16.0), 'driver_mirror': (39.0, -11.0),
-    'passenger_mirror': (-46.0, -6.0), 'instrument_cluster': (-4.0, -25.0), 'centre_screen': (-33.0, -20.0),
-    'lap': (-13.0, -50.0), 'passenger': (-82.0, 4.0), 'driver_window': (70.0, 0.0), 'passenger_footwell': (-53.0, -40.0)}
+    'road_ahead': (0.0, -1.0),
+    'interior_mirror': (-29.0, 16.0),
+    'driver_mirror': (39.0, -11.0),
+    'passenger_mirror': (-46.0, -6.0),
+    'instrument_cluster': (-4.0, -25.0),
+    'centre_screen': (-33.0, -20.0),
+    'lap': (-13.0, -50.0),
+    'passenger': (-82.0, 4.0),
+    'driver_window': (70.0, 0.0),
+    'passenger_footwell': (-53.0, -40.0),
+}
 """Directions of gaze, azimuth and elevation, left-hand drive. Source: the table in config/zones_passenger_car_lhd.yaml."""
 
 DRIVING_GLANCES = {
-    'interior_mirror': (0.70, 0.20), 'driver_mirror': (1.10, 0.30), 'passenger_mirror': (0.75, 0.36),
-    'instrument_cluster': (0.62, 0.48)}
+    'interior_mirror': (0.70, 0.20),
+    'driver_mirror': (1.10, 0.30),
+    'passenger_mirror': (0.75, 0.36),
+    'instrument_cluster': (0.62, 0.48),
+}
 """Mean and standard deviation, in seconds, of the looks of an attentive driver. Source: Taoka 1990, Duration of drivers' glances at
 mirrors and displays, as reproduced in Green 1999, UMTRI-98-16 (secondary); interior mirror after Rockwell 1988, in the same."""
 
@@ -212,8 +224,16 @@ class NoisyHeads:
         return [HeadPose(R_cam_head @ rotation_from_vector(error), self._std_deg, 'L1', np.full(4, 0.25), track_id=1)]
 
 
-def judge(script: Script, perceive: Perceive, zones: ZoneMap, rate_hz: float, share: tuple[float, float],
-          rest_deg: tuple[float, float], right_hand_drive: bool = False, camera_elevation_deg: float = 0.0) -> list[Decision]:
+def judge(
+    script: Script,
+    perceive: Perceive,
+    zones: ZoneMap,
+    rate_hz: float,
+    share: tuple[float, float],
+    rest_deg: tuple[float, float],
+    right_hand_drive: bool = False,
+    camera_elevation_deg: float = 0.0,
+) -> list[Decision]:
     """The monitor's decisions over a drive at 100 km/h straight ahead, seen by a camera that looks back at an elevation."""
     mount = camera_mount(180, camera_elevation_deg)
     monitor, motion, decisions = AttentionMonitor(zones, mount), Motion(100 / 3.6, 0.0), []
@@ -252,19 +272,27 @@ def score(script: Script, decisions: Sequence[Decision]) -> DriveScore:
     attentive &= stamps >= 2.0
     hours = float(attentive.sum() / max(1, len(decisions)) * script.end_s / 3600)
     return DriveScore(
-        hours_attentive=hours, zone_accuracy=float(np.mean(zones[steady] == targets[steady])),
-        zone_accuracy_balanced=float(np.mean(list(by_target.values()))), road_accuracy=float(road_right.sum() / steady.sum()),
-        **_timing('long', script, delays), **_timing('short', script, delays),
+        hours_attentive=hours,
+        zone_accuracy=float(np.mean(zones[steady] == targets[steady])),
+        zone_accuracy_balanced=float(np.mean(list(by_target.values()))),
+        road_accuracy=float(road_right.sum() / steady.sum()),
+        **_timing('long', script, delays),
+        **_timing('short', script, delays),
         false_alarms_per_hour=float((became & attentive).sum() / hours) if hours else float('nan'),
         attentive_share=float(np.mean(states[attentive] == State.ATTENTIVE.value)),
-        unknown_share=float(np.mean(states[attentive] == State.UNKNOWN.value)), by_target=by_target)
+        unknown_share=float(np.mean(states[attentive] == State.UNKNOWN.value)),
+        by_target=by_target,
+    )
 
 
 def _timing(kind: str, script: Script, delays: dict[str, list[float]]) -> dict[str, Any]:
     scripted, found = sum(d.kind == kind for d in script.distractions), delays[kind]
-    return {f'{kind}_distractions': scripted, f'{kind}_missed': scripted - len(found),
-            f'{kind}_delay_mean_s': float(np.mean(found)) if found else float('nan'),
-            f'{kind}_delay_worst_s': float(max(found, key=abs)) if found else float('nan')}
+    return {
+        f'{kind}_distractions': scripted,
+        f'{kind}_missed': scripted - len(found),
+        f'{kind}_delay_mean_s': float(np.mean(found)) if found else float('nan'),
+        f'{kind}_delay_worst_s': float(max(found, key=abs)) if found else float('nan'),
+    }
 
 
 def _rows(scores: Iterable[tuple[dict[str, object], DriveScore]]) -> list[dict[str, object]]:
@@ -301,8 +329,9 @@ def main() -> None:
     if args.write_script:
         stamps = np.arange(int(script.end_s * args.rate_hz)) / args.rate_hz
         heads = head_deg(script, stamps, share, rest) * [-1 if args.right_hand_drive else 1, 1]
-        args.write_script.write_text(json.dumps({**dataclasses.asdict(script), 'rate_hz': args.rate_hz,
-                                                 'heads_deg': heads.round(3).tolist()}))
+        args.write_script.write_text(
+            json.dumps({**dataclasses.asdict(script), 'rate_hz': args.rate_hz, 'heads_deg': heads.round(3).tolist()})
+        )
         return
     if args.decisions:
         decisions = [Decision(float(s['stamp_s']), str(s['state']), str(s['zone'])) for s in json.loads(args.decisions.read_text())]
@@ -312,10 +341,24 @@ def main() -> None:
         for noise in args.noise_deg:
             heads_seen = NoisyHeads(noise, args.drift_deg, args.drift_s, args.rate_hz, args.lost, args.seed)
             decisions = judge(script, heads_seen, zones, args.rate_hz, share, rest, args.right_hand_drive)
-            scores.append(({'zones': zones.name, 'minutes': args.minutes, 'rate_hz': args.rate_hz, 'noise_deg': noise,
-                            'drift_deg': args.drift_deg, 'lost': args.lost, 'share_azimuth': share[0],
-                            'share_elevation': share[1], 'rest_azimuth_deg': rest[0], 'rest_elevation_deg': rest[1],
-                            'seed': args.seed}, score(script, decisions)))
+            scores.append(
+                (
+                    {
+                        'zones': zones.name,
+                        'minutes': args.minutes,
+                        'rate_hz': args.rate_hz,
+                        'noise_deg': noise,
+                        'drift_deg': args.drift_deg,
+                        'lost': args.lost,
+                        'share_azimuth': share[0],
+                        'share_elevation': share[1],
+                        'rest_azimuth_deg': rest[0],
+                        'rest_elevation_deg': rest[1],
+                        'seed': args.seed,
+                    },
+                    score(script, decisions),
+                )
+            )
     rows = _rows(scores)
     for row in rows:
         print('\n'.join(f'{key:24} {value}' for key, value in row.items()), end='\n\n')

@@ -6,6 +6,7 @@ DRIVE is the folder that training.synthetic.recordings.attention writes. The dec
 poses, the true poses with a stated noise, the Estimator's poses of the pictures, and the nodes, where
 c2f_head_pose.ros.measure.attention_drive has played the drive.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -102,21 +103,33 @@ def load_drive(folder: Path) -> Drive:
     try:
         written = json.loads((folder / 'drive.json').read_text())
         settings = written['settings']
-        script = Script(tuple(Glance(**g) for g in written['glances']), tuple(Distraction(**d) for d in written['distractions']),
-                        written['end_s'])
+        script = Script(
+            tuple(Glance(**g) for g in written['glances']), tuple(Distraction(**d) for d in written['distractions']), written['end_s']
+        )
         R_cam_head = np.array(written['R_cam_head'], float)
-        return Drive(folder, until(script, len(R_cam_head) / settings['rate_hz']), load_zones(settings['zones']), settings['rate_hz'],
-                     settings['camera_elevation_deg'], settings['right_hand_drive'], float(written['start_s']), R_cam_head)
+        return Drive(
+            folder,
+            until(script, len(R_cam_head) / settings['rate_hz']),
+            load_zones(settings['zones']),
+            settings['rate_hz'],
+            settings['camera_elevation_deg'],
+            settings['right_hand_drive'],
+            float(written['start_s']),
+            R_cam_head,
+        )
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f'{folder} holds no rendered drive ({type(error).__name__}: {error}); '
-                         'make one with python -m training.synthetic.recordings.attention, from the same folder') from error
+        raise ValueError(
+            f'{folder} holds no rendered drive ({type(error).__name__}: {error}); '
+            'make one with python -m training.synthetic.recordings.attention, from the same folder'
+        ) from error
 
 
 def until(script: Script, end_s: float) -> Script:
     """The beginning of a script, with the distractions that are over by then."""
     end_s = min(end_s, script.end_s)
-    return Script(tuple(g for g in script.glances if g.begin_s < end_s),
-                  tuple(d for d in script.distractions if d.end_s + TURN_S <= end_s), end_s)
+    return Script(
+        tuple(g for g in script.glances if g.begin_s < end_s), tuple(d for d in script.distractions if d.end_s + TURN_S <= end_s), end_s
+    )
 
 
 def perceive_pictures(drive: Drive, estimator: HeadPoseEstimator, notes: Notes | None = None) -> list[list[HeadPose] | None]:
@@ -132,8 +145,16 @@ def perceive_pictures(drive: Drive, estimator: HeadPoseEstimator, notes: Notes |
 
 def decisions_of(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> list[Decision]:
     """The monitor's decisions on perceived heads, one list a picture."""
-    return judge(drive.script, lambda stamp_s, _: perceived[drive.index(stamp_s)], drive.zones, drive.rate_hz, drive.zones.head_share,
-                 (0.0, 0.0), drive.right_hand_drive, drive.camera_elevation_deg)
+    return judge(
+        drive.script,
+        lambda stamp_s, _: perceived[drive.index(stamp_s)],
+        drive.zones,
+        drive.rate_hz,
+        drive.zones.head_share,
+        (0.0, 0.0),
+        drive.right_hand_drive,
+        drive.camera_elevation_deg,
+    )
 
 
 def perceive_truth(drive: Drive, white_deg: float, drift_deg: float, lost: float, seed: int) -> list[list[HeadPose] | None]:
@@ -146,12 +167,22 @@ def perception_error(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -
     """Errors of the first head of each picture against the truth."""
     R_vehicle_cam = camera_mount(180, drive.camera_elevation_deg)
     seen = [(R, heads[0]) for R, heads in zip(drive.R_cam_head, perceived) if heads]
-    apart = np.array([np.subtract(azimuth_elevation_deg(R_vehicle_cam @ head.R_cam_head[:, 0]),
-                                  azimuth_elevation_deg(R_vehicle_cam @ R[:, 0])) for R, head in seen]).reshape(-1, 2)
+    apart = np.array(
+        [
+            np.subtract(azimuth_elevation_deg(R_vehicle_cam @ head.R_cam_head[:, 0]), azimuth_elevation_deg(R_vehicle_cam @ R[:, 0]))
+            for R, head in seen
+        ]
+    ).reshape(-1, 2)
     (azimuth, elevation), (azimuth_std, elevation_std) = apart.mean(axis=0), apart.std(axis=0)
     return PerceptionError(
-        float(np.mean([geodesic_deg(R, head.R_cam_head) for R, head in seen])), float(azimuth), float(azimuth_std), float(elevation),
-        float(elevation_std), float(np.mean([head.rotation_std_deg[1:] for _, head in seen])), 1 - len(seen) / len(drive.R_cam_head))
+        float(np.mean([geodesic_deg(R, head.R_cam_head) for R, head in seen])),
+        float(azimuth),
+        float(azimuth_std),
+        float(elevation),
+        float(elevation_std),
+        float(np.mean([head.rotation_std_deg[1:] for _, head in seen])),
+        1 - len(seen) / len(drive.R_cam_head),
+    )
 
 
 def error_by_target(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> dict[str, tuple[float, float]]:
@@ -203,9 +234,17 @@ def timings(script: Script, decisions: Sequence[Decision]) -> list[dict[str, Any
         during = [s for s in decisions if d.begin_s <= s.stamp_s <= d.end_s + TURN_S]
         first = next((s.stamp_s for s in during if s.state == 'distracted'), None)
         target = next(g.target for g in script.glances if g.begin_s == d.begin_s)
-        rows.append({'kind': d.kind, 'target': target, 'begin_s': round(d.begin_s, 2), 'due_s': round(d.due_s + TURN_S / 2, 2),
-                     'end_s': round(d.end_s, 2), 'decided_s': first if first is None else round(first, 2),
-                     'decided_before': bool(during) and during[0].state == 'distracted'})
+        rows.append(
+            {
+                'kind': d.kind,
+                'target': target,
+                'begin_s': round(d.begin_s, 2),
+                'due_s': round(d.due_s + TURN_S / 2, 2),
+                'end_s': round(d.end_s, 2),
+                'decided_s': first if first is None else round(first, 2),
+                'decided_before': bool(during) and during[0].state == 'distracted',
+            }
+        )
     return rows
 
 

@@ -1,4 +1,5 @@
 """Turns the attention in a recording into spans of time, for metrics.json and the report's timeline."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

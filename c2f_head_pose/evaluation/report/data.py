@@ -1,4 +1,5 @@
 """What the report draws: thinned series, samples and bins, bounded whatever a recording's length."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -30,10 +31,13 @@ def drawn(scored: Scored, worst: Sequence[Thumbnail], seed: int = 0) -> dict[str
     series = scored.series
     start_s = float(series.images['stamp_s'].min()) if len(series.images) else 0.0
     return {
-        'name': scored.name, 'duration': float(np.ptp(series.images['stamp_s'])) if len(series.images) else 0.0,
-        'curves': list(_curves(scored, start_s)), 'scatter': _scatter(scored, seed), 'histograms': _histograms(scored),
-        'latency': _latency(series), 'worst': [
-            {'t': _rounded(t.stamp_s - start_s, 3), 'frame': t.frame, 'caption': t.caption, 'jpeg': t.jpeg_base64} for t in worst],
+        'name': scored.name,
+        'duration': float(np.ptp(series.images['stamp_s'])) if len(series.images) else 0.0,
+        'curves': list(_curves(scored, start_s)),
+        'scatter': _scatter(scored, seed),
+        'histograms': _histograms(scored),
+        'latency': _latency(series),
+        'worst': [{'t': _rounded(t.stamp_s - start_s, 3), 'frame': t.frame, 'caption': t.caption, 'jpeg': t.jpeg_base64} for t in worst],
     }
 
 
@@ -54,13 +58,15 @@ def _curves(scored: Scored, start_s: float) -> Iterator[dict[str, Any]]:
 
 def _curve(name: str, rows: np.ndarray, start_s: float, aligned: np.ndarray | None) -> dict[str, Any]:
     order = np.argsort(rows['stamp_s'], kind='stable')
-    order = order[::max(1, -(-len(order) // _POINTS))]
+    order = order[:: max(1, -(-len(order) // _POINTS))]
     rows = rows[order]
     R, known = rotations_from_quaternions(rows['q']), bool(np.isfinite(rows['q_true']).all())
     R_true = rotations_from_quaternions(rows['q_true']) if known else None
     step = float(np.median(np.diff(rows['stamp_s']))) if len(rows) > 1 else 0.1
     curve: dict[str, Any] = {
-        'name': name, 't': _rounded(rows['stamp_s'] - start_s, 3), 'gap': _rounded(_BREAK * max(step, 0.03), 3),
+        'name': name,
+        't': _rounded(rows['stamp_s'] - start_s, 3),
+        'gap': _rounded(_BREAK * max(step, 0.03), 3),
         'angles': _rounded(ypr_deg_from_rotation(R)),
         'unsmoothed': _rounded(ypr_deg_from_rotation(rotations_from_quaternions(rows['q_unsmoothed']))),
         'std': _rounded(rows['std_deg'][:, ::-1]),  # about head x, y, z: roll, pitch, yaw
@@ -97,7 +103,8 @@ def _histograms(scored: Scored) -> dict[str, Any]:
     top = max(float(np.percentile(values, 99.5)) for values in errors.values() if len(values))
     edges = np.linspace(0, max(np.ceil(top), 1.0), _BINS + 1)
     return {'edges': _rounded(edges, 3)} | {
-        name: np.histogram(np.minimum(values, edges[-1]), edges)[0].tolist() for name, values in errors.items()}
+        name: np.histogram(np.minimum(values, edges[-1]), edges)[0].tolist() for name, values in errors.items()
+    }
 
 
 def _latency(series: Series) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 """report.html: one file, nothing loaded from anywhere, with the data and the script that draws it inside."""
+
 from __future__ import annotations
 
 import json
@@ -22,13 +23,18 @@ def write_report(path: Path, record: Mapping[str, Any], parts: Sequence[tuple[Sc
         record: what metrics.json holds.
         parts: of each recording that was gone through, what is remembered and its thumbnails.
     """
-    data = json.dumps({'record': plain(record), 'recordings': [drawn(scored, worst) for scored, worst in parts]},
-                      allow_nan=False, separators=(',', ':'))
+    data = json.dumps(
+        {'record': plain(record), 'recordings': [drawn(scored, worst) for scored, worst in parts]}, allow_nan=False, separators=(',', ':')
+    )
     # '</' would end the script element that holds the data, '<!--' would hide its end
     data = data.replace('<', '\\u003c')
     names = [entry['name'] for entry in record['recordings']]
-    pieces = {'TITLE': _escaped(', '.join(names[:3]) + (f' and {len(names) - 3} more' if len(names) > 3 else '')), 'DATA': data,
-              'STYLE': _asset('report.css'), 'SCRIPT': _asset('plots.js') + _asset('timeline.js') + _asset('report.js')}
+    pieces = {
+        'TITLE': _escaped(', '.join(names[:3]) + (f' and {len(names) - 3} more' if len(names) > 3 else '')),
+        'DATA': data,
+        'STYLE': _asset('report.css'),
+        'SCRIPT': _asset('plots.js') + _asset('timeline.js') + _asset('report.js'),
+    }
     page = _asset('report.html')
     for name, piece in pieces.items():
         page = page.replace('{{' + name + '}}', piece, 1)

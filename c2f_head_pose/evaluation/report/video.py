@@ -1,4 +1,5 @@
 """The annotated video, encoded in a thread of its own."""
+
 from __future__ import annotations
 
 import queue

@@ -1,4 +1,5 @@
 """Thumbnails of the worst frames: a bounded collection, chosen while the recording goes by."""
+
 from __future__ import annotations
 
 import base64
@@ -46,8 +47,9 @@ class WorstFrames:
         self._size = size
         self._heap: list[Thumbnail] = []
 
-    def offer(self, score: float, frame: int, stamp_s: float, caption: str, image: np.ndarray, pose: HeadPose,
-              camera: Camera | None) -> None:
+    def offer(
+        self, score: float, frame: int, stamp_s: float, caption: str, image: np.ndarray, pose: HeadPose, camera: Camera | None
+    ) -> None:
         """Takes a frame in if it is among the worst."""
         if not np.isfinite(score) or self._size < 1:
             return
@@ -75,9 +77,10 @@ def _picture(image: np.ndarray, pose: HeadPose, camera: Camera | None) -> str:
         side = 1.9 * max(pose.box.width, pose.box.height)
         x, y = pose.box.centre
         left, top = int(max(0, min(x - side / 2, drawn.shape[1] - side))), int(max(0, min(y - side / 2, drawn.shape[0] - side)))
-        drawn = drawn[top:top + max(2, int(side)), left:left + max(2, int(side))]
+        drawn = drawn[top : top + max(2, int(side)), left : left + max(2, int(side))]
     scale = _WIDTH / drawn.shape[1]
-    small = cv2.resize(drawn, (_WIDTH, max(1, round(drawn.shape[0] * scale))),
-                       interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small = cv2.resize(
+        drawn, (_WIDTH, max(1, round(drawn.shape[0] * scale))), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
     data = cv2.imencode('.jpg', small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
     return base64.b64encode(data.tobytes()).decode()

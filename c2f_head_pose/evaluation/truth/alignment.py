@@ -3,6 +3,7 @@
 A constant rotation between the two is the truth's mounting *and* the model's own constant bias: nothing in the data tells them
 apart. So errors are reported raw first, and aligned beside them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -108,8 +109,17 @@ def estimate_alignment(pairs: Sequence[Pairs], max_gap_s: float) -> Alignment | 
     found = inside and bool((beside - fit.residual_deg).min() > max(_LEAST_GAIN_DEG, _LEAST_GAIN * fit.residual_deg))
     both = {s: best[s] if found else fits.at(0.0, s) or best[s] for s in best}
     std_s = _offset_std_s(thinned, max_gap_s, fit, side) if found else float('nan')
-    return Alignment(both[side].offset_s, std_s, found, side, {s: f.R for s, f in both.items()},
-                     {s: f.residual_deg for s, f in both.items()}, fit.samples, fits.raw_deg(0.0), curve)
+    return Alignment(
+        both[side].offset_s,
+        std_s,
+        found,
+        side,
+        {s: f.R for s, f in both.items()},
+        {s: f.residual_deg for s, f in both.items()},
+        fit.samples,
+        fits.raw_deg(0.0),
+        curve,
+    )
 
 
 def _offset_std_s(pairs: Sequence[Pairs], max_gap_s: float, whole: _Fit, side: str) -> float:
@@ -125,17 +135,19 @@ def _offset_std_s(pairs: Sequence[Pairs], max_gap_s: float, whole: _Fit, side: s
         fits = _Fits(inside, max_gap_s)
         curve = fits.curve(whole.offset_s + np.arange(-0.2, 0.2 + 1e-9, 2 * _COARSE_S), side)
         if len(curve) > 2 and 0 < (lowest := int(np.argmin(curve[:, 1]))) < len(curve) - 1:
-            before, at, after = curve[lowest - 1:lowest + 2, 1]
+            before, at, after = curve[lowest - 1 : lowest + 2, 1]
             offsets.append(curve[lowest, 0] + _COARSE_S * (before - after) / max(before - 2 * at + after, 1e-9))
     return float(np.std(offsets, ddof=1) / np.sqrt(len(offsets))) if len(offsets) > 1 else float('nan')
 
 
 def likelier_convention(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) -> tuple[str, str] | None:
     """Axes and parent frame in which the truth fits far better than as it is understood; None if it fits as it is."""
+
     def residual(axes: str, parent: str) -> float:
         stated = truth.stated_in(axes, parent)
         renamed = {h.name: h for h in stated.heads}
         return _Fits([Pairs(renamed[p.head.name], p.stamps_s, p.R) for p in pairs], max_gap_s).raw_deg(0.0)
+
     if not pairs or not len(pairs[0].stamps_s):
         return None
     now = residual(truth.axes, truth.parent)

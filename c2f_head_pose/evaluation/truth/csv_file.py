@@ -1,4 +1,5 @@
 """True head rotations from a CSV file, as spreadsheets, loggers and other tools write it."""
+
 from __future__ import annotations
 
 import csv
@@ -27,8 +28,13 @@ _POSITION = ('x_m', 'y_m', 'z_m')
 _UNKNOWN = ('', 'nan', 'na', 'n/a', 'null', 'none', '-', '?')
 _LARGEST_RADIANS = 3.2
 """Angles in degrees that all lie within a little more than pi may be radians."""
-_BYTE_ORDER_MARKS = ((b'\xff\xfe\x00\x00', 'utf-32'), (b'\x00\x00\xfe\xff', 'utf-32'), (b'\xef\xbb\xbf', 'utf-8-sig'),
-                     (b'\xff\xfe', 'utf-16'), (b'\xfe\xff', 'utf-16'))
+_BYTE_ORDER_MARKS = (
+    (b'\xff\xfe\x00\x00', 'utf-32'),
+    (b'\x00\x00\xfe\xff', 'utf-32'),
+    (b'\xef\xbb\xbf', 'utf-8-sig'),
+    (b'\xff\xfe', 'utf-16'),
+    (b'\xfe\xff', 'utf-16'),
+)
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,11 @@ def _parsed(table: _Table, stamp: str, rotation: Sequence[str], position: Sequen
 
 def _read_table(path: Path) -> _Table:
     text = _decoded(path.read_bytes())
-    numbered = [(number, line) for number, line in enumerate(text.splitlines(), start=1)
-                if line.strip() and not line.lstrip().startswith('#') and not re.fullmatch(r'"?sep=."?', line.strip())]
+    numbered = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith('#') and not re.fullmatch(r'"?sep=."?', line.strip())
+    ]
     if not numbered:
         return _Table(path, (), (), False)
     head = numbered[0][1]
@@ -150,10 +159,15 @@ def _decoded(data: bytes) -> str:
 
 def _no_rotation(table: _Table) -> str:
     without_unit = [name for name in ('yaw', 'pitch', 'roll') if name in table.columns]
-    remedy = (f'; {", ".join(without_unit)} have no unit: name them {", ".join(f"{name}_deg" for name in without_unit)}, or _rad'
-              if without_unit else '')
-    return (f'{table.path} has no rotation: needed are {" ".join(_QUATERNION)}, or {" ".join(_DEGREES)} (or _rad), or r00 ... r22; '
-            f'its columns are {_listed(table.columns)}{remedy}')
+    remedy = (
+        f'; {", ".join(without_unit)} have no unit: name them {", ".join(f"{name}_deg" for name in without_unit)}, or _rad'
+        if without_unit
+        else ''
+    )
+    return (
+        f'{table.path} has no rotation: needed are {" ".join(_QUATERNION)}, or {" ".join(_DEGREES)} (or _rad), or r00 ... r22; '
+        f'its columns are {_listed(table.columns)}{remedy}'
+    )
 
 
 def _quaternion_of(values: np.ndarray, rotation: Sequence[str]) -> np.ndarray:

@@ -89,8 +89,9 @@ class Truth:
     def stated_in(self, axes: str, parent: str) -> Truth:
         """The same numbers understood in another convention."""
         back_left, back_right = PARENTS[self.parent].T, AXES[self.axes].T
-        heads, as_radians = (tuple(h.turned(PARENTS[parent] @ back_left, back_right @ AXES[axes]) for h in part)
-                             for part in (self.heads, self.as_radians))
+        heads, as_radians = (
+            tuple(h.turned(PARENTS[parent] @ back_left, back_right @ AXES[axes]) for h in part) for part in (self.heads, self.as_radians)
+        )
         return replace(self, heads=heads, axes=axes, parent=parent, located=all(map(_in_front, heads)), as_radians=as_radians)
 
     def delayed(self, seconds: float) -> Truth:

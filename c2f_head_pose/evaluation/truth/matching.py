@@ -1,4 +1,5 @@
 """Which estimated face is which true head."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -54,8 +55,10 @@ class Matcher:
                     taken.add(j)
             return matched
         if len(positions) > 1:
-            raise BagError('the truth has several heads that cannot be told apart: that needs a calibrated camera, and positions in '
-                           "the images' frame; name the truth of one head with --truth")
+            raise BagError(
+                'the truth has several heads that cannot be told apart: that needs a calibrated camera, and positions in '
+                "the images' frame; name the truth of one head with --truth"
+            )
         matched[self._primary(poses)] = 0
         return matched
 

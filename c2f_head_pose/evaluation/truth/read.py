@@ -1,4 +1,5 @@
 """True head rotations from what a user names: a topic, TF or a CSV file."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,9 @@ POSE_TYPES = {
     'geometry_msgs/msg/QuaternionStamped': lambda m: [('head', m.quaternion, None)],
     'vision_msgs/msg/Detection3DArray': lambda m: [
         (d.id or f'head {i}', d.results[0].pose.pose.orientation, d.results[0].pose.pose.position)
-        for i, d in enumerate(m.detections) if len(d.results)],
+        for i, d in enumerate(m.detections)
+        if len(d.results)
+    ],
 }
 """Message type to the (name, orientation, position or None) of its heads."""
 
@@ -52,8 +55,13 @@ def read_truth(bag: BagFile | None, sources: Sequence[str], frame_id: str, compl
         return tuple(replace(head, name=f'{source} {head.name}') for source, part in zip(sources, parts) for head in heads_of(part))
 
     as_radians = named(lambda part: part.as_radians or part.heads) if any(part.as_radians for part in parts) else ()
-    return Truth(named(lambda part: part.heads), ', '.join(p.source for p in parts), parts[0].frame_id,
-                 complete or any(p.complete for p in parts), as_radians=as_radians)
+    return Truth(
+        named(lambda part: part.heads),
+        ', '.join(p.source for p in parts),
+        parts[0].frame_id,
+        complete or any(p.complete for p in parts),
+        as_radians=as_radians,
+    )
 
 
 def _read_one(bag: BagFile | None, source: str, frame_id: str) -> Truth:
@@ -68,10 +76,10 @@ def _read_one(bag: BagFile | None, source: str, frame_id: str) -> Truth:
 
 def _read_topic(bag: BagFile, topic: str) -> Truth:
     if topic not in bag.topics:
-        raise BagError(f"{bag.path.name} has no topic {topic} for the truth; it holds {', '.join(bag.topics) or 'nothing'}")
+        raise BagError(f'{bag.path.name} has no topic {topic} for the truth; it holds {", ".join(bag.topics) or "nothing"}')
     kind = bag.topics[topic].type
     if kind not in POSE_TYPES:
-        raise BagError(f"{topic} has type {kind}, which holds no head rotation; known are {', '.join(POSE_TYPES)}, tf:FRAME, and CSV")
+        raise BagError(f'{topic} has type {kind}, which holds no head rotation; known are {", ".join(POSE_TYPES)}, tf:FRAME, and CSV')
     rows: dict[str, list[tuple[float, ...]]] = {}
     has_position = kind != 'geometry_msgs/msg/QuaternionStamped'
     frame = ''
@@ -80,8 +88,12 @@ def _read_topic(bag: BagFile, topic: str) -> Truth:
         frame = decoded.header.frame_id
         for name, q, t in POSE_TYPES[kind](decoded):
             rows.setdefault(name, []).append((stamp_s(decoded), q.x, q.y, q.z, q.w, *((t.x, t.y, t.z) if t is not None else ())))
-    return Truth(tuple(make_head(name, r, has_position) for name, r in checked(rows, topic).items()), f'{topic} ({kind})', frame,
-                 complete=kind.endswith('Detection3DArray'))
+    return Truth(
+        tuple(make_head(name, r, has_position) for name, r in checked(rows, topic).items()),
+        f'{topic} ({kind})',
+        frame,
+        complete=kind.endswith('Detection3DArray'),
+    )
 
 
 def present_at(heads: Iterable[TruthHead], at_s: float, max_gap_s: float) -> list[tuple[int, np.ndarray, np.ndarray | None]]:

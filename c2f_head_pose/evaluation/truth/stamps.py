@@ -1,4 +1,5 @@
 """Finds why a truth's stamps do not meet the images': both ranges, and the likely cause."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,10 +32,14 @@ def describe_gap(truth: Truth, image_stamps_s: np.ndarray, max_gap_s: float) -> 
             return None
         steps_s = [float(np.median(np.diff(head.stamps_s))) for head in truth.heads if len(head.stamps_s) > 1]
         apart = f'are {min(steps_s):.3g} s apart, more than' if steps_s else 'are single ones, without a second one within'
-        return (f'the samples of the truth ({truth.source}) {apart} the {max_gap_s:g} s that are interpolated over: give a larger '
-                '--max-gap-s if the head turns slowly enough')
-    return (f'the truth ({truth.source}) has stamps from {true[0]:.3f} to {true[1]:.3f} s, the images have stamps from {seen[0]:.3f} to '
-            f'{seen[1]:.3f} s: they do not meet; {_likely_cause(true, seen)}')
+        return (
+            f'the samples of the truth ({truth.source}) {apart} the {max_gap_s:g} s that are interpolated over: give a larger '
+            '--max-gap-s if the head turns slowly enough'
+        )
+    return (
+        f'the truth ({truth.source}) has stamps from {true[0]:.3f} to {true[1]:.3f} s, the images have stamps from {seen[0]:.3f} to '
+        f'{seen[1]:.3f} s: they do not meet; {_likely_cause(true, seen)}'
+    )
 
 
 def _likely_cause(true: tuple[float, float], seen: tuple[float, float]) -> str:
@@ -44,11 +49,15 @@ def _likely_cause(true: tuple[float, float], seen: tuple[float, float]) -> str:
         if _same_time(true[0] * factor, seen[0]):
             return f'the truth looks {factor:,} times too small: its column of stamps names a smaller unit than its stamps have'
     if abs(true[0]) < _OWN_START_S < abs(seen[0]):
-        return ('the truth looks like seconds since its own start: add the time of its start, '
-                f'{seen[0] - true[0]:.3f} s if it started with the images')
+        return (
+            'the truth looks like seconds since its own start: add the time of its start, '
+            f'{seen[0] - true[0]:.3f} s if it started with the images'
+        )
     if abs(seen[0]) < _OWN_START_S < abs(true[0]):
-        return ('the images look stamped with seconds since their own start (a clock of the camera, or a folder of pictures): '
-                f'subtract {true[0] - seen[0]:.3f} s from the truth if both started together')
+        return (
+            'the images look stamped with seconds since their own start (a clock of the camera, or a folder of pictures): '
+            f'subtract {true[0] - seen[0]:.3f} s from the truth if both started together'
+        )
     hours = (true[0] - seen[0]) / _HOUR_S
     if 0 < abs(round(hours)) <= 14 and abs(hours - round(hours)) * _HOUR_S < max(_MARGIN_S, seen[1] - seen[0]):
         return f'they are {round(hours):+d} h apart: one of the two clocks shows local time'

@@ -1,4 +1,5 @@
 """True head rotations from TF: a head's frame in the camera's frame, through any chain of transforms."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -27,7 +28,7 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
         raise BagError(f'{bag.path.name} has no TF ({TF_TYPE}) to find {frame} in')
     edges = _read_edges(bag, topics)
     if frame not in edges:
-        raise BagError(f"TF has no frame {frame}; it has {', '.join(sorted(edges)) or 'none'}")
+        raise BagError(f'TF has no frame {frame}; it has {", ".join(sorted(edges)) or "none"}')
     up, down = _to_root(edges, frame), _to_root(edges, camera_frame)
     common = next((f for f in up if f in down), None)
     if common is None:
@@ -35,8 +36,8 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
     stamps_s = edges[frame][1].stamps_s
     if len(stamps_s) == 1:
         raise BagError(f'TF has {frame} only once: a head needs a moving transform')
-    R_head, t_head, known = _compose(edges, up[:up.index(common)], stamps_s)
-    R_cam, t_cam, known_cam = _compose(edges, down[:down.index(common)], stamps_s)
+    R_head, t_head, known = _compose(edges, up[: up.index(common)], stamps_s)
+    R_cam, t_cam, known_cam = _compose(edges, down[: down.index(common)], stamps_s)
     R = np.swapaxes(R_cam, 1, 2) @ R_head
     t = np.einsum('nji,nj->ni', R_cam, t_head - t_cam)
     keep = known & known_cam

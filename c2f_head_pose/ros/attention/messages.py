@@ -1,4 +1,5 @@
 """From the attention decision to ROS messages: pure functions. Every number is cast to a builtin first."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -15,10 +16,18 @@ from ...attention.zones import AWAY, ROAD, ZoneMap, direction
 
 _ARROW_M = 0.4
 _OUTLINE_M = 0.6
-_COLOURS = {State.ATTENTIVE: (0.2, 0.9, 0.3), State.DISTRACTED: (1.0, 0.2, 0.1), State.ABSENT: (0.6, 0.6, 0.6),
-            State.UNKNOWN: (1.0, 0.8, 0.1)}
-_LEVELS = {State.ATTENTIVE: DiagnosticStatus.OK, State.DISTRACTED: DiagnosticStatus.WARN, State.ABSENT: DiagnosticStatus.OK,
-           State.UNKNOWN: DiagnosticStatus.WARN}
+_COLOURS = {
+    State.ATTENTIVE: (0.2, 0.9, 0.3),
+    State.DISTRACTED: (1.0, 0.2, 0.1),
+    State.ABSENT: (0.6, 0.6, 0.6),
+    State.UNKNOWN: (1.0, 0.8, 0.1),
+}
+_LEVELS = {
+    State.ATTENTIVE: DiagnosticStatus.OK,
+    State.DISTRACTED: DiagnosticStatus.WARN,
+    State.ABSENT: DiagnosticStatus.OK,
+    State.UNKNOWN: DiagnosticStatus.WARN,
+}
 
 
 def state(attention: Attention) -> String:
@@ -39,13 +48,19 @@ def head_off_road_s(attention: Attention) -> Float32:
 def decision(header: Any, name: str, attention: Attention) -> DiagnosticArray:
     """The whole decision under the header of the frame it rests on."""
     values = {
-        'state': attention.state.value, 'reason': attention.reason.value, 'zone': attention.zone,
-        'zone probability': f'{attention.zone_probability:.3f}', 'confidence': f'{attention.confidence:.3f}',
+        'state': attention.state.value,
+        'reason': attention.reason.value,
+        'zone': attention.zone,
+        'zone probability': f'{attention.zone_probability:.3f}',
+        'confidence': f'{attention.confidence:.3f}',
         'since': '' if attention.since_s is None else f'{attention.since_s:.3f}',
-        'head off road s': f'{attention.off_road_s:.3f}', 'short glances s': f'{attention.short_glances_s:.3f}',
+        'head off road s': f'{attention.off_road_s:.3f}',
+        'short glances s': f'{attention.short_glances_s:.3f}',
         'head azimuth elevation deg': '' if attention.head_deg is None else '{:.1f} {:.1f}'.format(*attention.head_deg),
-        'natural azimuth elevation deg': '{:.1f} {:.1f}'.format(*attention.natural_deg), 'cues': ' '.join(attention.cues),
-        'face': attention.face_id or ''}
+        'natural azimuth elevation deg': '{:.1f} {:.1f}'.format(*attention.natural_deg),
+        'cues': ' '.join(attention.cues),
+        'face': attention.face_id or '',
+    }
     return DiagnosticArray(header=header, status=[_status(_LEVELS[attention.state], name, _summary(attention), values)])
 
 
@@ -59,9 +74,18 @@ def health(header: Any, name: str, attention: Attention, problem: str, values: M
 def looking_at(header: Any, looks: Mapping[str, Mapping[str, bool | None]]) -> DiagnosticArray:
     """One status for each face, under its id: the message lists the targets it looks at, the values are yes, no or unknown for each."""
     answers = {True: 'yes', False: 'no', None: 'unknown'}
-    return DiagnosticArray(header=header, status=[
-        _status(DiagnosticStatus.OK, face, ' '.join(target for target, looking in targets.items() if looking),
-                {target: answers[looking] for target, looking in targets.items()}) for face, targets in looks.items()])
+    return DiagnosticArray(
+        header=header,
+        status=[
+            _status(
+                DiagnosticStatus.OK,
+                face,
+                ' '.join(target for target, looking in targets.items() if looking),
+                {target: answers[looking] for target, looking in targets.items()},
+            )
+            for face, targets in looks.items()
+        ],
+    )
 
 
 def markers(header: Any, attention: Attention, zones: ZoneMap, R_vehicle_cam: np.ndarray, t_cam_head_m: np.ndarray | None) -> MarkerArray:
@@ -80,17 +104,42 @@ def markers(header: Any, attention: Attention, zones: ZoneMap, R_vehicle_cam: np
         outline = zones.outline(entry.name) @ R_vehicle_cam * _OUTLINE_M + origin
         strength = 1.0 if entry.name == attention.zone else 0.35
         red, green, blue = {ROAD: (0.2, 0.9, 0.3), AWAY: (1.0, 0.3, 0.2)}.get(entry.kind, (0.3, 0.6, 1.0))
-        drawn.append(Marker(header=header, ns='zones', id=number, type=Marker.LINE_STRIP, action=Marker.ADD,
-                            points=[_point(corner) for corner in outline], scale=Vector3(x=0.004, y=0.0, z=0.0),
-                            color=ColorRGBA(r=red, g=green, b=blue, a=strength)))
+        drawn.append(
+            Marker(
+                header=header,
+                ns='zones',
+                id=number,
+                type=Marker.LINE_STRIP,
+                action=Marker.ADD,
+                points=[_point(corner) for corner in outline],
+                scale=Vector3(x=0.004, y=0.0, z=0.0),
+                color=ColorRGBA(r=red, g=green, b=blue, a=strength),
+            )
+        )
     red, green, blue = _COLOURS[attention.state]
     colour = ColorRGBA(r=red, g=green, b=blue, a=1.0)
     if attention.head_deg is not None:
         tip = origin + direction(*attention.head_deg) @ R_vehicle_cam * _ARROW_M
-        drawn.append(Marker(header=header, ns='face', type=Marker.ARROW, action=Marker.ADD, points=[_point(origin), _point(tip)],
-                            scale=Vector3(x=0.015, y=0.03, z=0.04), color=colour))
-    text = Marker(header=header, ns='state', type=Marker.TEXT_VIEW_FACING, action=Marker.ADD, color=colour,
-                  scale=Vector3(x=0.0, y=0.0, z=0.06), text=f'{_summary(attention)}\n{attention.zone} {attention.off_road_s:.1f} s')
+        drawn.append(
+            Marker(
+                header=header,
+                ns='face',
+                type=Marker.ARROW,
+                action=Marker.ADD,
+                points=[_point(origin), _point(tip)],
+                scale=Vector3(x=0.015, y=0.03, z=0.04),
+                color=colour,
+            )
+        )
+    text = Marker(
+        header=header,
+        ns='state',
+        type=Marker.TEXT_VIEW_FACING,
+        action=Marker.ADD,
+        color=colour,
+        scale=Vector3(x=0.0, y=0.0, z=0.06),
+        text=f'{_summary(attention)}\n{attention.zone} {attention.off_road_s:.1f} s',
+    )
     text.pose.position = _point(origin + np.array([0.0, 0.0, 0.3]) @ R_vehicle_cam)
     return MarkerArray(markers=[*drawn, text])
 

@@ -1,4 +1,5 @@
 """The node `attention`: head poses in, attention decisions out. It warns nobody and is no certified function."""
+
 from __future__ import annotations
 
 import sys
@@ -91,16 +92,23 @@ class AttentionNode(Node):
         self._subscriptions_in = [
             self.create_subscription(PoseWithCovarianceStamped, 'head_pose', self._on_head_pose, newest),
             self.create_subscription(TwistStamped, 'speed', self._on_speed, newest),
-            self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, newest)]
+            self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, newest),
+        ]
         if Detection3DArray is not None:
             self._subscriptions_in.append(self.create_subscription(Detection3DArray, 'head_poses', self._on_head_poses, newest))
         else:
-            self._notices.once('vision_msgs', 'vision_msgs is not installed, so head_poses (every face) is not read but head_pose (the '
-                               'primary face), and that nobody is there is known from /diagnostics only. To get it: install '
-                               'ros-$ROS_DISTRO-vision-msgs (apt; for the pip wheels: docs/without_apt.md)', 'info')
+            self._notices.once(
+                'vision_msgs',
+                'vision_msgs is not installed, so head_poses (every face) is not read but head_pose (the '
+                'primary face), and that nobody is there is known from /diagnostics only. To get it: install '
+                'ros-$ROS_DISTRO-vision-msgs (apt; for the pip wheels: docs/without_apt.md)',
+                'info',
+            )
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # under use_sim_time without a /clock, stale must be published too
-        self._timers_own = [self.create_timer(_TICK_PERIOD_S, self._tick, clock=steady),
-                            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_health, clock=steady)]
+        self._timers_own = [
+            self.create_timer(_TICK_PERIOD_S, self._tick, clock=steady),
+            self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_health, clock=steady),
+        ]
 
     def _create_outputs(self) -> None:
         qos = QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=10, reliability=QoSReliabilityPolicy.RELIABLE)
@@ -147,8 +155,9 @@ class AttentionNode(Node):
         self._targets.image_frames = {report.image_frame for report, _ in self._reports.values() if report.image_frame}
 
     def _pose_publishers(self) -> set[str]:
-        found = [info for topic in ('head_pose', 'head_poses')
-                 for info in self.get_publishers_info_by_topic(self.resolve_topic_name(topic))]
+        found = [
+            info for topic in ('head_pose', 'head_poses') for info in self.get_publishers_info_by_topic(self.resolve_topic_name(topic))
+        ]
         return {f'{info.node_namespace.rstrip("/")}/{info.node_name}' for info in found}
 
     # One frame.
@@ -159,8 +168,11 @@ class AttentionNode(Node):
         if self._stamp_s is not None and self._stamp_s - _LATE_S < at_s <= self._stamp_s:
             self._frames_ignored += 1
         elif self._stamp_s is not None and at_s <= self._stamp_s:
-            self._notices.once('time jump', f'stamps went back by {self._stamp_s - at_s:.3f} s: everything learned is forgotten; normal '
-                               'for a recording that starts again, otherwise look for two publishers of head_pose')
+            self._notices.once(
+                'time jump',
+                f'stamps went back by {self._stamp_s - at_s:.3f} s: everything learned is forgotten; normal '
+                'for a recording that starts again, otherwise look for two publishers of head_pose',
+            )
         self._stamp_s, self._heard_s = at_s, time.monotonic()
         self._known_s = at_s, self._play.now_s()
         self._latency_s = self.get_clock().now().nanoseconds * 1e-9 - at_s
@@ -179,8 +191,10 @@ class AttentionNode(Node):
             if in_vehicle:
                 how = f'poses in {frame_id!r} are in vehicle axes'
             else:
-                how = (f'poses in {frame_id!r} are seen by a camera that looks at azimuth {parameters.camera_azimuth_deg:g}, elevation '
-                       f'{parameters.camera_elevation_deg:g}, turned by {parameters.camera_turned_deg:g} degrees')
+                how = (
+                    f'poses in {frame_id!r} are seen by a camera that looks at azimuth {parameters.camera_azimuth_deg:g}, elevation '
+                    f'{parameters.camera_elevation_deg:g}, turned by {parameters.camera_turned_deg:g} degrees'
+                )
             if frame_id:
                 self.get_logger().info(f'vehicle {parameters.zone_map.name}; {how}')
         return self._monitor
@@ -191,9 +205,13 @@ class AttentionNode(Node):
         if frame_id == vehicle or self._targets.is_images(frame_id) is not False:
             return True
         images = ', '.join(sorted(self._targets.image_frames))
-        self._notices.throttled('foreign frame', f'poses are in {frame_id!r}, neither in vehicle_frame ({vehicle!r}) nor in that of the '
-                                f"images ({images}), so their directions in the vehicle are unknown, and the state too: set head_pose's "
-                                'target_frame to vehicle_frame, or leave it empty', _REPEAT_S)
+        self._notices.throttled(
+            'foreign frame',
+            f'poses are in {frame_id!r}, neither in vehicle_frame ({vehicle!r}) nor in that of the '
+            f"images ({images}), so their directions in the vehicle are unknown, and the state too: set head_pose's "
+            'target_frame to vehicle_frame, or leave it empty',
+            _REPEAT_S,
+        )
         return False
 
     def _current_motion(self) -> Motion:
@@ -242,8 +260,8 @@ class AttentionNode(Node):
         topics = [self.resolve_topic_name(name) for name in ('head_pose', *(['head_poses'] if Detection3DArray is not None else []))]
         silent = f'no head poses for {self._silent_s():.1f} s, so the state is unknown: '
         if not self._pose_publishers():
-            return silent + f"nobody publishes {' or '.join(topics)}; start head_pose_node, or remap head_pose:=/head_pose/head_pose"
-        return silent + f"{', '.join(sorted(self._pose_publishers()))} finds no face or has no image; see /diagnostics"
+            return silent + f'nobody publishes {" or ".join(topics)}; start head_pose_node, or remap head_pose:=/head_pose/head_pose'
+        return silent + f'{", ".join(sorted(self._pose_publishers()))} finds no face or has no image; see /diagnostics'
 
     # Outputs.
 
@@ -257,8 +275,11 @@ class AttentionNode(Node):
         if self._markers_out.get_subscription_count():
             driver = next((head for head in heads if len(heads) == 1 or (head.face_id and head.face_id == attention.face_id)), None)
             monitor = self._monitor.monitor
-            self._markers_out.publish(messages.markers(self._header, attention, monitor.zones, monitor.R_vehicle_cam,
-                                                       None if driver is None else driver.t_cam_head_m))
+            self._markers_out.publish(
+                messages.markers(
+                    self._header, attention, monitor.zones, monitor.R_vehicle_cam, None if driver is None else driver.t_cam_head_m
+                )
+            )
         if targets := self._declared.parameters.targets:
             places = {target: self._targets.find(target, self._header) if heads else None for target in targets}
             settings = LookingAtSettings(radius_deg=self._declared.parameters.looking_at_radius_deg)
@@ -270,13 +291,18 @@ class AttentionNode(Node):
         problem = self._silence() if attention.reason is Reason.STALE or self._stamp_s is None else ''
         speed_mps = self._current_motion().speed_mps
         values = {
-            'reason': attention.reason.value, 'confidence': f'{attention.confidence:.3f}', 'frames': str(self._frames),
+            'reason': attention.reason.value,
+            'confidence': f'{attention.confidence:.3f}',
+            'frames': str(self._frames),
             'frames ignored: late or repeated': str(self._frames_ignored),
             'input': 'head_poses' if self._all_faces_came else 'head_pose',
             'speed m/s': 'unknown' if speed_mps is None else f'{speed_mps:.1f}',
-            'vehicle': self._declared.parameters.zone_map.name, 'frame': self._frame_id,
+            'vehicle': self._declared.parameters.zone_map.name,
+            'frame': self._frame_id,
             'pose age ms': '' if self._latency_s is None else f'{1e3 * self._latency_s:.0f}',
-            'natural azimuth elevation deg': '{:.1f} {:.1f}'.format(*attention.natural_deg), 'cues': ' '.join(attention.cues)}
+            'natural azimuth elevation deg': '{:.1f} {:.1f}'.format(*attention.natural_deg),
+            'cues': ' '.join(attention.cues),
+        }
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
         self._health_out.publish(messages.health(header, f'{self._name()}: driver attention', attention, problem, values))
 

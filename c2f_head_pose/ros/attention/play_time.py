@@ -1,4 +1,5 @@
 """How fast time passes for the poses: as on /clock under use_sim_time, else as on this machine's steady clock."""
+
 from __future__ import annotations
 
 import time

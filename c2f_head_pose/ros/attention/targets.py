@@ -1,4 +1,5 @@
 """Where the targets of ~/looking_at are, and which face looks at which of them."""
+
 from __future__ import annotations
 
 import re
@@ -105,21 +106,33 @@ class Targets:
         if time.monotonic() - self._asked_s < _STATED_S:
             return None
         known = f'images come from several: {", ".join(sorted(self.image_frames))}' if self.image_frames else 'no head_pose node states it'
-        self._notices.throttled('camera', f"looking_at target 'camera': the camera's frame is not known ({known}), and poses are in "
-                                f"{header.frame_id!r}; name the frame itself in looking_at", _REPEAT_S)
+        self._notices.throttled(
+            'camera',
+            f"looking_at target 'camera': the camera's frame is not known ({known}), and poses are in "
+            f'{header.frame_id!r}; name the frame itself in looking_at',
+            _REPEAT_S,
+        )
         return None
 
     def _find_frame(self, target: str, frame: str, header: Any) -> Place | None:
         if self._buffer is None:
-            self._notices.throttled(f'tf {target}', f'looking_at target {target!r} is unknown, since tf2_ros is not installed: its frame '
-                                    f'{frame!r} cannot be found in {header.frame_id!r}, the frame of the poses; install '
-                                    'ros-$ROS_DISTRO-tf2-ros-py (apt)', 6 * _REPEAT_S)
+            self._notices.throttled(
+                f'tf {target}',
+                f'looking_at target {target!r} is unknown, since tf2_ros is not installed: its frame '
+                f'{frame!r} cannot be found in {header.frame_id!r}, the frame of the poses; install '
+                'ros-$ROS_DISTRO-tf2-ros-py (apt)',
+                6 * _REPEAT_S,
+            )
             return None
         try:
             found = self._look_up(frame, header)
         except tf2_ros.TransformException as error:
-            self._notices.throttled(f'tf {target}', f'looking_at target {target!r} is unknown, since TF does not give {frame!r} in '
-                                    f'{header.frame_id!r}, the frame of the poses: {error}', _REPEAT_S)
+            self._notices.throttled(
+                f'tf {target}',
+                f'looking_at target {target!r} is unknown, since TF does not give {frame!r} in '
+                f'{header.frame_id!r}, the frame of the poses: {error}',
+                _REPEAT_S,
+            )
             return None
         t, q = found.transform.translation, found.transform.rotation
         return Place(np.array([t.x, t.y, t.z]), rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])))
@@ -146,8 +159,9 @@ class Looks:
         """Starts anew."""
         self._looks.clear()
 
-    def update(self, stamp_s: float, heads: Sequence[HeadPose], places: Mapping[str, Place | None],
-               settings: LookingAtSettings) -> dict[str, dict[str, bool | None]]:
+    def update(
+        self, stamp_s: float, heads: Sequence[HeadPose], places: Mapping[str, Place | None], settings: LookingAtSettings
+    ) -> dict[str, dict[str, bool | None]]:
         """Takes a frame into account.
 
         Args:
@@ -167,9 +181,12 @@ class Looks:
                 looks[UNNAMED] = dict.fromkeys(places)
                 continue
             face = head.face_id or UNNAMED
-            looks[face] = {target: self._follow(face, target, settings).update(stamp_s, head.R_cam_head, head.rotation_std_deg,
-                                                                               _way(head, target, place))
-                           for target, place in places.items()}
+            looks[face] = {
+                target: self._follow(face, target, settings).update(
+                    stamp_s, head.R_cam_head, head.rotation_std_deg, _way(head, target, place)
+                )
+                for target, place in places.items()
+            }
         while len(self._looks) > _REMEMBERED:
             self._looks.popitem(last=False)
         return looks

@@ -6,6 +6,7 @@ Four processes on this machine only (own ROS domain): replay_node publishes the 
 this one is the car (it publishes the speed, 100 km/h straight ahead) and listens. DRIVE is the folder that
 training.synthetic.recordings.attention writes; the decisions go into DRIVE/said_graph.json, the nodes' logs beside it.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -69,8 +70,10 @@ class Car(Node):
     @property
     def ready(self) -> bool:
         """Whether both nodes are there."""
-        return all(self.count_publishers(topic) for topic in ('/attention/decision', '/head_pose/head_pose')) \
+        return (
+            all(self.count_publishers(topic) for topic in ('/attention/decision', '/head_pose/head_pose'))
             and self.count_subscribers('/camera/image') > 0
+        )
 
     def _drive_on(self) -> None:
         message = TwistStamped()
@@ -110,9 +113,23 @@ def play(drive: Drive, model: str, rate: float) -> Car:
     executor.add_node(car)
     processes = [
         _start('node', drive.folder, ['-r', 'image:=/camera/image', '-r', 'camera_info:=/camera/camera_info', '-p', f'model:={model}']),
-        _start('attention_node', drive.folder, [
-            '-r', 'head_pose:=/head_pose/head_pose', '-r', 'head_poses:=/head_pose/head_poses', '-r', 'speed:=/vehicle/twist',
-            '-p', f'zones:={Path(zones).resolve()}', '-p', f'camera_elevation_deg:={float(drive.camera_elevation_deg)}'])]
+        _start(
+            'attention_node',
+            drive.folder,
+            [
+                '-r',
+                'head_pose:=/head_pose/head_pose',
+                '-r',
+                'head_poses:=/head_pose/head_poses',
+                '-r',
+                'speed:=/vehicle/twist',
+                '-p',
+                f'zones:={Path(zones).resolve()}',
+                '-p',
+                f'camera_elevation_deg:={float(drive.camera_elevation_deg)}',
+            ],
+        ),
+    ]
     try:
         deadline_s = time.monotonic() + _START_TIMEOUT_S
         while not car.ready:
@@ -196,10 +213,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     images = [s for s in car.images if s in car.decisions]
     latency_ms = [1e3 * (car.decisions[s].arrived_s - car.images[s]) for s in images]
-    record = {'model': chosen.model, 'rate': chosen.rate, 'pictures': len(drive.R_cam_head), 'sent': len(car.images),
-              'with_pose': len(car.poses & set(car.images)), 'decided': len(images),
-              'latency_median_ms': round(float(np.median(latency_ms)), 1) if images else None,
-              'latency_worst_ms': round(max(latency_ms), 1) if images else None}
+    record = {
+        'model': chosen.model,
+        'rate': chosen.rate,
+        'pictures': len(drive.R_cam_head),
+        'sent': len(car.images),
+        'with_pose': len(car.poses & set(car.images)),
+        'decided': len(images),
+        'latency_median_ms': round(float(np.median(latency_ms)), 1) if images else None,
+        'latency_worst_ms': round(max(latency_ms), 1) if images else None,
+    }
     print(json.dumps(record))
     if not images:
         print(f'attention_drive: nothing was decided; see {drive.folder}/attention_node.log', file=sys.stderr)

@@ -7,6 +7,7 @@ Publisher, node and subscriber share this machine. Each image is published best 
 when it arrives here, so the time includes both ways through DDS. The processor's share of each stage comes from the node's own
 diagnostics (time that its worker thread spent), the process's whole from the operating system: the rest is DDS and rclpy.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -108,8 +109,18 @@ class Measurement:
         median, p99, worst = (f'{self.latency_ms[k]:.1f}' for k in (50, 99, 100)) if self.latency_ms else ('', '', '')
         missing = ', '.join(f'{count} {cause}' for cause, count in self.dropped.items()) or '-'
         stages = (f'{self.cpu.get(stage, 0.0):.0f}' for stage in (*STAGES, 'rest'))
-        cells = (self.case.video, self.case.faces, 'on' if self.case.annotated else 'off', f'{self.answered} of {self.sent}', missing,
-                 median, p99, worst, f"{self.cpu.get('node', 0.0):.0f}", *stages)
+        cells = (
+            self.case.video,
+            self.case.faces,
+            'on' if self.case.annotated else 'off',
+            f'{self.answered} of {self.sent}',
+            missing,
+            median,
+            p99,
+            worst,
+            f'{self.cpu.get("node", 0.0):.0f}',
+            *stages,
+        )
         return f'| {" | ".join(map(str, cells))} |'
 
 
@@ -181,8 +192,9 @@ def _fill(seen: Measurement, probe: Probe) -> None:
     seen.dropped = {key.removeprefix('dropped: '): int(value) for key, value in last.items() if key.startswith('dropped: ')}
     if (unexplained := seen.sent - seen.answered - sum(seen.dropped.values())) > 0:
         seen.dropped['unexplained'] = unexplained
-    latency_ms = [(probe.poses.get(stamp, probe.answers[stamp]) - at_ns) / 1e6
-                  for stamp, (at_ns, _) in probe.sent.items() if stamp in probe.answers]
+    latency_ms = [
+        (probe.poses.get(stamp, probe.answers[stamp]) - at_ns) / 1e6 for stamp, (at_ns, _) in probe.sent.items() if stamp in probe.answers
+    ]
     if latency_ms:
         seen.latency_ms = np.percentile(latency_ms, np.arange(101)).round(2).tolist()
 
@@ -197,10 +209,16 @@ def _shares(diagnostics: list[dict[str, str]], whole: float) -> dict[str, float]
 
 
 def _conditions(options: argparse.Namespace, load_before: float) -> dict[str, str]:
-    return {'processor': f'{processor()} ({len(os.sched_getaffinity(0))} cores)', 'python': platform.python_version(),
-            'load before and after': f'{load_before:.1f}, {os.getloadavg()[0]:.1f}', 'seconds': f'{options.seconds:g}',
-            'images': options.images.name, 'node arguments': ' '.join(options.node_arguments) or 'none', 'commit': commit() or '',
-            'date': datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds')}
+    return {
+        'processor': f'{processor()} ({len(os.sched_getaffinity(0))} cores)',
+        'python': platform.python_version(),
+        'load before and after': f'{load_before:.1f}, {os.getloadavg()[0]:.1f}',
+        'seconds': f'{options.seconds:g}',
+        'images': options.images.name,
+        'node arguments': ' '.join(options.node_arguments) or 'none',
+        'commit': commit() or '',
+        'date': datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds'),
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -209,8 +227,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--images', type=Path, default=SAMPLE, help='a bag or a folder of pictures with one face each')
     parser.add_argument('--video', nargs='+', default=_VIDEOS, metavar='WIDTHxHEIGHT@RATE', help=f'(default: {" ".join(_VIDEOS)})')
     parser.add_argument('--faces', nargs='+', type=int, default=[1, 5], choices=FACES, help='in each image (default: 1 5)')
-    parser.add_argument('--annotated', nargs='+', default=['off', 'on'], choices=['off', 'on'],
-                        help='whether somebody looks at ~/image_annotated (default: off on)')
+    parser.add_argument(
+        '--annotated',
+        nargs='+',
+        default=['off', 'on'],
+        choices=['off', 'on'],
+        help='whether somebody looks at ~/image_annotated (default: off on)',
+    )
     parser.add_argument('--seconds', type=float, default=30.0, help='of each combination')
     parser.add_argument('--append', type=Path, help='adds everything measured to this file, a line of JSON each')
     parser.add_argument('node_arguments', nargs='*', help="the node's ROS arguments, after --, such as: -- -p threads:=2")

@@ -1,4 +1,5 @@
 """Images to measure with: a recording brought to any size, one face or five in each."""
+
 from __future__ import annotations
 
 from itertools import islice
@@ -50,7 +51,7 @@ def load_frames(path: Path, width: int, height: int, faces: int) -> list[tuple[I
         canvas = np.full((height, width, 3), _GRAY, np.uint8)
         for place in range(faces):
             row, column = divmod(place, columns)
-            cell = canvas[row * height // rows:(row + 1) * height // rows, column * width // columns:(column + 1) * width // columns]
+            cell = canvas[row * height // rows : (row + 1) * height // rows, column * width // columns : (column + 1) * width // columns]
             scale = _fit(pictures[(number + _APART * place) % len(pictures)], cell)
         frames.append(_frame(canvas, (focal or 1.0) * pictures[number].shape[1] * scale))
     return frames
@@ -61,7 +62,7 @@ def _fit(picture: np.ndarray, cell: np.ndarray) -> float:
     scale = min(cell.shape[1] / picture.shape[1], cell.shape[0] / picture.shape[0])
     size = int(picture.shape[1] * scale), int(picture.shape[0] * scale)
     left, top = (cell.shape[1] - size[0]) // 2, (cell.shape[0] - size[1]) // 2
-    cell[top:top + size[1], left:left + size[0]] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    cell[top : top + size[1], left : left + size[0]] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     return scale
 
 
@@ -74,6 +75,13 @@ def _frame(pixels: np.ndarray, focal_px: float) -> tuple[Image, CameraInfo]:
     height, width = pixels.shape[:2]
     header = Header(frame_id='camera')
     k = [float(focal_px), 0.0, width / 2, 0.0, float(focal_px), height / 2, 0.0, 0.0, 1.0]
-    info = CameraInfo(header=header, width=width, height=height, distortion_model='plumb_bob', d=[0.0] * 5, k=k,
-                      p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0])
+    info = CameraInfo(
+        header=header,
+        width=width,
+        height=height,
+        distortion_model='plumb_bob',
+        d=[0.0] * 5,
+        k=k,
+        p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0],
+    )
     return messages.image(header, pixels), info

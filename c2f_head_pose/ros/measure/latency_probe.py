@@ -1,4 +1,5 @@
 """The other end of the node: publishes images on schedule and keeps when each answer came."""
+
 from __future__ import annotations
 
 import itertools
@@ -59,8 +60,11 @@ class Probe:
     @property
     def matched(self) -> bool:
         """Whether the node subscribes, and is heard."""
-        return bool(self._images.get_subscription_count() and self._infos.get_subscription_count()
-                    and self.node.count_publishers('head_pose/markers'))
+        return bool(
+            self._images.get_subscription_count()
+            and self._infos.get_subscription_count()
+            and self.node.count_publishers('head_pose/markers')
+        )
 
     def send(self, seconds: float) -> None:
         """Publishes on schedule, each image stamped when it is sent; to be run in a thread."""

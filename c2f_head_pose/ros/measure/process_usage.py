@@ -1,4 +1,5 @@
 """What a running process uses (Linux)."""
+
 from __future__ import annotations
 
 import os
@@ -41,5 +42,11 @@ def usage_of(pid: int) -> Usage:
     times = (folder / 'stat').read_text().rsplit(')', 1)[1].split()
     mapped = [line.split()[0].split('-') for line in (folder / 'maps').read_text().splitlines() if '/dev/shm/' in line]
     mapped_mb = sum(int(end, 16) - int(start, 16) for start, end in mapped) / 2**20
-    return Usage(resident_kb / 1024, (resident_kb - shared_kb) / 1024, mapped_mb, int(status['Threads']), len(os.listdir(folder / 'fd')),
-                 (int(times[11]) + int(times[12])) / os.sysconf('SC_CLK_TCK'))
+    return Usage(
+        resident_kb / 1024,
+        (resident_kb - shared_kb) / 1024,
+        mapped_mb,
+        int(status['Threads']),
+        len(os.listdir(folder / 'fd')),
+        (int(times[11]) + int(times[12])) / os.sysconf('SC_CLK_TCK'),
+    )

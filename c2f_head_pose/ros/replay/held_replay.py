@@ -1,4 +1,5 @@
 """Holds a replay_node, started paused, until all that must receive its first message are discovered."""
+
 from __future__ import annotations
 
 import time

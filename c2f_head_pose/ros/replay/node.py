@@ -6,6 +6,7 @@
 It reads what evaluate_bag reads and finds the topics by the same rules. With clock:=true it publishes the recording's time on /clock, for
 nodes with use_sim_time. The service ~/pause (std_srvs/SetBool) pauses it (true) or continues it (false).
 """
+
 from __future__ import annotations
 
 from .. import needs_ros  # noqa: F401 isort: skip, before anything that imports rclpy
@@ -102,14 +103,21 @@ class ReplayNode(Node):
         if not path:
             raise BagError('no recording is named; run replay_node PATH, or set the parameter path')
         self._path = Path(path).expanduser()
-        self._recording = Recording(self._path, self._value('image_topic'), self._value('transport') == 'raw',
-                                    self._value('topics') == 'plain', self._value('picture_rate_hz'))
+        self._recording = Recording(
+            self._path,
+            self._value('image_topic'),
+            self._value('transport') == 'raw',
+            self._value('topics') == 'plain',
+            self._value('picture_rate_hz'),
+        )
         for reason in self._recording.reasons:
             self.get_logger().info(reason)
         for note in self._recording.notes:
             self.get_logger().warning(note)
-        self._outputs = {topic: self.create_publisher(type_, topic, replayed(large=type_ in (Image, CompressedImage)))
-                         for topic, type_ in self._recording.topics.items()}
+        self._outputs = {
+            topic: self.create_publisher(type_, topic, replayed(large=type_ in (Image, CompressedImage)))
+            for topic, type_ in self._recording.topics.items()
+        }
         self.exit_status = 0
         self._check_offset()
         self._playhead = Playhead(self._value('rate'))
@@ -118,8 +126,9 @@ class ReplayNode(Node):
         self._round: _Round | None = None
         self._clock_output = self.create_publisher(ClockMessage, '/clock', 10) if self._value('clock') else None
         if self._clock_output is not None:
-            self.create_timer(_CLOCK_PERIOD_S, lambda: self._playhead.while_playing(self._publish_clock),
-                              clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self.create_timer(
+                _CLOCK_PERIOD_S, lambda: self._playhead.while_playing(self._publish_clock), clock=Clock(clock_type=ClockType.STEADY_TIME)
+            )
         self.create_service(SetBool, '~/pause', self._on_pause)
         self._thread = threading.Thread(target=self._play, name='replay', daemon=True)
 
@@ -162,7 +171,8 @@ class ReplayNode(Node):
         at_s = self._playhead.pause(request.data)
         response.success = True
         response.message = ('paused' if request.data else 'playing') + (
-            ', as soon as it begins' if at_s is None else f' at {at_s:.3f} s of {self._recording.length_s:.3f} s')
+            ', as soon as it begins' if at_s is None else f' at {at_s:.3f} s of {self._recording.length_s:.3f} s'
+        )
         self.get_logger().info(response.message)
         return response
 
@@ -196,8 +206,9 @@ class ReplayNode(Node):
             if image.get_subscription_count() and time.monotonic() - settled > _SETTLED_S:
                 return
         if limit_s > 0 and not self._playhead.stopped.is_set() and not image.get_subscription_count():
-            self.get_logger().warning(f'no subscription of {image.topic_name} in {limit_s:g} s, playing without one; '
-                                      'remap the subscriber, or set topics:=plain')
+            self.get_logger().warning(
+                f'no subscription of {image.topic_name} in {limit_s:g} s, playing without one; remap the subscriber, or set topics:=plain'
+            )
 
     def _play_once(self) -> None:
         try:
@@ -217,9 +228,14 @@ class ReplayNode(Node):
             seconds = 0.0 if first_s is None else self._seconds_since(first_s)
         finally:
             self._playhead.end()
-        self.get_logger().info(f'played {count} images in {seconds:.1f} s' + (
-            f'; {late} of {total} messages were published more than {1e3 * _LATE_S:.0f} ms late: this machine is too slow; lower rate'
-            if late else ''))
+        self.get_logger().info(
+            f'played {count} images in {seconds:.1f} s'
+            + (
+                f'; {late} of {total} messages were published more than {1e3 * _LATE_S:.0f} ms late: this machine is too slow; lower rate'
+                if late
+                else ''
+            )
+        )
         self._report(count, skipped)
 
     def _report(self, count: int, skipped: Notes) -> None:
@@ -263,8 +279,10 @@ def _time(nanoseconds: int) -> Time:
 def main(args: list[str] | None = None) -> int:
     """Replays the recording that the command line names; returns the process's exit status."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='parameters:\n' + '\n'.join(f'  {name} ({default!r}): {text}' for name, (default, text) in _PARAMETERS.items()))
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='parameters:\n' + '\n'.join(f'  {name} ({default!r}): {text}' for name, (default, text) in _PARAMETERS.items()),
+    )
     parser.add_argument('path', nargs='?', default='', help='rosbag2 folder, .mcap, .db3 or .bag file, or folder of pictures')
     path = parser.parse_args(remove_ros_args(sys.argv if args is None else args)[1:]).path
     return process.run(lambda: ReplayNode(path), ReplayNode.start, args, lambda node: node.finished)

@@ -1,4 +1,5 @@
 """A replay's position in its recording: it advances with the time, and stands still while paused."""
+
 from __future__ import annotations
 
 import threading

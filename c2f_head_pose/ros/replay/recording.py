@@ -1,4 +1,5 @@
 """Recordings as ROS messages in time order: what evaluate_bag reads, by the same topic rules. Needs no apt ROS."""
+
 from __future__ import annotations
 
 from array import array
@@ -20,8 +21,12 @@ from ...recordings.topics import COMPRESSED, Wording, choose_topics
 from .. import messages
 
 _POSE_TYPES = {'geometry_msgs/msg/PoseStamped': PoseStamped, 'geometry_msgs/msg/PoseWithCovarianceStamped': PoseWithCovarianceStamped}
-_TYPES = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage, 'sensor_msgs/msg/CameraInfo': CameraInfo,
-          **_POSE_TYPES}
+_TYPES = {
+    'sensor_msgs/msg/Image': Image,
+    'sensor_msgs/msg/CompressedImage': CompressedImage,
+    'sensor_msgs/msg/CameraInfo': CameraInfo,
+    **_POSE_TYPES,
+}
 _WORDING = Wording('the parameter image_topic')
 
 
@@ -64,8 +69,9 @@ class Recording:
         BagError: naming the path, what is wrong and the remedy.
     """
 
-    def __init__(self, path: Path, image_topic: str = '', decode: bool = True, plain_names: bool = False,
-                 picture_rate_hz: float = PICTURE_RATE_HZ) -> None:
+    def __init__(
+        self, path: Path, image_topic: str = '', decode: bool = True, plain_names: bool = False, picture_rate_hz: float = PICTURE_RATE_HZ
+    ) -> None:
         self._bag = BagFile(path, picture_rate_hz)
         choice = choose_topics(self._bag, image_topic or None, wording=_WORDING)
         self.image_topic, self.reasons, self.notes = choice.image, choice.reasons, self._bag.notes

@@ -148,11 +148,7 @@ def _read_obj(path: Path) -> tuple[np.ndarray, dict[str, list[list[tuple[int, in
 def _bust_faces(faces: list[list[tuple[int, int]]], template: np.ndarray, hands: np.ndarray) -> list[list[tuple[int, int]]]:
     body = template[sorted({v for face in faces for v, _ in face})]
     floor = body[:, 1].max() - _BUST_HEIGHT_M
-    return [
-        f
-        for f in faces
-        if all(template[v, 1] > floor and abs(template[v, 0]) < _BUST_HALF_WIDTH_M and hands[v] < 0.5 for v, _ in f)
-    ]
+    return [f for f in faces if all(template[v, 1] > floor and abs(template[v, 0]) < _BUST_HALF_WIDTH_M and hands[v] < 0.5 for v, _ in f)]
 
 
 def _limb_share(model: Any, roots: tuple[str, ...]) -> np.ndarray:

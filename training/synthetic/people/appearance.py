@@ -14,16 +14,7 @@ Colour = tuple[float, float, float]
 
 _HAIR_MALE = ('hair/short01', 'hair/short02', 'hair/short03', 'hair/short04', 'hair/afro01', '')
 _HAIR_MALE_SHARE = (0.24, 0.22, 0.18, 0.14, 0.07, 0.15)
-_HAIR_FEMALE = (
-    'hair/bob01',
-    'hair/bob02',
-    'hair/long01',
-    'hair/ponytail01',
-    'hair/Braid01',
-    'hair/afro01',
-    'hair/short04',
-    'hair/short03',
-)
+_HAIR_FEMALE = ('hair/bob01', 'hair/bob02', 'hair/long01', 'hair/ponytail01', 'hair/Braid01', 'hair/afro01', 'hair/short04', 'hair/short03')
 _HAIR_FEMALE_SHARE = (0.08, 0.13, 0.19, 0.22, 0.16, 0.06, 0.10, 0.06)
 _HAIR_COLOURS = np.array(
     [
@@ -156,9 +147,7 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
     if not variety.plain:
         if draws[0] < variety.hat:
             hat = str(
-                rng.choice(
-                    ['fedora', 'beanie', 'visor_cap', 'headscarf'], p=[0.15, 0.3, 0.25, 0.3] if female else [0.2, 0.4, 0.4, 0.0]
-                )
+                rng.choice(['fedora', 'beanie', 'visor_cap', 'headscarf'], p=[0.15, 0.3, 0.25, 0.3] if female else [0.2, 0.4, 0.4, 0.0])
             )
         if draws[1] < variety.glasses + variety.sunglasses:
             eyewear = 'glasses' if draws[1] < variety.glasses else 'sunglasses'
@@ -175,9 +164,7 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
         eyewear=eyewear or 'none',
         covering=covering or 'none',
         brows=f'eyebrows/eyebrow{rng.integers(1, 13):03d}',
-        lashes=str(
-            rng.choice(['eyelashes/Eyelashes01', 'eyelashes/eyelashes02', 'eyelashes/eyelashes03', 'eyelashes/eyelashes04'])
-        ),
+        lashes=str(rng.choice(['eyelashes/Eyelashes01', 'eyelashes/eyelashes02', 'eyelashes/eyelashes03', 'eyelashes/eyelashes04'])),
         beard_density=density,
         beard_length=length,
         collar=(float(rng.uniform(-0.045, 0.005)), float(rng.uniform(-0.35, 0.1)), float(rng.choice([0, rng.uniform(0.2, 1.2)]))),
@@ -186,9 +173,7 @@ def sample_wardrobe(rng: np.random.Generator, identity: Identity, variety: Varie
     )
 
 
-def sample_look(
-    rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe, skins: dict[tuple[str, str, str], list[str]]
-) -> Look:
+def sample_look(rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe, skins: dict[tuple[str, str, str], list[str]]) -> Look:
     """Samples the colours of a person; the skin depends on ethnicity, sex and age.
 
     Args:
@@ -221,10 +206,7 @@ def sample_look(
         'cloth_pattern': (float(pattern * rng.uniform(20, 70)), float(rng.integers(0, 2))),
         'beard_colour': _colour(np.minimum(hair * rng.uniform(0.6, 1.0), 0.4)),
     }
-    eyes = {
-        'iris_colour': _colour(_IRISES[rng.choice(2) if dark else rng.choice(len(_IRISES))]),
-        'pupil': float(rng.uniform(0.10, 0.22)),
-    }
+    eyes = {'iris_colour': _colour(_IRISES[rng.choice(2) if dark else rng.choice(len(_IRISES))]), 'pupil': float(rng.uniform(0.10, 0.22))}
     mask = [(0.75, 0.75, 0.75), (0.28, 0.48, 0.62), (0.02, 0.02, 0.02), _colour(_cloth(rng))][rng.integers(4)]
     return Look(
         skin=skin,

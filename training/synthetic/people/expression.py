@@ -24,9 +24,7 @@ def sample_expression(rng: np.random.Generator, actions: list[str], variety: Var
     out: dict[str, float] = {}
     if kind == 'talk':
         out['jawOpen'] = rng.uniform(0.05, 0.45)
-        out[str(rng.choice(['mouthFunnel', 'mouthPucker', 'mouthStretchLeft', 'mouthShrugLower', 'mouthRollUpper']))] = (
-            rng.uniform(0, 0.5)
-        )
+        out[str(rng.choice(['mouthFunnel', 'mouthPucker', 'mouthStretchLeft', 'mouthShrugLower', 'mouthRollUpper']))] = rng.uniform(0, 0.5)
     elif kind == 'smile':
         s = rng.uniform(0.3, 1)
         out.update(mouthSmileLeft=s, mouthSmileRight=s * rng.uniform(0.8, 1), cheekSquintLeft=s * 0.6, cheekSquintRight=s * 0.6)
@@ -47,9 +45,7 @@ def sample_expression(rng: np.random.Generator, actions: list[str], variety: Var
     elif kind == 'random':
         free = [a for a in actions if a != 'tongueOut' and 'eyeLook' not in a and 'Blink' not in a and a != 'mouthClose']
         out.update({str(a): rng.uniform(0, 0.6) for a in rng.choice(free, 4, replace=False)})
-    lids = (
-        rng.uniform(0.85, 1.0) if kind == 'blink' else rng.choice([rng.uniform(0, 0.25), rng.uniform(0.25, 0.6)], p=[0.85, 0.15])
-    )
+    lids = rng.uniform(0.85, 1.0) if kind == 'blink' else rng.choice([rng.uniform(0, 0.25), rng.uniform(0.25, 0.6)], p=[0.85, 0.15])
     out['eyeBlinkLeft'] = out['eyeBlinkRight'] = lids
     return kind, {k: float(v) for k, v in out.items()}
 
@@ -61,4 +57,3 @@ def sample_gaze(rng: np.random.Generator, expression: dict[str, float]) -> np.nd
         expression[f'eyeLookUp{eye}'] = float(max(gaze[1], 0) / 25)
         expression[f'eyeLookDown{eye}'] = float(max(-gaze[1], 0) / 25)
     return gaze
-

@@ -68,9 +68,7 @@ class SkinDistance:
         """(..., 3) points `gap` metres off the skin; radians, azimuth 0 to the front and > 0 to the person's left."""
         column = ((azimuth / (2 * np.pi) + 0.5) % 1.0 * _TURN - 0.5 + _TURN).astype(np.float32)
         row = ((elevation / np.pi + 0.5) * _TILT - 0.5).astype(np.float32)
-        radius = (
-            cv2.remap(self._grid, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(azimuth.shape) + gap
-        )
+        radius = cv2.remap(self._grid, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(azimuth.shape) + gap
         direction = np.stack([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)], -1)
         return self.centre + radius[..., None] * direction
 
@@ -118,9 +116,7 @@ def headscarf(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[
     distance = SkinDistance(model, shape)
     points = shape.vertices[model.landmarks].astype(float)
     top = _elevation(distance, points[19:25].mean(0)) + np.radians(rng.uniform(8, 18))
-    side = np.arctan2(np.abs(points[[1, 15], 0]).mean(), points[[1, 15], 2].mean() - distance.centre[2]) + np.radians(
-        rng.uniform(-22, -8)
-    )
+    side = np.arctan2(np.abs(points[[1, 15], 0]).mean(), points[[1, 15], 2].mean() - distance.centre[2]) + np.radians(rng.uniform(-22, -8))
     chin = _elevation(distance, points[8]) - np.radians(6)
     around = np.linspace(-np.pi, np.pi, 61)
     middle = (top + chin) / 2
@@ -176,12 +172,7 @@ def mask(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[Garme
 
 
 def scarf(
-    model: HeadModel,
-    shape: Shape,
-    rng: np.random.Generator,
-    top_landmark: int | None = None,
-    lift: float = 0.0,
-    wide: float | None = None,
+    model: HeadModel, shape: Shape, rng: np.random.Generator, top_landmark: int | None = None, lift: float = 0.0, wide: float | None = None
 ) -> list[Garment]:
     """A scarf around the neck, up to the chin, the mouth or the nose."""
     points = shape.vertices[model.landmarks].astype(float)
@@ -211,9 +202,7 @@ def scarf(
     grid = cv2.GaussianBlur(cv2.dilate(grid, kernel), (7, 7), 1.6)
     x = np.broadcast_to((azimuth / (2 * np.pi) + 0.5) * _TURN - 0.5 + _TURN, height.shape).astype(np.float32)
     y = ((height - low) / (top.max() + 0.03 - low) * rows - 0.5).astype(np.float32)
-    folds = rng.uniform(0.002, 0.006) * np.sin(
-        share * 2 * np.pi * rng.uniform(2, 4) + 2 * np.sin(azimuth * 2 + rng.uniform(0, 6))
-    )
+    folds = rng.uniform(0.002, 0.006) * np.sin(share * 2 * np.pi * rng.uniform(2, 4) + 2 * np.sin(azimuth * 2 + rng.uniform(0, 6)))
     r = (
         cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         + wide * (0.45 + 0.55 * np.sin(np.pi * np.clip(share, 0.1, 0.9)))
@@ -226,9 +215,7 @@ def scarf(
     return [_sheet(sheet, neck)]
 
 
-def glasses(
-    model: HeadModel, shape: Shape, eye_centres: np.ndarray, rng: np.random.Generator, sun: bool
-) -> tuple[Garment, Garment]:
+def glasses(model: HeadModel, shape: Shape, eye_centres: np.ndarray, rng: np.random.Generator, sun: bool) -> tuple[Garment, Garment]:
     """Frame and lenses.
 
     Args:

@@ -104,8 +104,7 @@ class HeadModel:
         for name in sorted({key.split(':')[1] for key in arrays if key.startswith('fit:')}):
             key = f'fit:{name}'
             self.fitted[name] = Fitted(
-                self._mesh(arrays, key),
-                *(arrays[f'{key}:{k}'] for k in ('reference', 'weight', 'offset', 'scale_vertices', 'scale_m')),
+                self._mesh(arrays, key), *(arrays[f'{key}:{k}'] for k in ('reference', 'weight', 'offset', 'scale_vertices', 'scale_m'))
             )
         self.hand_vertices = arrays['hand:vertices']
         self.hand_mesh = Mesh(np.arange(len(arrays['hand:uv'])), arrays['hand:uv'], arrays['hand:triangles'])

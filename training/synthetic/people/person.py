@@ -58,9 +58,7 @@ class Person:
         shift = np.asarray(t_cam_head_m, float) - placed @ (local[4, :, :3] @ self.origin + local[4, :, 3])
         return _placed(placed, local, shift)
 
-    def bones_on_torso(
-        self, R_cam_head: np.ndarray, R_cam_torso: np.ndarray, neck_root_m: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def bones_on_torso(self, R_cam_head: np.ndarray, R_cam_torso: np.ndarray, neck_root_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same for a body that stays where it is: the neck's root at (3,) neck_root_m. Also gives t_cam_head_m, (3,)."""
         placed, local = self._turned(R_cam_head, R_cam_torso)
         bones = _placed(placed, local, np.asarray(neck_root_m, float) - placed @ self.shape.bone_heads[NECK1])
@@ -111,9 +109,7 @@ class Dresser:
             self._neutral = (identity, shape, calibration.rotation(shape))
         return self._neutral[1], self._neutral[2]
 
-    def dress(
-        self, identity: Identity, expression: dict[str, float], gaze_deg: np.ndarray, wardrobe: Wardrobe, look: Look
-    ) -> Person:
+    def dress(self, identity: Identity, expression: dict[str, float], gaze_deg: np.ndarray, wardrobe: Wardrobe, look: Look) -> Person:
         """A person.
 
         Args:
@@ -224,17 +220,8 @@ class Dresser:
             )
 
         woven = {'weave': (0.0, 0.0, 0.0, 1.0)}
-        if expression.get('jawOpen', 0) > 0.02 or any(
-            k.startswith(('mouth', 'tongue')) and v > 0.25 for k, v in expression.items()
-        ):
-            add(
-                'teeth/Teeth_Base',
-                'plain',
-                0.55,
-                {'tint': (0.85, 0.82, 0.76), 'roughness': 0.25, **woven},
-                closed=True,
-                thin=True,
-            )
+        if expression.get('jawOpen', 0) > 0.02 or any(k.startswith(('mouth', 'tongue')) and v > 0.25 for k, v in expression.items()):
+            add('teeth/Teeth_Base', 'plain', 0.55, {'tint': (0.85, 0.82, 0.76), 'roughness': 0.25, **woven}, closed=True, thin=True)
         if expression.get('jawOpen', 0) > 0.3:
             add('tongue/tongue01', 'plain', 0.3, {'roughness': 0.35, **woven}, closed=True, thin=True)
         add(wardrobe.brows, 'hair', 1.0, {'tint': look.brow_colour}, thin=True)
@@ -276,18 +263,8 @@ class Dresser:
         if wardrobe.eyewear != 'none':
             sun = wardrobe.eyewear == 'sunglasses'
             frame, lenses = garments.glasses(model, shape, eyes, rng, sun)
-            add(
-                'frame',
-                'plain',
-                [frame],
-                {'tint': look.frame_colour, 'roughness': 0.25, 'shine': 1.5, 'weave': (0.0, 0.0, 0.0, 0.0)},
-            )
-            add(
-                'lenses',
-                'lens',
-                [lenses],
-                {'tint': look.lens_colour, 'opacity': look.lens_opacity, 'roughness': 0.12, 'shine': 1.0},
-            )
+            add('frame', 'plain', [frame], {'tint': look.frame_colour, 'roughness': 0.25, 'shine': 1.5, 'weave': (0.0, 0.0, 0.0, 0.0)})
+            add('lenses', 'lens', [lenses], {'tint': look.lens_colour, 'opacity': look.lens_opacity, 'roughness': 0.12, 'shine': 1.0})
 
 
 def beard_region(model: HeadModel) -> np.ndarray:

@@ -12,6 +12,7 @@ c2f_head_pose.evaluation.attention.drive. The same command resumes an interrupte
     python -m c2f_head_pose.evaluation.attention.recorded OUT     scores it, offline and from the truth
     python -m c2f_head_pose.ros.measure.attention_drive OUT               plays it through the ROS graph first
 """
+
 from __future__ import annotations
 
 import argparse
@@ -136,8 +137,9 @@ class Cabin:
 
     def _dress(self, lid_quarters: int, side_deg: int, up_deg: int) -> Person:
         expression = {f'eyeBlink{eye}': lid_quarters / 4 for eye in ('Left', 'Right')}
-        expression |= {f'eyeLook{way}{eye}': max(sign * up_deg, 0) / 25
-                       for way, sign in (('Up', 1), ('Down', -1)) for eye in ('Left', 'Right')}
+        expression |= {
+            f'eyeLook{way}{eye}': max(sign * up_deg, 0) / 25 for way, sign in (('Up', 1), ('Down', -1)) for eye in ('Left', 'Right')
+        }
         return self._dresser.dress(self._identity, expression, np.array([side_deg, up_deg], float), self._wardrobe, self._look)
 
 
@@ -160,8 +162,16 @@ def render(folder: Path, settings: Settings, seconds: float | None = None, jobs:
     pictures.mkdir(parents=True, exist_ok=True)
     count = len(cabin.stamps_s) if seconds is None else min(len(cabin.stamps_s), round(seconds * settings.rate_hz))
     truth = [cabin.pose(k) for k in range(count)]
-    description.write_text(json.dumps({'settings': dataclasses.asdict(settings), **dataclasses.asdict(cabin.script), 'start_s': START_S,
-                                       'R_cam_head': [np.round(R, 6).tolist() for R, _ in truth]}))
+    description.write_text(
+        json.dumps(
+            {
+                'settings': dataclasses.asdict(settings),
+                **dataclasses.asdict(cabin.script),
+                'start_s': START_S,
+                'R_cam_head': [np.round(R, 6).tolist() for R, _ in truth],
+            }
+        )
+    )
     if jobs > 1:
         with multiprocessing.get_context('spawn').Pool(jobs) as pool:
             pool.starmap(_draw, [(settings, pictures, count, first, jobs) for first in range(jobs)])
@@ -186,38 +196,54 @@ def _draw(settings: Settings, pictures: Path, count: int, first: int, step: int,
 
 def _write_bag(path: Path, camera: Camera, pictures: list[Path], truth: list[tuple[np.ndarray, np.ndarray]], rate_hz: float) -> None:
     from rosbags.rosbag2 import StoragePlugin, Writer
+
     shutil.rmtree(path, ignore_errors=True)
     store = ros2_typestore()
 
     def make(kind: str, **fields: Any) -> Any:
         return store.types[kind](**fields)
 
-    kinds = {'/camera/camera_info': 'sensor_msgs/msg/CameraInfo', '/truth/head_pose': 'geometry_msgs/msg/PoseStamped',
-             '/camera/image/compressed': 'sensor_msgs/msg/CompressedImage'}
+    kinds = {
+        '/camera/camera_info': 'sensor_msgs/msg/CameraInfo',
+        '/truth/head_pose': 'geometry_msgs/msg/PoseStamped',
+        '/camera/image/compressed': 'sensor_msgs/msg/CompressedImage',
+    }
     roi = make('sensor_msgs/msg/RegionOfInterest', x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
     P = np.hstack([camera.K, np.zeros((3, 1))]).ravel()
     with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as bag:
         connections = {topic: bag.add_connection(topic, kind, typestore=store) for topic, kind in kinds.items()}
         for k, (picture, (R, t)) in enumerate(zip(pictures, truth)):
             ns = START_S * 10**9 + round(k / rate_hz * 1e9)
-            header = make('std_msgs/msg/Header', stamp=make('builtin_interfaces/msg/Time', sec=ns // 10**9, nanosec=ns % 10**9),
-                          frame_id=_FRAME_ID)
+            header = make(
+                'std_msgs/msg/Header', stamp=make('builtin_interfaces/msg/Time', sec=ns // 10**9, nanosec=ns % 10**9), frame_id=_FRAME_ID
+            )
             position = make('geometry_msgs/msg/Point', **dict(zip('xyz', t.tolist())))
             orientation = make('geometry_msgs/msg/Quaternion', **dict(zip('xyzw', geometry.quaternion_from_rotation(R).tolist())))
             messages = {
                 '/camera/camera_info': dict(
-                    height=camera.height, width=camera.width, distortion_model='plumb_bob', d=np.zeros(5), k=camera.K.ravel(),
-                    r=np.eye(3).ravel(), p=P, binning_x=0, binning_y=0, roi=roi),
+                    height=camera.height,
+                    width=camera.width,
+                    distortion_model='plumb_bob',
+                    d=np.zeros(5),
+                    k=camera.K.ravel(),
+                    r=np.eye(3).ravel(),
+                    p=P,
+                    binning_x=0,
+                    binning_y=0,
+                    roi=roi,
+                ),
                 '/truth/head_pose': dict(pose=make('geometry_msgs/msg/Pose', position=position, orientation=orientation)),
-                '/camera/image/compressed': dict(format='mono8; jpeg compressed mono8', data=np.frombuffer(picture.read_bytes(), np.uint8))}
+                '/camera/image/compressed': dict(format='mono8; jpeg compressed mono8', data=np.frombuffer(picture.read_bytes(), np.uint8)),
+            }
             for topic, fields in messages.items():
                 bag.write(connections[topic], ns, store.serialize_cdr(make(kinds[topic], header=header, **fields), kinds[topic]))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Renders a drive; returns the exit status."""
-    parser = argparse.ArgumentParser(prog='python -m training.synthetic.recordings.attention', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m training.synthetic.recordings.attention', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('output', type=Path)
     for field in dataclasses.fields(Settings):
         name = '--' + field.name.replace('_', '-')

@@ -10,6 +10,7 @@ a hand before the face (40-43 s), a second person comes in and leaves (28-52 s),
     /truth/planted                geometry_msgs/PoseStamped, the first head 80 ms late and turned by 5 degrees, as a tracker that is
                                   neither synchronised nor mounted straight would give it
 """
+
 from __future__ import annotations
 
 import argparse
@@ -47,17 +48,44 @@ _HAND_S = (40.0, 43.0)
 
 # seconds: yaw, pitch, roll in degrees; x, y, z in metres of the neck's root relative to its place at rest
 _FIRST = (
-    (0, 0, 0, 0, 0, 0, 0), (5, 0, 0, 0, 0, 0, 0), (6.5, 45, 3, 4, 0, 0, 0), (8.5, -45, -4, -5, 0, 0, 0), (10, 0, 25, 0, 0, 0, 0),
-    (11.5, 5, -30, 0, 0, 0, 0), (13, 10, -3, 25, 0, 0, 0), (14.5, -10, 0, -22, 0, 0, 0), (16, 30, 15, 0, 0, 0, 0),
+    (0, 0, 0, 0, 0, 0, 0),
+    (5, 0, 0, 0, 0, 0, 0),
+    (6.5, 45, 3, 4, 0, 0, 0),
+    (8.5, -45, -4, -5, 0, 0, 0),
+    (10, 0, 25, 0, 0, 0, 0),
+    (11.5, 5, -30, 0, 0, 0, 0),
+    (13, 10, -3, 25, 0, 0, 0),
+    (14.5, -10, 0, -22, 0, 0, 0),
+    (16, 30, 15, 0, 0, 0, 0),
     (18, -30, -18, 5, 0, 0, 0),
-    (20, 0, 0, 0, 0, 0, 0), (23, -20, 4, 0, 0.24, 0, 0.05), (26, 25, -5, 5, -0.22, 0.02, 0.25), (29, 0, 0, 0, -0.15, 0, 0.4),
-    (32, -15, 5, 0, -0.16, 0, 0.15), (34, 20, -8, 8, -0.15, 0, 0.1), (37, -25, 10, -8, -0.15, 0, 0.1), (39.5, 0, 0, 0, -0.15, 0, 0.1),
-    (43.5, 8, -4, 0, -0.15, 0, 0.1), (46, -60, 0, 0, -0.15, 0, 0.1), (48, 60, 0, 0, -0.14, 0, 0.1), (50, 0, 12, 5, -0.1, 0, 0.05),
-    (52, 0, 0, 0, 0, 0, 0), (56, 0, 0, 0, 0, 0, 0), (57.5, 35, -15, 10, 0, 0, 0), (60, -20, 10, -5, 0, 0, 0))
+    (20, 0, 0, 0, 0, 0, 0),
+    (23, -20, 4, 0, 0.24, 0, 0.05),
+    (26, 25, -5, 5, -0.22, 0.02, 0.25),
+    (29, 0, 0, 0, -0.15, 0, 0.4),
+    (32, -15, 5, 0, -0.16, 0, 0.15),
+    (34, 20, -8, 8, -0.15, 0, 0.1),
+    (37, -25, 10, -8, -0.15, 0, 0.1),
+    (39.5, 0, 0, 0, -0.15, 0, 0.1),
+    (43.5, 8, -4, 0, -0.15, 0, 0.1),
+    (46, -60, 0, 0, -0.15, 0, 0.1),
+    (48, 60, 0, 0, -0.14, 0, 0.1),
+    (50, 0, 12, 5, -0.1, 0, 0.05),
+    (52, 0, 0, 0, 0, 0, 0),
+    (56, 0, 0, 0, 0, 0, 0),
+    (57.5, 35, -15, 10, 0, 0, 0),
+    (60, -20, 10, -5, 0, 0, 0),
+)
 _SECOND = (
-    (0, 40, 0, 0, 1.1, 0, 0), (28, 40, 0, 0, 1.1, 0, 0), (31, 10, 0, 0, 0.34, 0, 0), (36, -15, 5, 3, 0.3, 0, 0),
-    (41, 20, -10, -5, 0.32, 0, 0), (46, -10, 8, 5, 0.3, 0, 0), (48.5, -35, 0, 0, 0.34, 0, 0), (52, -40, 0, 0, 1.2, 0, 0),
-    (60, -40, 0, 0, 1.2, 0, 0))
+    (0, 40, 0, 0, 1.1, 0, 0),
+    (28, 40, 0, 0, 1.1, 0, 0),
+    (31, 10, 0, 0, 0.34, 0, 0),
+    (36, -15, 5, 3, 0.3, 0, 0),
+    (41, 20, -10, -5, 0.32, 0, 0),
+    (46, -10, 8, 5, 0.3, 0, 0),
+    (48.5, -35, 0, 0, 0.34, 0, 0),
+    (52, -40, 0, 0, 1.2, 0, 0),
+    (60, -40, 0, 0, 1.2, 0, 0),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +148,10 @@ class Stage:
         skins = appearance.skin_pictures(assets)
         adults = [p for p in identities.population(60, 0.5, seed) if 22 < p.age_years < 60]
         chosen = rng.choice(len(adults), 2, replace=False)
-        self.actors = [self._actor(name, adults[k], keys, distance_m, phase, skins) for name, k, keys, distance_m, phase in
-                       (('first', chosen[0], _FIRST, 0.7, 0.0), ('second', chosen[1], _SECOND, 0.95, 1.5))]
+        self.actors = [
+            self._actor(name, adults[k], keys, distance_m, phase, skins)
+            for name, k, keys, distance_m, phase in (('first', chosen[0], _FIRST, 0.7, 0.0), ('second', chosen[1], _SECOND, 0.95, 1.5))
+        ]
 
     def render(self, seconds: float, fps: float, start_s: float = 0.0) -> Iterator[Moment]:
         """The images from a time on, one after another."""
@@ -138,8 +168,12 @@ class Stage:
                     parts += occluders.occlude(np.random.default_rng(5), 'hand', self._model, actor.look, landmarks_m)
                 drawn.append((parts, bones, t_cam_head_m))
             image, depth_m = frames.draw(self._renderer, drawn, self.camera, self._lighting, self._behind, _WALL_M)
-            yield Moment(t, sensor.shot_noise(image, 12000, 6, self._rng),
-                         depth_sensor.measure('structured_light', depth_m, self.camera.K, self._rng), self.camera)
+            yield Moment(
+                t,
+                sensor.shot_noise(image, 12000, 6, self._rng),
+                depth_sensor.measure('structured_light', depth_m, self.camera.K, self._rng),
+                self.camera,
+            )
 
     def truth(self, t: float) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Name, (3, 3) R_cam_head and (3,) t_cam_head_m of everybody whose face is in the picture."""
@@ -161,8 +195,9 @@ class Stage:
         return Actor(name, person, look, np.array(keys, float), np.array([0.0, -0.01, distance_m]) - at_rest, phase)
 
 
-def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, seed: int = 3, raw: bool = False,
-                    start_s: float = 0.0) -> Stage:
+def write_recording(
+    path: Path, seconds: float = SECONDS, fps: float = 30.0, seed: int = 3, raw: bool = False, start_s: float = 0.0
+) -> Stage:
     """Renders and writes the recording as a rosbag2 folder (mcap).
 
     Args:
@@ -177,15 +212,23 @@ def write_recording(path: Path, seconds: float = SECONDS, fps: float = 30.0, see
         The stage, which knows the truth.
     """
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
     stage = Stage(seed)
     store = ros2_typestore()
     writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
     if not raw:
         writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
     image = ('/camera/image_raw', 'sensor_msgs/msg/Image') if raw else ('/camera/image_raw/compressed', 'sensor_msgs/msg/CompressedImage')
-    kinds = dict((image, ('/camera/camera_info', 'sensor_msgs/msg/CameraInfo'), ('/camera/depth/image_raw', 'sensor_msgs/msg/Image'),
-                  ('/truth/heads', 'vision_msgs/msg/Detection3DArray'), ('/truth/first', 'geometry_msgs/msg/PoseStamped'),
-                  ('/truth/planted', 'geometry_msgs/msg/PoseStamped')))
+    kinds = dict(
+        (
+            image,
+            ('/camera/camera_info', 'sensor_msgs/msg/CameraInfo'),
+            ('/camera/depth/image_raw', 'sensor_msgs/msg/Image'),
+            ('/truth/heads', 'vision_msgs/msg/Detection3DArray'),
+            ('/truth/first', 'geometry_msgs/msg/PoseStamped'),
+            ('/truth/planted', 'geometry_msgs/msg/PoseStamped'),
+        )
+    )
     messages = _Messages(store)
     with writer:
         connections = {topic: writer.add_connection(topic, kind, typestore=store) for topic, kind in kinds.items()}
@@ -222,8 +265,16 @@ class _Messages:
 
     def image(self, ns: int, image: np.ndarray, encoding: str = 'bgr8') -> Any:
         data = np.ascontiguousarray(image).view(np.uint8).reshape(image.shape[0], -1)
-        return self._make('sensor_msgs/msg/Image', header=self._header(ns), height=image.shape[0], width=image.shape[1], encoding=encoding,
-                          is_bigendian=0, step=data.shape[1], data=data.ravel())
+        return self._make(
+            'sensor_msgs/msg/Image',
+            header=self._header(ns),
+            height=image.shape[0],
+            width=image.shape[1],
+            encoding=encoding,
+            is_bigendian=0,
+            step=data.shape[1],
+            data=data.ravel(),
+        )
 
     def jpeg(self, ns: int, image: np.ndarray) -> Any:
         data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].ravel()
@@ -234,9 +285,20 @@ class _Messages:
 
     def camera_info(self, ns: int, camera: Camera) -> Any:
         roi = self._make('sensor_msgs/msg/RegionOfInterest', x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
-        return self._make('sensor_msgs/msg/CameraInfo', header=self._header(ns), height=camera.height, width=camera.width,
-                          distortion_model='plumb_bob', d=np.zeros(5), k=camera.K.ravel(), r=np.eye(3).ravel(),
-                          p=np.hstack([camera.K, np.zeros((3, 1))]).ravel(), binning_x=0, binning_y=0, roi=roi)
+        return self._make(
+            'sensor_msgs/msg/CameraInfo',
+            header=self._header(ns),
+            height=camera.height,
+            width=camera.width,
+            distortion_model='plumb_bob',
+            d=np.zeros(5),
+            k=camera.K.ravel(),
+            r=np.eye(3).ravel(),
+            p=np.hstack([camera.K, np.zeros((3, 1))]).ravel(),
+            binning_x=0,
+            binning_y=0,
+            roi=roi,
+        )
 
     def pose(self, ns: int, R: np.ndarray, t_m: np.ndarray) -> Any:
         return self._make('geometry_msgs/msg/PoseStamped', header=self._header(ns), pose=self._pose(R, t_m))
@@ -247,8 +309,11 @@ class _Messages:
             hypothesis = self._make('vision_msgs/msg/ObjectHypothesis', class_id='head', score=1.0)
             with_covariance = self._make('geometry_msgs/msg/PoseWithCovariance', pose=self._pose(R, t_m), covariance=np.zeros(36))
             result = self._make('vision_msgs/msg/ObjectHypothesisWithPose', hypothesis=hypothesis, pose=with_covariance)
-            box = self._make('vision_msgs/msg/BoundingBox3D', center=self._pose(R, t_m),
-                             size=self._make('geometry_msgs/msg/Vector3', x=0.0, y=0.0, z=0.0))
+            box = self._make(
+                'vision_msgs/msg/BoundingBox3D',
+                center=self._pose(R, t_m),
+                size=self._make('geometry_msgs/msg/Vector3', x=0.0, y=0.0, z=0.0),
+            )
             detections.append(self._make('vision_msgs/msg/Detection3D', header=header, results=[result], bbox=box, id=name))
         return self._make('vision_msgs/msg/Detection3DArray', header=header, detections=detections)
 
@@ -256,13 +321,17 @@ class _Messages:
         return self._types[kind](**fields)
 
     def _header(self, ns: int) -> Any:
-        return self._make('std_msgs/msg/Header', stamp=self._make('builtin_interfaces/msg/Time', sec=ns // 10**9, nanosec=ns % 10**9),
-                          frame_id=_FRAME_ID)
+        return self._make(
+            'std_msgs/msg/Header', stamp=self._make('builtin_interfaces/msg/Time', sec=ns // 10**9, nanosec=ns % 10**9), frame_id=_FRAME_ID
+        )
 
     def _pose(self, R: np.ndarray, t_m: np.ndarray) -> Any:
         x, y, z, w = geometry.quaternion_from_rotation(R).tolist()
-        return self._make('geometry_msgs/msg/Pose', position=self._make('geometry_msgs/msg/Point', **dict(zip('xyz', t_m.tolist()))),
-                          orientation=self._make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w))
+        return self._make(
+            'geometry_msgs/msg/Pose',
+            position=self._make('geometry_msgs/msg/Point', **dict(zip('xyz', t_m.tolist()))),
+            orientation=self._make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w),
+        )
 
 
 def _between(keys: np.ndarray, t: float) -> np.ndarray:
@@ -275,8 +344,9 @@ def _between(keys: np.ndarray, t: float) -> np.ndarray:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog='python -m training.synthetic.recordings.evaluation', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m training.synthetic.recordings.evaluation', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('output', type=Path, help='rosbag2 folder to write')
     parser.add_argument('--seconds', type=float, default=SECONDS)
     parser.add_argument('--fps', type=float, default=30.0)

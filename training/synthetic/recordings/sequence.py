@@ -202,10 +202,7 @@ def _room_light(rng: np.random.Generator) -> Lighting:
     """A window to one side, the room's own light from all round."""
     directions, colours = np.tile([0.0, 0, -1], (3, 1)), np.zeros((3, 3))
     side = rng.choice([-1, 1])
-    directions[0], colours[0] = (
-        lights.direction(side * rng.uniform(25, 45), rng.uniform(20, 40)),
-        np.array([0.95, 1.0, 1.05]) * 0.75,
-    )
+    directions[0], colours[0] = (lights.direction(side * rng.uniform(25, 45), rng.uniform(20, 40)), np.array([0.95, 1.0, 1.05]) * 0.75)
     directions[1], colours[1] = lights.direction(-side * 60, 15), np.array([1.1, 1.0, 0.85]) * 0.2
     sky = lights.sample_sky(rng, 0.38)
     lighting = Lighting(directions, colours, sky, 0.6)

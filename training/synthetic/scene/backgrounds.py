@@ -92,11 +92,7 @@ def room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
                     at += thick + 1
                 cv2.rectangle(image, (left - 4, base), (left + w, base + max(3, height // 90)), (60, 90, 120), -1)
         elif thing == 'picture':
-            w, h, top = (
-                int(rng.uniform(0.1, 0.25) * width),
-                int(rng.uniform(0.12, 0.3) * height),
-                int(rng.uniform(0.05, 0.3) * height),
-            )
+            w, h, top = (int(rng.uniform(0.1, 0.25) * width), int(rng.uniform(0.12, 0.3) * height), int(rng.uniform(0.05, 0.3) * height))
             cv2.rectangle(image, (left - 5, top - 5), (left + w + 5, top + h + 5), (40, 40, 45), -1)
             _paste(image, 120 + clouds(rng, max(w, 8), max(h, 8)) * 60, left, top)
         elif thing == 'door':
@@ -104,9 +100,7 @@ def room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
             cv2.rectangle(image, (left, top), (left + w, height), tuple(int(v) for v in _tone(rng, 0.3)), -1)
             cv2.rectangle(image, (left, top), (left + w, height), (90, 90, 95), 3)
         else:
-            cv2.circle(
-                image, (left, int(rng.uniform(0.05, 0.35) * height)), int(rng.uniform(0.02, 0.07) * width), (225, 245, 255), -1
-            )
+            cv2.circle(image, (left, int(rng.uniform(0.05, 0.35) * height)), int(rng.uniform(0.02, 0.07) * width), (225, 245, 255), -1)
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.004, 0.014) * width + 0.5)
     return np.clip(image + clouds(rng, width, height) * 3, 0, 255).astype(np.uint8)
 

@@ -122,9 +122,7 @@ class CropMaker:
         kind, azimuth, intensity, lighting = self._light(rng, condition)
         if lighting.falloff_m > 0:  # a camera with its own lamp exposes for the head it sees
             lighting = replace(lighting, falloff_m=float(np.linalg.norm(t_cam_head_m)))
-        occluder = str(
-            rng.choice(list(preset.occlusion), p=np.array(list(preset.occlusion.values())) / sum(preset.occlusion.values()))
-        )
+        occluder = str(rng.choice(list(preset.occlusion), p=np.array(list(preset.occlusion.values())) / sum(preset.occlusion.values())))
         parts = list(person.parts)
         if occluder != 'none':
             things = occluders.occlude(rng, occluder, self.model, dressed.look, landmarks_m)
@@ -208,9 +206,7 @@ def sample_place(rng: np.random.Generator, preset: Preset) -> tuple[np.ndarray, 
     return distance * np.array([x / focal, y / focal, 1.0]), K
 
 
-def crop_camera(
-    K: np.ndarray, landmarks_m: np.ndarray, R_cam_head: np.ndarray, margin: float, size: int
-) -> tuple[np.ndarray, np.ndarray]:
+def crop_camera(K: np.ndarray, landmarks_m: np.ndarray, R_cam_head: np.ndarray, margin: float, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The camera of a square crop about the landmarks' box, and the label relative to the ray through its centre.
 
     Args:

@@ -39,12 +39,7 @@ class Part:
 
 
 def pack(
-    points: np.ndarray,
-    normals: np.ndarray,
-    uv: np.ndarray,
-    occlusion: np.ndarray | float,
-    region: np.ndarray | float,
-    neck: np.ndarray,
+    points: np.ndarray, normals: np.ndarray, uv: np.ndarray, occlusion: np.ndarray | float, region: np.ndarray | float, neck: np.ndarray
 ) -> np.ndarray:
     """(n, 14) float32 points of a Part."""
     out = np.empty((len(points), FLOATS), np.float32)

@@ -135,6 +135,4 @@ def random_frame(maker: CropMaker, number: int, depth_model: str = 'ideal') -> F
         behind = cv2.cvtColor((cv2.cvtColor(behind, cv2.COLOR_BGR2GRAY) * 0.35).astype(np.uint8), cv2.COLOR_GRAY2BGR)
     image, depth_m = draw(maker.renderer, people, camera, lighting, behind, rng.uniform(2.4, 4.0))
     heads.sort(key=lambda h: h.t_cam_head_m[2])
-    return Frame(
-        sensor.everyday_camera(image, rng), depth_sensor.measure(depth_model, depth_m, camera.K, rng), camera, tuple(heads)
-    )
+    return Frame(sensor.everyday_camera(image, rng), depth_sensor.measure(depth_model, depth_m, camera.K, rng), camera, tuple(heads))

@@ -6,15 +6,7 @@ import numpy as np
 
 from .drawables import Lighting
 
-_SHARES = {
-    'soft': 0.30,
-    'sun': 0.15,
-    'one_sided': 0.20,
-    'patterned': 0.08,
-    'backlit': 0.07,
-    'coloured': 0.08,
-    'near_infrared': 0.12,
-}
+_SHARES = {'soft': 0.30, 'sun': 0.15, 'one_sided': 0.20, 'patterned': 0.08, 'backlit': 0.07, 'coloured': 0.08, 'near_infrared': 0.12}
 
 COLOURS = {
     'red': (1.0, 0.05, 0.05),

@@ -72,9 +72,7 @@ def _solid(key: str, piece: shapes.Triangulated, R: np.ndarray, at: np.ndarray, 
     return Part(key, 'plain', packed, triangles, {**_PLAIN, 'tint': colour}, pose=np.concatenate([R, at[:, None]], 1))
 
 
-def _hand(
-    rng: np.random.Generator, model: HeadModel, look: Look, at: np.ndarray, number: int, fingers: np.ndarray | None = None
-) -> Part:
+def _hand(rng: np.random.Generator, model: HeadModel, look: Look, at: np.ndarray, number: int, fingers: np.ndarray | None = None) -> Part:
     """A flat hand with its forearm; the palm towards the face, the fingers upwards more often than not."""
     packed = _hand_points(model)
     if fingers is None:

@@ -129,7 +129,7 @@ class Renderer:
             vertices.render(moderngl.TRIANGLES)
 
     def _set(self, program: moderngl.Program, name: str, value: Any) -> None:
-        if name in self._uniforms[program.glo]:     # asking the program itself walks through all its names
+        if name in self._uniforms[program.glo]:  # asking the program itself walks through all its names
             program[name].value = value
 
     def _cull(self, part: Part) -> None:
@@ -217,11 +217,7 @@ class Renderer:
     def _scene_uniforms(lighting: Lighting) -> dict[str, Any]:
         rows = {
             name: [tuple(float(v) for v in row) for row in rows]
-            for name, rows in (
-                ('light_direction', lighting.directions),
-                ('light_colour', lighting.colours),
-                ('sky', lighting.sky),
-            )
+            for name, rows in (('light_direction', lighting.directions), ('light_colour', lighting.colours), ('sky', lighting.sky))
         }
         lights = int(np.flatnonzero(lighting.colours.any(1)).max(initial=-1)) + 1
         return {

@@ -71,11 +71,7 @@ def rolling_shutter(image: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
     y, x = np.mgrid[:height, :width].astype(np.float32)
     late = y / max(height - 1, 1) - 0.5
     return cv2.remap(
-        image,
-        x - late * np.float32(shift_px[0]),
-        y - late * np.float32(shift_px[1]),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
+        image, x - late * np.float32(shift_px[0]), y - late * np.float32(shift_px[1]), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 

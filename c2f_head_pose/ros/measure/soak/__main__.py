@@ -5,6 +5,7 @@ replaced, stamps jump, parameters change, it is disabled, deactivated, cleaned u
 latency are kept every few seconds. Broken off, the same command goes on where it was. Exit status 0: nothing wrong, 1: something
 grew beyond 2 %, went wrong, or is in the log, 130: broken off.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -57,8 +58,10 @@ def write_report(folder: Path, kept: dict[str, Any]) -> report.Verdict:
     undisturbed = sum(run['undisturbed'][0] for run in runs), sum(run['undisturbed'][1] for run in runs)
     machine = runs[-1]['environment']
     loads = [sample.load for sample in rows] or [0.0]
-    conditions = (f'`{runs[-1]["command"]}`, {machine["processor"]}, {machine["cores"]} cores, load {min(loads):.1f} to {max(loads):.1f}, '
-                  f'Python {machine["python"]}, commit {machine["commit"]}')
+    conditions = (
+        f'`{runs[-1]["command"]}`, {machine["processor"]}, {machine["cores"]} cores, load {min(loads):.1f} to {max(loads):.1f}, '
+        f'Python {machine["python"]}, commit {machine["commit"]}'
+    )
     (folder / 'report.md').write_text(report.page(verdict, rows, records, undisturbed, conditions))
     (folder / 'thinned.csv').unlink(missing_ok=True)
     for sample in samples.thin(rows, _KEPT_PERIOD_S):
@@ -70,8 +73,9 @@ def write_report(folder: Path, kept: dict[str, Any]) -> report.Verdict:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog='python -m c2f_head_pose.ros.measure.soak', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m c2f_head_pose.ros.measure.soak', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--hours', type=float, default=2.0, help='of all runs into this folder')
     parser.add_argument('--output', type=Path, default=Path('soak_out'))
     parser.add_argument('--images', default='sample/head_motion', help='a bag or a folder of pictures')

@@ -1,4 +1,5 @@
 """A camera that can be lost, replaced and turned back in time, and the account of what it sent and what was answered."""
+
 from __future__ import annotations
 
 import itertools
@@ -123,8 +124,9 @@ class Camera:
     def plug_in(self) -> None:
         """Creates the publishers."""
         with self._lock:
-            self._publishers = [self._node.create_publisher(kind, topic, newest_only())
-                                for kind, topic in ((CameraInfo, 'camera_info'), (Image, 'image'))]
+            self._publishers = [
+                self._node.create_publisher(kind, topic, newest_only()) for kind, topic in ((CameraInfo, 'camera_info'), (Image, 'image'))
+            ]
 
     def unplug(self) -> None:
         """Removes the publishers from the graph."""

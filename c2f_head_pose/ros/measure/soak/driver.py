@@ -1,4 +1,5 @@
 """Does to the node what the plan says, and looks whether it takes it as it should."""
+
 from __future__ import annotations
 
 import time
@@ -71,14 +72,28 @@ class Driver:
         self._account = account
         self._keep = keep
         self._elapsed_s = 0.0
-        self._clients = {name: node.create_client(kind, f'head_pose/{name}') for name, kind in (
-            ('enable', SetBool), ('set_neutral', Trigger), ('clear_neutral', Trigger), ('change_state', ChangeState),
-            ('set_parameters_atomically', SetParametersAtomically))}
+        self._clients = {
+            name: node.create_client(kind, f'head_pose/{name}')
+            for name, kind in (
+                ('enable', SetBool),
+                ('set_neutral', Trigger),
+                ('clear_neutral', Trigger),
+                ('change_state', ChangeState),
+                ('set_parameters_atomically', SetParametersAtomically),
+            )
+        }
         self._actions: dict[str, Callable[[Event], Steps]] = {
-            'camera lost': self._lose_camera, 'camera replaced': self._replace_camera, 'stamps go back': self._turn_back,
-            'parameters changed': self._change_parameters, 'parameters refused': self._offer_wrong_parameters, 'disabled': self._disable,
-            'deactivated': self._deactivate, 'cleaned up': self._clean_up, 'picture watched': self._watch_picture,
-            'neutral set': self._set_neutral}
+            'camera lost': self._lose_camera,
+            'camera replaced': self._replace_camera,
+            'stamps go back': self._turn_back,
+            'parameters changed': self._change_parameters,
+            'parameters refused': self._offer_wrong_parameters,
+            'disabled': self._disable,
+            'deactivated': self._deactivate,
+            'cleaned up': self._clean_up,
+            'picture watched': self._watch_picture,
+            'neutral set': self._set_neutral,
+        }
         self._steps = self._play(plan)
 
     def step(self, elapsed_s: float) -> None:
@@ -147,8 +162,9 @@ class Driver:
 
     def _watch_picture(self, event: Event) -> Steps:
         pictures: list[int] = []
-        subscription = self._node.create_subscription(Image, 'head_pose/image_annotated', lambda m: pictures.append(m.width),
-                                                      QoSProfile(depth=1))
+        subscription = self._node.create_subscription(
+            Image, 'head_pose/image_annotated', lambda m: pictures.append(m.width), QoSProfile(depth=1)
+        )
         try:
             yield from self._for(event.hold_s)
             yield from self._until(lambda: pictures, _RECOVERY_S, 'an annotated image')

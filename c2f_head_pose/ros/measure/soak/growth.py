@@ -1,4 +1,5 @@
 """Whether something grows: its slope over time, whatever the single values do."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -46,8 +47,9 @@ class Growth:
         return self.percent > LIMIT_PERCENT
 
 
-def growths(samples: Sequence[Sample], what: Sequence[str] = tuple(WATCHED), warm_up_s: float = WARM_UP_S,
-            least_s: float = LEAST_S) -> list[Growth]:
+def growths(
+    samples: Sequence[Sample], what: Sequence[str] = tuple(WATCHED), warm_up_s: float = WARM_UP_S, least_s: float = LEAST_S
+) -> list[Growth]:
     """The growth of each figure in each run that is long enough.
 
     Only samples count that were taken while nothing else happened: a node without its models needs less, one whose picture is

@@ -1,4 +1,5 @@
 """What happens to the node, and when: an endless list that a seed fixes."""
+
 from __future__ import annotations
 
 import random

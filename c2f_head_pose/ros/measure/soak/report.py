@@ -1,4 +1,5 @@
 """What a soak showed: a verdict, a page and a plot."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -60,14 +61,19 @@ def judge(samples: Sequence[Sample], records: Sequence[Record], logs: Sequence[P
         ended: what is to be said of runs whose node ended by itself.
     """
     problems = [f'{record.at_s:.0f} s, {record.action}: {record.problem}' for record in records if record.problem]
-    return Verdict(samples[-1].at_s if samples else 0.0, growths(samples), growths(samples, tuple(SHOWN)), bad_lines(logs),
-                   [*problems, *ended])
+    return Verdict(
+        samples[-1].at_s if samples else 0.0, growths(samples), growths(samples, tuple(SHOWN)), bad_lines(logs), [*problems, *ended]
+    )
 
 
 def bad_lines(logs: Sequence[Path]) -> list[str]:
     """The lines of logs that no run may have, each with its file's name."""
-    return [f'{log.name}: {line.strip()}' for log in logs for line in log.read_text(errors='replace').splitlines()
-            if any(word in line for word in _BAD)]
+    return [
+        f'{log.name}: {line.strip()}'
+        for log in logs
+        for line in log.read_text(errors='replace').splitlines()
+        if any(word in line for word in _BAD)
+    ]
 
 
 def page(verdict: Verdict, samples: Sequence[Sample], records: Sequence[Record], undisturbed: tuple[int, int], conditions: str) -> str:
@@ -80,36 +86,55 @@ def page(verdict: Verdict, samples: Sequence[Sample], records: Sequence[Record],
         undisturbed: images sent and answered while nothing else happened.
         conditions: command, machine, load, commit.
     """
-    lines = [f'**{verdict.word}** after {verdict.seconds / 60:.0f} minutes in {len({s.run for s in samples})} run(s), '
-             f'{len(records)} events; {conditions}', '']
+    lines = [
+        f'**{verdict.word}** after {verdict.seconds / 60:.0f} minutes in {len({s.run for s in samples})} run(s), '
+        f'{len(records)} events; {conditions}',
+        '',
+    ]
     lines += [f'- {line}' for line in [*verdict.problems, *verdict.log_lines][:_FIRST]]
-    lines += [f'- images {sum(s.sent for s in samples)}, answered {sum(s.answered for s in samples)}; while nothing else happened '
-              f'{undisturbed[1]} of {undisturbed[0]}', '']
+    lines += [
+        f'- images {sum(s.sent for s in samples)}, answered {sum(s.answered for s in samples)}; while nothing else happened '
+        f'{undisturbed[1]} of {undisturbed[0]}',
+        '',
+    ]
     if verdict.growths:
-        lines += [f'After {WARM_UP_S / 60:.0f} minutes of warm-up (limit {LIMIT_PERCENT:g} %; what is in brackets is not judged):', '',
-                  '| What | Run | At first | Slope per hour | Over | Growth |', '|---|---|---|---|---|---|']
+        lines += [
+            f'After {WARM_UP_S / 60:.0f} minutes of warm-up (limit {LIMIT_PERCENT:g} %; what is in brackets is not judged):',
+            '',
+            '| What | Run | At first | Slope per hour | Over | Growth |',
+            '|---|---|---|---|---|---|',
+        ]
         names = WATCHED | {what: f'({name})' for what, name in SHOWN.items()}
-        lines += [f'| {names[g.what]} | {g.run} | {g.level:.1f} | {g.slope_per_hour:+.3f} | {60 * g.hours:.0f} min | {g.percent:+.2f} % |'
-                  for g in [*verdict.growths, *verdict.shown]] + ['']
+        lines += [
+            f'| {names[g.what]} | {g.run} | {g.level:.1f} | {g.slope_per_hour:+.3f} | {60 * g.hours:.0f} min | {g.percent:+.2f} % |'
+            for g in [*verdict.growths, *verdict.shown]
+        ] + ['']
     lines += ['| Event | Times | Went wrong | Answered again after, s (median, worst) | What |', '|---|---|---|---|---|']
     for action, what in ACTIONS.items():
         of_action = [record for record in records if record.action == action]
         recovery_s = [record.recovery_s for record in of_action if np.isfinite(record.recovery_s)] or [np.nan]
-        lines.append(f'| {action} | {len(of_action)} | {sum(bool(record.problem) for record in of_action)} '
-                     f'| {np.median(recovery_s):.2f}, {max(recovery_s):.2f} | {what} |')
+        lines.append(
+            f'| {action} | {len(of_action)} | {sum(bool(record.problem) for record in of_action)} '
+            f'| {np.median(recovery_s):.2f}, {max(recovery_s):.2f} | {what} |'
+        )
     return '\n'.join(lines) + '\n'
 
 
 def plot(samples: Sequence[Sample], records: Sequence[Record], path: Path) -> None:
     """Memory, threads and handles, latency and load over time; events as marks below."""
     import matplotlib
+
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
 
     minutes = np.array([sample.at_s for sample in samples]) / 60
     quiet = np.array([not sample.action for sample in samples])
-    panels = ((('memory_mb', 'own_mb', 'mapped_mb'), 'MB'), (('threads', 'handles'), 'count'),
-              (('latency_median_ms', 'latency_p99_ms'), 'ms'), (('load', 'cpu_share'), 'cores'))
+    panels = (
+        (('memory_mb', 'own_mb', 'mapped_mb'), 'MB'),
+        (('threads', 'handles'), 'count'),
+        (('latency_median_ms', 'latency_p99_ms'), 'ms'),
+        (('load', 'cpu_share'), 'cores'),
+    )
     figure, axes = plt.subplots(len(panels), 1, sharex=True, figsize=(10, 9), constrained_layout=True)
     for axis, (columns, unit) in zip(axes, panels):
         for column, colour in zip(columns, _COLOURS):

@@ -1,4 +1,5 @@
 """One run of a soak: the node as its own process, the camera, the driver, and a sample every few seconds."""
+
 from __future__ import annotations
 
 import os
@@ -79,8 +80,18 @@ class Soak:
         """
         frames = load_frames(Path(self._settings.images), 640, 480, faces=1)
         with open(self._folder / f'node-{self._run}.log', 'w') as log:
-            child = subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.ros.node', '--ros-args', '-p',
-                                      f'neutral_folder:={(self._folder / "neutral").resolve()}'], stdout=log, stderr=subprocess.STDOUT)
+            child = subprocess.Popen(
+                [
+                    sys.executable,
+                    '-m',
+                    'c2f_head_pose.ros.node',
+                    '--ros-args',
+                    '-p',
+                    f'neutral_folder:={(self._folder / "neutral").resolve()}',
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         node, executor = rclpy.create_node('soak'), SingleThreadedExecutor()
         executor.add_node(node)
         node.create_subscription(MarkerArray, 'head_pose/markers', self._on_answer, QoSProfile(depth=100))
@@ -137,9 +148,24 @@ class Soak:
 
     def _keep_sample(self, run_s: float, action: str, before: Usage, usage: Usage, seconds: float) -> None:
         interval = self._account.take()
-        samples.append(self._folder / 'samples.csv', Sample(
-            self.soaked_s + run_s, self._run, action, usage.memory_mb, usage.own_mb, usage.mapped_mb, usage.threads, usage.handles,
-            (usage.cpu_s - before.cpu_s) / seconds, interval.sent, interval.answered, *interval.latency_ms, os.getloadavg()[0]))
+        samples.append(
+            self._folder / 'samples.csv',
+            Sample(
+                self.soaked_s + run_s,
+                self._run,
+                action,
+                usage.memory_mb,
+                usage.own_mb,
+                usage.mapped_mb,
+                usage.threads,
+                usage.handles,
+                (usage.cpu_s - before.cpu_s) / seconds,
+                interval.sent,
+                interval.answered,
+                *interval.latency_ms,
+                os.getloadavg()[0],
+            ),
+        )
 
     def _keep_event(self, record: Record) -> None:
         samples.append(self._folder / 'events.csv', record)

@@ -1,4 +1,5 @@
 """The node over time, one row a few seconds, in a file that a later run goes on with."""
+
 from __future__ import annotations
 
 import csv
