@@ -271,8 +271,8 @@ def _make_lanes(trt: TensorRT, engine: Any, stream: cuda.Stream, size: int) -> d
             crops,
             outputs,
             lambda n=crops.size: stream.to_device(device_crops, host_crops, n),  # type: ignore[misc]
-            lambda n=int(offsets[-1]): stream.to_host(host_outputs, device_outputs, n),
-        )  # type: ignore[misc]
+            lambda n=int(offsets[-1]): stream.to_host(host_outputs, device_outputs, n),  # type: ignore[misc]
+        )
     return lanes
 
 
