@@ -170,10 +170,11 @@ class CoarseToFine(nn.Module):
             weights = nn.functional.one_hot(raw.logits.argmax(1), raw.logits.shape[1]).to(raw.stds.dtype)
         else:
             weights = raw.logits.softmax(1)
-        mean = (weights[:, :, None, None] * raw.rotations).sum(1)
-        rotation = rotation_from_columns(torch.cat([mean[..., 0], mean[..., 1]], -1))
-        d = sine_vector(rotation.transpose(1, 2)[:, None] @ raw.rotations)
-        variance = (weights[..., None] * (raw.stds.square() + d.detach().square())).sum(1)
+        weights = weights[:, None]
+        mean = (weights @ raw.rotations.transpose(-1, -2).reshape(-1, raw.stds.shape[1], 9)).squeeze(1)  # (B, 9): the columns one after the other
+        rotation = rotation_from_columns(mean[:, :6])
+        apart = sine_vector(rotation.transpose(-1, -2)[:, None] @ raw.rotations)
+        variance = (weights @ (raw.stds.square() + apart.detach().square())).squeeze(1)
         return rotation, variance.sqrt()
 
     def category_logits(self, logits: Tensor) -> Tensor:

@@ -9,6 +9,16 @@ HEAD_AXES = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (-1.0, 0.0, 0.0))
 """R_cam_head of a face looking straight into the camera (DESIGN section 3); R_cv = R_cam_head @ HEAD_AXES.T."""
 
 _TINY = 1e-6
+_CROSS_LEFT, _CROSS_RIGHT = [1, 2, 0, 2, 0, 1], [5, 3, 4, 4, 5, 3]
+"""Indices into (x, y) of the factors of x cross y: x1 y2, x2 y0, x0 y1, which count positive, then x2 y1, x0 y2, x1 y0."""
+_CROSS_SIGNS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (-1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
+
+_HALF_DIFFERENCES = (
+    (0.0, 0.0, 0.0), (0.0, 0.0, -0.5), (0.0, 0.5, 0.0),
+    (0.0, 0.0, 0.5), (0.0, 0.0, 0.0), (-0.5, 0.0, 0.0),
+    (0.0, -0.5, 0.0), (0.5, 0.0, 0.0), (0.0, 0.0, 0.0),
+)  # fmt: skip
+"""From a flattened 3x3 matrix to (R21 - R12, R02 - R20, R10 - R01) / 2."""
 
 
 def rotation_from_columns(columns: Tensor) -> Tensor:
@@ -24,21 +34,25 @@ def rotation_from_columns(columns: Tensor) -> Tensor:
         (..., 3, 3).
 
     Source: 6D representation of Zhou et al. 2019, On the continuity of rotation representations; for 2x2
-    G with s = sqrt(det G), sqrt(G) = (G + s I) / sqrt(tr G + 2 s).
+    G with s = sqrt(det G), sqrt(G) = (G + s I) / sqrt(tr G + 2 s), so its inverse is (adj G + s I) / (s sqrt(tr G + 2 s)).
+    It is written with few operations, because a small graph spends more time between operations than in them.
     """
-    a, b = columns[..., :3], columns[..., 3:]
-    aa = (a * a).sum(-1, keepdim=True) + _TINY
-    bb = (b * b).sum(-1, keepdim=True) + _TINY
-    ab = (a * b).sum(-1, keepdim=True)
-    s = (aa * bb - ab * ab).clamp(min=_TINY * _TINY).sqrt()
-    scale = 1 / (s * (aa + bb + 2 * s).sqrt())
-    x = ((bb + s) * a - ab * b) * scale
-    y = ((aa + s) * b - ab * a) * scale
-    # x cross y by rolling the axes: two gathers less than torch.linalg.cross in the exported graph
-    z = torch.cat([x[..., 1:], x[..., :1]], -1) * torch.cat([y[..., 2:], y[..., :2]], -1) - torch.cat(
-        [x[..., 2:], x[..., :2]], -1
-    ) * torch.cat([y[..., 1:], y[..., :1]], -1)
-    return torch.stack([x, y, z], -1)
+    pair = _reshaped(columns, 1, 2, 3)
+    plane = columns.new_tensor((1.0, 0.0, 0.0, 1.0))  # the 2x2 identity
+    gram = _reshaped(pair @ pair.transpose(-1, -2), 2, 4) + _TINY * plane
+    adjugate = gram[..., [3, 2, 1, 0]] * columns.new_tensor((1.0, -1.0, -1.0, 1.0))
+    s = ((gram * adjugate).sum(-1, keepdim=True) / 2).clamp(min=_TINY * _TINY).sqrt()
+    trace = (gram * plane).sum(-1, keepdim=True)
+    inverse_root = (adjugate + s * plane) / (s * (trace + 2 * s).sqrt())
+    xy = _reshaped(_reshaped(inverse_root, 1, 2, 2) @ pair, 2, 6)
+    z = (xy[..., _CROSS_LEFT] * xy[..., _CROSS_RIGHT]) @ columns.new_tensor(_CROSS_SIGNS)
+    return _reshaped(torch.cat([xy, z], -1), 1, 3, 3).transpose(-1, -2)
+
+
+def _reshaped(x: Tensor, last: int, *shape: int) -> Tensor:
+    """Reshapes the last dimensions; all others but the first become constants, so the exported graph computes no shapes."""
+    kept = x.dim() - last
+    return x.reshape(*(-1, *map(int, x.shape[1:kept]))[:kept], *shape)
 
 
 def rotation_from_ypr(ypr_rad: Tensor) -> Tensor:
@@ -81,7 +95,7 @@ def euler_distance_rad(R_a: Tensor, R_b: Tensor) -> Tensor:
 
 def sine_vector(R: Tensor) -> Tensor:
     """(..., 3) axis of (..., 3, 3) rotations, with the sine of their angle as length; for small angles the rotation vector itself."""
-    return torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1) / 2
+    return _reshaped(R, 2, 9) @ R.new_tensor(_HALF_DIFFERENCES)
 
 
 def rotation_vector(R: Tensor) -> Tensor:

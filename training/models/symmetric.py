@@ -34,7 +34,7 @@ class Symmetric(nn.Module):
         mine = rotation[:count]
         mirrored = self.camera[:, None] * rotation[count:] * self.head
         total = mine + mirrored
-        mean = rotation_from_columns(torch.cat([total[..., 0], total[..., 1]], -1) / 2)
+        mean = rotation_from_columns(total.transpose(1, 2).reshape(-1, 9)[:, :6] / 2)
         apart = sine_vector(mean.transpose(1, 2) @ mine)  # half of the difference of the two estimates
         variance = (std[:count].square() + std[count:].square()) / 2 + apart.square()
         # mirroring maps L1, L2, L3, L4 to L4, L3, L2, L1
