@@ -38,7 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=positive_float, help='time budget of all parts of the run; default: the configured steps')
-    parser.add_argument('--start', type=Path, help='checkpoint to initialise a new run from; its trunk may have fewer blocks')
+    parser.add_argument(
+        '--start', type=Path, help='checkpoint to initialise a new run from; its trunk may have more or fewer blocks, or more channels'
+    )
     parser.add_argument('--pause-minutes', type=not_negative, help='stop after this time; the same command resumes, with new renders')
     parser.add_argument('--steps', type=positive_int, help='number of steps, instead of the configured one')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')

@@ -6,7 +6,7 @@ from network_size import multiply_adds
 from training.data.augment import Batch
 from training.loop.config import config_of, merge, read_config
 from training.loop.losses import make_loss
-from training.models.factory import build, enlarged, fitted
+from training.models.factory import build
 from training.models.rotations import rotation_from_ypr
 
 torch.set_num_threads(1)
@@ -40,29 +40,3 @@ def test_googlenet_in_our_network_answers_rotations_and_all_of_it_learns():
     loss.backward()
     assert not [name for name, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
     assert all(p.grad.abs().sum() > 0 for p in network.parameters() if p.ndim > 1)
-
-
-def test_a_larger_map_is_weighed_as_much_as_the_smaller_one():
-    """Nine places of weight 1 become sixteen of (3 / 4)^2 = 0.5625, 9 in all: a map that is the same everywhere gives what it gave."""
-    state = {'embed.2.weight': torch.ones(2, 3 * 9), 'other': torch.ones(1)}
-    found = enlarged(state, 3, 4)
-    assert found['embed.2.weight'].shape == (2, 3 * 16) and torch.allclose(found['embed.2.weight'], torch.tensor(0.5625))
-    assert found['other'] is state['other']
-
-
-def test_a_place_of_a_larger_map_takes_its_neighbours_weights():
-    """From sides 1 to 2 every place gets the one weight over four; other channels stay apart."""
-    found = enlarged({'embed.2.weight': torch.tensor([[4.0, -8.0]])}, 1, 2)
-    assert found['embed.2.weight'].tolist() == [[1, 1, 1, 1, -2, -2, -2, -2]]
-
-
-def test_the_edge_network_begins_larger_crops_with_its_weights():
-    """Everything but the layer that reads the map is taken as it is, and the larger network answers rotations."""
-    small, large = read_config('edge').network, read_config('edge_128').network
-    theirs, network = build(small), build(large).eval()
-    state = fitted(theirs.state_dict(), small, network, large)
-    network.load_state_dict(state)
-    assert torch.equal(network.trunk.layers[0][0].weight, theirs.trunk.layers[0][0].weight)
-    assert torch.equal(network.classifier.weight, theirs.classifier.weight)
-    R = network(torch.randint(0, 256, (2, 1, 128, 128), dtype=torch.uint8))[0]
-    assert torch.allclose(R @ R.transpose(1, 2), torch.eye(3).expand(2, 3, 3), atol=1e-4)

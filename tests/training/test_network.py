@@ -8,7 +8,7 @@ from c2f_head_pose import geometry
 from training.data.augment import Batch
 from training.loop.losses import LossWeights, coarse_to_fine_loss, likelihood_loss
 from training.models.coarse_to_fine import Normalise, Raw
-from training.models.factory import build, fitted
+from training.models.factory import build
 from training.models.rotations import euler_distance_rad, rotation_from_ypr
 
 torch.set_num_threads(1)
@@ -78,21 +78,6 @@ def test_euler_regressors_begin_at_the_same_anchors_and_their_distance_is_that_o
     pole.requires_grad_()
     euler_distance_rad(pole, a).backward()
     assert torch.isfinite(pole.grad).all()
-
-
-def test_a_deeper_trunk_begins_by_saying_the_same():
-    """Grown by a block in the first stage and two in the last, after the first one's blocks have learnt something."""
-    few = dict(TINY, widths=[8, 8], depths=[1, 1])
-    shallow = network(**few)
-    for block in (m for m in shallow.modules() if hasattr(m, 'widen')):
-        torch.nn.init.normal_(block.norm.weight)
-    deep = network(**few | {'depths': [2, 3]})
-    deep.load_state_dict(fitted(shallow.state_dict(), few, deep, few | {'depths': [2, 3]}))
-    crops = torch.randint(0, 255, (4, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    for said, before in zip(deep(crops), shallow(crops)):
-        assert torch.allclose(said, before, atol=1e-6)
-    with pytest.raises(ValueError, match='no stage may lose blocks'):
-        fitted(deep.state_dict(), few | {'depths': [2, 3]}, shallow, few)
 
 
 def test_gray_crops_count_up_to_gain_and_offset_and_depth_knows_its_holes():

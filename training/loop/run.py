@@ -14,7 +14,8 @@ from torch import nn
 
 from ..data.crops import SyntheticCrops
 from ..datasets.label_sheet import draw_axes, sheet
-from ..models.factory import build, fitted
+from ..models.factory import build
+from ..models.resize import fitted
 from . import checkpoint, progress
 from .config import RunConfig
 from .distributed import DistributedContext, all_reduce_gradients, average_buffers, broadcast_value, broadcast_weights
@@ -95,7 +96,7 @@ class Run:
         self.print_once(f'training data {"held on the GPU" if held else "streamed from the host"}')
 
     def _start_from(self, content: checkpoint.Content) -> None:
-        """Initialises the network with another run's averaged weights; additional blocks of a deeper trunk begin as the identity."""
+        """Initialises the network with another run's averaged weights; a network of another size adapts them (`models.resize`)."""
         theirs, ours = content['config']['network'], self.config.network
         try:
             self.network.load_state_dict(fitted(content['average'], theirs, self.network, ours))

@@ -47,36 +47,3 @@ class ResidualTrunk(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, S, S) to (B, channels, S / stride, S / stride)."""
         return self.layers(x)
-
-
-def deepened(state: dict[str, Tensor], before: list[int], trunk: nn.Module, after: list[int], prefix: str = '') -> dict[str, Tensor]:
-    """Weights for a trunk with more bottlenecks per stage that computes the same function: the new blocks are the identity.
-
-    Source: function-preserving growth (Chen et al. 2016, Net2Net), here with Goyal et al.'s zero weights in place of an identity kernel.
-
-    Args:
-        state: of the shallower network.
-        before: depths of the shallower trunk.
-        trunk: the deeper trunk as built; its new blocks are copied.
-        after: depths of the deeper trunk.
-        prefix: of the trunk's names in the state, such as 'trunk.'.
-
-    Raises:
-        ValueError: if a stage would have fewer blocks than before.
-    """
-    if len(before) != len(after) or any(a < b for a, b in zip(after, before)):
-        raise ValueError(f'a trunk of depths {before} cannot grow into {after}: no stage may lose blocks')
-    place, old, new = {0: 0, 1: 1}, 2, 2
-    for stage, (few, many) in enumerate(zip(before, after)):
-        kept = few + (stage > 0)  # every stage but the first begins with the halving convolution
-        place |= {old + i: new + i for i in range(kept)}
-        old, new = old + kept, new + many + (stage > 0)
-    ours = f'{prefix}layers.'
-    grown = {f'{prefix}{name}': value for name, value in trunk.state_dict().items()}
-    for name, value in state.items():
-        if not name.startswith(ours):
-            grown[name] = value
-            continue
-        number, rest = name.removeprefix(ours).split('.', 1)
-        grown[f'{ours}{place[int(number)]}.{rest}'] = value
-    return grown
