@@ -100,10 +100,11 @@ class Run:
         theirs, ours = content['config']['network'], self.config.network
         try:
             self.network.load_state_dict(fitted(content['average'], theirs, self.network, ours))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             differ = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
             there, here = (', '.join(f'{key} {of.get(key)}' for key in differ) for of in (theirs, ours))
-            raise ValueError(f'{content.path} is a network of {there}; this is one of {here}') from error
+            why = f': {error}' if isinstance(error, ValueError) else ''  # torch lists every tensor
+            raise ValueError(f'{content.path} is a network of {there}; this is one of {here}{why}') from error
         part = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
         self.started_from = '; '.join(filter(None, [part, content.get('started_from')]))
         self.samples_before = content['samples'] + content.get('samples_before', 0)
