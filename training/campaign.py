@@ -3,7 +3,7 @@
 Jobs run in the order of their value. Finished jobs are skipped, stopped ones are resumed, and a failed job is reported without stopping
 the others. Every job has a time budget. Rendering runs beside training, which pauses now and then to read the new renders. Without a GPU
 only `c2f_edge` and `c2f_depth` run; the others wait for the same command on a machine with one. With --scale medium the campaign trains
-the paper's tables alone, with smaller networks, on a CPU.
+the paper's tables alone, with smaller networks, on a CPU: first every row once, then the further seeds of decisive rows.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import torch
 
 from .command import exits_with_message, positive_float, positive_int
 from .loop import checkpoint, progress
-from .paper.experiments import ROBUSTNESS, of_table
+from .paper.experiments import ROBUSTNESS, SCALES, of_table
 from .synthetic.layout import finished_shards, read_manifest
 
 ROUNDS = 6
@@ -45,6 +46,7 @@ class Job:
         config: configuration of a model; '' for a table.
         preset: of the renders to train on.
         table: number of a table; 0 for a model and for the ablations.
+        seeds: at most this many trainings of each row of the table; 0 for the scale's number.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Job:
     config: str = ''
     preset: str = 'wide'
     table: int = 0
+    seeds: int = 0
 
 
 JOBS = (
@@ -63,8 +66,12 @@ JOBS = (
     *(Job(f'table{n}', True, 0.24 / 7, preset='paper', table=n) for n in (5, 6, 7, 8, 2, 4, 3)),
     Job('ablations', True, 0.06),
 )
-REDUCED_JOBS = tuple(Job(f'table{n}', False, 1 / 7, preset='paper', table=n) for n in (6, 5, 3, 4, 8, 2, 7))
-"""At a reduced scale, which a CPU can train. Table 6 comes first: it trains the network that most other tables share."""
+REDUCED_JOBS = (
+    *(Job(f'table{n}', False, 1 / 11, preset='paper', table=n, seeds=1) for n in (6, 7, 4, 5, 3, 8, 2)),
+    *(Job(f'table{n}_seeds', False, 1 / 11, preset='paper', table=n) for n in (4, 5, 3, 2)),
+)
+"""At a reduced scale, which a CPU can train. Table 6 comes first: it trains the network that most other tables share. Further seeds
+come last."""
 REDUCED_COUNTS = {'paper': 60_000, 'depth': 20_000, **dict.fromkeys(ROBUSTNESS, 3_000)}
 """Samples to render at a reduced scale."""
 
@@ -81,8 +88,9 @@ class Campaign:
         render: whether to render; otherwise only existing renders are used.
         device: 'auto' or 'cpu', for every command that has the option.
         scale: of the tables, a key of `paper.experiments.SCALES`; at another than 'full' the campaign consists of the tables alone.
-        parallel: number of tables to train at the same time, after the first, whose network the others share.
+        parallel: number of tables to train at the same time, after the first of each pass, whose networks the others share.
         results: folder of the tables' csv files; None for training/results.
+        only: names of the jobs to run; empty for all.
         run: runs a command and returns its exit status; tests replace it.
         state: status of each job, stored in campaign.json.
     """
@@ -96,6 +104,7 @@ class Campaign:
     scale: str = 'full'
     parallel: int = 1
     results: Path | None = None
+    only: tuple[str, ...] = ()
     run: Callable[[list[str]], int] = lambda command: subprocess.run(command, check=False).returncode
     state: dict[str, dict] = field(default_factory=dict)
 
@@ -140,18 +149,16 @@ class Campaign:
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """The jobs in their order."""
-        return JOBS if self.scale == 'full' else REDUCED_JOBS
+        """The jobs in their order: all, or those of `only`."""
+        jobs = JOBS if self.scale == 'full' else tuple(job for job in REDUCED_JOBS if job.seeds or SCALES[self.scale].seeds > 1)
+        return tuple(job for job in jobs if not self.only or job.name in self.only)
 
     def go(self) -> bool:
         """Runs every job that is not done; returns whether all are done."""
-        first, rest = self.jobs[:1], self.jobs[1:]
-        if self.parallel == 1:
-            first, rest = self.jobs, ()
-        for job in first:
-            self.do(job)
-        with ThreadPoolExecutor(self.parallel) as pool:
-            list(pool.map(self.do, rest))
+        for first, *others in (list(jobs) for _, jobs in groupby(self.jobs, lambda job: job.seeds)):
+            self.do(first)  # alone, because the others share its networks
+            with ThreadPoolExecutor(self.parallel) as pool:
+                list(pool.map(self.do, others))
         return all(self.state.get(job.name, {}).get('status') == 'done' for job in self.jobs)
 
     def do(self, job: Job) -> None:
@@ -242,6 +249,7 @@ class Campaign:
         else:
             command += ['--scale', self.scale]
             command += [] if self.results is None else ['--results', str(self.results)]
+            command += ['--seeds', str(job.seeds)] if job.seeds else []
         code = self.run(command)
         return 'done' if code == 0 else f'failed: the table ended with status {code}'
 
@@ -278,6 +286,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--scale', choices=('full', 'medium', 'small'), default='full', help='medium, small: the tables alone, on a CPU')
     parser.add_argument('--parallel', type=positive_int, default=1, help='tables to train at the same time at a reduced scale')
     parser.add_argument('--results', type=Path, help='folder of the csv files of a reduced scale (default training/results)')
+    parser.add_argument('--jobs', nargs='+', default=(), metavar='JOB', help='only these jobs, such as c2f_paper or table6')
     parser.add_argument('--no-render', action='store_true', help='use the existing renders in OUT/datasets')
     parser.add_argument('--device', choices=('auto', 'cpu'), default='auto', help='cpu: ignore a GPU')
     args = parser.parse_args(arguments)
@@ -290,7 +299,12 @@ def main(arguments: list[str] | None = None) -> int:
         hours, counts = args.hours or 24.0, counts | (REDUCED_COUNTS if args.count is None else {})
     elif args.parallel > 1 or args.results:
         parser.error('--parallel and --results are for --scale medium or small')
-    campaign = Campaign(args.out, hours, gpu, counts, not args.no_render, args.device, args.scale, args.parallel, args.results)
+    campaign = Campaign(
+        args.out, hours, gpu, counts, not args.no_render, args.device, args.scale, args.parallel, args.results, tuple(args.jobs)
+    )
+    if unknown := sorted(set(args.jobs) - {job.name for job in campaign.jobs}):
+        campaign.only = ()
+        parser.error(f'--jobs {", ".join(unknown)}: there are {", ".join(job.name for job in campaign.jobs)}')
     return 0 if campaign.go() else 1
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -26,6 +27,18 @@ from .paper.published import TABLES
 from .studies.table_rows import TableRunner, waiting
 from .synthetic import stand_in
 
+ONLY_WITH_RUN = ('scale', 'rows', 'seeds', 'data', 'robustness', 'minutes', 'workers')
+"""Options that mean something with --run alone."""
+
+
+def without_rows(arguments: Sequence[str]) -> list[str]:
+    """A command's arguments without --rows and what follows it: each figure's command names its own row."""
+    kept, skipping = [], False
+    for argument in arguments:
+        skipping = argument.partition('=')[0] == '--rows' or (skipping and not argument.startswith('--'))
+        kept += [] if skipping else [argument]
+    return kept
+
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
@@ -40,6 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--scale', choices=('full', 'medium', 'small'), help='with --run: size of networks and trainings (default full)')
     parser.add_argument('--small', action=Renamed, new='--scale small', dest='scale', nargs=0, const='small')
     parser.add_argument('--waiting', action='store_true', help="write 'not run' into every cell without a figure")
+    parser.add_argument('--rows', nargs='+', metavar='ROW', help="with --run: only these of the table's rows")
+    parser.add_argument('--seeds', type=positive_int, help="with --run: at most this many trainings of a row (default the scale's number)")
     parser.add_argument('--data', nargs='+', help='rendered training sets')
     parser.add_argument('--robustness', type=Path, help="folder of the renderer's robustness presets")
     parser.add_argument('--out', type=Path, default=Path('runs/tables'))
@@ -49,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--results', type=Path, help='folder of the csv files (default training/results)')
     parser.add_argument('--device', default='auto')
     args = parser.parse_args(arguments)
-    if unused := [f'--{name}' for name in ('scale', 'data', 'robustness', 'minutes', 'workers') if getattr(args, name) and not args.run]:
+    if unused := [f'--{name}' for name in ONLY_WITH_RUN if getattr(args, name) and not args.run]:
         parser.error(f'{", ".join(unused)}: only with --run')
     if args.tiny and args.waiting:
         parser.error('--tiny writes nothing into training/results, --waiting does')
@@ -66,9 +81,13 @@ def main(arguments: list[str] | None = None) -> None:
         if not args.data:
             parser.error('--run needs --data')
         scale = SCALES[args.scale or 'full']
-        command = command_of('training.tables', sys.argv[1:] if arguments is None else arguments)
-        runner = TableRunner(args.data, args.robustness, args.out / scale.name, scale, args.minutes, args.device, command, args.workers)
-        for experiment in experiments.of_table(args.number, scale):
+        rows = experiments.of_table(args.number, scale)
+        if unknown := sorted(set(args.rows or ()) - {row.row for row in rows}):
+            parser.error(f'--rows {", ".join(unknown)}: table {args.number} has {"; ".join(row.row for row in rows)}')
+        folder = args.out / scale.name
+        command = command_of('training.tables', without_rows(sys.argv[1:] if arguments is None else arguments))
+        runner = TableRunner(args.data, args.robustness, folder, scale, args.minutes, args.device, command, args.workers, args.seeds)
+        for experiment in (row for row in rows if not args.rows or row.row in args.rows):
             for figures in runner.run_seeds(experiment):
                 results.write(figures, args.results)
     print(show(args.number, results.read(args.number, args.results), tiny=False))

@@ -2,6 +2,8 @@
 
 import sys
 
+import pytest
+
 from training import campaign
 from training.campaign import JOBS, ROBUSTNESS_SEED, Campaign
 from training.paper.experiments import ROBUSTNESS, of_table
@@ -67,7 +69,8 @@ def test_robustness_sets_show_other_people_than_training_sets(tmp_path):
 
 
 def test_a_reduced_campaign_trains_the_tables_on_a_cpu_beside_each_other_and_resumes(tmp_path):
-    """The first table alone, because the others share its network; then two at a time. What failed is run again, what is done is not."""
+    """Every table once, then further seeds of the four whose conclusions need them; the first of each pass alone, because the others
+    share its networks, then two at a time. What failed is run again, what is done is not."""
     commands = []
     folder = tmp_path / 'out'
     one = make(folder, commands, scale='medium', parallel=2, render=False, results=tmp_path / 'results')
@@ -75,12 +78,23 @@ def test_a_reduced_campaign_trains_the_tables_on_a_cpu_beside_each_other_and_res
     one.run = lambda command: commands.append(command) or int(command[3] == '2')  # table 2 fails
     assert one.go() is False
     numbers = [c[3] for c in commands]
-    assert numbers[0] == '6' and sorted(numbers) == ['2', '3', '4', '5', '6', '7', '8']
+    assert numbers[0] == '6' and sorted(numbers[:7]) == ['2', '3', '4', '5', '6', '7', '8']
+    assert numbers[7] == '4' and sorted(numbers[8:]) == ['2', '3', '5']
+    assert ['--seeds' in c and value(c, '--seeds') == '1' for c in commands] == [True] * 7 + [False] * 4
     assert all(value(c, '--scale') == 'medium' and '--minutes' not in c and value(c, '--results').endswith('results') for c in commands)
     commands.clear()
     again = make(folder, commands, scale='medium', parallel=2, render=False)
-    assert again.go() and [c[3] for c in commands] == ['2']
+    assert again.go() and [c[3] for c in commands] == ['2', '2']
     assert not (folder / 'campaign.json').exists() and (folder / 'campaign_medium.json').exists()
+
+
+def test_a_campaign_of_some_jobs_leaves_the_others_for_later(tmp_path, capsys):
+    commands = []
+    one = make(tmp_path, commands, scale='small', render=False, only=('table7', 'table4'))
+    assert one.go() and [c[3] for c in commands] == ['7', '4']
+    with pytest.raises(SystemExit):
+        campaign.main(['--scale', 'small', '--out', str(tmp_path), '--jobs', 'table9'])
+    assert '--jobs table9: there are table6' in capsys.readouterr().err
 
 
 def test_a_reduced_campaign_renders_what_its_scale_needs(tmp_path, monkeypatch):

@@ -115,9 +115,10 @@ def test_a_small_run_trains_narrower_networks_and_says_so(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     tables.main(['4', '--run', '--small', '--data', str(tmp_path / 'heads'), '--out', str(tmp_path / 'runs')])
     rows = [f for f in results.read(4, tmp_path / 'results') if f.cell == 'synthetic yaw']
-    assert {f.row for f in rows} == {'Liu et al.', 'Ahn et al.', 'Our method'}
+    assert {f.row for f in rows} == {'Liu et al.', 'Ahn et al.', 'Single GoogLeNet regressor', 'Our method'}
     assert all(f.scale.startswith('small: a quarter') and '8 samples' in f.scale for f in rows)
-    assert {f.command for f in rows} == {'python -m training.tables 4 --run --small --data heads --out runs'}
+    command = 'python -m training.tables 4 --run --small --data heads --out runs --rows'
+    assert {f.command for f in rows} >= {f"{command} 'Ahn et al.'", f"{command} 'Our method'"}
     assert {f.trained_by for f in rows} == {checkpoint.load(tmp_path / 'runs' / 'small' / 'paper-synthetic' / 'final.pt')['commit']}
     kept = checkpoint.load(tmp_path / 'runs' / 'small' / 'paper-synthetic' / 'final.pt')['config']
     assert kept['network']['width'] == 0.25 and kept['network']['size'] == 96 and kept['optimiser']['kind'] == 'adamw'
@@ -131,7 +132,7 @@ def test_the_medium_scale_trains_half_a_million_samples_a_row_and_more_for_table
             config = row.run_config(medium)
             assert config.steps * config.batch == (1_024_000 if number == 2 else 512_000) and config.precision == 'bf16'
             assert config.optimiser['kind'] == ('adamw' if 'AdamW' in row.row else 'sgd')
-    ours = experiments.of_table(3, medium)[3].run_config(medium)
+    ours = experiments.of_table(3, medium)[0].run_config(medium)
     assert (ours.network['width'], ours.network['size']) == (0.5, 96)
     assert 'Our method, AdamW' not in {row.row for row in experiments.of_table(3)}
 
@@ -153,7 +154,7 @@ def test_a_medium_run_repeats_decisive_rows_writes_each_as_it_ends_and_does_not_
     monkeypatch.setattr(results, 'write', lambda figures, folder: written.append({f.row for f in figures}) or write(figures, folder))
     assert tables.main(command) is None
     rows = {f.row: f for f in results.read(4, tmp_path / 'results') if f.cell == 'synthetic yaw'}
-    assert written == [{'Liu et al.'}, *[{'Single GoogLeNet regressor'}] * 2, {'Ahn et al.'}, *[{'Our method'}] * 2]
+    assert written == [*[{'Our method'}] * 2, {'Ahn et al.'}, *[{'Single GoogLeNet regressor'}] * 2, {'Liu et al.'}]
     assert {name: row.seeds for name, row in rows.items()} == {
         'Liu et al.': 1, 'Ahn et al.': 1, 'Our method': 2, 'Single GoogLeNet regressor': 2}  # fmt: skip
     assert [bool(rows[name].spread) for name in ('Liu et al.', 'Our method')] == [False, True]
@@ -413,4 +414,5 @@ def test_cells_that_wait_are_on_file_with_their_command_and_never_replace_a_figu
     results.write(table_rows.waiting(6), tmp_path)
     kept = results.read(6, tmp_path)
     assert len(kept) == 24 and [f.value for f in kept if f.value != NOT_RUN] == ['93']
-    assert {f.command for f in kept if f.value == NOT_RUN} == {'python -m training.tables 6 --run --data DATA --robustness FOLDER'}
+    command = 'python -m training.tables 6 --run --data DATA --robustness FOLDER --rows'
+    assert {f.command for f in kept if f.value == NOT_RUN} == {f'{command} {row}' for row in ('angles', 'intensities', 'colours')}

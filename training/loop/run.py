@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,7 @@ class Run:
         minutes: time budget over all resumed parts; None for the configured steps.
         start: checkpoint whose averaged weights initialise a new run.
         workers: processes that load batches ahead, for training on a CPU; 0 loads them in this process.
+        keep_at: steps after which the checkpoint is also kept as step_N.pt.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class Run:
         minutes: float | None = None,
         start: Path | None = None,
         workers: int = 0,
+        keep_at: Collection[int] = (),
     ):
         if minutes is not None and minutes <= 0:
             raise ValueError(f'a budget of {minutes:g} minutes trains nothing: give more than 0')
         self.config, self.train_set, self.val_set = config, train_set, val_set
-        self.out, self.context, self.minutes = out, context, minutes
+        self.out, self.context, self.minutes, self.keep_at = out, context, minutes, keep_at
         if context.device.type == 'cuda':
             self._hold_data()
         torch.manual_seed(config.seed)
@@ -233,6 +236,8 @@ class Run:
                     f'{progress.remaining(self.step - first, self.schedule.last_step - first, time.monotonic() - began, left)}',
                     flush=True,
                 )
+            if self.step in self.keep_at:
+                self.save(f'step_{self.step}.pt')
             if broadcast_value(time.monotonic() - last_save, self.context) > self.config.save_every_s:
                 self.save()
                 last_save = time.monotonic()

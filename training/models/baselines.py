@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -225,11 +226,20 @@ class Regressor(nn.Module):
         width: scales the channels, for tests.
         hidden: units of the fully connected layers.
         dropout: between them.
+        ranges_deg: yaw, pitch, roll, degrees, that the outputs 0..1 span from minus to plus.
     """
 
     modality = 'rgb'
 
-    def __init__(self, style: str, size: int = 256, width: float = 1.0, hidden: int = 300, dropout: float = 0.5):
+    def __init__(
+        self,
+        style: str,
+        size: int = 256,
+        width: float = 1.0,
+        hidden: int = 300,
+        dropout: float = 0.5,
+        ranges_deg: Sequence[float] = (100.0, 90.0, 90.0),
+    ):
         super().__init__()
         self.normalise = PaperInput('rgb')
         if style == 'googlenet':
@@ -245,7 +255,7 @@ class Regressor(nn.Module):
             )
         else:
             raise ValueError(f"style {style!r} is none of 'liu', 'ahn', 'googlenet'")
-        self.register_buffer('ranges_rad', torch.deg2rad(torch.tensor([100.0, 90.0, 90.0])), persistent=False)
+        self.register_buffer('ranges_rad', torch.deg2rad(torch.tensor(ranges_deg)), persistent=False)
         self.register_buffer('std_rad', torch.full((3,), math.radians(8.0)))
         self.apply(_initialise)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from functools import cached_property
@@ -55,8 +56,9 @@ class TableRunner:
         scale: of networks and trainings.
         minutes: time budget of each training.
         device: 'auto', 'cpu' or 'cuda'.
-        command: to store with the figures.
+        command: to store with the figures, to which each adds its row.
         workers: processes that load batches ahead, for training on a CPU.
+        seeds: at most this many trainings of a row; None for the scale's number.
     """
 
     def __init__(
@@ -69,8 +71,9 @@ class TableRunner:
         device: str = 'auto',
         command: str = '',
         workers: int = 0,
+        seeds: int | None = None,
     ):
-        self.data, self.robustness, self.out = data, robustness, out
+        self.data, self.robustness, self.out, self.seeds = data, robustness, out, seeds
         self.scale, self.minutes, self.device, self.command, self.workers = scale, minutes, device, command, workers
         self.tiny = scale.name == 'tiny'
 
@@ -93,7 +96,7 @@ class TableRunner:
             return final
         val_set = None if experiment.data == 'real' else SyntheticCrops(self.data, 'val', depth, config.pose_limits_deg, config.validate_on)
         context = init_distributed(self.device)
-        run = Run(config, train_set, val_set, final.parent, context, self.minutes, workers=self.workers)
+        run = Run(config, train_set, val_set, final.parent, context, self.minutes, workers=self.workers, keep_at=self.scale.keep_at)
         try:
             run.go()
         finally:
@@ -138,7 +141,7 @@ class TableRunner:
             Complete figures of the row, so that they can be written while further seeds are trained.
         """
         trainings = []
-        for seed in range(self.scale.seeds if experiment.decisive else 1):
+        for seed in range(min(self.scale.seeds, self.seeds or self.scale.seeds) if experiment.decisive else 1):
             trainings.append(self.run(experiments.with_seed(experiment, seed)))
             yield mean_of(trainings)
             if all(figure.value == NOT_RUN for figure in trainings[-1]):
@@ -254,7 +257,7 @@ class TableRunner:
             n,
             scale,
             protocol,
-            self.command,
+            f'{self.command} --rows {shlex.quote(experiment.row)}',
             checkpoint.commit(),
             content['seed'],
             content['data_hash'],
@@ -273,7 +276,7 @@ def waiting(number: int) -> list[Figure]:
     robustness = ' --robustness FOLDER' if any(test in experiments.ROBUSTNESS for e in rows for test in e.tests) else ''
     command = f'python -m training.tables {number} --run --data DATA{robustness}'
     return [
-        Figure(number, e.row, cell, NOT_RUN, 0, 'waiting for a GPU', '', command, commit, 0, '')
+        Figure(number, e.row, cell, NOT_RUN, 0, 'not trained yet', '', f'{command} --rows {shlex.quote(e.row)}', commit, 0, '')
         for e in rows
         for cell in TABLES[number].columns
     ]
