@@ -1,0 +1,60 @@
+"""The pages on cameras, depth, tuning and troubleshooting against the node: its states, parameters and launch arguments."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / 'docs'
+PAGES = ('axes', 'cameras', 'depth', 'tuning', 'troubleshooting')
+PARAMETERS = dict(re.findall(r'^\| `(\w+)` \| `(.*?)` \|', (DOCS / 'parameters.md').read_text(), re.M))
+
+
+def text(page):
+    return (DOCS / f'{page}.md').read_text()
+
+
+def test_troubleshooting_has_a_row_for_each_state_of_the_node():
+    state = pytest.importorskip('c2f_head_pose.ros.diagnostics').State
+    rows = re.findall(r'^\| `(\w+)` \| .+ \| .+ \|$', text('troubleshooting').split('## The states')[1].split('\n## ')[0], re.M)
+    assert sorted(rows) == sorted(one.key for one in state)
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_each_parameter_that_a_page_sets_exists_and_takes_the_value(page):
+    """`name: value` in backticks or in a yaml block; values of a choice must be among its choices."""
+    choices = dict(re.findall(r'^\| `(\w+)` \| `.*?` \| (.*?) \|', (DOCS / 'parameters.md').read_text(), re.M))
+    settings = re.findall(r'`(\w+): ([^`]+)`', text(page)) + re.findall(r'^ {4}(\w+): (.+)$', text(page), re.M)
+    for name, value in settings:
+        assert name in PARAMETERS, f'{name} is no parameter of head_pose'
+        named = re.fullmatch(r'((?:[\w]+, )*\w+) or (\w+)', choices[name])
+        if named:
+            assert value in (*named[1].split(', '), named[2]), f'{name}: {value} is not among {choices[name]}'
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_each_launch_argument_that_a_page_gives_exists(page):
+    joined = text(page).replace('\\\n', ' ')
+    for file, given in re.findall(r'ros2 launch c2f_head_pose (\w+\.launch\.py)([^\n#]*)', joined):
+        tree = ast.parse((ROOT / 'launch' / file).read_text())
+        arguments = next(
+            ast.literal_eval(ast.Tuple(list(node.value.keys), ast.Load()))
+            for node in tree.body
+            if isinstance(node, ast.Assign) and node.targets[0].id == 'ARGUMENTS'
+        )
+        assert [name for name in re.findall(r'(\w+):=', given) if name not in arguments] == [], file
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_each_script_that_a_page_runs_exists(page):
+    assert [one for one in re.findall(r'python (docs/\w+\.py)', text(page)) if not (ROOT / one).exists()] == []
+    for module in re.findall(r'python -m ((?:c2f_head_pose|training)[\w.]*)', text(page)):
+        path = ROOT / module.replace('.', '/')
+        assert path.with_suffix('.py').exists() or (path / '__main__.py').exists(), module
+
+
+def test_the_index_lists_every_page():
+    index = (DOCS / 'index.md').read_text()
+    assert [page.name for page in sorted(DOCS.glob('*.md')) if page.name != 'index.md' and f']({page.name})' not in index] == []
