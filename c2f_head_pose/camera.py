@@ -69,6 +69,24 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
     return camera
 
 
+def calibration_of(info: Any) -> tuple[Any, ...]:
+    """What of a CameraInfo the camera depends on: equal for messages that differ in their stamps only."""
+    roi = info.roi
+    arrays = (tuple(_field(info, name)) for name in ('k', 'p', 'd'))
+    return (
+        info.width,
+        info.height,
+        info.distortion_model,
+        info.binning_x,
+        info.binning_y,
+        roi.x_offset,
+        roi.y_offset,
+        roi.width,
+        roi.height,
+        *arrays,
+    )
+
+
 def pixel_ray(camera: Camera, x: float, y: float) -> np.ndarray:
     """The viewing direction through a pixel, (3,) float64; arguments and errors as of `pixel_rays`."""
     return pixel_rays(camera, [(x, y)])[0]

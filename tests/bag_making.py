@@ -12,7 +12,7 @@ import numpy as np
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from c2f_head_pose.camera import pixel_ray
 from c2f_head_pose.geometry import quaternion_from_rotation, ray_rotation, rotation_from_vector, rotation_from_ypr_deg
@@ -157,6 +157,7 @@ def write_bag(path: Path, recording: Recording, kind: str = 'mcap') -> Path:
     """Writes a recording as 'mcap', 'sqlite3' or 'rosbag1'; returns its path."""
     store = get_typestore(Stores.ROS1_NOETIC) if kind == 'rosbag1' else ros2_typestore()
     if kind == 'rosbag1':
+        store.register(get_types_from_msg('geometry_msgs/TransformStamped[] transforms', 'tf2_msgs/msg/TFMessage'))
         path = path.with_suffix('.bag')
         writer: Any = Writer1(path)
     else:

@@ -14,9 +14,10 @@ import numpy as np
 from ..estimator import EstimatorOptions, HeadPoseEstimator
 from ..geometry import geodesic_deg
 from ..recordings.bagfile import BagError, BagFile
+from ..recordings.choice import TopicChoice, first_message
 from ..recordings.pictures import PICTURE_RATE_HZ
 from ..recordings.reader import Frame, Notes, UnreadableImage
-from ..recordings.topics import TopicChoice, choose_topics, first_message
+from ..recordings.topics import choose_topics
 from ..types import CATEGORIES, HeadPose
 from .attention.timeline import AttentionTimeline, Span, driver_monitor
 from .frames_csv import FramesWriter
@@ -148,7 +149,7 @@ def evaluate_recording(
             bag = open_files.enter_context(BagFile(path, options.picture_rate_hz))
             for note in bag.notes:
                 notes.add(note)
-            choice = choose_topics(bag, options.image, options.camera_info, options.depth)
+            choice = choose_topics(bag, options.image, options.camera_info, options.depth, rectified=options.rectified)
             result.topics = choice.reasons
             truth = _truth(bag, choice, options, result, notes)
             if options.recorded_topic and answers is None:

@@ -16,8 +16,8 @@ from ..files import stamp_ns
 from ..geometry import geodesic_deg
 from ..pose_messages import head_from_message, heads_from_detections
 from ..recordings.bagfile import BagError, BagFile
+from ..recordings.choice import TopicChoice
 from ..recordings.reader import Frame, Notes, UnreadableImage, read_frames
-from ..recordings.topics import TopicChoice
 from ..types import HeadPose
 from .truth.read import POSE_TYPES
 

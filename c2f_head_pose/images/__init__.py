@@ -1,5 +1,6 @@
 """Pixels of ROS messages, picture files, videos and cameras as arrays, and depth in metres."""
 
+from .compressed_depth import depth_from_compressed, depth_from_message, encoding_of, holds_depth
 from .encoded import ImageError, unpack
 from .messages import ENCODINGS, depth_m_from_message, image_from_compressed, image_from_message
 from .pictures import PICTURE_SUFFIXES
@@ -10,7 +11,11 @@ __all__ = [
     'PICTURE_SUFFIXES',
     'ImageError',
     'SignificantBits',
+    'depth_from_compressed',
+    'depth_from_message',
     'depth_m_from_message',
+    'encoding_of',
+    'holds_depth',
     'image_from_compressed',
     'image_from_message',
     'unpack',

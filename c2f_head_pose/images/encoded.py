@@ -7,13 +7,13 @@ import re
 import cv2
 import numpy as np
 
-_MAX_PIXELS = 1 << 26
+MAX_PIXELS = 1 << 26
 """67 megapixels: a message of a few bytes may announce a gigapixel, and nothing larger than this is unpacked."""
-_PNG = b'\x89PNG\r\n\x1a\n'
+PNG = b'\x89PNG\r\n\x1a\n'
 
 _MAGIC = (
     (rb'\xff\xd8\xff', 'JPEG'),
-    (re.escape(_PNG), 'PNG'),
+    (re.escape(PNG), 'PNG'),
     (rb'GIF8[79]a', 'GIF'),
     (rb'RIFF....WEBP', 'WebP'),
     (rb'BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0', 'BMP'),
@@ -65,7 +65,7 @@ def check_complete(data: bytes) -> tuple[int, int] | None:
     Raises:
         ImageError: for one that ends before its end marker.
     """
-    if data.startswith(_PNG):
+    if data.startswith(PNG):
         size, complete, kind = *_png(data), 'PNG'
     elif data.startswith(b'\xff\xd8'):
         size, complete, kind = *_jpeg(data), 'JPEG'
@@ -89,7 +89,7 @@ def unpack(data: np.ndarray, flags: int) -> np.ndarray | None:
     size = check_complete(data.tobytes())
     if size is None:
         return None
-    if size[0] * size[1] > _MAX_PIXELS:
+    if size[0] * size[1] > MAX_PIXELS:
         raise ImageError(f'data ({data.size} bytes) announces {size[0]}x{size[1]} pixels, more than a camera has; look at the publisher')
     try:
         return cv2.imdecode(data, flags)
@@ -104,7 +104,7 @@ def _png(data: bytes) -> tuple[tuple[int, int] | None, bool]:
 
     Source: RFC 2083, 3.2 and 4.1.1.
     """
-    at, kind = len(_PNG), b''
+    at, kind = len(PNG), b''
     size = (int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')) if data[12:16] == b'IHDR' else None
     while kind != b'IEND':
         kind = data[at + 4 : at + 8]

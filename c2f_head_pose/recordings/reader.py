@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..camera import camera_from_info
+from ..depth_alignment import DepthError, ImageView
 from ..files import seconds_from_ns, stamp_ns
-from ..images import ImageError, SignificantBits, depth_m_from_message, image_from_compressed, image_from_message
+from ..images import ImageError, SignificantBits, image_from_compressed, image_from_message
 from ..types import Camera
 from .bagfile import BagFile, BagMessage
+from .choice import COMPRESSED_TYPE, TopicChoice, first_message
+from .recorded_depth import RecordedDepth
 from .storage import BagError
-from .topics import COMPRESSED_TYPE, TopicChoice, first_message
 
 _DEPTH_TOLERANCE_S = 0.025
 """Depth belongs to an image when their stamps differ by less than most of a 30 Hz period."""
@@ -106,7 +108,7 @@ def read_frames(bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool
         rectified: the images are rectified: P without distortion instead of K and D.
     """
     reader = _FrameReader(bag, choice, notes, rectified)
-    for message in bag.messages([t for t in (choice.image, choice.camera_info, choice.depth) if t]):
+    for message in bag.messages([t for t in (choice.image, choice.camera_info, choice.depth, choice.depth_info, *choice.transforms) if t]):
         yield from reader.take(message)
     yield from reader.rest()
 
@@ -139,6 +141,7 @@ class _FrameReader:
         self._index = 0
         self._waiting: deque[_Waiting] = deque()
         self._depths: deque[tuple[int, Any]] = deque(maxlen=_WAITING_IMAGES)
+        self._depth = RecordedDepth(bag, choice) if choice.depth else None
 
     def take(self, message: BagMessage) -> Iterator[Frame | UnreadableImage]:
         try:
@@ -149,6 +152,8 @@ class _FrameReader:
                 self._notes.add(f'messages on {message.topic} that cannot be decoded are left out', str(error))
                 return
             self._note_unreadable(error)
+        if self._depth is not None and self._depth.take(message.topic, decoded) and message.topic != self._choice.camera_info:
+            return
         if message.topic == self._choice.image:
             self._waiting.append(_Waiting(self._index, message, decoded, self._info))
             self._index += 1
@@ -178,15 +183,10 @@ class _FrameReader:
             return unreadable
         if stamp_ns(decoded) == 0:
             self._notes.add('images without a stamp: their recording time is used')
-        return Frame(
-            waiting.index,
-            waiting.stamp_ns,
-            message.log_ns,
-            decoded.header.frame_id,
-            image,
-            self._camera_for(waiting.info, image),
-            self._depth_for(waiting.stamp_ns, image),
-        )
+        camera = self._camera_for(waiting.info, image)
+        view = ImageView(decoded.header, (image.shape[0], image.shape[1]), camera, self._rectified)
+        depth_m = self._depth_for(waiting.stamp_ns, view)
+        return Frame(waiting.index, waiting.stamp_ns, message.log_ns, decoded.header.frame_id, image, camera, depth_m)
 
     def _note_unreadable(self, error: Exception) -> None:
         self._notes.add(f'images on {self._choice.image} that cannot be read are left out', str(error))
@@ -211,25 +211,20 @@ class _FrameReader:
             return None
         return camera
 
-    def _depth_for(self, stamp_ns: int, image: np.ndarray) -> np.ndarray | None:
-        if not self._choice.depth or not self._depths:
+    def _depth_for(self, stamp_ns: int, view: ImageView) -> np.ndarray | None:
+        if self._depth is None or not self._depths:
             return None
         depth_ns, message = min(self._depths, key=lambda d: abs(d[0] - stamp_ns))
         if abs(depth_ns - stamp_ns) > _DEPTH_TOLERANCE_S * 1e9:
             self._notes.add(f'images without depth within {1e3 * _DEPTH_TOLERANCE_S:.0f} ms')
             return None
         try:
-            depth_m = depth_m_from_message(message)
+            return self._depth.align(message, view)
         except ImageError as error:
             self._notes.add(f'depth on {self._choice.depth} that cannot be read', str(error))
-            return None
-        if depth_m.shape != image.shape[:2]:
-            self._notes.add(
-                'depth of another size than its image is not registered, so not used',
-                f'depth of {depth_m.shape[1]}x{depth_m.shape[0]} beside images of {image.shape[1]}x{image.shape[0]}',
-            )
-            return None
-        return depth_m
+        except DepthError as error:
+            self._notes.add('depth that is not registered to its image is not used', str(error))
+        return None
 
 
 def folder_name(path: Path) -> str:

@@ -3,62 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
+from ..camera import camera_from_info
+from ..depth_alignment import DepthError, ImageView
+from ..images import ImageError, encoding_of, holds_depth, image_from_compressed, image_from_message
 from .bagfile import BagFile, Topic
+from .choice import (
+    COMMAND_LINE,
+    COMPRESSED,
+    COMPRESSED_DEPTH,
+    IMAGE_TYPE,
+    IMAGE_TYPES,
+    INFO_TYPE,
+    TF_TYPES,
+    TopicChoice,
+    Wording,
+    first_message,
+    folder,
+)
+from .recorded_depth import RecordedDepth
 from .storage import BagError
 
-IMAGE_TYPE, COMPRESSED_TYPE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
-IMAGE_TYPES = (IMAGE_TYPE, COMPRESSED_TYPE)
-INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
-COMPRESSED = '/compressed'
-"""Ending of the topics that image_transport publishes compressed pictures on."""
 _DEPTH_ENCODINGS = ('16UC1', '32FC1')
 _DRAWN = ('annotated', 'debug', 'overlay')
 _INFRARED = ('/ir/', '/ir_', '/infra')
 _ALIGNED = ('aligned', 'registered')
-_SAME_LENS = 1e-3
-"""Relative difference up to which two focal lengths or principal points are those of one camera."""
-
-
-@dataclass(frozen=True)
-class Wording:
-    """How a user names a topic, for remedies.
-
-    Attributes:
-        image: option or parameter of the image topic.
-        depth: of the depth topic; None where there is none to set.
-    """
-
-    image: str
-    depth: str | None = None
-
-
-COMMAND_LINE = Wording('--image', '--depth')
-
-
-@dataclass(frozen=True)
-class TopicChoice:
-    """The topics that are read, and why.
-
-    Attributes:
-        image: Image or CompressedImage.
-        camera_info: None where there is none: angles are then relative to the ray through each face.
-        depth: registered depth; None where there is none.
-        reasons: one sentence a choice, for people.
-    """
-
-    image: str
-    camera_info: str | None = None
-    depth: str | None = None
-    reasons: tuple[str, ...] = ()
 
 
 def choose_topics(
-    bag: BagFile, image: str | None = None, camera_info: str | None = None, depth: str | None = None, wording: Wording = COMMAND_LINE
+    bag: BagFile,
+    image: str | None = None,
+    camera_info: str | None = None,
+    depth: str | None = None,
+    wording: Wording = COMMAND_LINE,
+    rectified: bool = False,
 ) -> TopicChoice:
     """Finds the topics by their types, contents, frames and names.
 
@@ -68,30 +49,46 @@ def choose_topics(
         camera_info: name, 'none' for none; chosen when None.
         depth: likewise.
         wording: how the user names a topic.
+        rectified: the images are rectified: P without distortion instead of K and D.
 
     Raises:
-        BagError: when there is no image topic, or a named topic is missing, of another type, or not registered to the images.
+        BagError: when there is no image topic, or a named topic is missing, of another type, or holds depth
+            that cannot be registered to the images.
     """
     topics = _Topics(bag)
-    image, why = topics.image(image, wording)
-    reasons = [why]
+    name, why = topics.image(image, wording)
+    choice = TopicChoice(name, reasons=(why,))
     if camera_info != 'none':
-        camera_info, why = topics.calibration(image, camera_info)
-        reasons.append(why)
-    if depth != 'none':
-        depth, found = topics.depth(image, depth, wording)
-        reasons += found
-    return TopicChoice(image, None if camera_info == 'none' else camera_info, None if depth == 'none' else depth, tuple(reasons))
+        info, why = topics.calibration(name, camera_info)
+        choice = replace(choice, camera_info=info, reasons=(*choice.reasons, why))
+    return choice if depth == 'none' else topics.depth(choice, depth, rectified)
 
 
-def first_message(bag: BagFile, topic: str) -> Any:
-    """The first message of a topic; None where there is none, or it cannot be decoded."""
-    for message in bag.messages([topic]):
-        try:
-            return message.decode()
-        except BagError:
-            return None
-    return None
+@dataclass(frozen=True)
+class _DepthTrial:
+    """What came of bringing the first depth image of a topic into the first image.
+
+    Attributes:
+        choice: the topics with this depth.
+        how: how it was registered, in words; '' where the driver has done it.
+        why: in what way it cannot be used; '' for depth that can.
+        error: the same with the remedy.
+    """
+
+    choice: TopicChoice
+    how: str = ''
+    why: str = ''
+    error: str = ''
+
+    @property
+    def depth(self) -> str:
+        assert self.choice.depth is not None
+        return self.choice.depth
+
+    def chosen(self, remark: str) -> TopicChoice:
+        """The choice, with its reason."""
+        how = f', {self.how}' if self.how else ''
+        return replace(self.choice, reasons=(*self.choice.reasons, f'depth {self.depth}{how}{remark}'))
 
 
 class _Topics:
@@ -103,7 +100,7 @@ class _Topics:
 
     def image(self, named: str | None, wording: Wording) -> tuple[str, str]:
         if named is not None:
-            name = named if named in self._bag.topics or named + COMPRESSED not in self._bag.topics else named + COMPRESSED
+            name = self._recorded(named, COMPRESSED)
             self._require(name, IMAGE_TYPES)
             return name, f'images {name} (named)'
         images = self._of_type(IMAGE_TYPES)
@@ -124,29 +121,70 @@ class _Topics:
         found = self._beside(image, candidates)
         if found is None and len(candidates) == 1:
             found = candidates[0]
-            if self._other_frame(found, image):
+            if self._frames_differ(found, image):
                 return None, f"{none}; {found} is of frame {self._frame(found)}, not of the images' ({self._frame(image)})"
         return (None, none) if found is None else (found, f'calibration {found}')
 
-    def depth(self, image: str, named: str | None, wording: Wording) -> tuple[str | None, list[str]]:
+    def depth(self, choice: TopicChoice, named: str | None, rectified: bool) -> TopicChoice:
+        """The choice with depth that is in the images' pixels, or else can be registered to them."""
+        view = self._view(choice, rectified)
         if named is not None:
-            self._require(named, (IMAGE_TYPE,))
-            if self._other_frame(named, image):
-                raise BagError(f'{self._unregistered(named, image)}; name a depth topic that is registered to the images')
-            return named, [f'depth {named} (named)']
-        maps = [name for name in self._of_type((IMAGE_TYPE,)) if name != image and self._is_depth(name)]
-        registered = [name for name in maps if not self._other_frame(name, image)]
-        apart = [name for name in maps if name not in registered]
-        chosen = min(registered, key=lambda name: self._unlikely_depth(name, image), default=None)
-        reasons = []
-        if chosen is not None:
-            others = [name for name in registered if name != chosen]
-            also = f' (also there: {", ".join(others)})' if others else ''
-            reasons.append(f'depth {chosen}{also}')
-        reasons += [f'{self._unregistered(name, image)}, so it is not used' for name in apart]
-        if apart and chosen is None:
-            reasons[-1] += '; record depth that the camera registers to its images (align_depth, depth_registered)'
-        return chosen, reasons
+            name = self._recorded(named, COMPRESSED_DEPTH, COMPRESSED)
+            self._require(name, IMAGE_TYPES)
+            trial = self._try(replace(choice, depth=name), view)
+            if trial.error:
+                raise BagError(trial.error)
+            return trial.chosen(' (named)')
+        maps = [name for name in self._of_type(IMAGE_TYPES) if name != choice.image and self._is_depth(name)]
+        trials = [self._try(replace(choice, depth=name), view) for name in maps]
+        usable = sorted((one for one in trials if not one.why), key=lambda one: (one.how, *self._unlikely_depth(one.depth, choice.image)))
+        if not usable:
+            return replace(choice, reasons=(*choice.reasons, *(f'{one.error}; it is not used' for one in trials)))
+        others = ', '.join(one.depth for one in usable[1:])
+        found = usable[0].chosen(f' (also there: {others})' if others else '')
+        return replace(found, reasons=(*found.reasons, *(f'{one.why}; it is not used' for one in trials if one.why)))
+
+    def _view(self, choice: TopicChoice, rectified: bool) -> ImageView | None:
+        """The first image with its calibration, which depth is registered to; None where it cannot be read."""
+        message = self._message(choice.image)
+        if message is None:
+            return None
+        try:
+            image = image_from_compressed(message) if hasattr(message, 'format') else image_from_message(message)
+        except ImageError:
+            return None
+        camera = None
+        if choice.camera_info is not None and (info := self._message(choice.camera_info)) is not None:
+            with suppress(ValueError):
+                camera = camera_from_info(info, rectified)
+        shape = image.shape[0], image.shape[1]
+        return ImageView(message.header, shape, camera if camera is None or (camera.height, camera.width) == shape else None, rectified)
+
+    def _try(self, choice: TopicChoice, view: ImageView | None) -> _DepthTrial:
+        """Brings the first image of a depth topic into a view."""
+        topic = choice.depth
+        assert topic is not None
+        first = self._message(topic)
+        choice = replace(choice, depth_info=self._beside(topic, self._of_type((INFO_TYPE,))))
+        if first is None or view is None:
+            return _DepthTrial(choice)  # read_frames tries each of its messages
+        if self._frames_differ(topic, choice.image):
+            choice = replace(choice, transforms=tuple(self._of_type(TF_TYPES)))
+        depth = RecordedDepth(self._bag, choice)
+        try:
+            depth.align(first, view)
+        except ImageError as error:
+            why = f'depth {topic} cannot be read'
+            return _DepthTrial(choice, why=why, error=f'{why}: {error}')
+        except DepthError as error:
+            return _DepthTrial(choice, why=error.why, error=str(error))
+        if depth.alignment.registered_by_driver:
+            return _DepthTrial(replace(choice, transforms=()))
+        return _DepthTrial(choice, how=depth.alignment.method)
+
+    def _recorded(self, named: str, *endings: str) -> str:
+        """The name of a topic that is named with or without its transport's ending."""
+        return next((name for name in (named, *(named + ending for ending in endings)) if name in self._bag.topics), named)
 
     def _of_type(self, types: Collection[str]) -> list[str]:
         return [topic.name for topic in self._bag.topics.values() if topic.type in types and topic.decodable]
@@ -177,69 +215,51 @@ class _Topics:
 
     def _beside(self, image: str, candidates: list[str]) -> str | None:
         """The candidate in the image's namespace."""
-        return min((name for name in candidates if _folder(name) == _folder(image)), default=None)
+        return min((name for name in candidates if folder(name) == folder(image)), default=None)
 
     def _unlikeliness(self, name: str) -> tuple:
         """Sorts image topics: drawings last, calibrated first, colour before infrared, raw before compressed, many messages before few."""
         topic = self._bag.topics[name]
-        calibrated = f'{_folder(name)}/camera_info' in self._bag.topics
+        calibrated = f'{folder(name)}/camera_info' in self._bag.topics
         infrared = any(word in name for word in _INFRARED)
         return any(word in name for word in _DRAWN), not calibrated, infrared, topic.type != IMAGE_TYPE, -topic.count, name
 
     def _unlikely_depth(self, name: str, image: str) -> tuple:
-        """Sorts registered depth topics: named as aligned first, then in the image's namespace, then with many messages."""
-        return not _named_aligned(name), _folder(name) != _folder(image), -self._bag.topics[name].count, name
+        """Sorts depth topics: named as aligned first, then in the image's namespace, raw before compressed, many messages before few."""
+        topic = self._bag.topics[name]
+        return not _named_aligned(name), folder(name) != folder(image), topic.type != IMAGE_TYPE, -topic.count, name
 
     def _is_depth(self, name: str) -> bool:
         """By its first message's encoding; by its name where it has no message that can be read."""
-        if 'compressedDepth' in name:
+        if name.endswith(COMPRESSED_DEPTH):
             return True
         encoding = self._encoding(name)
         return encoding in _DEPTH_ENCODINGS if encoding else 'depth' in name
 
     def _encoding(self, name: str) -> str:
-        return getattr(self._message(name), 'encoding', '')
+        """Of an image; of compressed depth, that of the raw depth. '' where it cannot be read, and for compressed pictures."""
+        message = self._message(name)
+        if hasattr(message, 'format'):
+            return encoding_of(message) if holds_depth(message) else ''
+        return getattr(message, 'encoding', '')
 
     def _message(self, name: str) -> Any:
         if name not in self._first:
             self._first[name] = first_message(self._bag, name)
         return self._first[name]
 
+    def _frames_differ(self, name: str, image: str) -> bool:
+        """Whether two topics are of different frames; an unnamed frame proves nothing."""
+        frames = {self._frame(name), self._frame(image)}
+        return len(frames) == 2 and '' not in frames
+
     def _frame(self, name: str) -> str:
         message = self._message(name)
         return '' if message is None else str(message.header.frame_id).lstrip('/')
 
-    def _other_frame(self, name: str, image: str) -> bool:
-        """Whether a topic is of another camera than the images, by its frame, and for depth by its own calibration.
-
-        An unnamed frame proves nothing.
-        """
-        frame, image_frame = self._frame(name), self._frame(image)
-        return bool(frame and image_frame and frame != image_frame) or self._other_lens(name, image)
-
-    def _other_lens(self, name: str, image: str) -> bool:
-        """Whether a topic has a calibration of its own beside it with other intrinsics than the images'."""
-        infos = self._of_type((INFO_TYPE,))
-        own, images = self._beside(name, infos), self._beside(image, infos)
-        if own is None or images is None or own == images or name in infos:
-            return False
-        K, image_K = (np.asarray(getattr(m, 'k', getattr(m, 'K', np.zeros(9))), float) for m in (self._message(own), self._message(images)))
-        return bool(K.any() and image_K.any() and np.abs(K - image_K).max() > _SAME_LENS * np.abs(image_K).max())
-
-    def _unregistered(self, name: str, image: str) -> str:
-        frame, image_frame = self._frame(name), self._frame(image)
-        apart = (
-            f'in frame {frame}, the images in {image_frame}' if frame != image_frame else 'calibrated with other intrinsics than the images'
-        )
-        return f'depth {name} is {apart}: it is not registered to them'
-
 
 def _named_aligned(name: str) -> bool:
     return any(word in name for word in _ALIGNED)
-
-
-def _folder(topic: str) -> str:
-    return topic.removesuffix(COMPRESSED).rpartition('/')[0]
 
 
 def _listed(topics: Collection[Topic]) -> str:

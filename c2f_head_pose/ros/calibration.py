@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..camera import camera_from_info
+from ..camera import calibration_of, camera_from_info
+from ..topic_names import is_rectified
 from ..types import Camera
 from .log import Notices
-from .topic_names import is_rectified
 
 UNCORRECTED = 'orientations are relative to the ray through each face, and positions unknown'
 
@@ -102,22 +102,3 @@ def _rectification_matters(info: Any) -> bool:
     """Whether rays differ between the image as taken (K, D) and rectified (P)."""
     K, P = np.reshape(info.k, (3, 3)), np.reshape(info.p, (3, 4))[:, :3]
     return bool(np.any(info.d)) or (P[0, 0] != 0 and not np.allclose(K, P, rtol=1e-3))
-
-
-def calibration_of(info: Any) -> tuple:
-    """What of a camera_info the camera depends on: equal for messages that differ in their stamps only."""
-    roi = info.roi
-    return (
-        info.width,
-        info.height,
-        info.distortion_model,
-        info.binning_x,
-        info.binning_y,
-        roi.x_offset,
-        roi.y_offset,
-        roi.width,
-        roi.height,
-        tuple(info.k),
-        tuple(info.p),
-        tuple(info.d),
-    )

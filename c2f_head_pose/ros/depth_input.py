@@ -9,18 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
-from ..images import ImageError, depth_m_from_message, unpack
-from .depth_alignment import DepthAlignment, DepthError, ImageView
+from ..depth_alignment import DepthAlignment, DepthError, ImageView
+from ..images import ImageError, depth_from_message
 from .log import Notices
 from .messages import stamp_s
 
 _KEPT = 8
 _UNPAIRED_IN_ROW = 10
-_HEADER_BYTES = 12
-"""compressed_depth_image_transport's ConfigHeader: int32 format, float32 quantisation A and B, before the PNG."""
 
 
 @dataclass(frozen=True)
@@ -147,52 +144,8 @@ class DepthInput:
             self._notices.once(key, f'{reason}. Until then heads are answered from the image alone')
 
 
-def depth_from_message(message: Any) -> np.ndarray:
-    """Metres of a depth message, sensor_msgs/Image or CompressedImage (compressedDepth).
-
-    Returns:
-        (H, W) float32, NaN unknown.
-
-    Raises:
-        ImageError: naming the field that is wrong.
-    """
-    return depth_m_from_compressed(message) if hasattr(message, 'format') else depth_m_from_message(message)
-
-
 def depth_picture(depth_m: np.ndarray) -> np.ndarray:
     """(H, W) uint8 to look at: near is bright, black unknown; 0.4 to 4 m, linear in 1 / z as the eye takes distance."""
     with np.errstate(divide='ignore', invalid='ignore'):
         nearness = (1 / depth_m - 1 / 4.0) / (1 / 0.4 - 1 / 4.0)
     return np.where(np.isfinite(depth_m) & (depth_m > 0), np.clip(32 + 223 * nearness, 32, 255), 0).astype(np.uint8)
-
-
-def depth_m_from_compressed(message: Any) -> np.ndarray:
-    """Metres of compressed_depth_image_transport's message: a header of 12 bytes, then a 16-bit PNG.
-
-    Args:
-        message: anything with sensor_msgs/CompressedImage's fields, format '16UC1; compressedDepth png' or '32FC1; ...'.
-
-    Returns:
-        (H, W) float32, NaN unknown.
-
-    Raises:
-        ImageError: for another format, or data that is cut off.
-
-    Source: compressed_depth_image_transport, codec.cpp: of 32FC1 the PNG holds A / z + B, 0 unknown.
-    """
-    encoding = message.format.split(';')[0].strip()
-    if 'compressedDepth' not in message.format or encoding not in ('16UC1', '32FC1'):
-        raise ImageError(f"depth format {message.format!r} is not read; publish '16UC1; compressedDepth png' or '32FC1; ...'")
-    if 'rvl' in message.format:
-        raise ImageError(f'depth format {message.format!r} is not read; let the publisher send compressedDepth as png')
-    data = np.frombuffer(message.data, np.uint8)
-    values = unpack(data[_HEADER_BYTES:], cv2.IMREAD_UNCHANGED) if data.size > _HEADER_BYTES else None
-    if values is None or values.dtype != np.uint16 or values.ndim != 2:
-        raise ImageError(f'data ({data.size} bytes) is no 16-bit PNG behind a header of {_HEADER_BYTES} bytes; it is cut off or foreign')
-    unknown = values == 0
-    if encoding == '16UC1':
-        return np.where(unknown, np.float32(np.nan), values * np.float32(0.001))
-    a, b = np.frombuffer(data[4:_HEADER_BYTES].tobytes(), '<f4')
-    with np.errstate(divide='ignore', invalid='ignore'):
-        depth_m = (a / (values - b)).astype(np.float32)
-    return np.where(unknown | ~np.isfinite(depth_m) | (depth_m <= 0), np.float32(np.nan), depth_m)

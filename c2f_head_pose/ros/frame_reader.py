@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..images import ImageError
+from ..depth_alignment import ImageView
+from ..images import ImageError, depth_from_message
 from ..types import Camera
 from .calibration import Calibration
-from .depth_alignment import ImageView
-from .depth_input import DepthInput, DepthTiming, depth_from_message, depth_picture
+from .depth_input import DepthInput, DepthTiming, depth_picture
 from .image_converter import ImageConverter
 from .parameters import Parameters
 

@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..geometry import rotation_from_quaternion, rotation_from_vector
+from ..transforms import FrameError
 from .parameters import ParameterError, Parameters
 
 _WAIT_S = 0.05
-
-
-class FrameError(RuntimeError):
-    """A transform is not known; the text names it and the remedy."""
 
 
 class TfLookup:

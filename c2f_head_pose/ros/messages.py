@@ -207,17 +207,19 @@ def transforms(header: Any, poses: Iterable[HeadPose], names: Mapping[int, str] 
 
 def image(header: Any, pixels: np.ndarray) -> Image:
     """sensor_msgs/Image of (H, W) gray or (H, W, 3) BGR uint8."""
+    return _image(header, pixels, 'mono8' if pixels.ndim == 2 else 'bgr8')
+
+
+def depth(header: Any, depth_m: np.ndarray) -> Image:
+    """sensor_msgs/Image of (H, W) float32 metres, NaN unknown."""
+    return _image(header, depth_m, '32FC1')
+
+
+def _image(header: Any, pixels: np.ndarray, encoding: str) -> Image:
     pixels = np.ascontiguousarray(pixels)
     data = array('B')
     data.frombytes(memoryview(pixels.data).cast('B'))  # a tenth of a millisecond; assigning bytes or an array takes 100
-    return Image(
-        header=header,
-        height=pixels.shape[0],
-        width=pixels.shape[1],
-        encoding='mono8' if pixels.ndim == 2 else 'bgr8',
-        step=pixels.strides[0],
-        data=data,
-    )
+    return Image(header=header, height=pixels.shape[0], width=pixels.shape[1], encoding=encoding, step=pixels.strides[0], data=data)
 
 
 def face_frame(pose: HeadPose, names: Mapping[int, str] = NO_NAMES) -> str:

@@ -46,3 +46,8 @@ def replayed(large: bool) -> QoSProfile:
     return QoSProfile(
         history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.VOLATILE
     )
+
+
+def latched() -> QoSProfile:
+    """For what is published once, as /tf_static is: whoever subscribes later receives it too."""
+    return QoSProfile(depth=1, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)

@@ -9,9 +9,10 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo
 
+from ..depth_alignment import DepthAlignment
+from ..topic_names import depth_topics, is_aligned
 from .calibration import UNCORRECTED, Calibration
 from .components import Parts
-from .depth_alignment import DepthAlignment
 from .depth_input import DepthInput
 from .diagnostics import State
 from .frame_reader import FrameReader
@@ -24,7 +25,6 @@ from .neutral_services import NeutralServices
 from .parameters import Parameters
 from .statistics import LOST, OVERTAKEN, Statistics
 from .surroundings import Surroundings
-from .topic_names import depth_topics, is_aligned
 from .watchdog import explain_mismatch, explain_silence, published_topics
 
 _REPEAT_S = 30.0

@@ -6,8 +6,8 @@ from typing import Any
 
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
+from ..topic_names import colour_topics, depth_topics
 from .inputs import COMPRESSED, Source
-from .topic_names import colour_topics, depth_topics
 
 _RAW = 'sensor_msgs/msg/Image'
 _PACKED = 'sensor_msgs/msg/CompressedImage'

@@ -9,12 +9,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
-    ('geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles'),
-    ('types', 'models'),
+    ('geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles', 'topic_names'),
+    ('transforms', 'types', 'models'),
     ('camera', 'crop', 'turn'),
     ('engine', 'options'),
     ('decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
-    ('mounting', 'pose_messages', 'track'),
+    ('depth_alignment', 'mounting', 'pose_messages', 'track'),
     ('estimator',),
     ('attention', 'demo', 'recordings'),
     ('evaluation',),

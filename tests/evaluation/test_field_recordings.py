@@ -582,14 +582,15 @@ def test_depth_of_another_frame_alone_is_not_used_and_named(tmp_path):
     choice, depths = chosen(tmp_path, depth_and_colour('/depth/image_raw', 'depth_camera_link'))
     assert choice.depth is None and depths == [None] * 3
     assert 'not registered' in choice.reasons[-1] and 'depth_camera_link' in choice.reasons[-1]
-    with BagFile(tmp_path / 'bag') as bag, pytest.raises(BagError, match='registered to the images'):
+    with BagFile(tmp_path / 'bag') as bag, pytest.raises(BagError, match='so it is not registered to them'):
         choose_topics(bag, depth='/depth/image_raw')
 
 
-def test_depth_in_the_images_frame_but_of_another_lens_is_not_registered(tmp_path):
-    """A driver that writes one frame_id for all of its streams: the intrinsics of 380 and 600 pixels differ."""
+def test_depth_in_the_images_frame_but_of_another_lens_is_registered_by_its_intrinsics(tmp_path):
+    """A driver that writes one frame_id for all of its streams. Depth of 380 px of focal length shows more than the image of 600:
+    all of the image is within the wall at 1 m."""
     choice, depths = chosen(tmp_path, depth_and_colour('/camera/depth/image_raw', FRAME_ID, OTHER_LENS))
-    assert choice.depth is None and depths == [None] * 3 and 'other intrinsics' in choice.reasons[-1]
+    assert choice.depth is not None and depths == [1.0] * 3 and 'registered here, from its own intrinsics' in choice.reasons[-1]
 
 
 def test_registered_depth_with_the_same_calibration_of_its_own_is_used(tmp_path):

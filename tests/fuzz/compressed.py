@@ -12,9 +12,9 @@ from c2f_head_pose.images import ImageError, image_from_compressed
 from .choices import Choices
 
 try:
-    from c2f_head_pose.ros.depth_input import depth_m_from_compressed
+    from c2f_head_pose.images import depth_from_compressed
 except ImportError:  # no ROS here
-    depth_m_from_compressed = None
+    depth_from_compressed = None
 
 MODULES = ('c2f_head_pose.images', 'c2f_head_pose.images.encoded', 'c2f_head_pose.images.messages', 'c2f_head_pose.ros.depth_input')
 _FORMATS = (
@@ -48,9 +48,9 @@ def check(data: bytes) -> None:
         assert pixels.dtype == np.uint8 and pixels.shape[2:] in ((), (3,)) and pixels.size
     except ImageError:
         pass
-    if depth_m_from_compressed is not None and 'compressedDepth' in message.format:
+    if depth_from_compressed is not None and 'compressedDepth' in message.format:
         try:
-            depth_m = depth_m_from_compressed(message)
+            depth_m = depth_from_compressed(message)
         except ImageError:
             return
         assert depth_m.dtype == np.float32 and depth_m.ndim == 2 and not (depth_m <= 0).any()

@@ -13,9 +13,8 @@ from ros_calls import depth_message, values
 from ros_graph import SENSOR, camera_info, header, image_message, noise
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
-from c2f_head_pose.images import ImageError
-from c2f_head_pose.ros.depth_alignment import DepthAlignment, ImageView
-from c2f_head_pose.ros.depth_input import DepthInput, DepthTiming, depth_from_message, depth_m_from_compressed
+from c2f_head_pose.depth_alignment import DepthAlignment, ImageView
+from c2f_head_pose.ros.depth_input import DepthInput, DepthTiming
 from c2f_head_pose.ros.log import Notices
 
 pytestmark = pytest.mark.ros
@@ -26,32 +25,6 @@ def compressed_depth(values, quantisation=(0.0, 0.0), encoding='16UC1') -> Compr
     head = np.int32(0).tobytes() + np.float32(quantisation).tobytes()
     data = head + cv2.imencode('.png', np.asarray(values, np.uint16))[1].tobytes()
     return CompressedImage(header=header(1.0), format=f'{encoding}; compressedDepth png', data=array('B', data))
-
-
-def test_compressed_millimetres_are_read():
-    np.testing.assert_allclose(depth_m_from_compressed(compressed_depth([[0, 1500]])), [[np.nan, 1.5]])
-
-
-def test_compressed_metres_are_read_back_from_their_inverse():
-    """The PNG holds A / z + B: with A = 1000 and B = 1, 2 m is stored as 501 and 4 m as 251."""
-    np.testing.assert_allclose(depth_m_from_compressed(compressed_depth([[501, 251, 0]], (1000, 1), '32FC1')), [[2, 4, np.nan]], rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    'changed, words',
-    [
-        ({'format': 'jpeg'}, 'is not read'),
-        ({'data': array('B', bytes(20))}, 'cut off'),
-        ({'data': array('B')}, 'cut off'),
-        ({'format': '16UC1; compressedDepth rvl'}, 'png'),
-    ],
-)
-def test_other_compressed_data_is_refused_with_the_remedy(changed, words):
-    message = compressed_depth([[1]])
-    for name, value in changed.items():
-        setattr(message, name, value)
-    with pytest.raises(ImageError, match=words):
-        depth_from_message(message)
 
 
 class Heard:

@@ -12,8 +12,8 @@ from ros_graph import SENSOR, camera_info, header, image_message, noise
 from sensor_msgs.msg import CameraInfo, Image
 
 from c2f_head_pose.camera import camera_from_info
-from c2f_head_pose.ros.depth_alignment import DepthAlignment, DepthError, ImageView
-from c2f_head_pose.ros.frames import FrameError
+from c2f_head_pose.depth_alignment import DepthAlignment, DepthError, ImageView
+from c2f_head_pose.transforms import FrameError
 
 pytestmark = pytest.mark.ros
 

@@ -7,7 +7,7 @@ pytest.importorskip('rclpy', reason='needs rclpy')
 from ros_graph import SENSOR, camera_info, image_message, noise
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from c2f_head_pose.ros.topic_names import colour_topics, depth_topics, is_depth, is_rectified
+from c2f_head_pose.topic_names import colour_topics, depth_topics, is_depth, is_rectified
 
 pytestmark = pytest.mark.ros
 

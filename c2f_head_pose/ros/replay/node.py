@@ -35,7 +35,7 @@ from ...recordings.bagfile import BagError
 from ...recordings.pictures import PICTURE_RATE_HZ
 from ...recordings.reader import Notes
 from .. import process
-from ..qos import replayed
+from ..qos import latched, replayed
 from .playhead import Playhead
 from .recording import Entry, Recording
 
@@ -48,7 +48,10 @@ _PARAMETERS = {
     'path': ('', 'A rosbag2 folder, an .mcap, .db3 or .bag file, or a folder of pictures; the command line can give it instead.'),
     'image_topic': ('', 'The image topic in the recording; empty to find it as evaluate_bag does.'),
     'transport': ('raw', 'raw: compressed pictures are decoded, so that `image` is fed; recorded: published as they are.'),
-    'topics': ('recorded', 'recorded: under the names in the recording; plain: `image`, `camera_info` and `depth/image`.'),
+    'topics': (
+        'recorded',
+        'recorded: under the names in the recording; plain: `image`, `camera_info`, `depth/image` and `depth/camera_info`.',
+    ),
     'stamps': ('recorded', 'recorded: kept; now: shifted so that the first is now, and by each pause; the clock too.'),
     'rate': (1.0, '1.0 is real time, 0.5 half as fast.'),
     'picture_rate_hz': (PICTURE_RATE_HZ, 'Pictures a second, for a folder of pictures.'),
@@ -118,6 +121,9 @@ class ReplayNode(Node):
             topic: self.create_publisher(type_, topic, replayed(large=type_ in (Image, CompressedImage)))
             for topic, type_ in self._recording.topics.items()
         }
+        static = self._recording.static_transforms
+        if static is not None:
+            self.create_publisher(type(static), '/tf_static', latched()).publish(static)
         self.exit_status = 0
         self._check_offset()
         self._playhead = Playhead(self._value('rate'))
@@ -218,7 +224,7 @@ class ReplayNode(Node):
             for entry in self._recording.entries(self._value('start_offset_s'), skipped):
                 if first_s is None:  # the clock starts once the first picture is decoded, or it would be late
                     first_s = entry.at_s
-                    self._round = _Round(first_s, entry.time_ns, stamp_ns(entry.message), self.get_clock().now().nanoseconds)
+                    self._round = _Round(first_s, entry.time_ns, entry.stamp_ns, self.get_clock().now().nanoseconds)
                     self._playhead.begin(first_s)
                 if not self._playhead.reach(entry.at_s, partial(self._publish, entry)):
                     return
@@ -257,8 +263,9 @@ class ReplayNode(Node):
         if self._clock_output is not None:
             self._publish_clock()
         if self._value('stamps') == 'now':
-            played_s = (stamp_ns(entry.message) - self._round.first_stamp_ns) * 1e-9 / self._value('rate')
-            entry.message.header.stamp = self._shifted(played_s)
+            for stamped in (entry.message,) if hasattr(entry.message, 'header') else entry.message.transforms:
+                played_s = (stamp_ns(stamped) - self._round.first_stamp_ns) * 1e-9 / self._value('rate')
+                stamped.header.stamp = self._shifted(played_s)
         self._outputs[entry.topic].publish(entry.message)
 
     def _publish_clock(self) -> None:

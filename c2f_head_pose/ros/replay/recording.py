@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from ...images import ImageError, SignificantBits, image_from_compressed
+from ...files import stamp_ns
+from ...images import ImageError, SignificantBits, depth_from_compressed, image_from_compressed
 from ...recordings.bagfile import BagError, BagFile, BagMessage
+from ...recordings.choice import COMPRESSED, COMPRESSED_DEPTH, TF_TYPES, TopicChoice, Wording, raw_name
 from ...recordings.pictures import PICTURE_RATE_HZ
 from ...recordings.reader import Notes
-from ...recordings.topics import COMPRESSED, Wording, choose_topics
+from ...recordings.topics import choose_topics
 from .. import messages
+
+try:
+    from tf2_msgs.msg import TFMessage
+except ImportError:  # not in the pip wheels
+    TFMessage = None
 
 _POSE_TYPES = {'geometry_msgs/msg/PoseStamped': PoseStamped, 'geometry_msgs/msg/PoseWithCovarianceStamped': PoseWithCovarianceStamped}
 _TYPES = {
@@ -26,7 +34,9 @@ _TYPES = {
     'sensor_msgs/msg/CompressedImage': CompressedImage,
     'sensor_msgs/msg/CameraInfo': CameraInfo,
     **_POSE_TYPES,
+    **dict.fromkeys(TF_TYPES, TFMessage),
 }
+_STATIC = 'tf_static'
 _WORDING = Wording('the parameter image_topic')
 
 
@@ -46,6 +56,11 @@ class Entry:
     topic: str
     message: Any
 
+    @property
+    def stamp_ns(self) -> int:
+        """The stamp of its header; when it was recorded, for TF, which has a header for each transform."""
+        return stamp_ns(self.message) if hasattr(self.message, 'header') else self.time_ns
+
 
 class Recording:
     """One image topic of a recording with its calibration and depth, and the poses beside it.
@@ -55,14 +70,15 @@ class Recording:
         output: name of the image topic among them.
         image_topic: its name in the recording.
         length_s: from the recording's first message to its last.
+        static_transforms: tf2_msgs/TFMessage to publish once, which depth needs to be registered; None where it needs none.
         reasons: which topics were chosen, one sentence each.
         notes: what is unusual about a recording that is whole.
 
     Args:
         path: what evaluate_bag reads: a rosbag2 folder, a file, a folder of pictures.
         image_topic: the topic in the recording; '' to have it found.
-        decode: turn CompressedImage into Image, under the topic without `/compressed`.
-        plain_names: publish as `image`, `camera_info` and `depth/image`, whatever the recorded names.
+        decode: turn CompressedImage into Image, under the topic without `/compressed` or `/compressedDepth`.
+        plain_names: publish as `image`, `camera_info`, `depth/image` and `depth/camera_info`, whatever the recorded names.
         picture_rate_hz: pictures a second, for a folder of pictures.
 
     Raises:
@@ -74,21 +90,43 @@ class Recording:
     ) -> None:
         self._bag = BagFile(path, picture_rate_hz)
         choice = choose_topics(self._bag, image_topic or None, wording=_WORDING)
-        self.image_topic, self.reasons, self.notes = choice.image, choice.reasons, self._bag.notes
+        self.image_topic, self.reasons, self.notes = choice.image, choice.reasons, list(self._bag.notes)
         self.length_s = ((self._bag.end_ns or 0) - (self._bag.start_ns or 0)) * 1e-9
         recorded = {topic.name: topic.type for topic in self._bag.topics.values() if topic.decodable}
-        self._decodes = decode and recorded[choice.image].endswith('CompressedImage')
-        names = {choice.image: choice.image.removesuffix(COMPRESSED) if self._decodes else choice.image}
-        if plain_names:
-            names[choice.image] = 'image' if self._decodes or not choice.image.endswith(COMPRESSED) else f'image{COMPRESSED}'
-        for topic, plain in ((choice.camera_info, 'camera_info'), (choice.depth, 'depth/image')):
+        pictures = [topic for topic in (choice.image, choice.depth) if topic]
+        self._decoded = [topic for topic in pictures if decode and recorded[topic].endswith('CompressedImage')]
+        self._depth_topic = choice.depth
+        self._names = self._output_names(choice, plain_names)
+        self._names |= {topic: topic for topic, type_ in recorded.items() if type_ in _POSE_TYPES}
+        self.static_transforms = None
+        if choice.transforms and TFMessage is None:
+            self.notes.append('TF, which depth needs to be registered, is not published: install ros-$ROS_DISTRO-tf2-msgs (apt)')
+        elif choice.transforms:
+            self.static_transforms = self._read_static_transforms(choice.transforms)
+            self._names |= {topic: '/tf' for topic in choice.transforms if not topic.endswith(_STATIC)}
+        self._types = {topic: _TYPES[recorded[topic]] for topic in self._names}
+        self.output = self._names[choice.image]
+        self.topics = {name: Image if topic in self._decoded else self._types[topic] for topic, name in self._names.items()}
+
+    def _output_names(self, choice: TopicChoice, plain: bool) -> dict[str, str]:
+        """The names of the recorded topics of images, depth and their calibrations to publish under."""
+        names = {}
+        for topic, plain_name, ending in ((choice.image, 'image', COMPRESSED), (choice.depth, 'depth/image', COMPRESSED_DEPTH)):
             if topic:
-                names[topic] = plain if plain_names else topic
-        names |= {topic: topic for topic, type_ in recorded.items() if type_ in _POSE_TYPES}
-        self._names = names
-        self._types = {topic: _TYPES[recorded[topic]] for topic in names}
-        self.output = names[choice.image]
-        self.topics = {name: self._types[topic] for topic, name in names.items()} | ({self.output: Image} if self._decodes else {})
+                kept = '' if topic in self._decoded or not topic.endswith(ending) else ending
+                names[topic] = plain_name + kept if plain else raw_name(topic) + kept if topic in self._decoded else topic
+        for topic, plain_name in ((choice.depth_info, 'depth/camera_info'), (choice.camera_info, 'camera_info')):
+            if topic:
+                names[topic] = plain_name if plain else topic
+        return names
+
+    def _read_static_transforms(self, topics: Collection[str]) -> Any:
+        """All transforms that never change, the newest of each."""
+        newest: dict[str, Any] = {}
+        for message in self._bag.messages([topic for topic in topics if topic.endswith(_STATIC)]):
+            with suppress(BagError):
+                newest |= {one.child_frame_id: to_ros(TransformStamped, one) for one in message.decode().transforms}
+        return TFMessage(transforms=list(newest.values()))
 
     @property
     def damage(self) -> str | None:
@@ -120,8 +158,13 @@ class Recording:
 
     def _to_publish(self, message: BagMessage, bits: SignificantBits) -> Any:
         decoded = message.decode()
-        if message.topic == self.image_topic and self._decodes:
-            return messages.image(to_ros(Header, decoded.header), image_from_compressed(decoded, bits))
+        if message.topic in self._decoded:
+            header = to_ros(Header, decoded.header)
+            if message.topic == self._depth_topic:
+                return messages.depth(header, depth_from_compressed(decoded))
+            return messages.image(header, image_from_compressed(decoded, bits))
+        if hasattr(decoded, 'transforms'):
+            return TFMessage(transforms=[to_ros(TransformStamped, one) for one in decoded.transforms])
         return to_ros(self._types[message.topic], decoded)
 
 

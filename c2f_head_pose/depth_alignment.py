@@ -8,21 +8,48 @@ from typing import Any
 
 import numpy as np
 
-from ..camera import camera_from_info
-from ..depth_registration import DepthRegistration
-from ..types import Camera
-from .calibration import calibration_of
-from .frames import FrameError, TfLookup
+from .camera import calibration_of, camera_from_info
+from .depth_registration import DepthRegistration
 from .topic_names import is_rectified
+from .transforms import FrameError, Transforms
+from .types import Camera
 
 _SAME_FOCAL = 0.01
 _SAME_CENTRE_PX = 3.0
 """Intrinsics that differ by no more are those of the same pixels: drivers round, and calibrate again."""
-_REMEDY = 'or use depth that the driver aligns to the images (such as aligned_depth_to_color), or depth_image_proc/register'
+
+_BY_DRIVER = 'registered by the driver'
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a user supplies what is missing.
+
+    Attributes:
+        supply: the verb.
+        info_hint: follows the name of the topic of depth's calibration.
+        no_tf: why there are no transforms, until they are set.
+    """
+
+    supply: str
+    info_hint: str
+    no_tf: str
+
+
+LIVE = Wording('publish', ' (remap depth/camera_info)', 'TF is not read yet')
+RECORDED = Wording('record', '', 'the recording has no TF')
 
 
 class DepthError(RuntimeError):
-    """Depth that cannot be brought into the image; the text names what is missing and the remedy."""
+    """Depth that cannot be brought into the image; the text names what is missing and the remedy.
+
+    Attributes:
+        why: in what way it is not registered.
+    """
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(f'{why}, and cannot be registered here: {remedy}')
+        self.why = why
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,21 +76,24 @@ class DepthAlignment:
     intrinsics. Otherwise both calibrations are needed, and TF where the frames differ.
 
     Attributes:
-        status: what is done with depth, for diagnostics.
+        method: how the last depth came into the image's pixels.
+        status: the same with the time that it took, for diagnostics.
         tf: set from outside once frames were seen to differ; most cameras do without.
         no_tf: why it is None.
     """
 
-    def __init__(self, topic: str, info_topic: str) -> None:
+    def __init__(self, topic: str, info_topic: str, wording: Wording = LIVE) -> None:
         """Starts without a calibration.
 
         Args:
             topic: of the depth images.
             info_topic: of their camera_info.
+            wording: of the remedies.
         """
-        self.status = 'registered by the driver'
-        self.tf: TfLookup | None = None
-        self.no_tf = 'TF is not read yet'
+        self.method = self.status = _BY_DRIVER
+        self.tf: Transforms | None = None
+        self.no_tf = wording.no_tf
+        self._wording = wording
         self._topic = topic
         self._info_topic = info_topic
         self._info: Any = None
@@ -99,14 +129,14 @@ class DepthAlignment:
         why = self._why(depth_m.shape, view.shape, frames, same_frame)
         missing = []
         if info is None:
-            missing.append(f'publish its calibration on {self._info_topic} (remap depth/camera_info)')
+            missing.append(f'{self._wording.supply} its calibration on {self._info_topic}{self._wording.info_hint}')
         if view.camera is None:
-            missing.append('publish camera_info of the images')
+            missing.append(f'{self._wording.supply} camera_info of the images')
         if not missing:
             assert view.camera is not None
             self._read(info, depth_m.shape, view, why)
             if same_frame and same_size and self._matches:
-                self.status = 'registered by the driver'
+                self.method = self.status = _BY_DRIVER
                 return depth_m
         R_cam_depth, t_cam_depth_m = np.eye(3), np.zeros(3)
         if not same_frame:
@@ -115,16 +145,27 @@ class DepthAlignment:
                     raise FrameError(self.no_tf)
                 R_cam_depth, t_cam_depth_m = self.tf.lookup(frames[1], frames[0])
             except FrameError as error:
-                missing.append(f'publish the transform from {frames[0]} to {frames[1]} ({error})')
+                missing.append(f'{self._wording.supply} the transform from {frames[0]} to {frames[1]} ({error})')
         if missing:
-            raise DepthError(f'{why}, and cannot be registered here: {"; ".join(missing)}; {_REMEDY}')
+            raise DepthError(why, f'{"; ".join(missing)}; {self._remedy}')
         assert self._registration is not None
         begun_s = time.perf_counter()
         registered_m = self._registration.register(depth_m, R_cam_depth, t_cam_depth_m)
         took_ms = 1e3 * (time.perf_counter() - begun_s)
         origin = f'from {frames[0]} to {frames[1]}' if not same_frame else 'from its own intrinsics'
-        self.status = f'registered here, {origin}, in {took_ms:.0f} ms'
+        self.method = f'registered here, {origin}'
+        self.status = f'{self.method}, in {took_ms:.0f} ms'
         return registered_m
+
+    @property
+    def registered_by_driver(self) -> bool:
+        """Whether the last depth was in the image's pixels already."""
+        return self.method == _BY_DRIVER
+
+    @property
+    def _remedy(self) -> str:
+        aligned = 'such as aligned_depth_to_color, depth_image_proc/register'
+        return f'or {self._wording.supply} depth that the driver aligns to the images ({aligned})'
 
     def _why(self, shape: tuple[int, ...], image_shape: tuple[int, int], frames: tuple[str, str], same_frame: bool) -> str:
         """In what way depth is not registered."""
@@ -155,8 +196,9 @@ class DepthAlignment:
             if camera is not None:
                 found = f'is for {camera.width}x{camera.height} pixels'
             raise DepthError(
-                f'{why}, and cannot be registered here: camera_info on {self._info_topic} {found}, depth has '
-                f'{shape[1]}x{shape[0]}; publish the calibration of these depth images, {_REMEDY}'
+                why,
+                f'camera_info on {self._info_topic} {found}, depth has {shape[1]}x{shape[0]}; {self._wording.supply} the calibration '
+                f'of these depth images, {self._remedy}',
             )
         self._matches = any(one is not None and _same_pixels(one, view.camera) for one in cameras)
         self._registration = DepthRegistration(camera, view.camera)

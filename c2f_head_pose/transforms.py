@@ -1,0 +1,71 @@
+"""Where one coordinate frame is in another: the newest of each transform, as a tree. Needs no ROS."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from .geometry import rotation_from_quaternion
+
+Transform = tuple[np.ndarray, np.ndarray]
+"""(3, 3) that maps the source's axes to the target's, and (3,) the source's origin in the target, metres."""
+_NOWHERE: Transform = (np.eye(3), np.zeros(3))
+
+
+class FrameError(RuntimeError):
+    """A transform is not known; the text names it and the remedy."""
+
+
+class Transforms(Protocol):
+    """Looks transforms up."""
+
+    def lookup(self, target: str, source: str) -> Transform:
+        """The newest transform from one frame to another.
+
+        Args:
+            target: the frame to give the answer in.
+            source: the frame that is looked for.
+
+        Raises:
+            FrameError: with the reason, where the transform is not known.
+        """
+        ...
+
+
+class TransformTree:
+    """Keeps the newest transform of each child frame."""
+
+    def __init__(self) -> None:
+        self._parents: dict[str, tuple[str, Transform]] = {}
+
+    def add(self, message: Any) -> None:
+        """Takes the transforms of a tf2_msgs/TFMessage; those without a rotation are left out."""
+        for stamped in message.transforms:
+            q, t = stamped.transform.rotation, stamped.transform.translation
+            try:
+                R = rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w]))
+            except ValueError:
+                continue
+            child, parent = stamped.child_frame_id.lstrip('/'), stamped.header.frame_id.lstrip('/')
+            self._parents[child] = parent, (R, np.array([t.x, t.y, t.z], float))
+
+    def lookup(self, target: str, source: str) -> Transform:
+        """See Transforms."""
+        above_target, above_source = self._above(target), self._above(source)
+        common = next((frame for frame in above_source if frame in above_target), None)
+        if common is None:
+            raise FrameError(f'TF does not connect them: {source} hangs below {[*above_source][-1]}, {target} below {[*above_target][-1]}')
+        R_common_target, t_target_m = above_target[common]
+        R_common_source, t_source_m = above_source[common]
+        return R_common_target.T @ R_common_source, R_common_target.T @ (t_source_m - t_target_m)
+
+    def _above(self, frame: str) -> dict[str, Transform]:
+        """A frame and all those above it, each with where the frame is in it."""
+        found = {frame: _NOWHERE}
+        at, (R, t) = frame, _NOWHERE
+        while at in self._parents and self._parents[at][0] not in found:
+            at, (R_step, t_step) = self._parents[at]
+            R, t = R_step @ R, R_step @ t + t_step
+            found[at] = R, t
+        return found

@@ -1,0 +1,153 @@
+"""Recorded depth in the images' pixels: registered by the recording's calibrations and TF, as the node does; refused by name otherwise."""
+
+import numpy as np
+import pytest
+from bag_making import CAMERA, FRAME_ID, write_bag
+from depth_recordings import (
+    DEPTH_FRAME,
+    MOUNTING,
+    PLAIN_PNG,
+    PNG_M,
+    PNG_MM,
+    RAW,
+    ROS1_PNG,
+    RVL_M,
+    RVL_MM,
+    depth_recording,
+    plate_before_wall,
+)
+
+from c2f_head_pose.recordings.bagfile import BagError, BagFile
+from c2f_head_pose.recordings.reader import Notes, read_frames
+from c2f_head_pose.recordings.topics import choose_topics
+from c2f_head_pose.types import Camera
+
+SEPARATE = {'frame_id': DEPTH_FRAME, 'depth_camera': CAMERA, 'transforms': MOUNTING}
+
+
+def read(path, **topics):
+    """The choice of topics, the frames, and what was noted."""
+    notes = Notes()
+    with BagFile(path) as bag:
+        choice = choose_topics(bag, **topics)
+        return choice, [*read_frames(bag, choice, notes)], notes.counts
+
+
+@pytest.mark.parametrize(
+    ('kind', 'codec', 'tf_topic'),
+    [
+        ('mcap', RAW, '/tf_static'),  # RealSense
+        ('sqlite3', RVL_MM, '/tf_static'),
+        ('mcap', PNG_M, '/tf'),  # a driver that repeats its transforms, as openni2_camera's launch files do
+        ('rosbag1', ROS1_PNG, '/tf_static'),  # Azure Kinect in ROS 1
+    ],
+)
+def test_depth_of_another_frame_is_registered_by_the_recordings_transforms(tmp_path, kind, codec, tf_topic):
+    """The depth camera is 0.2 m to the left, so at 600 px and 0.8 m the plate is 600 * 0.2 / 0.8 = 150 px further to the right in its
+    image: registered, it is in the middle. The wall behind moves by 600 * 0.2 / 3 = 40 px."""
+    path = write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(150), codec, tf_topic=tf_topic, **SEPARATE), kind)
+    choice, frames, notes = read(path)
+    assert choice.depth == f'/camera/depth/image_raw{codec.ending}'
+    assert f'registered here, from {DEPTH_FRAME} to {FRAME_ID}' in choice.reasons[-1]
+    for frame in frames:
+        np.testing.assert_allclose(frame.depth_m[195:285, 275:365], 0.8, atol=2e-4)
+        assert frame.depth_m[240, 100] == pytest.approx(3.0, abs=2e-3)
+    assert not notes
+
+
+def test_depth_in_the_images_frame_with_a_lens_of_its_own_is_scaled_without_transforms(tmp_path):
+    """Orbbec with depth of half the resolution in the colour frame: half the focal length, both middles at the principal points."""
+    half = Camera(320, 240, np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]]))
+    path = write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(0)[::2, ::2], depth_camera=half))
+    choice, frames, _ = read(path)
+    assert 'registered here, from its own intrinsics' in choice.reasons[-1] and choice.transforms == ()
+    np.testing.assert_allclose(frames[0].depth_m[200:280, 280:360], 0.8, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ('changed', 'words'),
+    [
+        ({'transforms': ()}, ['record the transform from camera_depth_optical_frame to camera_optical', 'the recording has no TF']),
+        ({'transforms': MOUNTING[:3]}, ['TF does not connect them', 'camera_depth_optical_frame hangs below camera_depth_optical_frame']),
+        ({'depth_camera': None}, ['record its calibration on /camera/depth/camera_info']),
+        ({'image_camera': None}, ['record camera_info of the images']),
+    ],
+    ids=['no TF', 'TF in two trees', 'no calibration of depth', 'no calibration of the images'],
+)
+def test_what_a_recording_lacks_to_register_depth_is_named_and_depth_is_not_used(tmp_path, changed, words):
+    path = write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(), **SEPARATE | changed))
+    choice, frames, _ = read(path)
+    assert choice.depth is None and all(frame.depth_m is None for frame in frames)
+    for word in ['/camera/depth/image_raw is in frame camera_depth_optical_frame', 'not used', *words]:
+        assert word in choice.reasons[-1]
+    with pytest.raises(BagError, match=r'camera_depth_optical_frame.*cannot be registered here'):
+        read(path, depth='/camera/depth/image_raw')
+
+
+def test_aligned_depth_is_used_before_raw_depth_that_could_be_registered(tmp_path):
+    """RealSense with align_depth: the aligned image says 2 m everywhere."""
+    made = depth_recording(plate_before_wall(), **SEPARATE)
+    aligned = depth_recording(np.full((480, 640), 2000, np.uint16), topic='/camera/aligned_depth_to_color/image_raw')
+    made.messages += [entry for entry in aligned.messages if 'aligned' in entry[0]]
+    choice, frames, _ = read(write_bag(tmp_path / 'bag', made))
+    assert choice.depth == '/camera/aligned_depth_to_color/image_raw' and choice.transforms == ()
+    assert '/camera/depth/image_raw' in choice.reasons[-1]
+    np.testing.assert_allclose(frames[-1].depth_m, 2.0)
+
+
+@pytest.mark.parametrize('codec', [PNG_MM, PNG_M, RVL_MM, RVL_M, ROS1_PNG, PLAIN_PNG], ids=lambda codec: codec.format)
+def test_compressed_depth_is_found_and_read(tmp_path, codec):
+    """0.8 m in 32FC1 is stored as 10100 / 0.8 - 1009 = 11616, and 3 m as 2357.67, cut off to 2357: 10100 / 3366 = 3.0006."""
+    path = write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(0), codec))
+    choice, frames, notes = read(path)
+    assert choice.depth == f'/camera/depth/image_raw{codec.ending}' and not notes
+    assert frames[0].depth_m[240, 320] == pytest.approx(0.8, abs=1e-6)
+    assert frames[0].depth_m[0, 0] == pytest.approx(3.0006 if codec in (PNG_M, RVL_M) else 3.0, abs=1e-4)
+    assert read(path, depth='/camera/depth/image_raw')[0].depth == choice.depth, 'named without its ending'
+
+
+def test_raw_depth_is_read_before_the_same_compressed(tmp_path):
+    made = depth_recording(plate_before_wall(0))
+    made.messages += [e for e in depth_recording(plate_before_wall(0), PNG_MM).messages if e[0].endswith('compressedDepth')]
+    choice, _, _ = read(write_bag(tmp_path / 'bag', made))
+    assert choice.depth == '/camera/depth/image_raw' and '/camera/depth/image_raw/compressedDepth' in choice.reasons[-1]
+
+
+def test_depth_drawn_in_colours_is_refused_by_name(tmp_path):
+    """A JPEG has 8 bits: what a viewer drew is no depth."""
+    import cv2
+    from depth_recordings import Codec
+
+    drawn = Codec('/compressed', 'jpeg', lambda depth_mm: cv2.imencode('.jpg', (depth_mm // 16).astype(np.uint8))[1].tobytes())
+    choice, frames, _ = read(write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(0), drawn)))
+    assert choice.depth is None and frames[0].depth_m is None
+    assert "depth /camera/depth/image_raw/compressed cannot be read: depth format 'jpeg' is not read" in choice.reasons[-1]
+
+
+def test_replay_publishes_compressed_depth_as_it_was_measured(tmp_path):
+    """Decoded to metres under the plain name, as images are; as recorded where that is asked for."""
+    pytest.importorskip('sensor_msgs', reason='needs ROS')
+    from c2f_head_pose.ros.replay.recording import Recording as Replay
+
+    path = write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(0), RVL_MM, depth_camera=CAMERA))
+    replay = Replay(path, plain_names=True)
+    assert set(replay.topics) == {'image', 'camera_info', 'depth/image', 'depth/camera_info'}
+    (first, *_) = [entry.message for entry in replay.entries() if entry.topic == 'depth/image']
+    assert first.encoding == '32FC1'
+    np.testing.assert_allclose(np.frombuffer(first.data, np.float32).reshape(480, 640)[240, 320], 0.8, rtol=1e-6)
+    recorded = Replay(path, decode=False)
+    assert recorded.topics['/camera/depth/image_raw/compressedDepth'].__name__ == 'CompressedImage'
+    assert '/camera/depth/image_raw' in Replay(path).topics
+
+
+def test_replay_publishes_the_transforms_that_depth_needs(tmp_path):
+    pytest.importorskip('sensor_msgs', reason='needs ROS')
+    from c2f_head_pose.ros.replay import recording
+
+    path = write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(), **SEPARATE))
+    replay = recording.Recording(path)
+    assert '/camera/depth/camera_info' in replay.topics
+    if recording.TFMessage is None:
+        assert any('ros-$ROS_DISTRO-tf2-msgs' in note for note in replay.notes)
+    else:
+        assert {one.child_frame_id for one in replay.static_transforms.transforms} == {child for _, child, _, _ in MOUNTING}
