@@ -98,12 +98,15 @@ def test_results_replace_their_own_cell_and_not_run_replaces_no_figure(tmp_path)
     assert 'synthetic 98.11 / 99' in shown and 'real 92.03 / 91' in shown
 
 
-def test_a_small_figure_fills_a_gap_and_never_replaces_a_full_one(tmp_path):
+def test_figures_of_two_scales_stand_beside_each_other_the_larger_first(tmp_path):
+    """A small figure fills a gap and never replaces a full one; a later one of the same scale does."""
     results.write([figure(), figure(cell='real', value=NOT_RUN)], tmp_path)
     results.write([figure(value='60', scale='small: x'), figure(cell='real', value='50', scale='small: x')], tmp_path)
-    assert {f.cell: f.value for f in results.read(2, tmp_path)} == {'synthetic': '98', 'real': '50'}
-    results.write([figure(cell='real', value='91')], tmp_path)
-    assert {f.cell: f.value for f in results.read(2, tmp_path)} == {'synthetic': '98', 'real': '91'}
+    results.write([figure(value='61', scale='small: y'), figure(cell='real', value=NOT_RUN, scale='small: y')], tmp_path)
+    kept = {(f.cell, f.scale_name): f.value for f in results.read(2, tmp_path)}
+    assert kept == {('synthetic', 'full'): '98', ('synthetic', 'small'): '61', ('real', 'small'): '50'}
+    text = show(2, results.read(2, tmp_path), tiny=False)
+    assert '  pitch              synthetic 98.11 / 98   real 92.03 / -\n  pitch, small       synthetic 98.11 / 61   real 92.03 / 50' in text
 
 
 def test_a_small_run_trains_narrower_networks_and_says_so(tmp_path, monkeypatch):

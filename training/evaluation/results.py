@@ -13,8 +13,8 @@ from statistics import mean, stdev
 
 FOLDER = Path(__file__).parents[1] / 'results'
 NOT_RUN = 'not run'
-REDUCED_SCALES = ('small', 'medium')
-"""Beginnings of the text `Figure.scale`, from the least weight to the greatest; full scale has none of them."""
+SCALES = ('small', 'medium', 'full')
+"""Names of the scales, from the smallest to the largest. The text `Figure.scale` begins with the name of a reduced one."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,13 @@ class Figure:
     trained_by: str = ''
     seeds: int = 1
     spread: str = ''
+
+    @property
+    def scale_name(self) -> str:
+        """The scale's name, one of `SCALES`; '' for a cell without a figure."""
+        if self.value == NOT_RUN:
+            return ''
+        return name if (name := self.scale.partition(':')[0]) in SCALES else SCALES[-1]
 
 
 def path_of(table: int, folder: Path | None = None) -> Path:
@@ -91,27 +98,21 @@ def mean_of(trainings: Sequence[list[Figure]]) -> list[Figure]:
 
 
 def write(figures: list[Figure], folder: Path | None = None) -> None:
-    """Writes figures in place of those of the same rows and cells.
+    """Writes figures in place of those of the same rows, cells and scales.
 
-    'not run' never replaces a figure, and a figure of a smaller scale never replaces one of a larger scale.
+    Figures of several scales stand beside each other, so that rows can be compared at a scale that all of them have. 'not run' never
+    replaces a figure, and any figure replaces it.
     """
     (folder or FOLDER).mkdir(parents=True, exist_ok=True)
     for table in sorted({f.table for f in figures}):
-        kept = {(f.row, f.cell): f for f in read(table, folder)}
-        for figure in (f for f in figures if f.table == table):
-            old = kept.get((figure.row, figure.cell))
-            if old is None or _weight(figure) >= _weight(old):
-                kept[figure.row, figure.cell] = figure
+        of_all = [*read(table, folder), *(f for f in figures if f.table == table)]
+        kept = {(f.row, f.cell, f.scale_name): f for f in of_all}
+        filled = {(row, cell) for row, cell, scale in kept if scale}
+        kept = {key: f for key, f in kept.items() if key[2] or key[:2] not in filled}
         with open(path_of(table, folder), 'w', newline='') as file:
             writer = csv.DictWriter(file, [f.name for f in fields(Figure)])
             writer.writeheader()
             writer.writerows(asdict(f) for f in kept.values())
-
-
-def _weight(figure: Figure) -> int:
-    if figure.value == NOT_RUN:
-        return 0
-    return REDUCED_SCALES.index(name) + 1 if (name := figure.scale.partition(':')[0]) in REDUCED_SCALES else len(REDUCED_SCALES) + 1
 
 
 def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
