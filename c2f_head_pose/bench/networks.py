@@ -124,7 +124,7 @@ def bench_cuda(
     from ..engine import cuda
     from ..engine.build import get_engine, make_job
     from ..engine.cache import EngineCache
-    from ..engine.tensorrt_engine import find_all
+    from ..engine.tensorrt_installation import find_all
 
     trt, gpu = find_all()
     cache = EngineCache()

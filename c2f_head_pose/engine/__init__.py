@@ -1,4 +1,4 @@
-"""Engines run a model file on a device, all behind one interface."""
+"""Opens a model file on a device. ONNX Runtime and TensorRT engines have one interface, `Engine`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ DEVICES = ('auto', 'cpu', 'cuda')
 def open_engine(model: str, device: str = 'auto', threads: int = 1) -> Engine:
     """Opens a model on a device.
 
-    Where the GPU's engine must be built first, ONNX Runtime serves meanwhile; the description says so, and how far the build is.
+    If the GPU's engine must be built first, ONNX Runtime runs the model during the build; `description` then gives the build's progress.
 
     Args:
         model: a shipped model's name, or the path of an .onnx file.
-        device: 'cpu'; 'cuda', which fails where TensorRT cannot run; 'auto', which then takes 'cpu' and says why.
+        device: 'cpu'; 'cuda', which fails where TensorRT cannot run; or 'auto', which then uses the CPU and adds the reason to
+            `description`.
         threads: CPU threads of ONNX Runtime, at least 1.
 
     Returns:
         The engine, warmed up.
 
     Raises:
-        ModelError: naming what is missing or wrong, and the remedy.
+        ModelError: for an unknown device, a model that cannot be read, or missing parts of 'cuda'; the message names the remedy.
     """
     if device not in DEVICES:
         raise ModelError(f'device must be one of {", ".join(DEVICES)}, got {device!r}')

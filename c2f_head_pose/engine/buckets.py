@@ -1,4 +1,4 @@
-"""Any number of crops through engines that are compiled for a few batch sizes."""
+"""Runs batches of any size on an engine that is compiled for a few batch sizes ("buckets")."""
 
 from __future__ import annotations
 
@@ -11,11 +11,19 @@ from .contract import NetworkOutput
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 RunBucket = Callable[[np.ndarray, int], NetworkOutput]
-"""Runs n crops in a bucket of n or more: (n, 1, S, S) uint8 and the bucket to the outputs of at least those n, first."""
+"""Function that runs n crops, (n, 1, S, S) uint8, in a bucket of n or more; the first n rows of its output belong to the crops."""
 
 
 def split(count: int, buckets: tuple[int, ...] = BUCKETS) -> list[tuple[int, int]]:
-    """How many crops go into which bucket, in order: the largest bucket as often as it is filled, then the smallest that holds the rest."""
+    """Splits a number of crops over buckets: as many full largest buckets as possible, then the smallest bucket that holds the rest.
+
+    Args:
+        count: number of crops.
+        buckets: batch sizes, ascending.
+
+    Returns:
+        Pairs of the number of crops and their bucket, in the order of the crops.
+    """
     largest = buckets[-1]
     parts = [(largest, largest)] * (count // largest)
     if rest := count % largest:
@@ -24,12 +32,15 @@ def split(count: int, buckets: tuple[int, ...] = BUCKETS) -> list[tuple[int, int
 
 
 def run_in_buckets(run: RunBucket, crops: np.ndarray, buckets: tuple[int, ...] = BUCKETS) -> NetworkOutput:
-    """The network's output for all crops, padding cut off.
+    """Runs the network on all crops, bucket by bucket, and removes the padding of each bucket.
 
     Args:
         run: runs one bucket.
         crops: (B, 1, S, S) uint8, B >= 1.
-        buckets: batch sizes that `run` is ready for, ascending.
+        buckets: batch sizes that `run` supports, ascending.
+
+    Returns:
+        The network's output for the B crops, in their order.
     """
     outputs, first = [], 0
     for count, bucket in split(len(crops), buckets):

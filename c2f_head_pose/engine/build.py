@@ -1,4 +1,4 @@
-"""Compiles a model for this machine's GPU, ahead of its use, and proves it equal to the reference."""
+"""Compiles a model for this machine's GPU ahead of its use, and compares the result with the reference, ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from .onnxruntime_engine import OnnxRuntimeEngine
 from .parity import LIMITS_DEG, Parity, compare
 from .precision import PRECISIONS, natural_precision
 from .tensorrt_builder import build_plan
-from .tensorrt_engine import EngineError, RefusedEngineError, TensorRT, TensorRTEngine, find_all, find_tensorrt
+from .tensorrt_engine import TensorRTEngine
+from .tensorrt_installation import EngineError, RefusedEngineError, TensorRT, find_all, find_tensorrt
 
 Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A model file to be had as an engine.
+    """A model file, and the engine that is wanted of it.
 
     Attributes:
-        path: the file.
-        model: the file, read.
+        path: the model file.
+        model: the file's content.
         precision: 'fp32', 'fp16' or 'int8'.
-        trt: with what.
-        gpu: for what.
-        key: of the engine in the cache.
+        trt: the TensorRT that builds the engine.
+        gpu: the GPU that runs it.
+        key: key of the engine in the cache.
     """
 
     path: Path
@@ -53,12 +54,12 @@ class Built:
     """An engine ready to run.
 
     Attributes:
-        engine: warmed up.
-        seconds: what making it ready took.
-        built: False when it came from the cache.
-        kept: '' when the cache has it, else why not.
-        size: bytes.
-        parity: with the reference; None when it came from the cache, where it was proved when it was built.
+        engine: the engine, warmed up.
+        seconds: time that the build or the loading took, seconds.
+        built: False when the engine came from the cache.
+        kept: '' when the engine is in the cache, else the reason why it is not.
+        size: bytes of the serialised engine.
+        parity: difference from the reference; None for an engine from the cache, which was compared when it was built.
     """
 
     engine: TensorRTEngine
@@ -70,13 +71,13 @@ class Built:
 
 
 def make_job(model: str, precision: str | None, trt: TensorRT, gpu: cuda.Gpu) -> Job:
-    """Reads a model and says what engine it needs.
+    """Reads a model file and determines the engine that it needs.
 
     Args:
         model: a shipped model's name, or the path of an .onnx file.
         precision: 'fp32', 'fp16' or 'int8'; by default int8 for a quantised file, else fp16.
-        trt: with what.
-        gpu: for what.
+        trt: the TensorRT that builds the engine.
+        gpu: the GPU that runs it.
 
     Raises:
         ModelError: for a file that cannot be read.
@@ -100,7 +101,11 @@ def make_job(model: str, precision: str | None, trt: TensorRT, gpu: cuda.Gpu) ->
 
 
 def load_onnx(content: bytes, path: Path) -> onnx.ModelProto:
-    """A model file's graph.
+    """Parses the bytes of a model file.
+
+    Args:
+        content: the file's bytes.
+        path: the file, for messages.
 
     Raises:
         ModelError: for a damaged file.
@@ -112,10 +117,10 @@ def load_onnx(content: bytes, path: Path) -> onnx.ModelProto:
 
 
 def load_engine(job: Job, cache: EngineCache) -> Built | None:
-    """The job's engine from the cache; None where it must be built.
+    """Loads the job's engine from the cache; returns None where it must be built.
 
     Raises:
-        EngineError: when the engine is good but cannot run now.
+        EngineError: when TensorRT accepts the engine but cannot run it now.
     """
     start = time.monotonic()
     plan = cache.find(job.key)
@@ -123,24 +128,24 @@ def load_engine(job: Job, cache: EngineCache) -> Built | None:
         return None
     try:
         engine = TensorRTEngine(plan, OnnxRuntimeEngine(job.path).contract, job.trt, job.gpu, job.precision)
-    except RefusedEngineError:  # whole, of this key, and yet refused: a driver or library changed under the same version
+    except RefusedEngineError:  # the file is complete and its key matches, so a driver or library changed under the same version
         cache.discard(job.key)
         return None
     return Built(engine, time.monotonic() - start, False, '', len(plan), None)
 
 
 def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool = False, again: bool = False) -> Built:
-    """The job's engine, from the cache or built, and then proved.
+    """Loads the job's engine from the cache, or builds it and compares it with the reference.
 
     Args:
-        job: what is wanted.
-        cache: where engines are kept.
-        progress: told how far it is.
-        must_keep: an engine that cannot be kept is an error.
-        again: build even where the cache has one.
+        job: the engine that is wanted.
+        cache: folder of engines.
+        progress: called with the share that is done and the present step.
+        must_keep: raise when the engine cannot be stored in the cache.
+        again: build even if the cache has the engine.
 
     Raises:
-        EngineError: when TensorRT fails, or the engine says something else than the reference.
+        EngineError: when TensorRT fails, or the engine's rotations differ from the reference's by more than `LIMITS_DEG`.
         CacheError: when `must_keep` and the cache cannot be written.
     """
     start = time.monotonic()
@@ -161,17 +166,17 @@ def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool
         parity = compare(reference, engine)
         if not parity.within(job.precision):
             raise EngineError(
-                f'the {job.precision} engine of {job.path} turns by up to {parity.worst_deg:.2f} degrees from the reference '
-                f'(limit {LIMITS_DEG[job.precision]}): use {"fp16" if job.precision == "int8" else "fp32"}'
+                f'the {job.precision} engine of {job.path} differs from the reference by up to {parity.worst_deg:.2f} degrees '
+                f'(limit {LIMITS_DEG[job.precision]}); use precision {"fp16" if job.precision == "int8" else "fp32"}'
             )
         made.append((engine, parity))
         return plan
 
     found = cache.get(job.key, build, lambda: progress(0.0, 'another process is building it'), must_keep)
-    if not made:  # built by the process that was waited for
+    if not made:  # another process built it while this one waited
         if built := load_engine(job, cache):
             return built
-        raise EngineError(f'{cache.folder / job.key.file} was refused although it was built just now; delete it')
+        raise EngineError(f'TensorRT cannot load {cache.folder / job.key.file}, which was built just now; delete the file and build again')
     engine, parity = made[0]
     return Built(engine, time.monotonic() - start, True, found.note, len(found.plan), parity)
 
@@ -179,31 +184,33 @@ def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool
 def main(arguments: list[str] | None = None) -> int:
     """The command `build_engine`; returns its exit status."""
     parser = argparse.ArgumentParser(prog='build_engine', description=__doc__)
-    parser.add_argument('model', help='a shipped model, or an .onnx file')
+    parser.add_argument('model', help='name of a shipped model, or path of an .onnx file')
     parser.add_argument('--precision', choices=PRECISIONS, help='default: int8 for a quantised file, else fp16')
-    parser.add_argument('--engines', type=Path, metavar='FOLDER', help='default $C2F_HEAD_POSE_ENGINES, else the cache folder')
-    parser.add_argument('--again', action='store_true', help='build even where there is one already')
-    parser.add_argument('--json', metavar='FILE', help='write the summary there; - for standard output')
+    parser.add_argument(
+        '--engines', type=Path, metavar='FOLDER', help="folder of engines (default $C2F_HEAD_POSE_ENGINES, else the user's cache folder)"
+    )
+    parser.add_argument('--again', action='store_true', help='build even if the engine exists')
+    parser.add_argument('--json', metavar='FILE', help='write the summary to this file; - for standard output')
     parser.add_argument(
         '--compute-capability',
         nargs='+',
         metavar='SM',
-        help='TensorRT-RTX only: check that it builds for these (SM86 SM89 ...) without a GPU; nothing is compared or kept',
+        help='TensorRT-RTX only: check that the model builds for these GPUs (SM86 SM89 ...) without one; nothing is compared or stored',
     )
     parser.add_argument(
-        '--for-program', action='store_true', help='tell progress as JSON lines on standard output, and end when standard input is closed'
+        '--for-program', action='store_true', help='print progress as JSON lines on standard output, and exit when standard input is closed'
     )
     options = parser.parse_args(arguments)
     if options.for_program:
         threading.Thread(target=_end_with_input, daemon=True).start()
-    progress = _tell_lines if options.for_program else _tell_person()
+    progress = _print_json if options.for_program else _print_percent()
     try:
         summary = (
             _check_without_gpu(options.model, options.precision, options.compute_capability, progress)
             if options.compute_capability
             else _provision(options.model, options.precision, EngineCache(options.engines), progress, options.again)
         )
-    except (ModelError, CacheError, RuntimeError) as error:  # EngineError, CudaError and TensorRT's own are RuntimeErrors
+    except (ModelError, CacheError, RuntimeError) as error:  # EngineError, CudaError and TensorRT's errors are RuntimeErrors
         print(f'build_engine: {error}', file=sys.stderr)
         return 1
     text = json.dumps(summary, indent=2)
@@ -220,7 +227,7 @@ def _provision(model: str, precision: str | None, cache: EngineCache, progress: 
     try:
         trt, gpu = find_all()
     except ModelError as error:
-        raise ModelError(f'no engine can be built here: {error}') from None
+        raise ModelError(f'no engine can be built on this machine: {error}') from None
     job = make_job(model, precision, trt, gpu)
     built = get_engine(job, cache, progress, must_keep=True, again=again)
     built.engine.close()
@@ -258,36 +265,36 @@ def _check_without_gpu(model: str, precision: str | None, capabilities: list[str
 
 
 def _sentence(summary: dict) -> str:
-    did = f'built in {summary["seconds"]} s' if summary['built'] else 'was ready'
+    did = f'built in {summary["seconds"]} s' if summary['built'] else 'loaded from the cache'
     parity = summary['parity']
     proof = (
-        f'; worst {parity["worst_deg"]:.3f} deg from the reference on {parity["crops"]} crops, limit {summary["limit_deg"]}'
+        f'; largest difference from the reference {parity["worst_deg"]:.3f} deg on {parity["crops"]} crops, limit {summary["limit_deg"]}'
         if parity
         else ''
     )
-    kept = summary['file'] or 'not kept: a check only, nothing was compared'
+    kept = summary['file'] or 'not stored and not compared: this was a check of the build only'
     return f'{summary["model"]} {summary["precision"]} {did}, {summary["bytes"] / 1e6:.1f} MB{proof}\n{summary["device"]}\n{kept}'
 
 
-def _tell_lines(share: float, what: str) -> None:
+def _print_json(share: float, what: str) -> None:
     print(json.dumps({'share': round(share, 3), 'what': what}), flush=True)
 
 
 def _end_with_input() -> None:
-    """No build outlives the program that wanted it, however that program ended."""
+    """Exits when the program that started the build has ended, so that no build outlives it."""
     sys.stdin.read()
     os._exit(1)
 
 
-def _tell_person() -> Progress:
-    told = [-1.0, 0.0]
+def _print_percent() -> Progress:
+    printed = [-1.0, 0.0]
 
-    def tell(share: float, what: str) -> None:
-        if share - told[0] >= 0.05 or time.monotonic() - told[1] > 5:
+    def show(share: float, what: str) -> None:
+        if share - printed[0] >= 0.05 or time.monotonic() - printed[1] > 5:
             print(f'{100 * share:3.0f} %  {what}', file=sys.stderr, flush=True)
-            told[:] = [share, time.monotonic()]
+            printed[:] = [share, time.monotonic()]
 
-    return tell
+    return show
 
 
 if __name__ == '__main__':

@@ -1,4 +1,8 @@
-"""Compiled engines on disk: never stale, never half written, built once however many ask."""
+"""Stores compiled engines in a folder that processes share.
+
+The file name and header hold everything that an engine depends on, so a stale engine is never loaded; files are replaced whole, so none is
+half written; a lock lets one process build while the others wait for its engine.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +25,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EngineKey:
-    """Everything that an engine depends on; any difference means another engine.
+    """Everything that an engine depends on. Two keys that differ name two engines.
 
     Attributes:
-        model: the model's name, for people.
-        onnx_sha256: of the model file.
+        model: the model's name, for the file name.
+        onnx_sha256: hexadecimal digest of the model file.
         flavour: 'tensorrt' or 'tensorrt_rtx'.
-        version: TensorRT's.
+        version: version of TensorRT.
         gpu: the GPU's name.
         sm: its compute capability, 'sm89'.
-        multiprocessors: how many it has: a slice of a GPU is another GPU.
+        multiprocessors: number of its multiprocessors, which tells a slice of a GPU (MIG) from the whole.
         precision: 'fp32', 'fp16' or 'int8'.
-        profile: the batch sizes that it is tuned for.
-        recipe: of this package's builder; raised when the builder changes what it makes.
+        profile: the batch sizes that the engine is tuned for.
+        recipe: version of this package's builder; increased when the builder makes other engines of the same model.
     """
 
     model: str
@@ -55,18 +59,18 @@ class EngineKey:
 
     @property
     def timing_file(self) -> str:
-        """Name of the builder's notes on kernels, which every engine of this TensorRT on this GPU shares."""
+        """Name of the file with the builder's timing cache, which all engines of this TensorRT on this GPU share."""
         return f'timing_{_plain(self.gpu)}_{self.sm}_{self.multiprocessors}_{_plain(self.flavour + self.version)}.cache'
 
 
 @dataclass(frozen=True, eq=False)
 class CachedEngine:
-    """An engine, and what became of it.
+    """An engine, and whether it is stored in the cache.
 
     Attributes:
         plan: the serialised engine.
-        note: empty when it came from the cache or was kept there; else why it was not kept.
-        built: True when it was built just now.
+        note: empty when the cache has the engine; else the reason why it was not stored.
+        built: True when this call built it.
     """
 
     plan: bytes
@@ -75,33 +79,37 @@ class CachedEngine:
 
 
 class CacheError(OSError):
-    """A cache folder that cannot be used; the message names it and the remedy."""
+    """A cache folder that cannot be used; the message names the folder and the remedy."""
 
 
 class EngineCache:
-    """Engines in a folder, which processes share and anybody may delete at any time.
+    """A folder of engines. Several processes may use it at once, and its files may be deleted at any time.
 
     Args:
-        folder: `engine_folder()` by default; made when first written to.
+        folder: `engine_folder()` by default; created when the first engine is written.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or engine_folder()
 
     def find(self, key: EngineKey) -> bytes | None:
-        """The engine of exactly this key; None when there is none, or it is damaged or another's (said in the log)."""
+        """Reads the engine of exactly this key.
+
+        Returns:
+            The serialised engine; None when there is none, or when the file is damaged or of another key, which is logged.
+        """
         return self._read(self.folder / key.file, asdict(key))
 
     def get(
         self, key: EngineKey, build: Callable[[], bytes], wait: Callable[[], None] = lambda: None, must_keep: bool = False
     ) -> CachedEngine:
-        """The engine of this key, built if need be, by one process at a time.
+        """Reads the engine of this key, or builds and stores it. One process builds at a time; the others wait for its engine.
 
         Args:
-            key: what is wanted.
-            build: makes it.
-            wait: called once when another process is building it already, before waiting for that one.
-            must_keep: raise where the folder cannot keep it, rather than hand it over with a note.
+            key: key of the engine.
+            build: builds the engine and returns it serialised.
+            wait: called once before this process waits for another one that is building the engine.
+            must_keep: raise when the engine cannot be stored, instead of returning it with a note.
 
         Raises:
             CacheError: when `must_keep` and the folder cannot be written.
@@ -118,21 +126,21 @@ class EngineCache:
         except CacheError as error:
             if must_keep:
                 raise
-            return CachedEngine(build(), f'not kept: {error}', built=True)
+            return CachedEngine(build(), f'not stored: {error}', built=True)
 
     def discard(self, key: EngineKey) -> None:
-        """Removes an engine that TensorRT refused to load, if the folder lets it."""
+        """Removes an engine that TensorRT cannot load. A file that cannot be removed is logged."""
         try:
             (self.folder / key.file).unlink(missing_ok=True)
         except OSError as error:
-            _log.warning('cannot remove %s: %s', self.folder / key.file, error)
+            _log.warning('cannot remove the engine %s: %s; delete it by hand', self.folder / key.file, error)
 
     def notes(self, key: EngineKey) -> bytes:
-        """The builder's notes on kernels, empty at first."""
+        """Reads the builder's timing cache; empty bytes when there is none yet."""
         return self._read(self.folder / key.timing_file, {'notes': key.timing_file}) or b''
 
     def keep_notes(self, key: EngineKey, notes: bytes) -> None:
-        """Keeps the builder's notes for the next build; they only save time, so a folder that cannot is no error."""
+        """Stores the builder's timing cache for the next build. It only saves time, so a folder that cannot be written is no error."""
         if notes:
             self._try_write(key.timing_file, notes, {'notes': key.timing_file}, must_keep=False)
 
@@ -140,23 +148,23 @@ class EngineCache:
         try:
             with path.open('rb') as stream:
                 if stream.read(len(_MAGIC)) != _MAGIC:
-                    raise ValueError('not written by this package')
+                    raise ValueError('the file was not written by this package')
                 header = json.loads(stream.readline(_LONGEST_HEADER))
                 if header.get('key') != expected:
-                    raise ValueError('made for something else')
+                    raise ValueError('the file belongs to another model, GPU or TensorRT')
                 content = stream.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, AttributeError, RecursionError) as error:
-            _log.warning('%s is not used and will be made again: %s', path, error)
+            _log.warning('%s cannot be used and will be built again: %s', path, error)
             return None
         if len(content) != header.get('size') or hashlib.sha256(content).hexdigest() != header.get('sha256'):
-            _log.warning('%s is not used and will be made again: damaged', path)
+            _log.warning('%s cannot be used and will be built again: the file is damaged', path)
             return None
         return content
 
     def _try_write(self, name: str, content: bytes, key: dict, must_keep: bool) -> str:
-        """Writes a file whole or not at all; returns why not, or ''."""
+        """Writes a file whole or not at all; returns '' or the reason why it was not written."""
         header = {'key': key, 'size': len(content), 'sha256': hashlib.sha256(content).hexdigest()}
         part = None
         try:
@@ -164,7 +172,7 @@ class EngineCache:
             with os.fdopen(handle, 'wb') as stream:
                 stream.write(_MAGIC + json.dumps(header).encode() + b'\n' + content)
                 stream.flush()
-                os.fsync(stream.fileno())  # a power cut must not leave the name on an empty file
+                os.fsync(stream.fileno())  # otherwise the file can be empty under its final name after a power cut
             os.chmod(part, 0o644)
             os.replace(part, self.folder / name)
         except OSError as error:
@@ -172,12 +180,12 @@ class EngineCache:
                 Path(part).unlink(missing_ok=True)
             if must_keep:
                 raise self._unusable(error) from error
-            return f'not kept: {self._unusable(error)}'
+            return f'not stored: {self._unusable(error)}'
         return ''
 
     @contextmanager
     def _lock(self, name: str, wait: Callable[[], None]) -> Iterator[None]:
-        """Holds the engine's lock, which the system lets go when its holder dies."""
+        """Holds the engine's lock. The system releases it when the process ends, however it ends."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             stream = (self.folder / f'{name}.lock').open('w')
@@ -189,12 +197,12 @@ class EngineCache:
             except BlockingIOError:
                 wait()
                 fcntl.flock(stream, fcntl.LOCK_EX)
-            except OSError as error:  # a network folder without locks
+            except OSError as error:  # some network file systems have no locks
                 raise self._unusable(error) from error
             yield
 
     def _remove_leftovers(self, name: str) -> None:
-        """Removes what builders that were killed left half written; needs the lock, so no living one's is taken."""
+        """Removes partly written files of builders that were killed. The caller holds the lock, so no running builder owns one."""
         for part in self.folder.glob(f'{name}.*.part'):
             part.unlink(missing_ok=True)
 
@@ -206,7 +214,7 @@ class EngineCache:
 
 
 def engine_folder() -> Path:
-    """Where engines are kept: $C2F_HEAD_POSE_ENGINES, else c2f_head_pose/engines in the user's cache folder (XDG)."""
+    """Returns the folder of engines: $C2F_HEAD_POSE_ENGINES, else c2f_head_pose/engines in the user's cache folder (XDG)."""
     if chosen := os.environ.get('C2F_HEAD_POSE_ENGINES'):
         return Path(chosen).expanduser()
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'

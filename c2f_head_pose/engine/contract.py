@@ -1,4 +1,4 @@
-"""What a model file promises, and the refusal of one that does not."""
+"""Defines the contract of model files and engines (tensors, metadata, interface), and checks a model file against it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ..types import CATEGORIES
 CONTRACT_VERSION = '1'
 INPUT = 'crops'
 OUTPUTS: dict[str, tuple[int, ...]] = {'rotation': (3, 3), 'rotation_std_rad': (3,), 'category_logits': (len(CATEGORIES),)}
-"""Name to shape, without the batch."""
+"""Shape of each output by name, without the batch axis."""
 CONVENTION = 'R_cam_head REP-103/REP-155'
 _REMEDY = "export it with 'python -m training.export', or name a shipped model"
 
 
 @dataclass(frozen=True)
 class ModelContract:
-    """The promises in a model file's metadata.
+    """The metadata of a model file, checked.
 
     Attributes:
         name: the model's name.
         version: the model's own version.
         modality: 'rgb' (gray crops of a colour, gray or infrared image) or 'depth'.
         input_size: S, pixels: crops are (B, 1, S, S) uint8.
-        crop_margin: side of the square crop over the larger extent of the 68 landmarks' box.
-        detector_margin: side of the square crop over the larger extent of the detector's box.
-        training_data: what it was trained on.
-        licence: of the weights.
+        crop_margin: side of the square crop divided by the longer side of the bounding box of the 68 landmarks.
+        detector_margin: side of the square crop divided by the longer side of the detector's box.
+        training_data: description of the training data.
+        licence: SPDX identifier of the weights' licence.
         depth_range_m: metres of depth spread over 1..255 about the head; 0.0 for an rgb model.
     """
 
@@ -48,12 +48,12 @@ class ModelContract:
 
 @dataclass(frozen=True, eq=False)
 class NetworkOutput:
-    """What the network says of a batch of crops.
+    """The network's output for a batch of crops.
 
     Attributes:
         rotation: (B, 3, 3) float32 R_crop_head, relative to the ray through each crop's centre.
         rotation_std_rad: (B, 3) float32, about the head's x, y, z axes (roll, pitch, yaw), radians.
-        category_logits: (B, 4) float32, of L1..L4.
+        category_logits: (B, 4) float32 logits of the sub-spaces L1..L4.
     """
 
     rotation: np.ndarray
@@ -62,16 +62,16 @@ class NetworkOutput:
 
 
 class Engine(Protocol):
-    """Runs a model file. One thread at a time."""
+    """Runs a model file. Not thread-safe: one thread may call it at a time."""
 
     @property
     def contract(self) -> ModelContract:
-        """What the model file promises."""
+        """The metadata of the model file."""
         ...
 
     @property
     def description(self) -> str:
-        """Where and with what the network runs now, and why, in words; may change between calls."""
+        """Device and library that run the network now, and the reason, as text. It can change between calls."""
         ...
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
@@ -82,19 +82,19 @@ class Engine(Protocol):
 def read_contract(
     source: str, metadata: Mapping[str, str], inputs: Mapping[str, Sequence], outputs: Mapping[str, Sequence]
 ) -> ModelContract:
-    """Checks a model file's metadata and tensors against the contract.
+    """Reads a model file's metadata and checks it and the tensors against the contract.
 
     Args:
         source: the file, for messages.
         metadata: ONNX metadata_props.
-        inputs: name to shape (int, or str for a free dimension).
-        outputs: likewise.
+        inputs: shape of each input by name; a free dimension is a str, a fixed one an int.
+        outputs: shape of each output by name, likewise.
 
     Returns:
         The contract.
 
     Raises:
-        ModelError: naming the first promise that is missing or broken.
+        ModelError: naming the first entry or tensor that is missing or wrong, and the remedy.
     """
 
     def refuse(reason: str) -> ModelError:
@@ -105,7 +105,7 @@ def read_contract(
         raise refuse(
             'its metadata has no c2f_contract'
             if version is None
-            else f'its contract is version {version}, this package reads {CONTRACT_VERSION}'
+            else f'its contract has version {version}, but this package reads version {CONTRACT_VERSION}'
         )
     if metadata.get('convention') != CONVENTION:
         raise refuse(f'its convention is {metadata.get("convention")!r}, not {CONVENTION!r}')
@@ -126,12 +126,12 @@ def read_contract(
     except KeyError as error:
         raise refuse(f'its metadata lacks {error.args[0]}') from None
     except ValueError as error:
-        raise refuse(f'its metadata has a wrong number ({error})') from None
+        raise refuse(f'a number in its metadata cannot be read ({error})') from None
     size = contract.input_size
     if not 16 <= size <= 1024 or not 0.5 <= contract.crop_margin <= 4 or not 0.5 <= contract.detector_margin <= 4:
         raise refuse('its input_size must be 16 to 1024 and its margins 0.5 to 4')
     if contract.modality == 'depth' and not 0 < contract.depth_range_m < 10:
-        raise refuse('a depth model needs depth_range_m, metres, 0 to 10')
+        raise refuse('its depth_range_m must be more than 0 and less than 10 metres, because it is a depth model')
     if set(inputs) != {INPUT} or list(inputs[INPUT][1:]) != [1, size, size] or isinstance(inputs[INPUT][0], int):
         raise refuse(f'its input must be {INPUT} (batch, 1, {size}, {size}) with a free batch, not {dict(inputs)}')
     if missing := [name for name in OUTPUTS if name not in outputs]:
@@ -145,22 +145,26 @@ def read_contract(
 
 
 def check_output(source: str, output: NetworkOutput) -> None:
-    """Checks what a network says of one black crop, so that a network of other promises fails here and not on the first face.
+    """Checks the output for one black crop, so that a network with other outputs fails when it is opened, not at the first face.
+
+    Args:
+        source: the file, for messages.
+        output: the network's output for a batch of one crop.
 
     Raises:
-        ModelError: naming the output that is no rotation, or not of its shape.
+        ModelError: naming the output that has a wrong shape or a number that is not finite.
     """
     for name, sizes in OUTPUTS.items():
         values = getattr(output, name)
         if values.shape != (1, *sizes) or not np.isfinite(values).all():
             raise ModelError(
-                f'{source} is not a c2f_head_pose model: of one crop its {name} is {values.dtype} {values.shape}, '
-                f'not finite numbers of shape {(1, *sizes)}; {_REMEDY}'
+                f'{source} is not a c2f_head_pose model: for one crop its {name} is {values.dtype} {values.shape}, '
+                f'but it must be finite numbers of shape {(1, *sizes)}; {_REMEDY}'
             )
 
 
 def check_crops(crops: np.ndarray, contract: ModelContract) -> None:
-    """Raises ValueError unless crops are (B, 1, S, S) uint8 with B >= 1."""
+    """Raises ValueError unless the crops are (B, 1, S, S) uint8 with B >= 1 and the contract's S."""
     size = contract.input_size
     if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (1, size, size) or len(crops) == 0:
         raise ValueError(f'crops must be uint8 of shape (B, 1, {size}, {size}), got {crops.dtype} {crops.shape}')

@@ -1,4 +1,4 @@
-"""The GPU through cuda-python: what it is, its memory, streams, graphs and events. Works without torch."""
+"""Access to the GPU through cuda-python, without torch: properties, memory, streams, graphs and events."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ except ImportError:
 
 
 class CudaError(RuntimeError):
-    """A CUDA call that failed; the message names the call and CUDA's own reason."""
+    """A CUDA call failed; the message names the call and CUDA's reason."""
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """The GPU that this process uses (CUDA's first; CUDA_VISIBLE_DEVICES chooses).
+    """The GPU that this process uses: CUDA's first, which CUDA_VISIBLE_DEVICES selects.
 
     Attributes:
-        name: as the driver says it.
+        name: the driver's name for it.
         compute_capability: (major, minor).
-        multiprocessors: how many.
-        memory_bytes: total.
-        integrated: True where it shares the CPU's memory (Jetson).
-        peak_copy_bytes_s: what the memory bus could move at most, bytes a second; 0 where the driver does not say.
+        multiprocessors: number of multiprocessors.
+        memory_bytes: total memory, bytes.
+        integrated: True where the GPU shares the CPU's memory (Jetson).
+        peak_copy_bytes_s: bandwidth of the memory bus, bytes a second; 0 where the driver does not report it.
     """
 
     name: str
@@ -45,22 +45,22 @@ class Gpu:
 
     @property
     def sm(self) -> str:
-        """As compilers name it: 'sm89'."""
+        """The compute capability in the compilers' form, 'sm89'."""
         return f'sm{self.compute_capability[0]}{self.compute_capability[1]}'
 
 
 def call(function: str, *arguments: Any) -> Any:
-    """Calls a CUDA runtime function by name.
+    """Calls a function of the CUDA runtime by name.
 
     Returns:
-        None, its only result, or the tuple of its results.
+        None, the function's only result, or the tuple of its results.
 
     Raises:
-        CudaError: when it fails.
+        CudaError: when the call fails.
     """
     try:
         error, *results = getattr(cudart, function)(*arguments)
-    except RuntimeError as reason:  # cuda-python before 12.9, when the driver's library cannot be loaded
+    except RuntimeError as reason:  # raised by cuda-python before 12.9 when the driver's library cannot be loaded
         raise CudaError(f'{function}: {reason}') from reason
     if int(error) != 0:
         raise CudaError(f'{function}: {getattr(error, "name", error)}')
@@ -68,7 +68,7 @@ def call(function: str, *arguments: Any) -> Any:
 
 
 def has_driver() -> bool:
-    """True where the NVIDIA driver's library is: desktops, Jetsons, WSL and containers that were given a GPU alike."""
+    """Whether the NVIDIA driver's library can be loaded, as on desktops, Jetsons, WSL and in containers with a GPU."""
     try:
         ctypes.CDLL('libcuda.so.1')
     except OSError:
@@ -77,29 +77,29 @@ def has_driver() -> bool:
 
 
 def find_gpu() -> Gpu:
-    """The GPU that this process uses.
+    """Returns the GPU that this process uses.
 
     Raises:
-        CudaError: when cuda-python, the driver or the GPU is missing, naming it and the remedy.
+        CudaError: when cuda-python, the driver or the GPU is missing; the message names the missing part and the remedy.
     """
     if not has_driver():
-        raise CudaError("no NVIDIA driver ('nvidia-smi' must answer; start containers with --gpus all)")
+        raise CudaError("no NVIDIA driver was found ('nvidia-smi' must list the GPU; start containers with --gpus all)")
     if cudart is None:
-        raise CudaError("cuda-python is not installed (pip install 'cuda-python>=12,<13'; 13 where the driver knows CUDA 13)")
+        raise CudaError("cuda-python is not installed (pip install 'cuda-python>=12,<13'; version 13 if the driver supports CUDA 13)")
     try:
         count = call('cudaGetDeviceCount')
     except CudaError as error:
         if 'InsufficientDriver' in str(error):
             raise CudaError(
                 "the NVIDIA driver is older than cuda-python's CUDA "
-                '(update the driver, or install the cuda-python of its CUDA, which nvidia-smi shows)'
+                '(update the driver, or install the cuda-python of the CUDA version that nvidia-smi shows)'
             ) from None
         raise CudaError(f'no usable GPU ({error}; nvidia-smi must list one, and CUDA_VISIBLE_DEVICES must not hide it)') from None
     if count == 0:
         raise CudaError('no GPU (nvidia-smi must list one; CUDA_VISIBLE_DEVICES must not hide it)')
     properties = call('cudaGetDeviceProperties', 0)
     name = properties.name.decode() if isinstance(properties.name, bytes) else str(properties.name)
-    clock_khz = getattr(properties, 'memoryClockRate', 0)  # gone in CUDA 13
+    clock_khz = getattr(properties, 'memoryClockRate', 0)  # removed in CUDA 13
     return Gpu(
         name.strip('\0 '),
         (properties.major, properties.minor),
@@ -111,69 +111,75 @@ def find_gpu() -> Gpu:
 
 
 class Stream:
-    """A CUDA stream with the memory and graphs that belong to it; all freed together by `close`."""
+    """A CUDA stream with its memory and graphs, which `close` frees together.
+
+    Attributes:
+        handle: CUDA's handle of the stream.
+        device_bytes: bytes of GPU memory that were allocated.
+        pinned_bytes: bytes of page-locked host memory that were allocated.
+    """
 
     def __init__(self) -> None:
         self._cleanup = ExitStack()
-        self.handle = int(self._own(call('cudaStreamCreateWithFlags', 1), 'cudaStreamDestroy'))  # 1: not tied to the default stream
+        self.handle = int(self._own(call('cudaStreamCreateWithFlags', 1), 'cudaStreamDestroy'))  # 1: cudaStreamNonBlocking
         self.device_bytes = 0
         self.pinned_bytes = 0
 
     def close(self) -> None:
-        """Frees everything, in the reverse order; a second time does nothing."""
+        """Frees everything in reverse order. A second call does nothing."""
         self._cleanup.close()
 
     def on_close(self, function: Callable[[], None]) -> None:
-        """Has a function called when the stream closes, before anything made earlier is freed."""
+        """Registers a function that is called when the stream closes, before anything made earlier is freed."""
         self._cleanup.callback(function)
 
     def device_memory(self, size: int) -> int:
-        """Address of `size` bytes on the GPU."""
+        """Allocates `size` bytes on the GPU and returns their address."""
         address = int(self._own(call('cudaMalloc', max(size, 1)), 'cudaFree'))
         self.device_bytes += size
         return address
 
     def pinned_memory(self, size: int) -> np.ndarray:
-        """(size,) uint8 of page-locked host memory, which the GPU copies from and to without a detour."""
+        """Allocates page-locked host memory, (size,) uint8, which the GPU copies from and to without a staging buffer."""
         address = int(self._own(call('cudaHostAlloc', size, 0), 'cudaFreeHost'))
         self.pinned_bytes += size
         return np.ctypeslib.as_array((ctypes.c_ubyte * size).from_address(address))
 
     def to_device(self, address: int, host: np.ndarray, size: int) -> None:
-        """Starts a copy from pinned memory."""
+        """Starts a copy of `size` bytes from pinned memory to an address on the GPU."""
         call('cudaMemcpyAsync', address, host.ctypes.data, size, cudart.cudaMemcpyKind.cudaMemcpyHostToDevice, self.handle)
 
     def to_host(self, host: np.ndarray, address: int, size: int) -> None:
-        """Starts a copy to pinned memory."""
+        """Starts a copy of `size` bytes from an address on the GPU to pinned memory."""
         call('cudaMemcpyAsync', host.ctypes.data, address, size, cudart.cudaMemcpyKind.cudaMemcpyDeviceToHost, self.handle)
 
     def on_device(self, to: int, source: int, size: int) -> None:
-        """Starts a copy within the GPU."""
+        """Starts a copy of `size` bytes between two addresses on the GPU."""
         call('cudaMemcpyAsync', to, source, size, cudart.cudaMemcpyKind.cudaMemcpyDeviceToDevice, self.handle)
 
     def wait(self) -> None:
-        """Waits until everything started is done."""
+        """Waits until all work that was started on the stream is done."""
         call('cudaStreamSynchronize', self.handle)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Records what `work` starts on this stream as a CUDA graph.
+        """Records the work that a function starts on this stream as a CUDA graph.
 
         Returns:
-            Starts the whole of it again, in one launch.
+            A function that starts the recorded work again, with one launch.
         """
-        # Thread-local: other threads (a node's, ONNX Runtime's) may go on calling CUDA meanwhile.
+        # Thread-local, so that other threads (a node's, ONNX Runtime's) may call CUDA during the capture.
         call('cudaStreamBeginCapture', self.handle, cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
         try:
             work()
         finally:
             graph = call('cudaStreamEndCapture', self.handle)
-        # Not cudaGraphInstantiate: its arguments changed between CUDA 11 and 12.
+        # cudaGraphInstantiate is not used, because its arguments changed between CUDA 11 and 12.
         executable = self._own(call('cudaGraphInstantiateWithFlags', graph, 0), 'cudaGraphExecDestroy')
         call('cudaGraphDestroy', graph)
         return lambda: call('cudaGraphLaunch', executable, self.handle)
 
     def time_ms(self, work: Callable[[], None], repeats: int) -> list[float]:
-        """Milliseconds on the GPU of each of `repeats` runs of `work`, by CUDA events."""
+        """Measures the GPU time of each of `repeats` runs of a function with CUDA events, milliseconds."""
         with ExitStack() as events:
             marks = []
             for _ in range(2):

@@ -1,4 +1,4 @@
-"""The network on ONNX Runtime: the reference, and the engine where there is no GPU."""
+"""Runs a model file with ONNX Runtime on the CPU: the engine where there is no GPU, and the reference for compiled engines."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from .contract import INPUT, OUTPUTS, NetworkOutput, check_crops, check_output, 
 
 
 class OnnxRuntimeEngine:
-    """Runs a model file on the CPU.
+    """Runs a model file on the CPU with ONNX Runtime.
 
     Args:
         path: the .onnx file.
         threads: intra-op threads, at least 1.
 
     Raises:
-        ModelError: for a file that is missing, damaged or not to the contract.
+        ModelError: for a file that is missing, damaged or outside the contract, with the remedy.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._session = open_session(path, threads)
-        what = 'metadata that is'
+        what = 'metadata'
         try:
             metadata = self._session.get_modelmeta().custom_metadata_map
-            what = 'names that are'
+            what = 'tensor names'
             inputs = {i.name: i.shape for i in self._session.get_inputs()}
             outputs = {o.name: o.shape for o in self._session.get_outputs()}
         except UnicodeDecodeError as error:
-            raise ModelError(f'{path} has {what} no text ({error}); fetch or export it again') from error
+            raise ModelError(f'{path} has {what} that cannot be decoded as UTF-8 ({error}); fetch or export it again') from error
         self.contract = read_contract(str(path), metadata, inputs, outputs)
         self.description = f'cpu (onnxruntime {onnxruntime.__version__}, {threads} thread{"s" if threads > 1 else ""})'
         size = self.contract.input_size
         try:
             output = self.infer(np.zeros((1, 1, size, size), np.uint8))
-        except Exception as error:  # as below
-            raise ModelError(f'{path} cannot be run ({_first_line(error)}); fetch or export it again') from error
+        except Exception as error:  # for the reason given in open_session
+            raise ModelError(f'{path} cannot be run by ONNX Runtime ({_first_line(error)}); fetch or export it again') from error
         check_output(str(path), output)
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
@@ -48,7 +48,11 @@ class OnnxRuntimeEngine:
 
 
 def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session on the CPU, quiet, that sleeps between calls.
+    """Opens an ONNX Runtime session on the CPU that logs errors only, and whose threads sleep between calls instead of spinning.
+
+    Args:
+        path: the .onnx file.
+        threads: intra-op threads, at least 1.
 
     Raises:
         ModelError: for a missing or damaged file, or fewer than one thread.
@@ -63,7 +67,7 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
-    except Exception as error:  # onnxruntime raises classes of its own with no common public base
+    except Exception as error:  # onnxruntime's exception classes have no common public base
         raise ModelError(f'{path} cannot be read as an ONNX model ({_first_line(error)}); fetch or export it again') from error
 
 

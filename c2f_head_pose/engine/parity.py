@@ -1,4 +1,4 @@
-"""Whether a compiled engine says what the reference says."""
+"""Compares a compiled engine with the reference (the fp32 model on ONNX Runtime) on sample crops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..models.registry import ModelError
 from .contract import Engine
 
 LIMITS_DEG = {'fp32': 0.1, 'fp16': 0.5, 'int8': 1.0}
-"""Largest rotation between an engine and the fp32 reference that is still the same network."""
+"""Largest accepted angle in degrees between an engine's rotation and the reference's, by precision."""
 
 SHEET = Path(__file__).parents[1] / 'assets' / 'sample_crops.jpg'  # training/exporting/sample_crops.py makes it
 SHEET_ROWS, SHEET_COLUMNS = 3, 8
@@ -21,14 +21,14 @@ SHEET_ROWS, SHEET_COLUMNS = 3, 8
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an engine is from the reference, on the sample crops.
+    """Difference between an engine and the reference on the sample crops.
 
     Attributes:
-        crops: how many.
-        worst_deg: largest angle between the two rotations.
-        mean_deg: mean angle.
-        worst_std_deg: largest difference of the stated standard deviations.
-        same_category: share of the crops with the same most likely sub-space.
+        crops: number of crops.
+        worst_deg: largest angle between the two rotations, degrees.
+        mean_deg: mean angle, degrees.
+        worst_std_deg: largest difference between the two standard deviations, degrees.
+        same_category: share of the crops whose most likely sub-space is the same, 0 to 1.
     """
 
     crops: int
@@ -38,12 +38,12 @@ class Parity:
     same_category: float
 
     def within(self, precision: str) -> bool:
-        """True when the engine may be used."""
+        """Whether the largest angle is within the limit for a precision."""
         return self.worst_deg <= LIMITS_DEG[precision]
 
 
 def compare(reference: Engine, engine: Engine) -> Parity:
-    """Runs both on the sample crops: all at once, and the first three, which the engine pads."""
+    """Compares two engines on the sample crops: on all in one batch, and on the first three, which a compiled engine pads."""
     crops = sample_crops(reference.contract.input_size, reference.contract.modality)
     expected, got, padded = reference.infer(crops), engine.infer(crops), engine.infer(crops[:3])
     angles = np.concatenate([_angles_deg(expected.rotation, got.rotation), _angles_deg(expected.rotation[:3], padded.rotation)])
@@ -57,22 +57,25 @@ def compare(reference: Engine, engine: Engine) -> Parity:
 
 
 def sample_crops(size: int, modality: str = 'rgb') -> np.ndarray:
-    """(24, 1, size, size) uint8: the shipped sheet of rendered heads; for depth, drawn heads with holes.
+    """Returns (24, 1, size, size) uint8 crops: the shipped sheet of rendered heads, or for 'depth' drawn heads with a nose.
 
-    The same for everybody, and within a network's range, which is what parity needs; not for accuracy.
+    They are the same on every machine and typical of a network's input, as the comparison requires. They have no labels.
+
+    Raises:
+        ModelError: when the installed package lacks the sheet.
     """
     if modality == 'depth':
         random = np.random.default_rng(20261122)
         return np.stack([_drawn_depth(random, size) for _ in range(SHEET_ROWS * SHEET_COLUMNS)])[:, None]
     sheet = cv2.imread(str(SHEET), cv2.IMREAD_GRAYSCALE)
     if sheet is None:
-        raise ModelError(f'{SHEET} is missing; install the package again')
+        raise ModelError(f'the sample crops {SHEET} are missing; install the package again')
     crops = [crop for row in np.split(sheet, SHEET_ROWS) for crop in np.split(row, SHEET_COLUMNS, axis=1)]
     return np.stack([resize(crop, size) for crop in crops])[:, None]
 
 
 def _drawn_depth(random: np.random.Generator, size: int) -> np.ndarray:
-    """An ellipsoid with a nose, turned at random, nothing measured around it."""
+    """Draws an ellipsoid with a nose at a random pose; the pixels around it are 0 (not measured)."""
     v, u = np.mgrid[0:size, 0:size].astype(np.float32) * (2 / size) - 1
     yaw, pitch, roll = random.uniform(-1, 1, 3) * (0.6, 0.4, 0.4)
     x, y = u * np.cos(roll) + v * np.sin(roll), v * np.cos(roll) - u * np.sin(roll)
@@ -83,6 +86,6 @@ def _drawn_depth(random: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _angles_deg(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """(B,) geodesic angles; from the difference's norm, which is exact for small angles: |A - B| = sqrt(8) sin(angle / 2)."""
+    """(B,) geodesic angles from |A - B| = sqrt(8) sin(angle / 2), which unlike the arc cosine is exact for small angles."""
     distance = np.linalg.norm(A.astype(float) - B.astype(float), axis=(1, 2))
     return np.degrees(2 * np.arcsin(np.clip(distance / np.sqrt(8), 0, 1)))

@@ -1,4 +1,4 @@
-"""The numbers a model computes with: fp16 made from the fp32 file, int8 files checked."""
+"""Prepares a model file for a precision: converts fp32 weights to fp16, and checks that an int8 file suits TensorRT."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ..models.registry import ModelError
 
 PRECISIONS = ('fp32', 'fp16', 'int8')
 
-# A smaller matrix is geometry (a 3x3 rotation, the anchors of sub-spaces), not a layer that was trained.
+# A smaller matrix belongs to the geometry (a 3x3 rotation, the anchors of sub-spaces), not to a trained layer.
 _SMALLEST_LAYER = 512
 _LARGEST_HALF = 65504.0
 
 
 def natural_precision(model: onnx.ModelProto) -> str:
-    """'int8' for a file that is quantised already, else 'fp16'."""
+    """Returns the precision that a file is built at by default: 'int8' for a quantised file, else 'fp16'."""
     return 'int8' if any(node.op_type == 'QuantizeLinear' for node in model.graph.node) else 'fp16'
 
 
 def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.ModelProto:
-    """The model whose own types say the precision, as strongly typed builders read it.
+    """Converts a model so that its tensor types state the precision, as strongly typed builders require.
 
     Args:
-        model: the file as shipped; not changed.
+        model: the file's content; it is not changed.
         precision: 'fp32', 'fp16' or 'int8'.
         source: the file, for messages.
 
     Raises:
-        ModelError: when the file cannot be had in that precision, with the remedy.
+        ModelError: when the file does not permit the precision, with the remedy.
     """
     quantised = natural_precision(model) == 'int8'
     if precision == 'int8':
@@ -44,23 +44,23 @@ def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.
     if precision not in PRECISIONS:
         raise ModelError(f'precision must be one of {", ".join(PRECISIONS)}, got {precision!r}')
     if quantised:
-        raise ModelError(f'{source} is quantised: it has precision int8 only')
+        raise ModelError(f'{source} is quantised and has precision int8 only; use precision int8, or the fp32 file')
     return _half(model, source) if precision == 'fp16' else model
 
 
 def geometry_nodes(model: onnx.ModelProto) -> set[str]:
-    """Names of the nodes that stay fp32 in an fp16 engine: normalisation before the first layer, decoding after the last."""
+    """Returns the names of the nodes that stay fp32 in an fp16 engine: normalisation before the first layer, decoding after the last."""
     trunk = _trunk(model.graph)
     return {node_name(node) for i, node in enumerate(model.graph.node) if i not in trunk}
 
 
 def node_name(node: onnx.NodeProto) -> str:
-    """A node's name, as TensorRT's parser calls its layer: that of its output where it has none."""
+    """Returns the name that TensorRT's parser gives to a node's layer: the node's own, else one made from its first output."""
     return node.name or f'node_of_{node.output[0]}'
 
 
 def _unfit_for_tensorrt(graph: onnx.GraphProto) -> str:
-    """Why TensorRT would refuse or misread the quantisation; empty when it would not."""
+    """Returns the reason why TensorRT would refuse or misread the quantisation; '' when there is none."""
     constants = {c.name: c for c in graph.initializer}
     constants |= {node.output[0]: a.t for node in graph.node if node.op_type == 'Constant' for a in node.attribute if a.name == 'value'}
     for node in graph.node:
@@ -77,7 +77,7 @@ def _unfit_for_tensorrt(graph: onnx.GraphProto) -> str:
 
 
 def _trunk(graph: onnx.GraphProto) -> set[int]:
-    """Indices of the nodes with a layer at or before them and a layer at or after them."""
+    """Returns the indices of the nodes that have a layer at or before them and a layer at or after them."""
     sizes = {c.name: int(np.prod(c.dims)) for c in graph.initializer}
 
     def is_layer(node: onnx.NodeProto) -> bool:
@@ -103,7 +103,7 @@ def _trunk(graph: onnx.GraphProto) -> set[int]:
 
 
 def _half(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
-    """The model with its trunk in fp16; normalisation, decoding, inputs and outputs stay as they are."""
+    """Converts the trunk to fp16; normalisation, decoding, inputs and outputs keep their types."""
     model = _with_own_weights(model)
     typed = onnx.shape_inference.infer_shapes(model)
     kinds = {v.name: v.type.tensor_type.elem_type for v in [*typed.graph.value_info, *typed.graph.input, *typed.graph.output]}
@@ -152,7 +152,7 @@ def _half(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
 
 
 def _with_own_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model without the Identity nodes by which exporters share equal weights."""
+    """Removes the Identity nodes through which exporters share equal weights."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     constants = {c.name for c in model.graph.initializer}
@@ -170,5 +170,5 @@ def _with_own_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 def _half_weight(weight: onnx.TensorProto, name: str, source: str) -> onnx.TensorProto:
     values = numpy_helper.to_array(weight)
     if np.abs(values).max(initial=0) > _LARGEST_HALF:
-        raise ModelError(f'{source} has weights beyond {_LARGEST_HALF:.0f} in {weight.name}, too large for fp16; use precision fp32')
+        raise ModelError(f'{source} has weights above {_LARGEST_HALF:.0f} in {weight.name}, too large for fp16; use precision fp32')
     return numpy_helper.from_array(values.astype(np.float16), name)

@@ -1,4 +1,4 @@
-"""The GPU's engine for a program that is already running: loaded if it is there, else built aside while ONNX Runtime serves."""
+"""Gives a running program the engine for its GPU: from the cache, or built in another process while ONNX Runtime runs the model."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 from ..models.registry import ModelError
 from .cache import CacheError, EngineCache
 from .contract import Engine
-from .switch import Say, SwitchingEngine
+from .switch import Report, SwitchingEngine
 
 
 def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
-    """The model's engine for this machine's GPU.
+    """Returns the model's engine for this machine's GPU, or one that switches to it when it is built.
 
     Args:
-        first: serves until it is ready.
+        first: engine that runs the model until the GPU's engine is ready.
         model: a shipped model's name, or the path of an .onnx file.
-        required: when the build fails, calls fail with the reason, rather than go on with `first`.
+        required: raise the reason at each call when the build fails, instead of continuing with `first`.
 
     Raises:
-        ModelError: naming every part that is missing here, each with its remedy.
+        ModelError: naming every part that is missing on this machine, each with its remedy.
     """
-    from .tensorrt_engine import EngineError, find_all  # cheap to refuse: TensorRT is imported only where it is installed
+    from .tensorrt_installation import EngineError, find_all  # imports TensorRT only where it is installed, so a refusal is quick
 
     trt, gpu = find_all()
     from .build import load_engine, make_job
@@ -37,37 +37,39 @@ def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
     try:
         if loaded := load_engine(job, EngineCache()):
             return loaded.engine
-    except RuntimeError as error:  # EngineError, CudaError, and TensorRT's own
+    except RuntimeError as error:  # EngineError, CudaError and TensorRT's errors
         raise ModelError(str(error)) from error
-    with_precision(job.model, job.precision, str(job.path))  # refuses what can never be built before anything is started
+    with_precision(job.model, job.precision, str(job.path))  # raises for a model that can never be built, before a process is started
 
-    def prepare(say: Say) -> Engine:
+    def prepare(report: Report) -> Engine:
         cache, note = EngineCache(), ''
         with ExitStack() as stack:
             if reason := unwritable(cache.folder):
-                note = f', not kept: {reason}'
+                note = f', not stored: {reason}'
                 cache = EngineCache(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='c2f_head_pose_'))))
-            build_aside([model, '--precision', job.precision, '--engines', str(cache.folder)], say)
-            say('loading')
+            build_in_process([model, '--precision', job.precision, '--engines', str(cache.folder)], report)
+            report('loading')
             loaded = load_engine(job, cache)
         if loaded is None:
-            raise EngineError('the engine built just now is not to be found or was refused; the log has the reason')
+            raise EngineError('the engine that was built just now cannot be loaded; the log has the reason')
         loaded.engine.description += note
         return loaded.engine
 
     return SwitchingEngine(first, prepare, required)
 
 
-def build_aside(arguments: list[str], say: Say, command: tuple[str, ...] = (sys.executable, '-m', 'c2f_head_pose.engine.build')) -> None:
-    """Builds in a process of its own: its crash is not ours, and what it took of memory it gives back.
+def build_in_process(
+    arguments: list[str], report: Report, command: tuple[str, ...] = (sys.executable, '-m', 'c2f_head_pose.engine.build')
+) -> None:
+    """Builds an engine in a separate process, so that a crash does not end this one and the builder's memory is freed.
 
     Args:
-        arguments: of `build_engine`.
-        say: told how far it is.
-        command: the builder.
+        arguments: arguments of the command `build_engine`.
+        report: called with the progress as text.
+        command: command line of the builder.
 
     Raises:
-        ModelError: with the builder's last words.
+        ModelError: when the builder fails, with the last line that it printed.
     """
     environment = dict(os.environ)
     root = str(Path(__file__).parents[2])
@@ -83,16 +85,16 @@ def build_aside(arguments: list[str], say: Say, command: tuple[str, ...] = (sys.
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
-                if said := _progress(line):
-                    say(said)
+                if progress := _progress(line):
+                    report(progress)
         if process.returncode != 0:
             errors.seek(0)
-            last = [line.strip() for line in errors if line.strip()][-1:] or [f'the builder ended with status {process.returncode}']
+            last = [line.strip() for line in errors if line.strip()][-1:] or [f'the builder exited with status {process.returncode}']
             raise ModelError(last[0].removeprefix('build_engine: '))
 
 
 def unwritable(folder: Path) -> str:
-    """Why engines cannot be kept in a folder; '' when they can."""
+    """Returns the reason why engines cannot be stored in a folder; '' when they can. Creates the folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -103,7 +105,7 @@ def unwritable(folder: Path) -> str:
 
 def _progress(line: str) -> str:
     try:
-        told = json.loads(line)
-        return f'{100 * told["share"]:.0f} %, {told["what"]}'
+        progress = json.loads(line)
+        return f'{100 * progress["share"]:.0f} %, {progress["what"]}'
     except (ValueError, KeyError, TypeError):
-        return ''  # a line of some library's
+        return ''  # a library printed this line

@@ -1,4 +1,4 @@
-"""An engine that serves from ONNX Runtime until a better one is ready, then from that."""
+"""Runs one engine until another is ready, then switches to it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ import numpy as np
 from ..models.registry import ModelError
 from .contract import Engine, NetworkOutput
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
+"""Called with the progress as text."""
 _log = logging.getLogger(__name__)
 
 
 class SwitchingEngine:
-    """Runs one engine while another is made ready in the background; changes over between calls, once.
+    """Runs one engine while another is prepared in a thread; switches once, between two calls.
 
     Args:
-        first: serves meanwhile.
-        prepare: makes the other; called in a thread of its own, and given a function to say how far it is.
-        required: when preparing fails, calls fail with the reason, rather than go on with `first`.
+        first: engine that runs until the other is ready.
+        prepare: makes the other engine; runs in its own thread and receives a function that takes the progress as text.
+        required: raise the reason at each call when `prepare` fails, instead of continuing with `first`.
     """
 
-    def __init__(self, first: Engine, prepare: Callable[[Say], Engine], required: bool = False) -> None:
+    def __init__(self, first: Engine, prepare: Callable[[Report], Engine], required: bool = False) -> None:
         self.contract = first.contract
         self._engine = first
         self._required = required
@@ -38,23 +39,23 @@ class SwitchingEngine:
 
     @property
     def progress(self) -> str | None:
-        """How far the other engine is, in words; None when there is nothing more to wait for."""
+        """The preparation's progress as text; None after it has ended."""
         return None if self._done.is_set() else f'{self._progress}, {time.monotonic() - self._start_s:.0f} s'
 
     @property
     def description(self) -> str:
-        """Which engine runs, and what is to come or why nothing is."""
+        """Device and library of the engine that runs, with the preparation's progress or the reason why it failed."""
         if self._ready is not None:
             return self._ready.description
         if self._failure:
             return f'{self._engine.description}, because {self._failure}'
-        return f'{self._engine.description}, until the engine for cuda is ready: {self.progress or "now"}'
+        return f'{self._engine.description}, until the engine for cuda is ready: {self.progress or "done"}'
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
         """Runs the network on (B, 1, S, S) uint8 crops, B >= 1.
 
         Raises:
-            ModelError: when the other engine was required and could not be made ready.
+            ModelError: when the other engine was required and its preparation failed.
         """
         if self._ready is not None:
             self._engine = self._ready
@@ -63,31 +64,34 @@ class SwitchingEngine:
         return self._engine.infer(crops)
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Waits until nothing more is to come.
+        """Waits until the preparation has ended.
+
+        Args:
+            timeout_s: longest wait, seconds; None without a limit.
 
         Raises:
-            TimeoutError: after `timeout_s`.
-            ModelError: when the other engine was required and could not be made ready.
+            TimeoutError: when the preparation takes longer than `timeout_s`.
+            ModelError: when the other engine was required and its preparation failed.
         """
         if not self._done.wait(timeout_s):
             raise TimeoutError(f'the engine is not ready after {timeout_s} s: {self._progress}')
         if self._failure and self._required:
             raise ModelError(self._failure)
 
-    def _prepare(self, prepare: Callable[[Say], Engine]) -> None:
+    def _prepare(self, prepare: Callable[[Report], Engine]) -> None:
         try:
-            ready = prepare(self._say)
+            ready = prepare(self._report)
             if ready.contract != self.contract:
-                raise ModelError('the engine was made from another model file')
+                raise ModelError('the engine was built from another model file; build it again')
             self._ready = ready
-            _log.info('changing over to %s', ready.description)
-        except Exception as error:  # a thread's last frame: whatever went wrong is told in the description and the log
+            _log.info('switching to %s', ready.description)
+        except Exception as error:  # no caller above a thread could catch it: the description and the log report it
             self._failure = f'cuda failed: {error}'
             _log.error('%s', self.description)
         finally:
             self._done.set()
 
-    def _say(self, progress: str) -> None:
+    def _report(self, progress: str) -> None:
         if progress != self._progress:
             _log.debug('engine: %s', progress)
         self._progress = progress

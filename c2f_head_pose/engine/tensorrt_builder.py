@@ -1,4 +1,4 @@
-"""Compiles a model file with TensorRT 8.5 to 11 or TensorRT-RTX; what differs between them is listed in tensorrt_engine.py."""
+"""Compiles a model file with TensorRT 8.5 to 11 or TensorRT-RTX; tensorrt_engine.py lists the differences between the versions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import onnx
 
 from .contract import INPUT, OUTPUTS
 from .precision import geometry_nodes, with_precision
-from .tensorrt_engine import EngineError, TensorRT, logger_of
+from .tensorrt_installation import EngineError, TensorRT, logger_of
 
 Progress = Callable[[float, str], None]
-"""Told the share of a build that is done, 0 to 1, and what is being done."""
+"""Called with the share of a build that is done, 0 to 1, and the name of the present step."""
 
 _LARGEST_WORKSPACE = 1 << 30
-_ARITHMETIC = ('ELEMENTWISE', 'UNARY', 'REDUCE', 'MATRIX_MULTIPLY', 'SOFTMAX', 'ACTIVATION')  # layers that have a precision to set
+_ARITHMETIC = ('ELEMENTWISE', 'UNARY', 'REDUCE', 'MATRIX_MULTIPLY', 'SOFTMAX', 'ACTIVATION')  # layers whose precision can be set
 
 
 def build_plan(
@@ -32,34 +32,36 @@ def build_plan(
     """Compiles a model file.
 
     Args:
-        trt: with what.
-        model: the file, fp32 or quantised.
+        trt: the TensorRT that builds the engine.
+        model: the file's content, fp32 or quantised.
         precision: 'fp32', 'fp16' or 'int8'.
         source: the file's name, for messages.
-        notes: what an earlier build noted about kernels (a timing cache).
-        progress: told how far it is; not called before TensorRT 10.
-        workspace: bytes of GPU memory that a kernel may use besides its tensors.
-        compute_capabilities: TensorRT-RTX only: 'SM89', ... to build for, without such a GPU; the one here by default.
+        notes: timing cache of an earlier build; empty for none.
+        progress: called during the build; never called before TensorRT 10.
+        workspace: bytes of GPU memory that a kernel may use beside its tensors.
+        compute_capabilities: for TensorRT-RTX, the GPUs to build for ('SM89', ...), which need not be installed; by default this machine's.
 
     Returns:
-        The serialised engine, and the notes for the next build.
+        The serialised engine, and the timing cache for the next build.
 
     Raises:
-        EngineError: with TensorRT's reasons.
-        ModelError: when the file cannot be had in that precision.
+        EngineError: when TensorRT fails, with its reasons.
+        ModelError: when the file does not permit the precision.
     """
     if compute_capabilities and not trt.is_rtx:
-        raise EngineError(f'only TensorRT-RTX builds for GPUs that are not here, not {trt.flavour} {trt.version}')
+        raise EngineError(f'{trt.flavour} {trt.version} builds for the installed GPU only; install tensorrt_rtx to build for other GPUs')
     api, log = trt.module, logger_of(trt.module)
     typed = with_precision(model, precision, source)
     log.errors.clear()
     try:
         builder = api.Builder(log)
-    except TypeError as error:  # what its bindings make of a builder that could not be made
-        raise EngineError(f'{trt.flavour} {trt.version} has no builder here, as without a working driver: {log.reasons()}') from error
+    except TypeError as error:  # raised by TensorRT's bindings when it could not make a builder
+        raise EngineError(
+            f"{trt.flavour} {trt.version} could not make a builder: {log.reasons()}; check the driver with 'nvidia-smi'"
+        ) from error
     network = builder.create_network(_network_flags(trt))
     parser = api.OnnxParser(network, log)
-    # Weakly typed builders choose types themselves, so they get the fp32 file and the names of what must stay so.
+    # Weakly typed builders choose types themselves, so they get the fp32 file; _configure pins the layers that must stay fp32.
     if not parser.parse((typed if trt.number >= (10, 0) else model).SerializeToString()):
         reasons = '; '.join(str(parser.get_error(i)) for i in range(parser.num_errors))
         raise EngineError(f'{trt.flavour} {trt.version} cannot read {source}: {reasons}')
@@ -73,7 +75,7 @@ def build_plan(
         crop = tuple(network.get_input(0).shape)[1:]
         profile.set_shape(INPUT, (smallest, *crop), (tuned, *crop), (largest, *crop))
         config.add_optimization_profile(profile)
-    if not trt.is_rtx:  # there a timing cache does nothing and asks for a GPU
+    if not trt.is_rtx:  # with TensorRT-RTX a timing cache has no effect and requires a GPU
         config.set_memory_pool_limit(api.MemoryPoolType.WORKSPACE, workspace)
         config.set_timing_cache(config.create_timing_cache(notes), False)
     if compute_capabilities:
@@ -101,9 +103,9 @@ def _network_flags(trt: TensorRT) -> int:
 def _configure(trt: TensorRT, config: Any, network: Any, model: onnx.ModelProto, precision: str) -> None:
     api = trt.module
     if precision == 'fp32':
-        config.clear_flag(api.BuilderFlag.TF32)  # fp32 means it: TF32 keeps 10 bits, as fp16 does
+        config.clear_flag(api.BuilderFlag.TF32)  # TF32 has 10 bits of mantissa, as fp16, so it is not fp32
     if trt.is_rtx:
-        config.set_flag(api.BuilderFlag.REQUIRE_USER_ALLOCATION)  # no allocations of its own while a graph is captured
+        config.set_flag(api.BuilderFlag.REQUIRE_USER_ALLOCATION)  # TensorRT must not allocate while a graph is captured
     if trt.number >= (10, 0):
         return
     if precision != 'fp32':
@@ -117,7 +119,7 @@ def _configure(trt: TensorRT, config: Any, network: Any, model: onnx.ModelProto,
                 layer.precision = api.float32
     if precision == 'int8':
         config.set_flag(api.BuilderFlag.INT8)
-    # Convolutions of its own only: cuBLAS and cuDNN would take 1 GB more to load, and are absent from slim installations.
+    # Only TensorRT's own convolutions: cuBLAS and cuDNN need 1 GB more memory, and slim installations lack them.
     sources = api.TacticSource
     config.set_tactic_sources(1 << int(sources.EDGE_MASK_CONVOLUTIONS) | 1 << int(sources.JIT_CONVOLUTIONS))
     if hasattr(api, 'PreviewFeature') and hasattr(api.PreviewFeature, 'PROFILE_SHARING_0806'):
@@ -125,7 +127,7 @@ def _configure(trt: TensorRT, config: Any, network: Any, model: onnx.ModelProto,
 
 
 def _make_monitor(api: ModuleType, progress: Progress) -> Any:
-    """TensorRT's nested phases as one share that only grows."""
+    """Makes a monitor that combines TensorRT's nested phases into one share that never decreases."""
 
     class Monitor(api.IProgressMonitor):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
@@ -135,18 +137,18 @@ def _make_monitor(api: ModuleType, progress: Progress) -> Any:
 
         def phase_start(self, name: str, parent: str | None, steps: int) -> None:
             self.phases[name] = parent, 0, max(steps, 1)
-            self._tell(name)
+            self._report(name)
 
         def step_complete(self, name: str, step: int) -> bool:
             parent, _, steps = self.phases[name]
             self.phases[name] = parent, step + 1, steps
-            self._tell(name)
+            self._report(name)
             return True
 
         def phase_finish(self, name: str) -> None:
             self.phases.pop(name, None)
 
-        def _tell(self, name: str) -> None:
+        def _report(self, name: str) -> None:
             share, inner = 0.0, name
             while inner in self.phases:
                 parent, done, steps = self.phases[inner]

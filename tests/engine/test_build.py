@@ -15,7 +15,7 @@ from c2f_head_pose.engine import cuda, open_engine
 from c2f_head_pose.engine.build import main
 from c2f_head_pose.engine.parity import sample_crops
 from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, node_name, with_precision
-from c2f_head_pose.engine.provision import build_aside, unwritable
+from c2f_head_pose.engine.provision import build_in_process, unwritable
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 
 needs_rtx = pytest.mark.skipif(
@@ -100,7 +100,7 @@ def test_the_parser_takes_every_node_and_keeps_the_types_of_the_fp16_file():
 @needs_rtx
 def test_progress_only_grows_and_ends_near_the_whole():
     from c2f_head_pose.engine.tensorrt_builder import build_plan
-    from c2f_head_pose.engine.tensorrt_engine import find_tensorrt
+    from c2f_head_pose.engine.tensorrt_installation import find_tensorrt
 
     told = []
     build_plan(
@@ -120,7 +120,7 @@ def test_progress_only_grows_and_ends_near_the_whole():
 def test_a_build_lets_other_threads_run(tmp_path):
     """The builder must not hold Python's lock, or a node that builds in-process would stand still."""
     from c2f_head_pose.engine.tensorrt_builder import build_plan
-    from c2f_head_pose.engine.tensorrt_engine import find_tensorrt
+    from c2f_head_pose.engine.tensorrt_installation import find_tensorrt
 
     trt, model = find_tensorrt(), onnx.load(model_path('c2f_edge'))
     thread = threading.Thread(target=lambda: build_plan(trt, model, 'fp32', 'c2f_edge', compute_capabilities=['SM86', 'SM89', 'SM120']))
@@ -137,13 +137,14 @@ def test_a_build_lets_other_threads_run(tmp_path):
 def test_an_engine_that_cannot_be_loaded_is_told_with_tensorrts_reason():
     """Twice: TensorRT keeps the first logger it is given, and it must not be a dead one."""
     from c2f_head_pose.engine.tensorrt_builder import build_plan
-    from c2f_head_pose.engine.tensorrt_engine import EngineError, TensorRTEngine, find_tensorrt
+    from c2f_head_pose.engine.tensorrt_engine import TensorRTEngine
+    from c2f_head_pose.engine.tensorrt_installation import EngineError, find_tensorrt
 
     trt = find_tensorrt()
     plan, _ = build_plan(trt, onnx.load(model_path('c2f_edge')), 'fp16', 'c2f_edge', compute_capabilities=['SM89'])
     contract = open_engine('c2f_edge', 'cpu').contract
     for _ in range(2):
-        with pytest.raises(EngineError, match=r'will not load the engine: .*driver'):
+        with pytest.raises(EngineError, match=r'cannot load the engine: .*driver'):
             TensorRTEngine(plan, contract, trt, cuda.Gpu('none', (8, 9), 1, 1, False), 'fp16')
 
 
@@ -153,7 +154,7 @@ def test_a_kept_engine_that_tensorrt_refuses_is_thrown_away(tmp_path):
     """Whole and of the right key, but not an engine: as after an update of libraries under the same version."""
     from c2f_head_pose.engine.build import load_engine, make_job
     from c2f_head_pose.engine.cache import EngineCache
-    from c2f_head_pose.engine.tensorrt_engine import find_tensorrt
+    from c2f_head_pose.engine.tensorrt_installation import find_tensorrt
 
     job, cache = make_job('c2f_edge', None, find_tensorrt(), cuda.Gpu('none', (8, 9), 1, 1, False)), EngineCache(tmp_path)
     assert job.precision == 'fp16' and job.key.profile == 'batch 1-1-8 16-64-64'
@@ -235,7 +236,7 @@ def test_an_unknown_device_lists_the_known():
 @without_gpu
 def test_build_engine_without_a_gpu_says_what_is_missing(capsys):
     assert main(['c2f_edge']) == 1
-    assert 'no engine can be built here: no NVIDIA driver' in capsys.readouterr().err
+    assert 'no engine can be built on this machine: no NVIDIA driver was found' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -260,19 +261,19 @@ def test_building_aside_tells_progress_and_the_builders_last_words():
     )
     said = []
     with pytest.raises(ModelError, match=r'^out of memory$'):
-        build_aside([], said.append, (sys.executable, '-c', script))
+        build_in_process([], said.append, (sys.executable, '-c', script))
     assert said == ['40 %, timing']
 
 
 def test_a_builder_that_is_killed_is_told_so():
-    with pytest.raises(ModelError, match='ended with status -9'):
-        build_aside([], lambda said: None, (sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'))
+    with pytest.raises(ModelError, match='exited with status -9'):
+        build_in_process([], lambda said: None, (sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'))
 
 
 @without_gpu
 def test_the_real_builder_aside_refuses_with_its_own_reason():
-    with pytest.raises(ModelError, match='no engine can be built here'):
-        build_aside(['c2f_edge'], lambda said: None)
+    with pytest.raises(ModelError, match='no engine can be built on this machine'):
+        build_in_process(['c2f_edge'], lambda said: None)
 
 
 @without_gpu
@@ -337,7 +338,7 @@ def test_cuda_python_takes_the_arguments_we_pass():
 def test_on_a_gpu_the_engine_is_built_proved_kept_and_loaded(name, tmp_path):
     from c2f_head_pose.engine.build import get_engine, make_job
     from c2f_head_pose.engine.cache import EngineCache
-    from c2f_head_pose.engine.tensorrt_engine import find_all
+    from c2f_head_pose.engine.tensorrt_installation import find_all
 
     try:
         trt, gpu = find_all()

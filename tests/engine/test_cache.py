@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_gives_the_engine_and_says_so(tmp_path):
     cache = EngineCache(tmp_path / 'file' / 'engines')
     got = cache.get(KEY, lambda: PLAN)
     assert got.plan == PLAN and got.built
-    assert 'not kept' in got.note and 'C2F_HEAD_POSE_ENGINES' in got.note
+    assert 'not stored' in got.note and 'C2F_HEAD_POSE_ENGINES' in got.note
     cache.keep_notes(KEY, b'timings')
     with pytest.raises(CacheError, match='cannot be written'):
         cache.get(KEY, never, must_keep=True)
@@ -195,7 +195,7 @@ def test_an_engine_provisioned_into_a_read_only_folder_is_used(cache):
     cache.folder.chmod(0o555)
     try:
         assert cache.get(KEY, never).plan == PLAN
-        assert 'not kept' in cache.get(replace(KEY, precision='int8'), lambda: PLAN).note
+        assert 'not stored' in cache.get(replace(KEY, precision='int8'), lambda: PLAN).note
     finally:
         cache.folder.chmod(0o755)
 
@@ -209,7 +209,7 @@ from tests.engine_plans import KEY, PLAN
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 cache = EngineCache(Path(sys.argv[1]))
 got = cache.get(KEY, lambda: PLAN)
-assert got.plan == PLAN and got.built and 'not kept' in got.note, got.note
+assert got.plan == PLAN and got.built and 'not stored' in got.note, got.note
 try:
     cache.get(KEY, lambda: PLAN, must_keep=True)
 except CacheError as error:

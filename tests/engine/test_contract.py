@@ -64,7 +64,7 @@ def test_a_corrupt_and_an_empty_file_are_refused(tmp_path):
         ('convention', 'yaw pitch roll', 'convention'),
         ('modality', 'sonar', 'modality'),
         ('input_size', None, 'lacks input_size'),
-        ('input_size', 'large', 'wrong number'),
+        ('input_size', 'large', 'a number in its metadata cannot be read'),
         ('input_size', '128', 'its input must be crops'),
         ('detector_margin', '-1', 'margins'),
         ('licence', None, 'lacks licence'),
@@ -82,10 +82,10 @@ def test_a_model_that_breaks_a_promise_is_refused_by_the_promise(shipped, tmp_pa
 @pytest.mark.parametrize(
     ('change', 'named'),
     [
-        (lambda model: answers(model, np.zeros((2, 2), np.float32)), r'of one crop its rotation is float32 \(1, 2, 2\)'),
-        (lambda model: answers(model, np.full((3, 3), np.nan, np.float32)), 'not finite numbers'),
+        (lambda model: answers(model, np.zeros((2, 2), np.float32)), r'for one crop its rotation is float32 \(1, 2, 2\)'),
+        (lambda model: answers(model, np.full((3, 3), np.nan, np.float32)), 'must be finite numbers'),
         (lambda model: answers(model, np.eye(3, dtype=np.float32), times=-5), 'cannot be run'),
-        (lambda model: model.SerializeToString().replace(b'the licence', b'the \xff\xfe\xfdence'), 'metadata that is no text'),
+        (lambda model: model.SerializeToString().replace(b'the licence', b'the \xff\xfe\xfdence'), 'metadata that cannot be decoded'),
     ],
 )
 def test_a_model_that_would_fail_on_its_first_face_is_refused_when_it_is_opened(tmp_path, change, named):

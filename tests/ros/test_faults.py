@@ -249,11 +249,11 @@ def test_a_builder_killed_in_the_middle_costs_no_image_and_is_told(graph, monkey
     psutil = pytest.importorskip('psutil')
     from c2f_head_pose import estimator
     from c2f_head_pose.engine import open_engine
-    from c2f_head_pose.engine.provision import build_aside
+    from c2f_head_pose.engine.provision import build_in_process
     from c2f_head_pose.engine.switch import SwitchingEngine
 
     def prepare(say):
-        build_aside(['c2f_edge', '--compute-capability', 'SM86', 'SM89', 'SM120'], say)
+        build_in_process(['c2f_edge', '--compute-capability', 'SM86', 'SM89', 'SM120'], say)
         raise AssertionError('it was to be killed before')
 
     monkeypatch.setattr(estimator, 'open_engine', lambda *_: SwitchingEngine(open_engine('c2f_edge', 'cpu'), prepare))
@@ -269,7 +269,7 @@ def test_a_builder_killed_in_the_middle_costs_no_image_and_is_told(graph, monkey
     graph.wait_until(lambda: 'until the engine for cuda is ready' in values(graph.wait_for_state('no face'))['device'], 'the progress')
     builder.kill()
     graph.wait_until(
-        lambda: 'because cuda failed: the builder ended with status -9' in values(graph.wait_for_state('no face'))['device'],
+        lambda: 'because cuda failed: the builder exited with status -9' in values(graph.wait_for_state('no face'))['device'],
         'the reason in the diagnostics',
     )
     ask(graph, results, publisher, image_message(SMALL, 2.0))
