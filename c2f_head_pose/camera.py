@@ -1,4 +1,4 @@
-"""Camera calibration: from CameraInfo's fields to the ray through a pixel."""
+"""Reads a camera's calibration from CameraInfo's fields, and computes the ray through a pixel."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _COEFFICIENTS = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equid
 
 
 def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
-    """The camera that a CameraInfo message describes, for the pixels of the image published beside it.
+    """Returns the camera of a CameraInfo message, for the pixels of the image that is published with it.
 
     Args:
-        info: anything with CameraInfo's fields: sensor_msgs (k, d, p ...), or ROS 1's capitals (K, D, P ...).
-        rectified: the image is rectified (image_rect): use P without distortion; otherwise K and D.
+        info: object with the fields of sensor_msgs/CameraInfo (k, d, p ...) or of ROS 1's message (K, D, P ...).
+        rectified: True for a rectified image (image_rect), to which P without distortion applies; False for K and D.
 
     Returns:
-        The camera with binning and region of interest applied; None for an uncalibrated camera (K[0] = 0, by
-        CameraInfo's own definition).
+        The camera with binning and region of interest applied; None for an uncalibrated camera, which CameraInfo defines by
+        K[0] = 0.
 
     Raises:
-        ValueError: naming the field, for intrinsics that are not a camera's or a distortion model that is not known.
+        ValueError: for impossible intrinsics or an unknown distortion model, naming the field and the remedy.
 
     Source: sensor_msgs/CameraInfo: K and P are for the full, unbinned resolution; the ROI is in full-resolution pixels.
     """
@@ -38,13 +38,13 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
         return None
     if not np.isfinite(intrinsics).all() or intrinsics[0, 0] < 0 or intrinsics[1, 1] <= 0:
         raise ValueError(
-            f"CameraInfo.{'p' if rectified else 'k'} is no camera's: focal lengths must be finite and positive, got "
+            f"CameraInfo.{'p' if rectified else 'k'} cannot be a camera's: focal lengths must be finite and positive, got "
             f'{intrinsics[0, 0]:g} and {intrinsics[1, 1]:g}; calibrate with camera_calibration'
         )
     if intrinsics[1, 0] != 0 or not np.array_equal(intrinsics[2], [0, 0, 1]):
         raise ValueError(
-            f"CameraInfo.{'p' if rectified else 'k'} is no camera's: its second row must begin with 0 and its third "
-            f'be 0, 0, 1, got {intrinsics[1:].tolist()}; calibrate with camera_calibration'
+            f"CameraInfo.{'p' if rectified else 'k'} cannot be a camera's: its second row must begin with 0 and its third row "
+            f'must be 0, 0, 1, got {intrinsics[1:].tolist()}; calibrate with camera_calibration'
         )
     D = np.zeros(0) if rectified else np.asarray(_field(info, 'd'), float).ravel()
     model = info.distortion_model
@@ -88,12 +88,12 @@ def calibration_of(info: Any) -> tuple[Any, ...]:
 
 
 def pixel_ray(camera: Camera, x: float, y: float) -> np.ndarray:
-    """The viewing direction through a pixel, (3,) float64; arguments and errors as of `pixel_rays`."""
+    """Returns the viewing direction through a pixel, (3,) float64; see `pixel_rays` for arguments and errors."""
     return pixel_rays(camera, [(x, y)])[0]
 
 
 def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndarray:
-    """The viewing directions through pixels.
+    """Returns the viewing directions through pixels.
 
     Args:
         camera: the calibrated camera.
@@ -103,9 +103,9 @@ def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndar
         (N, 3) float64 unit vectors in the camera's optical frame.
 
     Raises:
-        ValueError: for a camera that sees nothing through one of the pixels, as one whose numbers are beyond reason.
+        ValueError: for a calibration with impossible numbers, which has no ray through one of the pixels.
 
-    K's principal point counts from the first pixel's centre (OpenCV), hence the half pixel.
+    The half pixel that is subtracted exists because OpenCV counts K's principal point from the first pixel's centre.
     """
     pixels = [(float(x) - 0.5, float(y) - 0.5) for x, y in points]
     if camera.D.size == 0:
@@ -118,7 +118,7 @@ def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndar
     for (x, y), ray in zip(points, rays):
         if not all(math.isfinite(part) for part in ray):
             raise ValueError(
-                f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is beyond reason; calibrate again'
+                f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is impossible; calibrate again'
             )
     return np.array(rays)
 
@@ -129,13 +129,13 @@ def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
 
 
 def _pinhole(camera: Camera, pixels: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Normalised image points of pixels, without distortion; in Python's numbers, where numpy takes several times as long."""
+    """Normalised image points of pixels, without distortion. Python's numbers are several times faster here than numpy's."""
     (fx, skew, cx), (_, fy, cy), _ = camera.K.tolist()
     return [((x - cx - skew * (y - cy) / fy) / fx, (y - cy) / fy) for x, y in pixels]
 
 
 def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
-    """(N, 2) normalised image points of (N, 2) pixels: OpenCV's five fixed-point steps, then Newton's, for strong distortion."""
+    """(N, 2) normalised image points of (N, 2) pixels: OpenCV's five fixed-point steps, then Newton's method for strong distortion."""
     points = cv2.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
     step = 1e-6
     for _ in range(8):
@@ -145,7 +145,7 @@ def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
         off = pixels - seen[0]
         (a, c), (b, d) = ((seen[1:] - seen[0]) / step).transpose(0, 2, 1)  # columns of each point's 2x2 slope
         determinant = a * d - b * c
-        good = np.abs(determinant) >= 1e-9  # not for a NaN
+        good = np.abs(determinant) >= 1e-9  # False for a NaN
         if not good.any():
             break
         determinant = np.where(good, determinant, np.inf)
@@ -156,9 +156,9 @@ def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
 
 
 def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, float]:
-    """The ray of a normalised image point (x, y); beyond 90 degrees off the axis there is no (u, v, 1), so the angle is solved for.
+    """The ray of a normalised image point (x, y). The angle is solved for, because a ray beyond 90 degrees has no form (u, v, 1).
 
-    Source: Kannala and Brandt 2006, as in OpenCV's fisheye model.
+    Source: Kannala and Brandt 2006, the model of OpenCV's fisheye functions.
     """
     distorted = math.hypot(x, y)
     if distorted < 1e-12:

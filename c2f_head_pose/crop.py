@@ -1,4 +1,4 @@
-"""The one crop: training, evaluation, replay and the node cut faces with these functions."""
+"""Cuts faces out of images. Training, evaluation, replay and the node use these functions, so that a network sees the same crops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .types import FaceBox
 
 @dataclass(frozen=True)
 class CropSquare:
-    """A square on whole pixels of an image; may reach beyond it.
+    """A square on whole pixels of an image, which may extend beyond the image.
 
     Attributes:
         left: pixels from the image's left edge.
@@ -26,23 +26,23 @@ class CropSquare:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Centre (x, y) in continuous pixels: where the crop's ray goes through."""
+        """Centre (x, y) in continuous pixels; the crop's ray passes through it."""
         return self.left + self.side / 2, self.top + self.side / 2
 
 
 def square_about(box: FaceBox, margin: float) -> CropSquare:
-    """The square about a box's centre whose side is `margin` times the box's larger extent, rounded to whole pixels."""
+    """Returns the square about a box's centre whose side is `margin` times the box's longer side, rounded to whole pixels."""
     side = max(1, round(margin * max(box.width, box.height)))
     x, y = box.centre
     return CropSquare(round(x - side / 2), round(y - side / 2), side)
 
 
 def cut(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
-    """Cuts a square out of an image and resizes it; what lies beyond the image is black (0).
+    """Cuts a square out of an image and resizes it; pixels beyond the image are black (0).
 
     Args:
-        image: (H, W) or (H, W, C), any dtype OpenCV resizes.
-        square: where, in the image's pixels.
+        image: (H, W) or (H, W, C), any dtype that OpenCV can resize.
+        square: the square, in the image's pixels.
         size: output side in pixels.
 
     Returns:
@@ -68,12 +68,21 @@ def cut(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
 
 
 def gray(image: np.ndarray) -> np.ndarray:
-    """(H, W) of a gray or BGR image."""
+    """Returns the (H, W) gray image of a gray or BGR image; a gray one is not copied."""
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 def cut_gray(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
-    """Cuts a face out of a gray or BGR uint8 image as a network reads it: (size, size) gray; resizing one channel is quicker than three."""
+    """Cuts a face out of an image in the form that a network reads. Only the square is converted to gray, before it is resized.
+
+    Args:
+        image: (H, W) gray or (H, W, 3) BGR uint8.
+        square: the square, in the image's pixels.
+        size: output side in pixels.
+
+    Returns:
+        (size, size) uint8 gray.
+    """
     left, top = max(square.left, 0), max(square.top, 0)
     patch = image[top : max(0, square.top + square.side), left : max(0, square.left + square.side)]
     if patch.size == 0:
@@ -82,12 +91,12 @@ def cut_gray(image: np.ndarray, square: CropSquare, size: int) -> np.ndarray:
 
 
 def resize(patch: np.ndarray, size: int) -> np.ndarray:
-    """A patch resized to (size, size), whatever its shape: averaged where it shrinks, bilinear where it grows."""
+    """Resizes a patch of any shape to (size, size): by averaging where it shrinks, bilinearly where it grows."""
     return _resized(patch, size, size)
 
 
 def fit(patch: np.ndarray, size: int) -> np.ndarray:
-    """A patch in the middle of a black (size, size) square, as large as fits: stretching a rectangle would turn the face."""
+    """Resizes a patch to fit into a black (size, size) square without stretching, because stretching changes a face's apparent angles."""
     scale = size / max(patch.shape[:2])
     height, width = (max(1, round(side * scale)) for side in patch.shape[:2])
     top, left = (size - height) // 2, (size - width) // 2

@@ -1,4 +1,4 @@
-"""From the network's numbers to rotations, uncertainties and the paper's four sub-spaces."""
+"""Converts the network's output to head poses: rotations, standard deviations and the paper's four sub-spaces."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from .types import CATEGORIES, HeadPose
 
 
 def decode(output: NetworkOutput) -> list[HeadPose]:
-    """One HeadPose a crop, relative to the ray through the crop's centre.
+    """Converts the output for a batch of crops to one HeadPose for each, relative to the ray through the crop's centre.
+
+    Args:
+        output: the network's output for B crops.
+
+    Returns:
+        B poses with rotation, standard deviation (degrees), category and its probabilities; no box, position or track.
 
     Raises:
-        ValueError: when the network gave a number that is not finite.
+        ValueError: when a number in the output is not finite.
     """
     rotations = output.rotation.astype(float)
     stds_deg = np.degrees(output.rotation_std_rad.astype(float))
     logits = output.category_logits.astype(float)
     if not (np.isfinite(rotations).all() and np.isfinite(stds_deg).all() and np.isfinite(logits).all()):
-        raise ValueError('the network gave numbers that are not finite; the model file is damaged or its precision overflows')
+        raise ValueError(
+            'the network gave numbers that are not finite; the model file is damaged or its precision overflows; fetch it again or use fp32'
+        )
     probabilities = softmax(logits)
     categories = [CATEGORIES[i] for i in probabilities.argmax(-1).tolist()]
     return [
@@ -29,14 +37,6 @@ def decode(output: NetworkOutput) -> list[HeadPose]:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis (paper, eq. 1)."""
+    """Computes the softmax of (..., K) logits over the last axis. Source: paper, eq. 1."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def category_of(ypr_deg: np.ndarray) -> str:
-    """The sub-space of Euler angles: the signs of pitch and yaw, 0 counted as positive (paper, Table 1)."""
-    yaw, pitch = float(ypr_deg[0]), float(ypr_deg[1])
-    if yaw >= 0:
-        return 'L1' if pitch >= 0 else 'L2'
-    return 'L4' if pitch >= 0 else 'L3'

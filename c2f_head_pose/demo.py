@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .command_name import typed_name
 from .draw import draw_poses
 from .estimator import HeadPoseEstimator
 from .images.inputs import Frame, Inputs, find_inputs, listed
@@ -22,7 +23,7 @@ _LONGEST_PAUSE_S = 60.0
 
 
 def pose_record(pose: HeadPose) -> dict[str, Any]:
-    """A head pose as plain numbers for JSON: degrees, pixels, R_cam_head row by row."""
+    """Returns a head pose as plain numbers for JSON: angles in degrees, box x1 y1 x2 y2 in pixels, R_cam_head row by row."""
     box = pose.box
     return {
         'box': None if box is None else [round(v, 2) for v in (box.x1, box.y1, box.x2, box.y2)],
@@ -37,9 +38,9 @@ def pose_record(pose: HeadPose) -> dict[str, Any]:
 
 
 class _Drawings:
-    """Writes drawings: pictures one by one, the frames of a video into one video.
+    """Writes drawings: of pictures into one file each, of a video's frames into one video.
 
-    The drawn video has a constant rate; a drawing is repeated where the next frame comes later, so that it plays as the original does.
+    The video has a constant rate. A drawing is repeated until the next frame's stamp, so that the video plays as fast as the original.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +52,7 @@ class _Drawings:
         self._last: np.ndarray | None = None
 
     def write(self, frame: Frame, drawing: np.ndarray) -> None:
-        """Adds the drawing of a frame.
+        """Writes the drawing of a frame.
 
         Raises:
             OSError: naming the file that cannot be written.
@@ -85,8 +86,8 @@ class _Drawings:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command `demo`: 0 when every frame was read, 1 when some were not, 2 when nothing could be done."""
-    parser = argparse.ArgumentParser(prog='demo', description=__doc__)
+    """Runs the command; returns 0 when every frame was read, 1 when some could not be read, 2 when none could."""
+    parser = argparse.ArgumentParser(prog=typed_name('demo'), description=__doc__)
     parser.add_argument(
         'path', nargs='+', help='picture, folder of pictures, video, webcam (0 or /dev/video0) or address (rtsp://..., http://...)'
     )
@@ -112,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _prepare_outputs(options: argparse.Namespace) -> None:
-    """Checks that the results can be written, before an hour is spent on them. Leaves no file behind.
+    """Checks that the results can be written before any image is processed. Creates folders, but no files.
 
     Raises:
         OSError: naming what cannot be written.
@@ -166,7 +167,7 @@ def _record(frame: Frame, poses: list[HeadPose]) -> dict[str, Any]:
 
 
 def _report(records: list[dict[str, Any]], problems: int, others: list[Path], options: argparse.Namespace) -> None:
-    """Writes the JSON, unless nothing was read, and prints what came of the run."""
+    """Writes the JSON, unless no frame was read, and prints a summary."""
     if options.json and records:
         options.json.write_text(json.dumps(records, indent=1))
     faces, empty = sum(len(r['faces']) for r in records), sum(1 for r in records if not r['faces'])
@@ -181,7 +182,7 @@ def _report(records: list[dict[str, Any]], problems: int, others: list[Path], op
         )
     if records and not faces:
         print(
-            'no face: those seen from behind, mostly covered, or smaller than --min-face-px (28 pixels at 640x480, 48 at 1920x1080) are '
+            'no face: faces seen from behind, mostly covered, or smaller than --min-face-px (28 pixels at 640x480, 48 at 1920x1080) are '
             'not found; for a camera mounted sideways or upside down use --image-rotation'
         )
     for written in (options.json, options.output):
@@ -192,14 +193,14 @@ def _report(records: list[dict[str, Any]], problems: int, others: list[Path], op
 
 
 def _end_line() -> None:
-    """Ends the line that renews itself."""
+    """Ends the progress line on a terminal."""
     if sys.stderr.isatty():
         print(file=sys.stderr)
 
 
 def _progress(name: str, images: int, faces: int, poses: list[HeadPose]) -> None:
-    """One line that renews itself on a terminal; a line every hundred images elsewhere."""
-    angles = '  '.join('yaw {:+.0f} pitch {:+.0f} roll {:+.0f}'.format(*p.yaw_pitch_roll_deg) for p in poses[:2]) or 'nobody'
+    """Prints progress: on a terminal one line that is overwritten, elsewhere a line every hundred images."""
+    angles = '  '.join('yaw {:+.0f} pitch {:+.0f} roll {:+.0f}'.format(*p.yaw_pitch_roll_deg) for p in poses[:2]) or 'no face'
     if sys.stderr.isatty():
         print(f'\r\x1b[K{images} images, {faces} faces  {Path(name).name}: {angles}'[:120], end='', file=sys.stderr, flush=True)
     elif images % 100 == 0:

@@ -15,28 +15,28 @@ from .types import CATEGORIES, FACE_EXTENT_M, Camera, FaceBox, HeadPose
 _FACE_EXTENT_STD = 0.15
 """Relative spread of that extent over people, poses and the detector's box: adult face heights alone vary by 6 %."""
 _DEPTH_STD_M = 0.03
-"""The measured surface is the nose or a cheek, a few centimetres before or behind the sellion."""
+"""The measured surface is the nose or a cheek, a few centimetres in front of or behind the sellion."""
 _CENTRE_STD = 0.1
-"""The sellion lies within about a tenth of the box's size beside its centre."""
+"""The sellion lies within about a tenth of the box's size from the box's centre."""
 _SELLION_FROM_MIDDLE_M = np.array([0.09, 0.0, 0.0])
-"""In head axes; an adult's head is 0.19 m deep."""
+"""From the head's middle to the sellion in head axes; an adult's head is 0.19 m deep."""
 _MIDDLE_STD_M = 0.015
-"""Of each axis; python -m training.studies.depth_heads measures 1.8 cm in the median over all three."""
+"""Standard deviation of each axis; python -m training.studies.depth_heads measures a median of 1.8 cm over all three."""
 _LEAST_VALID = 0.1
 _WIDEST_RAD = math.radians(170)
-"""A box of a wider angle is no face; the limit keeps the tangent finite."""
+"""The limit keeps the tangent finite; no face is as wide."""
 
 
 def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Position of a head from the depth inside its face box.
+    """Computes a head's position from the depth inside its face box.
 
     Args:
         box: the face, pixels.
-        camera: of the image that the depth is registered to.
+        camera: camera of the image that the depth is registered to.
         depth_m: (H, W) float32 metres along the optical axis, NaN unknown.
 
     Returns:
-        (3,) position and (3,) standard deviation in the camera's optical frame, metres; None where too little depth is known.
+        (3,) position and (3,) standard deviation in the camera's optical frame, metres; None if too few pixels have depth.
     """
     x, y = box.centre
     half_width, half_height = 0.25 * box.width, 0.25 * box.height
@@ -57,7 +57,11 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tu
 
 
 def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Position of a head's origin, the sellion, from the head's middle as depth_heads finds it, and the head's orientation.
+    """Computes the position of a head's origin, the sellion, from the head's middle and orientation.
+
+    Args:
+        middle_m: (3,) middle of the head in the camera's optical frame, metres, as `depth_head_finder` finds it.
+        R_cam_head: (3, 3) orientation of the head.
 
     Returns:
         (3,) position and (3,) standard deviation in the camera's optical frame, metres.
@@ -66,10 +70,14 @@ def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> tuple[
 
 
 def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.ndarray] | None:
-    """Position of a head from the size of its face, assumed to be an average adult's.
+    """Computes a head's position from the size of its face, which is assumed to be an average adult's.
 
-    A face of extent e that subtends the angle a is at range e / (2 tan(a / 2)), along the ray through the box's centre. The angle is that
-    between the rays through the middles of the box's opposite edges, so it holds off the axis and for any lens.
+    A face of extent e that subtends the angle a is at range e / (2 tan(a / 2)), along the ray through the box's centre. The angle is
+    measured between the rays through the middles of the box's opposite edges, which is correct off the axis and for any lens.
+
+    Args:
+        box: the face, pixels.
+        camera: camera of the image.
 
     Returns:
         (3,) position and (3,) standard deviation in the camera's optical frame, metres; None for a box without extent.
@@ -83,36 +91,36 @@ def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.nda
 
 
 def _ray_and_extent(box: FaceBox, camera: Camera) -> tuple[np.ndarray, float]:
-    """(3,) ray through the box's centre, and the face's larger extent as a part of its range: 2 tan(a / 2)."""
+    """(3,) ray through the box's centre, and the ratio of the face's larger extent to its range: 2 tan(a / 2)."""
     x, y = box.centre
     across = [(edge, y) for edge in (box.x1, box.x2) if 0 <= edge <= camera.width]
     down = [(x, edge) for edge in (box.y1, box.y2) if 0 <= edge <= camera.height]
     ray, *edges = pixel_rays(camera, [(x, y), *across, *down]).tolist()
-    # A calibration holds for pixels of the image only: where one edge lies beyond, the angle is twice that from the centre to the other.
+    # The calibration is valid inside the image only: if one edge is outside, the angle is twice that from the centre to the other edge.
     pairs = (edges[: len(across)], edges[len(across) :])
     angles = [_angle(*pair) if len(pair) == 2 else 2 * _angle(ray, pair[0]) for pair in pairs if pair]
     return np.array(ray), 2 * math.tan(min(max(angles, default=0.0), _WIDEST_RAD) / 2)
 
 
 def _angle(a: list[float], b: list[float]) -> float:
-    """Between unit vectors; exact for small angles, unlike the arc cosine."""
+    """Angle between unit vectors, radians; unlike the arc cosine exact for small angles."""
     (ax, ay, az), (bx, by, bz) = a, b
     return math.atan2(math.hypot(ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), ax * bx + ay * by + az * bz)
 
 
 def depth_crop(depth_m: np.ndarray, square: CropSquare, size: int, range_m: float) -> np.ndarray:
-    """A head's depth as a depth model reads it; training and evaluation cut the same.
+    """Cuts a head out of a depth image in the form that a depth model reads; training and evaluation use the same crop.
 
     Args:
         depth_m: (H, W) float metres; NaN or 0 unknown.
-        square: where, in the image's pixels; may reach beyond it.
+        square: the square, in the image's pixels; it may extend beyond the image.
         size: output side in pixels.
         range_m: the model's depth_range_m.
 
     Returns:
         (size, size) uint8, see `encode_depth`.
     """
-    # The nearest pixel, never a mixture across an edge: that would be a surface which is not there.
+    # Takes the nearest pixel, because interpolation across an edge would make a surface that does not exist.
     steps = np.floor((np.arange(size) + 0.5) * (square.side / size)).astype(int)
     rows, columns = square.top + steps, square.left + steps
     height, width = depth_m.shape
@@ -122,15 +130,15 @@ def depth_crop(depth_m: np.ndarray, square: CropSquare, size: int, range_m: floa
 
 
 def encode_depth(depth_m: np.ndarray, range_m: float) -> np.ndarray:
-    """Metres about the head as bytes.
+    """Encodes depth around a head as bytes.
 
     Args:
         depth_m: (S, S) float metres; NaN or 0 unknown.
         range_m: metres mapped to 1..255.
 
     Returns:
-        (S, S) uint8: 0 where nothing was measured or what was lies more than half the range behind the head; else 1 (far) to 255
-        (near), linear about the head's depth, the median of what was measured in the middle half.
+        (S, S) uint8: 0 where depth is unknown or more than half the range behind the head; else 1 (far) to 255 (near), linear about
+        the head's depth, which is the median of the known depth in the middle half.
     """
     size = depth_m.shape[0]
     valid = np.isfinite(depth_m) & (depth_m > 0)
@@ -143,20 +151,24 @@ def encode_depth(depth_m: np.ndarray, range_m: float) -> np.ndarray:
 
 
 def enough_depth(crop: np.ndarray) -> bool:
-    """Whether enough of the middle half of an encoded crop was measured to tell an orientation: a third."""
+    """Returns whether depth is known in more than a third of the middle half of an encoded crop, which a network needs."""
     middle = slice(crop.shape[0] // 4, crop.shape[0] - crop.shape[0] // 4)
     return float(np.mean(crop[middle, middle] > 0)) > 1 / 3
 
 
 def fuse(a: HeadPose, b: HeadPose) -> HeadPose:
-    """Two independent estimates of one head's orientation as one, each weighted by its certainty.
+    """Combines two independent estimates of one head's orientation, weighted by the inverse of their variances.
 
-    In head axes, about a: the other lies at d = log(R_a^T R_b), and the best estimate between them at P_b d / (P_a + P_b) with
-    precisions P = 1 / s^2. Where they differ by more than they claim, the deviation grows by as much (Birge's ratio), so that
-    two certain answers that contradict each other do not pass as one that is more certain.
+    In head axes about `a`, `b` lies at d = log(R_a^T R_b), and the best estimate at P_b d / (P_a + P_b) with the precisions
+    P = 1 / s^2. If the difference exceeds the stated deviations, the result's deviation is increased by the same ratio (Birge's
+    ratio): otherwise two contradictory estimates would give a result that is more certain than either.
+
+    Args:
+        a: estimate from the image, in the camera's frame.
+        b: estimate from depth, in the same frame.
 
     Returns:
-        `a` with rotation, deviation and category of both.
+        `a` with the rotation, deviation and category of the combination.
     """
     precision_a, precision_b = (1 / np.square(np.maximum(pose.rotation_std_deg, 1e-3)) for pose in (a, b))
     apart_rad = rotation_vector(a.R_cam_head.T @ b.R_cam_head)

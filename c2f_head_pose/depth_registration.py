@@ -1,4 +1,4 @@
-"""Registers a depth image to the image of another camera: each measured point is moved into that camera's frame and projected."""
+"""Registers a depth image to another camera's image: transforms each measured point into that camera's frame and projects it."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from .types import Camera
 _UNKNOWN_M = np.float32(1e9)
 _STEPS = 20
 _STEP_M = np.float32(0.1)
-"""A cell this much farther than all cells about it is a gap between points of a near surface, through which the far one shows."""
+"""A cell that is this much farther than all its neighbours is a gap between points of a near surface, which shows the surface behind."""
 
 
 class DepthRegistration:
-    """Registers depth images of one camera to the images of another. The rays of the depth camera are computed once."""
+    """Registers depth images of one camera to the images of another. Computes the rays of the depth camera once."""
 
     def __init__(self, depth_camera: Camera, camera: Camera) -> None:
         """Computes the rays.
 
         Args:
-            depth_camera: of the depth images.
-            camera: of the images.
+            depth_camera: camera of the depth images.
+            camera: camera of the images.
         """
         self._depth_camera = depth_camera
         self._camera = camera
         self._rays = _rays(depth_camera)
         self._R: np.ndarray | None = None
         self._turned = self._rays
-        # Where the image is finer than depth, a point covers several of its pixels: cells of so many pixels a side.
+        # If the image is finer than depth, a point covers several of its pixels: the side of such a cell in pixels.
         finer = max(camera.K[0, 0] / depth_camera.K[0, 0], camera.K[1, 1] / depth_camera.K[1, 1])
         self._cell = max(1, int(np.ceil(finer - 0.05)))
 
     def register(self, depth_m: np.ndarray, R_cam_depth: np.ndarray, t_cam_depth_m: np.ndarray) -> np.ndarray:
-        """Depth as the other camera would measure it.
+        """Computes depth as the other camera would measure it.
 
         Args:
             depth_m: (H, W) float32 metres along the depth camera's optical axis, NaN unknown.
-            R_cam_depth: (3, 3), maps the depth camera's axes to the camera's.
+            R_cam_depth: (3, 3) rotation from the depth camera's axes to the camera's.
             t_cam_depth_m: (3,) origin of the depth camera in the camera's frame, metres.
 
         Returns:
-            (H, W) of the camera, float32 metres along its optical axis, NaN unknown. Where several points fall into one pixel the
-            nearest counts: it hides the others.
+            (H, W) float32 metres along the camera's optical axis, with the camera's image size, NaN unknown. If several points fall
+            into one pixel, the nearest is taken, because it hides the others.
         """
         if self._R is None or not np.array_equal(R_cam_depth, self._R):
             self._R, self._turned = np.array(R_cam_depth), (R_cam_depth @ self._rays).astype(np.float32)
@@ -62,7 +62,7 @@ class DepthRegistration:
 
 
 def _rays(camera: Camera) -> np.ndarray:
-    """(3, H * W) float32 directions with z = 1 through each pixel; NaN where a fisheye sees nothing before its image plane."""
+    """(3, H * W) float32 directions with z = 1 through each pixel; NaN where a fisheye's ray does not point forward."""
     columns, rows = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
     pixels = np.stack([columns.ravel(), rows.ravel()], 1)
     if camera.distortion_model == 'equidistant' and camera.D.size:
@@ -96,7 +96,7 @@ def _project(camera: Camera, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tup
 
 
 def _distort(camera: Camera, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised image points as the lens shows them; NaN where a polynomial lens folds back upon itself.
+    """Distorts normalised image points; NaN where the polynomial of a lens is no longer monotonic.
 
     Source: sensor_msgs/distortion_models.hpp: OpenCV's models (calib3d, 'Detailed Description'; fisheye: theta_d = theta (1 + ...)).
     """
@@ -118,7 +118,7 @@ def _distort(camera: Camera, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, 
     if k[8:12].any():
         distorted_x = distorted_x + r2 * (k[8] + r2 * k[9])
         distorted_y = distorted_y + r2 * (k[10] + r2 * k[11])
-    # Beyond the angle at which the radius stops growing the polynomial means nothing; points there are not in the image.
+    # Beyond the angle at which the radius stops growing the polynomial is not valid; such points are not in the image.
     reach = _largest_radius(k)
     if np.isfinite(reach):
         distorted_x = np.where(r2 < reach * reach, distorted_x, np.float32(np.nan))
@@ -126,7 +126,7 @@ def _distort(camera: Camera, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _largest_radius(k: np.ndarray) -> float:
-    """The normalised radius up to which a polynomial lens is monotonic; infinite if it is everywhere to 80 degrees."""
+    """The normalised radius up to which the polynomial of a lens is monotonic; infinite if it is monotonic up to 80 degrees."""
     r = np.linspace(0, np.tan(np.radians(80)), 400)
     r2 = r * r
     distorted = r * (1 + r2 * (k[0] + r2 * (k[1] + r2 * k[4]))) / (1 + r2 * (k[5] + r2 * (k[6] + r2 * k[7])))
@@ -135,10 +135,10 @@ def _largest_radius(k: np.ndarray) -> float:
 
 
 def _without_gaps(nearest_m: np.ndarray) -> np.ndarray:
-    """A z-buffer whose gaps of one or two cells are closed; NaN unknown.
+    """Closes gaps of one or two cells in a z-buffer; unknown cells become NaN.
 
-    An opening (minimum, then maximum, over 3 x 3 cells) removes what is farther than all about it and narrower than 3 cells. It is
-    used only there: elsewhere it would take the nearest of noisy values.
+    An opening (minimum, then maximum, over 3 x 3 cells) removes areas that are farther than all their neighbours and narrower than 3
+    cells. It is applied in such areas only, because elsewhere it would select the nearest of noisy values.
     """
     opened = cv2.morphologyEx(nearest_m, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     closed = np.where(nearest_m - opened > _STEP_M, opened, nearest_m)

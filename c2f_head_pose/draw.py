@@ -1,4 +1,4 @@
-"""Draws head poses over an image."""
+"""Draws head poses into an image."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TEXT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_poses(image: np.ndarray, poses: Sequence[HeadPose], camera: Camera | None = None) -> np.ndarray:
-    """A copy of an image with each head's box, axes, id and angles.
+    """Draws each head's box, axes, id and angles into a copy of an image.
 
     Args:
         image: (H, W) gray or (H, W, 3) BGR uint8.
-        poses: heads found in it.
-        camera: given when the poses were estimated with it: axes are then drawn as seen along each face's ray.
+        poses: heads in the image; those without a box are skipped.
+        camera: the camera that the poses were estimated with; the axes are then drawn as seen along each face's ray.
 
     Returns:
         (H, W, 3) BGR uint8.
@@ -42,7 +42,7 @@ def draw_poses(image: np.ndarray, poses: Sequence[HeadPose], camera: Camera | No
 
 
 def _draw_axes(canvas: np.ndarray, R: np.ndarray, centre: tuple[float, float], length: float, thick: int) -> None:
-    """The head's three axes by parallel projection, the farthest first."""
+    """Draws the head's three axes in parallel projection, the farthest first."""
     for k in np.argsort(-R[2]):
         tip = np.asarray(centre) + length * R[:2, k]
         cv2.arrowedLine(canvas, _pixel(*centre), _pixel(*tip), _AXES_BGR[k], thick, cv2.LINE_AA, tipLength=0.15)
@@ -55,7 +55,7 @@ def _label(pose: HeadPose) -> str:
 
 
 def _draw_label(canvas: np.ndarray, text: str, x: float, y: float) -> None:
-    """White on dark, its upper left corner at (x, y), kept inside the image."""
+    """Draws white text on a dark ground with its upper left corner at (x, y), moved into the image."""
     scale = max(0.4, max(canvas.shape[:2]) / 1400)
     thick = max(1, round(scale))
     (width, height), base = cv2.getTextSize(text, _TEXT, scale, thick)
@@ -66,6 +66,6 @@ def _draw_label(canvas: np.ndarray, text: str, x: float, y: float) -> None:
 
 
 def _pixel(x: float, y: float) -> tuple[int, int]:
-    """OpenCV's integer point; kept within its 16-bit drawing range."""
+    """Rounds to OpenCV's integer points, limited to its 16-bit drawing range."""
     x, y = np.clip([x, y], -30000, 30000)
     return round(float(x)), round(float(y))

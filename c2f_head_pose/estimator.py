@@ -1,4 +1,4 @@
-"""The whole pipeline: detect, track, crop, infer, decode, turn into the camera's frame, smooth."""
+"""Runs the pipeline on an image: detect, track, crop, infer, decode, rotate into the camera's frame, smooth."""
 
 from __future__ import annotations
 
@@ -31,9 +31,17 @@ FixedFrame = Callable[[], CameraPlace]
 _log = logging.getLogger(__name__)
 
 
+def mute_findings() -> None:
+    """Keeps the estimator's findings off stderr, for a caller that reports `HeadPoseEstimator.finding` in its own log.
+
+    An application that configures Python's logging still receives them.
+    """
+    _log.addHandler(logging.NullHandler())
+
+
 @dataclass(frozen=True, eq=False)
 class _Frame:
-    """What `estimate` was given, checked."""
+    """The checked arguments of `estimate`."""
 
     image: np.ndarray | None
     camera: Camera | None
@@ -50,7 +58,7 @@ class _Frame:
 
 @dataclass(frozen=True, eq=False)
 class _Face:
-    """A face that was found: its box, its track in a stream, and the head where depth showed it."""
+    """A face that was found: its box, its track in a stream, and its head if it was found in depth."""
 
     box: FaceBox
     track_id: int | None = None
@@ -59,7 +67,7 @@ class _Face:
 
 @dataclass(frozen=True, eq=False)
 class _Crop:
-    """What one network reads of one face."""
+    """The input of one network for one face."""
 
     face: _Face
     engine: Engine
@@ -68,12 +76,11 @@ class _Crop:
 
 
 class HeadPoseEstimator:
-    """Estimates the orientation of every head in an image. Not thread-safe: one estimator, one thread.
+    """Estimates the orientation of every head in an image. Not thread-safe: use one estimator in one thread.
 
     Attributes:
-        options: may be replaced between images.
-        stages: what the last image took: detect (faces found and followed), crop, infer, decode (and turned into the camera's frame),
-            smooth.
+        options: options, which may be replaced between images.
+        stages: times of the last image: detect (and track), crop, infer, decode (and rotate into the camera's frame), smooth.
     """
 
     def __init__(
@@ -83,22 +90,22 @@ class HeadPoseEstimator:
         options: EstimatorOptions | None = None,
         depth_engine: Engine | None = None,
     ) -> None:
-        """Takes what `load` opens.
+        """Combines engines and detector; `load` opens them by name.
 
         Args:
-            engine: of modality 'rgb'; None for depth alone.
-            detector: None for depth alone.
-            options: see EstimatorOptions.
-            depth_engine: of modality 'depth'; None takes orientations from images alone.
+            engine: engine of modality 'rgb'; None for depth alone.
+            detector: face detector; None for depth alone.
+            options: see EstimatorOptions; None for the defaults.
+            depth_engine: engine of modality 'depth'; None if orientations come from images alone.
 
         Raises:
-            ModelError: for a model of another modality.
+            ModelError: for an engine of the wrong modality, or without any engine.
         """
         for one, modality in ((engine, 'rgb'), (depth_engine, 'depth')):
             if one is not None and one.contract.modality != modality:
-                raise ModelError(f'model {one.contract.name!r} reads {one.contract.modality} crops; name one with modality {modality!r}')
+                raise ModelError(f'model {one.contract.name!r} reads {one.contract.modality} crops; use a model of modality {modality!r}')
         if engine is None and depth_engine is None:
-            raise ModelError('an estimator needs a model')
+            raise ModelError('an estimator needs an engine: give engine, depth_engine or both')
         self.options = options or EstimatorOptions()
         self.stages = StageClock()
         self._engine = engine
@@ -121,17 +128,17 @@ class HeadPoseEstimator:
         options: EstimatorOptions | None = None,
         depth_model: str | None = None,
     ) -> HeadPoseEstimator:
-        """Opens a model and the face detector; no detector for a model of modality 'depth', where heads are found in depth too.
+        """Opens a model and the face detector. A model of modality 'depth' needs no detector, because heads are found in depth.
 
         Args:
             model: a shipped model's name, or the path of an .onnx file.
             device: 'auto', 'cpu' or 'cuda'.
             threads: CPU threads of each network, at least 1.
-            options: see EstimatorOptions.
-            depth_model: a model of modality 'depth' beside one of modality 'rgb': where depth is given, both estimate.
+            options: see EstimatorOptions; None for the defaults.
+            depth_model: a second model, of modality 'depth'; its estimate is combined with the first model's where depth is given.
 
         Raises:
-            ModelError: (a ValueError) for a model or detector that is missing, damaged or foreign, with the remedy.
+            ModelError: (a ValueError) for a model or detector that is missing, damaged or outside the contract, with the remedy.
         """
         engine = open_engine(model, device, threads)
         if engine.contract.modality == 'depth':
@@ -141,22 +148,22 @@ class HeadPoseEstimator:
 
     @property
     def device(self) -> str:
-        """Where and with what the network runs, in words."""
+        """Device and library that run the network, as text."""
         return self._main.description
 
     @property
     def model_name(self) -> str:
-        """The model's name and version."""
+        """Name and version of the model, or of both models."""
         return ' and '.join(f'{e.contract.name} {e.contract.version}' for e in (self._engine, self._depth_engine) if e is not None)
 
     @property
     def reads_depth(self) -> bool:
-        """Whether orientations can come from depth."""
+        """Whether a depth model is loaded, so that orientations can come from depth."""
         return self._depth_engine is not None
 
     @property
     def finding(self) -> Finding:
-        """What was noticed while faces were searched for: more than `max_faces`, a camera that is mounted sideways."""
+        """Findings of the last search for faces: more faces than `max_faces`, or a camera that seems to be mounted sideways."""
         return self._finding
 
     @property
@@ -166,14 +173,14 @@ class HeadPoseEstimator:
         return engine
 
     def reset(self) -> None:
-        """Forgets tracks and smoothing, as after a jump in time; ids are not used again."""
+        """Deletes tracks and smoothing, as needed after a jump in time. Track ids are not used again."""
         self._tracker.reset()
         self._mounting.reset(self.options.image_rotation)
         self._filters = {}
         self._last_stamp_s = -np.inf
 
     def follows(self, track_id: int) -> bool:
-        """Whether a face is still followed, seen in the last image or not; an id that was forgotten never comes back."""
+        """Whether a face is still tracked, seen in the last image or not. An id that was deleted is never used again."""
         return self._tracker.knows(track_id)
 
     def estimate(
@@ -185,24 +192,24 @@ class HeadPoseEstimator:
         boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
         fixed_frame: FixedFrame | None = None,
     ) -> list[HeadPose]:
-        """The head poses in an image, in an image and its depth, or in depth alone.
+        """Estimates the head poses in an image, in an image with depth, or in depth alone.
 
         Args:
             image: (H, W) gray or (H, W, 3) BGR, uint8; None for depth alone, which needs depth_m, camera and a depth model.
-            camera: its calibration; without it rotations are relative to the ray through each face, and positions unknown.
+            camera: the image's calibration; without it rotations are relative to the ray through each face, and positions unknown.
             depth_m: (H, W) float metres along the optical axis, NaN unknown, registered to the image; positions need a camera.
-            stamp_s: the image's stamp; faces are then tracked and smoothed. Without it the image stands alone.
-            boxes: (N, 4) x1 y1 x2 y2 of faces already found, pixels; nothing is detected then. With a stamp they are not tracked.
-            fixed_frame: returns where the camera was in a frame that does not move with it, such as a room's or a vehicle's: (3, 3)
-                R_fixed_cam and (3,) t_fixed_cam_m. Smoothing then runs in that frame, so that a moving camera does not smear a still
-                head; what is returned is in the camera's frame all the same. Called at most once, after the networks.
+            stamp_s: the image's stamp, seconds; faces are then tracked and smoothed. None treats the image as a single one.
+            boxes: (N, 4) x1 y1 x2 y2 of known faces, pixels; they replace detection, and are not tracked even with a stamp.
+            fixed_frame: function that returns the camera's place in a frame that does not move with it, such as a room's or a
+                vehicle's: (3, 3) R_fixed_cam and (3,) t_fixed_cam_m. Smoothing then runs in that frame, so that the camera's motion is
+                not smoothed into the head's; the result stays in the camera's frame. Called at most once, after the networks.
 
         Returns:
-            One HeadPose a face: by score, or longest followed first where tracked; empty when nobody was found. `finding` holds what was
-            noticed on the way.
+            One HeadPose for each face: by score, or by age of the track where tracked; empty when no face was found. `finding` holds
+            the search's findings.
 
         Raises:
-            ValueError: naming the argument that is wrong.
+            ValueError: naming the argument that is wrong, and the remedy.
         """
         self._check(image, camera, depth_m)
         self.stages = stages = StageClock()
@@ -228,21 +235,24 @@ class HeadPoseEstimator:
         return answers
 
     def estimate_crops(self, crops: Sequence[np.ndarray]) -> list[HeadPose]:
-        """The head poses of ready-cut faces: fitted into the network's square input, nothing detected or corrected.
+        """Estimates the head poses of cropped faces. Crops are resized to the network's input, without detection or correction.
 
         Args:
-            crops: each (H, W) gray or (H, W, 3) BGR uint8, any size. One that is not square gets black bars; one that was stretched
-                to a square before is read less well.
+            crops: faces, each (H, W) gray or (H, W, 3) BGR uint8 of any size. A crop that is not square gets black bars; one that was
+                stretched to a square gives larger errors.
 
         Returns:
-            One HeadPose a crop, relative to the ray through the crop's centre.
+            One HeadPose for each crop, relative to the ray through the crop's centre.
+
+        Raises:
+            ValueError: for a crop of another type or shape.
         """
         size = self._main.contract.input_size
         for crop in crops:
             _check_image(crop)
         return self._infer([fit(gray(crop), size) for crop in crops], len(crops) * [self._main])
 
-    # Finding faces.
+    # Find faces.
 
     def _check(self, image: np.ndarray | None, camera: Camera | None, depth_m: np.ndarray | None) -> None:
         if image is not None:
@@ -258,7 +268,7 @@ class HeadPoseEstimator:
             raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
 
     def _find(self, frame: _Frame) -> list[_Face]:
-        """The faces of an image, or the heads of depth alone: followed where it has a stamp, else searched for at once."""
+        """The faces of an image, or the heads of depth alone: tracked if the image has a stamp, else from one whole search."""
         options = self.options
         if options.image_rotation != self._last_rotation:
             self.reset()
@@ -311,10 +321,10 @@ class HeadPoseEstimator:
                 self._logged.add(option)
                 _log.warning(note)
 
-    # Reading faces.
+    # Estimate poses.
 
     def _crops(self, frame: _Frame, faces: list[_Face]) -> list[_Crop]:
-        """Each face's crop for each network that can read it, upright."""
+        """Each face's upright crop for each network that can read it."""
         crops = []
         if frame.image is not None and self._engine is not None:
             size, margin = self._engine.contract.input_size, self._engine.contract.detector_margin
@@ -334,7 +344,7 @@ class HeadPoseEstimator:
         return turn_upright(crop, self.options.image_rotation)
 
     def _infer(self, crops: list[np.ndarray], engines: list[Engine]) -> list[HeadPose]:
-        """One pose a crop, from the engine beside it."""
+        """One pose for each crop, from the engine at the same index."""
         poses: list[HeadPose] = []
         for engine in dict.fromkeys(engines):  # crops of one engine follow each other
             own = [crop for crop, other in zip(crops, engines) if other is engine]
@@ -343,14 +353,14 @@ class HeadPoseEstimator:
         return poses
 
     def _turned(self, pose: HeadPose, square: CropSquare, camera: Camera | None) -> HeadPose:
-        """A crop's pose in the camera's frame; relative to the ray through the crop's centre without a camera."""
+        """A crop's pose in the camera's frame, or without a camera relative to the ray through the crop's centre."""
         R_ray_head = turn_rotation_back(pose.R_cam_head, self.options.image_rotation)
         if camera is None:
             return replace(pose, R_cam_head=R_ray_head)
         return replace(pose, R_cam_head=ray_rotation(pixel_ray(camera, *square.centre)) @ R_ray_head)
 
     def _placed(self, pose: HeadPose, face: _Face, frame: _Frame) -> HeadPose:
-        """Gives a pose in the camera's frame its box, id and position."""
+        """Adds box, score, track id and position to a pose in the camera's frame."""
         t_cam_head_m, t_std_m = self._position(pose, face, frame)
         return replace(
             pose,
@@ -388,7 +398,7 @@ def _check_image(image: np.ndarray) -> None:
 
 
 def _checked_boxes(boxes: Sequence | np.ndarray, shape: tuple[int, ...]) -> list[FaceBox]:
-    """Boxes that a caller gives, each with at least a part of a pixel of an image of (height, width)."""
+    """Checks a caller's boxes; each must overlap the image of shape (height, width)."""
     array = np.asarray(boxes, float).reshape(-1, 4) if len(boxes) == 0 else np.asarray(boxes, float)
     if array.ndim != 2 or array.shape[1] != 4:
         raise ValueError(f'boxes must be (N, 4) x1 y1 x2 y2, got shape {array.shape}')

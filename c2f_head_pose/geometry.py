@@ -1,8 +1,8 @@
-"""Rotations: one convention inside, Euler angles only here.
+"""Computes with rotations. The package uses one convention, R_cam_head; only this module converts it to Euler angles.
 
 Frames: camera optical axes x right, y down, z forward (REP-103); head axes x out of the face, y to the person's left,
 z to the scalp (REP-155). `R_cam_head` maps head axes to camera axes. `R_cv = R_cam_head @ HEAD_AXES.T` is the same rotation
-with the head's axes renamed so that a face looking straight into the camera has `R_cv = I`.
+with renamed head axes, so that a face that looks straight into the camera has `R_cv = I`.
 
 Euler angles follow 300W-LP: `R_cv = Rx(-pitch) Ry(yaw) Rz(roll)`; yaw > 0 turns to the image's left, pitch > 0 looks up,
 roll > 0 tilts clockwise in the image. They are defined for |yaw| <= 90.
@@ -21,11 +21,11 @@ _GIMBAL = 1e-6
 _IDENTITY = np.eye(3)
 _NEARLY_ORTHOGONAL = 0.01
 _NEWTON_STEPS = 3
-"""From an error of 0.01: 8e-5, 5e-9, below a float64's precision."""
+"""Number of steps after which an error of 0.01 is below float64's precision: 8e-5, 5e-9, 2e-17."""
 
 
 def rotation_from_ypr_deg(ypr_deg: np.ndarray) -> np.ndarray:
-    """The head rotation of given Euler angles.
+    """Computes the head rotation of Euler angles.
 
     Args:
         ypr_deg: (..., 3) yaw, pitch, roll in degrees, 300W-LP convention.
@@ -38,12 +38,12 @@ def rotation_from_ypr_deg(ypr_deg: np.ndarray) -> np.ndarray:
 
 
 def ypr_deg_from_rotation(R_cam_head: np.ndarray) -> np.ndarray:
-    """Yaw, pitch, roll of a head rotation; the inverse of `rotation_from_ypr_deg` for |yaw| < 90.
+    """Computes yaw, pitch and roll of a head rotation; the inverse of `rotation_from_ypr_deg` for |yaw| < 90.
 
-    At |yaw| = 90 (gimbal lock) roll is set to 0 and pitch takes the whole remaining turn.
+    At |yaw| = 90 (gimbal lock) roll is set to 0, and pitch holds the whole remaining rotation.
 
     Args:
-        R_cam_head: (..., 3, 3).
+        R_cam_head: (..., 3, 3) head rotations.
 
     Returns:
         (..., 3) float64 yaw, pitch, roll in degrees, 300W-LP convention.
@@ -60,14 +60,36 @@ def ypr_deg_from_rotation(R_cam_head: np.ndarray) -> np.ndarray:
 
 
 def faces_camera(R_cam_head: np.ndarray) -> bool:
-    """Whether the face's outward axis points towards the camera's image plane, where Euler angles are meaningful."""
+    """Whether the face's outward axis points towards the camera (|yaw| <= 90), where Euler angles are defined.
+
+    Args:
+        R_cam_head: (3, 3) head rotation.
+    """
     return bool(np.asarray(R_cam_head)[2, 0] <= 0.0)
 
 
-def ray_rotation(ray: np.ndarray) -> np.ndarray:
-    """The smallest rotation that takes the optical axis +z to a ray.
+def category_index(R_cam_head: np.ndarray) -> np.ndarray:
+    """The paper's sub-space of head rotations, by the signs of yaw and pitch; 0 counts as positive.
 
-    A network that sees only a crop estimates the head as if the crop's centre lay on the optical axis;
+    The signs are read from the face's direction, which at any yaw has the signs of the angles and needs no angles.
+
+    Args:
+        R_cam_head: (..., 3, 3); relative to the crop's ray, for the sub-space that the network is trained on.
+
+    Returns:
+        (...) int64, 0..3 for L1..L4 (`types.CATEGORIES`): (yaw, pitch) signs (+, +), (+, -), (-, -), (-, +).
+
+    Source: paper, Table 1.
+    """
+    R = np.asarray(R_cam_head, float)
+    left, up = R[..., 0, 0] <= 0, R[..., 1, 0] <= 0
+    return np.where(left, np.where(up, 0, 1), np.where(up, 3, 2))
+
+
+def ray_rotation(ray: np.ndarray) -> np.ndarray:
+    """Computes the smallest rotation that takes the optical axis +z to a ray.
+
+    A network that sees only a crop estimates the head as if the crop's centre were on the optical axis, so
     `R_cam_head = ray_rotation(ray) @ R_crop_head`.
 
     Args:
@@ -84,14 +106,22 @@ def ray_rotation(ray: np.ndarray) -> np.ndarray:
         raise ValueError(f'a ray needs a finite, non-zero direction, got {np.asarray(ray).tolist()}')
     x, y, z = np.asarray(ray, float) / length
     if z < -1 + 1e-9:
-        raise ValueError('a ray straight backwards has no smallest rotation from the optical axis')
+        raise ValueError('no smallest rotation exists from the optical axis to the opposite direction')
     # Rodrigues with axis z x ray and cosine z, simplified: R = I + [v]x + [v]x^2 / (1 + z), v = (-y, x, 0).
     k = 1 / (1 + z)
     return np.array([[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]])
 
 
 def geodesic_deg(R_a: np.ndarray, R_b: np.ndarray) -> np.ndarray:
-    """Angle between rotations in degrees, shape (...), of two (..., 3, 3) arrays; exact near 0 and near 180."""
+    """Computes the angles between rotations, degrees; exact near 0 and near 180.
+
+    Args:
+        R_a: (..., 3, 3) rotations.
+        R_b: (..., 3, 3) rotations.
+
+    Returns:
+        (...) float64, 0 to 180.
+    """
     relative = np.swapaxes(np.asarray(R_a, float), -1, -2) @ np.asarray(R_b, float)
     sine = 0.5 * np.linalg.norm(_vee(relative), axis=-1)
     cosine = 0.5 * (np.trace(relative, axis1=-2, axis2=-1) - 1)
@@ -99,14 +129,14 @@ def geodesic_deg(R_a: np.ndarray, R_b: np.ndarray) -> np.ndarray:
 
 
 def rotation_vector(R: np.ndarray) -> np.ndarray:
-    """(3,) float64 rotation vector (axis times angle, radians) of a (3, 3) rotation: the logarithm on SO(3)."""
+    """Computes the (3,) float64 rotation vector (axis times angle, radians) of a (3, 3) rotation: the logarithm on SO(3)."""
     x, y, z, w = quaternion = _quaternion(R)
     sine = math.sqrt(x * x + y * y + z * z)
     return np.array(quaternion[:3]) * (2.0 if sine < 1e-12 else 2 * math.atan2(sine, w) / sine)
 
 
 def rotation_from_vector(vector_rad: np.ndarray) -> np.ndarray:
-    """(3, 3) float64 rotation of a (3,) rotation vector in radians: the exponential on SO(3) (Rodrigues)."""
+    """Computes the (3, 3) float64 rotation of a (3,) rotation vector in radians: the exponential on SO(3) (Rodrigues)."""
     x, y, z = np.asarray(vector_rad, float).tolist()
     angle = math.sqrt(x * x + y * y + z * z)
     # R = I + s [v]x + k [v]x^2 with s = sin(angle) / angle, k = (1 - cos(angle)) / angle^2.
@@ -121,7 +151,7 @@ def rotation_from_vector(vector_rad: np.ndarray) -> np.ndarray:
 
 
 def quaternion_from_rotation(R: np.ndarray) -> np.ndarray:
-    """(4,) float64 unit quaternion x, y, z, w with w >= 0 of a (3, 3) rotation.
+    """Computes the (4,) float64 unit quaternion x, y, z, w with w >= 0 of a (3, 3) rotation.
 
     Source: Shepperd 1978, Quaternion from rotation matrix: the largest component is solved for first.
     """
@@ -129,10 +159,10 @@ def quaternion_from_rotation(R: np.ndarray) -> np.ndarray:
 
 
 def rotation_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
-    """(3, 3) float64 rotation of a quaternion x, y, z, w of any length but zero and infinity.
+    """Computes the (3, 3) float64 rotation of a quaternion x, y, z, w, which need not have unit length.
 
     Raises:
-        ValueError: for a quaternion of zero or infinite length or with a NaN, as an unset ROS message holds.
+        ValueError: for a quaternion of zero or infinite length or with a NaN, such as that of an unset ROS message.
     """
     q = np.asarray(quaternion_xyzw, float)
     norm = float(np.linalg.norm(q))
@@ -149,10 +179,12 @@ def rotation_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
 
 
 def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
-    """The (..., 3, 3) rotations nearest to matrices in the Frobenius norm (orthogonal Procrustes with determinant +1).
+    """Computes the (..., 3, 3) rotations nearest to matrices in the Frobenius norm (orthogonal Procrustes with determinant +1).
 
-    Matrices that are nearly rotations, as a network gives, take Newton's iteration to the orthogonal polar factor, which is the same
-    rotation in a tenth of the time: Higham 1986, "Computing the Polar Decomposition".
+    For matrices that are nearly rotations, as a network's are, Newton's iteration to the orthogonal polar factor gives the same
+    rotation in a tenth of the time.
+
+    Source: Higham 1986, "Computing the Polar Decomposition".
     """
     R = np.asarray(matrix, float)
     beyond = np.swapaxes(R, -1, -2) @ R - _IDENTITY
@@ -160,7 +192,7 @@ def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
         u, _, vt = np.linalg.svd(R)
         u[..., 2] *= np.sign(np.linalg.det(u @ vt))[..., None]
         return u @ vt
-    for _ in range(_NEWTON_STEPS):  # X (3 I - X^T X) / 2, whose error is squared each time
+    for _ in range(_NEWTON_STEPS):  # X (3 I - X^T X) / 2 squares the error
         R = R - 0.5 * R @ beyond
         beyond = np.swapaxes(R, -1, -2) @ R - _IDENTITY
     return R
@@ -177,7 +209,7 @@ def _rotation_about(axis: int, angle_rad: np.ndarray) -> np.ndarray:
 
 
 def _quaternion(R: np.ndarray) -> list[float]:
-    """`quaternion_from_rotation` in Python's numbers: a face's few cost numpy ten times as much."""
+    """`quaternion_from_rotation` in Python's numbers, which for a single rotation are ten times faster than numpy's."""
     m = np.asarray(R, float).tolist()
     trace = m[0][0] + m[1][1] + m[2][2]
     squares = (m[0][0], m[1][1], m[2][2], trace)

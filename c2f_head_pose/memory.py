@@ -1,4 +1,4 @@
-"""What the C library's allocator does with freed memory (glibc; elsewhere nothing is changed)."""
+"""Sets how the C library's allocator handles freed memory (glibc only; other libraries are not changed)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import contextlib
 import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-_LARGEST_IMAGE = 32 << 20  # a 3840x2160 colour image, and the most that mallopt(3) promises to take
+_LARGEST_IMAGE = 32 << 20  # holds a 3840x2160 colour image; mallopt(3) guarantees no larger value
 _KEPT = 64 << 20
 
 
 def keep_freed(largest: int, kept: int) -> None:
-    """Keeps freed memory for what comes next, instead of giving it back and touching its pages anew.
+    """Keeps freed memory in the process, so that the next allocation does not have to map and clear pages again.
 
     Args:
-        largest: block that is kept, bytes; a larger one is mapped and given back by itself.
-        kept: bytes at the end of each thread's pool that are not given back.
+        largest: size of the largest block that is kept, bytes; larger blocks are mapped and unmapped separately.
+        kept: bytes at the end of each thread's pool that are not returned to the system.
     """
     libc = _libc()
     if libc is not None:
@@ -24,16 +24,16 @@ def keep_freed(largest: int, kept: int) -> None:
 
 
 def keep_image_memory() -> None:
-    """Keeps the memory of one image for the next: at most 64 MB of each thread's.
+    """Keeps the memory of one image for the next, at most 64 MB for each thread.
 
-    By default glibc gives it back once a few megabytes are free, so each 1280x720 image touches its pages anew, several times over:
-    that costs more than copying it.
+    By default glibc returns memory to the system once a few megabytes are free. Each 1280x720 image then maps and clears its pages
+    several times, which takes longer than copying the image.
     """
     keep_freed(_LARGEST_IMAGE, _KEPT)
 
 
 def give_back_memory() -> None:
-    """Returns to the system what a freed model leaves in the allocator's pools (a dozen megabytes of c2f_edge)."""
+    """Returns free memory in the allocator's pools to the system; a freed c2f_edge occupies a dozen megabytes there."""
     libc = _libc()
     if libc is not None:
         libc.malloc_trim(0)

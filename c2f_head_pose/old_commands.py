@@ -1,13 +1,14 @@
-"""Commands under the names they had before 0.6: `demo` and `bench`, too general for names that pip installs for the whole system."""
+"""Keeps the command names of before 0.6, `demo` and `bench`, which are too general for scripts that pip installs for a whole system."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+
+from .command_name import under_ros2_run
 
 
 def demo() -> int:
-    """The command c2f_head_pose_demo."""
+    """Runs c2f_head_pose_demo; returns its exit status."""
     from .demo import main
 
     _print_new_name('demo')
@@ -15,7 +16,7 @@ def demo() -> int:
 
 
 def bench() -> int:
-    """The command c2f_head_pose_bench."""
+    """Runs c2f_head_pose_bench; returns its exit status."""
     from .bench.command import main
 
     _print_new_name('bench')
@@ -23,6 +24,6 @@ def bench() -> int:
 
 
 def _print_new_name(name: str) -> None:
-    """Prints one line, except under `ros2 run c2f_head_pose NAME`: there the package is part of the name already."""
-    if Path(sys.argv[0]).parent.name != 'c2f_head_pose':
+    """Prints the new name, except under `ros2 run c2f_head_pose NAME`, where the package is part of the command line already."""
+    if not under_ros2_run():
         print(f'{name} is called c2f_head_pose_{name} now; the old name will be removed', file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What may change while an estimator runs."""
+"""Defines the options of an estimator, which may change while it runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .turn import ROTATIONS_DEG
 
 @dataclass(frozen=True)
 class EstimatorOptions:
-    """Options of finding, following and smoothing; may be replaced between images.
+    """Options of detection, tracking and smoothing. An estimator's options may be replaced between images.
 
     Attributes:
-        detection_threshold: least score of a new face, in (0, 1).
-        max_faces: at most this many faces, best first, or longest followed first; at least 1.
+        detection_threshold: smallest score of a new face, in (0, 1).
+        max_faces: largest number of faces, at least 1; the best ones, or those with the oldest tracks.
         min_face_px: the smallest faces that are searched for, longer side of the box in pixels. The cost of a whole search grows as
             1 / min_face_px^2. 0 chooses by the image's size, see `tiles.smallest_face_px`: 28 at 640x480, 32 at 1280x720, 48 at
             1920x1080, 96 at 3840x2160.

@@ -1,6 +1,6 @@
-"""Head poses from pose messages: one reading, and one meaning of "unknown", for live topics and for recordings.
+"""Reads head poses from pose messages, for live topics and for recordings, so that both treat unknown values alike.
 
-Messages are read by their fields, so those of rclpy and those of rosbags will both do.
+Only the messages' fields are used, so messages of rclpy and of rosbags are both accepted.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .decode import category_of
-from .geometry import rotation_from_quaternion, ypr_deg_from_rotation
+from .geometry import category_index, rotation_from_quaternion
 from .types import CATEGORIES, HeadPose
 
 UNKNOWN_VARIANCE_M2 = 1e6
-"""Variance published for an unknown position, which is published as 0: a kilometre squared, so that no filter trusts it."""
+"""Variance published for an unknown position, whose coordinates are published as 0: a kilometre squared, so that filters ignore it."""
 _LEAST_UNKNOWN_M2 = 1e5
 
 
@@ -28,20 +27,23 @@ def head_from_message(
     score: float = 1.0,
     category: str = '',
 ) -> HeadPose:
-    """One head from the parts of a pose message.
+    """Converts the parts of a pose message to a head pose.
 
-    An orientation that is no rotation (zero, or not finite) gives a head with NaN in its rotation: somebody is there, looking nobody
-    knows where. A position is unknown where it is 0 on every axis, not finite, or has a variance of 1e5 m^2 or more.
+    An orientation that is not a rotation (zero or not finite) gives a head whose rotation is NaN: a head was found, but its
+    orientation is unknown. A position is unknown if it is 0 on every axis, not finite, or has a variance of 1e5 m^2 or more.
 
     Args:
         orientation: geometry_msgs/Quaternion of the head in the header's frame.
         position: geometry_msgs/Point, metres; None where the message has none.
         covariance: 36 numbers about the header frame's axes, rotation R diag(s^2) R^T; None where the message has none.
-        unknown_std_deg: deviation of a rotation whose covariance is absent, or 0 throughout, which means unknown.
-        face_id: of the face, as published; empty where the message has none.
-        track_id: of the face, where it has no published id but is known to be one.
-        score: of its detection.
-        category: 'L1'..'L4' as published; anything else is computed from the rotation.
+        unknown_std_deg: standard deviation of a rotation without covariance, or with one of zeros, which means unknown; degrees.
+        face_id: id of the face as published; empty where the message has none.
+        track_id: id of the face's track, for a message without an id.
+        score: score of the detection.
+        category: 'L1'..'L4' as published; any other text is replaced by the category of the rotation.
+
+    Returns:
+        The head pose in the header's frame.
     """
     try:
         R = rotation_from_quaternion(np.array([orientation.x, orientation.y, orientation.z, orientation.w], float))
@@ -55,7 +57,7 @@ def head_from_message(
     if t is not None and (not np.all(np.isfinite(t)) or not np.any(t) or not np.all(np.abs(variance) < _LEAST_UNKNOWN_M2)):
         t = None
     if category not in CATEGORIES:
-        category = category_of(ypr_deg_from_rotation(R)) if np.isfinite(R).all() else CATEGORIES[0]
+        category = CATEGORIES[int(category_index(R))] if np.isfinite(R).all() else CATEGORIES[0]
     return HeadPose(
         R,
         std_deg,
@@ -70,10 +72,10 @@ def head_from_message(
 
 
 def heads_from_detections(array: Any, unknown_std_deg: float = float('nan')) -> list[HeadPose]:
-    """Every head of a vision_msgs/Detection3DArray, under the id that was published with it, whatever its form.
+    """Reads every head of a vision_msgs/Detection3DArray, with its id as published.
 
     Args:
-        array: as the node head_pose publishes it.
+        array: message of the form that the node head_pose publishes.
         unknown_std_deg: as in `head_from_message`.
     """
     return [

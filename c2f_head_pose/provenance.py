@@ -1,4 +1,4 @@
-"""What a result was made by: the package's version, the checkout's commit, the processor."""
+"""Finds what a result was made with: the package's version, the checkout's commit, the processor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def package_version() -> str | None:
-    """The installed package's version; None when run from a checkout that is not installed."""
+    """Returns the installed package's version; None for a checkout that is not installed."""
     try:
         return version('c2f_head_pose')
     except PackageNotFoundError:
@@ -18,9 +18,9 @@ def package_version() -> str | None:
 
 
 def commit() -> str | None:
-    """Twelve digits of the checkout's commit, with '+' where tracked files have changes; None outside of a checkout.
+    """Returns twelve digits of the checkout's commit, with '+' if tracked files have changes; None outside of a checkout.
 
-    Files that git does not track are not looked at, so results that were written into the checkout do not count as changes.
+    Untracked files are ignored, so that results written into the checkout do not count as changes.
     """
     file = Path(__file__).resolve()
 
@@ -29,14 +29,14 @@ def commit() -> str | None:
 
     try:
         found = git('describe', '--always', '--dirty=+', '--abbrev=12', '--exclude=*')
-        tracked = git('ls-files', '--error-unmatch', file.name)  # an installed copy may lie inside of another project's checkout
+        tracked = git('ls-files', '--error-unmatch', file.name)  # fails for a copy installed inside of another project's checkout
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() or None if found.returncode == 0 and tracked.returncode == 0 else None
 
 
 def processor() -> str | None:
-    """The processor's name as its maker writes it; None where the system does not tell."""
+    """Returns the processor's name as the system reports it; None where it reports none."""
     if sys.platform == 'linux':
         try:
             lines = Path('/proc/cpuinfo').read_text().splitlines()

@@ -21,23 +21,23 @@ CameraPlace = tuple[np.ndarray, np.ndarray]
 
 
 class PoseFilter:
-    """Smooths one head's pose as the options have it."""
+    """Smooths one head's pose as the options specify."""
 
     def __init__(self) -> None:
         self._rotation: RotationFilter | None = None
         self._position: PositionFilter | None = None
 
     def update(self, pose: HeadPose, stamp_s: float, options: EstimatorOptions, place: CameraPlace | None = None) -> HeadPose:
-        """The smoothed pose at a stamp; what is not smoothed, or unknown, begins anew once it is again.
+        """Smooths the pose at a stamp. A filter that is switched off, or whose input is unknown, restarts at its next input.
 
         Args:
-            pose: in the camera's frame.
-            stamp_s: the image's, seconds.
-            options: whether and how much is smoothed.
-            place: (3, 3) R_fixed_cam and (3,) t_fixed_cam_m of the camera in a frame that does not move with it: smoothing then runs there.
+            pose: this image's pose in the camera's frame.
+            stamp_s: the image's stamp, seconds.
+            options: options of smoothing.
+            place: the camera in a frame that does not move with it, in which smoothing then runs: (3, 3) R_fixed_cam, (3,) t_fixed_cam_m.
 
         Returns:
-            The pose in the camera's frame.
+            The smoothed pose in the camera's frame.
         """
         R_fixed_cam, t_fixed_cam_m = (np.eye(3), np.zeros(3)) if place is None else place
         if not options.smoothing:
@@ -62,20 +62,20 @@ class PoseFilter:
 
 
 class RotationFilter:
-    """Smooths one head's rotation: much while the head is still, little while it moves, so that a fast turn lags little."""
+    """Smooths one head's rotation: strongly while the head is still, weakly while it moves, so that a fast rotation has little lag."""
 
     def __init__(self) -> None:
         self._R: np.ndarray | None = None
         self._weight = _NewestWeight()
 
     def update(self, R: np.ndarray, stamp_s: float, min_cutoff_hz: float, beta: float) -> np.ndarray:
-        """The smoothed rotation at a stamp.
+        """Smooths the rotation at a stamp.
 
         Args:
             R: (3, 3) this image's estimate.
             stamp_s: seconds; a stamp that does not advance does not change the smoothed rotation.
             min_cutoff_hz: cutoff of a still head, Hz, > 0.
-            beta: how much the cutoff grows with speed, Hz per (rad/s), >= 0.
+            beta: growth of the cutoff with speed, Hz per (rad/s), >= 0.
 
         Returns:
             (3, 3) float64.
@@ -90,20 +90,20 @@ class RotationFilter:
 
 
 class PositionFilter:
-    """Smooths one head's position, in any frame in which the head is to be steady."""
+    """Smooths one head's position, in any frame in which a still head has a constant position."""
 
     def __init__(self) -> None:
         self._t_m: np.ndarray | None = None
         self._weight = _NewestWeight()
 
     def update(self, t_m: np.ndarray, stamp_s: float, min_cutoff_hz: float, beta: float) -> np.ndarray:
-        """The smoothed position at a stamp.
+        """Smooths the position at a stamp.
 
         Args:
             t_m: (3,) this image's estimate, metres.
             stamp_s: seconds; a stamp that does not advance does not change the smoothed position.
             min_cutoff_hz: cutoff of a still head, Hz, > 0.
-            beta: how much the cutoff grows with speed, Hz per (m/s), >= 0.
+            beta: growth of the cutoff with speed, Hz per (m/s), >= 0.
 
         Returns:
             (3,) float64 metres.
@@ -116,14 +116,14 @@ class PositionFilter:
 
 
 class _NewestWeight:
-    """The weight of the newest sample, from the smoothed speed of what is filtered."""
+    """Computes the weight of the newest sample from the smoothed speed of the filtered value."""
 
     def __init__(self) -> None:
         self._speed = np.zeros(3)
         self._stamp_s: float | None = None
 
     def update(self, step: np.ndarray, stamp_s: float, min_cutoff_hz: float, beta: float) -> float:
-        """0 to 1, for a (3,) step from the last smoothed value; 0 for the first sample and a stamp that does not advance."""
+        """The weight, 0 to 1, for a (3,) step from the last smoothed value; 0 for the first sample and a stamp that does not advance."""
         if self._stamp_s is None:
             self._stamp_s = stamp_s
         dt = stamp_s - self._stamp_s

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from c2f_head_pose import geometry
 from c2f_head_pose.engine import NetworkOutput
-from c2f_head_pose.evaluation import metrics
 from training.evaluation.model_file import Model
 from training.loop.config import config_of
 
@@ -40,7 +40,7 @@ def tiny_config(**changes):
 
 def all_knowing(R_crop_head, **changes):
     """A model that answers (N, 3, 3) rotations in order, with the categories of those, and the head's deviations as 1 degree."""
-    logits = np.eye(4, dtype=np.float32)[metrics.category_of(R_crop_head)]
+    logits = np.eye(4, dtype=np.float32)[geometry.category_index(R_crop_head)]
     output = NetworkOutput(R_crop_head.astype(np.float32), np.full((len(R_crop_head), 3), np.radians(1), np.float32), logits)
     values = {'name': 'all-knowing', 'size': 48, 'crop_margin': 1.5, 'detector_margin': 1.5 / 1.3, 'modality': 'rgb', 'commit': 'c',
               'data_hash': 'd', 'seed': 0, 'engine': SimpleNamespace(infer=lambda crops: output, network=None)}  # fmt: skip

@@ -1,1 +1,1 @@
-"""How long each stage and the whole path take on this machine's CPU: what `bench --path` runs."""
+"""Benchmarks: the networks on CPU and GPU, and each stage and the whole path on the CPU (`bench --path`)."""

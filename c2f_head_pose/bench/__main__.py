@@ -1,4 +1,4 @@
-"""`python -m c2f_head_pose.bench`."""
+"""Runs `python -m c2f_head_pose.bench`."""
 
 from .command import main
 

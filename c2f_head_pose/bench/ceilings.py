@@ -1,4 +1,4 @@
-"""What this machine can do at most: arithmetic and memory, measured with a model that does little else."""
+"""Measures the machine's limits: arithmetic on a model of large matrix products, and memory bandwidth by copies."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..engine.parity import sample_crops
 from .interleaved import measure
 from .roofline import Ceilings, ceiling_model, count_work
 
-_COPY_BYTES = 128 << 20  # beyond any GPU's cache
-_CACHE_BYTES = 1 << 20  # on a CPU one crop's layers stay in the cache
+_COPY_BYTES = 128 << 20  # larger than any GPU's cache
+_CACHE_BYTES = 1 << 20  # on a CPU the layers of one crop fit into the cache
 
 
 def cpu_ceilings(folder: Path, threads: int) -> Ceilings:
-    """FLOPs and bytes a second of ONNX Runtime here.
+    """Measures FLOPs and bytes a second of ONNX Runtime on this machine.
 
     Args:
-        folder: for the model that is measured.
-        threads: of ONNX Runtime.
+        folder: existing folder, into which the model that is measured is written.
+        threads: threads of ONNX Runtime.
     """
     path = ceiling_model(folder)
     engine = OnnxRuntimeEngine(path, threads)
@@ -41,7 +41,7 @@ def cpu_ceilings(folder: Path, threads: int) -> Ceilings:
 
 
 def gpu_copy_bytes_s() -> float:
-    """Bytes a second that the GPU's memory moves, reads and writes together."""
+    """Measures the bandwidth of the GPU's memory in a copy, bytes a second, reads and writes together."""
     from ..engine import cuda
 
     with closing(cuda.Stream()) as stream:
@@ -51,11 +51,17 @@ def gpu_copy_bytes_s() -> float:
 
 
 def gpu_flops_s(trt: Any, gpu: Any, precision: str) -> float:
-    """FLOPs a second of TensorRT at the largest batch, through the precision given."""
+    """Measures FLOPs a second of TensorRT at the largest batch.
+
+    Args:
+        trt: the installed TensorRT.
+        gpu: the GPU.
+        precision: 'fp32', 'fp16' or 'int8'; for 'int8' the limit of fp16 is measured.
+    """
     from ..engine.tensorrt_builder import build_plan
     from ..engine.tensorrt_engine import TensorRTEngine
 
-    # int8 would need a quantised model of its own: its ceiling is taken as fp16's, so int8 may come out below its floor.
+    # int8 would need a quantised model, so fp16's limit is used; int8 networks can therefore be faster than their floor.
     precision = 'fp16' if precision == 'int8' else precision
     with tempfile.TemporaryDirectory() as folder:
         path = ceiling_model(Path(folder))
@@ -68,6 +74,6 @@ def gpu_flops_s(trt: Any, gpu: Any, precision: str) -> float:
 
 
 def crops_for(engine: Engine, batch: int) -> np.ndarray:
-    """(batch, 1, S, S) uint8 of what the model reads."""
+    """Returns (batch, 1, S, S) uint8 sample crops of the model's size and modality."""
     size = engine.contract.input_size
     return np.resize(sample_crops(size, engine.contract.modality), (batch, 1, size, size))

@@ -1,4 +1,4 @@
-"""How fast the networks run here, and how far from what this machine could do."""
+"""Measures how fast the networks run on this machine, and compares the times with the machine's limits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..command_name import typed_name
 from ..engine.buckets import BUCKETS
 from ..models.registry import SHIPPED, ModelError
 from .networks import bench_cpu, bench_cuda, table
@@ -19,30 +20,36 @@ _CPU_BATCHES = (1, 4, 16)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command `bench`; returns its exit status."""
-    parser = argparse.ArgumentParser(prog='bench', description=__doc__)
-    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files; all shipped ones by default')
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog=typed_name('bench'), description=__doc__)
+    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files (default: all shipped models)')
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
-    parser.add_argument('--batch', nargs='+', type=int, metavar='B', help='crops at once')
-    parser.add_argument('--precision', nargs='+', choices=tuple(ELEMENT_BYTES), help="cuda: which; by default each model's own")
-    parser.add_argument('--threads', type=int, default=1, help='cpu: of ONNX Runtime')
-    parser.add_argument('--seconds', type=float, help='how long each stage is timed (1); with --path, each table (20)')
-    parser.add_argument('--starts', type=int, default=5, help='with --path: processes that are started')
-    parser.add_argument('--path', action='store_true', help='cpu: each stage and the whole path from an image, instead of the networks')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write everything there')
+    parser.add_argument('--batch', nargs='+', type=int, metavar='B', help='crops in one call of the network')
+    parser.add_argument(
+        '--precision', nargs='+', choices=tuple(ELEMENT_BYTES), help="cuda: precisions to measure (default: each model's own)"
+    )
+    parser.add_argument('--threads', type=int, default=1, help='cpu: threads of ONNX Runtime (default %(default)s)')
+    parser.add_argument('--seconds', type=float, help='time for each stage (default 1); with --path, for each table (default 20)')
+    parser.add_argument(
+        '--starts', type=int, default=5, help='with --path: number of processes that are started to measure the start (default %(default)s)'
+    )
+    parser.add_argument(
+        '--path', action='store_true', help='cpu: measure each stage and the whole path from an image, instead of the networks'
+    )
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all results to this file')
     options = parser.parse_args(arguments)
     models = options.models or sorted(SHIPPED)
     batches = options.batch or (BUCKETS if options.device == 'cuda' else _CPU_BATCHES)
     if options.device == 'cuda' and not set(batches) <= set(BUCKETS):
-        parser.error(f'on cuda a batch is one of {", ".join(map(str, BUCKETS))}')
+        parser.error(f'on cuda --batch must be one of {", ".join(map(str, BUCKETS))}')
     if min(batches) < 1:
-        parser.error('a batch is at least 1')
+        parser.error('--batch must be at least 1')
     if options.path and options.device != 'cpu':
-        parser.error('--path is of the cpu')
+        parser.error('--path measures the CPU; use it with --device cpu')
     seconds = options.seconds or 1.0
     try:
         if options.path:
-            path_report = bench_path(models, options.seconds or 20.0, options.starts, say=lambda text: print(text, file=sys.stderr))
+            path_report = bench_path(models, options.seconds or 20.0, options.starts, report=lambda text: print(text, file=sys.stderr))
             _write(options.json, path_report)
             print(page(path_report), end='')
             return 0

@@ -1,4 +1,4 @@
-"""Times things in turns, so that whatever else the machine does hits all of them alike."""
+"""Times several functions in turns, so that other work on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of many runs of one thing."""
+    """Milliseconds of many runs of one function.
+
+    Attributes:
+        median_ms: median.
+        p99_ms: 99th percentile.
+        best_ms: shortest run.
+        runs: number of runs.
+    """
 
     median_ms: float
     p99_ms: float
@@ -20,7 +27,7 @@ class Timing:
 
     @classmethod
     def of(cls, times_ms: Sequence[float] | np.ndarray) -> Timing:
-        """The median and 99th percentile."""
+        """Computes the figures of a list of times, milliseconds."""
         return cls(float(np.median(times_ms)), float(np.percentile(times_ms, 99)), float(np.min(times_ms)), len(times_ms))
 
 
@@ -29,19 +36,19 @@ class Turns:
     """The times of several jobs that took turns.
 
     Attributes:
-        wall_ms: by job, milliseconds of each round, by the clock.
-        cpu_ms: likewise, processor time of this process: what other processes take in between is left out.
+        wall_ms: elapsed milliseconds of each round, by job.
+        cpu_ms: milliseconds of this process's processor time in each round, by job; time of other processes is not included.
     """
 
     wall_ms: Mapping[str, np.ndarray]
     cpu_ms: Mapping[str, np.ndarray]
 
     def timing(self, job: str) -> Timing:
-        """A job's figures by the clock."""
+        """Returns the figures of a job's elapsed times."""
         return Timing.of(self.wall_ms[job])
 
     def ratio(self, job: str, other: str) -> float:
-        """How many times longer a job takes than another: the median over rounds, in each of which both ran."""
+        """Returns the median over rounds of one job's elapsed time divided by another's."""
         return float(np.median(self.wall_ms[job] / self.wall_ms[other]))
 
 
@@ -49,11 +56,11 @@ def take_turns(jobs: Mapping[str, Callable[[], object]], seconds: float, least: 
     """Runs every job once a round, in a new order each round, after two rounds to warm up.
 
     Args:
-        jobs: by name.
-        seconds: about how long to go on.
-        least: rounds at least.
-        most: rounds at most.
-        seed: of the orders.
+        jobs: functions by name.
+        seconds: approximate time for all rounds.
+        least: smallest number of rounds.
+        most: largest number of rounds.
+        seed: seed of the random orders.
     """
     names = list(jobs)
     chance = np.random.default_rng(seed)
@@ -73,7 +80,13 @@ def take_turns(jobs: Mapping[str, Callable[[], object]], seconds: float, least: 
 
 
 def measure(run: Callable[[], object], seconds: float, most: int = 5000) -> Timing:
-    """Times a function for a while, after warming it up."""
+    """Times a function after three runs that warm it up.
+
+    Args:
+        run: the function.
+        seconds: approximate time; at least five runs are made.
+        most: largest number of runs.
+    """
     for _ in range(3):
         run()
     times_ms: list[float] = []

@@ -1,4 +1,4 @@
-"""Times the networks, by themselves and from crops to poses, and sets them beside what the machine could do."""
+"""Times the networks alone and from crops to poses, and compares the times with the machine's limits."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class Row:
     """One model at one batch size.
 
     Attributes:
-        model: name.
+        model: the model's name.
         precision: 'fp32', 'fp16' or 'int8'.
-        batch: crops at once.
-        stages: name to Timing; 'crop_to_pose' is from crops in host memory to HeadPoses, 'network' the network alone.
-        crops_s: crops a second through 'crop_to_pose'.
-        gflop: of the batch.
-        megabytes: that must move.
-        floor_ms: the least that the network can take here.
-        over_floor: network's median over that floor.
-        kernels_ms: cuda: sum of the kernels' times by the profiler.
+        batch: crops in one call.
+        stages: timing by stage; 'crop_to_pose' is from crops in host memory to HeadPoses, 'network' is the network alone.
+        crops_s: crops a second of 'crop_to_pose'.
+        gflop: floating-point operations of the batch, 10^9.
+        megabytes: weights and activations that are read and written, 10^6 bytes.
+        floor_ms: shortest time that the network can take on this machine, milliseconds.
+        over_floor: the network's median divided by that time.
+        kernels_ms: on cuda, the sum of the kernels' times by the profiler, milliseconds.
     """
 
     model: str
@@ -60,7 +60,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """A run of the benchmark: what ran, where, and the figures."""
+    """The results of a run of the benchmark.
+
+    Attributes:
+        command: the command that was run.
+        commit: the checkout's commit; empty outside of a checkout.
+        date: time of the run, UTC, ISO 8601.
+        machine: device, processor, versions and load.
+        ceilings: the machine's limits by precision.
+        memory: megabytes by model.
+        build: time, size and parity of each engine (cuda).
+        rows: figures by model and batch size.
+    """
 
     command: str
     commit: str
@@ -73,7 +84,7 @@ class Report:
 
 
 def stages_of(engine: Engine, crops: np.ndarray) -> dict[str, Callable[[], object]]:
-    """What is timed on the host's clock: name to function. Add a stage here, and it is in the table and the JSON."""
+    """Returns the functions that are timed with the host's clock, by stage. A stage added here appears in the table and the JSON."""
     return {'network': lambda: engine.infer(crops), 'crop_to_pose': lambda: decode(engine.infer(crops))}
 
 
@@ -81,10 +92,13 @@ def bench_cpu(models: Sequence[str], batches: Sequence[int], threads: int, secon
     """Measures models on ONNX Runtime.
 
     Args:
-        models: shipped names or .onnx files.
-        batches: crops at once.
-        threads: of ONNX Runtime.
-        seconds: about how long each stage is timed.
+        models: names of shipped models, or paths of .onnx files.
+        batches: batch sizes.
+        threads: threads of ONNX Runtime.
+        seconds: approximate time for each stage.
+
+    Raises:
+        ModelError: for a model that cannot be opened.
     """
     with tempfile.TemporaryDirectory() as folder:
         ceilings = cpu_ceilings(Path(folder), threads)
@@ -107,19 +121,19 @@ def bench_cuda(
     batches: Sequence[int],
     precisions: Sequence[str] | None,
     seconds: float,
-    say: Callable[[str], None] = lambda _: None,
+    report_progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Measures models on TensorRT; builds and proves the engines where the cache lacks them.
+    """Measures models on TensorRT; builds the engines that the cache lacks and compares them with the reference.
 
     Args:
-        models: shipped names or .onnx files.
-        batches: crops at once; each is a bucket.
-        precisions: which; by default each file's natural one.
-        seconds: about how long each stage is timed.
-        say: told what is being done.
+        models: names of shipped models, or paths of .onnx files.
+        batches: batch sizes, each one of BUCKETS.
+        precisions: precisions to measure; by default each file's natural one.
+        seconds: approximate time for each stage.
+        report_progress: called with the present step as text.
 
     Raises:
-        ModelError: naming what is missing here.
+        ModelError: naming the parts that are missing on this machine.
     """
     from ..engine import cuda
     from ..engine.build import get_engine, make_job
@@ -135,7 +149,7 @@ def bench_cuda(
     bytes_s = gpu_copy_bytes_s()
 
     def progress(share: float, what: str) -> None:
-        say(f'{100 * share:.0f} %, {what}')
+        report_progress(f'{100 * share:.0f} %, {what}')
 
     for name in models:
         wanted: Sequence[str | None] = precisions or [None]
@@ -143,9 +157,9 @@ def bench_cuda(
             job = make_job(name, precision, trt, gpu)
             label = f'{job.path.stem} {job.precision}'
             if job.precision not in report.ceilings:
-                say(f'ceiling at {job.precision}')
+                report_progress(f'ceiling at {job.precision}')
                 report.ceilings[job.precision] = Ceilings(gpu_flops_s(trt, gpu, job.precision), bytes_s)
-            say(label)
+            report_progress(label)
             free = cuda.call('cudaMemGetInfo')[0]
             built = get_engine(job, cache, progress)
             with closing(built.engine):
@@ -164,7 +178,7 @@ def bench_cuda(
                 for batch in batches:
                     crops = crops_for(built.engine, batch)
                     timings = {stage: measure(run, seconds) for stage, run in stages_of(built.engine, crops).items()}
-                    timings['copies_and_network'] = timings.pop('network')  # on the host's clock; the GPU's own is next
+                    timings['copies_and_network'] = timings.pop('network')  # by the host's clock; the next line measures by the GPU's
                     timings['network'] = Timing.of(built.engine.network_ms(batch, 200))
                     row = _row(job.model, job.path.stem, job.precision, batch, timings, report.ceilings[job.precision])
                     report.rows.append(Row(**{**vars(row), 'kernels_ms': sum(built.engine.kernels_ms(batch).values())}))
@@ -172,7 +186,7 @@ def bench_cuda(
 
 
 def table(report: Report) -> str:
-    """The rows as a Markdown table."""
+    """Formats the rows as a Markdown table."""
     lines = [
         '| model | precision | batch | crop to pose ms (p99) | network ms (p99) | crops/s | floor ms | network / floor |',
         '| --- | --- | --- | --- | --- | --- | --- | --- |',
@@ -210,5 +224,5 @@ def _new_report(machine: dict[str, Any], ceilings: dict[str, Ceilings]) -> Repor
 
 
 def _resident_mb() -> float:
-    """Memory of this process now (Linux)."""
+    """Resident memory of this process, 10^6 bytes (Linux)."""
     return int(Path('/proc/self/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6

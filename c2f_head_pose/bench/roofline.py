@@ -1,4 +1,4 @@
-"""The least time a network can take: its arithmetic and memory traffic, counted from the ONNX file, over what the device can do."""
+"""Computes the shortest time that a network can take, from the work in its ONNX file and the device's limits (roofline model)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _CHANNELS, _SIDE, _DEPTH = 1024, 32, 3  # of the ceiling model: 1x1 convolutions
 
 @dataclass(frozen=True)
 class Work:
-    """What one layer does to one batch.
+    """The work of one layer for one batch.
 
     Attributes:
-        name: the node's.
-        flops: two for each multiplication and addition.
-        elements: read and written, weights included, once each; what is elementwise counts as fused, so as nothing.
+        name: the node's name.
+        flops: floating-point operations; a multiplication with its addition counts as two.
+        elements: elements that are read and written, weights included, each once. Elementwise nodes count as fused, with no traffic.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What the device was measured to do.
+    """The measured limits of a device.
 
     Attributes:
-        flops_s: in matrix products, at the precision in use.
-        bytes_s: read and written, in large copies.
+        flops_s: floating-point operations a second in matrix products, at the precision in use.
+        bytes_s: bytes read and written a second in large copies.
     """
 
     flops_s: float
@@ -48,11 +48,14 @@ class Ceilings:
 
 
 def count_work(model: onnx.ModelProto, batch: int) -> list[Work]:
-    """The work of every layer and pooling; elementwise nodes are taken to be fused into them, additions to read their other input.
+    """Counts the work of every layer and pooling. Elementwise nodes are assumed to be fused; an addition reads its second input.
 
     Args:
-        model: to the contract.
-        batch: crops at once.
+        model: a model file within the contract.
+        batch: crops in one call.
+
+    Raises:
+        ValueError: for a model whose tensor shapes cannot be inferred.
     """
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
@@ -72,7 +75,7 @@ def count_work(model: onnx.ModelProto, batch: int) -> list[Work]:
         inputs = [int(np.prod(shapes[name])) for name in node.input if name in shapes]
         output = shapes.get(node.output[0])
         if not output or 0 in output or len(inputs) < len([n for n in node.input if n]):
-            raise ValueError(f'the shapes about {node_name(node)} are not known; export the model with shapes')
+            raise ValueError(f'the tensor shapes at {node_name(node)} are not known; export the model with shapes')
         written = int(np.prod(output))
         if node.op_type == 'Add':
             work.append(Work(node_name(node), written, inputs[1]))
@@ -82,12 +85,19 @@ def count_work(model: onnx.ModelProto, batch: int) -> list[Work]:
 
 
 def floor_s(work: Sequence[Work], ceilings: Ceilings, element_bytes: int) -> float:
-    """Seconds that the layers must take one after another, each limited by arithmetic or by memory."""
+    """Returns the sum of the layers' shortest times, each limited by arithmetic or by memory; seconds."""
     return sum(max(w.flops / ceilings.flops_s, w.elements * element_bytes / ceilings.bytes_s) for w in work)
 
 
 def ceiling_model(folder: Path) -> Path:
-    """A model to the contract that is nothing but large matrix products: what the engine reaches on it is the ceiling."""
+    """Writes a model within the contract that consists of large matrix products, to measure an engine's arithmetic limit.
+
+    Args:
+        folder: existing folder for the file.
+
+    Returns:
+        Path of the file.
+    """
     random = np.random.default_rng(0)
     constants: dict[str, np.ndarray] = {'full': np.float32(255), 'rows': np.array([-1, 3, 3], np.int64)}
     nodes = [

@@ -1,4 +1,4 @@
-"""Images with as many faces as wanted: the shipped sheet of rendered heads, or dolls in depth. For timing, not for accuracy."""
+"""Makes images with a given number of faces for timing: rendered heads from the shipped sheet, or drawn dolls in depth."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from ..types import Camera
 _CROP_OVER_FACE = 1.5
 _SHEET_SIDE = 144
 _FACING = (4, 11, 16, 0)
-"""Crops of the sheet that the detector finds wherever they are pasted."""
+"""Indices of the sheet's crops that the detector finds at any place in an image."""
 _FACE_SHARE = 0.3
 _WALL_M = 3.5
 _NEAREST_M = 1.0
 
 
 def picture(faces: int, width: int = 640, height: int = 480) -> np.ndarray:
-    """(height, width, 3) BGR uint8 of rendered heads before a soft background, in rows.
+    """Draws rendered heads in rows before a smooth background.
 
     Args:
-        faces: how many; up to two are 0.3 of the height tall, more are as large as fits.
-        width: pixels.
-        height: pixels.
+        faces: number of heads; one or two have faces of 0.3 of the image's height, more are as large as fits.
+        width: image width, pixels.
+        height: image height, pixels.
+
+    Returns:
+        (height, width, 3) BGR uint8.
     """
     chance = np.random.default_rng(0)
     soft = chance.integers(70, 140, (6, 8, 3), np.uint8)
@@ -43,13 +46,22 @@ def picture(faces: int, width: int = 640, height: int = 480) -> np.ndarray:
 
 
 def camera(width: int = 640, height: int = 480) -> Camera:
-    """A pinhole of 63 degrees, as wide as most webcams."""
+    """Returns a pinhole camera with a horizontal field of view of 63 degrees, as most webcams have."""
     focal = width / (2 * math.tan(math.radians(31.5)))
     return Camera(width, height, np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]))
 
 
 def dolls(faces: int, width: int = 640, height: int = 480) -> np.ndarray:
-    """(height, width) float32 metres: heads of 15 x 23 x 19 cm on shoulders, side by side before a wall at 3.5 m."""
+    """Draws the depth of dolls side by side before a wall: heads of 15 x 23 x 19 cm on shoulders.
+
+    Args:
+        faces: number of dolls; many stand farther away, so that all fit.
+        width: image width, pixels.
+        height: image height, pixels.
+
+    Returns:
+        (height, width) float32 metres along the optical axis; the wall is at 3.5 m or 1.5 m behind the dolls.
+    """
     focal = camera(width, height).K[0, 0]
     z_m = max(_NEAREST_M, 0.55 * faces * focal / width)
     depth_m = np.full((height, width), max(_WALL_M, z_m + 1.5), np.float32)

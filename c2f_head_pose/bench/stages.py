@@ -1,4 +1,4 @@
-"""The stages of the path from an image to head poses, each as a function to be timed."""
+"""Provides each stage of the path from an image to head poses as a function that can be timed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PERIOD_S = 1 / 30
 
 
 class Path:
-    """A model with everything around it, opened once, for scenes of any number of faces and size.
+    """A model with detector and estimator, opened once, for scenes of any size and number of faces.
 
     Args:
         model: a shipped name or an .onnx file.
@@ -42,11 +42,11 @@ class Path:
         self._threads = threads
 
     def stages(self, faces: int) -> Jobs:
-        """Every stage and the whole path on 640x480 with so many faces; nothing is made twice that a stage only reads."""
+        """Returns every stage and the whole path on a 640x480 scene with a number of faces. The input of each stage is made in advance."""
         return self._depth_stages(faces) if self.modality == 'depth' else self._image_stages(faces)
 
     def whole(self, faces: int, width: int, height: int) -> Callable[[], object]:
-        """The whole path on a scene, followed at 30 images a second: the whole image is searched again once a second."""
+        """Returns the whole path on a scene that is tracked at 30 images a second, with one search of the whole image a second."""
         estimator, stamps = HeadPoseEstimator.load(self._model, 'cpu', self._threads), itertools.count(1)
         image, depth_m = self._scene(faces, width, height)
         camera = scenes.camera(width, height)
@@ -113,7 +113,9 @@ class Path:
 
 
 def _as_many(boxes: list[FaceBox], faces: int) -> list[FaceBox]:
-    """The boxes, if they are as many as the scene has faces: otherwise the stages would not do what their row says."""
+    """Returns the boxes; raises RuntimeError unless there is one for each face, because the stages' times would be of fewer faces."""
     if len(boxes) != faces:
-        raise RuntimeError(f'{len(boxes)} of {faces} faces of the scene are found: the detector is another than this scene was made with')
+        raise RuntimeError(
+            f'the detector finds {len(boxes)} of the {faces} faces in the test scene; fetch the shipped detector again with fetch_models'
+        )
     return boxes

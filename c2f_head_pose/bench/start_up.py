@@ -1,4 +1,4 @@
-"""From the start of a process to its first answer, and what it then holds in memory."""
+"""Measures the time from the start of a process to its first head pose, and its memory."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ print(json.dumps([steps, len(poses), *(int(memory[key].split()[0]) / 1024 for ke
 
 @dataclass(frozen=True)
 class StartUp:
-    """Medians of several starts of a process of its own.
+    """Medians over several starts of a process.
 
     Attributes:
-        seconds: of each step: interpreter, import, load, first answer.
-        whole_s: of all of them.
-        resident_mb: memory after the first answer.
-        peak_mb: most memory until then.
-        starts: how many.
+        seconds: duration of each step: interpreter, import, load, first answer.
+        whole_s: duration of all steps, seconds.
+        resident_mb: resident memory after the first answer, MiB.
+        peak_mb: largest resident memory until then, MiB.
+        starts: number of starts.
     """
 
     seconds: dict[str, float]
@@ -50,7 +50,7 @@ def measure_start_up(models: Sequence[str], starts: int = 5) -> dict[str, StartU
     """Starts a process for each model, in turns (Linux).
 
     Raises:
-        RuntimeError: when one fails, with what it said.
+        RuntimeError: when a process fails, with the last line that it printed.
     """
     found: dict[str, list[tuple[dict[str, float], float, float]]] = {model: [] for model in models}
     for _ in range(starts):
@@ -66,7 +66,9 @@ def _start(model: str) -> tuple[dict[str, float], float, float]:
         raise RuntimeError(f'a process with {model} failed: {child.stderr.strip().splitlines()[-1]}')
     steps, poses, resident_mb, peak_mb = json.loads(child.stdout)
     if poses != 1:
-        raise RuntimeError(f'a process with {model} found {poses} faces in a scene of one')
+        raise RuntimeError(
+            f'a process with {model} found {poses} faces in a scene with one face; fetch the shipped detector again with fetch_models'
+        )
     times = [begun, *steps.values()]
     return {step: after - before for step, before, after in zip(steps, times, times[1:])}, resident_mb, peak_mb
 

@@ -1,4 +1,4 @@
-"""Each stage and the whole path, by model, threads, faces and image size: `bench --path`."""
+"""Measures each stage and the whole path by model, threads, faces and image size, for `bench --path`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class StageRow:
     """One stage of one model.
 
     Attributes:
-        model: name.
-        threads: of each network; OpenCV has one.
-        faces: in the image.
-        size: of the image, WIDTHxHEIGHT.
-        stage: of `stages`.
-        timing: by the clock.
-        cpu_ms: median of the processor time.
+        model: the model's name.
+        threads: threads of each network; OpenCV has one thread.
+        faces: number of faces in the image.
+        size: size of the image, WIDTHxHEIGHT.
+        stage: name of the stage in `stages`.
+        timing: elapsed time.
+        cpu_ms: median of the processor time, milliseconds.
     """
 
     model: str
@@ -50,16 +50,16 @@ class StageRow:
 
 @dataclass(frozen=True)
 class PathReport:
-    """What ran, where, and the figures.
+    """The results of a run of `bench --path`.
 
     Attributes:
-        command: that ran.
-        date: of its end, UTC.
+        command: the command that was run.
+        date: end of the run, UTC, ISO 8601.
         machine: commit, versions, processor, cores, load before and after.
-        stages: at FACES and THREADS.
+        stages: every stage at each of FACES and THREADS.
         by_faces: the whole path by the number of faces.
-        by_size: the whole path, one face, by the size of the image.
-        start_up: by model.
+        by_size: the whole path with one face by the size of the image.
+        start_up: the start of a process by model.
     """
 
     command: str
@@ -71,25 +71,25 @@ class PathReport:
     start_up: dict[str, StartUp] = field(default_factory=dict)
 
 
-def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, say: Callable[[str], None] = lambda _: None) -> PathReport:
-    """Measures everything; within each table all take turns.
+def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, report: Callable[[str], None] = lambda _: None) -> PathReport:
+    """Measures everything. The rows of a table take turns, so that other work on the machine affects them alike.
 
     Args:
-        models: shipped names or .onnx files.
-        seconds: about how long each of the three tables takes.
-        starts: processes that are started for each model.
-        say: told what is being done.
+        models: names of shipped models, or paths of .onnx files.
+        seconds: approximate time for each of the three tables.
+        starts: number of processes that are started for each model.
+        report: called with the present step as text.
 
     Raises:
         ModelError: for a model that cannot be opened.
-        RuntimeError: when a scene's faces are not found.
+        RuntimeError: when the detector does not find a scene's faces.
     """
     load = os.getloadavg()[0]
     opencv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
         paths = {(model, threads): Path(model, threads) for model in models for threads in THREADS}
-        say('stages')
+        report('stages')
         stages = _measure(
             {
                 (*key, faces, '640x480', stage): job
@@ -99,12 +99,12 @@ def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, sa
             },
             seconds,
         )
-        say('numbers of faces')
+        report('numbers of faces')
         by_faces = _measure(
             {(model, 1, faces, '640x480', WHOLE): paths[model, 1].whole(faces, 640, 480) for model in models for faces in MORE_FACES},
             seconds,
         )
-        say('sizes of images')
+        report('sizes of images')
         by_size = _measure(
             {
                 (model, 1, 1, f'{width}x{height}', WHOLE): paths[model, 1].whole(1, width, height)
@@ -115,7 +115,7 @@ def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, sa
         )
     finally:
         cv2.setNumThreads(opencv_threads)
-    say('starts')
+    report('starts')
     start_up = measure_start_up(models, starts)
     machine = environment(None, None, f'cpu (onnxruntime {onnxruntime.__version__})', max(THREADS))
     machine |= {'usable cores': len(os.sched_getaffinity(0)), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
@@ -137,7 +137,7 @@ def _measure(jobs: dict[tuple[str, int, int, str, str], Callable[[], object]], s
 
 
 def page(report: PathReport) -> str:
-    """The report as Markdown."""
+    """Formats the report as Markdown."""
     machine = report.machine
     lines = [
         f'{machine["processor"]}, {machine["usable cores"]} of {machine["cores"]} cores, load {machine["load before"]} to '

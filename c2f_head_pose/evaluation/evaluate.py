@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..estimator import EstimatorOptions, HeadPoseEstimator
+from ..estimator import EstimatorOptions, HeadPoseEstimator, mute_findings
 from ..geometry import geodesic_deg
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice, first_message
@@ -106,9 +106,14 @@ Progress = Callable[[int, int, float], None]
 
 
 def load_estimator(options: Options) -> HeadPoseEstimator | None:
-    """The node's estimator; None where recorded poses are scored."""
+    """Opens the estimator that a node with these options would use; returns None where recorded poses are evaluated.
+
+    Raises:
+        ModelError: for a model that cannot be used, with the remedy.
+    """
     if options.recorded_topic:
         return None
+    mute_findings()  # the report's notes have them
     wanted = EstimatorOptions(
         smoothing=options.smoothing, max_faces=options.max_faces, min_face_px=options.min_face_px, image_rotation=options.image_rotation
     )

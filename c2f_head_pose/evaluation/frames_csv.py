@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import geodesic_deg, ypr_deg_from_rotation
+from ..geometry import category_index, geodesic_deg, ypr_deg_from_rotation
 from ..types import CATEGORIES, HeadPose
-from .metrics import category_of
 from .rotations import quaternions_from_rotations
 
 _FLUSH_S = 1.0
@@ -129,7 +128,7 @@ def _rotation(R: np.ndarray) -> list[str]:
 
 
 def _truth(R: np.ndarray | None) -> list[str | None]:
-    return [None] * 8 if R is None else [*_rotation(R), CATEGORIES[int(category_of(R))]]
+    return [None] * 8 if R is None else [*_rotation(R), CATEGORIES[int(category_index(R))]]
 
 
 def _number(value: float) -> str | None:

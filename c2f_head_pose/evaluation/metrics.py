@@ -107,13 +107,6 @@ def by_bin(values: np.ndarray, errors: np.ndarray, edges: np.ndarray) -> list[di
     return rows
 
 
-def category_of(R: np.ndarray) -> np.ndarray:
-    """(N,) 0..3 for L1..L4 of the paper's Table 1, by the signs of yaw and pitch: where the face points in the image."""
-    R = np.asarray(R, float)
-    left, up = R[..., 0, 0] <= 0, R[..., 1, 0] <= 0
-    return np.where(left, np.where(up, 0, 1), np.where(up, 3, 2))
-
-
 def boundary_distance_deg(R: np.ndarray) -> np.ndarray:
     """(N,) how far a pose is from the nearest border between categories: the lesser of |yaw| and |pitch|, degrees."""
     return np.abs(geometry.ypr_deg_from_rotation(R)[..., :2]).min(-1)
@@ -121,7 +114,7 @@ def boundary_distance_deg(R: np.ndarray) -> np.ndarray:
 
 def coarse_accuracy(R_true: np.ndarray, category_logits: np.ndarray, beyond_deg: tuple[float, ...] = (0, 1, 3, 5, 10)) -> dict[str, float]:
     """Share of right categories among poses at least so far from a border: `beyond_0`, `beyond_3`, ... (nan where none is)."""
-    right = np.asarray(category_logits).argmax(1) == category_of(R_true)
+    right = np.asarray(category_logits).argmax(1) == geometry.category_index(R_true)
     distance = boundary_distance_deg(R_true)
     return {f'beyond_{d:g}': float(right[distance >= d].mean()) if (distance >= d).any() else float('nan') for d in beyond_deg}
 

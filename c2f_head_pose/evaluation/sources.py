@@ -83,13 +83,8 @@ def estimate_frames(
             yield UnreadableImage(frame.index, frame.stamp_ns, frame.log_ns)
             continue
         total_ms = 1e3 * (time.perf_counter() - start)
-        if estimator.finding.faces_beyond_max:
-            notes.add(f'images with more faces than max_faces ({estimator.finding.max_faces}) allows: raise it with --max-faces')
-        if estimator.finding.image_rotation is not None:
-            notes.add(
-                'images in which faces look more like faces when turned: if the camera is mounted sideways or upside down, '
-                f'the angles are wrong; use --image-rotation {estimator.finding.image_rotation}'
-            )
+        for option, note in estimator.finding.notes().items():
+            notes.add(f'images that need another --{option.replace("_", "-")}', note)
         stage_ms = dict(estimator.stages.wall_ms)
         yield Answer(frame, poses, _disagreement(second, frame, poses), stage_ms, total_ms)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import ypr_deg_from_rotation
+from ..geometry import category_index, ypr_deg_from_rotation
 from ..types import CATEGORIES
-from .metrics import AXES, AngleErrors, by_bin, category_of, coarse_accuracy, rotation_errors, std_calibration, wrapped_deg
+from .metrics import AXES, AngleErrors, by_bin, coarse_accuracy, rotation_errors, std_calibration, wrapped_deg
 from .rotations import rotation_vectors, rotations_from_quaternions
 from .sequences import blocks, bootstrap, calibration_curve, id_switches, rest_jitter, smoothing_lag_s
 from .series import STAGES, Series
@@ -231,7 +231,7 @@ def _block_sums(scored: Scored) -> dict[str, tuple[np.ndarray, np.ndarray]]:
                 add(f'{prefix}{name}geodesic_deg.mean', rows['stamp_s'][known], errors.geodesic_deg)
                 for i, axis in enumerate(AXES):
                     add(f'{prefix}{name}{axis}_deg.mae', rows['stamp_s'][known], errors.absolute_deg[:, i])
-        add('coarse.beyond_0', rows['stamp_s'], (rows['category'] == category_of(truths[''])).astype(float))
+        add('coarse.beyond_0', rows['stamp_s'], (rows['category'] == category_index(truths[''])).astype(float))
     heads = series.faces[series.faces['head'] >= 0]
     add('detection.rate', heads['stamp_s'], np.isfinite(heads['q'][:, 0]).astype(float))
     answered = series.images[~series.images['dropped']]

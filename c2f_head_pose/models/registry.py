@@ -1,4 +1,4 @@
-"""Every model file by name: what it is, whose it is, and where it lies."""
+"""Lists the model files with digest, licence and source, and finds them on disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class ModelError(ValueError):
-    """A model that cannot be used; the message says why and what to do."""
+    """A model cannot be used; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ModelFile:
         file: file name.
         sha256: hexadecimal digest of the file.
         licence: SPDX identifier.
-        source: where it comes from.
+        source: origin of the file.
     """
 
     file: str
@@ -53,10 +53,13 @@ _SHIPPED_FOLDER = Path(__file__).parent
 
 
 def model_path(model: str) -> Path:
-    """The file of a shipped model's name, or of a path to an .onnx file.
+    """Returns the file of a model.
+
+    Args:
+        model: name of a shipped model, or path of an .onnx file.
 
     Raises:
-        ModelError: when it is neither, listing the names.
+        ModelError: when it is neither, with the list of the shipped names.
     """
     if model in SHIPPED:
         return _SHIPPED_FOLDER / SHIPPED[model].file
@@ -67,7 +70,7 @@ def model_path(model: str) -> Path:
 
 
 def fetched_folder() -> Path:
-    """Where fetched models lie: $C2F_HEAD_POSE_MODELS, else c2f_head_pose/models in the user's cache folder (XDG)."""
+    """Returns the folder of fetched models: $C2F_HEAD_POSE_MODELS, else c2f_head_pose/models in the user's cache folder (XDG)."""
     if chosen := os.environ.get('C2F_HEAD_POSE_MODELS'):
         return Path(chosen).expanduser()
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
@@ -75,10 +78,10 @@ def fetched_folder() -> Path:
 
 
 def detector_path() -> Path:
-    """The face detector's file, made ready by `fetch_models`.
+    """Returns the face detector's file, which `fetch_models` writes.
 
     Raises:
-        ModelError: when it has not been fetched yet, with the command that does.
+        ModelError: when it has not been fetched yet, with the command that fetches it.
     """
     path = fetched_folder() / detector_file()
     if not path.is_file():
@@ -90,5 +93,5 @@ def detector_path() -> Path:
 
 
 def detector_file() -> str:
-    """Name of the detector's file with free image sizes, named after the digest of the official file that it was made from."""
+    """Returns the name of the detector's file with free image size, which contains the digest of the official file it was made from."""
     return f'{Path(YUNET.file).stem}_{YUNET.sha256[:12]}_dynamic.onnx'

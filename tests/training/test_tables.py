@@ -12,7 +12,6 @@ from tiny_training import all_knowing
 
 from c2f_head_pose import geometry
 from c2f_head_pose.bench import scenes
-from c2f_head_pose.evaluation import metrics
 from training import campaign, tables
 from training.campaign import JOBS, Campaign
 from training.datasets.base import MissingDataError
@@ -230,7 +229,7 @@ def off_axis_biwi(folder, monkeypatch, count=5):
 def test_biwis_cells_are_right_for_a_network_that_is(tmp_path, monkeypatch):
     """Off axis: compared in the camera's frame, the category in the crop's. Rounding of the crop's centre leaves 0.1 degrees."""
     R_cam, seen = off_axis_biwi(tmp_path, monkeypatch)
-    assert metrics.category_of(seen) != metrics.category_of(R_cam)
+    assert geometry.category_index(seen) != geometry.category_index(R_cam)
     cells, n, protocol = bench(tmp_path, monkeypatch).test(all_knowing(seen[None]), 'biwi', experiments.of_table(4)[2])
     assert n == 1 and protocol == 'Biwi, 20 % by frame, 1 of 5 faces, box'
     assert max(cells[axis] for axis in ('yaw', 'pitch', 'roll')) < 0.2 and cells['coarse'] == 100 and cells['ms'] > 0

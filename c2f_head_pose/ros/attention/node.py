@@ -28,7 +28,7 @@ from .. import process
 from ..declaration import DeclaredParameters
 from ..diagnostics import Report, State, read_reports
 from ..log import Notices
-from ..messages import stamp_s
+from ..messages import stamp_s, time_message
 from . import messages
 from .parameters import AttentionParameters
 from .play_time import PlayTime
@@ -325,8 +325,7 @@ def _finds_nobody(report: Report) -> bool:
 
 
 def _time(seconds: float) -> Time:
-    nanoseconds = max(0, round(seconds * 1e9))
-    return Time(sec=min(nanoseconds // 10**9, 2**31 - 1), nanosec=nanoseconds % 10**9)
+    return time_message(max(0, round(seconds * 1e9)))
 
 
 def main(args: list[str] | None = None) -> int:

@@ -7,7 +7,6 @@ python -m c2f_head_pose.ros.attention.parameters --markdown
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from ...attention.looking_at import LookingAtSettings
 from ...attention.monitor import AttentionSettings
 from ...attention.zones import ZoneMap, camera_mount, load_zones
 from .. import parameters
+from ..config_files import config_folders, find_config
 from ..parameters import ParameterTable, parameter
 
 _S = AttentionSettings()
@@ -27,7 +27,7 @@ _L = LookingAtSettings()
 
 @dataclass(frozen=True)
 class AttentionParameters(ParameterTable):
-    """Every parameter of the node `attention`: this class is the table. Sources of the times: attention_rules.AttentionSettings."""
+    """Every parameter of the node `attention`: this class is the table. Sources of the times: attention.settings.AttentionSettings."""
 
     zones: str = parameter('passenger_car_lhd', 'Vehicle profile: NAME of config/zones_NAME.yaml, or a path to such a file.')
     camera_azimuth_deg: float = parameter(
@@ -135,28 +135,15 @@ def find_zones(name: str) -> ZoneMap:
     if name.endswith(('.yaml', '.yml')):
         return _load_once(Path(name), Path(name).stat().st_mtime_ns)
     file = f'zones_{name}.yaml'
-    for folder in _config_folders():
-        if (folder / file).is_file():
-            return _load_once(folder / file, (folder / file).stat().st_mtime_ns)
-    known = sorted({path.stem.removeprefix('zones_') for folder in _config_folders() for path in folder.glob('zones_*.yaml')})
+    if found := find_config(file):
+        return _load_once(found, found.stat().st_mtime_ns)
+    known = sorted({path.stem.removeprefix('zones_') for folder in config_folders() for path in folder.glob('zones_*.yaml')})
     raise ValueError(f'no such vehicle profile; shipped are {", ".join(known)}; give your own by its path (….yaml)')
 
 
 @functools.lru_cache(maxsize=4)
 def _load_once(path: Path, changed_ns: int) -> ZoneMap:
     return load_zones(path)
-
-
-def _config_folders() -> list[Path]:
-    """config/ of the checkout, of a colcon or ROS installation, and of a pip installation."""
-    folders = [Path(__file__).parents[3] / 'config']
-    try:
-        from ament_index_python.packages import get_package_share_directory
-
-        folders.append(Path(get_package_share_directory('c2f_head_pose')) / 'config')
-    except (ImportError, LookupError, OSError):  # OSError: no AMENT_PREFIX_PATH
-        pass
-    return [*folders, Path(sys.prefix) / 'share' / 'c2f_head_pose' / 'config']
 
 
 def _setting_names() -> list[str]:

@@ -11,10 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import random
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -32,7 +28,9 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo
 
 from ...evaluation.attention.recorded import GRAPH_FILE, Drive, load_drive
+from ...files import stamp_ns
 from .. import transport
+from ..child_node import ChildNode, end_all, isolate_graph
 from ..replay.held_replay import HELD, HeldReplay
 
 _SPEED_MPS = 100 / 3.6
@@ -83,14 +81,14 @@ class Car(Node):
 
     def _on_decision(self, message: DiagnosticArray) -> None:
         values = {pair.key: pair.value for pair in message.status[0].values}
-        self.decisions.setdefault(_nanoseconds(message), Decision(values['state'], values['zone'], time.monotonic()))
+        self.decisions.setdefault(stamp_ns(message), Decision(values['state'], values['zone'], time.monotonic()))
 
     def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
-        self.poses.add(_nanoseconds(message))
+        self.poses.add(stamp_ns(message))
         self.last_arrival_s = time.monotonic()
 
     def _on_info(self, message: CameraInfo) -> None:
-        self.images[_nanoseconds(message)] = self.last_arrival_s = time.monotonic()
+        self.images[stamp_ns(message)] = self.last_arrival_s = time.monotonic()
 
 
 def play(drive: Drive, model: str, rate: float) -> Car:
@@ -104,14 +102,13 @@ def play(drive: Drive, model: str, rate: float) -> Car:
     Raises:
         RuntimeError: when a process ends early or does not come up, with where to look.
     """
-    os.environ['ROS_DOMAIN_ID'] = str(random.randrange(1, 100))
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    isolate_graph()
     transport.share_large_images()
     zones = json.loads((drive.folder / 'drive.json').read_text())['settings']['zones']
     rclpy.init(args=[])
     car, executor = Car(), SingleThreadedExecutor()
     executor.add_node(car)
-    processes = [
+    nodes = [
         _start('node', drive.folder, ['-r', 'image:=/camera/image', '-r', 'camera_info:=/camera/camera_info', '-p', f'model:={model}']),
         _start(
             'attention_node',
@@ -130,23 +127,24 @@ def play(drive: Drive, model: str, rate: float) -> Car:
             ],
         ),
     ]
+    nodes_and_replay = [*nodes]
     try:
         deadline_s = time.monotonic() + _START_TIMEOUT_S
         while not car.ready:
-            _spin(executor, processes, drive.folder)
+            _spin(executor, nodes)
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f'the nodes did not come up in {_START_TIMEOUT_S:.0f} s; see {drive.folder}/node.log')
         replay = _start('replay_node', drive.folder, ['-p', f'rate:={float(rate)}', *HELD], [str(drive.bag)])
-        processes.append(replay)
+        nodes_and_replay.append(replay)
         deadline_s = time.monotonic() + _START_TIMEOUT_S
-        while replay.poll() is None or time.monotonic() - car.last_arrival_s < _QUIET_S:
+        while replay.exit_status is None or time.monotonic() - car.last_arrival_s < _QUIET_S:
             if not car.replay.let_go() and time.monotonic() > deadline_s:
                 raise RuntimeError(f'the replay was not found in {_START_TIMEOUT_S:.0f} s; see {drive.folder}/replay_node.log')
-            _spin(executor, processes[:2], drive.folder)
-        if replay.returncode != 0:
+            _spin(executor, nodes)
+        if replay.exit_status != 0:
             raise RuntimeError(f'the replay failed; see {drive.folder}/replay_node.log')
     finally:
-        _stop(processes)
+        end_all(nodes_and_replay)
         executor.shutdown()
         car.destroy_node()
         rclpy.try_shutdown()
@@ -171,31 +169,15 @@ def decisions(drive: Drive, car: Car) -> list[dict[str, Any]]:
     return rows
 
 
-def _start(module: str, folder: Path, ros_arguments: Sequence[str], arguments: Sequence[str] = ()) -> subprocess.Popen:
-    command = [sys.executable, '-m', f'c2f_head_pose.ros.{module}', *arguments, '--ros-args', *ros_arguments]
-    with open(folder / f'{module}.log', 'w') as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+def _start(module: str, folder: Path, ros_arguments: Sequence[str], arguments: Sequence[str] = ()) -> ChildNode:
+    return ChildNode(module, arguments, ros_arguments, folder / f'{module}.log')
 
 
-def _spin(executor: SingleThreadedExecutor, processes: Sequence[subprocess.Popen], folder: Path) -> None:
+def _spin(executor: SingleThreadedExecutor, nodes: Sequence[ChildNode]) -> None:
     executor.spin_once(timeout_sec=0.05)
-    if any(process.poll() is not None for process in processes):
-        raise RuntimeError(f'a node ended early; see {folder}/node.log and {folder}/attention_node.log')
-
-
-def _stop(processes: Sequence[subprocess.Popen]) -> None:
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-    for process in processes:
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _nanoseconds(message: Any) -> int:
-    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+    for node in nodes:
+        if node.exit_status is not None:
+            raise RuntimeError(f'a node ended early: {node.last_line}')
 
 
 def main(arguments: list[str] | None = None) -> int:

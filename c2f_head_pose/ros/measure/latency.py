@@ -16,10 +16,7 @@ import itertools
 import json
 import os
 import platform
-import random
 import re
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -33,6 +30,7 @@ from rclpy.executors import SingleThreadedExecutor
 from ...provenance import commit, processor
 from ...recordings.bagfile import BagError
 from .. import transport
+from ..child_node import ChildNode, end_all, isolate_graph
 from .latency_frames import FACES, load_frames
 from .latency_probe import Probe
 from .process_usage import usage_of
@@ -145,14 +143,14 @@ def measure(case: Case, images: Path, seconds: float, node_arguments: list[str])
     """
     width, height, rate_hz = case.parts
     frames = load_frames(images, width, height, case.faces)
-    child = subprocess.Popen([sys.executable, '-m', 'c2f_head_pose.ros.node', '--ros-args', *node_arguments])
+    child = ChildNode('node', ros_arguments=node_arguments)
     rclpy.init(args=[])
     probe, executor, seen = Probe(frames, rate_hz, case.annotated), SingleThreadedExecutor(), Measurement(case)
     executor.add_node(probe.node)
     try:
         start = time.monotonic()
         while not probe.matched:
-            if child.poll() is not None or time.monotonic() - start > _START_TIMEOUT_S:
+            if child.exit_status is not None or time.monotonic() - start > _START_TIMEOUT_S:
                 raise RuntimeError('the node does not come up; start it alone to see why: head_pose_node')
             executor.spin_once(timeout_sec=0.05)
         sender = threading.Thread(target=probe.send, args=(seconds,), daemon=True)
@@ -161,8 +159,8 @@ def measure(case: Case, images: Path, seconds: float, node_arguments: list[str])
         sender.start()
         while sender.is_alive():
             executor.spin_once(timeout_sec=0.05)
-            if child.poll() is not None:
-                raise RuntimeError(f'the node ended with {child.returncode}')
+            if child.exit_status is not None:
+                raise RuntimeError(f'the node ended with status {child.exit_status}; its output is above')
             if time.monotonic() - begun >= len(memory_mb):
                 memory_mb.append(usage_of(child.pid).own_mb)
         taken_s = time.monotonic() - begun
@@ -174,11 +172,7 @@ def measure(case: Case, images: Path, seconds: float, node_arguments: list[str])
             executor.spin_once(timeout_sec=0.05)
         _fill(seen, probe)
     finally:
-        child.send_signal(signal.SIGINT)
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
+        end_all([child])
         executor.shutdown()
         probe.node.destroy_node()
         rclpy.try_shutdown()
@@ -238,8 +232,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--append', type=Path, help='adds everything measured to this file, a line of JSON each')
     parser.add_argument('node_arguments', nargs='*', help="the node's ROS arguments, after --, such as: -- -p threads:=2")
     options = parser.parse_args(arguments)
-    os.environ.setdefault('ROS_DOMAIN_ID', str(random.randrange(1, 100)))
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    isolate_graph(keep_domain=True)
     transport.share_large_images()
     all_answered = True
     for number, (video, faces, annotated) in enumerate(itertools.product(options.video, options.faces, options.annotated)):

@@ -7,14 +7,14 @@ import time
 from typing import Any
 
 import rclpy
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
+from ...files import stamp_ns
+from ..messages import time_message
 from ..qos import newest_only
 
 
@@ -75,20 +75,20 @@ class Probe:
                 return
             time.sleep(max(start + due_s - time.monotonic(), 0.0))
             now_ns = time.time_ns()
-            image.header.stamp = info.header.stamp = Time(sec=now_ns // 10**9, nanosec=now_ns % 10**9)
+            image.header.stamp = info.header.stamp = time_message(now_ns)
             self._infos.publish(info)
             self.sent[now_ns] = time.monotonic_ns(), image.header.frame_id
             self._images.publish(image)
 
     def _on_markers(self, message: Any) -> None:
-        self._keep(message.markers[0].header, self.answers)
+        self._keep(message.markers[0], self.answers)
 
     def _on_pose(self, message: Any) -> None:
-        self._keep(message.header, self.poses)
+        self._keep(message, self.poses)
 
-    def _keep(self, header: Header, kept: dict[int, int]) -> None:
-        stamp = header.stamp.sec * 10**9 + header.stamp.nanosec
-        if self.sent.get(stamp, (0, None))[1] != header.frame_id:
+    def _keep(self, message: Any, kept: dict[int, int]) -> None:
+        stamp = stamp_ns(message)
+        if self.sent.get(stamp, (0, None))[1] != message.header.frame_id:
             self.foreign += 1
         elif stamp not in kept:
             kept[stamp] = time.monotonic_ns()

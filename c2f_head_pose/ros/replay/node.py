@@ -35,6 +35,7 @@ from ...recordings.bagfile import BagError
 from ...recordings.pictures import PICTURE_RATE_HZ
 from ...recordings.reader import Notes
 from .. import process
+from ..messages import time_message
 from ..qos import latched, replayed
 from .playhead import Playhead
 from .recording import Entry, Recording
@@ -272,15 +273,11 @@ class ReplayNode(Node):
         if self._value('stamps') == 'now':
             time_ = self._shifted(self._seconds_since(self._round.first_s))
         else:
-            time_ = _time(self._round.first_ns + round((self._playhead.at_s - self._round.first_s) * 1e9))
+            time_ = time_message(self._round.first_ns + round((self._playhead.at_s - self._round.first_s) * 1e9))
         self._clock_output.publish(ClockMessage(clock=time_))
 
     def _shifted(self, played_s: float) -> Time:
-        return _time(self._round.now_ns + round((played_s + self._playhead.paused_s) * 1e9))
-
-
-def _time(nanoseconds: int) -> Time:
-    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+        return time_message(self._round.now_ns + round((played_s + self._playhead.paused_s) * 1e9))
 
 
 def main(args: list[str] | None = None) -> int:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import random
 import shlex
 import sys
 from dataclasses import asdict
@@ -24,6 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 from ....evaluation.environment import environment
 from ....recordings.bagfile import BagError
 from ... import transport
+from ...child_node import isolate_graph
 from ...process import Interrupt
 from . import report, samples
 from .driver import Record
@@ -85,8 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--period', type=float, default=5.0, help='seconds between samples')
     options = parser.parse_args(arguments)
     settings = Settings(options.images, options.rate, options.seed, options.pace, options.period)
-    os.environ.setdefault('ROS_DOMAIN_ID', str(random.SystemRandom().randint(1, 101)))
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    isolate_graph(keep_domain=True)
     transport.share_large_images()
     interrupt = Interrupt()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, Image
 
+from ...messages import time_message
 from ...qos import newest_only
 
 _GIVEN_UP_S = 5.0
@@ -152,7 +152,7 @@ class Camera:
 
     def _send(self, image: Image, info: CameraInfo | None) -> None:
         stamp_ns = time.time_ns() + round(self.shift_s * 1e9)
-        image.header.stamp = Time(sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
+        image.header.stamp = time_message(stamp_ns)
         if info is not None:
             info.header.stamp = image.header.stamp
             self._publishers[0].publish(info)

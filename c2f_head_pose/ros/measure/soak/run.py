@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from visualization_msgs.msg import MarkerArray
 
+from ....files import stamp_ns
+from ...child_node import ChildNode
 from ...process import Interrupt
 from ..latency_frames import load_frames
 from ..process_usage import Usage, usage_of
@@ -79,19 +78,8 @@ class Soak:
             interrupt: ends it early.
         """
         frames = load_frames(Path(self._settings.images), 640, 480, faces=1)
-        with open(self._folder / f'node-{self._run}.log', 'w') as log:
-            child = subprocess.Popen(
-                [
-                    sys.executable,
-                    '-m',
-                    'c2f_head_pose.ros.node',
-                    '--ros-args',
-                    '-p',
-                    f'neutral_folder:={(self._folder / "neutral").resolve()}',
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        neutral = ['-p', f'neutral_folder:={(self._folder / "neutral").resolve()}']
+        child = ChildNode('node', ros_arguments=neutral, log=self._folder / f'node-{self._run}.log')
         node, executor = rclpy.create_node('soak'), SingleThreadedExecutor()
         executor.add_node(node)
         node.create_subscription(MarkerArray, 'head_pose/markers', self._on_answer, QoSProfile(depth=100))
@@ -115,28 +103,27 @@ class Soak:
         return self._account.undisturbed_sent, self._account.undisturbed_answered
 
     def _on_answer(self, message: MarkerArray) -> None:
-        stamp = message.markers[0].header.stamp
-        self._account.answer(stamp.sec * 10**9 + stamp.nanosec)
+        self._account.answer(stamp_ns(message.markers[0]))
 
-    def _comes_up(self, node: Any, executor: Any, camera: Camera, child: subprocess.Popen, interrupt: Interrupt) -> bool:
+    def _comes_up(self, node: Any, executor: Any, camera: Camera, child: ChildNode, interrupt: Interrupt) -> bool:
         start_s = time.monotonic()
         while not (camera.matched and node.count_publishers('head_pose/markers')):
             executor.spin_once(timeout_sec=0.05)
-            if child.poll() is not None or time.monotonic() - start_s > _START_TIMEOUT_S:
+            if child.exit_status is not None or time.monotonic() - start_s > _START_TIMEOUT_S:
                 self.ended = f'run {self._run}: the node did not come up; see node-{self._run}.log'
                 return False
             if interrupt:
                 return False
         return True
 
-    def _soak(self, until_s: float, interrupt: Interrupt, executor: Any, driver: Driver, child: subprocess.Popen) -> None:
+    def _soak(self, until_s: float, interrupt: Interrupt, executor: Any, driver: Driver, child: ChildNode) -> None:
         start_s = time.monotonic()
         before, next_s = usage_of(child.pid), self._settings.period_s
         while not interrupt:
             executor.spin_once(timeout_sec=0.05)
             run_s = time.monotonic() - start_s
-            if child.poll() is not None:
-                self.ended = f'run {self._run}: the node ended by itself with {child.returncode} after {run_s:.0f} s'
+            if child.exit_status is not None:
+                self.ended = f'run {self._run}: the node ended by itself with status {child.exit_status} after {run_s:.0f} s'
                 return
             driver.step(self.soaked_s + run_s)
             if run_s >= next_s:
@@ -172,13 +159,10 @@ class Soak:
         how = record.problem or f'answered again after {record.recovery_s:.2f} s'
         print(f'{record.at_s:8.1f} s  {record.action:20s} {how}', flush=True)
 
-    def _end(self, child: subprocess.Popen) -> None:
-        child.send_signal(signal.SIGINT)
-        try:
-            status = child.wait(_END_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
+    def _end(self, child: ChildNode) -> None:
+        child.interrupt()
+        status = child.wait(_END_TIMEOUT_S)
+        if status is None:
             self.ended = self.ended or f'run {self._run}: the node did not end within {_END_TIMEOUT_S:g} s of SIGINT'
-            return
-        if status != 0:
-            self.ended = self.ended or f'run {self._run}: the node ended with {status}'
+        elif status != 0:
+            self.ended = self.ended or f'run {self._run}: the node ended with status {status}'
