@@ -1,4 +1,4 @@
-"""Estimates head orientation in camera images with a coarse-to-fine network:
+"""Estimates head orientation in camera images with a coarse-to-fine network.
 
 from c2f_head_pose import HeadPoseEstimator
 estimator = HeadPoseEstimator.load('c2f_edge')

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from c2f_head_pose.attention.monitor import Motion
-from c2f_head_pose.attention.zones import azimuth_elevation_deg, camera_mount, direction, load_zones
+from c2f_head_pose.attention.vehicle_profile import load_zones
+from c2f_head_pose.attention.zones import azimuth_elevation_deg, camera_mount, direction
 from c2f_head_pose.types import HeadPose
 
 CONFIG = Path(__file__).parents[1] / 'config'

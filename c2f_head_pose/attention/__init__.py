@@ -1,9 +1,10 @@
-"""From head poses to a decision about attention: attentive, distracted, absent or unknown."""
+"""Decides from head poses about a driver's attention (attentive, distracted, absent or unknown), and whom a person looks at."""
 
 from .looking_at import LookingAt, LookingAtSettings
 from .monitor import AttentionMonitor
 from .settings import Attention, AttentionSettings, Motion, Reason, State
-from .zones import Zone, ZoneMap, load_zones
+from .vehicle_profile import load_zones
+from .zones import Zone, ZoneMap
 
 __all__ = [
     'Attention',

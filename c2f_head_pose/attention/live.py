@@ -1,4 +1,7 @@
-"""An attention monitor for live input: between two frames, time is only estimated, and the decision must not depend on the estimate."""
+"""Runs an attention monitor on live input, where the time between two frames is only estimated.
+
+The decision at a frame must not depend on that estimate, so that a live run and a replay decide alike.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ from .monitor import AttentionMonitor
 from .settings import Attention, Motion
 
 _BEHIND_S = 0.25
-"""Reports count as so much older than the estimated time, so that the next frame, whose delivery may vary, is still newer."""
+"""Seconds by which a report is dated back, so that the next frame is newer even if its delivery is faster."""
 
 
 class LiveMonitor:
-    """Decides at each frame, and in between from reports that nobody is there or that the camera is blind.
+    """Decides at each frame, and between frames from reports that no face is found or that the camera is blind.
 
-    A report has no stamp of a frame. Its time is the last frame's plus what passed since, which is too late where a recording is replayed
-    slower than real time. So a copy of the monitor takes the reports. A frame that is newer than the copy's time confirms it, and the copy
-    goes on. A frame that is older refutes it; the copy is then dropped and the frames follow one another as if nothing had been reported.
+    A report has no stamp of a frame. Its time is the last frame's stamp plus the time that has passed since, which is too late if a
+    recording is replayed slower than real time. Therefore a copy of the monitor processes the reports. If the next frame is newer than
+    the copy's time, the copy replaces the monitor; if it is older, the copy is deleted and the reports have no effect.
 
     Args:
-        monitor: fresh.
+        monitor: a monitor without frames.
     """
 
     def __init__(self, monitor: AttentionMonitor) -> None:
@@ -31,23 +34,29 @@ class LiveMonitor:
 
     @property
     def monitor(self) -> AttentionMonitor:
-        """The monitor with everything that counts by now."""
+        """The monitor with all frames and the valid reports."""
         return self._reported or self._monitor
 
     def frame(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> Attention:
-        """Takes a frame into account; arguments and result as of `AttentionMonitor.update`."""
+        """Processes a frame; see `AttentionMonitor.update` for arguments and result."""
         if self._reported is not None and stamp_s > self._reported_s:
             self._monitor = self._reported
         self._reported = None
         return self._monitor.update(stamp_s, heads, motion)
 
     def report(self, now_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> Attention:
-        """Takes into account that nobody is there (`heads` empty), or that nobody can look (None), at an estimated time."""
+        """Processes a report at an estimated time.
+
+        Args:
+            now_s: estimated time on the stamps' clock, seconds.
+            heads: empty if no face is found; None if no search is possible.
+            motion: the car's motion; None where it is unknown.
+        """
         if self._reported is None:
             self._reported = copy.deepcopy(self._monitor)
         self._reported_s = now_s - _BEHIND_S
         return self._reported.update(self._reported_s, heads, motion)
 
     def at(self, now_s: float) -> Attention:
-        """The decision as it stands at a time without a frame or report: see `AttentionMonitor.at`."""
+        """Returns the decision at a time without a frame or report; see `AttentionMonitor.at`."""
         return self.monitor.at(now_s)

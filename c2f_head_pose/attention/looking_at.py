@@ -1,7 +1,7 @@
 """Decides whether a person looks at a target, such as a robot's camera or any named frame.
 
-The decision rests on the direction of the face; a movement of the eyes alone does not show in it. REP-155's frame `gaze_<id>` has its z
-axis along the gaze, which is the head's x axis here.
+The decision uses the direction of the face, which does not show movements of the eyes alone. REP-155's frame `gaze_<id>` has its z axis
+along the gaze, which is the head's x axis here.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ class LookingAtSettings:
     """When a face counts as looking at a target. Engineering estimates; no norm defines it.
 
     Attributes:
-        radius_deg: radius of the cone about the direction to the target. The eyes turn a part of the way, so the head stops some
-            degrees short of the target, up to fifteen where it is not worth a turn.
+        radius_deg: radius of the cone about the direction to the target. The eyes turn a part of the angle, so the head stops up to
+            fifteen degrees short of the target.
         enter_mass: looking begins with at least this probability mass in the cone.
         leave_mass: looking ends below this mass; the difference to `enter_mass` is a hysteresis against flicker at the edge.
-        dwell_s: the mass must stay beyond either limit for so long.
-        forget_s: after so long without a sight of the person the answer is None, and the decision starts anew.
-        max_std_deg: largest deviation of a direction that counts as evidence.
+        dwell_s: time for which the mass must stay beyond a limit, seconds.
+        forget_s: after this time without a detection of the person the result is None, and the decision starts again; seconds.
+        max_std_deg: largest standard deviation of a direction that counts as evidence, degrees.
     """
 
     radius_deg: float = 15.0
@@ -42,7 +42,13 @@ class LookingAtSettings:
 
 
 class LookingAt:
-    """Follows over time whether one person looks at one target."""
+    """Decides over time whether one person looks at one target.
+
+    Attributes:
+        looking: whether the person looks at the target; None unknown.
+        since_s: stamp at which `looking` got its value, seconds; None unknown.
+        mass: probability mass in the cone at the last frame with a head.
+    """
 
     def __init__(self, settings: LookingAtSettings | None = None) -> None:
         self.settings = settings or LookingAtSettings()
@@ -58,13 +64,14 @@ class LookingAt:
     def update(
         self, stamp_s: float, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None, to_target: np.ndarray | None
     ) -> bool | None:
-        """Takes one frame into account.
+        """Processes one frame.
 
         Args:
-            stamp_s: the image's stamp, seconds; one not later than the last is ignored, one a second earlier or more starts anew.
-            R_head: (3, 3) head axes to any frame's axes; None where the person is not seen.
-            rotation_std_deg: (3,) as in HeadPose.
-            to_target: (3,) from the head to the target in the same frame's axes, any length; None where it is not known.
+            stamp_s: the image's stamp, seconds. A stamp that is not newer than the last one is ignored; one that is older by a second
+                or more restarts the decision.
+            R_head: (3, 3) rotation from head axes to any frame's axes; None if the person is not seen.
+            rotation_std_deg: (3,) standard deviation as in HeadPose, degrees.
+            to_target: (3,) vector from the head to the target in the same frame's axes, of any length; None if it is unknown.
 
         Returns:
             Whether the person looks at the target; None where that is unknown.

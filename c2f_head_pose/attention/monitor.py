@@ -1,8 +1,8 @@
 """Decides from head poses whether a driver is attentive, distracted, absent or unknown.
 
-The only clock is that of the stamps. The input is heads, not eyes: Euro NCAP and the EU define gaze, for which a head can stand in
-during 'owl' glances, in which the head turns too, but not during 'lizard' glances, in which only the eyes move. The monitor warns
-nobody and is no certified function.
+Time is that of the stamps. The input is heads, not eyes: Euro NCAP and the EU define gaze. A head's direction can replace it in 'owl'
+glances, in which the head turns too, but not in 'lizard' glances, in which only the eyes move. The monitor gives no warnings and is not a
+certified function.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _BACKWARDS_S = 1.0
 _MAX_STD_DEG = 180.0
 _CONFIDENCE_S = 0.5
 _SAME_HEAD_M = 0.35
-"""Largest distance between the driver's head and the next one taken for it: half the distance between the front seats."""
+"""Largest movement of the driver's head between frames without the same id: half the distance between the front seats."""
 _TICK_S = 1e-3
 """Tolerance when times are compared: stamps are sums of rounded frame times."""
 
 
 @dataclass
 class _Glance:
-    """Duration of the current look away from the road: in all, at things of kind `away`, and in the EU's area 3."""
+    """Duration of the current glance away from the road, seconds: in total, into zones of kind `away`, and into the EU's area 3."""
 
     off_s: float = 0.0
     away_s: float = 0.0
@@ -41,7 +41,7 @@ class _Glance:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What one frame is evidence of: a direction of the head, or nothing (`mass` None, with the reason in `why`)."""
+    """The evidence in one frame: a direction of the head, or none (`mass` is None, `why` is the reason)."""
 
     mass: ZoneMass | None = None
     why: Reason = Reason.UNCERTAIN
@@ -59,17 +59,20 @@ class _Evidence:
 
 
 class AttentionMonitor:
-    """Follows one driver through the heads found in each frame.
+    """Tracks one driver among the heads of each frame and decides about attention.
 
     Args:
-        zones: of the vehicle.
-        R_vehicle_cam: (3, 3) camera's optical axes to vehicle axes (x forward, y left, z up); `zones.camera_mount` makes one.
-            The identity where the poses are given in vehicle axes.
+        zones: zones of the vehicle.
+        R_vehicle_cam: (3, 3) rotation from the camera's optical axes to vehicle axes (x forward, y left, z up), such as
+            `zones.camera_mount` returns; the identity for poses in vehicle axes.
         settings: times and thresholds of the decision.
-        natural: how the natural position is learned.
-        nod: when a droop of the head counts as a nod.
-        seat: 'left' or 'right' of the camera in the direction of travel, or 'any': which heads can be the driver's, where heads
-            have a position.
+        natural: settings for learning the natural position.
+        nod: settings for counting nods.
+        seat: side of the camera, in the direction of travel, on which the driver sits: 'left', 'right' or 'any'. It excludes heads
+            with a known position on the other side.
+
+    Raises:
+        ValueError: for a matrix that is not a rotation, or an unknown seat.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class AttentionMonitor:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets everything, as for a new driver or after the clock jumped."""
+        """Deletes all state, as needed for a new driver or after a jump in time."""
         self._now = Attention()
         self._forget_driver()
 
@@ -109,14 +112,14 @@ class AttentionMonitor:
         self._face_id: str | None = None
 
     def update(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> Attention:
-        """Takes one frame into account.
+        """Processes one frame.
 
         Args:
-            stamp_s: the image's stamp, seconds. A stamp that is repeated, or up to 1 s older, is ignored. One further back means
-                that time jumped (a bag started again): everything is forgotten.
-            heads: every head found; empty where the search found nobody; None where no search was possible (no image, a dark
-                one, a failed model).
-            motion: the car's; None where it is unknown.
+            stamp_s: the image's stamp, seconds. A stamp that is repeated, or up to 1 s older, is ignored. An older one means that time
+                jumped (a bag was restarted) and deletes all state.
+            heads: all heads that were found; empty if the search found none; None if no search was possible (no image, a dark one, a
+                failed model).
+            motion: the car's motion; None where it is unknown.
 
         Returns:
             The decision. No content of a frame raises an exception.
@@ -138,10 +141,10 @@ class AttentionMonitor:
         return self._conclude(stamp_s, evidence, motion)
 
     def at(self, now_s: float) -> Attention:
-        """The decision at a time without a new frame: unknown once the last frame is stale.
+        """Returns the decision at a time without a new frame, which is unknown once the last frame is stale.
 
         Args:
-            now_s: on the stamps' clock.
+            now_s: the time on the stamps' clock, seconds.
         """
         last_s = self._now.stamp_s
         if last_s is None or (np.isfinite(now_s) and now_s - last_s <= self.settings.stale_s):
@@ -183,7 +186,7 @@ class AttentionMonitor:
         return bool(((self.R_vehicle_cam @ head.t_cam_head_m)[1] > 0) == (self.seat == 'left'))
 
     def _possible_drivers(self, stamp_s: float, heads: Sequence[HeadPose]) -> list[HeadPose]:
-        """The head followed so far, if it is in the frame; else the heads in the driver's seat and near its last position."""
+        """The driver's head by its id if it is in the frame; else the heads on the driver's side and near the last position."""
         heads = [head for head in heads if self._in_seat(head)]
         followed = [head for head in heads if self._face_id is not None and head.face_id == self._face_id]
         if followed or stamp_s - self._seen_s > self.settings.uncertain_s:
@@ -196,7 +199,7 @@ class AttentionMonitor:
         ]
 
     def _elapse(self, last_s: float, stamp_s: float, motion: Motion) -> None:
-        """Counts the time since the last frame under the last evidence, as long as that holds."""
+        """Adds the time since the last frame to the timers of the last evidence, for as long as that evidence is valid."""
         s, seen = self.settings, self._seen
         held_s = min(stamp_s, self._seen_s + s.uncertain_s) - last_s
         if seen.mass is None or held_s <= 0:
@@ -204,7 +207,7 @@ class AttentionMonitor:
         elif not seen.on_road:
             self._glance_on(last_s, held_s, seen)
             self._off_run_s += held_s
-            # One or two frames off the road, as noise makes them, subtract their own time; a real look resets the time on the road.
+            # One or two noisy frames off the road subtract their own time; a longer glance resets the time on the road.
             self._road_run_s = 0.0 if _reached(self._off_run_s, s.gap_s) else max(0.0, self._road_run_s - held_s)
         if stamp_s - self._seen_s > s.uncertain_s or stamp_s - last_s > s.stale_s:
             self._road_run_s = 0.0
@@ -214,7 +217,7 @@ class AttentionMonitor:
             self._natural.learn(stamp_s - last_s, *self._before.raw_deg, motion.speed_mps, motion.yaw_rate_rps)
 
     def _glance_on(self, last_s: float, held_s: float, seen: _Evidence) -> None:
-        """Adds time to the current look away from the road."""
+        """Adds time to the current glance away from the road."""
         glance, allowance_s = self._glance, self.settings.driving_allowance_s
         counted_from_s = last_s
         if not seen.away:
@@ -230,7 +233,7 @@ class AttentionMonitor:
             self._short.append((counted_from_s, last_s + held_s, counted_s))
 
     def _take(self, stamp_s: float, evidence: _Evidence) -> None:
-        """Makes a frame's evidence the last one."""
+        """Stores a frame's evidence as the last one."""
         before, self._before = self._before, evidence
         self._nobody_since_s = min(self._nobody_since_s, stamp_s) if evidence.why is Reason.NOBODY else np.inf
         if evidence.mass is None:
@@ -244,7 +247,7 @@ class AttentionMonitor:
         self._nods.update(stamp_s, evidence.head_deg[1])
 
     def _see_road(self, stamp_s: float, before: _Evidence) -> None:
-        """Counts time on the road, only between two frames that are both evidence of it; a bridged gap adds nothing."""
+        """Adds time on the road between two frames that are both evidence of it; a gap between them adds none."""
         s, step_s = self.settings, stamp_s - self._road_s
         if step_s > s.max_step_s + _TICK_S:
             self._road_run_s = 0.0
@@ -336,7 +339,7 @@ def _reached(elapsed_s: float, limit_s: float) -> bool:
 
 
 def _size(head: HeadPose) -> float:
-    """A measure of nearness for choosing among several heads: the area of the face, else the score; never NaN."""
+    """Measure of a head's nearness: the area of its face, else its score; never NaN."""
     size = head.score if head.box is None else abs(head.box.width * head.box.height)
     return float(size) if np.isfinite(size) else -np.inf
 

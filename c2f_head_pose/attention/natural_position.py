@@ -1,4 +1,4 @@
-"""Learns one driver's natural position: the direction in which the head rests, averaged over minutes of driving straight ahead."""
+"""Learns one driver's natural position: the average direction of the head over minutes of driving straight ahead."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .. import geometry
 
 @dataclass(frozen=True)
 class NaturalPositionSettings:
-    """How a driver's natural position is learned. openpilot learns its own in the same manner (selfdrive/monitoring).
+    """Settings for learning a driver's natural position. openpilot uses the same method (selfdrive/monitoring).
 
     Attributes:
-        min_speed_mps: least speed. 50 km/h: from there on Euro NCAP allows impairment functions to learn (Safe Driving, Driver
-            Engagement v1.1, clause not verified) and openpilot learns (13 m/s).
-        max_yaw_rate_rps: greatest yaw rate, so that the road ahead is straight ahead: 0.02 rad/s at 50 km/h is a bend of 700 m
-            radius. Engineering estimate.
-        min_learned_s: the correction begins after so many seconds of learning; a minute, as in openpilot.
-        time_constant_s: of the slow average. Engineering estimate.
-        max_step_deg: deviations from the average are clipped to this, so that glances hardly move it.
-        window_deg: directions further than this from straight ahead are ignored: the head is not at rest there.
-        max_azimuth_deg: the learned azimuth is clipped to this on either side, so that a habit of looking away cannot become
-            straight ahead.
-        max_elevation_deg: likewise up and down.
+        min_speed_mps: smallest speed. Euro NCAP allows impairment functions to learn from 50 km/h on (Safe Driving, Driver Engagement
+            v1.1, clause not verified), and openpilot learns from 13 m/s on.
+        max_yaw_rate_rps: largest yaw rate, so that the road ahead is straight: 0.02 rad/s at 50 km/h is a bend of 700 m radius.
+            Engineering estimate.
+        min_learned_s: time of learning after which the correction begins, seconds; a minute, as in openpilot.
+        time_constant_s: time constant of the average, seconds. Engineering estimate.
+        max_step_deg: limit of the deviations from the average, degrees, so that glances hardly change it.
+        window_deg: directions farther than this from straight ahead are ignored, because the head is not at rest there.
+        max_azimuth_deg: limit of the learned azimuth on either side, degrees, so that a habit of looking away does not become
+            'straight ahead'.
+        max_elevation_deg: limit of the learned elevation up and down, degrees.
     """
 
     min_speed_mps: float = 50 / 3.6
@@ -38,7 +38,11 @@ class NaturalPositionSettings:
 
 
 class NaturalPosition:
-    """A running average of the direction in which one driver's head rests while the car drives straight ahead."""
+    """Running average of the direction of one driver's head while the car drives straight ahead.
+
+    Attributes:
+        learned_s: time of driving that was learned from, seconds.
+    """
 
     def __init__(self, settings: NaturalPositionSettings | None = None) -> None:
         self.settings = settings or NaturalPositionSettings()
@@ -47,13 +51,21 @@ class NaturalPosition:
 
     @property
     def offset_deg(self) -> tuple[float, float]:
-        """The (azimuth, elevation) by which to correct, degrees; zero until `min_learned_s` is reached."""
+        """The learned (azimuth, elevation), degrees; zero until `min_learned_s` is reached."""
         if self.learned_s < self.settings.min_learned_s:
             return 0.0, 0.0
         return float(self._azimuth_elevation_deg[0]), float(self._azimuth_elevation_deg[1])
 
     def learn(self, seconds: float, azimuth_deg: float, elevation_deg: float, speed_mps: float | None, yaw_rate_rps: float | None) -> None:
-        """Takes an uncorrected head direction that was held for some seconds; ignored unless the car drives straight ahead."""
+        """Adds an uncorrected head direction to the average, unless the car is slow, turns, or its motion is unknown.
+
+        Args:
+            seconds: time for which the head kept the direction.
+            azimuth_deg: direction in vehicle axes, > 0 to the left.
+            elevation_deg: direction in vehicle axes, > 0 up.
+            speed_mps: the car's speed; None unknown.
+            yaw_rate_rps: the car's yaw rate, rad/s; None unknown.
+        """
         s = self.settings
         if speed_mps is None or yaw_rate_rps is None or speed_mps < s.min_speed_mps or abs(yaw_rate_rps) > s.max_yaw_rate_rps:
             return
@@ -66,6 +78,6 @@ class NaturalPosition:
         self.learned_s += seconds
 
     def correct(self, R_vehicle_head: np.ndarray) -> np.ndarray:
-        """(3, 3) R_vehicle_head turned so that the natural position points straight ahead."""
+        """Rotates a (3, 3) R_vehicle_head so that the natural position points straight ahead."""
         azimuth, elevation = np.radians(self.offset_deg)
         return geometry.rotation_from_vector(np.array([0.0, -elevation, azimuth])).T @ R_vehicle_head

@@ -1,4 +1,4 @@
-"""Counts nods: slow droops of the head and their returns."""
+"""Counts nods: slow falls of the head with the return."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class NodSettings:
-    """When a droop of the head counts as a nod. Nods are a cue, not a measure of fatigue.
+    """Settings for counting nods. Nods are a cue, not a measure of fatigue.
 
-    No regulation defines nodding; these are engineering estimates. From the head alone a nod cannot be distinguished from a slow look
-    down. The regulated signs of fatigue (eye closure: Euro NCAP microsleep and sleep; the Karolinska scale: Regulation (EU) 2021/1341)
-    need the eyes.
+    No regulation defines nodding; these are engineering estimates. The head alone does not tell a nod from a slow look down. The regulated
+    signs of fatigue (eye closure: Euro NCAP microsleep and sleep; the Karolinska scale: Regulation (EU) 2021/1341) need the eyes.
 
     Attributes:
-        depth_deg: least depth of the fall.
-        return_deg: the head must come back to within this of where it was.
-        min_fall_s: least duration of the fall's middle half; a glance at the cluster is quicker.
-        max_nod_s: greatest duration of the whole nod.
-        window_s: nods within this window are counted.
-        cue_count: this number of nods within the window gives the cue 'nodding'.
-        smoothing_s: time constant of the low-pass filter that is applied first.
+        depth_deg: smallest depth of the fall, degrees.
+        return_deg: largest difference between the elevations before and after, degrees.
+        min_fall_s: smallest duration of the fall's middle half, seconds; a glance at the cluster is faster.
+        max_nod_s: largest duration of the whole nod, seconds.
+        window_s: length of the window in which nods are counted, seconds.
+        cue_count: number of nods in the window that gives the cue 'nodding'.
+        smoothing_s: time constant of the low-pass filter that is applied first, seconds.
     """
 
     depth_deg: float = 12.0
@@ -44,7 +43,12 @@ class NodCounter:
         self._nods: collections.deque[float] = collections.deque(maxlen=64)
 
     def update(self, stamp_s: float, elevation_deg: float) -> None:
-        """Takes one measurement; stamps must not decrease."""
+        """Processes one measurement.
+
+        Args:
+            stamp_s: seconds; must not decrease.
+            elevation_deg: elevation of the face, degrees, > 0 up.
+        """
         s = self.settings
         if self._trace and stamp_s - self._trace[-1][0] > 0.5:
             self._trace.clear()
@@ -60,13 +64,13 @@ class NodCounter:
             self._trace.clear()
 
     def count(self, stamp_s: float) -> int:
-        """Number of nods within the window that ends at a time."""
+        """Returns the number of nods in the window that ends at a time."""
         while self._nods and stamp_s - self._nods[0] > self.settings.window_s:
             self._nods.popleft()
         return len(self._nods)
 
     def nodding(self, stamp_s: float) -> bool:
-        """Whether the number of nods reaches that of the cue."""
+        """Whether the number of nods in the window reaches `cue_count`."""
         return self.count(stamp_s) >= self.settings.cue_count
 
     def _ends_a_nod(self) -> bool:

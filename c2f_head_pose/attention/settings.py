@@ -1,4 +1,4 @@
-"""States, reasons and settings of the attention decision, with the source of each number."""
+"""Defines the states, reasons and settings of the attention decision, with the source of each number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNKNOWN_ZONE = 'unknown'
 
 
 class State(str, Enum):
-    """What the driver does. Anything but `attentive` must be treated as no evidence of attention."""
+    """State of the driver. Treat every state but `attentive` as no evidence of attention."""
 
     ATTENTIVE = 'attentive'
     DISTRACTED = 'distracted'
@@ -20,7 +20,7 @@ class State(str, Enum):
 
 
 class Reason(str, Enum):
-    """Why the state is what it is."""
+    """Reason for the state."""
 
     ROAD = 'road'
     GLANCE = 'glance'
@@ -45,7 +45,7 @@ class AttentionSettings:
     Sources: [NCAP] Euro NCAP Assessment Protocol SA Safe Driving v10.4 (February 2024), section 3.5.3.1 Distraction, continued in
     Safe Driving Driver Engagement v1.1 (October 2025), section 1.3. [ADDW] Commission Delegated Regulation (EU) 2023/2590,
     Annex I, Part 1, section 3.3.2. They were read in secondary renderings, not in the documents themselves; docs/attention.md lists
-    what was verified and how. All of them define gaze; `Head:` states for which part of it a head can stand in.
+    what was verified and how. All of them define gaze; `Head:` states which part of it a head's direction can replace.
 
     Attributes:
         long_away_s: [NCAP] long distraction, a single glance of 3 s or more away from the forward road view. Head: owl glances.
@@ -53,8 +53,8 @@ class AttentionSettings:
             look at a mirror serves the driving task. Head: driver's and passenger's mirror; glances at the cluster are mostly lizard.
         short_total_s: [NCAP] short distraction (VATS): glances away whose sum reaches 10 s within `short_window_s`.
         short_window_s: 30 s, see `short_total_s`.
-        short_reset_s: the sum is reset where the gaze returns to the forward road view for 2 s. Head: owl glances only, so reading a
-            phone on the dashboard with the eyes alone adds nothing.
+        short_reset_s: the sum is reset when the gaze returns to the forward road view for 2 s. Head: owl glances only, so reading a
+            phone on the dashboard with the eyes alone is not counted.
         driving_allowance_s: the first second of a look at a mirror or the cluster does not count towards short_total_s. AttenD:
             Kircher and Ahlstroem 2009, VTI report 638A (secondary source).
         addw: whether the EU's timer runs in addition to Euro NCAP's.
@@ -70,15 +70,15 @@ class AttentionSettings:
         unresponsive_s: [NCAP] gaze away for 6 s, or not back 3 s after a warning: the same moment for a glance warned of at 3 s.
         gap_s: [ADDW] 3.3.2.4: a timer is not reset by a short 'in, out, back in'; the manufacturer chooses the length. Likewise a
             look off the road that is shorter than this does not reset return_s or short_reset_s; it subtracts its own time.
-        min_mass: least probability with which a frame counts as evidence for the road, or against it; between, it is no evidence.
-        max_std_deg: largest deviation of a direction that counts as evidence. At 12 degrees a face straight at the road has 0.62 of
-            its mass in the shipped zones' road, just above min_mass; beyond, uncertainty itself would look like a glance.
-        uncertain_s: after so long without evidence the state is unknown. Shorter than long_away_s, so that no distraction is decided
-            without evidence; [NCAP] requires that the driver be informed within 10 s.
-        absent_s: after so long of searching and finding nobody the state is absent, unless the car is known to move.
-        moving_mps: a driver does not leave a car that moves faster than this: if nobody is found then, the camera is blind.
-        stale_s: after so long without any input the state is unknown.
-        max_step_s: frames further apart than this are not continuous evidence.
+        min_mass: smallest probability mass on the road, or off it, with which a frame counts as evidence.
+        max_std_deg: largest standard deviation of a direction that counts as evidence. At 12 degrees a face straight at the road has
+            0.62 of its mass in the shipped zones' road, just above min_mass; beyond, uncertainty itself would look like a glance.
+        uncertain_s: time without evidence after which the state is unknown. It is shorter than long_away_s, so that no distraction is
+            decided without evidence; [NCAP] requires that the driver be informed within 10 s.
+        absent_s: time without a face in the searched images after which the state is absent, unless the car is known to move.
+        moving_mps: speed above which a driver cannot have left the car, so a missing face means a blind camera.
+        stale_s: time without any input after which the state is unknown.
+        max_step_s: largest time between two frames of continuous evidence.
     """
 
     long_away_s: float = 3.0
@@ -122,18 +122,18 @@ class Attention:
 
     Attributes:
         state: attentive, distracted, absent or unknown.
-        reason: why.
-        stamp_s: of the frame on which it rests; None before the first.
+        reason: reason for the state.
+        stamp_s: stamp of the frame that the decision is based on; None before the first.
         since_s: stamp at which the state began; None before the first frame.
         confidence: in [0, 1], share of the recent probability mass that supports the state; 0 for unknown.
-        zone: the most probable zone of this frame's head; 'unknown' where the frame is no evidence.
+        zone: the most probable zone of this frame's head; 'unknown' for a frame without evidence.
         zone_probability: its probability mass.
         off_road_s: seconds that the current glance away from the forward road view has lasted; 0 on the road.
         short_glances_s: seconds away within the last 30 s that count towards the short distractions.
-        head_deg: (azimuth, elevation) of the face in the vehicle, corrected by the natural position; None where nothing is seen.
-        natural_deg: the (azimuth, elevation) learned as the driver's natural position and corrected for.
-        cues: cues of fatigue that can be read from a head alone: 'nodding'. They never change the state.
-        face_id: of the head taken for the driver's, as text; None unknown.
+        head_deg: (azimuth, elevation) of the face in the vehicle, corrected by the natural position; None without a head.
+        natural_deg: the driver's learned natural position (azimuth, elevation), which head_deg is corrected by.
+        cues: cues of fatigue that a head alone can show: 'nodding'. They never change the state.
+        face_id: id of the driver's head, as text; None unknown.
     """
 
     state: State = State.UNKNOWN
@@ -153,7 +153,12 @@ class Attention:
 
 @dataclass(frozen=True)
 class Motion:
-    """The car's motion; a field is None where it is unknown or its source is stale."""
+    """The car's motion.
+
+    Attributes:
+        speed_mps: absolute speed, m/s; None if it is unknown or its source is stale.
+        yaw_rate_rps: yaw rate, rad/s, > 0 to the left; None likewise.
+    """
 
     speed_mps: float | None = None
     yaw_rate_rps: float | None = None

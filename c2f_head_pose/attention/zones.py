@@ -1,4 +1,4 @@
-"""Zones of a vehicle on the unit sphere, and how the direction of a head, with its uncertainty, divides over them.
+"""Represents the zones of a vehicle on the unit sphere, and computes the probability that a head points into each.
 
 Vehicle frame: REP-103, x forward, y left, z up. A direction is given as (azimuth, elevation) in degrees as seen from the
 driver's eyes: azimuth > 0 to the left, elevation > 0 up, (0, 0) straight ahead.
@@ -6,16 +6,15 @@ driver's eyes: azimuth > 0 to the left, elevation > 0 up, (0, 0) straight ahead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 ROAD, DRIVING, AWAY = 'road', 'driving', 'away'
 KINDS = (ROAD, DRIVING, AWAY)
 ELSEWHERE = 'elsewhere'
-"""The name of all directions that no zone covers; they count as `away`."""
+"""Name of the directions outside of all zones; they count as `away`."""
 
 _SAMPLES = 256
 _POLE_DEG = 89.0
@@ -23,14 +22,14 @@ _POLE_DEG = 89.0
 
 @dataclass(frozen=True)
 class Zone:
-    """One target of a driver's looks, as a cone or a convex polygon on the unit sphere.
+    """One target of a driver's glances, as a cone or a convex polygon on the unit sphere.
 
     Attributes:
-        name: 'road_ahead', 'driver_mirror', ...; the same for left- and right-hand drive.
-        kind: 'road', the forward road view; 'driving', targets that the driving task needs (mirrors, cluster); 'away', all others.
-        polygon_deg: corners (azimuth, elevation) of a convex polygon whose edges are great circles; or empty.
-        cone_deg: (azimuth, elevation, radius) of a cone; or None. Exactly one of the two is given.
-        addw_area: 3 where the EU's distraction timer runs (below the plane 30 degrees down), 0 elsewhere.
+        name: name such as 'road_ahead' or 'driver_mirror', the same for left- and right-hand drive.
+        kind: 'road' for the forward road view, 'driving' for targets that the driving task needs (mirrors, cluster), 'away' for others.
+        polygon_deg: corners (azimuth, elevation) of a convex polygon whose edges are great circles; empty for a cone.
+        cone_deg: (azimuth, elevation, radius) of a cone; None for a polygon.
+        addw_area: 3 for a zone in which the EU's distraction timer runs (below the plane 30 degrees down), else 0.
     """
 
     name: str
@@ -40,7 +39,7 @@ class Zone:
     addw_area: int = 0
 
     def mirrored(self) -> Zone:
-        """The same zone of the car with the wheel on the other side."""
+        """Returns the same zone of a car with the wheel on the other side."""
         polygon = tuple((-azimuth, elevation) for azimuth, elevation in reversed(self.polygon_deg))
         cone = None if self.cone_deg is None else (-self.cone_deg[0], *self.cone_deg[1:])
         return replace(self, polygon_deg=polygon, cone_deg=cone)
@@ -48,10 +47,10 @@ class Zone:
 
 @dataclass(frozen=True)
 class ZoneMass:
-    """Probabilities of a head direction, by zone.
+    """Probability mass of a head direction in each zone.
 
     Attributes:
-        probabilities: zone name -> probability mass, `elsewhere` included; sums to 1.
+        probabilities: mass by zone name, `elsewhere` included; the sum is 1.
         road: mass of the forward road view.
         driving: mass of the zones of kind 'driving'.
         addw_area_3: mass of the zones in the EU's area 3.
@@ -69,7 +68,7 @@ class ZoneMass:
 
     @property
     def away(self) -> float:
-        """Mass on targets that the driving task does not need."""
+        """Mass outside of zones of kind 'road' and 'driving'."""
         return max(0.0, 1.0 - self.road - self.driving)
 
     @property
@@ -80,13 +79,16 @@ class ZoneMass:
 
 @dataclass(frozen=True)
 class ZoneMap:
-    """The zones of one vehicle; where zones overlap, the first in the list holds the direction.
+    """The zones of one vehicle. If zones overlap, a direction belongs to the first of them.
 
     Attributes:
-        name: of the vehicle.
-        zones: in order of precedence, in degrees of gaze, as measured in the car.
-        head_share: the part of a gaze's (azimuth, elevation) that the head turns; the eyes turn the rest. Zones are shrunk by it
-            towards straight ahead: from directions of the eyes to directions of the face.
+        name: name of the vehicle.
+        zones: zones in order of precedence, in degrees of gaze, as measured in the car.
+        head_share: fraction of a gaze's (azimuth, elevation) that the head turns; the eyes turn the rest. It shrinks the zones towards
+            straight ahead, from directions of the eyes to directions of the face.
+
+    Raises:
+        ValueError: for zones without a road, equal names, a share outside of (0, 1], or an impossible shape.
     """
 
     name: str
@@ -108,23 +110,23 @@ class ZoneMap:
         object.__setattr__(self, '_owner', np.repeat(np.arange(len(planes)), [len(p) for p in planes]))
 
     def mirrored(self, name: str) -> ZoneMap:
-        """The zones of the same car with the wheel on the other side."""
+        """Returns the zones of the same car with the wheel on the other side."""
         return ZoneMap(name, tuple(zone.mirrored() for zone in self.zones), self.head_share)
 
     def zone_of(self, direction_vehicle: np.ndarray) -> str:
-        """Name of the zone that holds one (3,) direction."""
+        """Returns the name of the zone of a (3,) direction of the face in vehicle axes."""
         index = int(self._assign(np.asarray(direction_vehicle, float)[None])[0])
         return ELSEWHERE if index < 0 else self.zones[index].name
 
     def mass(self, R_vehicle_head: np.ndarray, rotation_std_deg: np.ndarray) -> ZoneMass:
-        """The probability that the face points into each zone.
+        """Computes the probability that the face points into each zone.
 
         Args:
-            R_vehicle_head: (3, 3) head axes (x out of the face) to vehicle axes.
+            R_vehicle_head: (3, 3) rotation from head axes (x out of the face) to vehicle axes.
             rotation_std_deg: (3,) standard deviation of the rotation vector about the head's x, y, z axes, degrees.
 
         Returns:
-            Masses in steps of 1/256, over a fixed set of normally distributed rotations: the same pose gives the same masses.
+            Masses in steps of 1/256 over a fixed set of normally distributed rotations, so equal poses give equal masses.
         """
         owners = self._assign(head_directions(R_vehicle_head, rotation_std_deg))
         counts = np.bincount(owners + 1, minlength=len(self.zones) + 1) / len(owners)
@@ -139,7 +141,7 @@ class ZoneMap:
         return ZoneMass(probabilities, road, driving, area_3)
 
     def centre(self, name: str) -> np.ndarray:
-        """(3,) unit direction of the face in the middle of a zone, vehicle axes."""
+        """Returns the (3,) unit direction of the face at the centre of a zone, in vehicle axes."""
         zone = next(zone for zone in self.zones if zone.name == name)
         if zone.cone_deg is not None:
             return direction(*_shared(zone.cone_deg[:2], self.head_share))
@@ -147,7 +149,7 @@ class ZoneMap:
         return middle / np.linalg.norm(middle)
 
     def outline(self, name: str) -> np.ndarray:
-        """(n, 3) unit directions of the face along a zone's edge, closed; for drawing."""
+        """Returns (n, 3) unit directions of the face along a zone's closed edge, in vehicle axes, for drawing."""
         zone = next(zone for zone in self.zones if zone.name == name)
         if zone.cone_deg is None:
             corners = np.array([direction(*_shared(corner, self.head_share)) for corner in zone.polygon_deg])
@@ -169,77 +171,34 @@ class ZoneMap:
         return np.where(in_zone.any(axis=1), in_zone.argmax(axis=1), -1)
 
 
-def load_zones(path: str | Path) -> ZoneMap:
-    """Reads the zones of a vehicle profile.
-
-    Args:
-        path: a YAML file as config/zones_passenger_car_lhd.yaml, or one with `mirror_of:` another file beside it.
-
-    Raises:
-        ValueError: naming the file, the zone and the remedy.
-        OSError: where the file cannot be read.
-    """
-    path = Path(path)
-    profile = _read_profile(path)
-    if 'mirror_of' not in profile:
-        return _zone_map(path, profile)
-    original = path.parent / profile['mirror_of']
-    seen = _read_profile(original)
-    if 'mirror_of' in seen:
-        raise ValueError(f'{path}: mirror_of must name a profile with zones, but {original} has mirror_of itself')
-    return _zone_map(original, seen).mirrored(profile['name'])
-
-
-def _read_profile(path: Path) -> dict:
-    from ..files import read_yaml
-
-    try:
-        profile = read_yaml(path)
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
-    if not isinstance(profile, dict) or not isinstance(profile.get('name'), str) or ('zones' in profile) == ('mirror_of' in profile):
-        raise ValueError(f'{path}: a vehicle profile needs `name` and either `zones` or `mirror_of`')
-    if not isinstance(profile.get('mirror_of', ''), str):
-        raise ValueError(f'{path}: mirror_of must be the name of a file')
-    return profile
-
-
-def _zone_map(path: Path, profile: dict) -> ZoneMap:
-    try:
-        share = profile.get('head_share', {})
-        zones = tuple(_zone_from_yaml(entry) for entry in profile['zones'])
-        return ZoneMap(profile['name'], zones, (float(share.get('azimuth', 1.0)), float(share.get('elevation', 1.0))))
-    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise ValueError(
-            f'{path}: not a vehicle profile ({type(error).__name__}: {error}); see config/zones_passenger_car_lhd.yaml'
-        ) from error
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
-
-
 def direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
-    """(3,) unit vector of a direction, vehicle axes."""
+    """Returns the (3,) unit vector of a direction in vehicle axes."""
     azimuth, elevation = np.radians([azimuth_deg, elevation_deg])
     return np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
 
 
 def azimuth_elevation_deg(vector_vehicle: np.ndarray) -> tuple[float, float]:
-    """Azimuth and elevation in degrees of a (3,) vector of any length, vehicle axes."""
+    """Returns azimuth and elevation in degrees of a (3,) vector of any length in vehicle axes."""
     x, y, z = (float(v) for v in vector_vehicle)
     return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
 
 
 def camera_mount(azimuth_deg: float, elevation_deg: float, turned_deg: float = 0.0) -> np.ndarray:
-    """(3, 3) R_vehicle_cam of a camera, from where it looks.
+    """Computes the (3, 3) rotation R_vehicle_cam of a camera from the direction of its optical axis.
 
     Args:
-        azimuth_deg: of the optical axis; 180 looks straight back along the car.
-        elevation_deg: of the optical axis; a camera on the steering column looks up.
-        turned_deg: clockwise turn of the camera about its optical axis, seen from behind it; 0 keeps the image upright.
+        azimuth_deg: azimuth of the optical axis; at 180 the camera faces backwards along the car.
+        elevation_deg: elevation of the optical axis; > 0 for a camera on the steering column, which faces up.
+        turned_deg: clockwise rotation of the camera about its optical axis, seen from behind it; 0 for an upright image.
+
+    Raises:
+        ValueError: for an elevation beyond 89 degrees.
     """
     z = direction(azimuth_deg, elevation_deg)
     if abs(elevation_deg) > _POLE_DEG:
-        raise ValueError(f'camera elevation {elevation_deg:g}: within +-{_POLE_DEG:g} degrees, or the image has no upright')
+        raise ValueError(
+            f'the camera elevation must be within +-{_POLE_DEG:g} degrees, got {elevation_deg:g}; otherwise the image has no up'
+        )
     x = np.cross(z, [0.0, 0.0, 1.0])
     x /= np.linalg.norm(x)
     y = np.cross(z, x)
@@ -248,10 +207,14 @@ def camera_mount(azimuth_deg: float, elevation_deg: float, turned_deg: float = 0
 
 
 def head_directions(R_head: np.ndarray, rotation_std_deg: np.ndarray) -> np.ndarray:
-    """(256, 3) unit directions of the face, drawn from the pose's uncertainty with the same draws each time.
+    """Draws (256, 3) unit directions of the face from the pose's uncertainty, with the same draws at each call.
 
-    The face's direction is R exp([d]x) e_x. Roll about e_x hardly moves it, so d is drawn in the head's y and z only, where
-    the length of d is the angle: exp([d]x) e_x = (cos a, d_z sin a / a, -d_y sin a / a).
+    The face's direction is R exp([d]x) e_x. Roll about e_x hardly changes it, so d is drawn in the head's y and z only, where
+    the length of d is the angle a: exp([d]x) e_x = (cos a, d_z sin a / a, -d_y sin a / a).
+
+    Args:
+        R_head: (3, 3) rotation from head axes to any frame's axes.
+        rotation_std_deg: (3,) standard deviation as in HeadPose, degrees.
     """
     d = _NORMAL_DRAWS * np.radians(np.asarray(rotation_std_deg, float)[1:3])
     angle = np.linalg.norm(d, axis=1)
@@ -260,7 +223,7 @@ def head_directions(R_head: np.ndarray, rotation_std_deg: np.ndarray) -> np.ndar
 
 
 def _normal_draws(count: int) -> np.ndarray:
-    """(count, 2) points that fill the plane as a standard normal does: a Fibonacci spiral through its quantiles."""
+    """(count, 2) points with the density of a standard normal distribution: a Fibonacci spiral through its quantiles."""
     i = np.arange(count)
     radius = np.sqrt(-2 * np.log1p(-(i + 0.5) / count))
     turn = i * np.pi * (3 - np.sqrt(5))
@@ -277,7 +240,7 @@ def _shared(azimuth_elevation: Sequence[float], head_share: tuple[float, float])
 
 
 def _half_spaces(zone: Zone, head_share: tuple[float, float]) -> np.ndarray:
-    """(n, 4) rows (normal, offset): a direction u is inside the zone where normal . u >= offset for every row."""
+    """(n, 4) rows (normal, offset); a direction u is inside the zone if normal . u >= offset for every row."""
     if zone.kind not in KINDS:
         raise ValueError(f'zone {zone.name!r}: kind must be one of {KINDS}, got {zone.kind!r}')
     if (zone.cone_deg is None) == (not zone.polygon_deg):
@@ -297,24 +260,3 @@ def _half_spaces(zone: Zone, head_share: tuple[float, float]) -> np.ndarray:
     if np.min(normals @ corners.T) < -1e-9 or np.min(np.linalg.norm(normals, axis=1)) < 1e-9 or np.linalg.norm(corners.sum(axis=0)) < 1e-6:
         raise ValueError(f'zone {zone.name!r}: the polygon must be convex, its corners in order and within a half sphere')
     return np.hstack([normals, np.zeros((len(normals), 1))])
-
-
-def _zone_from_yaml(entry: dict) -> Zone:
-    for key in ('name', 'kind'):
-        if not isinstance(entry[key], str):
-            raise ValueError(f'a zone: {key} must be a text')
-    unknown = set(entry) - {'name', 'kind', 'polygon', 'cone', 'addw_area'}
-    if unknown:
-        raise ValueError(f'zone {entry.get("name")!r}: unknown keys {sorted(unknown)}')
-    cone = entry.get('cone')
-    return Zone(
-        entry['name'],
-        entry['kind'],
-        _corners(entry.get('polygon', ())),
-        None if cone is None else (float(cone[0]), float(cone[1]), float(cone[2])),
-        int(entry.get('addw_area', 0)),
-    )
-
-
-def _corners(points: Iterable[Sequence[float]]) -> tuple[tuple[float, float], ...]:
-    return tuple((float(azimuth), float(elevation)) for azimuth, elevation in points)

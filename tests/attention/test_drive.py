@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from c2f_head_pose.attention.zones import load_zones
+from c2f_head_pose.attention.vehicle_profile import load_zones
 from c2f_head_pose.evaluation.attention.drive import (
     Decision,
     Distraction,

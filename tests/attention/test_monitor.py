@@ -13,7 +13,8 @@ from attention_scenes import CONFIG, CRAWLING, LHD, MOTORWAY, MOUNT, RATE_HZ, TO
 
 from c2f_head_pose.attention.monitor import AttentionMonitor, AttentionSettings, Motion, Reason, State
 from c2f_head_pose.attention.natural_position import NaturalPosition
-from c2f_head_pose.attention.zones import ZoneMap, camera_mount, direction, load_zones
+from c2f_head_pose.attention.vehicle_profile import load_zones
+from c2f_head_pose.attention.zones import ZoneMap, camera_mount, direction
 from c2f_head_pose.types import FaceBox, HeadPose
 
 RHD = load_zones(CONFIG / 'zones_passenger_car_rhd.yaml')

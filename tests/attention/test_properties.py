@@ -9,7 +9,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from c2f_head_pose.attention.monitor import AttentionMonitor, AttentionSettings, Motion, Reason, State
-from c2f_head_pose.attention.zones import load_zones
+from c2f_head_pose.attention.vehicle_profile import load_zones
 from c2f_head_pose.types import FaceBox, HeadPose
 
 ZONES = load_zones(CONFIG / 'zones_passenger_car_lhd.yaml')

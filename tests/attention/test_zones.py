@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 
 from c2f_head_pose import geometry
-from c2f_head_pose.attention.zones import (
-    ELSEWHERE,
-    Zone,
-    ZoneMap,
-    azimuth_elevation_deg,
-    camera_mount,
-    direction,
-    head_directions,
-    load_zones,
-)
+from c2f_head_pose.attention.vehicle_profile import load_zones
+from c2f_head_pose.attention.zones import ELSEWHERE, Zone, ZoneMap, azimuth_elevation_deg, camera_mount, direction, head_directions
 
 CONFIG = Path(__file__).parents[2] / 'config'
 LHD = load_zones(CONFIG / 'zones_passenger_car_lhd.yaml')

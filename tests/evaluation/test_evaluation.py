@@ -308,7 +308,7 @@ def test_a_truncated_recording_keeps_what_comes_before_and_says_so(plain, tmp_pa
         (['--model', 'nothing'], 2, 'nothing'),
         (['--attention', 'nothing.yaml'], 2, 'nothing.yaml'),
         (['--attention', ZONES.with_name('hri.yaml')], 2, 'a vehicle profile needs'),
-        (['--attention', ZONES, '--camera-elevation-deg', '90'], 2, 'camera elevation 90'),
+        (['--attention', ZONES, '--camera-elevation-deg', '90'], 2, 'camera elevation must be within'),
         (['--camera-elevation-deg', '15'], 2, '--attention'),
         (['--baseline', 'nothing.json'], 2, 'metrics.json'),
         (['--truth', 'nothing.csv'], 3, 'does not exist'),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from c2f_head_pose.attention.zones import load_zones
+from c2f_head_pose.attention.vehicle_profile import load_zones
 
 from .scratch import scratch_file
 

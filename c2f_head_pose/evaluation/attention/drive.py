@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from ...attention.monitor import AttentionMonitor, Motion, State
-from ...attention.zones import ZoneMap, camera_mount, direction, load_zones
+from ...attention.vehicle_profile import load_zones
+from ...attention.zones import ZoneMap, camera_mount, direction
 from ...geometry import rotation_from_vector
 from ...types import HeadPose
 

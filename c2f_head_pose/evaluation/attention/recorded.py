@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from ...attention.zones import ZoneMap, azimuth_elevation_deg, camera_mount, load_zones
+from ...attention.vehicle_profile import load_zones
+from ...attention.zones import ZoneMap, azimuth_elevation_deg, camera_mount
 from ...estimator import HeadPoseEstimator
 from ...geometry import geodesic_deg
 from ...models.registry import ModelError

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...attention.monitor import Attention, AttentionMonitor, Motion, Reason, State
-from ...attention.zones import camera_mount, load_zones
+from ...attention.vehicle_profile import load_zones
+from ...attention.zones import camera_mount
 from ...types import HeadPose
 
 

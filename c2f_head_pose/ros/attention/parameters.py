@@ -16,7 +16,8 @@ import numpy as np
 
 from ...attention.looking_at import LookingAtSettings
 from ...attention.monitor import AttentionSettings
-from ...attention.zones import ZoneMap, camera_mount, load_zones
+from ...attention.vehicle_profile import load_zones
+from ...attention.zones import ZoneMap, camera_mount
 from .. import parameters
 from ..config_files import config_folders, find_config
 from ..parameters import ParameterTable, parameter

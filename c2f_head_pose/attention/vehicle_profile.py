@@ -1,0 +1,76 @@
+"""Reads the zones of a vehicle from a profile in YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..files import read_yaml
+from .zones import Zone, ZoneMap
+
+
+def load_zones(path: str | Path) -> ZoneMap:
+    """Reads the zones of a vehicle profile.
+
+    Args:
+        path: a YAML file such as config/zones_passenger_car_lhd.yaml, or one whose `mirror_of` names another file in its folder.
+
+    Raises:
+        ValueError: for a file that is not a vehicle profile, naming the file, the zone and the remedy.
+        OSError: when the file cannot be read.
+    """
+    path = Path(path)
+    profile = _read_profile(path)
+    if 'mirror_of' not in profile:
+        return _zone_map(path, profile)
+    original = path.parent / profile['mirror_of']
+    seen = _read_profile(original)
+    if 'mirror_of' in seen:
+        raise ValueError(f'{path}: mirror_of must name a profile with zones, but {original} has mirror_of itself')
+    return _zone_map(original, seen).mirrored(profile['name'])
+
+
+def _read_profile(path: Path) -> dict:
+    try:
+        profile = read_yaml(path)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    if not isinstance(profile, dict) or not isinstance(profile.get('name'), str) or ('zones' in profile) == ('mirror_of' in profile):
+        raise ValueError(f'{path}: a vehicle profile needs `name` and either `zones` or `mirror_of`')
+    if not isinstance(profile.get('mirror_of', ''), str):
+        raise ValueError(f'{path}: mirror_of must be the name of a file')
+    return profile
+
+
+def _zone_map(path: Path, profile: dict) -> ZoneMap:
+    try:
+        share = profile.get('head_share', {})
+        zones = tuple(_zone_from_yaml(entry) for entry in profile['zones'])
+        return ZoneMap(profile['name'], zones, (float(share.get('azimuth', 1.0)), float(share.get('elevation', 1.0))))
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise ValueError(
+            f'{path}: not a vehicle profile ({type(error).__name__}: {error}); see config/zones_passenger_car_lhd.yaml'
+        ) from error
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def _zone_from_yaml(entry: dict) -> Zone:
+    for key in ('name', 'kind'):
+        if not isinstance(entry[key], str):
+            raise ValueError(f'a zone: {key} must be a text')
+    unknown = set(entry) - {'name', 'kind', 'polygon', 'cone', 'addw_area'}
+    if unknown:
+        raise ValueError(f'zone {entry.get("name")!r}: unknown keys {sorted(unknown)}')
+    cone = entry.get('cone')
+    return Zone(
+        entry['name'],
+        entry['kind'],
+        _corners(entry.get('polygon', ())),
+        None if cone is None else (float(cone[0]), float(cone[1]), float(cone[2])),
+        int(entry.get('addw_area', 0)),
+    )
+
+
+def _corners(points: Iterable[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(azimuth), float(elevation)) for azimuth, elevation in points)
