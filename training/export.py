@@ -97,6 +97,8 @@ def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precisi
         'samples': str(content['samples'] + content.get('samples_before', 0)),
         'precision': precision,
     }
+    if teacher := content.get('teacher'):
+        out['teacher'] = f'{teacher["name"]} {teacher["hash"]}'
     if config.modality == 'depth':
         out['depth_range_m'] = f'{DEPTH_RANGE_M:g}'
     return out
@@ -186,8 +188,9 @@ def export(
         raise ValueError('int8 needs rendered crops for its ranges: give --data')
     content = checkpoint.load(source)
     if not content.get('rendered', True) and labels.training_data == RENDERED:
-        data = '; '.join(filter(None, [', '.join(content['data']), content.get('started_from')]))
-        raise ValueError(f'{source} was trained on {data}: describe these data with --training-data, and give --licence')
+        raise ValueError(
+            f'{source} was trained on {checkpoint.history(content)}: describe these data with --training-data, and give --licence'
+        )
     config = config_of(content['config'])
     crops = test_crops(config, data, calibrate_on)
 

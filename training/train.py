@@ -41,6 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         '--start', type=Path, help='checkpoint to initialise a new run from; its trunk may have more or fewer blocks, or more channels'
     )
+    parser.add_argument(
+        '--teacher', type=Path, help='checkpoint whose estimates are further targets; weights: --set loss.teacher_rotation=0.5'
+    )
     parser.add_argument('--pause-minutes', type=not_negative, help='stop after this time; the same command resumes, with new renders')
     parser.add_argument(
         '--keep-at', type=positive_int, nargs='+', default=(), metavar='STEP', help='also keep step_STEP.pt, for a learning curve'
@@ -72,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
             f'{os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
             flush=True,
         )
-    run = Run(config, train_set, val_set, args.out, context, args.minutes, args.start, args.workers, args.keep_at)
+    run = Run(config, train_set, val_set, args.out, context, args.minutes, args.start, args.workers, args.keep_at, args.teacher)
     try:
         run.go(None if args.pause_minutes is None else 60 * args.pause_minutes)
         barrier(context)  # no process may close the group while another still uses it

@@ -251,6 +251,24 @@ def cut_at_borders(image: Tensor, share: float, generator: torch.Generator) -> T
     return image.masked_fill(black[:, None], 0)
 
 
+def shrink(crops: Tensor, size: int) -> Tensor:
+    """Reduces (B, 1, S, S) uint8 crops to (B, 1, size, size) by the mean over each new pixel's area, as `c2f_head_pose.crop` does.
+
+    Raises:
+        ValueError: for a size above S.
+    """
+    side = crops.shape[-1]
+    if size > side:
+        raise ValueError(f'crops of {side} pixels cannot shrink to {size}')
+    if size == side:
+        return crops
+    edges = torch.arange(size + 1, device=crops.device, dtype=torch.float32) * (side / size)
+    first = torch.arange(side, device=crops.device, dtype=torch.float32)
+    covered = torch.minimum(edges[1:, None], first + 1) - torch.maximum(edges[:-1, None], first)
+    weights = covered.clamp(min=0) * (size / side)  # (size, side): each row adds up to 1
+    return (weights @ crops.float() @ weights.T + 0.5).clamp(0, 255).to(torch.uint8)
+
+
 def plain(crops: Crops, size: int, margin: float, background: float = 0.0) -> Batch:
     """Undisturbed, centred crops over a flat background, for evaluation: the same square as `c2f_head_pose.crop` cuts."""
     view = centred_view(crops, margin)

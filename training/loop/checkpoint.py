@@ -16,7 +16,20 @@ from ..models.factory import build
 from .config import with_current_names
 
 FORMAT = 1
-WEIGHTS = ('average', 'config', 'step', 'samples', 'samples_before', 'seed', 'commit', 'started_from', 'data_hash', 'data', 'rendered')
+WEIGHTS = (
+    'average',
+    'config',
+    'step',
+    'samples',
+    'samples_before',
+    'seed',
+    'commit',
+    'started_from',
+    'data_hash',
+    'data',
+    'rendered',
+    'teacher',
+)
 """Entries that are enough to evaluate a network or to initialise another run; the other entries serve to resume the run itself."""
 
 
@@ -68,6 +81,14 @@ def load(path: Path | str) -> Content:
     if isinstance(values.get('config'), dict):
         values['config'] = with_current_names(values['config'])
     return Content(path, values)
+
+
+def history(content: dict[str, Any]) -> str:
+    """What a checkpoint's weights were trained on: its commit, samples and data, its teacher, and the runs that it began with."""
+    teacher = content.get('teacher')
+    own = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
+    taught = f'taught by {teacher["name"]} {teacher["hash"]} ({teacher["trained_on"]})' if teacher else ''
+    return '; '.join(filter(None, [own, taught, content.get('started_from')]))
 
 
 def differences(content: dict[str, Any], config: dict[str, Any], data_hash: str) -> list[str]:

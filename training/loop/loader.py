@@ -42,10 +42,11 @@ class BatchLoader:
         data: crops to train on.
         config: the run's configuration.
         device: where batches are augmented.
+        size: side of the crops, pixels; 0 for the network's.
     """
 
-    def __init__(self, data: TrainingCrops, config: RunConfig, device: torch.device | str = 'cpu'):
-        self.data, self.config, self.device = data, config, device
+    def __init__(self, data: TrainingCrops, config: RunConfig, device: torch.device | str = 'cpu', size: int = 0):
+        self.data, self.config, self.device, self.size = data, config, device, size or config.size
         focus = config.make_focus()
         if isinstance(data, SyntheticCrops):
             weights = data.draw_weights(focus)
@@ -61,7 +62,7 @@ class BatchLoader:
         rows = self.shuffler.rows(step)[shard * each : (shard + 1) * each]
         self.generator.manual_seed(step_seed(self.config, step, shard))
         augment = CROP_FUNCTIONS[self.config.modality].augment
-        batch = augment(self.data.gather(rows).to(self.device), self.config.size, self.config.augmentation(), self.generator)
+        batch = augment(self.data.gather(rows).to(self.device), self.size, self.config.augmentation(), self.generator)
         if (unknown := self.without_landmarks[rows]).any():
             batch.landmarks[torch.from_numpy(unknown)] = torch.nan
         return batch
@@ -81,12 +82,14 @@ class WorkerLoader:
         first: first step; steps and their shards must be requested in order.
         shards: that this process trains on in every step.
         processes: number of workers; each loads every n-th step.
+        size: side of the crops, pixels; 0 for the network's.
     """
 
-    def __init__(self, data: TrainingCrops, config: RunConfig, first: int, shards: Iterable[int], processes: int):
+    def __init__(self, data: TrainingCrops, config: RunConfig, first: int, shards: Iterable[int], processes: int, size: int = 0):
         context = torch.multiprocessing.get_context('spawn')
         self.first = first
-        self.workers = [_Worker(context, data, config, range(first + i, config.steps, processes), tuple(shards)) for i in range(processes)]
+        steps = [range(first + i, config.steps, processes) for i in range(processes)]
+        self.workers = [_Worker(context, data, config, own, tuple(shards), size or config.size) for own in steps]
 
     def batch(self, step: int, shard: int) -> Batch:
         """The next batch, which must be that of the given step and shard.
@@ -107,8 +110,8 @@ class WorkerLoader:
 class _Worker:
     """One worker process and its slots in shared memory."""
 
-    def __init__(self, context: Any, data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...]):
-        shape, size = (AHEAD, config.batch // config.shards), config.size
+    def __init__(self, context: Any, data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...], size: int):
+        shape = (AHEAD, config.batch // config.shards)
         self.slots = Batch(
             torch.empty(*shape, 1, size, size, dtype=torch.uint8).share_memory_(),
             torch.empty(*shape, 3, 3).share_memory_(),
@@ -117,7 +120,8 @@ class _Worker:
         self.free = context.Semaphore(AHEAD)
         self.filled, announce = context.Pipe(duplex=False)
         self.taken = 0
-        self.process = context.Process(target=_draw, args=(data, config, steps, shards, self.slots, self.free, announce), daemon=True)
+        loader = (data, config, 'cpu', size)
+        self.process = context.Process(target=_draw, args=(loader, steps, shards, self.slots, self.free, announce), daemon=True)
         self.process.start()
         announce.close()  # the worker then holds the only end, so its death closes the pipe
 
@@ -135,10 +139,10 @@ class _Worker:
         return batch
 
 
-def _draw(data: TrainingCrops, config: RunConfig, steps: range, shards: tuple[int, ...], slots: Batch, free: Any, announce: Any) -> None:
+def _draw(arguments: tuple[Any, ...], steps: range, shards: tuple[int, ...], slots: Batch, free: Any, announce: Any) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
-    loader, drawn = BatchLoader(data, config), 0
+    loader, drawn = BatchLoader(*arguments), 0
     for step in steps:
         for shard in shards:
             batch = loader.batch(step, shard)

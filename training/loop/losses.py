@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..data.augment import Batch
+from ..data.augment import Batch, shrink
 from ..models.baselines import Classifier, Regressor
 from ..models.coarse_to_fine import CoarseToFine
 from ..models.paper_network import PaperNetwork
 from ..models.rotations import category_of, euler_distance_rad, geodesic_rad, rotation_from_ypr, rotation_vector, ypr_from_rotation
 from ..models.subspaces import membership, subspace_of
+from .teacher import Targets, Teacher
 
 DISTANCES = {'geodesic': geodesic_rad, 'euler': euler_distance_rad}
 
@@ -36,6 +37,11 @@ class LossWeights:
         distance: 'geodesic', or 'euler': the Euclidean distance of yaw, pitch and roll, in place of both geodesic errors.
         likelihood_moves_rotation: whether the likelihood's gradient also reaches the rotation; otherwise it trains the
             uncertainty alone, and uncertain samples count as much as others for the rotation.
+        teacher_rotation: geodesic distance of the mixture's rotation to a teacher's. This and the next three count only with a teacher.
+        teacher_category: Kullback-Leibler divergence of the categories' probabilities from the teacher's.
+        teacher_std: mean absolute difference of the logarithms of the standard deviations to the teacher's; 0, because the teacher's
+            errors are not the student's.
+        teacher_mirror: whether the teacher's targets are means over the crop and its mirror image.
     """
 
     answer: float = 1.0
@@ -46,21 +52,28 @@ class LossWeights:
     overlap_deg: float = 15.0
     distance: str = 'geodesic'
     likelihood_moves_rotation: bool = False
+    teacher_rotation: float = 0.5
+    teacher_category: float = 0.05
+    teacher_std: float = 0.0
+    teacher_mirror: bool = True
 
 
-def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
+def coarse_to_fine_loss(
+    network: CoarseToFine, batch: Batch, weights: LossWeights, teacher: Teacher | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Our loss on a batch.
 
     Args:
         network: with `raw` and `mix`.
-        batch: with landmarks, if the network predicts them.
+        batch: with landmarks, if the network predicts them; crops of the network's size or larger.
         weights: of the terms.
+        teacher: gives further targets on the same crops.
 
     Returns:
         The loss, and named figures to log (detached scalars).
     """
     R = batch.rotation
-    raw = network.raw(batch.crops)
+    raw = network.raw(shrink(batch.crops, network.size))
     rotation, std = network.mix(raw)
     distance = DISTANCES[weights.distance]
     answer = distance(rotation, R).mean()
@@ -80,15 +93,40 @@ def coarse_to_fine_loss(network: CoarseToFine, batch: Batch, weights: LossWeight
     if raw.landmarks is not None and batch.landmarks is not None:
         apart = torch.where(batch.landmarks.isfinite(), raw.landmarks - batch.landmarks, 0.0)  # nan: no landmarks
         loss = loss + weights.landmarks * apart.square().sum(-1).add(1e-6).sqrt().mean()
+    logits, distilled = network.category_logits(raw.logits), {}
+    if teacher is not None:
+        further, distilled = distillation_loss(rotation, std, logits, teacher.targets(batch.crops, weights.teacher_mirror), weights)
+        loss = loss + further
     with torch.no_grad():
-        right = (network.category_logits(raw.logits).argmax(1) == category_of(R)).float().mean()
+        right = (logits.argmax(1) == category_of(R)).float().mean()
     return loss, {
         'loss': loss.detach(),
         'error_deg': answer.detach() * (180 / math.pi),
         'nll': nll.detach(),
         'category_loss': category.detach(),
         'coarse_accuracy': right,
+        **distilled,
     }
+
+
+def distillation_loss(
+    rotation: Tensor, std: Tensor, logits: Tensor, targets: Targets, weights: LossWeights
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The weighted terms that pull a network's outputs towards a teacher's, and the mean angle between both rotations to log.
+
+    Args:
+        rotation: (B, 3, 3) the mixture's.
+        std: (B, 3) rad.
+        logits: (B, 4) of the categories.
+        targets: the teacher's, of the same crops.
+        weights: of the terms.
+    """
+    apart = geodesic_rad(rotation, targets.rotation).mean()
+    category = functional.kl_div(logits.log_softmax(1), targets.logits.log_softmax(1), reduction='batchmean', log_target=True)
+    loss = weights.teacher_rotation * apart + weights.teacher_category * category
+    if weights.teacher_std:
+        loss = loss + weights.teacher_std * (std.log() - targets.std.log()).abs().mean()
+    return loss, {'teacher_deg': apart.detach() * (180 / math.pi)}
 
 
 def likelihood_loss(rotation: Tensor, std: Tensor, R: Tensor, moves_rotation: bool, belongs: Tensor | None = None) -> Tensor:
@@ -149,27 +187,35 @@ def angle_loss(network: Regressor, batch: Batch) -> tuple[Tensor, dict[str, Tens
     return loss, {'loss': loss.detach(), 'error_deg': geodesic_rad(rotation_from_ypr(ypr), R).mean() * (180 / math.pi)}
 
 
-def make_loss(config: dict) -> LossFunction:
+def make_loss(config: dict, teacher: Teacher | None = None) -> LossFunction:
     """Builds the loss function of a configuration's `loss` part: `kind` and the settings of that kind.
 
+    Args:
+        config: the part.
+        teacher: gives further targets.
+
     Raises:
-        ValueError: for an unknown kind or setting.
+        ValueError: for an unknown kind or setting, or a teacher for a loss that takes none.
     """
     settings = dict(config)
     kind = settings.pop('kind', None)
     if kind not in LOSSES:
         raise ValueError(f'loss kind {kind!r} is none of {sorted(LOSSES)}')
+    if teacher is not None:
+        if kind != 'coarse_to_fine':
+            raise ValueError(f'loss {kind!r} takes no teacher: only coarse_to_fine does')
+        settings['teacher'] = teacher
     try:
         return LOSSES[kind](**settings)
     except TypeError as error:
         raise ValueError(f'loss {kind!r}: {error}') from error
 
 
-def _coarse_to_fine(**settings: Any) -> LossFunction:
+def _coarse_to_fine(teacher: Teacher | None = None, **settings: Any) -> LossFunction:
     weights = LossWeights(**settings)
     if weights.distance not in DISTANCES:
         raise ValueError(f'distance {weights.distance!r} is none of {sorted(DISTANCES)}')
-    return partial(coarse_to_fine_loss, weights=weights)
+    return partial(coarse_to_fine_loss, weights=weights, teacher=teacher)
 
 
 LossFunction = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]]

@@ -15,6 +15,7 @@ FIELDS = (
     'nll',
     'category_loss',
     'coarse_accuracy',
+    'teacher_deg',
     'val_geodesic',
     'val_mae',
     'val_yaw',
@@ -68,7 +69,7 @@ def plot_curves(folder: Path) -> None:
     rows = read_rows(folder / 'log.csv')
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.6))
     for axis, names in zip(
-        axes, (('error_deg', 'val_geodesic', 'val_mae'), ('coarse_accuracy', 'val_coarse', 'val_within_1'), ('loss', 'nll'))
+        axes, (('error_deg', 'teacher_deg', 'val_geodesic', 'val_mae'), ('coarse_accuracy', 'val_coarse', 'val_within_1'), ('loss', 'nll'))
     ):
         for name in names:
             points = [(int(r['samples']), float(r[name])) for r in rows if r.get(name)]

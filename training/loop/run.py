@@ -26,6 +26,7 @@ from .loader import BatchLoader, WorkerLoader, step_seed
 from .losses import LossFunction, make_loss
 from .optimiser import make_optimiser, precision
 from .sources import TrainingCrops
+from .teacher import Teacher
 from .validate import measure_std, validate
 
 
@@ -42,6 +43,8 @@ class Run:
         start: checkpoint whose averaged weights initialise a new run.
         workers: processes that load batches ahead, for training on a CPU; 0 loads them in this process.
         keep_at: steps after which the checkpoint is also kept as step_N.pt.
+        teacher: checkpoint of a network whose estimates are further targets. Crops are drawn at the larger of both networks' sizes and
+            reduced, as `c2f_head_pose.crop` reduces pictures, to each network's own, so both see the same framing and disturbances.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Run:
         start: Path | None = None,
         workers: int = 0,
         keep_at: Collection[int] = (),
+        teacher: Path | None = None,
     ):
         if minutes is not None and minutes <= 0:
             raise ValueError(f'a budget of {minutes:g} minutes trains nothing: give more than 0')
@@ -70,10 +74,13 @@ class Run:
         self.ema = ExponentialMovingAverage(self.network, config.ema)
         self.optimiser = make_optimiser(self.network, config)
         self.schedule = config.make_schedule()
-        self.loss: LossFunction = make_loss(config.loss)
+        self.teacher = None if teacher is None else Teacher(teacher, config, context.device)
+        self.loss: LossFunction = make_loss(config.loss, self.teacher)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
         self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops) and train_set.rendered
+        if self.teacher is not None:
+            self.rendered &= self.teacher.rendered
         if self.path.exists():
             if start is not None:
                 self.print_once(f'resuming {self.path}: --start is not used')
@@ -82,14 +89,19 @@ class Run:
             self._start_from(checkpoint.load(start))
             self.ema = ExponentialMovingAverage(self.network, config.ema)
         self.schedule.plan(by_time=minutes is not None)
-        self.loader: BatchLoader | WorkerLoader = BatchLoader(train_set, config, context.device)
+        self.loader: BatchLoader | WorkerLoader = BatchLoader(train_set, config, context.device, self.drawn_size)
         if workers and context.device.type == 'cpu':
-            self.loader = WorkerLoader(train_set, config, self.step, context.shards(config.shards), workers)
+            self.loader = WorkerLoader(train_set, config, self.step, context.shards(config.shards), workers, self.drawn_size)
 
     @property
     def path(self) -> Path:
         """The checkpoint that a run resumes from."""
         return self.out / 'last.pt'
+
+    @property
+    def drawn_size(self) -> int:
+        """Side at which training crops are drawn, pixels."""
+        return max(self.config.size, 0 if self.teacher is None else self.teacher.size)
 
     def _hold_data(self) -> None:
         """Copies the rendered crops to the GPU if they fit into 60 % of its free memory."""
@@ -108,8 +120,7 @@ class Run:
             there, here = (', '.join(f'{key} {of.get(key)}' for key in differ) for of in (theirs, ours))
             why = f': {error}' if isinstance(error, ValueError) else ''  # torch lists every tensor
             raise ValueError(f'{content.path} is a network of {there}; this is one of {here}{why}') from error
-        part = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
-        self.started_from = '; '.join(filter(None, [part, content.get('started_from')]))
+        self.started_from = checkpoint.history(content)
         self.samples_before = content['samples'] + content.get('samples_before', 0)
         self.rendered &= content.get('rendered', True)
 
@@ -125,6 +136,10 @@ class Run:
             print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
         elif other:
             raise ValueError(f'{self.path} was trained with other {", ".join(other)}: give another --out')
+        before, now = state.get('teacher'), self.teacher and self.teacher.provenance
+        if (before and before['hash']) != (now and now['hash']):
+            taught = f'taught by {before["name"]} ({before["hash"]})' if before else 'without a teacher'
+            raise ValueError(f'{self.path} was trained {taught}: give the same --teacher, or another --out')
         self.started_from, self.rendered = state.get('started_from', ''), self.rendered and state.get('rendered', True)
         self.samples_before = state.get('samples_before', 0)
         self.network.load_state_dict(state['network'])
@@ -154,6 +169,7 @@ class Run:
                 data_hash=self.data_hash,
                 data=[s.path.name for s in self.train_set.sets],
                 rendered=self.rendered,
+                teacher=self.teacher and self.teacher.provenance,
                 samples=self.step * self.config.batch,
                 samples_before=self.samples_before,
             )
