@@ -3,14 +3,24 @@
 from types import SimpleNamespace
 
 import numpy as np
+import torch
+import yaml
 
 from c2f_head_pose import geometry
 from c2f_head_pose.engine import NetworkOutput
 from training.evaluation.model_file import Model
 from training.loop.config import config_of
+from training.loop.distributed import DistributedContext
+
+torch.set_num_threads(1)  # networks this small only wait for a second thread
+ALONE = DistributedContext(0, 1, torch.device('cpu'))
+NARROW = {'width': 0.125, 'dropout': 0.0}
+PAPER = {'kind': 'paper', 'size': 64, 'start_std': 0.1, 'channels': 16, 'hidden': 32, **NARROW}
+"""Settings of a small network like the paper's."""
 
 
 def tiny_config(**changes):
+    """A configuration of six steps of a network of 48x48 pixels, with changes of its top level."""
     values = {
         'name': 'tiny',
         'batch': 16,
@@ -36,6 +46,12 @@ def tiny_config(**changes):
         'optimiser': {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05},
     }
     return config_of(values | changes)
+
+
+def write_config(folder, **changes):
+    """The path of a file with `tiny_config`."""
+    (folder / 'tiny.yaml').write_text(yaml.safe_dump(tiny_config(**changes).as_dict()))
+    return str(folder / 'tiny.yaml')
 
 
 def all_knowing(R_crop_head, **changes):

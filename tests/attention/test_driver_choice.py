@@ -1,0 +1,55 @@
+"""Which head is the driver's when others are in view, or when the driver is lost."""
+
+import numpy as np
+from attention_scenes import ABSENT, ATTENTIVE, STARTED, UNKNOWN, drive, head, looks, nobody
+
+from c2f_head_pose.attention.monitor import Motion
+from c2f_head_pose.types import FaceBox, HeadPose
+
+
+def test_a_driver_who_leaves_the_standing_car_is_absent_and_another_one_starts_afresh():
+    """Nobody from 10.0, the car stands: absent_s = 2 s later absent. Somebody sits down at 20.0: unknown until seen on the road
+    for 1 s."""
+    said = drive(looks(10, 'road_ahead'), nobody(10), looks(5, 'road_ahead', track_id=8), motion=Motion(0.0, 0.0))
+    assert said.changes() == [*STARTED, (12.0, ABSENT), (20.0, UNKNOWN), (21.0, ATTENTIVE)]
+    assert said.at(15.0).confidence == 1.0
+    assert said.at(22.0).face_id == 'face_8'
+
+
+def test_the_passenger_is_not_mistaken_for_the_driver():
+    """Left-hand drive, camera between the seats: the driver's head has y > 0 in the car, the image's right: x > 0. The passenger
+    looks into the lap, nearer and larger; only the driver's seat counts."""
+    box = FaceBox(0, 0, 100, 100)
+    driver = head(0, 0, t_cam_head_m=np.array([0.35, 0, 0.8]), track_id=1, box=FaceBox(0, 0, 50, 50))
+    passenger = head(0, -40, t_cam_head_m=np.array([-0.35, 0, 0.6]), track_id=2, box=box)
+    both = [[passenger, driver]] * 100
+    assert drive(both, seat='left').changes() == STARTED
+    assert ATTENTIVE not in [state for _, state in drive(both, seat='right').changes()]
+    left_alone = drive([[driver, passenger]] * 100, [[passenger]] * 100, seat='left', motion=Motion(0.0, 0.0))
+    assert left_alone.changes() == [*STARTED, (12.0, ABSENT)]
+
+
+def test_the_followed_driver_stays_the_driver_when_a_larger_face_appears():
+    driver, child = head(0, 0, track_id=1, box=FaceBox(0, 0, 50, 50)), head(60, 0, track_id=2, box=FaceBox(0, 0, 90, 90))
+    assert drive([[driver]] * 50, [[child, driver]] * 100).changes() == STARTED
+
+
+def test_a_passenger_never_stands_in_for_a_driver_who_is_lost():
+    """The driver's face is lost, or its pose broken, from 10.0; the passenger, 0.7 m away, watches the road all the time. The
+    driver was seen last at 9.9: unknown from 12.0 on, and the passenger's attention, no longer told apart, not before 13.0."""
+    driver = head(0, 0, track_id=1, t_cam_head_m=np.array([0.35, 0, 0.8]))
+    passenger = head(0, 0, track_id=2, t_cam_head_m=np.array([-0.35, 0, 0.8]))
+    broken = HeadPose(np.full((3, 3), np.nan), np.ones(3), 'L1', np.full(4, 0.25), track_id=1, t_cam_head_m=driver.t_cam_head_m)
+    for rest in ([passenger], [passenger, broken]):
+        said = drive([[driver, passenger]] * 100, [rest] * 29)
+        assert said.changes() == [*STARTED, (12.0, UNKNOWN)]
+        assert all(a.face_id != 'face_2' or a.stamp_s > 1011.9 for a in said.decisions)
+    alone = drive([[driver, passenger]] * 100, [[passenger]] * 100, seat='left')
+    assert alone.changes() == [*STARTED, (12.0, UNKNOWN)], 'with the seat given, not at all'
+
+
+def test_a_driver_found_again_under_a_new_number_goes_on():
+    """The tracker lost the face for 0.8 s and gave it a new id, 10 cm from where it was: the same driver."""
+    before = head(0, 0, track_id=1, t_cam_head_m=np.array([0.35, 0, 0.8]))
+    after = head(0, 0, track_id=5, t_cam_head_m=np.array([0.25, 0, 0.8]))
+    assert drive([[before]] * 100, nobody(0.8), [[after]] * 50).changes() == STARTED

@@ -1,0 +1,144 @@
+"""Runs that are interrupted, begun from weights, or shared by several processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import ALONE, tiny_config, write_config
+
+from training.data.crops import SyntheticCrops
+from training.export import Labels, metadata
+from training.loop import checkpoint, progress
+from training.loop.config import config_of
+from training.loop.run import Run
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_run_begun_under_the_old_names_goes_on(heads, tmp_path):
+    """Its checkpoint's configuration and its log have the old names; the new ones mean the same run."""
+    data = SyntheticCrops([heads], 'train')
+    run = Run(tiny_config(augment={'photometric': {'gamma': 1.2}}), data, None, tmp_path, ALONE)
+    run.do_step()
+    run.save()
+    content = dict(checkpoint.load(tmp_path / 'last.pt'))
+    old = content['config']
+    old['optimiser'] = {'kind': 'adamw', 'rate': old['optimiser']['lr'], 'decay': old['optimiser']['weight_decay']}
+    old['augment'] = {'picture': old['augment']['photometric']}
+    old['network']['handover'] = 'soft'
+    checkpoint.save(tmp_path / 'last.pt', **content)
+    (tmp_path / 'log.csv').write_text('step,seconds,samples,rate,loss\n1,0.5,16,0.001,2.5\n')
+    values = tiny_config(augment={'photometric': {'gamma': 1.2}}).as_dict()
+    resumed = config_of(values | {'network': values['network'] | {'gating': 'soft'}})
+    Run(resumed, data, None, tmp_path, ALONE).go()
+    assert progress.read_rows(tmp_path / 'log.csv')[0]['lr'] == '0.001'
+    assert checkpoint.load(tmp_path / 'final.pt')['step'] == 6
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.values(), b.values(), strict=True))
+
+
+def test_resumed_run_equals_the_uninterrupted_one(heads, tmp_path):
+    """Augmentation, dropout, order, optimiser and average all go on: not a bit differs."""
+    data, val = SyntheticCrops([heads], 'train'), SyntheticCrops([heads], 'val')
+    Run(tiny_config(), data, val, tmp_path / 'whole', ALONE).go()
+    first = Run(tiny_config(), data, val, tmp_path / 'parts', ALONE)
+    for _ in range(3):
+        first.do_step()
+    first.save()
+    Run(tiny_config(), SyntheticCrops([heads], 'train'), val, tmp_path / 'parts', ALONE).go()
+    whole, parts = (checkpoint.load(tmp_path / name / 'final.pt') for name in ('whole', 'parts'))
+    assert whole['step'] == parts['step'] == 6
+    assert same(whole['network'], parts['network']) and same(whole['average'], parts['average'])
+    assert {k: whole[k] for k in ('seed', 'data_hash', 'config')} == {k: parts[k] for k in ('seed', 'data_hash', 'config')}
+    assert len(whole['commit']) >= 7 and whole['data_hash'] == data.data_hash
+
+
+def test_another_configuration_in_the_same_folder_is_refused(heads, tmp_path):
+    data = SyntheticCrops([heads], 'train')
+    Run(tiny_config(), data, None, tmp_path, ALONE).save()
+    with pytest.raises(ValueError, match='seed'):
+        Run(tiny_config(seed=1), data, None, tmp_path, ALONE)
+
+
+def test_two_processes_take_the_steps_of_one(heads, tmp_path):
+    """torchrun with two gloo processes against one process with the same two shards; sums differ in rounding only."""
+    common = ['-m', 'training.train', write_config(tmp_path), '--data', str(heads), '--device', 'cpu', '--threads', '1']
+    environment = os.environ | {'OMP_NUM_THREADS': '1'}
+    two = subprocess.Popen(
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc-per-node',
+            '2',
+            '--master-port',
+            '0',
+            '--standalone',
+            *common,
+            '--out',
+            str(tmp_path / 'two'),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    one = subprocess.run(
+        [sys.executable, *common, '--out', str(tmp_path / 'one')], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    output, _ = two.communicate(timeout=120)
+    assert one.returncode == 0, one.stderr
+    assert two.returncode == 0, output
+    a, b = (checkpoint.load(tmp_path / name / 'final.pt') for name in ('one', 'two'))
+    for name, value in a['network'].items():
+        if value.is_floating_point() and 'running' not in name:
+            assert torch.allclose(value, b['network'][name], atol=2e-5), name
+    statistics = [name for name in b['network'] if 'running' in name]
+    # of both processes, in the average too
+    assert statistics and all(torch.equal(b['network'][name], b['average'][name]) for name in statistics)
+
+
+def test_a_second_training_in_the_same_folder_is_refused_until_the_first_has_ended(heads, tmp_path):
+    """A run that was killed does not keep the folder either."""
+    code = 'import pathlib, sys; from training.loop.run import sole_writer\nwith sole_writer(pathlib.Path(sys.argv[1])): input(print())'
+    command = [sys.executable, '-c', code.replace('print()', 'print(flush=True)'), str(tmp_path)]
+    first = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert first.stdout.readline()
+        run = Run(tiny_config(steps=1), SyntheticCrops([heads], 'train'), None, tmp_path, ALONE)
+        with pytest.raises(ValueError, match=f'another training writes to {tmp_path}'):
+            run.go()
+    finally:
+        first.kill()
+        first.communicate()
+    run.go()
+    assert (tmp_path / 'final.pt').exists()
+
+
+def test_what_a_run_began_with_counts_in_what_it_is_made_of(heads, tmp_path, capsys):
+    """Two steps of 16 samples, then three that begin with them, then one more: 32, 80, 96 in all."""
+    data, last = SyntheticCrops([heads], 'train'), None
+    for name, steps, samples in (('first', 2, 32), ('second', 3, 80), ('third', 1, 96)):
+        Run(tiny_config(), data, None, tmp_path / name, ALONE, start=last).save()
+        resumed = Run(tiny_config(), data, None, tmp_path / name, ALONE, start=last)
+        resumed.step = steps
+        resumed.save('final.pt')
+        last = tmp_path / name / 'final.pt'
+        content = checkpoint.load(last)
+        assert content['samples'] == 16 * steps
+        assert metadata(config_of(content['config']), content, Labels('x', '1'), 'fp32')['samples'] == str(samples)
+    assert 'resuming' in (told := capsys.readouterr().out) and told.count('--start is not used') == 2
+
+
+def test_weights_of_another_network_are_not_begun_with(heads, tmp_path):
+    data = SyntheticCrops([heads], 'train')
+    Run(tiny_config(), data, None, tmp_path, ALONE).save('other.pt')
+    larger = tiny_config(network=tiny_config().network | {'widths': [8, 24], 'depths': [1, 2]})
+    with pytest.raises(ValueError, match=r'other.pt is a network of widths \[8, 16\], depths \[1, 1\]; this is one of widths \[8, 24\]'):
+        Run(larger, data, None, tmp_path, ALONE, start=tmp_path / 'other.pt')
