@@ -1,8 +1,8 @@
-"""Evaluates recordings: a rosbag in, figures, pictures and a verdict out. Needs no ROS.
+"""Evaluates head poses on recordings (rosbags), and writes figures, a report and a verdict. Needs no ROS.
 
 Exit codes: 0 evaluated, and every gate passed; 1 a --fail-if condition holds; 2 nothing could be evaluated, or the command is
 wrong; 3 evaluated in part: a recording was damaged, or its truth could not be used; 4 a --fail-if condition could not be
-decided; 130 interrupted, what was done is kept.
+decided; 130 interrupted, the results until then are kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PROGRESS_LOG_S = 10.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command `evaluate_bag`; returns its exit code."""
+    """Runs the command `evaluate_bag`; returns its exit code."""
     chosen, options = parse(arguments)
     command = ['evaluate_bag', *(sys.argv[1:] if arguments is None else arguments)]
     try:
@@ -54,10 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
-    """The command line: what concerns several recordings, and what each is evaluated with."""
+    """Parses the command line into the arguments of the whole run, and the options for each recording."""
     chosen = _parser().parse_args(arguments)
     known = {f.name for f in fields(Options)}
-    # launch files cannot leave an argument out, so an empty one means that it was not given
+    # Launch files cannot omit an argument, so an empty one counts as not given.
     values: dict[str, Any] = {
         k: tuple(filter(None, v)) if isinstance(v, list) else None if v == '' else v for k, v in vars(chosen).items() if k in known
     }
@@ -65,10 +65,13 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Optio
 
 
 def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
-    """The baseline, if one is named; refuses what is wrong with it, a gate or the zones before an hour is spent.
+    """Reads the baseline, and checks it, the gates and the zones before any recording is evaluated.
+
+    Returns:
+        The baseline's metrics.json; None without.
 
     Raises:
-        ValueError: saying what is wrong.
+        ValueError: naming the argument that is wrong.
     """
     for expression in chosen.fail_if:
         gate.check(expression)
@@ -108,7 +111,7 @@ def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: i
 
 
 def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix: str) -> Done:
-    """Evaluates a recording and writes all that belongs to it alone; an earlier result is only loaded."""
+    """Evaluates a recording and writes its own files; an earlier result is loaded instead."""
     if results.is_result(path):
         entry, scored, worst = results.load_result(path)
         return Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
@@ -136,18 +139,18 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
 
 
 class _Progress:
-    """One line that renews itself on a terminal; a line every ten seconds elsewhere."""
+    """Prints progress: on a terminal one line that is overwritten, elsewhere a line every ten seconds."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix, self._start = prefix, time.monotonic()
-        self._said = self._start
+        self._printed = self._start
 
     def __call__(self, done: int, total: int, seconds: float) -> None:
         now, terminal = time.monotonic(), sys.stderr.isatty()
         last = done == total
-        if now - self._said < (_PROGRESS_S if terminal else _PROGRESS_LOG_S) and not last:
+        if now - self._printed < (_PROGRESS_S if terminal else _PROGRESS_LOG_S) and not last:
             return
-        self._said, spent = now, max(now - self._start, 1e-6)
+        self._printed, spent = now, max(now - self._start, 1e-6)
         left = f', {spent * (total - done) / done:.0f} s left' if total > done else ''
         text = f'{self._prefix}{done}{f"/{total}" if total else ""} images, {seconds / spent:.1f} x real time{left}'
         print(f'\r\x1b[K{text}' if terminal else text, end='\n' if last or not terminal else '', file=sys.stderr, flush=True)
@@ -173,17 +176,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar='BAG',
         help='rosbag2 folder, .mcap, .db3, .bag (also .zstd), a folder of pictures, or a folder that evaluate_bag wrote for one recording',
     )
-    parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='where the results go')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='recordings at a time, each in its own process')
-    what = parser.add_argument_group('what is scored')
+    parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder for the results')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='number of recordings at a time, each in its own process')
+    what = parser.add_argument_group('poses to evaluate')
     what.add_argument('--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s)')
     what.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
     what.add_argument('--threads', type=int, default=1, help='CPU threads of each network (default %(default)s)')
-    what.add_argument('--second-model', metavar='MODEL', help='another model on the same faces: how far the two agree')
-    what.add_argument('--recorded-topic', metavar='TOPIC', help='score poses that are already in the recording, not the estimator')
-    what.add_argument('--no-smoothing', dest='smoothing', action='store_false', help='estimate each image by itself')
+    what.add_argument('--second-model', metavar='MODEL', help='compare with another model on the same faces')
+    what.add_argument('--recorded-topic', metavar='TOPIC', help='evaluate the poses in the recording instead of running the estimator')
+    what.add_argument('--no-smoothing', dest='smoothing', action='store_false', help='do not smooth the poses over time')
     add_finding_arguments(what)
-    topics = parser.add_argument_group('topics (found by type and name where not given)')
+    topics = parser.add_argument_group('topics (by default found by type and name)')
     topics.add_argument('--image', metavar='TOPIC')
     topics.add_argument('--camera-info', metavar='TOPIC', help="'none' for none")
     topics.add_argument('--depth', metavar='TOPIC', help="'none' for none")
@@ -194,29 +197,29 @@ def _parser() -> argparse.ArgumentParser:
         metavar='HZ',
         help='pictures a second, for a folder of pictures (default %(default)s)',
     )
-    topics.add_argument('--rectified', action='store_true', help='the images are rectified: P without distortion')
+    topics.add_argument('--rectified', action='store_true', help='the images are rectified: use P without distortion')
     truth = parser.add_argument_group('truth')
     truth.add_argument(
         '--truth',
         action='append',
         default=[],
         metavar='SOURCE',
-        help="topic, tf:FRAME or CSV file; several for several people; 'none' for none",
+        help="topic, tf:FRAME or CSV file; repeat it for several people; 'none' for none",
     )
     truth.add_argument('--truth-axes', default='head', choices=tuple(AXES), help='axes of the true rotation (default %(default)s)')
-    truth.add_argument('--truth-parent', default='optical', choices=tuple(PARENTS), help='frame it is stated in (default %(default)s)')
-    truth.add_argument('--truth-offset-s', type=float, default=0.0, metavar='S', help='the truth is known to be late by this')
-    truth.add_argument('--truth-complete', action='store_true', help='everybody in view is in the truth: other faces are false ones')
-    truth.add_argument('--max-gap-s', type=float, default=0.1, metavar='S', help='largest gap in the truth to interpolate over')
+    truth.add_argument('--truth-parent', default='optical', choices=tuple(PARENTS), help='frame of the true rotation (default %(default)s)')
+    truth.add_argument('--truth-offset-s', type=float, default=0.0, metavar='S', help='known delay of the truth, seconds')
+    truth.add_argument('--truth-complete', action='store_true', help='the truth holds all heads in view, so other faces are false ones')
+    truth.add_argument('--max-gap-s', type=float, default=0.1, metavar='S', help='largest gap in the truth to interpolate over, seconds')
     driver = parser.add_argument_group("the driver's attention")
     driver.add_argument(
         '--attention',
         metavar='ZONES',
-        help="zones of the vehicle, such as config/zones_passenger_car_lhd.yaml: the driver's attention over time, "
-        'for a camera that looks straight back along the car',
+        help="zones of the vehicle, such as config/zones_passenger_car_lhd.yaml: adds the driver's attention over time, "
+        'for a camera that faces straight back along the car',
     )
     driver.add_argument(
-        '--camera-elevation-deg', type=float, default=0.0, metavar='DEG', help='how far that camera looks up (default %(default)s)'
+        '--camera-elevation-deg', type=float, default=0.0, metavar='DEG', help='elevation of that camera, > 0 up (default %(default)s)'
     )
     verdict = parser.add_argument_group('verdict')
     verdict.add_argument('--baseline', type=Path, metavar='METRICS', help='metrics.json of an earlier evaluation to compare with')
@@ -225,12 +228,12 @@ def _parser() -> argparse.ArgumentParser:
         action='append',
         default=[],
         metavar='EXPRESSION',
-        help="exit with 1 if it holds, such as 'geodesic_deg.mean > 6' or 'baseline.worse > 0'",
+        help="exit with 1 if the condition holds, such as 'geodesic_deg.mean > 6' or 'baseline.worse > 0'",
     )
     files = parser.add_argument_group('files')
     files.add_argument('--no-video', dest='video', action='store_false', help='do not write annotated.mp4')
     files.add_argument('--no-poses', dest='poses', action='store_false', help='do not write poses.mcap')
-    files.add_argument('--limit', type=int, default=0, metavar='N', help='stop after N images (0: none)')
+    files.add_argument('--limit', type=int, default=0, metavar='N', help='stop after N images (0: no limit)')
     return parser
 
 

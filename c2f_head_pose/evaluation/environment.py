@@ -1,4 +1,4 @@
-"""What produced a result: versions, hardware, commit, model file."""
+"""Collects what an evaluation ran with: versions, hardware, commit, model file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..provenance import commit, package_version, processor
 
 
 def environment(model: str | None, model_name: str | None, device: str | None, threads: int) -> dict[str, Any]:
-    """Plain facts for metrics.json; None where one is unknown.
+    """Returns the facts as plain values for metrics.json; None where one is unknown.
 
     Args:
-        model: as given by the user; None where recorded poses are scored.
-        model_name: as the estimator calls it.
-        device: as the estimator describes it.
+        model: the model that the user named; None for recorded poses.
+        model_name: the estimator's `model_name`; None likewise.
+        device: the estimator's `device`; None likewise.
         threads: CPU threads of each network.
     """
     import onnxruntime

@@ -1,4 +1,4 @@
-"""Goes through one recording: poses, truth, files on the way, figures at the end."""
+"""Evaluates one recording: compares poses with the truth, writes files image by image, and computes the figures at the end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NO_TIMES = (float('nan'),) * len(STAGES)
 
 @dataclass(frozen=True)
 class Options:
-    """What an evaluation is asked to do; names and defaults as on the command line."""
+    """Options of an evaluation, with the names and defaults of the command line (evaluate_bag --help)."""
 
     model: str = 'c2f_edge'
     device: str = 'auto'
@@ -71,20 +71,21 @@ class Options:
 
 @dataclass(eq=False)
 class Evaluated:
-    """A recording that was gone through, as far as that went.
+    """The evaluation of a recording, complete or up to an error.
 
     Attributes:
-        name: of the recording; `path`: where it lies.
-        scored: what was remembered; None when not one image could be read.
-        topics: what was read, in words.
-        truth: in words, with its convention; None without.
-        alignment: between truth and estimates; None without.
-        likelier: axes and parent frame in which the truth fits far better; None if it fits as stated.
-        notes: what was odd, and how often.
-        errors: why it ended early or is not complete.
-        worst: thumbnails.
-        attention: the driver's, in stamps; None where it was not asked for.
-        interrupted: the user stopped it.
+        name: the recording's name.
+        path: the recording's path.
+        scored: the results; None if no image could be read.
+        topics: the topics that were read, as text.
+        truth: the truth with its convention, as text; None without.
+        alignment: alignment between truth and estimates; None without.
+        likelier: axes and parent frame in which the truth fits much better; None if it fits as stated.
+        notes: unusual facts about the recording, with their number.
+        errors: reasons why the evaluation ended early or is not complete.
+        worst: thumbnails of the worst frames.
+        attention: the driver's attention in spans of stamps; None where it was not requested.
+        interrupted: the user interrupted the evaluation.
     """
 
     name: str
@@ -102,7 +103,7 @@ class Evaluated:
 
 
 Progress = Callable[[int, int, float], None]
-"""Called with images done, images in all (0 unknown) and seconds of recording done."""
+"""Called with the number of images done, their total (0 if unknown) and the seconds of the recording done."""
 
 
 def load_estimator(options: Options) -> HeadPoseEstimator | None:
@@ -130,20 +131,20 @@ def evaluate_recording(
     second: HeadPoseEstimator | None = None,
     answers: Answers | None = None,
 ) -> Evaluated:
-    """Evaluates a recording and writes frames.csv, poses.mcap and the video into a folder as it goes.
+    """Evaluates a recording, and writes frames.csv, poses.mcap and the video into a folder image by image.
 
-    Nothing that is wrong with the recording is raised: it is told in `errors`, and what came before it is kept. An interrupt
-    (KeyboardInterrupt) ends the recording early likewise.
+    Faults of the recording are not raised: `errors` lists them, and the results of the images before are kept. KeyboardInterrupt ends
+    the evaluation in the same way.
 
     Args:
-        path: of the recording.
-        name: for titles.
-        folder: for the files; made.
-        options: what to do.
-        estimator: the node's; reset before use. None with recorded or live answers.
+        path: the recording.
+        name: name of the recording, for titles.
+        folder: folder for the files; created.
+        options: options of the evaluation.
+        estimator: the estimator, which is reset first; None for recorded or live poses.
         progress: called after each image.
-        second: another model's, to compare with.
-        answers: a live node's, instead of the estimator.
+        second: estimator of another model, for a comparison.
+        answers: poses of a running node, instead of the estimator.
     """
     result, notes = Evaluated(name, str(path)), Notes()
     folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +173,7 @@ def evaluate_recording(
                 result.errors.append(bag.damage)
     except KeyboardInterrupt:
         result.interrupted = True
-        result.errors.append('interrupted: what was done until then is kept')
+        result.errors.append('interrupted: the results until then are kept')
     except (BagError, OSError) as error:
         result.errors.append(str(error))
     result.notes = notes.counts
@@ -197,7 +198,7 @@ def _go(run: _Run, source: Iterator[Answer | UnreadableImage], progress: Progres
 
 
 def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluated, notes: Notes) -> Truth | None:
-    """The truth in our convention; a truth that cannot be read costs the errors against it, not the evaluation."""
+    """Reads the truth and converts it to the package's convention; a truth that cannot be read is an error, but the evaluation goes on."""
     if options.truth == ('none',):
         return None
     first = first_message(bag, choice.image)
@@ -208,7 +209,7 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
         result.errors.append(str(error))
         return None
     if truth is None:
-        notes.add('no truth: name one with --truth; the figures that need none are computed')
+        notes.add('no truth: figures that need a truth are not computed; name one with --truth')
         return None
     truth = truth.stated_in(options.truth_axes, options.truth_parent)
     if options.truth_offset_s:
@@ -218,14 +219,14 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     if truth.frame_id and truth.frame_id != frame_id:
         truth = replace(truth, located=False)
         notes.add(
-            f'the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: they are taken for the same; the alignment shows '
-            'whether they are'
+            f'the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: both are assumed to be the same frame; check the '
+            'rotation of the alignment'
         )
     return truth
 
 
 class _Run:
-    """The state of one pass through a recording."""
+    """The state of an evaluation, and the writers of its files."""
 
     def __init__(
         self, folder: Path, options: Options, truth: Truth | None, bag: BagFile, choice: TopicChoice, open_files: ExitStack
@@ -246,14 +247,14 @@ class _Run:
             open_files.callback(self._video.close)
 
     def skip(self, image: UnreadableImage) -> None:
-        """Records an image that cannot be read: one without a face, and blind for the driver's attention."""
+        """Adds an image that cannot be read; for the driver's attention the camera is blind."""
         if self.attention:
             self.attention.take(image.stamp_s, None)
         self._csv.empty(image.index, image.stamp_ns, 'unreadable', _NO_TIMES)
         self.images.add(image.index, image.stamp_s, 0, 0, 0, 0, False, True, *_NO_TIMES)
 
     def take(self, answer: Answer) -> None:
-        """Scores one image."""
+        """Adds one image: matches its poses with the truth, and writes the results."""
         frame, poses = answer.frame, answer.poses
         if self.attention:
             self.attention.take(frame.stamp_s, None if answer.dropped else poses)
@@ -279,7 +280,7 @@ class _Run:
             self._video.write(frame.image, poses, frame.camera, frame.stamp_s)
 
     def _track(self, pose: HeadPose) -> int:
-        """The index of a face's id in `tracks`, which grows by an id that is new."""
+        """Returns the index of a face's id in `tracks`, to which a new id is added."""
         return NO_TRACK if pose.face_id is None else self.tracks.setdefault(pose.face_id, len(self.tracks))
 
     def _face(self, frame: Frame, pose: HeadPose, other_deg: float, head: tuple[int, np.ndarray] | None, times: tuple[float, ...]) -> None:
@@ -313,7 +314,7 @@ class _Run:
 
 
 def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> None:
-    """Alignment and what is remembered; with not one image there is nothing to remember."""
+    """Computes the alignment and stores the results; without a readable image there are no results."""
     images = run.images.array()
     if not len(images) or images['unreadable'].all():
         result.errors.append('no image could be read')
@@ -332,7 +333,7 @@ def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> No
         result.likelier = likelier_convention(truth, pairs, options.max_gap_s)
         if fits_as_radians(truth, pairs, options.max_gap_s):
             result.errors.append(
-                f'the angles of {truth.source} fit far better as radians than as degrees: name their columns yaw_rad, pitch_rad, roll_rad'
+                f'the angles of {truth.source} fit much better as radians than as degrees: name their columns yaw_rad, pitch_rad, roll_rad'
             )
         result.alignment = estimate_alignment(pairs, options.max_gap_s)
         if result.alignment is not None:
@@ -346,7 +347,12 @@ def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> No
 
 
 def names_of(paths: Sequence[Path], name: Callable[[Path], Any]) -> list[str]:
-    """A different name for each recording."""
+    """Returns a unique name for each recording.
+
+    Args:
+        paths: the recordings.
+        name: function that names a recording; a number is added to a name that is used already.
+    """
     names: list[str] = []
     for path in paths:
         base, number, candidate = name(path), 2, name(path)

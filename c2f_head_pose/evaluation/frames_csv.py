@@ -1,4 +1,4 @@
-"""frames.csv: one line a face, a miss or an empty image, written as the evaluation goes."""
+"""Writes frames.csv, a line for each face, missed head or empty image, while the evaluation runs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ COLUMNS = (
 
 
 class FramesWriter:
-    """Writes frames.csv; what is on disk is whole lines, at most a second old.
+    """Writes frames.csv and flushes it every second.
 
     Args:
         path: the file; replaced if it exists.
@@ -79,7 +79,17 @@ class FramesWriter:
     def face(
         self, frame: int, stamp_ns: int, pose: HeadPose, head: str, R_true: np.ndarray | None, other_deg: float, times_ms: tuple[float, ...]
     ) -> None:
-        """A face: 'matched' to a true head, else 'unmatched'."""
+        """Writes a face.
+
+        Args:
+            frame: number of the image message.
+            stamp_ns: the image's stamp.
+            pose: the face's pose.
+            head: name of the true head; '' for none.
+            R_true: (3, 3) true R_cam_head; None for a face without a true head, which is 'unmatched'.
+            other_deg: angle to the second model's estimate, degrees; NaN without.
+            times_ms: milliseconds of the stages, in the order of `series.STAGES`; NaN unknown.
+        """
         box, unsmoothed = pose.box, pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
         errors: tuple[float | None, float | None] = (None, None)
         if R_true is not None:
@@ -105,11 +115,11 @@ class FramesWriter:
         )
 
     def miss(self, frame: int, stamp_ns: int, head: str, R_true: np.ndarray, times_ms: tuple[float, ...]) -> None:
-        """A true head without a face."""
+        """Writes a true head without a face; see `face` for the arguments."""
         self._write(frame, stamp_ns, 'missed', None, head, *(None,) * 23, *_truth(R_true), *(None,) * 3, *map(_number, times_ms))
 
     def empty(self, frame: int, stamp_ns: int, event: str, times_ms: tuple[float, ...]) -> None:
-        """An image without a face or a true head ('nobody'), or without an answer ('dropped')."""
+        """Writes an image without a face or a true head ('nobody'), without a result ('dropped'), or that is 'unreadable'."""
         self._write(frame, stamp_ns, event, None, None, *(None,) * 34, *map(_number, times_ms))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Decides whether an evaluation passes: expressions over metrics.json, and comparison with an earlier one."""
+"""Decides whether an evaluation passes: evaluates expressions over metrics.json and compares with an earlier evaluation."""
 
 from __future__ import annotations
 
@@ -22,29 +22,32 @@ _HIGHER_IS_BETTER = ('detection.rate', 'images.coverage', 'images.readable', 'co
 
 
 class GateError(ValueError):
-    """An expression that is malformed, or names a figure that there is not."""
+    """An expression is malformed or names an unknown figure."""
 
 
 class UnknownFigureError(GateError):
-    """The expression is well formed, but a figure in it is not known for this evaluation (no truth, say)."""
+    """An expression is well formed, but this evaluation lacks one of its figures, for example without a truth."""
 
 
 def evaluate(expression: str, metrics: Mapping[str, Any] | None) -> bool:
-    """Whether an expression holds.
+    """Evaluates an expression.
 
     Args:
         expression: comparisons of figures such as `geodesic_deg.mean > 6`, with + - * /, parentheses, and, or, not.
-        metrics: nested figures by name; None to check the grammar alone, with every figure 1.
+        metrics: nested figures by name; None checks the grammar only, with the value 1 for each figure.
+
+    Returns:
+        Whether the condition holds.
 
     Raises:
-        GateError: saying what is wrong, and where.
-        UnknownFigureError: for a figure that is not there or None.
+        GateError: for a malformed expression, naming the place.
+        UnknownFigureError: for a figure that is missing or None.
     """
     parser = _Parser(expression, metrics)
     try:
         result = parser.either()
     except RecursionError:
-        raise GateError('the expression has more parentheses, signs or nots in each other than can be read; take some out') from None
+        raise GateError('the expression nests too many parentheses, signs or nots; remove some') from None
     parser.end()
     if not isinstance(result, bool):
         raise GateError(f'{expression!r} is a number, not a condition; compare it: {expression} > 1')
@@ -52,10 +55,11 @@ def evaluate(expression: str, metrics: Mapping[str, Any] | None) -> bool:
 
 
 def figure(metrics: Mapping[str, Any], name: str) -> float | None:
-    """A figure by its dotted name; None where it is not known.
+    """Returns a figure by its dotted name; None where it is unknown.
 
     Raises:
-        GateError: for a name that metrics.json never has.
+        UnknownFigureError: for a name that these metrics lack, with the known ones.
+        GateError: for a name that is not that of a number.
     """
     value: Any = metrics
     for part in name.split('.'):
@@ -63,20 +67,20 @@ def figure(metrics: Mapping[str, Any], name: str) -> float | None:
             return None
         if not isinstance(value, Mapping) or part not in value:
             raise UnknownFigureError(
-                f'there is no figure {name} here; of {name.partition(".")[0] or name} there are: '
-                f'{", ".join(sorted(value)) if isinstance(value, Mapping) else "no parts"}'
+                f'there is no figure {name}; known are: '
+                f'{", ".join(sorted(value)) if isinstance(value, Mapping) else "none with this beginning"}'
             )
         value = value[part]
     if value is None:
         return None
     if isinstance(value, (Mapping, list, str)):
         inside = f'; did you mean {name}.{next(iter(value))}?' if isinstance(value, Mapping) and value else ''
-        raise GateError(f'{name} is no number{inside}')
+        raise GateError(f'{name} is not a number{inside}')
     return float(value)
 
 
 class _Parser:
-    """Recursive descent over or, and, not, comparison, sum, product, sign, atom."""
+    """Recursive-descent parser, from the loosest operator to the tightest: or, and, not, comparison, sum, product, sign."""
 
     def __init__(self, text: str, metrics: Mapping[str, Any] | None) -> None:
         self._text, self._metrics = text, metrics
@@ -85,7 +89,7 @@ class _Parser:
         while position < len(text.rstrip()):
             match = _TOKENS.match(text, position)
             if match is None:
-                raise GateError(f'{text!r}: cannot read {text[position:].strip()!r}')
+                raise GateError(f'{text!r}: {text[position:].strip()!r} cannot be read')
             self._tokens.append(match.group().strip())
             position = match.end()
         self._next = 0
@@ -183,12 +187,13 @@ class _Parser:
 
 @dataclass(frozen=True)
 class Change:
-    """A figure against an earlier evaluation's.
+    """The change of a figure from an earlier evaluation.
 
     Attributes:
-        figure: its dotted name.
-        before: the earlier value; `now`: this one's.
-        margin: half-widths of both confidence intervals together (root of the sum of squares): a smaller change may be chance.
+        figure: the figure's dotted name.
+        before: value of the earlier evaluation.
+        now: value of this evaluation.
+        margin: root of the sum of squares of both confidence intervals' half-widths; a smaller change may be chance.
         verdict: 'better', 'worse' or 'same'.
     """
 
@@ -200,11 +205,14 @@ class Change:
 
 
 def compare(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[Change]:
-    """What got better or worse beyond the confidence intervals, of all figures that have one in both.
+    """Compares all figures that have a confidence interval in both evaluations.
 
     Args:
         now: the `overall` of this evaluation's metrics.json.
-        before: that of the earlier one.
+        before: the `overall` of the earlier one's.
+
+    Returns:
+        The changes, in order of the names; those within the margin have the verdict 'same'.
     """
     changes = []
     for name in sorted(set(now.get('ci95') or {}) & set(before.get('ci95') or {})):
@@ -220,16 +228,20 @@ def compare(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[Change]:
 
 
 def check(expression: str) -> None:
-    """Refuses an expression that is malformed, before an hour is spent on figures.
+    """Checks an expression's grammar, so that a malformed one is refused before the recordings are evaluated.
 
     Raises:
-        GateError: saying what is wrong.
+        GateError: for a malformed expression, naming the place.
     """
     evaluate(expression, None)
 
 
 def judge(expression: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """One entry of metrics.json's `gate`: expression, failed (True, False, None undecided), and the verdict in words."""
+    """Evaluates an expression for metrics.json's `gate`.
+
+    Returns:
+        Expression, `failed` (True, False, or None if it cannot be decided), and the verdict as text.
+    """
     try:
         failed = evaluate(expression, metrics)
     except GateError as error:

@@ -1,6 +1,6 @@
-"""Error measures of head orientation, shared by training's evaluation and by that of recordings. Numpy only.
+"""Computes errors of head orientation, for the evaluation of networks and of recordings.
 
-Nothing is aligned or forgiven: errors are plain differences, wrapped to 180 degrees.
+Estimates are not aligned with the truth: errors are differences, wrapped to 180 degrees.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ class AngleErrors:
     """Errors of many poses.
 
     Attributes:
-        absolute_deg: (N, 3) yaw, pitch, roll; nan where the truth lacks the angle.
-        geodesic_deg: (N,) angle between the rotations; nan where the truth lacks an angle.
+        absolute_deg: (N, 3) absolute errors of yaw, pitch, roll, degrees; nan where the truth lacks the angle.
+        geodesic_deg: (N,) angle between the rotations, degrees; nan where the truth lacks an angle.
     """
 
     absolute_deg: np.ndarray
     geodesic_deg: np.ndarray
 
     def summary(self) -> dict[str, float]:
-        """n, and per axis `yaw`, `yaw_std`, ..., `mae` (mean of the axes there are) and `geodesic`, degrees.
+        """Summarises the errors in degrees.
 
-        The standard deviation is that of the absolute error, as the paper's tables have it.
+        Returns:
+            `n`, the mean `yaw` and standard deviation `yaw_std` of the absolute error for each known axis, as in the paper's tables,
+            `mae` (mean of the known axes), and the mean `geodesic` where it is known.
         """
         out: dict[str, float] = {'n': len(self.absolute_deg)}
         known = [axis for i, axis in enumerate(AXES) if np.isfinite(self.absolute_deg[:, i]).any()]
@@ -45,7 +47,7 @@ class AngleErrors:
         return out
 
     def percentiles(self, percents: tuple[float, ...] = (50, 68, 90, 95, 99)) -> dict[str, dict[str, float]]:
-        """Percentiles in degrees by axis, and of the geodesic error where it is known."""
+        """Returns percentiles in degrees for each known axis, and of the geodesic error where it is known."""
         columns = {axis: self.absolute_deg[:, i] for i, axis in enumerate(AXES)} | {'geodesic': self.geodesic_deg}
         return {
             name: {f'p{p:g}': float(np.nanpercentile(values, p)) for p in percents}
@@ -55,16 +57,16 @@ class AngleErrors:
 
 
 def wrapped_deg(difference_deg: np.ndarray) -> np.ndarray:
-    """Differences of angles brought to [-180, 180)."""
+    """Wraps differences of angles to [-180, 180) degrees."""
     return (np.asarray(difference_deg, float) + 180) % 360 - 180
 
 
 def angle_errors(truth_ypr_deg: np.ndarray, R_estimated: np.ndarray) -> AngleErrors:
-    """Errors against Euler angles.
+    """Computes errors against true Euler angles.
 
     Args:
-        truth_ypr_deg: (N, 3) yaw, pitch, roll in degrees, 300W-LP signs; nan for an angle the data set does not have.
-        R_estimated: (N, 3, 3) R_cam_head, or R_crop_head where nothing is known of the camera.
+        truth_ypr_deg: (N, 3) yaw, pitch, roll in degrees, 300W-LP signs; nan for an angle that the data set lacks.
+        R_estimated: (N, 3, 3) R_cam_head, or R_crop_head where the camera is unknown.
     """
     truth = np.asarray(truth_ypr_deg, float).reshape(-1, 3)
     estimated = geometry.ypr_deg_from_rotation(np.asarray(R_estimated, float).reshape(-1, 3, 3))
@@ -76,7 +78,12 @@ def angle_errors(truth_ypr_deg: np.ndarray, R_estimated: np.ndarray) -> AngleErr
 
 
 def rotation_errors(R_true: np.ndarray, R_estimated: np.ndarray) -> AngleErrors:
-    """Errors against rotations (N, 3, 3); Euler errors are counted only where |yaw| of the truth is below 90 (elsewhere nan)."""
+    """Computes errors against true rotations. Errors of Euler angles are nan where the true |yaw| exceeds 90 degrees.
+
+    Args:
+        R_true: (N, 3, 3) true R_cam_head.
+        R_estimated: (N, 3, 3) estimated R_cam_head.
+    """
     R_true, R_estimated = np.asarray(R_true, float), np.asarray(R_estimated, float)
     absolute = np.abs(wrapped_deg(geometry.ypr_deg_from_rotation(R_true) - geometry.ypr_deg_from_rotation(R_estimated)))
     absolute[R_true[:, 2, 0] > 0] = np.nan
@@ -84,12 +91,15 @@ def rotation_errors(R_true: np.ndarray, R_estimated: np.ndarray) -> AngleErrors:
 
 
 def by_bin(values: np.ndarray, errors: np.ndarray, edges: np.ndarray) -> list[dict[str, float]]:
-    """Mean error by bins of a value: dicts of `low`, `high`, `n`, `mean` (nan where the bin is empty).
+    """Computes the mean error in bins of a value.
 
     Args:
-        values: (N,) what to bin by, such as the true yaw in degrees.
-        errors: (N,) errors; nan are left out.
-        edges: (M + 1,) rising; a bin holds low <= value < high, the last one its high edge too.
+        values: (N,) values that select the bin, such as the true yaw in degrees.
+        errors: (N,) errors; nan are ignored.
+        edges: (M + 1,) edges, increasing; a bin holds low <= value < high, and the last one its upper edge too.
+
+    Returns:
+        M dicts of `low`, `high`, `n` and `mean`, which is nan for an empty bin.
     """
     values, errors, edges = (np.asarray(a, float) for a in (values, errors, edges))
     rows = []
@@ -108,22 +118,37 @@ def by_bin(values: np.ndarray, errors: np.ndarray, edges: np.ndarray) -> list[di
 
 
 def boundary_distance_deg(R: np.ndarray) -> np.ndarray:
-    """(N,) how far a pose is from the nearest border between categories: the lesser of |yaw| and |pitch|, degrees."""
+    """Computes the (N,) distance of poses (N, 3, 3) from the nearest border between categories: the smaller of |yaw|, |pitch|, degrees."""
     return np.abs(geometry.ypr_deg_from_rotation(R)[..., :2]).min(-1)
 
 
 def coarse_accuracy(R_true: np.ndarray, category_logits: np.ndarray, beyond_deg: tuple[float, ...] = (0, 1, 3, 5, 10)) -> dict[str, float]:
-    """Share of right categories among poses at least so far from a border: `beyond_0`, `beyond_3`, ... (nan where none is)."""
+    """Computes the share of correct categories among poses with a minimum distance from the borders.
+
+    Args:
+        R_true: (N, 3, 3) true rotations.
+        category_logits: (N, 4) estimates; the largest is the category.
+        beyond_deg: minimum distances, degrees.
+
+    Returns:
+        `beyond_0`, `beyond_1`, ..., each 0 to 1; nan without such poses.
+    """
     right = np.asarray(category_logits).argmax(1) == geometry.category_index(R_true)
     distance = boundary_distance_deg(R_true)
     return {f'beyond_{d:g}': float(right[distance >= d].mean()) if (distance >= d).any() else float('nan') for d in beyond_deg}
 
 
 def std_calibration(R_true: np.ndarray, R_estimated: np.ndarray, std_rad: np.ndarray) -> dict[str, float]:
-    """How honest the stated standard deviations are.
+    """Compares the stated standard deviations with the errors.
 
-    Of d in R_true = R_estimated exp([d]x): the share of its components within 1 and 2 of their standard deviations (a Gaussian
-    has 0.683 and 0.954), by axis of the head and together, and the root mean square of d / std (1 is right).
+    Args:
+        R_true: (N, 3, 3) true rotations.
+        R_estimated: (N, 3, 3) estimated rotations.
+        std_rad: (N, 3) stated standard deviations about the head's axes, radians.
+
+    Returns:
+        For d in R_true = R_estimated exp([d]x), the share of its components within 1 and 2 standard deviations (0.683 and 0.954 for a
+        normal distribution), together and by axis of the head, and the root mean square of d / std (ideally 1).
     """
     d = rotation_vectors(np.swapaxes(R_estimated, 1, 2) @ np.asarray(R_true, float))
     ratio = np.abs(d) / np.asarray(std_rad, float)
@@ -134,15 +159,15 @@ def std_calibration(R_true: np.ndarray, R_estimated: np.ndarray, std_rad: np.nda
 
 
 def jitter_deg(R: np.ndarray, R_true: np.ndarray | None = None) -> float:
-    """Frame-to-frame unrest of a sequence, degrees.
+    """Computes the frame-to-frame noise of a sequence, degrees.
 
-    Root mean square of the change of the error between neighbouring frames, over sqrt(2): for independent errors their own
-    standard deviation, while a constant error counts nothing. Without a truth the head is taken to turn evenly over
-    three frames, and the second difference is used (over sqrt(6)).
+    This is the root mean square of the error's change between neighbouring frames, divided by sqrt(2): for independent errors it
+    equals their standard deviation, and a constant error has no effect. Without a truth, the head is assumed to rotate uniformly over
+    three frames, and the second difference is divided by sqrt(6).
 
     Args:
-        R: (N, 3, 3) estimates in order.
-        R_true: (N, 3, 3), or None.
+        R: (N, 3, 3) estimates in order of time.
+        R_true: (N, 3, 3) true rotations, or None.
     """
     R = np.asarray(R, float)
     if R_true is not None:

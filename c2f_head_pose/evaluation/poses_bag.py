@@ -1,4 +1,4 @@
-"""poses.mcap: the estimates as the node would have published them, written without ROS."""
+"""Writes poses.mcap, the estimates in the node's messages, without ROS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOPICS = {
 
 
 class PosesWriter:
-    """Writes the node's pose topics into an .mcap file; while it is being written it is called .part.
+    """Writes the node's pose topics into an .mcap file, which has the suffix .part until it is complete.
 
     Args:
         path: the file; replaced if it exists.
@@ -41,7 +41,14 @@ class PosesWriter:
         self._connections = {topic: self._writer.add_connection(topic, kind, typestore=self._store) for topic, kind in _TOPICS.items()}
 
     def write(self, stamp_ns: int, log_ns: int, frame_id: str, poses: Sequence[HeadPose]) -> None:
-        """What the node publishes for one image: every face, and of the largest its pose and angles."""
+        """Writes the messages that the node publishes for one image: all faces, and pose and angles of the largest.
+
+        Args:
+            stamp_ns: the image's stamp.
+            log_ns: recording time of the messages.
+            frame_id: the image's frame.
+            poses: the image's poses.
+        """
         header = self._make(
             'std_msgs/msg/Header',
             stamp=self._make('builtin_interfaces/msg/Time', sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9),
@@ -57,7 +64,7 @@ class PosesWriter:
             self._put(ANGLES_TOPIC, log_ns, self._make(_TOPICS[ANGLES_TOPIC], header=header, vector=vector))
 
     def close(self) -> None:
-        """Finishes the file and gives it its name."""
+        """Finishes the file and renames it."""
         self._writer.close()
         next(self._folder.glob('*.mcap')).replace(self._path)
         shutil.rmtree(self._folder)
@@ -93,7 +100,7 @@ class PosesWriter:
 
 
 def covariance(pose: HeadPose) -> np.ndarray:
-    """(6, 6) covariance as in the node's messages: position in m^2, rotation R diag(s^2) R^T in rad^2, in the header's frame."""
+    """Returns the (6, 6) covariance of the node's messages: position in m^2, rotation R diag(s^2) R^T in rad^2, in the header's frame."""
     matrix = np.zeros((6, 6))
     matrix[:3, :3] = np.diag(np.full(3, UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m))
     matrix[3:, 3:] = pose.R_cam_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ pose.R_cam_head.T

@@ -1,4 +1,4 @@
-"""metrics.json: its shape, its writing, and reading one back (schema: docs/evaluation.md)."""
+"""Builds, writes and reads metrics.json (schema: docs/evaluation.md), and stores a recording's results beside it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SERIES, _ALIGNED, _WORST = 'series.npz', 'aligned.npy', 'worst.json'
 
 
 class ResultError(ValueError):
-    """A folder or file that holds no result of an evaluation."""
+    """A folder or file does not hold the result of an evaluation."""
 
 
 def recording_record(evaluated: Evaluated) -> dict[str, Any]:
-    """One entry of `recordings`."""
+    """Builds a recording's entry in `recordings`."""
     record: dict[str, Any] = {
         'name': evaluated.name,
         'path': evaluated.path,
@@ -49,7 +49,7 @@ def recording_record(evaluated: Evaluated) -> dict[str, Any]:
 
 
 def attention_record(spans: Sequence[Span], start_s: float) -> list[dict[str, Any]]:
-    """Spans as plain values, their times from a recording's first stamp on."""
+    """Converts spans to plain values, with times from a recording's first stamp."""
     return [
         {
             'begin_s': round(span.begin_s - start_s, 6),
@@ -63,7 +63,7 @@ def attention_record(spans: Sequence[Span], start_s: float) -> list[dict[str, An
 
 
 def alignment_record(alignment: Alignment) -> dict[str, Any]:
-    """An alignment as plain numbers."""
+    """Converts an alignment to plain numbers."""
     return {
         'time_offset_s': alignment.time_offset_s,
         'time_offset_std_s': alignment.time_offset_std_s,
@@ -79,11 +79,14 @@ def alignment_record(alignment: Alignment) -> dict[str, Any]:
 
 
 def alignment_change(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> dict[str, float] | None:
-    """How the truth sits now against how it sat in the baseline: the model's own constant bias is in both, so it drops out.
+    """Computes the change of an alignment from the baseline's. A model's constant bias is in both, so it cancels out.
 
     Args:
         now: an alignment record; None unknown.
-        before: likewise, of the same recording or the same set-up.
+        before: the baseline's alignment record, of the same recording or set-up; None unknown.
+
+    Returns:
+        Changes of the time offset (seconds) and of the rotation (degrees); None if an alignment is unknown.
     """
     if not now or not before:
         return None
@@ -99,7 +102,7 @@ def result_record(
     changes: Sequence[Change] | None,
     gate: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The whole of metrics.json."""
+    """Builds the content of metrics.json."""
     return {
         'schema': SCHEMA,
         'complete': all(r['complete'] for r in recordings),
@@ -113,14 +116,14 @@ def result_record(
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Writes strict JSON (no NaN: null) under another name first, so that a reader never finds half a file."""
+    """Writes strict JSON, with null for NaN. The file is renamed when it is complete, so that no reader finds a part of it."""
     part = path.with_name(path.name + '.part')
     part.write_text(json.dumps(plain(record), indent=1, allow_nan=False))
     part.replace(path)
 
 
 def save_series(folder: Path, scored: Scored, worst: Sequence[Thumbnail]) -> None:
-    """Keeps what is remembered of a recording, so that results of several machines can be put together."""
+    """Stores a recording's results, so that results of several machines can be combined."""
     scored.series.save(folder / _SERIES)
     write_json(folder / _WORST, {'worst': [asdict(t) for t in worst]})
     if scored.aligned_true is not None:
@@ -130,15 +133,18 @@ def save_series(folder: Path, scored: Scored, worst: Sequence[Thumbnail]) -> Non
 
 
 def is_result(path: Path) -> bool:
-    """Whether a folder is what evaluate_bag wrote of one recording."""
+    """Whether evaluate_bag wrote a folder for one recording."""
     return (path / _SERIES).is_file() and (path / 'metrics.json').is_file()
 
 
 def load_result(folder: Path) -> tuple[dict[str, Any], Scored, list[Thumbnail]]:
-    """The entry of `recordings`, what is remembered, and the thumbnails, of an earlier evaluation of one recording.
+    """Reads the result of an earlier evaluation of one recording.
+
+    Returns:
+        The entry of `recordings`, the stored results, and the thumbnails.
 
     Raises:
-        ResultError: for a folder that holds something else.
+        ResultError: for a folder with damaged or other files.
     """
     record = read_metrics(folder / 'metrics.json')
     try:
@@ -153,24 +159,24 @@ def load_result(folder: Path) -> tuple[dict[str, Any], Scored, list[Thumbnail]]:
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """A metrics.json.
+    """Reads a metrics.json, or that of a folder.
 
     Raises:
-        ResultError: for a file that is missing, no JSON, or of another schema.
+        ResultError: for a file that is missing, not JSON, or of another schema.
     """
     if path.is_dir():
         path = path / 'metrics.json'
     try:
         record = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
-        raise ResultError(f'{path} cannot be read as metrics.json ({error})') from None
+        raise ResultError(f'{path} cannot be read as metrics.json ({error}); name a folder or file that evaluate_bag wrote') from None
     if not isinstance(record, dict) or record.get('schema') != SCHEMA:
-        raise ResultError(f'{path} is no result of this version: its schema is not {SCHEMA}')
+        raise ResultError(f'{path} is not a result of this version: its schema is not {SCHEMA}; evaluate the recording again')
     return record
 
 
 def plain(value: Any) -> Any:
-    """A record for JSON: numpy's numbers as Python's, NaN and infinities as None."""
+    """Converts a record for JSON: numpy's numbers to Python's, NaN and infinities to None."""
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Many rotations at once: quaternions, interpolation and averages on SO(3)."""
+"""Computes with arrays of rotations: quaternions, interpolation and averages on SO(3)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..geometry import nearest_rotation
 
 
 def quaternions_from_rotations(R: np.ndarray) -> np.ndarray:
-    """(n, 4) float64 unit quaternions x, y, z, w, w >= 0, of (n, 3, 3) rotations.
+    """Computes the (n, 4) float64 unit quaternions x, y, z, w, with w >= 0, of (n, 3, 3) rotations.
 
-    Source: Shepperd 1978: the largest component is solved for first; here as a row of the matrix 4 q q^T.
+    Source: Shepperd 1978: the largest component is solved for first, here as a row of the matrix 4 q q^T.
     """
     R = np.asarray(R, float).reshape(-1, 3, 3)
     trace = np.trace(R, axis1=1, axis2=2)
@@ -28,7 +28,7 @@ def quaternions_from_rotations(R: np.ndarray) -> np.ndarray:
 
 
 def rotations_from_quaternions(quaternions_xyzw: np.ndarray) -> np.ndarray:
-    """(n, 3, 3) float64 rotations of (n, 4) quaternions of any non-zero length; NaN where a quaternion has none."""
+    """Computes the (n, 3, 3) float64 rotations of (n, 4) quaternions, which need not have unit length; NaN for length zero."""
     q = np.asarray(quaternions_xyzw, float).reshape(-1, 4)
     with np.errstate(invalid='ignore', divide='ignore'):
         x, y, z, w = (q / np.linalg.norm(q, axis=1, keepdims=True)).T
@@ -49,7 +49,7 @@ def rotations_from_quaternions(quaternions_xyzw: np.ndarray) -> np.ndarray:
 
 
 def rotation_vectors(R: np.ndarray) -> np.ndarray:
-    """(n, 3) float64 rotation vectors (axis times angle, radians) of (n, 3, 3) rotations: geometry.rotation_vector of many."""
+    """Computes the (n, 3) float64 rotation vectors (axis times angle, radians) of (n, 3, 3) rotations, as geometry.rotation_vector."""
     q = quaternions_from_rotations(R)
     sine = np.linalg.norm(q[:, :3], axis=1)
     factor = np.divide(2 * np.arctan2(sine, q[:, 3]), sine, out=np.full(len(q), 2.0), where=sine > 1e-12)
@@ -57,14 +57,17 @@ def rotation_vectors(R: np.ndarray) -> np.ndarray:
 
 
 def slerp(q_a: np.ndarray, q_b: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-    """(n, 4) unit quaternions along the shortest geodesics from a to b.
+    """Interpolates between rotations along the shortest geodesics.
 
     Args:
         q_a: (n, 4) unit quaternions.
-        q_b: (n, 4) likewise.
+        q_b: (n, 4) unit quaternions.
         fraction: (n,) 0 at a, 1 at b.
 
-    Source: Shoemake 1985; linear where the angle is too small for its sine.
+    Returns:
+        (n, 4) unit quaternions.
+
+    Source: Shoemake 1985; linear interpolation is used where the sine of the angle is too small to divide by.
     """
     cosine = np.sum(q_a * q_b, axis=1)
     q_b = np.where(cosine[:, None] < 0, -q_b, q_b)
@@ -79,16 +82,16 @@ def slerp(q_a: np.ndarray, q_b: np.ndarray, fraction: np.ndarray) -> np.ndarray:
 
 
 def interpolate(stamps_s: np.ndarray, quaternions: np.ndarray, at_s: np.ndarray, max_gap_s: float) -> tuple[np.ndarray, np.ndarray]:
-    """A rotation's course at other times.
+    """Interpolates a sequence of rotations at other times. Nothing is extrapolated.
 
     Args:
-        stamps_s: (n,) increasing.
+        stamps_s: (n,) stamps of the samples, seconds, increasing.
         quaternions: (n, 4) unit quaternions at these stamps.
-        at_s: (m,) wanted times.
-        max_gap_s: a time between two samples further apart than this is unknown; nothing is extrapolated.
+        at_s: (m,) times at which the rotation is wanted, seconds.
+        max_gap_s: largest distance between two samples, seconds; the rotation is unknown between samples that are farther apart.
 
     Returns:
-        (m, 4) float64 quaternions, NaN where unknown, and (m,) bool where known.
+        (m, 4) float64 quaternions, NaN where unknown, and (m,) bool, True where known.
     """
     at_s = np.asarray(at_s, float)
     result = np.full((len(at_s), 4), np.nan)
@@ -100,11 +103,11 @@ def interpolate(stamps_s: np.ndarray, quaternions: np.ndarray, at_s: np.ndarray,
 
 
 def bracket(stamps_s: np.ndarray, at_s: np.ndarray, max_gap_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where times lie between samples.
+    """Finds the samples before and after given times; see `interpolate` for the arguments.
 
     Returns:
-        (m,) index of the sample at or after each time, (m,) fraction of the way to it from the one before, (m,) bool where
-        both are known and near enough.
+        (m,) index of the sample at or after each time, (m,) position between the sample before (0) and that one (1), and (m,) bool,
+        True where both exist and are near enough.
     """
     at_s = np.asarray(at_s, float)
     if len(stamps_s) == 0:
@@ -119,7 +122,11 @@ def bracket(stamps_s: np.ndarray, at_s: np.ndarray, max_gap_s: float) -> tuple[n
 
 
 def mean_rotation(R: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """(3, 3) rotation with the least sum of squared chordal distances to (n, 3, 3) rotations.
+    """Computes the (3, 3) rotation with the smallest sum of squared chordal distances to (n, 3, 3) rotations.
+
+    Args:
+        R: (n, 3, 3) rotations.
+        weights: (n,) weights; None for equal ones.
 
     Source: Hartley et al. 2013, Rotation Averaging, section 5.3.
     """
@@ -127,7 +134,12 @@ def mean_rotation(R: np.ndarray, weights: np.ndarray | None = None) -> np.ndarra
 
 
 def median_rotation(R: np.ndarray, iterations: int = 12) -> np.ndarray:
-    """(3, 3) rotation with the least sum of chordal distances to (n, 3, 3) rotations: outliers pull little (Weiszfeld's method)."""
+    """Computes the (3, 3) rotation with the smallest sum of chordal distances to (n, 3, 3) rotations, which outliers affect little.
+
+    Args:
+        R: (n, 3, 3) rotations.
+        iterations: steps of Weiszfeld's method.
+    """
     centre = mean_rotation(R)
     for _ in range(iterations):
         distance = np.linalg.norm(R - centre, axis=(1, 2))

@@ -1,4 +1,4 @@
-"""Measures over time: unrest at rest, the smoothing's lag, changes of identity, and confidence intervals."""
+"""Computes measures over time: jitter at rest, the smoothing's lag, identity switches, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rotations import interpolate, rotations_from_quaternions
 from .series import Series, runs
 
 _REST_DEG_S = 8.0
-"""A head that turns slower than this rests: a natural still head drifts by a few degrees a second."""
+"""A head that rotates slower than this is at rest; a natural still head drifts by a few degrees a second."""
 _REST_LEAST = 8
 _REST_WINDOW_S = 0.25
 _LAG_LARGEST_S = 0.5
@@ -23,18 +23,21 @@ _CONFIDENCE = 0.95
 _LEAST_BLOCKS = 2
 _REPLICATES = 1000
 BLOCK_S = 2.0
-"""Errors of neighbouring frames are alike; those of blocks of two seconds are nearly independent."""
+"""Length of a block, seconds. Errors of neighbouring frames are correlated; those of blocks of two seconds are nearly independent."""
 
 
 def rest_jitter(series: Series, column: str, truth: bool) -> tuple[float, int]:
-    """High-pass noise of resting heads: root mean square in degrees, and how many frames rest.
+    """Computes the high-pass noise of resting heads.
 
-    Rest is judged by the truth where there is one, else by the estimate averaged over a quarter of a second.
+    The speed of a head is that of the truth, or without a truth that of the estimate over a quarter of a second.
 
     Args:
-        series: a recording.
+        series: results of a recording.
         column: 'q' (as published) or 'q_unsmoothed'.
-        truth: whether q_true may be used.
+        truth: use q_true for the speed.
+
+    Returns:
+        The root mean square in degrees, NaN without resting frames, and their number.
     """
     squares, count = 0.0, 0
     for rows in runs(series.matched if truth else series.found):
@@ -50,7 +53,7 @@ def rest_jitter(series: Series, column: str, truth: bool) -> tuple[float, int]:
 
 
 def _speed_deg_s(rows: np.ndarray, column: str) -> np.ndarray:
-    """(n,) turning speed over a window about each row."""
+    """(n,) speed of rotation over a window about each row, degrees a second."""
     stamps = rows['stamp_s']
     half = max(1, round(_REST_WINDOW_S / 2 / max(float(np.median(np.diff(stamps))), 1e-3)))
     low, high = np.maximum(np.arange(len(rows)) - half, 0), np.minimum(np.arange(len(rows)) + half, len(rows) - 1)
@@ -59,9 +62,9 @@ def _speed_deg_s(rows: np.ndarray, column: str) -> np.ndarray:
 
 
 def smoothing_lag_s(series: Series) -> float:
-    """How much later the published rotation comes than the unsmoothed one; NaN where no head moves enough to tell.
+    """Computes the delay of the published rotation against the unsmoothed one, seconds; NaN if no head moves enough.
 
-    The shift at which the two agree best, in the sum of squared chordal distances: where their cross-correlation peaks.
+    It is the shift with the smallest sum of squared chordal distances between the two, at which their cross-correlation peaks.
     """
     shifts = np.arange(-0.1, _LAG_LARGEST_S, _LAG_STEP_S)
     cost, weight = np.zeros(len(shifts)), np.zeros(len(shifts))
@@ -89,35 +92,38 @@ def smoothing_lag_s(series: Series) -> float:
 
 
 def id_switches(series: Series) -> int:
-    """How often a true head goes on under another track than its last one (MOTA's identity switches)."""
+    """Counts how often a true head's track changes (MOTA's identity switches)."""
     rows = series.matched
     return sum(int(np.count_nonzero(np.diff(rows['track'][rows['head'] == head]))) for head in np.unique(rows['head']))
 
 
 def calibration_curve(sigmas: np.ndarray) -> list[list[float]]:
-    """Stated against true confidence: pairs of a probability and the share of errors inside its interval.
+    """Compares stated with actual confidence.
 
     Args:
-        sigmas: (n, 3) absolute errors of the rotation vector's components over their stated standard deviations.
+        sigmas: (n, 3) absolute errors of the rotation vector's components divided by their stated standard deviations.
+
+    Returns:
+        Pairs of a probability and the share of errors inside its interval; empty without errors.
     """
     levels = [p / 20 for p in range(1, 20)]
     return [[p, float((sigmas <= NormalDist().inv_cdf(0.5 + p / 2)).mean())] for p in levels] if sigmas.size else []
 
 
 def blocks(stamps_s: np.ndarray, start_s: float) -> np.ndarray:
-    """(n,) number of the two-second block of each row of a recording that starts at start_s."""
+    """Returns the (n,) numbers of the two-second blocks of (n,) stamps in a recording that starts at start_s, seconds."""
     return np.maximum(np.floor((stamps_s - start_s) / BLOCK_S), 0).astype(int)
 
 
 def bootstrap(recordings: Sequence[Mapping[str, tuple[np.ndarray, np.ndarray]]], seed: int = 0) -> dict[str, list[float]]:
-    """95 % confidence intervals of means by resampling blocks of time, and recordings where there are several.
+    """Computes 95 % confidence intervals of means by resampling blocks of time, and recordings if there are several.
 
     Args:
-        recordings: of each, figure to (k,) sums and (k,) counts over its blocks.
-        seed: of the resampling.
+        recordings: for each recording, (k,) sums and (k,) counts over its blocks by figure.
+        seed: seed of the resampling.
 
     Returns:
-        Figure to [low, high]; figures with fewer than two blocks in all are left out.
+        [low, high] by figure; figures with fewer than two blocks are omitted.
 
     Source: Kuensch 1989 (blocks); Davison and Hinkley 1997, section 3.8 (two levels).
     """
@@ -153,7 +159,7 @@ def bootstrap(recordings: Sequence[Mapping[str, tuple[np.ndarray, np.ndarray]]],
 
 
 def _small_sample_factor(n: int) -> float:
-    """How much wider than the bootstrap's an interval of n blocks must be: Student's t for the normal, and n - 1 for n.
+    """Factor that widens the bootstrap's interval of n blocks: Student's t instead of the normal quantile, and n - 1 instead of n.
 
     Source: Hesterberg 2015, What Teachers Should Know About the Bootstrap, section 3.2 (expanded percentile interval); t by
     Abramowitz and Stegun 26.7.5.

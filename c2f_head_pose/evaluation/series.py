@@ -1,4 +1,4 @@
-"""What an evaluation remembers of a recording: about a hundred bytes a face, whatever the image's size."""
+"""Stores a recording's results for the figures: about a hundred bytes for each face, and no images."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ FACE = np.dtype(
         ('other_deg', 'f4'),
     ]
 )
-"""A face, or a true head that was missed (track -2, no q). track: index into `Series.tracks`, -1 none; head -1: of no true head;
-q: x y z w of R_cam_head; other_deg: angle to the second model's estimate."""
+"""A face, or a true head that was missed (track -2, no q). track: index into `Series.tracks`, -1 without a track; head: index into
+`Series.heads`, -1 without a true head; q: x y z w of R_cam_head; other_deg: angle to the second model's estimate."""
 IMAGE = np.dtype(
     [
         ('frame', 'i4'),
@@ -43,15 +43,15 @@ IMAGE = np.dtype(
         ('publish', 'f4'),
     ]
 )
-"""An image; dropped: no pose message answers it (live or recorded poses); unreadable: it could not be decoded;
-detect ... total in milliseconds, publish from its stamp to when its pose was received; NaN unknown."""
+"""An image. dropped: it has no pose message (live or recorded poses); unreadable: it could not be decoded;
+detect ... total: milliseconds; publish: milliseconds from the stamp to the arrival of the pose; NaN unknown."""
 STAGES = ('detect', 'crop', 'infer', 'decode', 'total', 'publish')
 NO_TRACK, MISSED = -1, -2
 _CHUNK = 1024
 
 
 class Rows:
-    """Rows of one dtype that grow in chunks."""
+    """A growing array of one dtype, which allocates in chunks."""
 
     def __init__(self, dtype: np.dtype) -> None:
         self._dtype = dtype
@@ -59,7 +59,7 @@ class Rows:
         self._used = _CHUNK
 
     def add(self, *values: Any) -> None:
-        """Appends one row, fields in the dtype's order."""
+        """Appends one row, with the fields in the dtype's order."""
         if self._used == _CHUNK:
             self._chunks.append(np.zeros(_CHUNK, self._dtype))
             self._used = 0
@@ -67,7 +67,7 @@ class Rows:
         self._used += 1
 
     def array(self) -> np.ndarray:
-        """All rows."""
+        """Returns all rows."""
         if not self._chunks:
             return np.zeros(0, self._dtype)
         return np.concatenate([*self._chunks[:-1], self._chunks[-1][: self._used]])
@@ -75,14 +75,14 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Everything metrics are made of.
+    """The results of a recording from which all figures are computed.
 
     Attributes:
-        faces: (n,) of dtype FACE, in order.
-        images: (m,) of dtype IMAGE, in order.
+        faces: (n,) of dtype FACE, in order of the images.
+        images: (m,) of dtype IMAGE, in their order.
         heads: names of the true heads.
-        complete_truth: any face that is nobody's is a false one.
-        tracks: ids of the faces followed, as text, in the order in which they appeared.
+        complete_truth: the truth holds all heads in view, so a face without a true head is a false one.
+        tracks: ids of the tracked faces, as text, in the order of their appearance.
     """
 
     faces: np.ndarray = field(default_factory=lambda: np.zeros(0, FACE))
@@ -93,12 +93,12 @@ class Series:
 
     @property
     def found(self) -> np.ndarray:
-        """The faces without the misses."""
+        """The faces, without missed heads."""
         return self.faces[self.faces['track'] != MISSED]
 
     @property
     def matched(self) -> np.ndarray:
-        """The faces that are a true head's."""
+        """The faces that are matched to a true head."""
         return self.faces[(self.faces['track'] != MISSED) & (self.faces['head'] >= 0)]
 
     def save(self, path: Path) -> None:
@@ -117,11 +117,11 @@ class Series:
         """Reads an .npz file that `save` wrote.
 
         Raises:
-            ValueError: for rows of another kind; numpy's and zipfile's own errors for a damaged file.
+            ValueError: for a file with other fields; for a damaged file numpy and zipfile raise their own errors.
         """
         with np.load(path, allow_pickle=False) as stored:
             if (stored['faces'].dtype, stored['images'].dtype) != (FACE, IMAGE) or 'tracks' not in stored:
-                raise ValueError('its rows are of another kind')
+                raise ValueError('its fields are those of another version')
             return cls(
                 stored['faces'],
                 stored['images'],
@@ -132,7 +132,16 @@ class Series:
 
 
 def runs(faces: np.ndarray, key: str = 'track', max_gap_s: float = 0.2) -> Iterator[np.ndarray]:
-    """Faces of one track (or head) without a gap: rows in order of stamps, one array a run."""
+    """Yields the faces of each track (or head) in sequences without gaps.
+
+    Args:
+        faces: rows of dtype FACE.
+        key: 'track' or 'head'.
+        max_gap_s: largest time between neighbouring rows, seconds.
+
+    Yields:
+        Rows in order of their stamps, an array for each sequence.
+    """
     for value in np.unique(faces[key]):
         if value < 0:
             continue

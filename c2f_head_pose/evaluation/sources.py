@@ -1,4 +1,4 @@
-"""Where the poses that are scored come from: the estimator, a topic of the recording, or a live node's answers."""
+"""Provides the poses that are evaluated: from the estimator, from a topic of the recording, or from a running node."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from .truth.read import POSE_TYPES
 _AHEAD = 4
 _WINDOW_NS = 3 * 10**9
 _MATCH_NS = 500_000
-"""A recorded pose belongs to the image with its stamp; half a millisecond allows for stamps that went through a float."""
+"""A recorded pose belongs to the image with its stamp; half a millisecond allows for stamps that were stored as a float."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """An image and the poses found in it.
+    """An image and its poses.
 
     Attributes:
         frame: the image.
-        poses: of the image.
-        other_deg: angle to the second model's estimate, one a pose; NaN without.
-        stage_ms: by stage; empty where unknown.
-        total_ms: of the whole estimate; NaN unknown.
-        publish_ms: from the image's stamp to the pose's arrival; NaN unknown.
-        dropped: this image has no answer.
+        poses: the image's poses.
+        other_deg: angle of each pose to the second model's estimate, degrees; NaN without a second model.
+        stage_ms: milliseconds by stage; empty where unknown.
+        total_ms: milliseconds of the whole estimate; NaN unknown.
+        publish_ms: milliseconds from the image's stamp to the pose's arrival; NaN unknown.
+        dropped: the image has no pose message.
     """
 
     frame: Frame
@@ -58,9 +58,20 @@ def estimate_frames(
     rectified: bool = False,
     second: HeadPoseEstimator | None = None,
 ) -> Iterator[Answer | UnreadableImage]:
-    """Runs the estimator over a recording as the node would over its topics, every image, as fast as it goes.
+    """Runs the estimator on every image of a recording, with the node's settings and as fast as possible.
 
-    Images are read ahead in a thread of their own; results do not depend on speed.
+    Another thread reads the images in advance; the results do not depend on the speed.
+
+    Args:
+        bag: the recording.
+        choice: the recording's topics.
+        notes: receives what is unusual about the recording.
+        estimator: estimates the poses.
+        rectified: the images are rectified; see read_frames.
+        second: a second estimator, for `Answer.other_deg`.
+
+    Yields:
+        Each image with its poses, or that it cannot be read.
     """
     size, last_ns = None, -1
     for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
@@ -68,18 +79,18 @@ def estimate_frames(
             yield frame
             continue
         if size is not None and size != frame.image.shape[:2]:
-            notes.add('the resolution changes: faces are searched anew', f'to {frame.image.shape[1]}x{frame.image.shape[0]}')
+            notes.add('the resolution changes: tracking restarts', f'to {frame.image.shape[1]}x{frame.image.shape[0]}')
             estimator.reset()
         if frame.stamp_ns < last_ns:
-            notes.add('stamps that go back: faces are searched anew, in recorded order')
+            notes.add('stamps that go back: tracking restarts, in recorded order')
         elif frame.stamp_ns == last_ns:
-            notes.add('images with the stamp of the one before')
+            notes.add('images with the stamp of the image before')
         size, last_ns = frame.image.shape[:2], frame.stamp_ns
         start = time.perf_counter()
         try:
             poses = estimator.estimate(frame.image, frame.camera, frame.depth_m, frame.stamp_s)
         except ValueError as error:
-            notes.add('images that the estimator refuses are left out', str(error))
+            notes.add('images that the estimator refuses: they are not evaluated', str(error))
             yield UnreadableImage(frame.index, frame.stamp_ns, frame.log_ns)
             continue
         total_ms = 1e3 * (time.perf_counter() - start)
@@ -92,14 +103,14 @@ def estimate_frames(
 def answered_frames(
     bag: BagFile, choice: TopicChoice, notes: Notes, answers: Answers, rectified: bool = False
 ) -> Iterator[Answer | UnreadableImage]:
-    """The images of a recording with answers that are already known.
+    """Yields the images of a recording with poses that are already known.
 
     Args:
         bag: the recording.
-        choice: its topics.
-        notes: gets what is odd.
-        answers: where the poses are looked up; an image without an answer was dropped.
-        rectified: as for read_frames.
+        choice: the recording's topics.
+        notes: receives what is unusual about the recording.
+        answers: returns the poses of an image; an image without poses was dropped.
+        rectified: the images are rectified; see read_frames.
     """
     for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
         if isinstance(frame, UnreadableImage):
@@ -107,29 +118,29 @@ def answered_frames(
             continue
         answer = answers.of(frame)
         if answer is None:
-            notes.add('images that no pose message answers (dropped)')
+            notes.add('images without a pose message (dropped)')
             yield Answer(frame, [], [], dropped=True)
         else:
             yield Answer(frame, answer[0], [float('nan')] * len(answer[0]), publish_ms=answer[1])
 
 
 class Answers(Protocol):
-    """Poses by the image they are of."""
+    """Finds the poses of an image."""
 
     def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
-        """The poses and publish_ms of an image; None where there was no answer."""
+        """Returns the poses and publish_ms of an image; None for a dropped image."""
         ...
 
 
 class RecordedPoses:
-    """Poses that are already in a recording; a few seconds of them are held at a time.
+    """Reads poses from a recording; holds a few seconds of them in memory.
 
     Args:
-        bag: the recording, opened for this alone.
-        topic: Detection3DArray, PoseWithCovarianceStamped, PoseStamped or QuaternionStamped, in the images' frame.
+        bag: the recording, opened for this object only.
+        topic: topic of type Detection3DArray, PoseWithCovarianceStamped, PoseStamped or QuaternionStamped, in the images' frame.
 
     Raises:
-        BagError: for a topic that is missing or holds no pose.
+        BagError: for a topic that is missing or holds no poses.
     """
 
     def __init__(self, bag: BagFile, topic: str) -> None:
@@ -137,7 +148,7 @@ class RecordedPoses:
             raise BagError(f'{bag.path.name} has no topic {topic}; it holds {", ".join(bag.topics) or "nothing"}')
         self._kind = bag.topics[topic].type
         if self._kind not in POSE_TYPES:
-            raise BagError(f'{topic} has type {self._kind}, which holds no pose; known are {", ".join(POSE_TYPES)}')
+            raise BagError(f'{topic} has type {self._kind}, which holds no poses; name a topic of type {", ".join(POSE_TYPES)}')
         self._topic = topic
         self._messages = bag.messages([topic])
         self._held: dict[int, tuple[list[HeadPose], float]] = {}
@@ -158,9 +169,14 @@ class RecordedPoses:
 
 
 def check_frame(frame_id: str, frame: Frame, topic: str) -> None:
-    """Refuses poses that are stated in another frame than their images', as with the node's `target_frame`.
+    """Refuses poses in another frame than the images', such as those of a node with `target_frame`.
 
-    Their angles, categories and truth would be compared about other axes. Where one of the two names is empty nothing is known.
+    Otherwise angles, categories and truth about different axes would be compared. Poses or images without a frame are accepted.
+
+    Args:
+        frame_id: frame of the poses.
+        frame: an image.
+        topic: topic of the poses, for the message.
 
     Raises:
         BagError: naming both frames and the remedy.
@@ -168,16 +184,19 @@ def check_frame(frame_id: str, frame: Frame, topic: str) -> None:
     poses, images = frame_id.lstrip('/'), frame.frame_id.lstrip('/')
     if poses and images and poses != images:
         raise BagError(
-            f"the poses on {topic} are in frame {poses!r}, the images in {images!r}: poses can be scored in the images' frame "
-            'only; run head_pose without target_frame for this, or have the images estimated here'
+            f"the poses on {topic} are in frame {poses!r}, the images in {images!r}: poses can be evaluated in the images' frame "
+            'only; record head_pose without target_frame, or evaluate the images instead of the recorded poses'
         )
 
 
 def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
-    """The head poses in a message, with the deviations read back from the covariance and the ids as they were published.
+    """Reads the head poses of a message, with standard deviations from the covariance and the published ids.
 
-    A pose whose quaternion is unset (zero, or no finite number) holds no rotation and is left out. The one head of a message
-    without ids has track 1 throughout.
+    A pose whose quaternion is unset (zero or not finite) is skipped. The head of a message without ids has track 1.
+
+    Args:
+        message: a message of one of POSE_TYPES.
+        kind: the message's type.
     """
     if kind == 'vision_msgs/msg/Detection3DArray':
         heads = heads_from_detections(message)
@@ -191,7 +210,7 @@ def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
 
 
 def _disagreement(second: HeadPoseEstimator | None, frame: Frame, poses: list[HeadPose]) -> list[float]:
-    """Angle between both models' unsmoothed estimates on the same boxes."""
+    """Angles in degrees between both models' unsmoothed estimates on the same boxes."""
     if second is None or not poses:
         return [float('nan')] * len(poses)
     boxes = [(p.box.x1, p.box.y1, p.box.x2, p.box.y2) for p in poses if p.box is not None]
@@ -203,7 +222,7 @@ def _disagreement(second: HeadPoseEstimator | None, frame: Frame, poses: list[He
 
 
 def _ahead(start: Callable[[], Iterator[Frame | UnreadableImage]]) -> Iterator[Frame | UnreadableImage]:
-    """The frames of an iterator, read up to four ahead in another thread."""
+    """Yields the frames of an iterator, which another thread reads up to four frames ahead."""
     ready: queue.Queue[Frame | UnreadableImage | BaseException | None] = queue.Queue(_AHEAD)
     stop = threading.Event()
 
@@ -222,7 +241,7 @@ def _ahead(start: Callable[[], Iterator[Frame | UnreadableImage]]) -> Iterator[F
                 if not put(frame):
                     return
             put(None)
-        except Exception as error:  # handed to the reader's caller, which decides
+        except Exception as error:  # the consuming thread raises it
             put(error)
 
     thread = threading.Thread(target=read, name='read ahead', daemon=True)

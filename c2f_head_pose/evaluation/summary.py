@@ -1,4 +1,4 @@
-"""From what was remembered of recordings to the figures of metrics.json."""
+"""Computes the figures of metrics.json from the stored results of recordings."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PITCH_EDGES_DEG = np.array([-90, -60, -45, -30, -15, 0, 15, 30, 45, 60, 90], flo
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A recording that was gone through.
+    """The results of an evaluated recording.
 
     Attributes:
-        name: of the recording.
-        series: what is remembered.
-        aligned_true: (len(series.matched), 3, 3) truth after alignment, NaN where unknown; None where not aligned.
-        wall_s: seconds the evaluation took.
+        name: the recording's name.
+        series: results of faces and images.
+        aligned_true: (len(series.matched), 3, 3) truth after alignment, NaN where unknown; None without alignment.
+        wall_s: duration of the evaluation, seconds.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Scored:
 
 
 def pairs_of(series: Series, truth: Truth) -> list[Pairs]:
-    """The unsmoothed estimates of each true head."""
+    """Returns the unsmoothed estimates of each true head that was found."""
     rows = series.matched
     return [
         Pairs(head, part['stamp_s'].copy(), rotations_from_quaternions(part['q_unsmoothed']))
@@ -49,7 +49,7 @@ def pairs_of(series: Series, truth: Truth) -> list[Pairs]:
 
 
 def aligned_truth(series: Series, truth: Truth, alignment: Alignment, max_gap_s: float) -> np.ndarray:
-    """(n, 3, 3) aligned truth of each matched face, NaN where unknown."""
+    """Computes the (n, 3, 3) aligned truth of the n matched faces, NaN where unknown."""
     rows = series.matched
     R = np.full((len(rows), 3, 3), np.nan)
     for k, head in enumerate(truth.heads):
@@ -59,9 +59,9 @@ def aligned_truth(series: Series, truth: Truth, alignment: Alignment, max_gap_s:
 
 
 def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
-    """The figures of one recording, or of several together; None where a figure cannot be known.
+    """Computes the figures of one recording, or of several together; a figure that cannot be determined is None.
 
-    Means over several recordings are over all their faces, so a long recording counts more.
+    Means over several recordings are over all their faces, so a long recording has more weight.
     """
     faces = _pooled([s.series.matched for s in scored])
     out: dict[str, Any] = {'images': _images(scored), 'detection': _detection(scored)}
@@ -87,7 +87,7 @@ def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
 
 
 def spread(values: np.ndarray) -> dict[str, float] | None:
-    """n, mean, std, p50, p90, p95, p99 and max of the finite values; None without any."""
+    """Returns n, mean, std, p50, p90, p95, p99 and max of the finite values; None without any."""
     return _spread(values)
 
 
@@ -110,7 +110,7 @@ def _spread(values: np.ndarray) -> dict[str, float] | None:
 
 
 def _error_figures(faces: np.ndarray, R_true: np.ndarray, column: str) -> dict[str, Any]:
-    """Errors of estimates in one column against a truth."""
+    """Figures of the errors of the estimates in one column."""
     R = rotations_from_quaternions(faces[column])
     errors = rotation_errors(R_true, R)
     signed = wrapped_deg(ypr_deg_from_rotation(R) - ypr_deg_from_rotation(R_true))
@@ -195,7 +195,7 @@ def _detection(scored: Sequence[Scored]) -> dict[str, Any]:
 
 
 def _jitter(scored: Sequence[Scored], column: str) -> dict[str, Any]:
-    """Over recordings: root of the mean square, weighted by resting frames."""
+    """Jitter over recordings: the root mean square, weighted by the number of resting frames."""
     parts = [rest_jitter(s.series, column, truth=len(s.series.matched) > 0) for s in scored]
     count = sum(n for _, n in parts)
     squares = sum(value**2 * n for value, n in parts if n)
@@ -208,7 +208,7 @@ def _latency(scored: Sequence[Scored]) -> dict[str, Any]:
 
 
 def _block_sums(scored: Scored) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Sums and counts by block of time of every figure that gets a confidence interval."""
+    """Sums and counts in blocks of time for each figure with a confidence interval."""
     series = scored.series
     start_s = float(series.images['stamp_s'].min()) if len(series.images) else 0.0
     out: dict[str, tuple[np.ndarray, np.ndarray]] = {}

@@ -1,4 +1,4 @@
-"""What an evaluation ends with: metrics.json, report.html, the verdict in words, and the exit code."""
+"""Finishes an evaluation: writes metrics.json and report.html, prints the verdict, and determines the exit code."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Done:
     """One recording, evaluated now or earlier.
 
     Attributes:
-        entry: its entry for metrics.json.
-        scored: what is remembered; None when not one image could be read.
-        worst: thumbnails.
-        environment: what evaluated it.
-        folder: where its files were written now; None for an earlier result.
-        interrupted: by the user.
+        entry: the recording's entry in metrics.json.
+        scored: the results; None if no image could be read.
+        worst: thumbnails of the worst frames.
+        environment: versions and hardware of the evaluation.
+        folder: folder of the recording's files; None for an earlier result.
+        interrupted: the user interrupted the evaluation.
     """
 
     entry: dict[str, Any]
@@ -42,8 +42,8 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
 
     Args:
         done: the recordings.
-        output: folder.
-        command: what was asked, for the record.
+        output: existing folder for the files.
+        command: the command line, for metrics.json.
         baseline: an earlier metrics.json; None without.
         fail_if: gate expressions.
     """
@@ -64,7 +64,7 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
                 single = results.result_record(command, d.environment, [d.entry], d.entry.get('figures', {}), None, [])
                 results.write_json(d.folder / 'metrics.json', single)
     write_report(output / 'report.html', record, [(d.scored, d.worst) for d in done if d.scored is not None])
-    _say(record, output)
+    _print_verdict(record, output)
     if any(d.interrupted for d in done):
         return INTERRUPTED
     if not scored:
@@ -76,8 +76,8 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
     return PASSED if record['complete'] else PARTIAL
 
 
-def _say(record: dict[str, Any], output: Path) -> None:
-    """The verdict for the terminal, in a few lines."""
+def _print_verdict(record: dict[str, Any], output: Path) -> None:
+    """Prints the verdict in a few lines."""
     overall = record['overall']
     images = overall.get('images')
     if images:
@@ -96,10 +96,10 @@ def _say(record: dict[str, Any], output: Path) -> None:
             std_s = alignment['time_offset_std_s']
             margin = f' +- {1e3 * std_s:.0f}' if std_s is not None and std_s == std_s else ''
             found = alignment['time_offset_found']
-            offset = f'{1e3 * alignment["time_offset_s"]:+.0f}{margin} ms' if found else 'not told: the head hardly turns'
+            offset = f'{1e3 * alignment["time_offset_s"]:+.0f}{margin} ms' if found else 'unknown, because the head hardly moves'
             print(
                 f'{entry["name"]}: truth against estimates: time offset {offset}, mount rotation {alignment["rotation_deg"]:.2f} deg '
-                f"({alignment['side']} side; the model's own bias is in it)"
+                f"({alignment['side']} side; it includes the model's bias)"
             )
         if change := entry.get('alignment_change'):
             print(
@@ -107,7 +107,7 @@ def _say(record: dict[str, Any], output: Path) -> None:
                 f'mount rotation {change["rotation_deg"]:.2f} deg'
             )
         if likelier := entry['likelier_convention']:
-            print(f'{entry["name"]}: the truth fits far better as --truth-axes {likelier["axes"]} --truth-parent {likelier["parent"]}')
+            print(f'{entry["name"]}: the truth fits much better with --truth-axes {likelier["axes"]} --truth-parent {likelier["parent"]}')
     for c in record['comparison'] or ():
         if c['verdict'] != 'same':
             print(f'{c["verdict"]}: {c["figure"]} {c["before"]:.4g} -> {c["now"]:.4g} (margin {c["margin"]:.2g})')

@@ -9,17 +9,8 @@ import numpy as np
 import pytest
 
 from c2f_head_pose.attention.vehicle_profile import load_zones
-from c2f_head_pose.evaluation.attention.drive import (
-    Decision,
-    Distraction,
-    Glance,
-    NoisyHeads,
-    Script,
-    head_deg,
-    judge,
-    score,
-    scripted_drive,
-)
+from c2f_head_pose.evaluation.attention.drive import Decision, NoisyHeads, judge, score
+from c2f_head_pose.evaluation.attention.script import Distraction, Glance, Script, head_deg, scripted_drive
 from c2f_head_pose.geometry import rotation_vector
 
 ROOT = Path(__file__).parents[2]

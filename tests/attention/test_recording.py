@@ -9,7 +9,7 @@ import pytest
 
 from c2f_head_pose.attention.zones import azimuth_elevation_deg, camera_mount
 from c2f_head_pose.estimator import HeadPoseEstimator
-from c2f_head_pose.evaluation.attention.drive import Decision, Distraction, Glance, Script, head_deg
+from c2f_head_pose.evaluation.attention.drive import Decision
 from c2f_head_pose.evaluation.attention.recorded import (
     GRAPH_FILE,
     confusions,
@@ -24,6 +24,7 @@ from c2f_head_pose.evaluation.attention.recorded import (
     timings,
     until,
 )
+from c2f_head_pose.evaluation.attention.script import Distraction, Glance, Script, head_deg
 from c2f_head_pose.geometry import geodesic_deg, rotation_vector
 
 ROOT = Path(__file__).parents[2]

@@ -150,7 +150,7 @@ def evaluated(tmp_path, turning, scale):
 def test_radians_in_columns_of_degrees_are_told(tmp_path, turning):
     """A roll of 38 degrees is 0.66 radians: as degrees the head would hardly turn, against estimates that do."""
     done = evaluated(tmp_path, turning, np.pi / 180)
-    assert [error for error in done.errors if 'fit far better as radians than as degrees: name their columns yaw_rad' in error]
+    assert [error for error in done.errors if 'fit much better as radians than as degrees: name their columns yaw_rad' in error]
 
 
 def test_degrees_are_not_taken_for_radians(tmp_path, turning):

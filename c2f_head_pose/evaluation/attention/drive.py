@@ -1,4 +1,4 @@
-"""Scores the attention decision on a scripted drive with known glances and a stated noise.
+"""Evaluates the attention decision on a scripted drive with known glances and a given noise.
 
     python -m c2f_head_pose.evaluation.attention.drive --minutes 60 --noise-deg 2 4 6 --csv docs/attention_drive.csv
 
@@ -22,70 +22,24 @@ import numpy as np
 
 from ...attention.monitor import AttentionMonitor, Motion, State
 from ...attention.vehicle_profile import load_zones
-from ...attention.zones import ZoneMap, camera_mount, direction
+from ...attention.zones import ZoneMap, camera_mount
 from ...geometry import rotation_from_vector
 from ...types import HeadPose
-
-TURN_S = 0.3
-"""Duration of a head's turn to its target; a glance begins at the middle of the turn."""
-
-GAZE_DEG = {
-    'road_ahead': (0.0, -1.0),
-    'interior_mirror': (-29.0, 16.0),
-    'driver_mirror': (39.0, -11.0),
-    'passenger_mirror': (-46.0, -6.0),
-    'instrument_cluster': (-4.0, -25.0),
-    'centre_screen': (-33.0, -20.0),
-    'lap': (-13.0, -50.0),
-    'passenger': (-82.0, 4.0),
-    'driver_window': (70.0, 0.0),
-    'passenger_footwell': (-53.0, -40.0),
-}
-"""Directions of gaze, azimuth and elevation, left-hand drive. Source: the table in config/zones_passenger_car_lhd.yaml."""
-
-DRIVING_GLANCES = {
-    'interior_mirror': (0.70, 0.20),
-    'driver_mirror': (1.10, 0.30),
-    'passenger_mirror': (0.75, 0.36),
-    'instrument_cluster': (0.62, 0.48),
-}
-"""Mean and standard deviation, in seconds, of the looks of an attentive driver. Source: Taoka 1990, Duration of drivers' glances at
-mirrors and displays, as reproduced in Green 1999, UMTRI-98-16 (secondary); interior mirror after Rockwell 1988, in the same."""
+from .script import TURN_S, R_vehicle_face, Script, head_deg, scripted_drive
 
 Perceive = Callable[[float, np.ndarray], 'list[HeadPose] | None']
-"""From a stamp and the true R_cam_head to the perceived heads: here a renderer with the estimator can be put in."""
-
-
-@dataclass(frozen=True)
-class Glance:
-    """A look at one target, which lasts until the next glance begins."""
-
-    begin_s: float
-    target: str
-
-
-@dataclass(frozen=True)
-class Distraction:
-    """A scripted distraction, 'long' or 'short': between begin and end the state must become distracted; `due_s` is the earliest time."""
-
-    kind: str
-    begin_s: float
-    end_s: float
-    due_s: float
-
-
-@dataclass(frozen=True)
-class Script:
-    """The course of a drive."""
-
-    glances: tuple[Glance, ...]
-    distractions: tuple[Distraction, ...]
-    end_s: float
+"""Function from a stamp and the true R_cam_head to the perceived heads; a renderer with the estimator fits here too."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The decision at one frame."""
+    """The decision at one frame.
+
+    Attributes:
+        stamp_s: seconds from the start of the drive.
+        state: value of attention.State.
+        zone: name of the zone, or 'unknown'.
+    """
 
     stamp_s: float
     state: str
@@ -97,21 +51,21 @@ class DriveScore:
     """Figures of the decisions over a drive; times in seconds.
 
     Attributes:
-        hours_attentive: of driving outside the scripted distractions.
-        zone_accuracy: share of frames, outside head turns, whose zone is the target's.
-        zone_accuracy_balanced: the same, averaged over targets rather than over frames.
-        road_accuracy: share of the same frames rightly on the road, or off it; 'unknown' counts as wrong.
-        long_distractions: number in the script.
-        long_missed: of these, without a distracted frame while they lasted.
-        long_delay_mean_s: from the time due to the first distracted frame, over those found.
+        hours_attentive: hours of driving outside the scripted distractions.
+        zone_accuracy: share of frames, outside head rotations, whose zone is the target's.
+        zone_accuracy_balanced: mean over the targets of their zone accuracy.
+        road_accuracy: share of the same frames that are correctly on or off the road; 'unknown' counts as wrong.
+        long_distractions: number of long distractions in the script.
+        long_missed: number of long distractions without a distracted frame.
+        long_delay_mean_s: mean delay of the first distracted frame after the due time, over the distractions found.
         long_delay_worst_s: the largest such delay by magnitude.
-        short_distractions: scripted series of short glances; the next three as for the long ones.
+        short_distractions: number of scripted series of short glances.
         short_missed: see long_missed.
         short_delay_mean_s: see long_delay_mean_s.
         short_delay_worst_s: see long_delay_worst_s.
         false_alarms_per_hour: changes to distracted outside a scripted distraction, per hour of attentive driving.
-        attentive_share: share of attentive driving that is decided attentive.
-        unknown_share: share of attentive driving that is decided unknown.
+        attentive_share: share of attentive driving with the state attentive.
+        unknown_share: share of attentive driving with the state unknown.
         by_target: zone accuracy of each target.
     """
 
@@ -133,79 +87,16 @@ class DriveScore:
     by_target: dict[str, float]
 
 
-def scripted_drive(minutes: float, seed: int) -> Script:
-    """A drive of attentive stretches with mirror and cluster checks, and a distraction about once a minute.
-
-    Long distractions: one look of 3.8 to 6 s at something `away`, due 3.0 s after it began. Short ones: looks of 1.5 s at the
-    centre screen with 1 s of road between, due when they add up to 10 s: in the seventh, 6 * 2.5 + 1.0 = 16.0 s after the first.
-    """
-    rng = np.random.default_rng(seed)
-    glances, distractions, t = [Glance(0.0, 'road_ahead')], [], 4.0
-    next_distraction_s = 30.0
-    while t < minutes * 60:
-        if t >= next_distraction_s:
-            begin_s = t
-            if rng.random() < 0.7:
-                target = str(rng.choice(['lap', 'centre_screen', 'passenger', 'passenger_footwell', 'driver_window']))
-                glances.append(Glance(t, target))
-                t += float(rng.uniform(3.8, 6.0))
-                distractions.append(Distraction('long', begin_s, t, begin_s + 3.0))
-            else:
-                for _ in range(8):
-                    glances += [Glance(t, 'centre_screen'), Glance(t + 1.5, 'road_ahead')]
-                    t += 2.5
-                t -= 1.0
-                distractions.append(Distraction('short', begin_s, t, begin_s + 16.0))
-            glances.append(Glance(t, 'road_ahead'))
-            next_distraction_s = t + float(rng.uniform(40, 70))
-            t += 5.0
-        else:
-            target = str(rng.choice(list(DRIVING_GLANCES)))
-            mean, std = DRIVING_GLANCES[target]
-            spread = np.sqrt(np.log1p((std / mean) ** 2))  # log-normal with that mean and deviation
-            glances.append(Glance(t, target))
-            t += float(np.clip(rng.lognormal(np.log(mean) - spread**2 / 2, spread), 0.4, 2.4))
-            glances.append(Glance(t, 'road_ahead'))
-            t += 2.0 + float(rng.exponential(4.0))
-    return Script(tuple(glances), tuple(distractions), minutes * 60)
-
-
-def head_deg(script: Script, stamps_s: np.ndarray, share: tuple[float, float], rest_deg: tuple[float, float]) -> np.ndarray:
-    """(n, 2) azimuth and elevation of the face, left-hand drive: targets times the head's share, smooth turns between.
-
-    Args:
-        script: the course of the drive.
-        stamps_s: (n,) rising.
-        share: part of this driver's gaze that the head turns.
-        rest_deg: offset of the resting head from straight ahead.
-    """
-    begins = np.array([g.begin_s for g in script.glances])
-    targets = np.array([GAZE_DEG[g.target] for g in script.glances]) * share + rest_deg
-    index = np.searchsorted(begins, stamps_s, side='right') - 1
-    # Minimum-jerk from the target before to the target now (Flash and Hogan 1985).
-    u = np.clip((stamps_s - begins[index]) / TURN_S, 0, 1)[:, None]
-    turned = 10 * u**3 - 15 * u**4 + 6 * u**5
-    before = targets[np.maximum(index - 1, 0)]
-    return before + turned * (targets[index] - before)
-
-
-def R_vehicle_face(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
-    """(3, 3) head axes to vehicle axes of a face that points in a direction, without roll."""
-    x = direction(azimuth_deg, elevation_deg)
-    y = np.cross([0, 0, 1], x) / np.hypot(x[0], x[1])
-    return np.stack([x, y, np.cross(x, y)], axis=1)
-
-
 class NoisyHeads:
-    """Makes poses with stated errors, independent from frame to frame and drifting; the stated deviation is the true one.
+    """Adds noise to true poses: an independent error at each frame and a drifting one. The poses state its true standard deviation.
 
     Args:
-        white_deg: standard deviation per axis of the independent error.
-        drift_deg: standard deviation per axis of a drifting error (first-order Gauss-Markov).
-        drift_s: correlation time of that error.
+        white_deg: standard deviation per axis of the independent error, degrees.
+        drift_deg: standard deviation per axis of the drifting error (first-order Gauss-Markov), degrees.
+        drift_s: correlation time of the drifting error, seconds.
         rate_hz: rate of the frames.
         lost: share of frames in which no face is found.
-        seed: of the random numbers.
+        seed: seed of the random numbers.
     """
 
     def __init__(self, white_deg: float, drift_deg: float, drift_s: float, rate_hz: float, lost: float, seed: int) -> None:
@@ -216,7 +107,7 @@ class NoisyHeads:
         self._std_deg = np.full(3, float(np.hypot(white_deg, drift_deg)))
 
     def __call__(self, stamp_s: float, R_cam_head: np.ndarray) -> list[HeadPose] | None:
-        """The heads perceived for a true pose."""
+        """Returns the perceived heads for a true (3, 3) R_cam_head; none in a lost frame."""
         fresh = self._rng.normal(0, 1, 3)
         self._drift = self._keep * self._drift + np.sqrt(1 - self._keep**2) * self._drift_rad * fresh
         error = self._drift + self._rng.normal(0, 1, 3) * self._white_rad
@@ -235,7 +126,18 @@ def judge(
     right_hand_drive: bool = False,
     camera_elevation_deg: float = 0.0,
 ) -> list[Decision]:
-    """The monitor's decisions over a drive at 100 km/h straight ahead, seen by a camera that looks back at an elevation."""
+    """Runs the monitor on a drive at 100 km/h straight ahead, with a camera that faces back along the car.
+
+    Args:
+        script: the drive.
+        perceive: returns the perceived heads.
+        zones: zones of the vehicle.
+        rate_hz: rate of the frames.
+        share: see head_deg.
+        rest_deg: see head_deg.
+        right_hand_drive: mirror the script's directions.
+        camera_elevation_deg: elevation of the camera's optical axis, > 0 up.
+    """
     mount = camera_mount(180, camera_elevation_deg)
     monitor, motion, decisions = AttentionMonitor(zones, mount), Motion(100 / 3.6, 0.0), []
     stamps = np.arange(int(script.end_s * rate_hz)) / rate_hz
@@ -248,7 +150,7 @@ def judge(
 
 
 def score(script: Script, decisions: Sequence[Decision]) -> DriveScore:
-    """Compares decisions with the script."""
+    """Compares decisions, one for each frame in order, with the script."""
     stamps = np.array([s.stamp_s for s in decisions])
     begins = np.array([g.begin_s for g in script.glances])
     index = np.searchsorted(begins, stamps, side='right') - 1
@@ -266,7 +168,7 @@ def score(script: Script, decisions: Sequence[Decision]) -> DriveScore:
     delays: dict[str, list[float]] = {'long': [], 'short': []}
     for d in script.distractions:
         during = (stamps >= d.begin_s) & (stamps <= d.end_s + TURN_S)
-        attentive &= ~((stamps >= d.begin_s) & (stamps <= d.end_s + 4.0))  # and the way back to attentive
+        attentive &= ~((stamps >= d.begin_s) & (stamps <= d.end_s + 4.0))  # and the return to attentive
         first = np.flatnonzero(during & (states == State.DISTRACTED.value))
         if len(first):
             delays[d.kind].append(float(stamps[first[0]] - d.due_s - TURN_S / 2))
@@ -306,22 +208,28 @@ def _rows(scores: Iterable[tuple[dict[str, object], DriveScore]]) -> list[dict[s
 
 
 def main() -> None:
-    """Drive a script and report zone accuracy, state timing, false alarms and missed distractions."""
+    """Runs a scripted drive, and prints zone accuracy, timing of the states, false alarms and missed distractions."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument('--zones', type=Path, default=Path('config/zones_passenger_car_lhd.yaml'))
-    parser.add_argument('--right-hand-drive', action='store_true', help='mirror the script; give the matching --zones')
+    parser.add_argument('--right-hand-drive', action='store_true', help='mirror the script; use matching --zones')
     parser.add_argument('--minutes', type=float, default=10.0)
     parser.add_argument('--rate-hz', type=float, default=30.0)
     parser.add_argument('--noise-deg', type=float, nargs='+', default=[4.0], help='independent error per frame and axis')
-    parser.add_argument('--drift-deg', type=float, default=2.0, help='slowly changing error per axis')
+    parser.add_argument('--drift-deg', type=float, default=2.0, help='slowly drifting error per axis')
     parser.add_argument('--drift-s', type=float, default=3.0)
     parser.add_argument('--lost', type=float, default=0.01, help='share of frames without a face')
-    parser.add_argument('--head-share', type=float, nargs=2, default=None, help="this driver's share; the zones' own by default")
+    parser.add_argument(
+        '--head-share',
+        type=float,
+        nargs=2,
+        default=None,
+        help="fraction of this driver's gaze that the head turns (default: that of the zones)",
+    )
     parser.add_argument('--rest-deg', type=float, nargs=2, default=(0.0, 0.0), help='direction of the resting head: azimuth, elevation')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--csv', type=Path)
-    parser.add_argument('--write-script', type=Path, help='write the script with its heads as JSON, and stop')
-    parser.add_argument('--decisions', type=Path, help='score this JSON instead of driving')
+    parser.add_argument('--write-script', type=Path, help='write the script with its heads as JSON, and exit')
+    parser.add_argument('--decisions', type=Path, help='evaluate the decisions in this JSON file')
     parser.add_argument('--said', dest='decisions', type=Path, help=argparse.SUPPRESS)  # the former name
     args = parser.parse_args()
 

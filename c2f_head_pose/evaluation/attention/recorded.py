@@ -1,9 +1,9 @@
-"""Scores the attention decision on a rendered drive, to measure what perception costs. Needs no ROS.
+"""Evaluates the attention decision on a rendered drive, to measure the effect of the estimator's errors. Needs no ROS.
 
     python -m c2f_head_pose.evaluation.attention.recorded DRIVE --noise-deg 2 4 6 --csv docs/attention_recorded.csv
 
-DRIVE is the folder that training.synthetic.recordings.attention writes. The decisions are scored from four sources of heads: the true
-poses, the true poses with a stated noise, the Estimator's poses of the pictures, and the nodes, where
+DRIVE is a folder that training.synthetic.recordings.attention wrote. The decisions of four sources of heads are evaluated: the true
+poses, the true poses with a given noise, the estimator's poses in the pictures, and the nodes, if
 c2f_head_pose.ros.measure.attention_drive has played the drive.
 """
 
@@ -32,7 +32,8 @@ from ...recordings.reader import Notes, UnreadableImage
 from ...recordings.topics import choose_topics
 from ...types import HeadPose
 from ..sources import estimate_frames
-from .drive import TURN_S, Decision, Distraction, DriveScore, Glance, NoisyHeads, Script, judge, score
+from .drive import Decision, DriveScore, NoisyHeads, judge, score
+from .script import TURN_S, Distraction, Glance, Script
 
 GRAPH_FILE = 'said_graph.json'
 _NO_NOISE_DEG = 0.1
@@ -43,14 +44,14 @@ class Drive:
     """A rendered drive.
 
     Attributes:
-        folder: of its files.
-        script: the course of the drive, as far as it was rendered.
-        zones: of the vehicle.
-        rate_hz: of the pictures.
-        camera_elevation_deg: of the mount; the camera looks straight back.
-        right_hand_drive: the script is mirrored.
-        start_s: stamp of the first picture; the script counts from it.
-        R_cam_head: (n, 3, 3) the truth of every picture.
+        folder: folder of the drive's files.
+        script: the script, up to the last rendered picture.
+        zones: zones of the vehicle.
+        rate_hz: rate of the pictures.
+        camera_elevation_deg: elevation of the camera, which faces straight back.
+        right_hand_drive: the script's directions are mirrored.
+        start_s: stamp of the first picture, at which the script starts.
+        R_cam_head: (n, 3, 3) true rotation in each picture.
     """
 
     folder: Path
@@ -68,7 +69,7 @@ class Drive:
         return self.folder / 'bag'
 
     def index(self, stamp_s: float) -> int:
-        """Number of the picture at a time of the script."""
+        """Returns the number of the picture at a time of the script."""
         return round(stamp_s * self.rate_hz)
 
 
@@ -78,11 +79,11 @@ class PerceptionError:
 
     Attributes:
         geodesic_mean_deg: angle between the rotations.
-        azimuth_bias_deg: mean of the face's direction in the vehicle, perceived less true; to the left > 0.
-        azimuth_std_deg: deviation about that mean.
-        elevation_bias_deg: up > 0.
-        elevation_std_deg: see azimuth_std_deg.
-        stated_std_deg: mean of the deviations that the poses state, about the head's vertical and sideways axes.
+        azimuth_bias_deg: mean error (perceived less true) of the face's azimuth in the vehicle, > 0 to the left.
+        azimuth_std_deg: standard deviation of that error.
+        elevation_bias_deg: mean error of the face's elevation, > 0 up.
+        elevation_std_deg: standard deviation of that error.
+        stated_std_deg: mean of the stated standard deviations about the head's vertical and lateral axes.
         lost: share of pictures without a face.
     """
 
@@ -96,7 +97,7 @@ class PerceptionError:
 
 
 def load_drive(folder: Path) -> Drive:
-    """Reads the drive that training.synthetic.recordings.attention wrote.
+    """Reads a drive that training.synthetic.recordings.attention wrote.
 
     Raises:
         ValueError: for a folder without a drive, with the remedy.
@@ -120,13 +121,13 @@ def load_drive(folder: Path) -> Drive:
         )
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f'{folder} holds no rendered drive ({type(error).__name__}: {error}); '
+            f'{folder} does not hold a rendered drive ({type(error).__name__}: {error}); '
             'make one with python -m training.synthetic.recordings.attention, from the same folder'
         ) from error
 
 
 def until(script: Script, end_s: float) -> Script:
-    """The beginning of a script, with the distractions that are over by then."""
+    """Returns the beginning of a script, with the distractions that end before `end_s`."""
     end_s = min(end_s, script.end_s)
     return Script(
         tuple(g for g in script.glances if g.begin_s < end_s), tuple(d for d in script.distractions if d.end_s + TURN_S <= end_s), end_s
@@ -134,7 +135,7 @@ def until(script: Script, end_s: float) -> Script:
 
 
 def perceive_pictures(drive: Drive, estimator: HeadPoseEstimator, notes: Notes | None = None) -> list[list[HeadPose] | None]:
-    """The estimator's heads in every picture; None where a picture could not be read."""
+    """Returns the estimator's heads in each picture; None for a picture that could not be read."""
     found: list[list[HeadPose] | None] = [None] * len(drive.R_cam_head)
     notes = notes or Notes()
     with BagFile(drive.bag) as bag:
@@ -145,7 +146,7 @@ def perceive_pictures(drive: Drive, estimator: HeadPoseEstimator, notes: Notes |
 
 
 def decisions_of(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> list[Decision]:
-    """The monitor's decisions on perceived heads, one list a picture."""
+    """Runs the monitor on the perceived heads of each picture."""
     return judge(
         drive.script,
         lambda stamp_s, _: perceived[drive.index(stamp_s)],
@@ -159,13 +160,13 @@ def decisions_of(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> li
 
 
 def perceive_truth(drive: Drive, white_deg: float, drift_deg: float, lost: float, seed: int) -> list[list[HeadPose] | None]:
-    """The true poses with a stated noise, see NoisyHeads."""
+    """Returns the true poses with noise; see NoisyHeads for the arguments."""
     noisy = NoisyHeads(white_deg, drift_deg, 3.0, drive.rate_hz, lost, seed)
     return [noisy(k / drive.rate_hz, R) for k, R in enumerate(drive.R_cam_head)]
 
 
 def perception_error(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> PerceptionError:
-    """Errors of the first head of each picture against the truth."""
+    """Computes the errors of the first head in each picture."""
     R_vehicle_cam = camera_mount(180, drive.camera_elevation_deg)
     seen = [(R, heads[0]) for R, heads in zip(drive.R_cam_head, perceived) if heads]
     apart = np.array(
@@ -187,7 +188,7 @@ def perception_error(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -
 
 
 def error_by_target(drive: Drive, perceived: Sequence[list[HeadPose] | None]) -> dict[str, tuple[float, float]]:
-    """Mean error of azimuth and elevation while the head rests on each target, degrees: the systematic part of the error."""
+    """Computes the systematic error at each target: the mean errors of azimuth and elevation while the head rests, degrees."""
     R_vehicle_cam = camera_mount(180, drive.camera_elevation_deg)
     begins = np.array([g.begin_s for g in drive.script.glances])
     apart: dict[str, list[np.ndarray]] = {}
@@ -200,7 +201,7 @@ def error_by_target(drive: Drive, perceived: Sequence[list[HeadPose] | None]) ->
 
 
 def decisions_of_graph(drive: Drive) -> list[Decision] | None:
-    """The nodes' decisions, on the script's time; None where the drive has not been played."""
+    """Reads the nodes' decisions, with the script's times; None for a drive that the nodes have not played."""
     path = drive.folder / GRAPH_FILE
     if not path.exists():
         return None
@@ -208,7 +209,7 @@ def decisions_of_graph(drive: Drive) -> list[Decision] | None:
 
 
 def count_upper_bound(count: int) -> float:
-    """The largest mean of a Poisson process that gives this number of events or fewer with a probability of 5 %: 3.0 for none."""
+    """Computes the 95 % upper bound of a Poisson mean: the mean with which so few events have a probability of 5 %; 3.0 for none."""
     low, high = float(count), count + 10.0 + 5 * count**0.5
     for _ in range(60):
         mean = (low + high) / 2
@@ -218,7 +219,7 @@ def count_upper_bound(count: int) -> float:
 
 
 def confusions(script: Script, decisions: Sequence[Decision]) -> dict[str, dict[str, float]]:
-    """For each target, outside head turns, the shares of the decided zones: target -> zone -> share, the most frequent first."""
+    """Computes the shares of the decided zones for each target, outside head rotations, the most frequent first."""
     begins = np.array([g.begin_s for g in script.glances])
     counts: dict[str, Counter[str]] = {}
     for s in decisions:
@@ -229,7 +230,7 @@ def confusions(script: Script, decisions: Sequence[Decision]) -> dict[str, dict[
 
 
 def timings(script: Script, decisions: Sequence[Decision]) -> list[dict[str, Any]]:
-    """For every distraction the time due and the time when the state became distracted (None: never), on the script's time."""
+    """Lists the due time of each distraction and the time of the first distracted frame (None if there is none), in the script's time."""
     rows = []
     for d in script.distractions:
         during = [s for s in decisions if d.begin_s <= s.stamp_s <= d.end_s + TURN_S]
@@ -250,7 +251,7 @@ def timings(script: Script, decisions: Sequence[Decision]) -> list[dict[str, Any
 
 
 def figures(result: DriveScore) -> dict[str, Any]:
-    """A row of the table: the score, with the number of false alarms and its upper bound, and one column a target."""
+    """Makes a row of the table: the score, the number of false alarms with its upper bound, and a column for each target."""
     row = dataclasses.asdict(result)
     by_target = row.pop('by_target')
     alarms = round(result.false_alarms_per_hour * result.hours_attentive)
@@ -260,16 +261,16 @@ def figures(result: DriveScore) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the figures of a drive; returns the exit status."""
+    """Runs the command, which prints the figures of a drive; returns its exit status."""
     parser = argparse.ArgumentParser(prog='attention_recorded', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('drive', type=Path, help='folder of training.synthetic.recordings.attention')
     parser.add_argument('--model', default='c2f_edge')
     parser.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
     parser.add_argument('--noise-deg', type=float, nargs='*', default=[4.0], help='independent error added to the true poses')
-    parser.add_argument('--drift-deg', type=float, default=2.0, help='drifting error added')
+    parser.add_argument('--drift-deg', type=float, default=2.0, help='drifting error added to the true poses')
     parser.add_argument('--lost', type=float, default=0.01, help='share of frames without a face in the poses with noise')
-    parser.add_argument('--seed', type=int, default=1, help='of the noise')
-    parser.add_argument('--csv', type=Path, help='append the figures')
+    parser.add_argument('--seed', type=int, default=1, help='seed of the noise')
+    parser.add_argument('--csv', type=Path, help='append the figures to this file')
     chosen = parser.parse_args(arguments)
     try:
         drive = load_drive(chosen.drive)
@@ -296,7 +297,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report(drive: Drive, name: str, decisions: Sequence[Decision], error: dict[str, Any]) -> dict[str, Any]:
-    """Prints the figures of one source of heads; returns its row."""
+    """Prints the figures of one source of heads, and returns its row."""
     row = {'drive': drive.folder.name, 'way': name, **figures(score(drive.script, decisions)), **error}
     print(f'== {name}')
     print('\n'.join(f'{key:28} {value}' for key, value in row.items() if value != ''))

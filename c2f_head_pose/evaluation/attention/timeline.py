@@ -1,4 +1,4 @@
-"""Turns the attention in a recording into spans of time, for metrics.json and the report's timeline."""
+"""Converts the attention in a recording to spans of time, for metrics.json and the report's timeline."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Span:
     Attributes:
         begin_s: stamp of its first frame.
         end_s: stamp of the next span's first frame; of the last frame for the last span.
-        state: of the driver.
-        reason: why.
-        zone: the zone of most frames of the span; 'unknown' if most are no evidence.
+        state: state of the driver.
+        reason: reason for the state.
+        zone: the zone of most frames of the span; 'unknown' if most frames have no evidence.
     """
 
     begin_s: float
@@ -32,10 +32,10 @@ class Span:
 
 
 class AttentionTimeline:
-    """Builds spans frame by frame; frames are not kept.
+    """Builds spans frame by frame without storing the frames.
 
     Args:
-        monitor: fresh, with the vehicle's zones and the camera's mount.
+        monitor: a monitor without frames, with the vehicle's zones and the camera's mount.
     """
 
     def __init__(self, monitor: AttentionMonitor) -> None:
@@ -45,7 +45,7 @@ class AttentionTimeline:
         self._last_s: float | None = None
 
     def take(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> None:
-        """Takes one frame into account, as AttentionMonitor.update does; a stamp that does not rise is ignored."""
+        """Processes one frame; see AttentionMonitor.update for the arguments. A stamp that does not increase is ignored."""
         if self._last_s is not None:
             if not stamp_s > self._last_s:
                 return
@@ -56,7 +56,7 @@ class AttentionTimeline:
         self._last_s = stamp_s
 
     def spans(self) -> list[Span]:
-        """The spans so far, in order and without gaps: stale input is a span of its own."""
+        """Returns the spans so far, in order and without gaps; stale input is a separate span."""
         if not self._spans or self._last_s is None:
             return []
         return [*self._spans[:-1], replace(self._spans[-1], end_s=self._last_s)]
@@ -75,11 +75,11 @@ class AttentionTimeline:
 
 
 def attention_timeline(monitor: AttentionMonitor, frames: Iterable[tuple[float, Sequence[HeadPose] | None, Motion | None]]) -> list[Span]:
-    """The spans of a sequence of frames; see AttentionTimeline.
+    """Returns the spans of a sequence of frames; see AttentionTimeline.
 
     Args:
-        monitor: fresh, with the vehicle's zones and the camera's mount.
-        frames: (stamp, heads, motion) as for AttentionMonitor.update.
+        monitor: a monitor without frames, with the vehicle's zones and the camera's mount.
+        frames: (stamp, heads, motion) as in AttentionMonitor.update.
     """
     timeline = AttentionTimeline(monitor)
     for stamp_s, heads, motion in frames:
@@ -88,14 +88,14 @@ def attention_timeline(monitor: AttentionMonitor, frames: Iterable[tuple[float, 
 
 
 def driver_monitor(zones: str | Path, camera_elevation_deg: float) -> AttentionMonitor:
-    """A fresh monitor of the driver, for a camera that looks straight back along the car.
+    """Makes a monitor of the driver for a camera that faces straight back along the car.
 
     Args:
-        zones: the vehicle's profile, a file as config/zones_passenger_car_lhd.yaml.
-        camera_elevation_deg: elevation of the optical axis; above 0 up.
+        zones: the vehicle's profile, a file such as config/zones_passenger_car_lhd.yaml.
+        camera_elevation_deg: elevation of the optical axis, degrees, > 0 up.
 
     Raises:
-        ValueError: for a wrong profile, naming the file and the mistake, or a camera that looks straight up or down.
-        OSError: where the file cannot be read.
+        ValueError: for a wrong profile, naming the file and the mistake, or an elevation beyond 89 degrees.
+        OSError: when the file cannot be read.
     """
     return AttentionMonitor(load_zones(zones), camera_mount(180.0, camera_elevation_deg))

@@ -1,4 +1,4 @@
-"""What the report draws: thinned series, samples and bins, bounded whatever a recording's length."""
+"""Prepares the report's data: thinned curves, samples and histograms, whose size does not grow with the recording's length."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _BREAK = 3.0
 
 
 def drawn(scored: Scored, worst: Sequence[Thumbnail], seed: int = 0) -> dict[str, Any]:
-    """One recording's data for the report's script.
+    """Returns one recording's data for the report's script.
 
     Args:
-        scored: the recording.
-        worst: its thumbnails, the worst first.
-        seed: of the scatter's random sample.
+        scored: the recording's results.
+        worst: thumbnails, the worst first.
+        seed: seed of the random sample in the scatter plot.
     """
     series = scored.series
     start_s = float(series.images['stamp_s'].min()) if len(series.images) else 0.0
@@ -42,7 +42,7 @@ def drawn(scored: Scored, worst: Sequence[Thumbnail], seed: int = 0) -> dict[str
 
 
 def _curves(scored: Scored, start_s: float) -> Iterator[dict[str, Any]]:
-    """Angles over time: a true head each, then faces that are nobody's by track, the longest first."""
+    """Angles over time: of each true head, then of the faces without a true head by track, the longest first."""
     series = scored.series
     matched = series.matched
     for k, name in enumerate(series.heads):
@@ -91,7 +91,7 @@ def _scatter(scored: Scored, seed: int) -> dict[str, Any] | None:
 
 
 def _histograms(scored: Scored) -> dict[str, Any]:
-    """Errors up to their 99.5th percentile in equal bins; the last bin takes the rest."""
+    """Histograms of the errors up to their 99.5th percentile; the last bin holds all larger ones."""
     rows = scored.series.matched
     if not len(rows):
         return {}
@@ -108,7 +108,7 @@ def _histograms(scored: Scored) -> dict[str, Any]:
 
 
 def _latency(series: Series) -> dict[str, Any]:
-    """By stage, a histogram from 0 to the 99.5th percentile of the whole."""
+    """Histogram of each stage from 0 to its 99.5th percentile."""
     known = {stage: series.images[stage][np.isfinite(series.images[stage])] for stage in STAGES}
     known = {stage: values for stage, values in known.items() if len(values)}
     out: dict[str, Any] = {}
@@ -119,7 +119,7 @@ def _latency(series: Series) -> dict[str, Any]:
 
 
 def _rounded(values: Any, digits: int = 2) -> Any:
-    """Plain numbers with few digits; None for what is not finite."""
+    """Converts to plain numbers with few digits; None for numbers that are not finite."""
     array = np.asarray(values, float)
     plain = np.where(np.isfinite(array), np.round(array, digits), np.nan).tolist()
     return _none_for_nan(plain)

@@ -1,4 +1,4 @@
-"""report.html: one file, nothing loaded from anywhere, with the data and the script that draws it inside."""
+"""Writes report.html, one file that contains data, script and style and loads nothing else."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def write_report(path: Path, record: Mapping[str, Any], parts: Sequence[tuple[Sc
 
     Args:
         path: the file.
-        record: what metrics.json holds.
-        parts: of each recording that was gone through, what is remembered and its thumbnails.
+        record: content of metrics.json.
+        parts: results and thumbnails of each evaluated recording.
     """
     data = json.dumps(
         {'record': plain(record), 'recordings': [drawn(scored, worst) for scored, worst in parts]}, allow_nan=False, separators=(',', ':')
     )
-    # '</' would end the script element that holds the data, '<!--' would hide its end
+    # '</' would end the script element that holds the data, and '<!--' would hide its end.
     data = data.replace('<', '\\u003c')
     names = [entry['name'] for entry in record['recordings']]
     pieces = {

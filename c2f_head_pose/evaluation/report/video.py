@@ -1,4 +1,4 @@
-"""The annotated video, encoded in a thread of its own."""
+"""Encodes the annotated video in a separate thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WAITING = 4
 
 
 class AnnotatedVideo:
-    """Writes an MP4 of the size of the first image, at the rate of the first few stamps; until it is closed it is called .part.mp4.
+    """Writes an MP4 with the size of the first image and the rate of the first stamps. The file has the suffix .part.mp4 until `close`.
 
     Args:
         path: the file; replaced if it exists.
@@ -32,12 +32,19 @@ class AnnotatedVideo:
         self._thread.start()
 
     def write(self, image: np.ndarray, poses: Sequence[HeadPose], camera: Camera | None, stamp_s: float) -> None:
-        """Hands over one image; waits when the encoder is behind."""
+        """Adds one image; waits while the encoder has four images to encode.
+
+        Args:
+            image: (H, W) gray or (H, W, 3) BGR uint8.
+            poses: the poses to draw.
+            camera: the image's camera; None unknown.
+            stamp_s: the image's stamp, seconds.
+        """
         if self._thread.is_alive():
             self._queue.put((image, list(poses), camera, stamp_s))
 
     def close(self) -> None:
-        """Finishes the file and gives it its name."""
+        """Finishes the file and renames it."""
         if self._thread.is_alive():
             self._queue.put(None)
         self._thread.join()

@@ -1,4 +1,4 @@
-"""Thumbnails of the worst frames: a bounded collection, chosen while the recording goes by."""
+"""Collects thumbnails of a recording's worst frames during the evaluation."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _APART_S = 0.5
 
 @dataclass(frozen=True, order=True)
 class Thumbnail:
-    """A frame worth looking at.
+    """A picture of one of the worst frames.
 
     Attributes:
-        score: the higher the worse: degrees of error, of disagreement, or of stated uncertainty.
-        frame: its number.
-        stamp_s: its stamp.
-        caption: what is wrong, for people.
+        score: error, difference between models, or stated uncertainty, degrees; the highest is the worst.
+        frame: number of the image message.
+        stamp_s: the image's stamp, seconds.
+        caption: text that names the score.
         jpeg_base64: the picture.
     """
 
@@ -37,10 +37,10 @@ class Thumbnail:
 
 
 class WorstFrames:
-    """Keeps the frames with the highest scores, no two within half a second.
+    """Keeps the frames with the highest scores, at most one in half a second.
 
     Args:
-        size: how many.
+        size: largest number of frames.
     """
 
     def __init__(self, size: int = 12) -> None:
@@ -50,7 +50,17 @@ class WorstFrames:
     def offer(
         self, score: float, frame: int, stamp_s: float, caption: str, image: np.ndarray, pose: HeadPose, camera: Camera | None
     ) -> None:
-        """Takes a frame in if it is among the worst."""
+        """Adds a frame if it is among the worst.
+
+        Args:
+            score: the higher, the worse; a NaN is ignored.
+            frame: number of the image message.
+            stamp_s: the image's stamp, seconds.
+            caption: text that names the score.
+            image: (H, W) gray or (H, W, 3) BGR uint8.
+            pose: the pose to draw.
+            camera: the image's camera; None unknown.
+        """
         if not np.isfinite(score) or self._size < 1:
             return
         near = next((t for t in self._heap if abs(t.stamp_s - stamp_s) < _APART_S), None)
@@ -66,12 +76,12 @@ class WorstFrames:
         heapq.heappush(self._heap, Thumbnail(float(score), frame, stamp_s, caption, _picture(image, pose, camera)))
 
     def sorted(self) -> list[Thumbnail]:
-        """The worst first."""
+        """Returns the thumbnails, the worst first."""
         return sorted(self._heap, reverse=True)
 
 
 def _picture(image: np.ndarray, pose: HeadPose, camera: Camera | None) -> str:
-    """The part of the image about the face, with the pose drawn in, as JPEG."""
+    """The part of the image around the face with the pose drawn in, as base64 of a JPEG."""
     drawn = draw_poses(image, [pose], camera)
     if pose.box is not None:
         side = 1.9 * max(pose.box.width, pose.box.height)

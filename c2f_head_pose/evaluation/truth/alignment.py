@@ -1,7 +1,7 @@
-"""How the truth sits relative to the estimates: a time offset, a mount rotation, another convention.
+"""Estimates how the truth is shifted against the estimates: by a time offset, a mount rotation, or another convention.
 
-A constant rotation between the two is the truth's mounting *and* the model's own constant bias: nothing in the data tells them
-apart. So errors are reported raw first, and aligned beside them.
+A constant rotation between the two is the sum of the truth's mounting and the model's constant bias, which the data cannot separate.
+Therefore raw errors are reported first, and aligned errors beside them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _PARTS = 8
 _LARGEST_SAMPLE = 3000
 _LEAST_SAMPLE = 20
 _LEAST_GAIN = 0.02
-"""The offset counts as found when the residual a quarter of a second beside it is larger by this part at least, and 0.2 degrees."""
+"""The offset counts as found if the residual a quarter of a second beside it is larger by this fraction and by 0.2 degrees."""
 _LEAST_GAIN_DEG = 0.2
 _CAMERA_WINS_BY = 0.8
-"""The rotation is taken to sit on the head, where a model's bias sits, unless the camera's side leaves a fifth less."""
+"""The rotation is assigned to the head's side, as a model's bias is, unless the camera's side has a residual smaller by a fifth."""
 _WINS_BY = 0.5
 _WINS_BY_DEG = 10.0
 _RADIANS_WIN_BY_DEG = 2.0
@@ -34,18 +34,18 @@ _CAPPED_DEG = 60.0
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """What turns the truth as stated into the truth as the estimates see it: R_left R(t + offset) R_right.
+    """The transform from the stated truth R(t) to the truth that the estimates fit: R_left R(t + offset) R_right.
 
     Attributes:
-        time_offset_s: the truth's stamps are later than the images' by this much: truth for an image at t stands at t + offset.
-        time_offset_std_s: its standard error, from how much parts of the recording disagree; NaN where not found.
-        time_offset_found: whether the head moves enough to tell.
-        side: where the rotation sits: 'head' (R_right; a tracker on the head, or the model's bias) or 'camera' (R_left).
-        rotations: by side, the (3, 3) rotation that fits best there.
-        residuals_deg: by side, the mean angle that it leaves; angles beyond 60 degrees count as 60.
-        samples: pairs used.
-        residual_raw_deg: the same, with the truth as it is stated.
-        curve: (k, 2) offset in s, and residual in degrees with the best rotation at each.
+        time_offset_s: delay of the truth's stamps, seconds: the truth for an image at t has the stamp t + offset.
+        time_offset_std_s: standard error of the offset, seconds, from the scatter over parts of the recording; NaN if it was not found.
+        time_offset_found: whether the head moves enough to determine the offset.
+        side: side of the rotation: 'head' (R_right, of a tracker on the head or the model's bias) or 'camera' (R_left).
+        rotations: by side, the (3, 3) rotation that fits best.
+        residuals_deg: by side, the mean angle between truth and estimates after that rotation, degrees; angles above 60 count as 60.
+        samples: number of pairs.
+        residual_raw_deg: mean angle between the stated truth and the estimates, degrees, likewise.
+        curve: (k, 2) offsets in seconds, and the residual in degrees with the best rotation at each.
     """
 
     time_offset_s: float
@@ -60,7 +60,7 @@ class Alignment:
 
     @property
     def R(self) -> np.ndarray:
-        """(3, 3) the mount rotation, on its side."""
+        """The (3, 3) mount rotation of the chosen side."""
         return self.rotations[self.side]
 
     @property
@@ -69,7 +69,16 @@ class Alignment:
         return float(np.degrees(np.linalg.norm(rotation_vector(self.R))))
 
     def apply(self, head: TruthHead, at_s: np.ndarray, max_gap_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """(m, 3, 3) aligned truth at image stamps, NaN where unknown, and (m,) bool where known."""
+        """Computes the aligned truth at image stamps.
+
+        Args:
+            head: the true head.
+            at_s: (m,) stamps of the images, seconds.
+            max_gap_s: largest gap in the truth to interpolate over, seconds.
+
+        Returns:
+            (m, 3, 3) R_cam_head, NaN where unknown, and (m,) bool, True where known.
+        """
         q, known = head.at(np.asarray(at_s) + self.time_offset_s, max_gap_s)
         R = rotations_from_quaternions(q)
         return (R @ self.R if self.side == 'head' else self.R @ R), known
@@ -77,7 +86,13 @@ class Alignment:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Estimates matched to one head: (n,) stamps and (n, 3, 3) R_cam_head, unsmoothed, so that no filter's lag is measured."""
+    """The estimates that are matched to one head.
+
+    Attributes:
+        head: the true head.
+        stamps_s: (n,) stamps of the images, seconds.
+        R: (n, 3, 3) R_cam_head, unsmoothed, so that the offset does not contain the smoothing's lag.
+    """
 
     head: TruthHead
     stamps_s: np.ndarray
@@ -85,11 +100,11 @@ class Pairs:
 
 
 def estimate_alignment(pairs: Sequence[Pairs], max_gap_s: float) -> Alignment | None:
-    """Finds the time offset and the mount rotation that leave the least between truth and estimates.
+    """Finds the time offset and the mount rotation with the smallest residual between truth and estimates.
 
     Args:
-        pairs: one a head.
-        max_gap_s: largest gap in the truth to interpolate over.
+        pairs: the estimates of each head.
+        max_gap_s: largest gap in the truth to interpolate over, seconds.
 
     Returns:
         The alignment; None with fewer than 20 pairs.
@@ -123,9 +138,9 @@ def estimate_alignment(pairs: Sequence[Pairs], max_gap_s: float) -> Alignment | 
 
 
 def _offset_std_s(pairs: Sequence[Pairs], max_gap_s: float, whole: _Fit, side: str) -> float:
-    """Standard error of the offset: fitted anew in each of several parts of the recording, near the whole's.
+    """Standard error of the offset, from fits in several parts of the recording near the whole's offset.
 
-    A model's errors that depend on the pose pull each part's offset its own way; their scatter is what the whole inherits.
+    A model's errors depend on the pose and shift each part's offset differently; the scatter of the parts gives the whole's error.
     """
     low, high = min(p.stamps_s[0] for p in pairs), max(p.stamps_s[-1] for p in pairs)
     offsets = []
@@ -141,7 +156,16 @@ def _offset_std_s(pairs: Sequence[Pairs], max_gap_s: float, whole: _Fit, side: s
 
 
 def likelier_convention(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) -> tuple[str, str] | None:
-    """Axes and parent frame in which the truth fits far better than as it is understood; None if it fits as it is."""
+    """Finds axes and parent frame in which the truth fits much better than in the stated ones.
+
+    Args:
+        truth: the truth in its stated convention.
+        pairs: the estimates of each head.
+        max_gap_s: largest gap in the truth to interpolate over, seconds.
+
+    Returns:
+        Axes and parent frame, or None if the stated ones fit.
+    """
 
     def residual(axes: str, parent: str) -> float:
         stated = truth.stated_in(axes, parent)
@@ -157,7 +181,7 @@ def likelier_convention(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) 
 
 
 def fits_as_radians(truth: Truth, pairs: Sequence[Pairs], max_gap_s: float) -> bool:
-    """Whether the truth's angles fit far better understood as radians than as the degrees that their columns name."""
+    """Whether the truth's angles fit much better as radians than as degrees, which their columns state."""
     renamed = {head.name: head for head in truth.as_radians}
     if not renamed or not any(len(p.stamps_s) for p in pairs):
         return False
@@ -175,13 +199,13 @@ class _Fit:
 
 
 class _Fits:
-    """Best rotation and residual for any time offset."""
+    """Computes the best rotation and the residual for a time offset."""
 
     def __init__(self, pairs: Sequence[Pairs], max_gap_s: float) -> None:
         self._pairs, self._max_gap_s = pairs, max_gap_s
 
     def _both(self, offset_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """(n, 3, 3) truth and (n, 3, 3) estimates where the truth is known."""
+        """The (n, 3, 3) truth and the (n, 3, 3) estimates at the stamps at which the truth is known."""
         truths, estimates = [np.zeros((0, 3, 3))], [np.zeros((0, 3, 3))]
         for pair in self._pairs:
             q, known = pair.head.at(pair.stamps_s + offset_s, self._max_gap_s)
@@ -223,6 +247,6 @@ class _Fits:
 
 
 def _residual_deg(A: np.ndarray, B: np.ndarray) -> float:
-    """Mean angle between rotations, outliers capped; by their chordal distance: |A - B| = 2 sqrt(2) sin(angle / 2)."""
+    """Mean angle between rotations with a limit for outliers, from the chordal distance |A - B| = 2 sqrt(2) sin(angle / 2)."""
     angles = np.degrees(2 * np.arcsin(np.clip(np.linalg.norm(A - B, axis=(1, 2)) / np.sqrt(8), 0, 1)))
     return float(np.mean(np.minimum(angles, _CAPPED_DEG)))

@@ -32,7 +32,7 @@ import numpy as np
 from c2f_head_pose import geometry
 from c2f_head_pose.attention.vehicle_profile import load_zones
 from c2f_head_pose.attention.zones import camera_mount
-from c2f_head_pose.evaluation.attention.drive import R_vehicle_face, head_deg, scripted_drive
+from c2f_head_pose.evaluation.attention.script import R_vehicle_face, head_deg, scripted_drive
 from c2f_head_pose.recordings.bagfile import ros2_typestore
 from c2f_head_pose.types import Camera
 

@@ -48,7 +48,7 @@
     }
     if (errors.length) add(page, `<div class="verdict warn"><b>Evaluated in part</b>${list(errors)}</div>`);
     const likelier = record.recordings.filter(r => r.likelier_convention).map(r => `${several ? r.name + ': ' : ''}--truth-axes ${r.likelier_convention.axes} --truth-parent ${r.likelier_convention.parent}`);
-    if (likelier.length) add(page, `<div class="verdict warn"><b>The truth fits far better in another convention</b>${list(likelier)}</div>`);
+    if (likelier.length) add(page, `<div class="verdict warn"><b>The truth fits much better in another convention</b>${list(likelier)}</div>`);
   }
 
   function tiles() {
@@ -134,7 +134,7 @@
     if (!a) return;
     const change = entry.alignment_change;
     box.innerHTML = `<h2>Truth against estimates</h2><p class="note">${escapeText(entry.truth || '')}</p>
-      <table><tr><td class="wrap">Time offset of the truth</td><td class="number"><b>${a.time_offset_found ? `${a.time_offset_s >= 0 ? '+' : '−'}${fixed(Math.abs(1000 * a.time_offset_s), 0)}${known(a.time_offset_std_s) ? ` ± ${fixed(1000 * a.time_offset_std_s, 0)}` : ''} ms` : 'not told: the head hardly turns'}</b></td></tr>
+      <table><tr><td class="wrap">Time offset of the truth</td><td class="number"><b>${a.time_offset_found ? `${a.time_offset_s >= 0 ? '+' : '−'}${fixed(Math.abs(1000 * a.time_offset_s), 0)}${known(a.time_offset_std_s) ? ` ± ${fixed(1000 * a.time_offset_std_s, 0)}` : ''} ms` : 'unknown, because the head hardly moves'}</b></td></tr>
       <tr><td class="wrap">Rotation between the two, on the ${a.side}'s side: the mounting of the truth and the model's own bias, which nothing here tells apart</td><td class="number"><b>${fixed(a.rotation_deg)}°</b></td></tr>
       <tr><td class="wrap">Mean angle left: as stated; aligned</td><td class="number">${fixed(a.residual_raw_deg)}°; ${fixed(a.residuals_deg[a.side])}°</td></tr>
       ${change ? `<tr><td class="wrap">Against the baseline: offset; rotation</td><td class="number"><b>${fixed(1000 * change.time_offset_s, 0)} ms; ${fixed(change.rotation_deg)}°</b></td></tr>` : ''}</table>
