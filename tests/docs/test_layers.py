@@ -88,6 +88,19 @@ def test_every_room_is_listed_and_imports_only_from_floors_below(package, floors
     assert not wrong, wrong
 
 
+def test_every_relative_import_names_a_module_that_exists():
+    """An import inside a function fails only when the function runs: `from .datasets` in training/evaluation names no module."""
+    missing = []
+    for name, path in MODULES.items():
+        package = name.split('.') if path.name == '__init__.py' else name.split('.')[:-1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                target = '.'.join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
+                if target not in MODULES and not (ROOT / target.replace('.', '/')).is_dir():
+                    missing.append((name, node.lineno, target))
+    assert not missing
+
+
 def test_the_installed_package_imports_nothing_from_training():
     assert not [
         (name, target)

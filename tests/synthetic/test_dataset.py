@@ -94,7 +94,7 @@ def test_what_is_no_dataset_is_told_how_to_become_one(tmp_path):
     _write(tmp_path / 'old')
     path = tmp_path / 'old' / 'manifest.json'
     path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 0'))
-    with pytest.raises(ValueError, match='has layout 0, this reader knows 1'):
+    with pytest.raises(ValueError, match='has layout 0, this version reads layout 1'):
         dataset.SyntheticDataset(tmp_path / 'old')
 
 

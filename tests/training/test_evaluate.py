@@ -110,7 +110,7 @@ def test_faces_are_looked_for_where_they_are_labelled(trained):
     assert [face.name for face in found] == ['0', '1'] and all(a.box.iou(b) > 0.6 for a, b in zip(found, boxes))
     result = measure.evaluate_detected(open_model(trained, 'cpu'), str(trained), [*labelled, Face('empty', np.zeros(3), lambda: empty)])
     assert result.row['n'] == 2 and result.row['detected'] == pytest.approx(2 / 3) and result.row['crop'] == 'detector'
-    with pytest.raises(ValueError, match='found no labelled face'):
+    with pytest.raises(ValueError, match='found none of the labelled faces'):
         measure.evaluate_detected(open_model(trained, 'cpu'), str(trained), [Face('empty', np.zeros(3), lambda: empty)])
 
 
@@ -253,7 +253,7 @@ def test_a_device_that_is_not_there_is_told(device, said, trained, monkeypatch):
 def test_a_network_that_answers_no_numbers_is_told():
     R = turned([0, 10, 20])
     R[1, 0, 0] = np.nan
-    with pytest.raises(ValueError, match='all-knowing answers nan or inf for 1 of 3 crops'):
+    with pytest.raises(ValueError, match='the output of all-knowing is nan or inf for 1 of 3 crops'):
         all_knowing(R).infer(np.zeros((3, 1, 48, 48), np.uint8))
 
 
@@ -276,10 +276,10 @@ def test_a_sets_name_may_carry_its_crop(name, parsed):
 
 @pytest.mark.parametrize('arguments, said', [
     (['none.pt', 'aflw2000'], 'none.pt'),
-    (['c2f_edge', 'aflw3000'], "data set 'aflw3000' is none of aflw2000, 300wlp, pointing04, biwi, biwi:official, biwi:80-20, boston, "
+    (['c2f_edge', 'aflw3000'], "data set 'aflw3000' is unknown; use one of aflw2000, 300wlp, pointing04, biwi, biwi:official, biwi:80-20, boston, "
                                'csv:FILE, synthetic:FOLDER, disturbed:FOLDER'),
     (['c2f_edge', 'synthetic:nowhere'], 'nowhere'),
-    (['none.pt', 'synthetic:'], "'synthetic:' names no folder"),
+    (['none.pt', 'synthetic:'], "'synthetic:' lacks a folder"),
     (['none.pt', 'boston', 'aflw2000@nosuch'], "aflw2000 has no crop 'nosuch'; it has published, unstretched, landmarks, detector"),
     (['none.pt', 'pointing04', 'aflw2000', '--crop', 'box'], "aflw2000 has no crop 'box'"),
 ])  # fmt: skip

@@ -1,1 +1,1 @@
-"""Crops and their augmentation, as batches of tensors."""
+"""Reads crops as batches of tensors, and augments them."""

@@ -1,4 +1,4 @@
-"""Augmentation of rendered crops as tensors, on their own device: first geometric, then photometric.
+"""Augments rendered crops as tensors on their device, first geometrically, then photometrically.
 
 All random numbers come from the generator that is passed in, so a step can be repeated exactly.
 """
@@ -121,7 +121,7 @@ class View:
     mirror: Tensor
 
     def matrix(self) -> Tensor:
-        """(B, 2, 2): maps the training crop's coordinates in [-1, 1] to source pixels relative to the centre."""
+        """Returns the (B, 2, 2) map from the training crop's coordinates in [-1, 1] to source pixels relative to the centre."""
         c, s = self.roll.cos(), self.roll.sin()
         # the inverse of the squeeze (half), then of the clockwise roll, then of the mirroring
         x = torch.stack([c * self.half[:, 0], s * self.half[:, 1]], -1) * self.mirror[:, None]
@@ -130,7 +130,7 @@ class View:
 
 
 def centred_view(crops: Crops, margin: float) -> View:
-    """The square about the landmarks' box, as evaluation cuts it."""
+    """Returns the square about the landmarks' box that evaluation cuts."""
     n, device = len(crops), crops.box.device
     centre = (crops.box[:, :2] + crops.box[:, 2:]) / 2
     half = (crops.box[:, 2:] - crops.box[:, :2]).amax(1, keepdim=True).expand(n, 2) * margin / 2
@@ -138,7 +138,7 @@ def centred_view(crops: Crops, margin: float) -> View:
 
 
 def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> View:
-    """A random view of each sample about its landmarks' box in the rotated picture: shifted, zoomed, squeezed, rolled, mirrored."""
+    """Draws a random view of each sample about its landmarks' box in the rotated picture: shifted, zoomed, squeezed, rolled, mirrored."""
     n, device = len(crops), crops.box.device
     u = torch.rand(n, 7, generator=generator, device=device)
     g = torch.randn(n, 4, generator=generator, device=device)
@@ -168,7 +168,7 @@ def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> 
 
 
 def rotation_in_view(crops: Crops, view: View) -> Tensor:
-    """(B, 3, 3) R_crop_head of the view: relative to the ray through its own centre, rolled and mirrored with the picture.
+    """Computes (B, 3, 3) R_crop_head of the view: relative to the ray through its own centre, rolled and mirrored with the picture.
 
     A picture rotated clockwise by a shows the head rolled by a; a mirrored one shows diag(-1, 1, 1) R diag(1, -1, 1).
     """
@@ -184,7 +184,7 @@ def rotation_in_view(crops: Crops, view: View) -> Tensor:
 
 
 def ray_rotations(rays: Tensor) -> Tensor:
-    """(B, 3, 3) smallest rotations taking +z to (B, 3) rays; the batched twin of `c2f_head_pose.geometry.ray_rotation`."""
+    """Computes the (B, 3, 3) smallest rotations taking +z to (B, 3) rays, as `c2f_head_pose.geometry.ray_rotation` for a batch."""
     x, y, z = functional.normalize(rays, dim=1).unbind(1)
     k = 1 / (1 + z)
     return torch.stack(
@@ -193,7 +193,7 @@ def ray_rotations(rays: Tensor) -> Tensor:
 
 
 def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Tensor:
-    """(B, C, S, S) float channels seen through a view: (B, C, size, size), zero outside."""
+    """Resamples (B, C, S, S) float channels through a view to (B, C, size, size); pixels outside are zero."""
     n, _, height, width = channels.shape
     scale = torch.tensor([2 / width, 2 / height], device=channels.device)
     theta = torch.cat([view.matrix() * scale[:, None], ((view.centre * scale) - 1)[:, :, None]], 2)
@@ -202,19 +202,19 @@ def sample(channels: Tensor, view: View, size: int, nearest: bool = False) -> Te
 
 
 def landmarks_in_view(crops: Crops, view: View) -> Tensor:
-    """(B, 68, 2) landmarks in the view's coordinates, [-1, 1]; renumbered in a mirrored view, so that left stays left."""
+    """Maps (B, 68, 2) landmarks to the view's coordinates, [-1, 1], and renumbers them in a mirrored view, so that left stays left."""
     offset = crops.landmarks - view.centre[:, None]
     seen = torch.linalg.solve(view.matrix(), offset.transpose(1, 2)).transpose(1, 2)
     return torch.where(view.mirror[:, None, None] < 0, seen[:, MIRRORED], seen)
 
 
 def eyes_of(landmarks: Tensor) -> Tensor:
-    """(B, 2, 2) centres of both eyes, from (B, 68, 2) landmarks."""
+    """Returns the (B, 2, 2) centres of both eyes of (B, 68, 2) landmarks."""
     return torch.stack([landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)], 1)
 
 
 def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generator) -> Batch:
-    """Training crops: random views over random backgrounds, with photometric augmentation.
+    """Makes training crops: random views over random backgrounds, with photometric augmentation.
 
     Args:
         crops: a rendered batch.
@@ -233,7 +233,7 @@ def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generat
 
 
 def over_background(crops: Crops, view: View, size: int, generator: torch.Generator) -> Tensor:
-    """(B, 1, size, size) float gray of the view, each sample over its own random background."""
+    """Returns (B, 1, size, size) float gray views, each over its own random background."""
     layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
     # alpha is 0 beyond the source crop too, so the background is visible there
     return layers[:, :1] + (1 - layers[:, 1:] / 255) * random_background(len(crops), size, generator, layers.device)
@@ -270,7 +270,7 @@ def shrink(crops: Tensor, size: int) -> Tensor:
 
 
 def plain(crops: Crops, size: int, margin: float, background: float = 0.0) -> Batch:
-    """Undisturbed, centred crops over a flat background, for evaluation: the same square as `c2f_head_pose.crop` cuts."""
+    """Makes undisturbed, centred crops over a flat background, for evaluation: the same square as `c2f_head_pose.crop` cuts."""
     view = centred_view(crops, margin)
     layers = sample(torch.stack([crops.image, crops.alpha], 1).float(), view, size)
     image = layers[:, :1] + (1 - layers[:, 1:] / 255) * background

@@ -48,12 +48,12 @@ class Crops:
         return replace(self, **{k: None if v is None else v[rows] for k, v in vars(self).items()})
 
     def to(self, device: torch.device | str) -> Crops:
-        """The same batch on a device."""
+        """Copies the batch to a device."""
         return replace(self, **{k: None if v is None else v.to(device, non_blocking=True) for k, v in vars(self).items()})
 
 
 def checked_shares(names: Sequence[str | Path], shares: Sequence[float | None] | None) -> tuple[float | None, ...] | None:
-    """The folders' shares of the samples drawn; None where none is given.
+    """Returns the folders' shares of the samples drawn; None if no share is given.
 
     Raises:
         ValueError: for a share outside of 0..1, or shares that cannot add up to 1.
@@ -141,7 +141,7 @@ class SyntheticCrops:
         return len(self.where)
 
     def draw_weights(self, focus: Focus | None) -> np.ndarray | None:
-        """(N,) relative frequency of each sample in training; None where all are drawn alike.
+        """Computes the (N,) relative frequency of each sample in training; None if all have the same.
 
         Args:
             focus: weights by pose within each folder; the folders' shares of all samples drawn are exact whatever the poses.
@@ -176,7 +176,7 @@ class SyntheticCrops:
         return digest.hexdigest()[:16]
 
     def gather(self, rows: np.ndarray) -> Crops:
-        """The samples with these row numbers, on the CPU or on the device that holds the copy."""
+        """Returns the samples with these row numbers, on the CPU or on the device that holds the copy."""
         if self._held is not None:
             return self._held[torch.from_numpy(rows).to(self._held.image.device)]
         pixels: dict[str, list[np.ndarray]] = {'image': [], 'alpha': []}
@@ -230,7 +230,7 @@ class Focus:
     floor: float = 0.1
 
     def weights(self, R: Tensor) -> np.ndarray:
-        """(N,) weights of (N, 3, 3) rotations, floor to 1."""
+        """Computes the (N,) weights of (N, 3, 3) rotations, floor to 1."""
         azimuth, elevation = (torch.rad2deg(a).abs().double().numpy() for a in face_direction(R))
         beyond = np.maximum(azimuth - self.azimuth_deg, 0) / 10
         return self.floor + (1 - self.floor) * np.exp(-0.5 * ((elevation / self.elevation_sd_deg) ** 2 + beyond**2))
@@ -248,7 +248,7 @@ class Shuffler:
         self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def rows(self, step: int) -> np.ndarray:
-        """(batch,) int64 rows of one step."""
+        """Draws the (batch,) int64 rows of one step."""
         start = step * self.batch
         return np.array([self._row(i) for i in range(start, start + self.batch)], np.int64)
 

@@ -1,4 +1,4 @@
-"""Depth crops: depth about the head encoded as bytes, and its augmentation.
+"""Encodes depth around the head as bytes, and augments it.
 
 A byte is 0 where nothing was measured, or where the surface is farther than half the range behind the head; otherwise 1 (far) to 255
 (near), linear over `DEPTH_RANGE_M` about the head's depth: the median of the valid pixels in the middle half of the crop.
@@ -19,7 +19,7 @@ DEPTH_RANGE_M = 0.5
 
 
 def head_depth_mm(depth_mm: Tensor) -> Tensor:
-    """(B, 1, 1, 1) median of the valid pixels in the middle half of (B, 1, S, S) crops; 1000 where none is valid."""
+    """Computes the (B, 1, 1, 1) median of the valid pixels in the middle half of (B, 1, S, S) crops; 1000 if none is valid."""
     size = depth_mm.shape[-1]
     quarter = size // 4
     middle = depth_mm[:, 0, quarter : size - quarter : 2, quarter : size - quarter : 2].flatten(1)
@@ -28,27 +28,27 @@ def head_depth_mm(depth_mm: Tensor) -> Tensor:
 
 
 def to_bytes(depth_mm: Tensor, head_mm: Tensor) -> Tensor:
-    """(B, 1, S, S) uint8 encoding of depth in millimetres (0 none) about the head's depth, as `c2f_head_pose.depth.encode_depth` does."""
+    """Encodes (B, 1, S, S) depth in millimetres (0 unknown) about the head's depth as uint8, as `c2f_head_pose.depth.encode_depth`."""
     height = 0.5 - (depth_mm - head_mm) / (1000 * DEPTH_RANGE_M)
     return torch.where((depth_mm > 0) & (height >= 0), (1 + 254 * height + 0.5).clamp(1, 255), 0.0).to(torch.uint8)
 
 
 def plain_depth(crops: Crops, size: int, margin: float) -> Batch:
-    """Undisturbed, centred depth crops, for evaluation."""
+    """Makes undisturbed, centred depth crops, for evaluation."""
     view = centred_view(crops, margin)
     depth = seen(crops, view, size)
     return Batch(to_bytes(depth, head_depth_mm(depth)), rotation_in_view(crops, view), landmarks_in_view(crops, view))
 
 
 def seen(crops: Crops, view: View, size: int) -> Tensor:
-    """(B, 1, size, size) float millimetres of the view, by the nearest pixel: interpolation would mix depths across edges."""
+    """Resamples the view to (B, 1, size, size) float millimetres by the nearest pixel, since interpolation would mix depths at edges."""
     if crops.depth_mm is None:
         raise ValueError('these crops were read without depth: SyntheticCrops(..., depth=True)')
     return sample(crops.depth_mm[:, None].float(), view, size, nearest=True)
 
 
 def augment_depth(crops: Crops, size: int, how: Augmentation, generator: torch.Generator) -> Batch:
-    """Depth crops of random views with the disturbances of depth cameras.
+    """Makes depth crops of random views with the disturbances of depth cameras.
 
     These are noise and steps that grow with the square of the distance (structured light), holes at edges and in blobs, hands in front
     of the face, walls behind it, and motion blur that mixes depths. `how.photometric` has their strengths, as for RGB.

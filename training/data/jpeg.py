@@ -1,4 +1,4 @@
-"""JPEG compression of tensors, as an augmentation."""
+"""Compresses tensors as JPEG does, for augmentation."""
 
 from __future__ import annotations
 

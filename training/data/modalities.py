@@ -1,4 +1,4 @@
-"""The functions that make network input from rendered crops, by modality."""
+"""Selects the functions that make network input from rendered crops, by modality."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVALUATION_BACKGROUND = 90.0
 
 @dataclass(frozen=True)
 class CropFunctions:
-    """How crops of one modality are made.
+    """The functions that make crops of one modality.
 
     Attributes:
         augment: (crops, size, augmentation, generator) to a batch of training crops.

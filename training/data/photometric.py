@@ -1,4 +1,4 @@
-"""Photometric augmentation of tensors: light, occluders, lens, sensor, compression.
+"""Augments tensors photometrically: light, occluders, lens, sensor, compression.
 
 Pictures are (B, 1, S, S) float, 0..255. Expensive steps process only the samples that get them.
 """
@@ -84,7 +84,7 @@ def some(image: Tensor, share: float, generator: torch.Generator, change) -> Ten
 
 
 def random_background(count: int, size: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """(B, 1, S, S) procedural backgrounds: noise of several scales and straight edges, with random level and contrast."""
+    """Draws (B, 1, S, S) procedural backgrounds: noise of several scales and straight edges, with random level and contrast."""
     half = max(size // 2, 8)
     out = torch.zeros(count, 1, half, half, device=device)
     weight = torch.rand(count, 6, 1, 1, 1, generator=generator, device=device).pow(2)
@@ -103,7 +103,7 @@ def random_background(count: int, size: int, generator: torch.Generator, device:
 
 
 def coordinates(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The x (1, 1, S) and y (1, S, 1) of pixel centres, [-1, 1]."""
+    """Returns the x (1, 1, S) and y (1, S, 1) of pixel centres, [-1, 1]."""
     steps = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2 / size) - 1
     return steps[None, None, :], steps[None, :, None]
 
@@ -125,7 +125,7 @@ def light(image: Tensor, how: PhotometricAugmentation, generator: torch.Generato
 
 
 def blob(centre: Tensor, radius: Tensor, angle: Tensor, power: Tensor, size: int) -> Tensor:
-    """(B, S, S) soft masks of superellipses.
+    """Draws (B, S, S) soft masks of superellipses.
 
     Args:
         centre: (B, 2) in [-1, 1].

@@ -1,1 +1,1 @@
-"""Real labelled faces: data sets and their crops."""
+"""Reads data sets of real labelled faces, and cuts their crops."""

@@ -1,4 +1,4 @@
-"""AFLW2000-3D and 300W-LP (Zhu et al. 2016, Face Alignment Across Large Poses): photographs labelled by a fitted 3D face model."""
+"""Reads AFLW2000-3D and 300W-LP (Zhu et al. 2016, Face Alignment Across Large Poses): photographs labelled by a fitted 3D face model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Biwi Kinect Head Pose Database: RGB, depth, calibration and pose of 24 sequences of 20 people.
+"""Reads the Biwi Kinect Head Pose Database: RGB, depth, calibration and pose of 24 sequences of 20 people.
 
 Source: Fanelli, Dantone, Gall, Fossati, Van Gool 2013, Random Forests for Real Time 3D Face Analysis, IJCV 101, and the readme
 of the data set. Its poses are in the depth camera's frame (x right, y down, z forward, millimetres); a face looking straight into
@@ -91,7 +91,7 @@ def read_depth_m(path: Path) -> np.ndarray:
 
 
 def read_pose(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """R_cam_head (3, 3) and the head's centre (3,) in metres, both in the depth camera's frame."""
+    """Reads R_cam_head (3, 3) and the head's centre (3,) in metres, both in the depth camera's frame."""
     numbers = np.array([float(word) for word in path.read_text().split()])
     if len(numbers) != 12:
         raise ValueError(f'{path} has {len(numbers)} numbers, a Biwi pose has 12')
@@ -99,7 +99,7 @@ def read_pose(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def box_about(centre_m: np.ndarray, K: np.ndarray) -> FaceBox:
-    """The square of `HEAD_BOX_M` about a point in the camera's frame, in its pixels."""
+    """Returns the square of `HEAD_BOX_M` about a point in the camera's frame, in its pixels."""
     x, y = (float(v) for v in (K @ centre_m / centre_m[2])[:2] + 0.5)
     half = float(K[0, 0] * HEAD_BOX_M / centre_m[2]) / 2
     return FaceBox(x - half, y - half, x + half, y + half)
@@ -139,7 +139,7 @@ def _sequences(folder: Path) -> dict[str, Path]:
 
 
 def depth_face(face: Face, folder: Path) -> Face:
-    """The same frame in the depth camera's view: pose, box and calibration."""
+    """Converts a frame to the depth camera's view: pose, box and calibration."""
     sequence, frame = face.name.split('/')
     place = _sequences(folder)[sequence]
     depth = read_calibration(place / 'depth.cal')
@@ -157,14 +157,14 @@ def depth_face(face: Face, folder: Path) -> Face:
 
 
 def split_80_20(faces: list[Face], seed: int = 0) -> tuple[list[Face], list[Face]]:
-    """The paper's split by frame (section 3.4): 80 % to train, 20 % to test. Both contain the same people, so the test is easy."""
+    """Splits by frame as the paper (section 3.4): 80 % to train, 20 % to test. Both contain the same people, so the test is easy."""
     order = np.random.default_rng(seed).permutation(len(faces))
     cut = round(0.8 * len(faces))
     return [faces[i] for i in sorted(order[:cut])], [faces[i] for i in sorted(order[cut:])]
 
 
 def read_part(folder: Path, part: str) -> list[Face]:
-    """A test set of Biwi by name: 'official' is `TEST_SEQUENCES`, '80-20' the paper's, whose frames are not neighbours.
+    """Reads a test set of Biwi by name: 'official' is `TEST_SEQUENCES`, '80-20' the paper's, whose frames are not neighbours.
 
     Raises:
         ValueError: for another name.

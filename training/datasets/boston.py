@@ -1,4 +1,4 @@
-"""Boston University head tracking: videos of 200 frames with a magnetic tracker's pose.
+"""Reads Boston University head tracking: videos of 200 frames with a magnetic tracker's pose.
 
 Source: La Cascia, Sclaroff, Athitsos 2000, IEEE PAMI 22(4). Columns and signs of the .dat files as OpenFace's evaluation reads them:
 frame, x, y, z (inches), roll, yaw, pitch (degrees), each angle the opposite of ours. This reader was written

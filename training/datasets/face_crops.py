@@ -1,4 +1,4 @@
-"""Crops of real faces by name; every figure is stored with the name of its crop.
+"""Cuts crops of real faces by the crop's name, which is stored with every figure.
 
 published     AFLW2000 as published by FSA-Net: the 21 visible points' bounds, widened by 0.4 of their size on each side and
               clipped to the picture, resized to the square; the same for every network
@@ -32,7 +32,7 @@ LEAST_OVERLAP = 0.2
 
 
 def published_bounds(face: Face, height: int, width: int) -> tuple[int, int, int, int]:
-    """x1, y1, x2, y2 of FSA-Net's published AFLW2000 crop: whole pixels, inside the picture.
+    """Computes x1, y1, x2, y2 of FSA-Net's published AFLW2000 crop: whole pixels, inside the picture.
 
     Raises:
         ValueError: for a face without the 21 points.
@@ -48,7 +48,7 @@ def published_bounds(face: Face, height: int, width: int) -> tuple[int, int, int
 
 
 def landmark_box(face: Face) -> FaceBox:
-    """The box of the 68 landmarks.
+    """Returns the box of the 68 landmarks.
 
     Raises:
         ValueError: for a face without them.
@@ -60,7 +60,7 @@ def landmark_box(face: Face) -> FaceBox:
 
 
 def landmark_square(face: Face, crop_margin: float) -> crop.CropSquare:
-    """The square that the crop 'landmarks' cuts.
+    """Returns the square that the crop 'landmarks' cuts.
 
     Raises:
         ValueError: for a face without landmarks.
@@ -69,7 +69,7 @@ def landmark_square(face: Face, crop_margin: float) -> crop.CropSquare:
 
 
 def box_square(face: Face, crop_margin: float) -> crop.CropSquare:
-    """The square that the crop 'box' cuts.
+    """Returns the square that the crop 'box' cuts.
 
     Raises:
         ValueError: for a face without a box.
@@ -80,7 +80,7 @@ def box_square(face: Face, crop_margin: float) -> crop.CropSquare:
 
 
 def detector_square(face: Face, detector_margin: float) -> crop.CropSquare:
-    """The square that the crop 'detector' cuts, as the package does.
+    """Returns the square that the crop 'detector' cuts, as the package does.
 
     Raises:
         ValueError: for a face without a box.
@@ -95,12 +95,13 @@ SQUARES = {'landmarks': landmark_square, 'box': box_square, 'detector': detector
 
 
 def detected(faces: list[Face], threads: int = 1) -> list[Face]:
-    """The faces that the package's detector finds, their boxes its own; those it misses are not among them.
+    """Finds faces with the package's detector, and gives them its boxes; faces that it misses are omitted.
 
-    Of several boxes in a picture the one that overlaps the labelled face most is taken, or the surest where the set has no boxes.
+    Of several boxes in a picture, the one that overlaps the labelled face most is used, or the one with the highest score if the set has
+    no boxes.
 
     Raises:
-        ModelError: where the detector is not fetched yet.
+        ModelError: when the detector has not been fetched yet.
     """
     detector, options = FaceDetector(threads=threads), EstimatorOptions()
     found = []
@@ -114,7 +115,7 @@ def detected(faces: list[Face], threads: int = 1) -> list[Face]:
 
 
 def cutter(name: str, size: int, margin: float) -> Callable[[Face, np.ndarray], np.ndarray]:
-    """The function that cuts a face's (size, size) gray uint8 crop out of its picture.
+    """Returns the function that cuts a face's (size, size) gray uint8 crop out of its picture.
 
     Args:
         name: one of CROPS; 'detector' of faces that `detected` found.

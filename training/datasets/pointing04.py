@@ -1,4 +1,4 @@
-"""Pointing'04 (Gourier, Hall, Crowley 2004): people looking at markers on a grid."""
+"""Reads Pointing'04 (Gourier, Hall, Crowley 2004): people looking at markers on a grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real faces as training crops, for the rows of the tables that train on real data; no shipped weights are trained on them."""
+"""Makes training crops of real faces, for the rows of the tables that train on real data; no shipped weights are trained on them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class RealCrops:
         return digest.hexdigest()[:16]
 
     def gather(self, rows: np.ndarray) -> Crops:
-        """The samples with these row numbers."""
+        """Returns the samples with these row numbers."""
         index = torch.from_numpy(rows)
         # landmarks of an upright frontal face: the corners of the box, and the eyes, which the sunglasses' augmentation needs
         low, high, middle = self.size / 2 - self.size / MARGIN / 2, self.size / 2 + self.size / MARGIN / 2, self.size / 2
@@ -96,14 +96,14 @@ class RealCrops:
 
 
 def stored_square(face: Face) -> crop.CropSquare:
-    """The square of the picture to store: `MARGIN` times the landmarks' extent, which the box estimates if there are no landmarks."""
+    """Returns the square of the picture to store: `MARGIN` times the landmarks' extent, or the box's if there are none."""
     if face.landmarks is not None:
         return landmark_square(face, MARGIN)
     return box_square(face, MARGIN)
 
 
 def stored_camera(face: Face, square: crop.CropSquare, size: int) -> np.ndarray:
-    """(3, 3) intrinsics of the stored crop's pixels; for an unknown camera, those of a distant one with parallel rays."""
+    """Returns (3, 3) intrinsics of the stored crop's pixels; for an unknown camera, those of a distant one with parallel rays."""
     middle, scale = size / 2 - 0.5, size / square.side
     if face.K is None:
         return np.array([[_FAR, 0, middle], [0, _FAR, middle], [0, 0, 1]])
@@ -133,7 +133,7 @@ class JoinedCrops:
         return hashlib.sha256((self.first.data_hash + self.second.data_hash).encode()).hexdigest()[:16]
 
     def gather(self, rows: np.ndarray) -> Crops:
-        """The samples with these row numbers, in their order."""
+        """Returns the samples with these row numbers, in their order."""
         synthetic = rows < len(self.first)
         parts, places = [], []
         if synthetic.any():

@@ -1,4 +1,4 @@
-"""Real data sets by name, with the protocols of their papers and without alignment. No shipped weights are trained on them.
+"""Opens real data sets by name, with the protocols of their papers and without alignment. No shipped weights are trained on them.
 
 Folders come from the command line or from environment variables; the error for a missing set prints the steps to get it.
 """
@@ -84,7 +84,7 @@ SOURCES = {
 
 
 def spread(faces: list[Face], count: int) -> list[Face]:
-    """At most `count` faces, evenly spread from the first to the last."""
+    """Returns at most `count` faces, evenly spread from the first to the last."""
     return [faces[i] for i in np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(int)]
 
 
@@ -93,7 +93,7 @@ NAMES = (*(name for kind, source in SOURCES.items() for name in (kind, *(f'{kind
 
 
 def source_of(name: str) -> Source | None:
-    """The source of a data set's name; None for `csv:FILE`.
+    """Returns the source of a data set's name; None for `csv:FILE`.
 
     Raises:
         ValueError: for an unknown set or part.
@@ -111,7 +111,7 @@ def source_of(name: str) -> Source | None:
 
 
 def open_faces(name: str, folder: str | Path | None = None, **options: object) -> list[Face]:
-    """The faces of a data set; pictures are read later.
+    """Returns the faces of a data set; pictures are read later.
 
     Args:
         name: one of NAMES.

@@ -1,4 +1,4 @@
-"""The user's own labelled pictures, from a csv file."""
+"""Reads the user's own labelled pictures from a csv file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CSV_COLUMNS = ('image', 'x1', 'y1', 'x2', 'y2', *ANGLES)
 
 
 def user_csv(path: Path) -> Iterator[Face]:
-    """The user's own pictures: a csv file with columns image, x1, y1, x2, y2, yaw_deg, pitch_deg, roll_deg (empty: unknown).
+    """Reads the user's own pictures from a csv file with columns image, x1, y1, x2, y2, yaw_deg, pitch_deg, roll_deg (empty: unknown).
 
     Paths are relative to the file; signs are 300W-LP's. Look at `python -m training.evaluate --axes csv:FILE` before training. A line on
     the error output warns of angles that look like radians.

@@ -32,7 +32,7 @@ RENDERED = ('synthetic', 'disturbed')
 
 
 def crops_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
-    """(N, 1, S, S) uint8 crops of real faces, gray or of depth."""
+    """Returns (N, 1, S, S) uint8 crops of real faces, gray or of depth."""
     if model.modality == 'depth':
         return depth_crops(faces, model)
     cut = cutter(crop_name, model.size, model.margin(crop_name))
@@ -40,7 +40,7 @@ def crops_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
 
 
 def rays_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
-    """(N, 3, 3) R_ray of the crops' centres (R_cam_head = R_ray R_crop_head); the identity for a face with an unknown camera."""
+    """Returns (N, 3, 3) R_ray of the crops' centres (R_cam_head = R_ray R_crop_head); the identity for a face with an unknown camera."""
     rays = np.tile(np.eye(3), (len(faces), 1, 1))
     if crop_name in SQUARES:
         for i, face in enumerate(faces):
@@ -51,11 +51,11 @@ def rays_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
 
 
 def depth_crops(faces: list[Face], model: Model) -> np.ndarray:
-    """(N, 1, S, S) uint8 depth crops about the faces' boxes, which must be in the depth camera's image (`biwi.depth_face`)."""
+    """Returns (N, 1, S, S) uint8 depth crops about the faces' boxes, which must be in the depth camera's image (`biwi.depth_face`)."""
     out = []
     for face in faces:
         if face.read_depth_m is None or face.box is None:
-            raise ValueError(f'{face.name} has no depth or no box: a depth model cannot read it')
+            raise ValueError(f'{face.name} has no depth or no box, which a depth model needs; use an rgb model')
         out.append(depth_crop(face.read_depth_m(), box_square(face, model.crop_margin), model.size, DEPTH_RANGE_M))
     return np.stack(out)[:, None]
 
@@ -64,10 +64,10 @@ def evaluate_faces(model: Model, faces: list[Face], crop_name: str) -> Result:
     """Runs a model on the faces of a real set; compares in the camera's frame if the camera is known.
 
     Raises:
-        ValueError: without a face, or for a face that lacks what the crop needs.
+        ValueError: without faces, or for a face that lacks the data that the crop needs.
     """
     if not faces:
-        raise ValueError('no faces to evaluate on')
+        raise ValueError('there are no faces to evaluate on; check the folder of the data set')
     crops, rays = crops_of(faces, crop_name, model), rays_of(faces, crop_name, model)
     output = model.infer(crops)
     R = rays @ output.rotation.astype(float)
@@ -81,10 +81,10 @@ def evaluate_detected(model: Model, source: str, faces: list[Face], threads: int
         ValueError: if no face is found, or for a depth model.
     """
     if model.modality == 'depth':
-        raise ValueError("the crop 'detector' looks for faces in pictures, and a depth model reads none: use the crop 'box'")
+        raise ValueError("the crop 'detector' needs pictures, which a depth model does not read; use the crop 'box'")
     found = detected(faces, threads)
     if not found:
-        raise ValueError('the detector found no labelled face')
+        raise ValueError('the detector found none of the labelled faces; use another crop')
     if Path(source).suffix == '.pt':
         result = evaluate_faces(model, found, 'detector')
     else:
@@ -238,15 +238,15 @@ def parse_set(name: str, crop_name: str | None = None) -> tuple[str, str]:
     kind, _, place = name.partition(':')
     if kind in RENDERED:
         if not place:
-            raise ValueError(f'{name!r} names no folder: write {kind}:FOLDER with the folder of a rendered dataset')
+            raise ValueError(f'{name!r} lacks a folder; write {kind}:FOLDER with the folder of a rendered dataset')
         read_manifest(Path(place))
         return name, 'landmarks'
     own = None
-    # an @ in the path of an existing file is part of the path
+    # An @ in the path of an existing file is part of the path.
     if not Path(place).is_file() and '@' in Path(name).name:
         name, _, own = name.rpartition('@')
     if name.partition(':')[0] not in (*SOURCES, 'csv'):
-        raise ValueError(f'data set {name!r} is none of {", ".join((*NAMES, *(f"{kind}:FOLDER" for kind in RENDERED)))}')
+        raise ValueError(f'data set {name!r} is unknown; use one of {", ".join((*NAMES, *(f"{kind}:FOLDER" for kind in RENDERED)))}')
     source, chosen = source_of(name), own or crop_name
     crops = (*(('box',) if source is None else source.crops), 'detector')
     if chosen not in (None, *crops):
@@ -255,7 +255,7 @@ def parse_set(name: str, crop_name: str | None = None) -> tuple[str, str]:
 
 
 def place_of(name: str, folder: str | None) -> str:
-    """Absolute path of the folder or file of a SET."""
+    """Returns absolute path of the folder or file of a SET."""
     name, _ = parse_set(name)
     kind, _, place = name.partition(':')
     return os.path.abspath(folder or os.environ.get(SOURCES[kind].variable, '') if kind in SOURCES else place)
@@ -281,10 +281,10 @@ def run_set(
     else:
         faces = open_faces(name, folder)
         if limit is not None and limit < len(faces):
-            # the remaining frames are not neighbours
+            # The remaining frames are not neighbours, so they form no sequence.
             faces = [replace(face, sequence='') for face in spread(faces, limit)]
         if model.modality == 'depth' and kind == 'biwi':
-            from .datasets.biwi import depth_face
+            from ..datasets.biwi import depth_face
 
             faces = [depth_face(face, Path(folder or os.environ['BIWI_DIR'])) for face in faces]
         if crop_name == 'detector':

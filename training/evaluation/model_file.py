@@ -19,7 +19,7 @@ from ..loop.config import RunConfig, config_of
 from ..loop.validate import estimate
 
 DETECTOR_EXTENT = 1.3
-"""Larger extent of YuNet's box over that of the 68 landmarks' box (1.03 x as wide, 1.3 x as high)."""
+"""Larger extent of YuNet's box divided by that of the 68 landmarks' box; it is 1.03 times as wide and 1.3 times as high."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +27,16 @@ class Model:
     """A model to evaluate.
 
     Attributes:
-        name: for tables; for a file with its version, and its precision unless that is fp32.
+        name: name in tables; a file's name includes its version, and its precision unless that is fp32.
         size: input side, pixels.
-        crop_margin: side of the crop over the landmarks' larger extent.
-        detector_margin: side of the crop over the larger extent of YuNet's box.
+        crop_margin: side of the crop divided by the landmarks' larger extent.
+        detector_margin: side of the crop divided by the larger extent of YuNet's box.
         modality: 'rgb' or 'depth'.
-        commit: of the checkout that trained it, or ''.
-        data_hash: of its training data, or ''.
-        seed: of its training, or -1.
-        engine: runs crops with `infer`.
-        config: of a checkpoint's run; None for an exported file.
+        commit: commit of the checkout that trained it, or ''.
+        data_hash: hash of its training data, or ''.
+        seed: seed of its training, or -1.
+        engine: engine that runs crops with `infer`.
+        config: configuration of a checkpoint's run; None for an exported file.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Model:
     config: RunConfig | None = None
 
     def margin(self, crop_name: str) -> float:
-        """The margin for a crop by its name (`face_crops.CROPS`)."""
+        """Returns the margin for a crop by its name (`face_crops.CROPS`)."""
         return self.detector_margin if crop_name == 'detector' else self.crop_margin
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
@@ -63,11 +63,14 @@ class Model:
         parts = [self.engine.infer(crops[i : i + 64]) for i in range(0, len(crops), 64)]
         output = [np.concatenate([getattr(p, name) for p in parts]) for name in ('rotation', 'rotation_std_rad', 'category_logits')]
         if broken := (~np.all([np.isfinite(values).reshape(len(crops), -1).all(1) for values in output], 0)).sum():
-            raise ValueError(f'{self.name} answers nan or inf for {broken} of {len(crops)} crops: damaged, or its training diverged')
+            raise ValueError(
+                f'the output of {self.name} is nan or inf for {broken} of {len(crops)} crops: the file is damaged, or its training '
+                'diverged; export or train it again'
+            )
         return NetworkOutput(*output)
 
     def milliseconds(self, crops: np.ndarray, repeats: int = 200) -> float:
-        """Median milliseconds per crop at batch size 1."""
+        """Returns median milliseconds per crop at batch size 1."""
         times = []
         for i in range(repeats):
             one = crops[i % len(crops)][None]
@@ -78,13 +81,13 @@ class Model:
 
 
 class TorchEngine:
-    """Runs a network in PyTorch."""
+    """Runs a network in PyTorch with the interface of the package's engines."""
 
     def __init__(self, network: torch.nn.Module, device: str = 'cpu'):
         self.network = network.eval().to(device)
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
-        """Runs crops as the engines of the package do."""
+        """Runs (B, 1, S, S) uint8 crops."""
         return NetworkOutput(*estimate(self.network, torch.from_numpy(crops)))
 
 
@@ -110,7 +113,7 @@ def open_model(source: str | Path, device: str = 'auto', threads: int | None = N
         if device == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
         if device == 'cuda' and not torch.cuda.is_available():
-            raise ValueError("device 'cuda' cannot be used: PyTorch sees no GPU; use device 'cpu' or 'auto'")
+            raise ValueError("device 'cuda' cannot be used: PyTorch finds no GPU; use device 'cpu' or 'auto'")
         if threads is not None:
             torch.set_num_threads(threads)
         return Model(

@@ -69,7 +69,7 @@ def _called(row: Row) -> str:
 
 
 def real_faces() -> str:
-    """The shipped edge model on every set."""
+    """Makes the table of the shipped edge model on every set."""
     header = ['', 'n', 'MAE', 'yaw', 'pitch', 'roll', 'geodesic, mean, median', 'coarse, %', 'within 1, 2 std, %']
     return _table(
         header,
@@ -88,7 +88,7 @@ def real_faces() -> str:
 
 
 def depth() -> str:
-    """The depth model on every set."""
+    """Makes the table of the depth model on every set."""
     header = ['', 'n', 'yaw', 'pitch', 'roll', 'geodesic, mean, median', 'within 1, 2 std, %']
     return _table(
         header,
@@ -106,7 +106,7 @@ def depth() -> str:
 
 
 def edge_and_int8() -> str:
-    """Both precisions of the edge model on real faces."""
+    """Makes the table of both precisions of the edge model on real faces."""
     rows = {name: {(row['set'], row['crop']): row for row in _edge(name)} for name in ('c2f_edge', 'c2f_edge_int8')}
     real = [key for key in rows['c2f_edge'] if ':' not in key[0]]
     lines = [[SETS[key], *(_number(found[key], 'mae') for found in rows.values())] for key in real]
@@ -133,17 +133,17 @@ def _groups(rows: Iterable[Row]) -> str:
 
 
 def groups() -> str:
-    """The edge model by person and condition."""
+    """Makes the table of the edge model by person and condition."""
     return _groups(row for row in _read('c2f_edge_conditions.csv') if row['set'] == 'held-out identities')
 
 
 def people() -> str:
-    """The edge model by person."""
+    """Makes the table of the edge model by person."""
     return _groups(row for row in _read('c2f_edge_conditions.csv') if row['by'] in BY_PERSON)
 
 
 def robustness() -> str:
-    """The edge model beside the paper's Tables 6 and 7."""
+    """Makes the table of the edge model beside the paper's Tables 6 and 7."""
     rows = {row['set']: row for row in _read('c2f_edge_conditions.csv')}
     lines = []
     for name, (table, label) in ROBUSTNESS_ROWS.items():
@@ -160,7 +160,7 @@ def robustness() -> str:
 
 
 def over_time() -> str:
-    """Single frames beside filtered ones."""
+    """Makes the table of single frames beside filtered ones."""
     rows = _read('c2f_edge_temporal.csv')
 
     def mean(way: str, name: str) -> float:
@@ -207,12 +207,12 @@ def _ablations(name: str) -> str:
 
 
 def ablations() -> str:
-    """Each design choice of our network removed in turn."""
+    """Makes the table of our network with each design choice removed in turn."""
     return _ablations('ablations.csv')
 
 
 def small_ablations() -> str:
-    """The same at a smaller scale."""
+    """Makes the table of ablations at a smaller scale."""
     return _ablations('ablations_small.csv')
 
 
@@ -239,7 +239,7 @@ def renewed(text: str) -> str:
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command; returns its exit status."""
     for page in PAGES:
         before = page.read_text()
         after = renewed(before)

@@ -10,7 +10,7 @@ from c2f_head_pose.evaluation import metrics
 
 
 def error_by_pose(path: Path, truth_ypr_deg: np.ndarray, errors: metrics.AngleErrors) -> None:
-    """Mean error of each axis by the true yaw and by the true pitch."""
+    """Plots the mean error of each axis by the true yaw and by the true pitch."""
     import matplotlib
 
     matplotlib.use('Agg')

@@ -1,4 +1,4 @@
-"""Results of an evaluation: a printed line, a csv row, a csv of every face, plots, and a sheet of the worst cases."""
+"""Writes the results of an evaluation: a printed line, a csv row, a csv of every face, plots, and a sheet of the worst cases."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Result:
 
 
 def line(row: dict[str, object]) -> str:
-    """A row as one line of text."""
+    """Formats a row as one line of text."""
 
     def shown(*keys: str, joint: str = '±', digits: int = 2, factor: float = 1, unit: str = '') -> str:
         values = [row.get(key) for key in keys]
@@ -99,7 +99,7 @@ def line(row: dict[str, object]) -> str:
 
 
 def files_of(row: dict[str, object], *what: object) -> str:
-    """The prefix of a result's file names: model, set and crop, and 8 hex digits that depend on `what`, such as weights and options."""
+    """Returns the prefix of a result's file names: model, set and crop, and 8 hex digits of a hash over `what` (weights, options)."""
     words = re.sub(r'[^\w.+-]+', '_', f'{row["model"]}_{row["set"]}_{row["crop"]}')
     return f'{words[:100]}_{hashlib.sha256(repr(what).encode()).hexdigest()[:8]}'
 

@@ -1,4 +1,4 @@
-"""Results files: one line per figure, with what is needed to reproduce it."""
+"""Reads and writes the files of results: one line for each figure, with the facts needed to reproduce it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Figure:
 
 
 def path_of(table: int, folder: Path | None = None) -> Path:
-    """The csv file of a table."""
+    """Returns the csv file of a table."""
     return (folder or FOLDER) / f'table{table}.csv'
 
 
@@ -82,7 +82,7 @@ def _figure(row: dict[str, str]) -> Figure:
 
 
 def mean_of(trainings: Sequence[list[Figure]]) -> list[Figure]:
-    """The figures of a row as means over trainings with different seeds, each with its standard deviation.
+    """Computes the means of a row's figures over trainings with different seeds, each with its standard deviation.
 
     Args:
         trainings: figures of the same cells from each training, in the order of the seeds.
@@ -125,7 +125,7 @@ def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, obj
 
 
 def command_of(module: str, arguments: Sequence[str]) -> str:
-    """The command line to store with a figure: complete, except that a path outside of the working folder becomes FOLDER/name."""
+    """Returns the command line to store with a figure: complete, except that a path outside of the working folder becomes FOLDER/name."""
 
     def kept(argument: str) -> str:
         head, path = re.fullmatch(r'(.*?[:=])?(.*)', argument).groups(default='')

@@ -1,4 +1,4 @@
-"""A table as text: the paper's figures beside ours."""
+"""Formats a table as text, with the paper's figures beside ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .results import SCALES, Figure
 
 
 def show(table: int, figures: list[Figure], tiny: bool) -> str:
-    """The table as text: the paper's figure, then ours."""
+    """Formats a table as text: the paper's figures, then ours."""
     paper = TABLES[table]
     rows = by_row_and_scale(figures)
     extra = list(dict.fromkeys(f.cell for f in figures if f.cell not in paper.columns))
@@ -37,7 +37,7 @@ def show(table: int, figures: list[Figure], tiny: bool) -> str:
 
 
 def by_row_and_scale(figures: Sequence[Figure]) -> dict[str, list[tuple[str, dict[str, Figure]]]]:
-    """The figures by row, by scale from the largest to the smallest, and by cell; cells that were not run stand with the first scale."""
+    """Groups figures by row, by scale from the largest to the smallest, and by cell; cells that were not run are under the first scale."""
     out: dict[str, list[tuple[str, dict[str, Figure]]]] = {}
     for row in dict.fromkeys(f.row for f in figures):
         mine = [f for f in figures if f.row == row]

@@ -1,1 +1,1 @@
-"""Model files: quantisation, sample crops, GPU report."""
+"""Quantises model files, makes the sample crops, and reports on GPUs."""

@@ -29,7 +29,7 @@ _RESULTS = Path(__file__).parents[1] / 'results'
 
 
 def time_torch(path: Path, batch: int, precision: str, device: str = 'cuda', repeats: int = 50) -> dict[str, Timing | str]:
-    """Milliseconds of the same network in PyTorch with crops on the GPU, by way of execution; for a way that fails, the error.
+    """Times the same network in PyTorch with crops on the GPU, by way of execution, milliseconds; a way that fails has its error instead.
 
     Args:
         path: an fp32 model file.
@@ -61,7 +61,7 @@ def time_torch(path: Path, batch: int, precision: str, device: str = 'cuda', rep
 
 
 def aims_of(report: Report, model: str) -> list[dict[str, Any]]:
-    """For each aim: the best figure over the model's precisions, and whether it is met."""
+    """Returns for each aim the best figure over the model's precisions, and whether it is met."""
     rows = [row for row in report.rows if row.model == model]
     figures = {
         'crop to pose at batch 1': [row.stages['crop_to_pose'].median_ms for row in rows if row.batch == 1],
@@ -82,9 +82,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='python -m training.exporting.gpu_report', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files; all shipped ones by default')
-    parser.add_argument('--seconds', type=float, default=1.0, help='how long each stage is timed')
-    parser.add_argument('--no-torch', action='store_true', help='leave PyTorch out')
+    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files (default: all shipped models)')
+    parser.add_argument('--seconds', type=float, default=1.0, help='time for each stage')
+    parser.add_argument('--no-torch', action='store_true', help='do not time PyTorch')
     parser.add_argument('--json', type=Path, metavar='FILE', help='default: training/results/gpu_NAME.json')
     options = parser.parse_args(arguments)
     models = options.models or sorted(SHIPPED)
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for model in models:
             quantised = natural_precision(onnx.load(model_path(model))) == 'int8'
-            report = bench_cuda([model], BUCKETS, ['int8'] if quantised else ['fp32', 'fp16'], options.seconds, _say)
+            report = bench_cuda([model], BUCKETS, ['int8'] if quantised else ['fp32', 'fp16'], options.seconds, _print_progress)
             reports.append(report)
             content['reports'].append(asdict(report))
             content['aims'] += aims_of(report, model_path(model).stem)
@@ -120,11 +120,11 @@ def _torch_rows(path: Path) -> Any:
     except ImportError:
         return 'PyTorch is not installed'
     if not torch.cuda.is_available():
-        return f'PyTorch {torch.__version__} sees no GPU'
+        return f'PyTorch {torch.__version__} finds no GPU'
     rows = []
     for precision in ('fp32', 'fp16'):
         for batch in (1, 64):
-            _say(f'PyTorch {precision}, batch {batch}')
+            _print_progress(f'PyTorch {precision}, batch {batch}')
             rows.append({'precision': precision, 'batch': batch, 'torch': torch.__version__, 'times': time_torch(path, batch, precision)})
     return rows
 
@@ -174,7 +174,7 @@ def _compiled(network: Any, crops: Any) -> Callable[[], Any]:
     return lambda: compiled(crops)
 
 
-def _say(text: str) -> None:
+def _print_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -92,7 +92,7 @@ class OnnxInTorch(nn.Module):
             numbers[name] = array.reshape(-1).tolist()
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        """(batch, 1, S, S) uint8 to the contract's outputs."""
+        """Maps (batch, 1, S, S) uint8 crops to the contract's outputs."""
         values: dict[str, Any] = {name: getattr(self, buffer) for name, buffer in self._names.items()} | {'crops': crops, '': None}
         for function, inputs, outputs in self._steps:
             result = function(*(values[name] for name in inputs))
@@ -167,7 +167,7 @@ def _window(kind: str, a: dict[str, Any]) -> Callable[..., Tensor]:
 
         return convolve
     if not even or a.get('auto_pad', b'NOTSET') not in (b'NOTSET', b'VALID'):
-        raise NotImplementedError(f'{kind} with uneven padding is not known to training/exporting/onnx_in_torch.py')
+        raise NotImplementedError(f'{kind} with uneven padding is not implemented in training/exporting/onnx_in_torch.py: add it there')
     shape, ceil = a['kernel_shape'], bool(a.get('ceil_mode', 0))
     if kind == 'MaxPool':
         return lambda x: functional.max_pool2d(x, shape, strides, (top, left), ceil_mode=ceil)

@@ -39,7 +39,7 @@ def quantise(source: Path, path: Path, crops: np.ndarray, properties: dict[str, 
             return None if batch is None else {INPUT: batch}
 
     model = onnx.load(str(source))
-    # the last products decode angles and logits; they stay in float32, at 0.1 % of the arithmetic
+    # The last products decode angles and logits; they stay in float32 and are 0.1 % of the arithmetic.
     products = [node.name for node in model.graph.node if node.op_type in ('Gemm', 'MatMul')]
     first = [node.name for node in model.graph.node if node.op_type == 'Conv'][:1]
     symmetric = target == 'tensorrt'
@@ -63,7 +63,7 @@ def quantise(source: Path, path: Path, crops: np.ndarray, properties: dict[str, 
     try:
         write(CalibrationMethod.Percentile)
     except ValueError as error:  # a tensor that hardly varies has no histogram, as in untrained networks
-        print(f'{path.name}: ranges by the largest value, not by percentile ({error})', file=sys.stderr)
+        print(f'{path.name}: the ranges are those of the largest values, because percentiles cannot be computed ({error})', file=sys.stderr)
         write(CalibrationMethod.MinMax)
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, properties)

@@ -36,7 +36,7 @@ def main() -> None:
     rotations = dataset.column('R_crop_head')
     ypr_deg = np.array([geometry.ypr_deg_from_rotation(R) for R in rotations])
     seen = np.array([geometry.faces_camera(R) for R in rotations]) & (np.abs(ypr_deg) <= _RANGE_DEG).all(1)
-    # Only faces that a detector would find: elsewhere small numerical differences become large ones.
+    # Only faces that a detector would find, because small numerical differences grow on other crops.
     rows = np.flatnonzero(seen & (dataset.column('occluder') == 0))
     chosen = rows[np.argsort(ypr_deg[rows, 0])][np.linspace(0, len(rows) - 1, count).astype(int)]
     rng.shuffle(chosen)

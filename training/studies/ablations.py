@@ -36,12 +36,12 @@ FIELDS = ('configuration', 'seed', *COLUMNS, 'n', 'iterations', 'samples', 'size
 
 
 def names() -> list[str]:
-    """The configurations, `edge` first."""
+    """Returns the names of the configurations, `edge` first."""
     return [BASE, *sorted(path.stem for path in CONFIGS.glob(f'{BASE}_*.yaml'))]
 
 
 def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) -> dict[str, float]:
-    """COLUMNS of a network on (N, 1, S, S) uint8 crops with (N, 3, 3) true rotations."""
+    """Computes COLUMNS of a network on (N, 1, S, S) uint8 crops with (N, 3, 3) true rotations."""
     R, std, logits = estimate(network, crops)
     error = geometry.geodesic_deg(truth, R)
     used = in_use(truth)
@@ -56,7 +56,7 @@ def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) ->
 
 
 def train(config: RunConfig, data: list[str], out: Path, device: str, workers: int) -> dict:
-    """The checkpoint of a configuration; trains it first if there is none.
+    """Returns the checkpoint of a configuration, and trains it first if there is none.
 
     Raises:
         ValueError: if the checkpoint was trained with other settings or data.
@@ -87,7 +87,7 @@ def write(rows: list[dict[str, object]], path: Path) -> None:
 
 @exits_with_message(ValueError, OSError, FloatingPointError)
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.ablations', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

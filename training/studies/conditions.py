@@ -1,4 +1,4 @@
-"""Errors by group of people and by condition: `python -m training.studies.conditions MODEL --data FOLDER [--robustness FOLDER]`.
+"""Measures errors by group of people and by condition: `python -m training.studies.conditions MODEL --data FOLDER [--robustness FOLDER]`.
 
 On held-out rendered identities (the splits 'val' and 'test') in poses in use: mean error and mean pitch offset by sex, age, ethnicity,
 clothing, light and occluder, each with its standard error, to distinguish bias from noise. With the renderer's robustness presets
@@ -53,7 +53,7 @@ class Answers:
     table: dict[str, np.ndarray]
 
     def of(self, rows: np.ndarray) -> Answers:
-        """The estimates of some rows."""
+        """Returns the estimates of some rows."""
         return Answers(self.truth[rows], self.R[rows], self.logits[rows], {k: v[rows] for k, v in self.table.items()})
 
 
@@ -64,7 +64,7 @@ def answers(model: Model, folder: Path, split: str | None, disturbed: bool) -> A
 
 
 def people(folder: Path) -> dict[int, tuple[str, str, str]]:
-    """Identity id to sex, age band and the ethnicity of the largest weight."""
+    """Returns sex, age band and the ethnicity of the largest weight by identity id."""
     out = {}
     with open(folder / 'identities.csv', newline='') as file:
         for row in csv.DictReader(file):
@@ -75,7 +75,7 @@ def people(folder: Path) -> dict[int, tuple[str, str, str]]:
 
 
 def groups(found: Answers, who: dict[int, tuple[str, str, str]]) -> dict[str, np.ndarray]:
-    """For each grouping, the group of every sample."""
+    """Returns the group of every sample for each grouping."""
     persons = [who[int(i)] for i in found.table['identity']]
     out = {name: np.array([p[i] for p in persons]) for i, name in enumerate(('sex', 'age', 'ethnicity'))}
     for name, values in (('eyewear', EYEWEAR), ('covering', COVERINGS), ('light', LIGHTS), ('occluder', OCCLUDERS)):
@@ -84,7 +84,7 @@ def groups(found: Answers, who: dict[int, tuple[str, str, str]]) -> dict[str, np
 
 
 def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[str, object]]:
-    """A row for all samples in use and for every group: means in degrees and their standard errors."""
+    """Makes a row for all samples in use and for every group: means in degrees and their standard errors."""
     used = found.of(in_use(found.truth))
     error = geometry.geodesic_deg(used.truth, used.R)
     pitch = metrics.wrapped_deg(geometry.ypr_deg_from_rotation(used.R) - geometry.ypr_deg_from_rotation(used.truth))[:, 1]
@@ -110,7 +110,7 @@ def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[
 
 
 def of_robustness(found: Answers) -> dict[str, object]:
-    """The cells of Tables 6 and 7."""
+    """Computes the cells of Tables 6 and 7."""
     summary = metrics.rotation_errors(found.truth, found.R).summary()
     return {
         'n': len(found.truth),
@@ -133,7 +133,7 @@ def refuse_people_seen_in_training(data: Path, robustness: Path) -> None:
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.conditions', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Sensitivity to the width of the crop: `python -m training.studies.crop_width [MODEL ...] [--peers FOLDER]`.
+"""Measures the sensitivity to the width of the crop: `python -m training.studies.crop_width [MODEL ...] [--peers FOLDER]`.
 
 For each network, set of real faces and width of the square crop: the slope of the estimated over the labelled angle (1 without
 compression) and the mean absolute error, for yaw and pitch. A slope that all networks share comes from the labels. The sets are opened
@@ -36,7 +36,7 @@ FIELDS = ('set', 'network', 'margin', 'n', 'yaw_slope', 'yaw_error', 'pitch_slop
 
 
 def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths: Sequence[float] = WIDTHS) -> Iterator[dict[str, object]]:
-    """One row for each width of the square: FIELDS without set, command and commit."""
+    """Makes one row for each width of the square: FIELDS without set, command and commit."""
     truth = np.array([face.ypr_deg[:2] for face in faces])
     images = [face.read() for face in faces]
     for width in widths:
@@ -57,7 +57,7 @@ def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns 1 if a model or every set is missing."""
+    """Runs the command; returns 1 if a model or every set is missing."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.crop_width', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -120,7 +120,7 @@ class Tally:
         return sum(float(np.linalg.norm(error)) < FOUND_M for error in self.errors_m or []) / max(self.heads, 1)
 
     def line(self, sensor: str) -> str:
-        """The counts as one line of text."""
+        """Formats the counts as one line of text."""
         distances = np.linalg.norm(self.errors_m or [np.full(3, np.nan)], axis=1)
         return (
             f'{sensor}: {self.heads} heads, {100 * self.share_within:.1f} % within 5 cm, '
@@ -141,7 +141,7 @@ def measure(seed: int, count: int) -> dict[tuple[str, int], Tally]:
 
 
 def biwi_lines(folder: Path, model: str | None) -> Iterator[str]:
-    """One line of text for each real frame with its detections.
+    """Formats one line of text for each real frame with its detections.
 
     Args:
         folder: frames with their depth.cal.
@@ -172,7 +172,7 @@ def biwi_lines(folder: Path, model: str | None) -> Iterator[str]:
 
 
 def fit(seed: int, count: int, ridge: float = 1e-3) -> np.ndarray:
-    """(17, 2) depth_heads' table: maps the outline to the offset of the head's middle, down and in depth; ridge regression."""
+    """Fits depth_head_finder's table, (17, 2), by ridge regression: it maps the outline to the head's middle, down and in depth."""
     outlines, offsets = [], []
     for frame in rendered(seed, count):
         for depth_m in frame.depth_m.values():
@@ -186,7 +186,7 @@ def fit(seed: int, count: int, ridge: float = 1e-3) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command."""
+    """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.depth_heads', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

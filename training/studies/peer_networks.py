@@ -1,4 +1,4 @@
-"""Our networks and public ones behind one interface: a crop to a rotation."""
+"""Runs our networks and public ones through one interface, from a crop to a rotation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HeadPoseNetwork(Protocol):
     margin: float
 
     def rotation(self, image: np.ndarray) -> np.ndarray:
-        """(3, 3) R_crop_head of a (size, size, 3) BGR uint8 crop."""
+        """Estimates (3, 3) R_crop_head of a (size, size, 3) BGR uint8 crop."""
         ...
 
 
@@ -109,7 +109,7 @@ def networks(models: Sequence[str], peers: Path | None, threads: int) -> list[He
 
 
 def rotations(network: HeadPoseNetwork, images: Sequence[np.ndarray], squares: Sequence[crop.CropSquare]) -> np.ndarray:
-    """(N, 3, 3) R_crop_head that a network reads off each picture's square."""
+    """Estimates (N, 3, 3) R_crop_head in each picture's square."""
     return np.stack([network.rotation(crop.cut(image, square, network.size)) for image, square in zip(images, squares, strict=True)])
 
 

@@ -1,4 +1,4 @@
-"""Our networks beside public ones on the same faces: `python -m training.studies.peers --peers FOLDER --faces FOLDER --output FOLDER`.
+"""Compares our networks with public ones on faces: `python -m training.studies.peers --peers FOLDER --faces FOLDER --output FOLDER`.
 
 Measures accuracy and milliseconds per crop, with preprocessing and without detection. The networks run in turns, so that other load on
 the machine affects all alike. FOLDER of --peers has the peers' ONNX files; a missing one is left out:
@@ -74,7 +74,7 @@ class Row:
 
 
 def cut_for(network: HeadPoseNetwork, face: Face, image: np.ndarray, crop_name: str) -> np.ndarray:
-    """(size, size, 3) BGR uint8 crop: 'published' is the same region for all networks, 'landmarks' has each network's own margin."""
+    """Cuts a (size, size, 3) BGR uint8 crop: 'published' is the same region for all networks, 'landmarks' has each network's own margin."""
     if crop_name == 'landmarks':
         return crop.cut(image, landmark_square(face, network.margin), network.size)
     x1, y1, x2, y2 = published_bounds(face, *image.shape[:2])
@@ -83,12 +83,12 @@ def cut_for(network: HeadPoseNetwork, face: Face, image: np.ndarray, crop_name: 
 
 
 def rendered_crops(network: HeadPoseNetwork) -> list[np.ndarray]:
-    """The shipped rendered crops, for measurements of speed alone."""
+    """Returns the shipped rendered crops, for measurements of speed only."""
     return [cv2.cvtColor(one, cv2.COLOR_GRAY2BGR) for one in sample_crops(network.size)[:, 0]]
 
 
 def errors(network: HeadPoseNetwork, crops: Sequence[np.ndarray], truth_ypr_deg: np.ndarray) -> dict[str, float]:
-    """Mean absolute errors in degrees: n, yaw, pitch, roll, mae."""
+    """Computes mean absolute errors in degrees: n, yaw, pitch, roll, mae."""
     return metrics.angle_errors(truth_ypr_deg, np.stack([network.rotation(one) for one in crops])).summary()
 
 
@@ -149,7 +149,7 @@ def _in_turn(network: HeadPoseNetwork, crops: Sequence[np.ndarray]) -> Callable[
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table."""
+    """Formats the rows as a Markdown table."""
     columns = (
         'Network',
         'Crop',
@@ -187,7 +187,7 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
         best = [point for i, point in enumerate(points) if all(point[1] < other[1] for other in points[:i])]
         axis.plot([x for x, _, _ in best], [y for _, y, _ in best], '-', color=colour, linewidth=0.8, alpha=0.6)
         for i, (x, y, name) in enumerate(points):
-            crowded = i + 1 < len(points) and points[i + 1][0] - x < 0.2 * width  # the next point is where the name would be
+            crowded = i + 1 < len(points) and points[i + 1][0] - x < 0.2 * width  # the next point is at the name's place
             place = {'xytext': (-6, rise), 'ha': 'right'} if crowded and x > 0.2 * width else {'xytext': (6, rise)}
             axis.annotate(name, (x, y), textcoords='offset points', fontsize=8, color=colour, **place)
     axis.set_xlim(0, width)
@@ -203,7 +203,7 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.peers', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""What real faces ask of a network beyond its mean error: `python -m training.studies.real_faces [MODEL ...] [--peers FOLDER]`.
+"""Measures what a network's mean error on real faces does not show: `python -m training.studies.real_faces [MODEL ...] [--peers FOLDER]`.
 
 For each network: yaw, pitch and roll of AFLW2000's faces within yaw 60; its error on faces that are rolled, over that on upright ones;
 and Pointing'04 in squares of other widths, as other detectors' boxes give them, the worst width's error over the best one's. The sets are
@@ -36,7 +36,7 @@ Measure = tuple[str, int, float]
 
 
 def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
-    """Name, faces and value of each measure on faces with landmarks, each in its landmarks' square."""
+    """Returns name, faces and value of each measure on faces with landmarks, each in its landmarks' square."""
     truth = np.array([face.ypr_deg for face in faces])
     R = rotations(network, [face.read() for face in faces], [landmark_square(face, network.margin) for face in faces])
     yield from angle_measures(truth, R)
@@ -44,7 +44,7 @@ def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterat
 
 
 def angle_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
-    """Mean absolute error of each angle within `FRONTAL_DEG` of yaw.
+    """Returns mean absolute error of each angle within `FRONTAL_DEG` of yaw.
 
     Args:
         truth_ypr_deg: (N, 3).
@@ -60,7 +60,7 @@ def angle_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure
 
 
 def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
-    """Mean geodesic error of each range of roll, and the last range's over the first's.
+    """Returns mean geodesic error of each range of roll, and the last range's over the first's.
 
     Args:
         truth_ypr_deg: (N, 3).
@@ -77,7 +77,7 @@ def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]
 
 
 def width_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
-    """The mean of yaw's and pitch's error at each of `WIDTHS` of faces with a box, and the worst over the best."""
+    """Returns the mean of yaw's and pitch's error at each of `WIDTHS` of faces with a box, and the worst over the best."""
     truth = np.array([face.ypr_deg[:2] for face in faces])
     images = [face.read() for face in faces]
     errors = []
@@ -94,7 +94,7 @@ MEASURES = {'aflw2000': landmark_measures, 'pointing04': width_measures}
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns 1 if a model or every set is missing."""
+    """Returns the command; returns 1 if a model or every set is missing."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.real_faces', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Single frames against filtered ones on rendered recordings with truth: `python -m training.studies.temporal MODEL`.
+"""Compares single frames with filtered ones on rendered recordings with truth: `python -m training.studies.temporal MODEL`.
 
 The paper names temporal context as future work; the package filters by the stamps. Each recording is estimated frame by frame, once as
 single pictures and once tracked and smoothed, both with the face detector. Jitter is `metrics.jitter_deg`.
@@ -26,7 +26,7 @@ FIELDS = ('model', 'seed', 'frames', 'way', 'found', 'geodesic', 'jitter', 'comm
 
 
 def figures(frames: list[SequenceFrame], estimate: Callable[[SequenceFrame], list[HeadPose]]) -> dict[str, float]:
-    """Share of frames with an estimate; mean geodesic error and jitter of these frames in degrees."""
+    """Computes the share of frames with an estimate, and the mean geodesic error and jitter of these frames in degrees."""
     R, truth = [], []
     for frame in frames:
         poses = estimate(frame)
@@ -44,7 +44,7 @@ def figures(frames: list[SequenceFrame], estimate: Callable[[SequenceFrame], lis
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.temporal', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""The rendered dataset on disk: one writer and one reader.
+"""Writes and reads rendered datasets on disk.
 
 A dataset is a folder:
 
@@ -124,14 +124,14 @@ class SyntheticDataset:
         return {**vars(self), '_mapped': {}}
 
     def arrays(self, shard: int) -> dict[str, np.ndarray]:
-        """Memory-mapped `image`, `alpha`, `depth_mm` of a whole shard (all splits: pick rows with `index`)."""
+        """Maps `image`, `alpha`, `depth_mm` of a whole shard into memory (all splits: select rows with `index`)."""
         if shard not in self._mapped:
             folder = shard_path(self.path, shard)
             self._mapped[shard] = {name: np.load(folder / f'{name}.npy', mmap_mode='r') for name in _ARRAYS}
         return self._mapped[shard]
 
     def table(self, shard: int) -> dict[str, np.ndarray]:
-        """Every column of COLUMNS of a whole shard, in memory."""
+        """Reads every column of COLUMNS of a whole shard."""
         if shard not in self._tables:
             self._tables[shard] = self._read_table(shard_path(self.path, shard), self.manifest.shard_count(shard))
         return self._tables[shard]
@@ -151,12 +151,12 @@ class SyntheticDataset:
             raise damaged(path, folder) from error
 
     def column(self, name: str) -> np.ndarray:
-        """One column over this split, in the order of `sample`: (len, ...)."""
+        """Returns one column over this split, in the order of `sample`: (len, ...)."""
         parts = [self.table(s)[name][self.index[self.index[:, 0] == s, 1]] for s in self.shards]
         return np.concatenate(parts)
 
     def sample(self, i: int) -> Sample:
-        """The i-th sample of this split."""
+        """Returns the i-th sample of this split."""
         shard, row = (int(v) for v in self.index[i])
         arrays, table = self.arrays(shard), self.table(shard)
         named = {name: table[name][row] for name, (_, shape) in COLUMNS.items() if shape}
@@ -172,7 +172,7 @@ class SyntheticDataset:
 
 
 def read_splits(folder: Path) -> dict[int, str]:
-    """Identity id to 'train', 'val' or 'test', from identities.csv."""
+    """Reads 'train', 'val' or 'test' by identity id from identities.csv."""
     path = Path(folder) / 'identities.csv'
     try:
         with open(path, newline='') as file:
@@ -196,4 +196,4 @@ def refuse_people_seen(trained: Path, tested: Path) -> None:
             return {tuple(v for k, v in row.items() if k not in ('id', 'split')) for row in csv.DictReader(file) if row['split'] in splits}
 
     if shared := people(trained, ('train',)) & people(tested, ('train', 'val', 'test')):
-        raise ValueError(f'{tested} shows {len(shared)} people that {trained} trains on: render it anew with another --seed')
+        raise ValueError(f'{tested} shows {len(shared)} people that {trained} trains on; render it again with another --seed')

@@ -1,4 +1,4 @@
-"""The layout of a rendered dataset's folder: columns, manifest and shards (`dataset.py` describes the files)."""
+"""Defines the layout of a rendered dataset's folder: columns, manifest and shards (`dataset.py` describes the files)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Manifest:
 
 
 def shard_path(folder: Path, shard: int) -> Path:
-    """The folder of a finished shard."""
+    """Returns the folder of a finished shard."""
     return folder / f'shard-{shard:05d}'
 
 
@@ -142,11 +142,11 @@ def read_manifest(folder: Path) -> Manifest:
             return Manifest(**values | {'conditions': tuple(values['conditions'])})
     except (ValueError, TypeError, KeyError) as error:
         raise damaged(path, path) from error
-    raise ValueError(f'{path} has layout {version}, this reader knows {FORMAT_VERSION}: render it again')
+    raise ValueError(f'{path} has layout {version}, this version reads layout {FORMAT_VERSION}; render it again')
 
 
 def damaged(path: Path, delete: Path) -> ValueError:
-    """The error for a damaged file of a dataset, with what to delete before rendering again."""
+    """Returns the error for a damaged file of a dataset, with what to delete before rendering again."""
     return ValueError(f'{path} is damaged: delete {delete} and render into the same folder again, complete shards are kept')
 
 

@@ -143,6 +143,6 @@ The paper specifies neither the sigma of the blur (here 1 to 4 pixels of the 256
 
 
 def sample_pose_deg(rng: np.random.Generator, preset: Preset) -> np.ndarray:
-    """(3,) yaw, pitch, roll, uniform within the preset's ranges, 300W-LP convention."""
+    """Draws (3,) yaw, pitch, roll, uniform within the preset's ranges, 300W-LP convention."""
     limit = np.array([preset.yaw_deg, preset.pitch_deg, preset.roll_deg])
     return rng.uniform(-limit, limit)

@@ -1,4 +1,4 @@
-"""Contact sheets of presets."""
+"""Draws contact sheets of presets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_sheet(name: str, assets: Path, preset: Preset, seed: int, path: Path) 
 
 
 def crops(assets: Path, preset: Preset, seed: int, count: int = 64, columns: int = 8, tile: int = 128) -> np.ndarray:
-    """Random samples with backgrounds, as in training."""
+    """Draws random samples with backgrounds, as in training."""
     maker = CropMaker(assets, replace(preset, channels=3, per_head=1), seed)
     tiles = []
     for number in range(count):
@@ -51,7 +51,7 @@ def crops(assets: Path, preset: Preset, seed: int, count: int = 64, columns: int
 
 
 def poses(assets: Path, preset: Preset, seed: int) -> np.ndarray:
-    """One head over yaw (columns) and pitch (rows), with its landmarks in the middle row."""
+    """Draws one head over yaw (columns) and pitch (rows), with its landmarks in the middle row."""
     maker = CropMaker(assets, replace(preset, channels=3), seed)
     dressed = _plain(maker, 8)
     tiles = []
@@ -66,7 +66,7 @@ def poses(assets: Path, preset: Preset, seed: int) -> np.ndarray:
 
 
 def people(assets: Path, preset: Preset, seed: int) -> np.ndarray:
-    """People of all ages and ethnicities in the zero pose, in rows of women and men."""
+    """Draws people of all ages and ethnicities in the zero pose, in rows of women and men."""
     maker = CropMaker(assets, replace(preset, channels=3), seed)
     tiles = []
     for sex in ('female', 'male'):
@@ -84,7 +84,7 @@ def people(assets: Path, preset: Preset, seed: int) -> np.ndarray:
 
 
 def robustness(assets: Path, preset: Preset, seed: int) -> np.ndarray:
-    """The paper's robustness sets: a row each for angle, intensity, colour, blur and masks."""
+    """Draws the paper's robustness sets: a row each for angle, intensity, colour, blur and masks."""
     rows = []
     for name in ('illumination_angle', 'illumination_intensity', 'illumination_colour', 'blur', 'occlusion'):
         maker = CropMaker(assets, replace(PRESETS[name], channels=3), seed)
@@ -99,7 +99,7 @@ def robustness(assets: Path, preset: Preset, seed: int) -> np.ndarray:
 
 
 def depth(assets: Path, preset: Preset, seed: int) -> np.ndarray:
-    """Colour, ideal depth, structured light, time of flight, for three frames."""
+    """Draws colour, ideal depth, structured light and time of flight for three frames."""
     maker = CropMaker(assets, preset, seed)
     tiles = []
     for number in range(3):
@@ -113,7 +113,7 @@ def depth(assets: Path, preset: Preset, seed: int) -> np.ndarray:
 
 
 def scenes(assets: Path, preset: Preset, seed: int) -> np.ndarray:
-    """Whole frames with one to three people, and their boxes."""
+    """Draws whole frames with one to three people, and their boxes."""
     maker = CropMaker(assets, preset, seed)
     tiles = []
     for number in range(6):
@@ -131,7 +131,7 @@ def near_infrared(assets: Path, preset: Preset, seed: int) -> np.ndarray:
 
 
 def distribution(assets: Path, preset: Preset, seed: int) -> np.ndarray:
-    """The paper's Fig. 6 for the paper and the wide preset: pitch, yaw and roll of 20,000 samples, with chi-square over 20 bins.
+    """Plots the paper's Fig. 6 for the paper and the wide preset: pitch, yaw and roll of 20,000 samples, with chi-square over 20 bins.
 
     Poses are sampled before rendering, so this sheet renders nothing.
     """

@@ -1,4 +1,4 @@
-"""Stand-in heads: ellipsoids with painted eyes, nose and mouth in the renderer's dataset format.
+"""Renders stand-in heads, ellipsoids with painted eyes, nose and mouth, in the renderer's dataset format.
 
 With them every command can be tried and tested without rendered data. Their labels are exact, but they do not look like heads, so
 networks trained on them are useful for tests only. `python -m training.synthetic.stand_in FOLDER` writes a dataset.
@@ -33,7 +33,7 @@ _SPOTS = (
 
 
 def landmarks_m() -> np.ndarray:
-    """(68, 3) points on the ellipsoid in head axes, spread as the 68 landmarks are: a jaw line, then brows, nose, eyes, mouth."""
+    """Returns (68, 3) points on the ellipsoid in head axes, spread like the 68 landmarks: a jaw line, then brows, nose, eyes, mouth."""
     jaw = np.linspace(-1.35, 1.35, 17)
     azimuth = [
         *jaw,
@@ -59,7 +59,7 @@ def landmarks_m() -> np.ndarray:
 
 
 def draw(R_cam_head: np.ndarray, t_m: np.ndarray, K: np.ndarray, size: int, light: np.ndarray, tone: float) -> tuple[np.ndarray, ...]:
-    """Image, alpha (uint8) and depth in millimetres (uint16) of one head, by intersecting each pixel's ray with the ellipsoid."""
+    """Draws image, alpha (uint8) and depth in millimetres (uint16) of one head, by intersecting each pixel's ray with the ellipsoid."""
     x, y = np.meshgrid(np.arange(size), np.arange(size))
     rays = np.stack([(x - K[0, 2]) / K[0, 0], (y - K[1, 2]) / K[1, 1], np.ones((size, size))], -1)
     d, o = rays @ R_cam_head / SEMI_AXES_M, -t_m @ R_cam_head / SEMI_AXES_M

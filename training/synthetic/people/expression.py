@@ -1,4 +1,4 @@
-"""Facial expressions and gaze, sampled."""
+"""Samples facial expressions and gaze."""
 
 from __future__ import annotations
 

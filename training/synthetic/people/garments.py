@@ -1,7 +1,7 @@
 """Things of our own that people wear on the head: caps, headscarves, masks, scarves, glasses.
 
 Cloth is a surface around the head: in every direction from a centre, the farthest skin, widened and smoothed, plus a gap. So it
-fits every head and cannot let skin through. Mesh axes (x to the person's left, y up, z to the front), metres.
+fits every head, and skin cannot show through it. Mesh axes (x to the person's left, y up, z to the front), metres.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Garment:
 
 
 def head_centre(model: HeadModel, shape: Shape) -> np.ndarray:
-    """(3,) between the ears."""
+    """Returns the (3,) point between the ears."""
     ears = shape.vertices[model.landmarks[[0, 16]]].mean(0).astype(float)
     return ears * [0, 1, 1] + [0, -0.005, 0.0]
 
@@ -65,7 +65,7 @@ class SkinDistance:
         self._grid = grid
 
     def surface(self, azimuth: np.ndarray, elevation: np.ndarray, gap: np.ndarray | float) -> np.ndarray:
-        """(..., 3) points `gap` metres off the skin; radians, azimuth 0 to the front and > 0 to the person's left."""
+        """Returns (..., 3) points `gap` metres off the skin; radians, azimuth 0 to the front and > 0 to the person's left."""
         column = ((azimuth / (2 * np.pi) + 0.5) % 1.0 * _TURN - 0.5 + _TURN).astype(np.float32)
         row = ((elevation / np.pi + 0.5) * _TILT - 0.5).astype(np.float32)
         radius = cv2.remap(self._grid, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(azimuth.shape) + gap
@@ -88,7 +88,7 @@ def _elevation(distance: SkinDistance, point: np.ndarray) -> float:
 
 
 def cap(model: HeadModel, shape: Shape, rng: np.random.Generator, visor: bool) -> list[Garment]:
-    """A knitted cap, or one with a visor."""
+    """Makes a knitted cap, or one with a visor."""
     distance = SkinDistance(model, shape)
     brow = _elevation(distance, shape.vertices[model.landmarks[19:25]].mean(0))
     front = brow + np.radians(rng.uniform(10, 24) if visor else rng.uniform(5, 22))
@@ -112,7 +112,7 @@ def cap(model: HeadModel, shape: Shape, rng: np.random.Generator, visor: bool) -
 
 
 def headscarf(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[Garment]:
-    """A headscarf that leaves the face free, and its fall over neck and shoulders."""
+    """Makes a headscarf that does not cover the face, with its fall over neck and shoulders."""
     distance = SkinDistance(model, shape)
     points = shape.vertices[model.landmarks].astype(float)
     top = _elevation(distance, points[19:25].mean(0)) + np.radians(rng.uniform(8, 18))
@@ -141,7 +141,7 @@ def headscarf(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[
 
 
 def mask(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[Garment]:
-    """A face mask from the nose's bridge to under the chin, with its bands to the ears."""
+    """Makes a face mask from the nose's bridge to under the chin, with its bands to the ears."""
     distance = SkinDistance(model, shape)
     points = shape.vertices[model.landmarks].astype(float)
     top = _elevation(distance, points[28 if rng.random() < 0.7 else 30])
@@ -174,7 +174,7 @@ def mask(model: HeadModel, shape: Shape, rng: np.random.Generator) -> list[Garme
 def scarf(
     model: HeadModel, shape: Shape, rng: np.random.Generator, top_landmark: int | None = None, lift: float = 0.0, wide: float | None = None
 ) -> list[Garment]:
-    """A scarf around the neck, up to the chin, the mouth or the nose."""
+    """Makes a scarf around the neck, up to the chin, the mouth or the nose."""
     points = shape.vertices[model.landmarks].astype(float)
     if top_landmark is None:
         top_landmark = int(rng.choice([8, 57, 33, 30]))
@@ -216,7 +216,7 @@ def scarf(
 
 
 def glasses(model: HeadModel, shape: Shape, eye_centres: np.ndarray, rng: np.random.Generator, sun: bool) -> tuple[Garment, Garment]:
-    """Frame and lenses.
+    """Makes frame and lenses.
 
     Args:
         model: the head model.

@@ -1,4 +1,4 @@
-"""The head model: shape coefficients to vertices, neck joints, and meshes fitted to the head. Plain numpy.
+"""Implements the head model in numpy: shape coefficients to vertices, neck joints, and meshes fitted to the head.
 
 Mesh axes: x to the person's left, y up, z to the front; metres.
 """
@@ -68,7 +68,7 @@ class Fitted:
     scale_m: np.ndarray
 
     def place(self, vertices: np.ndarray) -> np.ndarray:
-        """(n, 3) float32 vertices of the mesh on a head."""
+        """Computes the (n, 3) float32 vertices of the mesh on a head."""
         a, b = vertices[self.scale_vertices[:, 0]], vertices[self.scale_vertices[:, 1]]
         size = np.abs(np.diagonal(a - b)) / self.scale_m
         return np.einsum('nk,nkd->nd', self.weight, vertices[self.reference]) + self.offset * size.astype(np.float32)
@@ -121,7 +121,7 @@ class HeadModel:
         return self._projection.shape[1]
 
     def local_pairs(self) -> dict[str, dict[str, tuple[int, int]]]:
-        """Local shape changes: name without side -> side ('l-', 'r-' or '') -> (shape one way, shape the other way)."""
+        """Groups local shape changes: name without side -> side ('l-', 'r-' or '') -> (shape one way, shape the other way)."""
         local = [(i, name.split(':')[1]) for i, name in enumerate(self.names) if name.startswith('local_change')]
         pairs: dict[str, dict[str, tuple[int, int]]] = {}
         for (one, name), (other, _) in zip(local[::2], local[1::2]):
@@ -161,7 +161,7 @@ class HeadModel:
         return np.prod(values * self._mask + 1 - self._mask, axis=1) @ self._projection
 
     def evaluate(self, coefficients: np.ndarray) -> Shape:
-        """The head of shape coefficients, (len(names),)."""
+        """Computes the head of (len(names),) shape coefficients."""
         return self.add(self.template, coefficients)
 
     def add(self, shape: Shape, coefficients: np.ndarray) -> Shape:
@@ -186,7 +186,7 @@ class HeadModel:
         return Shape(out, shape.bone_heads)
 
     def neck_weights(self) -> np.ndarray:
-        """(n, 4) float32 weights of the three neck bones and the head; the torso has the remaining weight."""
+        """Computes (n, 4) float32 weights of the three neck bones and the head; the torso has the remaining weight."""
         return np.ascontiguousarray(self.bone_weights[:, NECK1 : HEAD + 1])
 
 
@@ -215,12 +215,12 @@ class Calibration:
             return cls(*(file[name] for name in ('zero', 'region', 'mean_face', 'area', 'occlusion')))
 
     def rotation(self, neutral: Shape) -> np.ndarray:
-        """(3, 3) rotation of an identity, neutral expression, into the zero pose; mesh axes."""
+        """Computes the (3, 3) rotation of an identity with neutral expression into the zero pose; mesh axes."""
         return self.zero @ rigid_alignment(neutral.vertices[self.region], self.mean_face, self.area)
 
 
 def sellion(model: HeadModel, neutral: Shape) -> np.ndarray:
-    """(3,) float64 origin of the head, mesh axes."""
+    """Returns the (3,) float64 origin of the head, mesh axes."""
     return neutral.vertices[model.landmarks[SELLION]].astype(float)
 
 
@@ -250,7 +250,7 @@ def neck_transforms(shape: Shape, R_torso_head: np.ndarray) -> np.ndarray:
 
 
 def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(n, 3) float32 unit normals of the vertices, weighted by the areas of the triangles."""
+    """Computes (n, 3) float32 unit normals of the vertices, weighted by the areas of the triangles."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     face = np.cross(b - a, c - a)
     out = np.empty(vertices.shape, np.float32)

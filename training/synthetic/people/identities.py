@@ -1,4 +1,4 @@
-"""The population to render, spread evenly over sex, age and ethnicity; one seed determines it."""
+"""Samples the population to render from one seed, spread evenly over sex, age and ethnicity."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def population(count: int, male_share: float, seed: int) -> list[Identity]:
 
 
 def neutral_shape(model: HeadModel, identity: Identity) -> Shape:
-    """The person's head at rest with a neutral expression."""
+    """Computes the person's head at rest with a neutral expression."""
     return model.evaluate(coefficients(model, identity))
 
 
 def coefficients(model: HeadModel, identity: Identity) -> np.ndarray:
-    """(len(model.names),) float32 shape coefficients of a person."""
+    """Computes the (len(model.names),) float32 shape coefficients of a person."""
     rng = np.random.default_rng([identity.seed, 1])
     female = identity.sex == 'female'
     gender = rng.uniform(0.8, 1.0) if female else rng.uniform(0.0, 0.2)
@@ -106,7 +106,7 @@ def coefficients(model: HeadModel, identity: Identity) -> np.ndarray:
 
 
 def age_scale(years: float) -> float:
-    """The body model's age scale: 12 years 1/3 (child), 25 years 2/3 (young adult), 90 years 1.
+    """Returns the body model's age scale: 12 years 1/3 (child), 25 years 2/3 (young adult), 90 years 1.
 
     Source: MakeHuman's macro targets.
     """

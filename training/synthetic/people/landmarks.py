@@ -1,4 +1,4 @@
-"""The 68 landmarks on our mesh, and the zero of head pose that they define.
+"""Places the 68 landmarks on our mesh, and computes the zero of head pose that they define.
 
 Zero pose. 300W-LP's angles are those of a 3D morphable face model fitted to 68 landmarks, so 0/0/0 means "as that model's mean
 face looks in its own frame". That model may not be used for a shipped product. We use the published mean face that may:
@@ -118,7 +118,7 @@ _MIRRORED = {17: 26, 18: 25, 19: 24, 20: 23, 21: 22, 36: 45, 39: 42, 48: 54}
 
 
 def canonical_face() -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks of MediaPipe's canonical face model.
+    """Returns the landmarks of MediaPipe's canonical face model.
 
     Returns:
         (26,) indices among the 68, and (26, 3) float64 points in centimetres, mesh axes.
@@ -134,7 +134,7 @@ def canonical_face() -> tuple[np.ndarray, np.ndarray]:
 
 
 def rigid_alignment(points: np.ndarray, onto: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """The rotation of the similarity that lays points onto others with the least squared distance.
+    """Computes the rotation of the similarity that maps points to others with the smallest squared distance.
 
     Args:
         points: (N, 3).
@@ -154,14 +154,14 @@ def rigid_alignment(points: np.ndarray, onto: np.ndarray, weights: np.ndarray | 
 
 
 def similarity(points: np.ndarray, onto: np.ndarray) -> tuple[np.ndarray, float]:
-    """The rotation, as of `rigid_alignment`, and the scale that lay points onto others: onto - mean ~ scale * (points - mean) @ R.T."""
+    """Computes the rotation, as `rigid_alignment`, and the scale that map points to others: onto - mean ~ scale * (points - mean) @ R.T."""
     R = rigid_alignment(points, onto)
     turned = (points - points.mean(0)) @ R.T
     return R, (turned * (onto - onto.mean(0))).sum() / (turned**2).sum()
 
 
 def zero_rotation(mean_landmarks: np.ndarray) -> np.ndarray:
-    """The rotation of our mean face, in mesh axes, into the zero pose.
+    """Computes the rotation of our mean face, in mesh axes, into the zero pose.
 
     Args:
         mean_landmarks: (68, 3) of the mean over identities, neutral expression, mesh axes, any unit.

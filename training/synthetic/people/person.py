@@ -1,4 +1,4 @@
-"""One person, dressed: the parts to draw, and where the labels are on them."""
+"""Represents one dressed person: the parts to draw, and the places of the labels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Person:
     parts: list[Part] = field(default_factory=list)
 
     def bones(self, R_cam_head: np.ndarray, R_cam_torso: np.ndarray, t_cam_head_m: np.ndarray) -> np.ndarray:
-        """Where everything goes for a pose.
+        """Computes the transform of each bone for a pose.
 
         Args:
             R_cam_head: (3, 3) head axes -> camera.
@@ -59,7 +59,7 @@ class Person:
         return _placed(placed, local, shift)
 
     def bones_on_torso(self, R_cam_head: np.ndarray, R_cam_torso: np.ndarray, neck_root_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same for a body that stays where it is: the neck's root at (3,) neck_root_m. Also gives t_cam_head_m, (3,)."""
+        """Computes the bones for a body that stays in place, with the neck's root at (3,) neck_root_m. Also returns t_cam_head_m, (3,)."""
         placed, local = self._turned(R_cam_head, R_cam_torso)
         bones = _placed(placed, local, np.asarray(neck_root_m, float) - placed @ self.shape.bone_heads[NECK1])
         return bones, bones[4, :, :3] @ self.origin + bones[4, :, 3]
@@ -70,7 +70,7 @@ class Person:
         return head @ local[4, :, :3].T, local
 
     def landmarks_in_camera(self, bones: np.ndarray) -> np.ndarray:
-        """(68, 3) float64 landmarks in the camera's frame, metres."""
+        """Computes the (68, 3) float64 landmarks in the camera's frame, metres."""
         weights = np.concatenate([1 - self.landmark_weights.sum(1, keepdims=True), self.landmark_weights], axis=1)
         blended = np.einsum('nb,bij->nij', weights, bones)
         return np.einsum('nij,nj->ni', blended[:, :, :3], self.landmarks) + blended[:, :, 3]
@@ -100,7 +100,7 @@ class Dresser:
         self._neutral: tuple[Identity, Shape, np.ndarray] | None = None
 
     def neutral(self, identity: Identity) -> tuple[Shape, np.ndarray]:
-        """An identity at rest without expression, and its rotation into the zero pose."""
+        """Returns an identity at rest without expression, and its rotation into the zero pose."""
         if self._neutral is None or self._neutral[0] != identity:
             if self.scans is None:
                 shape, calibration = identities.neutral_shape(self.model, identity), self.calibration
@@ -110,7 +110,7 @@ class Dresser:
         return self._neutral[1], self._neutral[2]
 
     def dress(self, identity: Identity, expression: dict[str, float], gaze_deg: np.ndarray, wardrobe: Wardrobe, look: Look) -> Person:
-        """A person.
+        """Makes a dressed person.
 
         Args:
             identity: who.
@@ -268,7 +268,7 @@ class Dresser:
 
 
 def beard_region(model: HeadModel) -> np.ndarray:
-    """(n,) float32 where a beard grows, 0..1: upper lip, chin, cheeks below a line from mouth to ear, and under the jaw."""
+    """Computes where a beard grows, (n,) float32 0..1: upper lip, chin, cheeks below a line from mouth to ear, and under the jaw."""
     v = model.template.vertices
     p = v[model.landmarks]
     across = np.array([0.0, abs(p[54, 0]), abs(p[[4, 12], 0]).mean(), abs(p[[2, 14], 0]).mean(), 0.2])

@@ -14,7 +14,7 @@ class Surface:
         self._tree = cKDTree(vertices[triangles].mean(1))
 
     def nearest(self, points: np.ndarray, among: int = 12) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 3) corners and (N, 3) barycentric weights of the nearest point of the nearest triangles' centres."""
+        """Finds (N, 3) corners and (N, 3) barycentric weights of the nearest point of the nearest triangles' centres."""
         near = self._tree.query(points, among)[1]
         a, b, c = (self._vertices[self._triangles[near][..., k]] for k in range(3))
         u, v, p = b - a, c - a, points[:, None] - a

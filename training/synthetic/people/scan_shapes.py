@@ -1,4 +1,4 @@
-"""A second family of head shapes: ICT-FaceKit's identity modes, from light-stage scans, laid over the body model's face.
+"""Makes a second family of head shapes: ICT-FaceKit's identity modes, from light-stage scans, on the body model's face.
 
 The body model's own faces are an artist's: noses stand out less and lips more than in scans. Here a person keeps the body model's
 mesh, so that skin, hair and clothes fit, and its face takes the shape of a random scan.
@@ -86,13 +86,13 @@ class ScanShapes:
         self.calibration = Calibration(zero, region, middle.vertices[region].astype(float), calibration.area, calibration.occlusion)
 
     def neutral_shape(self, identity: Identity) -> Shape:
-        """The person's head at rest: the body model's, its face a scan's that the person's seed picks."""
+        """Computes the person's head at rest: the body model's, with a scan's face that the person's seed selects."""
         rng = np.random.default_rng([identity.seed, 3])
         strength = np.clip(rng.normal(0, _SPREAD, len(self._modes)), -_LARGEST, _LARGEST)
         return self.laid_over(identities.neutral_shape(self._model, identity), strength)
 
     def laid_over(self, shape: Shape, strength: np.ndarray) -> Shape:
-        """A head whose face has the shape of modes; the scan is laid onto it rigidly with scale, then it moves there smoothly.
+        """Computes a head whose face has the shape of modes: aligns the scan rigidly with scale, then moves the face to it smoothly.
 
         Args:
             shape: the body model's head.
@@ -112,7 +112,7 @@ class ScanShapes:
 
 
 def spread(vertices: np.ndarray, among: np.ndarray, count: int) -> np.ndarray:
-    """`count` of some vertices, each the farthest from those before it."""
+    """Chooses `count` of some vertices, each the farthest from those before it."""
     points = vertices[among]
     chosen, distance = [0], np.linalg.norm(points - points[0], axis=1)
     while len(chosen) < min(count, len(among)):

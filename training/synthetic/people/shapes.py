@@ -1,4 +1,4 @@
-"""Simple geometry of our own: spheres, tubes, grids, boxes. Points in metres, triangles as indices."""
+"""Makes simple geometry: spheres, tubes, grids, boxes. Points are in metres, triangles are indices."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ Triangulated = tuple[np.ndarray, np.ndarray]
 
 
 def sphere(columns: int = 24, rows: int = 16) -> Triangulated:
-    """The unit sphere with its poles on z."""
+    """Makes the unit sphere with its poles on z."""
     turn, tilt = np.meshgrid(np.linspace(0, 2 * np.pi, columns + 1), np.linspace(0, np.pi, rows + 1))
     points = np.stack([np.sin(tilt) * np.cos(turn), np.sin(tilt) * np.sin(turn), np.cos(tilt)], -1).reshape(-1, 3)
     return points, grid_triangles(rows + 1, columns + 1)
 
 
 def grid_triangles(rows: int, columns: int) -> np.ndarray:
-    """(m, 3) triangles of a (rows, columns) grid of points."""
+    """Makes (m, 3) triangles of a (rows, columns) grid of points."""
     first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
     below = first + columns
     return np.concatenate([np.stack([first, below, first + 1], 1), np.stack([first + 1, below, below + 1], 1)]).astype(np.int32)
 
 
 def tube(path: np.ndarray, radius: float, sides: int = 6, closed: bool = False) -> Triangulated:
-    """A tube along (n, 3) points."""
+    """Makes a tube along (n, 3) points."""
     path = np.asarray(path, float)
     ahead = (np.roll(path, -1, 0) - np.roll(path, 1, 0)) if closed else np.gradient(path, axis=0)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
@@ -39,7 +39,7 @@ def tube(path: np.ndarray, radius: float, sides: int = 6, closed: bool = False) 
 
 
 def box(size: np.ndarray) -> Triangulated:
-    """A box about the origin; its faces do not share corners, so that edges stay sharp."""
+    """Makes a box about the origin; its faces do not share corners, so that edges stay sharp."""
     points, triangles = [], []
     for axis in range(3):
         u, v = (axis + 1) % 3, (axis + 2) % 3
@@ -53,14 +53,14 @@ def box(size: np.ndarray) -> Triangulated:
 
 
 def fan(outline: np.ndarray) -> Triangulated:
-    """A disc over a closed (n, 3) outline."""
+    """Makes a disc over a closed (n, 3) outline."""
     n = len(outline)
     points = np.concatenate([outline, outline.mean(0, keepdims=True)])
     return points, np.array([(i, (i + 1) % n, n) for i in range(n)], np.int32)
 
 
 def join(*pieces: Triangulated) -> Triangulated:
-    """Several pieces as one."""
+    """Joins several pieces."""
     offsets = np.cumsum([0] + [len(p) for p, _ in pieces[:-1]])
     return (
         np.concatenate([p for p, _ in pieces]),

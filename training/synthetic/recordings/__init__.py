@@ -1,1 +1,1 @@
-"""Rendered recordings with truth."""
+"""Renders recordings with truth."""

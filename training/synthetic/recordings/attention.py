@@ -110,12 +110,12 @@ class Cabin:
         self._root_m = np.array([0, -0.01, settings.distance_m]) - self._dressed(0, 0, 0).bones_on_torso(rest, rest, np.zeros(3))[1]
 
     def pose(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The truth: (3, 3) R_cam_head and (3,) t_cam_head_m of frame k."""
+        """Returns the truth of frame k: (3, 3) R_cam_head and (3,) t_cam_head_m."""
         R_cam_head, _, t_cam_head_m = self._place(k)
         return R_cam_head, t_cam_head_m
 
     def draw(self, k: int) -> np.ndarray:
-        """(H, W) uint8, frame k."""
+        """Draws frame k, (H, W) uint8."""
         _, bones, t_cam_head_m = self._place(k)
         parts = self._person(k).parts
         image, _ = frames.draw(self._renderer, [(parts, bones, t_cam_head_m)], self.camera, self._lighting, self._behind, 1.5)

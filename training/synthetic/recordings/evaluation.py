@@ -109,7 +109,7 @@ class Actor:
     phase: float
 
     def at(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rotation (3, 3), bones and sellion (3,) at a time."""
+        """Returns rotation (3, 3), bones and sellion (3,) at a time."""
         values = _between(self.keys, t)
         turning = np.array([1.2 * np.sin(0.9 * t + self.phase), 0.9 * np.sin(1.3 * t + 2 * self.phase), 0.6 * np.sin(0.7 * t)])
         R_cam_head = geometry.rotation_from_ypr_deg(values[:3] + turning)
@@ -154,7 +154,7 @@ class Stage:
         ]
 
     def render(self, seconds: float, fps: float, start_s: float = 0.0) -> Iterator[Moment]:
-        """The images from a time on, one after another."""
+        """Yields the images from a time on, in order."""
         for k in range(round(seconds * fps)):
             t = start_s + k / fps
             drawn = []
@@ -176,7 +176,7 @@ class Stage:
             )
 
     def truth(self, t: float) -> list[tuple[str, np.ndarray, np.ndarray]]:
-        """Name, (3, 3) R_cam_head and (3,) t_cam_head_m of everybody whose face is in the picture."""
+        """Returns name, (3, 3) R_cam_head and (3,) t_cam_head_m of everybody whose face is in the picture."""
         posed = [(actor.name, *actor.at(t)) for actor in self.actors]
         return [(name, R, t_m) for name, R, _, t_m in posed if self._near_picture(t_m, -0.06)]
 
@@ -209,7 +209,7 @@ def write_recording(
         start_s: where in the minute to begin.
 
     Returns:
-        The stage, which knows the truth.
+        The stage, which holds the truth.
     """
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
@@ -343,7 +343,7 @@ def _between(keys: np.ndarray, t: float) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line."""
+    """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m training.synthetic.recordings.evaluation', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -169,7 +169,7 @@ class _Wander:
         return np.array([0.02, 0.006, 0.02]) * [self._value(k, now) for k in range(3, 6)]
 
     def speech(self, now: float) -> float:
-        """How much of the time's speech is voiced, 0..1: syllables in phrases."""
+        """Computes how much of the time's speech is voiced, 0..1: syllables in phrases."""
         phrase = np.clip(2.5 * self._value(6, 0.8 * now) + 0.4, 0, 1)
         return float(phrase * np.clip(0.5 + 0.35 * np.sin(21.0 * now) + 0.3 * np.sin(13.7 * now + 1), 0, 1))
 

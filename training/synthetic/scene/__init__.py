@@ -1,1 +1,1 @@
-"""Scenes: light, background, occluders, camera, and the OpenGL renderer."""
+"""Makes scenes of light, background, occluders and camera, and renders them with OpenGL."""

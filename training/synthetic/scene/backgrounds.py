@@ -1,4 +1,4 @@
-"""What is behind people: procedural scenes that belong to nobody, or the user's own pictures."""
+"""Makes the backgrounds behind people: procedural scenes without any rights, or the user's own pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KINDS = ('plain', 'gradient', 'clouds', 'shapes', 'room', 'stripes')
 
 
 def list_photographs(folder: Path) -> list[Path]:
-    """The pictures in a folder of the user's.
+    """Lists the pictures in the user's folder.
 
     Raises:
         ValueError: if it has none.
@@ -26,14 +26,14 @@ def list_photographs(folder: Path) -> list[Path]:
 
 
 def background(rng: np.random.Generator, width: int, height: int, photographs: list[Path] | None = None) -> np.ndarray:
-    """(height, width, 3) uint8 BGR: a part of one of the photographs, where there are any, or a procedural scene."""
+    """Makes a (height, width, 3) uint8 BGR background: a part of one of the photographs if there are any, or a procedural scene."""
     if photographs and rng.random() < 0.7:
         return _photograph(rng, width, height, photographs[rng.integers(len(photographs))])
     return procedural(rng, width, height, str(rng.choice(_KINDS)))
 
 
 def procedural(rng: np.random.Generator, width: int, height: int, kind: str) -> np.ndarray:
-    """A scene of a given kind: one of 'plain', 'gradient', 'clouds', 'shapes', 'room', 'stripes'."""
+    """Makes a scene of a given kind: one of 'plain', 'gradient', 'clouds', 'shapes', 'room', 'stripes'."""
     one, two = _tone(rng), _tone(rng)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     if kind == 'room':
@@ -65,7 +65,7 @@ def procedural(rng: np.random.Generator, width: int, height: int, kind: str) -> 
 
 
 def room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """An indoor scene out of focus: a wall, a window or a lamp, a door, shelves with books, a picture."""
+    """Makes an indoor scene out of focus: a wall, a window or a lamp, a door, shelves with books, a picture."""
     wall = _tone(rng, 0.25) * 0.4 + 110
     y, x = np.mgrid[:height, :width].astype(np.float32)
     light = 1.1 - 0.5 * np.hypot(x / width - rng.uniform(0, 1), y / height - rng.uniform(-0.2, 0.4))
@@ -106,7 +106,7 @@ def room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def clouds(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """(height, width, 3) float32 smooth noise about 0 with deviation near 1."""
+    """Makes (height, width, 3) float32 smooth noise about 0 with deviation near 1."""
     out = np.zeros((height, width, 3), np.float32)
     mixing = (np.eye(3) * 0.4 + 0.2).astype(np.float32)
     for cells in (3, 6, 12, 30, 80):

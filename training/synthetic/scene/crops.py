@@ -48,7 +48,7 @@ class Crop:
 
 @dataclass(frozen=True, eq=False)
 class Dressed:
-    """A person ready to be posed, and what the table says of it."""
+    """A person ready to be posed, and its columns of the table."""
 
     person: Person
     look: appearance.Look
@@ -80,13 +80,13 @@ class CropMaker:
         self._dressed: tuple[int, Dressed] | None = None
 
     def identity_of(self, group: int) -> Identity:
-        """The person of a group of samples: everybody once before anybody twice."""
+        """Returns the person of a group of samples; all persons come once before any comes twice."""
         turn, place = divmod(group, len(self.people))
         order = np.random.default_rng([self.seed, 0x0DE5, turn]).permutation(len(self.people))
         return self.people[order[place]]
 
     def dress(self, group: int) -> Dressed:
-        """The dressed person of a group of samples, uploaded to the device."""
+        """Dresses the person of a group of samples, and uploads it to the device."""
         if self._dressed is None or self._dressed[0] != group:
             rng = np.random.default_rng([self.seed, 0xD2E5, group])
             dressed = self.dress_person(rng, self.identity_of(group), self.preset.variety)
@@ -95,7 +95,7 @@ class CropMaker:
         return self._dressed[1]
 
     def dress_person(self, rng: np.random.Generator, identity: Identity, variety: appearance.Variety) -> Dressed:
-        """Somebody with an expression and clothes."""
+        """Dresses a person with an expression and clothes."""
         kind, strength = expression.sample_expression(rng, list(self.model.actions), variety)
         gaze = expression.sample_gaze(rng, strength)
         wardrobe = appearance.sample_wardrobe(rng, identity, variety)
@@ -103,7 +103,7 @@ class CropMaker:
         return Dressed(self.dresser.dress(identity, strength, gaze, wardrobe, look), look, wardrobe, kind)
 
     def make(self, number: int) -> Crop:
-        """Sample `number` of the dataset, 0..count-1; the same whatever was made before."""
+        """Renders sample `number` of the dataset, 0..count-1; it does not depend on the samples rendered before."""
         preset = self.preset
         sample_seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)[0])
         rng = np.random.default_rng(sample_seed)
@@ -185,20 +185,20 @@ class CropMaker:
 
 
 def composite_bgr(layers: Layers, behind: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8: a render over a background."""
+    """Draws a render over a background, (H, W, 3) uint8."""
     hidden = 255 - layers.alpha.astype(np.uint16)
     return np.minimum(layers.bgr + (hidden[..., None] * behind + 127) // 255, 255).astype(np.uint8)
 
 
 def sample_turn(rng: np.random.Generator, preset: Preset) -> tuple[np.ndarray, np.ndarray]:
-    """R_cam_head, and R_cam_torso that follows the head part of the way, and as far as a neck needs."""
+    """Draws R_cam_head, and R_cam_torso, which follows the head a part of the way, and as far as a neck needs."""
     pose = presets.sample_pose_deg(rng, preset)
     turned = np.clip(pose * (1 - rng.uniform(0.2, 0.6)), -_NECK_LIMIT_DEG, _NECK_LIMIT_DEG)
     return geometry.rotation_from_ypr_deg(pose), geometry.rotation_from_ypr_deg(pose - turned)
 
 
 def sample_place(rng: np.random.Generator, preset: Preset) -> tuple[np.ndarray, np.ndarray]:
-    """t_cam_head_m, and K of the whole 640x480 image."""
+    """Draws t_cam_head_m, and K of the whole 640x480 image."""
     focal = rng.uniform(*preset.focal_px)
     K = np.array([[focal, 0, FRAME_WIDTH / 2 - 0.5], [0, focal, FRAME_HEIGHT / 2 - 0.5], [0, 0, 1]])
     distance = np.exp(rng.uniform(*np.log(preset.distance_m)))
@@ -207,7 +207,7 @@ def sample_place(rng: np.random.Generator, preset: Preset) -> tuple[np.ndarray, 
 
 
 def crop_camera(K: np.ndarray, landmarks_m: np.ndarray, R_cam_head: np.ndarray, margin: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The camera of a square crop about the landmarks' box, and the label relative to the ray through its centre.
+    """Returns the camera of a square crop about the landmarks' box, and the label relative to the ray through its centre.
 
     Args:
         K: (3, 3) of the whole image.
@@ -232,6 +232,6 @@ def crop_camera(K: np.ndarray, landmarks_m: np.ndarray, R_cam_head: np.ndarray, 
 
 
 def crop_rotation(K_crop: np.ndarray, R_cam_head: np.ndarray, size: int) -> np.ndarray:
-    """(3, 3) head rotation relative to the ray through a crop's centre."""
+    """Computes the (3, 3) head rotation relative to the ray through a crop's centre."""
     ray = np.linalg.solve(K_crop, [size / 2 - 0.5, size / 2 - 0.5, 1.0])
     return geometry.ray_rotation(ray).T @ R_cam_head

@@ -1,4 +1,4 @@
-"""What the renderer takes and gives: parts, cameras, lights, layers. Plain data."""
+"""Defines the renderer's input and output as plain data: parts, cameras, lights, layers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Part:
 def pack(
     points: np.ndarray, normals: np.ndarray, uv: np.ndarray, occlusion: np.ndarray | float, region: np.ndarray | float, neck: np.ndarray
 ) -> np.ndarray:
-    """(n, 14) float32 points of a Part."""
+    """Packs the points of a Part into (n, 14) float32."""
     out = np.empty((len(points), FLOATS), np.float32)
     out[:, 0:3], out[:, 3:6], out[:, 6:8], out[:, 8], out[:, 9], out[:, 10:14] = points, normals, uv, occlusion, region, neck
     return out

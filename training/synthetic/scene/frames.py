@@ -1,4 +1,4 @@
-"""Whole camera frames with one to three people, in colour and depth, with every head's label."""
+"""Renders whole camera frames with one to three people, in colour and depth, with every head's label."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Frame:
 
 
 def camera_640x480(focal_px: float = 575.0) -> Camera:
-    """An ideal pinhole camera with its principal point in the middle."""
+    """Returns an ideal pinhole camera with its principal point in the middle."""
     K = np.array([[focal_px, 0, FRAME_WIDTH / 2 - 0.5], [0, focal_px, FRAME_HEIGHT / 2 - 0.5], [0, 0, 1.0]])
     return Camera(FRAME_WIDTH, FRAME_HEIGHT, K)
 
 
 def head_label(person: Person, bones: np.ndarray, R_cam_head: np.ndarray, t_cam_head_m: np.ndarray, camera: Camera) -> Head:
-    """The label of a posed person."""
+    """Returns the label of a posed person."""
     pixels = person.landmarks_in_camera(bones) @ camera.K.T
     pixels = pixels[:, :2] / pixels[:, 2:] + 0.5
     (x1, y1), (x2, y2) = pixels.min(0), pixels.max(0)
@@ -103,7 +103,7 @@ def draw(
 
 
 def random_frame(maker: CropMaker, number: int, depth_model: str = 'ideal') -> Frame:
-    """A random frame with one to three people, upper bodies included.
+    """Renders a random frame with one to three people, upper bodies included.
 
     Args:
         maker: gives people, preset and seed.

@@ -1,4 +1,4 @@
-"""Lights: what falls on a head, and how the camera exposes for it. Directions in the camera's optical frame."""
+"""Samples the light on a head and the camera's exposure. Directions are in the camera's optical frame."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ COLOURS = {
 
 
 def direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
-    """(3,) unit vector towards a light: azimuth 0 at the camera, > 0 to the image's right; elevation > 0 above."""
+    """Returns (3,) unit vector towards a light: azimuth 0 at the camera, > 0 to the image's right; elevation > 0 above."""
     a, e = np.radians(azimuth_deg), np.radians(elevation_deg)
     return np.array([np.sin(a) * np.cos(e), -np.sin(e), -np.cos(a) * np.cos(e)])
 
 
 def sample(rng: np.random.Generator, kinds: dict[str, float] | None = None) -> tuple[str, float, float, Lighting]:
-    """Random light.
+    """Draws random light.
 
     Args:
         rng: random generator.
@@ -95,7 +95,7 @@ def sample(rng: np.random.Generator, kinds: dict[str, float] | None = None) -> t
 
 
 def near_infrared(rng: np.random.Generator) -> tuple[float, float, Lighting]:
-    """A lamp near the camera in an otherwise dark place, as in driver monitoring; azimuth, strength, lighting."""
+    """Makes the light of a lamp near the camera in an otherwise dark place, as in driver monitoring; azimuth, strength, lighting."""
     azimuth, elevation = rng.uniform(-35, 35), rng.uniform(-30, 30)
     directions, colours = np.tile([0.0, 0, -1], (3, 1)), np.zeros((3, 3))
     directions[0], colours[0] = direction(azimuth, elevation), np.full(3, rng.uniform(0.9, 1.3))
@@ -117,7 +117,7 @@ def near_infrared(rng: np.random.Generator) -> tuple[float, float, Lighting]:
 
 
 def paper(azimuth_deg: float = 0.0, intensity: float = 1.0, colour: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Lighting:
-    """The paper's one lamp, of which section 4.4 changes horizontal angle, intensity or colour; the rest stays."""
+    """Makes the paper's one lamp, of which section 4.4 changes horizontal angle, intensity or colour; the rest stays constant."""
     directions, colours = np.tile([0.0, 0, -1], (3, 1)), np.zeros((3, 3))
     directions[0], colours[0] = direction(azimuth_deg, 25.0), np.array(colour) * intensity
     sky = np.zeros((9, 3))
@@ -126,7 +126,7 @@ def paper(azimuth_deg: float = 0.0, intensity: float = 1.0, colour: tuple[float,
 
 
 def sample_sky(rng: np.random.Generator, ambient: float) -> np.ndarray:
-    """(9, 3) smooth surroundings, as a rule brighter from above."""
+    """Draws (9, 3) smooth surroundings, which are usually brighter from above."""
     base = np.clip(rng.normal(1, 0.07, 3), 0.7, 1.3) * ambient
     sky = np.stack(
         [base]
@@ -138,6 +138,6 @@ def sample_sky(rng: np.random.Generator, ambient: float) -> np.ndarray:
 
 
 def exposure_for(directions: np.ndarray, colours: np.ndarray, ambient: float) -> float:
-    """What an automatic exposure would choose for a face in the middle: less the more light falls on its front."""
+    """Computes the exposure that a camera would choose for a face in the middle: the more light falls on its front, the smaller."""
     front = np.clip(-directions[:, 2], 0.15, 1) * colours.mean(1)
     return float(1.0 / (0.6 * ambient + 0.55 * front.sum() ** 0.85 + 0.18))

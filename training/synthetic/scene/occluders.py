@@ -16,7 +16,7 @@ _PLAIN = {'roughness': 0.5, 'shine': 1.0, 'weave': (0.0, 0.0, 0.0, 0.0)}
 
 
 def occlude(rng: np.random.Generator, kind: str, model: HeadModel, look: Look, landmarks_m: np.ndarray) -> list[Part]:
-    """Parts of one thing that hides part of a face.
+    """Makes the parts of one thing that hides a part of a face.
 
     Args:
         rng: random generator.

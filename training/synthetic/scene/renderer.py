@@ -146,7 +146,7 @@ class Renderer:
         return np.frombuffer(frame.read(components=1, dtype='f4'), np.float32).reshape(view.height, view.width).copy()
 
     def render_coordinates(self, parts: Sequence[Part], bones: np.ndarray, view: View) -> np.ndarray:
-        """Each pixel's own place on the mesh at rest.
+        """Renders each pixel's place on the mesh at rest.
 
         (H, W, 4) float32: x, y, z sampled at the pixel's centre, and 1 where the head alone moves it. For checks of labels
         against pixels; parts with a pose of their own are left out.

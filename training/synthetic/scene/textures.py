@@ -1,4 +1,4 @@
-"""Textures of the renderer: pictures of the asset cache, and noise."""
+"""Makes the renderer's textures from pictures of the asset cache and from noise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Textures:
         self._read: dict[str, tuple[moderngl.Texture, float]] = {}
 
     def read(self, name: str) -> tuple[moderngl.Texture, float]:
-        """A picture of the asset folder, and its typical linear brightness where it is opaque."""
+        """Reads a picture of the asset folder, and its typical linear brightness where it is opaque."""
         if name not in self._read:
             image = cv2.imread(str(self._assets / name), cv2.IMREAD_UNCHANGED)
             if image is None:
@@ -43,7 +43,7 @@ class Textures:
 
 
 def noise_texture(gl: moderngl.Context, size: int = 256) -> moderngl.Texture:
-    """Four independent tiling channels, octaves of smoothed noise about 0.5."""
+    """Makes four independent tiling channels, octaves of smoothed noise about 0.5."""
     rng = np.random.default_rng(7)
     out = np.zeros((size, size, 4), np.float32)
     for cells, share in ((16, 0.3), (64, 0.5), (256, 0.4)):

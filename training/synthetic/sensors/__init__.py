@@ -1,1 +1,1 @@
-"""Sensor models of a colour camera and of depth cameras."""
+"""Simulates the sensors of a colour camera and of depth cameras."""

@@ -1,4 +1,4 @@
-"""What a colour camera adds: noise, blur, exposure, compression. All on uint8 images, gray or BGR."""
+"""Applies the effects of a colour camera to uint8 images, gray or BGR: noise, blur, exposure, compression."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 
 
 def gaussian_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of a fixed strength in grey levels (the paper's)."""
+    """Adds noise of a fixed strength in grey levels (the paper's)."""
     return _to_bytes(image + rng.normal(0, sigma, image.shape))
 
 
 def shot_noise(image: np.ndarray, electrons_at_white: float, read_electrons: float, rng: np.random.Generator) -> np.ndarray:
-    """Photon and read noise of a sensor.
+    """Adds photon and read noise of a sensor.
 
     Args:
         image: uint8, gamma 2.
@@ -26,7 +26,7 @@ def shot_noise(image: np.ndarray, electrons_at_white: float, read_electrons: flo
 
 
 def motion_blur(image: np.ndarray, path_px: np.ndarray) -> np.ndarray:
-    """The mean of the image moved along a path.
+    """Averages the image moved along a path.
 
     Args:
         image: uint8.
@@ -40,7 +40,7 @@ def motion_blur(image: np.ndarray, path_px: np.ndarray) -> np.ndarray:
 
 
 def defocus(image: np.ndarray, radius_px: float) -> np.ndarray:
-    """Blur of a lens out of focus: a disc."""
+    """Blurs as a lens out of focus does, with a disc."""
     size = 2 * int(np.ceil(radius_px)) + 1
     y, x = np.mgrid[:size, :size] - size // 2
     disc = np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1)
@@ -48,25 +48,25 @@ def defocus(image: np.ndarray, radius_px: float) -> np.ndarray:
 
 
 def expose(image: np.ndarray, stops: float) -> np.ndarray:
-    """More (> 0) or less light, in stops; gamma 2."""
+    """Changes the light by stops, > 0 for more; gamma 2."""
     return _to_bytes(image * np.sqrt(2.0**stops))
 
 
 def compress(image: np.ndarray, quality: int) -> np.ndarray:
-    """JPEG there and back."""
+    """Compresses as JPEG and decodes again."""
     _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if image.ndim == 2 else cv2.IMREAD_COLOR)
 
 
 def low_resolution(image: np.ndarray, factor: float) -> np.ndarray:
-    """Seen by a sensor with fewer pixels and enlarged again."""
+    """Reduces the image to a sensor with fewer pixels and enlarges it again."""
     height, width = image.shape[:2]
     small = cv2.resize(image, (max(1, round(width / factor)), max(1, round(height / factor))), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def rolling_shutter(image: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
-    """Rows read one after another while things move by (2,) x, y pixels from first to last row."""
+    """Reads rows one after another while things move by (2,) x, y pixels from first to last row."""
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     late = y / max(height - 1, 1) - 0.5
@@ -76,7 +76,7 @@ def rolling_shutter(image: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
 
 
 def black_masks(image: np.ndarray, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """One black rectangle somewhere on the image, as in the paper's section 4.4."""
+    """Draws one black rectangle at a random place on the image, as in the paper's section 4.4."""
     out = image.copy()
     y, x = rng.integers(0, image.shape[0] - height + 1), rng.integers(0, image.shape[1] - width + 1)
     out[y : y + height, x : x + width] = 0
@@ -84,7 +84,7 @@ def black_masks(image: np.ndarray, width: int, height: int, rng: np.random.Gener
 
 
 def everyday_camera(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A camera picked at random: some motion, focus, noise, compression."""
+    """Applies a random camera: some motion, focus, noise, compression."""
     if rng.random() < 0.3:
         reach = rng.uniform(0.5, 4)
         angle = rng.uniform(0, 2 * np.pi)

@@ -1,4 +1,4 @@
-"""Depth cameras: what they make of the true depth.
+"""Simulates depth cameras: computes their measurement from the true depth.
 
 Input and output are z along the optical axis in metres, 0 for none (REP-118).
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def measure(model: str, depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Depth as a camera of the given model reports it.
+    """Computes depth as a camera of the given model reports it.
 
     Args:
         model: 'ideal', 'structured_light', 'time_of_flight' or 'ray_distance'.
@@ -33,7 +33,7 @@ def measure(model: str, depth_m: np.ndarray, K: np.ndarray, rng: np.random.Gener
 
 
 def ray_distance(depth_m: np.ndarray, K: np.ndarray) -> np.ndarray:
-    """Distance along each pixel's ray, as the paper's ray cast gives it (section 4.5); not what ROS means by depth."""
+    """Computes the distance along each pixel's ray, as the paper's ray cast gives it (section 4.5); ROS defines depth differently."""
     x, y = _directions(depth_m.shape, K)
     return (depth_m * np.sqrt(1 + x * x + y * y)).astype(np.float32)
 
@@ -41,9 +41,9 @@ def ray_distance(depth_m: np.ndarray, K: np.ndarray) -> np.ndarray:
 def structured_light(
     depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generator, baseline_m: float = 0.075, sensor_focal_px: float = 575.0
 ) -> np.ndarray:
-    """A Kinect-like sensor.
+    """Simulates a Kinect-like sensor.
 
-    Lateral jitter, disparity in eighths of a pixel, no answer at edges, on grazing skin and in the projector's shadow.
+    It has lateral jitter, disparity in eighths of a pixel, and no measurement at edges, on grazing skin and in the projector's shadow.
 
     Source: Khoshelham and Elberink 2012 (disparity quantisation, noise growing with z^2); Nguyen et al. 2012 (lateral noise,
     angle limit).
@@ -59,7 +59,7 @@ def structured_light(
     disparity = np.round((disparity + rng.normal(0, 0.07, disparity.shape)) * 8) / 8
     out = np.where(valid & (disparity > 0), strength / np.maximum(disparity, 0.1), 0)
     out[_grazing(depth_m, K) & (rng.random(depth_m.shape) < 0.8)] = 0
-    # The projector stands to one side: what a nearer surface hides from it gets no pattern.
+    # The projector is beside the camera, so a nearer surface can hide a farther one from its pattern.
     K_baseline = float(K[0, 0]) * baseline_m
     shift = x + np.where(depth_m > 0, K_baseline / np.maximum(depth_m, 0.1), K_baseline / 4.0)
     out[np.maximum.accumulate(shift, axis=1) - shift > 1.0 * max(zoom, 1.0)] = 0
@@ -69,7 +69,7 @@ def structured_light(
 
 
 def time_of_flight(depth_m: np.ndarray, K: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A time-of-flight sensor.
+    """Simulates a time-of-flight sensor.
 
     Noise that grows with distance and on slanted skin, pixels that hang between near and far at edges, a slow bias.
 
