@@ -276,7 +276,8 @@ def test_a_sets_name_may_carry_its_crop(name, parsed):
 
 @pytest.mark.parametrize('arguments, said', [
     (['none.pt', 'aflw2000'], 'none.pt'),
-    (['c2f_edge', 'aflw3000'], "data set 'aflw3000' is unknown; use one of aflw2000, 300wlp, pointing04, biwi, biwi:official, biwi:80-20, boston, "
+    (['c2f_edge', 'aflw3000'], "data set 'aflw3000' is unknown; use one of "
+      "aflw2000, 300wlp, pointing04, biwi, biwi:official, biwi:80-20, boston, "
                                'csv:FILE, synthetic:FOLDER, disturbed:FOLDER'),
     (['c2f_edge', 'synthetic:nowhere'], 'nowhere'),
     (['none.pt', 'synthetic:'], "'synthetic:' lacks a folder"),
