@@ -7,13 +7,13 @@ certified function.
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..types import HeadPose
+from .glances import GlanceTimers, reached
 from .natural_position import NaturalPosition, NaturalPositionSettings
 from .nods import NodCounter, NodSettings
 from .settings import UNKNOWN_ZONE, Attention, AttentionSettings, Motion, Reason, State
@@ -26,17 +26,6 @@ _MAX_STD_DEG = 180.0
 _CONFIDENCE_S = 0.5
 _SAME_HEAD_M = 0.35
 """Largest movement of the driver's head between frames without the same id: half the distance between the front seats."""
-_TICK_S = 1e-3
-"""Tolerance when times are compared: stamps are sums of rounded frame times."""
-
-
-@dataclass
-class _Glance:
-    """Duration of the current glance away from the road, seconds: in total, into zones of kind `away`, and into the EU's area 3."""
-
-    off_s: float = 0.0
-    away_s: float = 0.0
-    area_3_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,10 +41,6 @@ class _Evidence:
     @property
     def on_road(self) -> bool:
         return self.mass is not None and self.mass.road >= 0.5
-
-    @property
-    def away(self) -> bool:
-        return self.mass is not None and self.mass.away >= self.mass.driving
 
 
 class AttentionMonitor:
@@ -101,13 +86,11 @@ class AttentionMonitor:
     def _forget_driver(self) -> None:
         self._natural = NaturalPosition(self._natural_settings)
         self._nods = NodCounter(self._nod_settings)
-        self._glance = _Glance()
-        self._short: collections.deque[tuple[float, float, float]] = collections.deque()
+        self._glances = GlanceTimers(self.settings)
         self._before = _Evidence()
         self._seen: _Evidence = _Evidence()
         self._seen_s = self._road_s = -np.inf
         self._nobody_since_s = np.inf
-        self._road_run_s = self._off_run_s = 0.0
         self._road_mass = 0.0
         self._face_id: str | None = None
 
@@ -203,34 +186,15 @@ class AttentionMonitor:
         s, seen = self.settings, self._seen
         held_s = min(stamp_s, self._seen_s + s.uncertain_s) - last_s
         if seen.mass is None or held_s <= 0:
-            self._road_run_s = 0.0
+            self._glances.road_run_s = 0.0
         elif not seen.on_road:
-            self._glance_on(last_s, held_s, seen)
-            self._off_run_s += held_s
-            # One or two noisy frames off the road subtract their own time; a longer glance resets the time on the road.
-            self._road_run_s = 0.0 if _reached(self._off_run_s, s.gap_s) else max(0.0, self._road_run_s - held_s)
+            self._glances.add_off_road(last_s, held_s, seen.mass)
         if stamp_s - self._seen_s > s.uncertain_s or stamp_s - last_s > s.stale_s:
-            self._road_run_s = 0.0
+            self._glances.road_run_s = 0.0
             if self._now.state in (State.ATTENTIVE, State.DISTRACTED):
                 self._now = replace(self._now, state=State.UNKNOWN, since_s=min(stamp_s, last_s + s.stale_s))
         if self._before.raw_deg is not None and stamp_s - last_s <= s.max_step_s:
             self._natural.learn(stamp_s - last_s, *self._before.raw_deg, motion.speed_mps, motion.yaw_rate_rps)
-
-    def _glance_on(self, last_s: float, held_s: float, seen: _Evidence) -> None:
-        """Adds time to the current glance away from the road."""
-        glance, allowance_s = self._glance, self.settings.driving_allowance_s
-        counted_from_s = last_s
-        if not seen.away:
-            counted_from_s += max(0.0, allowance_s - glance.off_s)
-        glance.off_s += held_s
-        glance.away_s += held_s * seen.away
-        glance.area_3_s += held_s * (seen.mass is not None and seen.mass.addw_area_3 >= 0.5)
-        counted_s = last_s + held_s - counted_from_s
-        if counted_s > 0:
-            if self._short and counted_from_s - self._short[-1][1] <= self.settings.gap_s:
-                counted_from_s, _, counted_before_s = self._short.pop()
-                counted_s += counted_before_s
-            self._short.append((counted_from_s, last_s + held_s, counted_s))
 
     def _take(self, stamp_s: float, evidence: _Evidence) -> None:
         """Stores a frame's evidence as the last one."""
@@ -242,22 +206,10 @@ class AttentionMonitor:
         share = 1 - np.exp(-min(10.0, stamp_s - self._seen_s) / _CONFIDENCE_S)
         self._road_mass += float(share) * (evidence.mass.road - self._road_mass)
         if evidence.on_road:
-            self._see_road(stamp_s, before)
+            self._glances.see_road(stamp_s - self._road_s, before.on_road)
+            self._road_s = stamp_s
         self._seen, self._seen_s, self._face_id = evidence, stamp_s, evidence.head.face_id
         self._nods.update(stamp_s, evidence.head_deg[1])
-
-    def _see_road(self, stamp_s: float, before: _Evidence) -> None:
-        """Adds time on the road between two frames that are both evidence of it; a gap between them adds none."""
-        s, step_s = self.settings, stamp_s - self._road_s
-        if step_s > s.max_step_s + _TICK_S:
-            self._road_run_s = 0.0
-        elif before.on_road:
-            self._road_run_s += step_s
-        self._road_s, self._off_run_s = stamp_s, 0.0
-        if _reached(self._road_run_s, s.gap_s):
-            self._glance = _Glance()
-        if _reached(self._road_run_s, s.short_reset_s):
-            self._short.clear()
 
     def _conclude(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> Attention:
         state, reason = self._decide(stamp_s, motion)
@@ -276,8 +228,8 @@ class AttentionMonitor:
             confidence=self._confidence(state),
             zone=zone,
             zone_probability=0.0 if mass is None else mass.probabilities[zone],
-            off_road_s=self._glance.off_s,
-            short_glances_s=self._short_glances_s(stamp_s),
+            off_road_s=self._glances.off_road_s,
+            short_glances_s=self._glances.short_glances_s(stamp_s),
             head_deg=evidence.head_deg,
             natural_deg=self._natural.offset_deg,
             cues=('nodding',) if self._nods.nodding(stamp_s) else (),
@@ -287,41 +239,22 @@ class AttentionMonitor:
 
     def _decide(self, stamp_s: float, motion: Motion) -> tuple[State, Reason]:
         s = self.settings
-        if _reached(stamp_s - self._nobody_since_s, s.absent_s):
+        if reached(stamp_s - self._nobody_since_s, s.absent_s):
             moving = motion.speed_mps is not None and motion.speed_mps > s.moving_mps
             return (State.UNKNOWN, Reason.NO_FACE_MOVING) if moving else (State.ABSENT, Reason.NOBODY)
         if stamp_s - self._seen_s > s.uncertain_s:
             return State.UNKNOWN, self._before.why
-        broken = self._broken_rule(stamp_s, motion)
+        broken = self._glances.broken_rule(stamp_s, motion)
         if broken is not None:
             judged = motion.speed_mps is None or motion.speed_mps >= s.judged_from_mps
             return (State.DISTRACTED, broken) if judged else (State.UNKNOWN, Reason.NOT_JUDGED)
-        if self._now.state is not State.ATTENTIVE and not _reached(self._road_run_s, s.return_s):
+        if self._now.state is not State.ATTENTIVE and not reached(self._glances.road_run_s, s.return_s):
             if self._now.state is State.DISTRACTED:
                 return State.DISTRACTED, Reason.RETURNING if self._seen.on_road else self._now.reason
             return State.UNKNOWN, Reason.NO_EVIDENCE
         if stamp_s - self._road_s > s.long_driving_s:
             return State.UNKNOWN, Reason.NO_EVIDENCE
         return State.ATTENTIVE, Reason.ROAD if self._seen.on_road else Reason.GLANCE
-
-    def _broken_rule(self, stamp_s: float, motion: Motion) -> Reason | None:
-        s, glance = self.settings, self._glance
-        if _reached(glance.off_s, s.unresponsive_s):
-            return Reason.UNRESPONSIVE
-        if _reached(glance.away_s, s.long_away_s) or _reached(glance.off_s, s.long_driving_s):
-            return Reason.LONG
-        fast = motion.speed_mps is None or motion.speed_mps >= s.addw_fast_mps
-        if s.addw and _reached(glance.area_3_s, s.addw_fast_s if fast else s.addw_slow_s):
-            return Reason.ADDW
-        if _reached(self._short_glances_s(stamp_s), s.short_total_s):
-            return Reason.SHORT
-        return None
-
-    def _short_glances_s(self, stamp_s: float) -> float:
-        start_s = stamp_s - self.settings.short_window_s
-        while self._short and self._short[0][1] <= start_s:
-            self._short.popleft()
-        return float(sum(counted * (end - max(begin, start_s)) / (end - begin) for begin, end, counted in self._short))
 
     def _confidence(self, state: State) -> float:
         if state is State.ABSENT:
@@ -330,12 +263,8 @@ class AttentionMonitor:
             return 0.0
         if state is State.DISTRACTED:
             return float(np.clip(1 - self._road_mass, 0, 1))
-        used_up = min(1.0, self._glance.off_s / self.settings.long_away_s)
+        used_up = min(1.0, self._glances.off_road_s / self.settings.long_away_s)
         return float(np.clip(1 - used_up * (1 - self._road_mass), 0, 1))
-
-
-def _reached(elapsed_s: float, limit_s: float) -> bool:
-    return elapsed_s >= limit_s - _TICK_S
 
 
 def _size(head: HeadPose) -> float:
