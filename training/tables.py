@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     way.add_argument('--tiny', action='store_true', help='only test the code, on stand-in heads')
     parser.add_argument('--scale', choices=('full', 'medium', 'small'), help='with --run: size of networks and trainings (default full)')
     parser.add_argument('--small', action=Renamed, new='--scale small', dest='scale', nargs=0, const='small')
+    parser.add_argument('--merge', type=Path, metavar='FOLDER', help="first take the figures of another folder's csv files")
     parser.add_argument('--waiting', action='store_true', help="write 'not run' into every cell without a figure")
     parser.add_argument('--rows', nargs='+', metavar='ROW', help="with --run: only these of the table's rows")
     parser.add_argument('--seeds', type=positive_int, help="with --run: at most this many trainings of a row (default the scale's number)")
@@ -75,6 +76,8 @@ def main(arguments: list[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(show(args.number, run_tiny(args.number, Path(folder)), tiny=True))
         return
+    if args.merge:
+        results.write(results.read(args.number, args.merge), args.results)
     if args.waiting:
         results.write(waiting(args.number), args.results)
     if args.run:

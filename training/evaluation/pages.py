@@ -9,11 +9,14 @@ import csv
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ..paper.published import ROBUSTNESS_ROWS
 from ..paper.published import TABLES as PAPER
 from . import results
+from .paper_answers import answers
+from .paper_tables import paper_table, scales
 
 _ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -216,10 +219,33 @@ def small_ablations() -> str:
     return _ablations('ablations_small.csv')
 
 
+def learning_curve() -> str:
+    """The paper's network over the samples it has seen."""
+    if not (results.FOLDER / 'c2f_paper_curve.csv').exists():
+        return 'Not trained yet.'
+    angles = ('pitch', 'yaw', 'roll')
+    return _table(
+        ['samples', 'n', 'coarse, %', 'farther than 5 degrees from a border, %', *(f'{angle} (std)' for angle in angles), 'geodesic'],
+        (
+            [
+                f'{int(row["samples"]):,}',
+                row['n'],
+                _number(row, 'coarse', 1, 100),
+                _number(row, 'coarse_beyond_5', 1, 100),
+                *(f'{_number(row, angle)} ({_number(row, f"{angle}_std")})' for angle in angles),
+                _number(row, 'geodesic'),
+            ]
+            for row in _read('c2f_paper_curve.csv')
+        ),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     'real faces': real_faces, 'depth': depth, 'edge and int8': edge_and_int8, 'groups': groups, 'people': people,
     'robustness': robustness, 'over time': over_time, 'crop width': crop_width,
     'ablations': ablations, 'small ablations': small_ablations,
+    **{f'table {number}': partial(paper_table, number) for number in PAPER},
+    'answers': answers, 'learning curve': learning_curve, 'scales of the tables': scales,
 }  # fmt: skip
 
 

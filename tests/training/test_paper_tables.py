@@ -1,0 +1,95 @@
+"""What pages show of the paper's tables follows from the csv files: figures, verdicts, plots."""
+
+import re
+
+import pytest
+
+from training.evaluation import paper_answers, paper_plots, results
+from training.evaluation.paper_answers import accuracy, answers, mean_error
+from training.evaluation.paper_tables import paper_table, scales
+from training.evaluation.results import NOT_RUN, Figure
+from training.paper.published import TABLES
+
+MEDIUM = 'medium: half of the channels, 4000 iterations, 512000 samples, synthetic training data (paper)'
+SMALL = 'small: a quarter of the channels, 800 iterations, 51200 samples, synthetic training data (paper)'
+
+
+def figure(table, row, cell, value, scale=MEDIUM, **changes):
+    values = {'n': 900, 'protocol': 'p', 'command': 'c', 'commit': 'x', 'seed': 0, 'data_hash': 'd'} | changes
+    return Figure(table, row, cell, str(value), scale=scale, **values)
+
+
+def errors(table, row, test, degrees, std=3.0, **changes):
+    cells = [f'{test} {angle}'.strip() for angle in ('pitch', 'yaw', 'roll')]
+    return [figure(table, row, f'{cell}{end}', value, **changes) for cell in cells for end, value in (('', degrees), ('_std', std))]
+
+
+def test_an_accuracys_interval_is_the_binomials(tmp_path):
+    """90 % of 900: 1.96 sqrt(0.9 x 0.1 / 900) = 1.96 %; with two seeds that spread by 1 %, sqrt(1^2 + (1 / sqrt 2)^2) x 1.96 = 2.40 %."""
+    results.write([figure(2, 'pitch', 'synthetic', 90), figure(2, 'yaw', 'synthetic', 90, seeds=2, spread='1')], tmp_path)
+    assert accuracy(tmp_path, 2, 'pitch', 'synthetic', 'medium').half == pytest.approx(1.96)
+    assert accuracy(tmp_path, 2, 'yaw', 'synthetic', 'medium').half == pytest.approx(2.4005, abs=1e-3)
+    assert accuracy(tmp_path, 2, 'pitch', 'synthetic', 'small') is None
+
+
+def test_a_mean_errors_interval_comes_from_the_errors_deviation(tmp_path):
+    """A deviation of 3 degrees over 900 samples: 1.96 x 3 / 30 = 0.196 degrees, for each angle and for their mean."""
+    results.write(errors(4, 'Our method', 'synthetic', 5.0), tmp_path)
+    ours = mean_error(tmp_path, 4, 'Our method', 'synthetic', paper_answers.ANGLES, 'medium')
+    assert (ours.value, ours.half) == (5.0, pytest.approx(0.196)) and str(ours) == '5 ± 0.2'
+
+
+@pytest.mark.parametrize('with_roll, verdict', [(60, '**yes**'), (89, '**cannot be told at this scale**'), (96, '**no**')])
+def test_a_verdict_needs_a_difference_beyond_both_intervals(with_roll, verdict, tmp_path):
+    """90 ± 1.96 against 60, 89 and 96, whose intervals are 3.2, 2.0 and 1.3: only 89 is nearer than both together (2.8)."""
+    results.write([figure(2, 'pitch, yaw', 'synthetic', 90), figure(2, 'pitch, yaw, roll', 'synthetic', with_roll)], tmp_path)
+    (line,) = [line for line in answers(tmp_path).splitlines() if 'Table 2' in line]
+    assert line.startswith(f'- Does dropping roll from the categories help (Table 2)? {verdict}: pitch, yaw 90 ± 2 %')
+
+
+def test_rows_are_compared_at_a_scale_that_they_share(tmp_path):
+    """Ours has medium and small figures, the single regressor small ones alone: medium's 3 degrees are not set against its 6."""
+    rows = [*errors(4, 'Our method', 'synthetic', 3.0), *errors(4, 'Our method', 'synthetic', 5.0, scale=SMALL)]
+    results.write([*rows, *errors(4, 'Single GoogLeNet regressor', 'synthetic', 6.0, scale=SMALL)], tmp_path)
+    (line,) = [line for line in answers(tmp_path).splitlines() if 'Table 4' in line]
+    assert '**yes**: Our method 5 ± 0.2, Single GoogLeNet regressor 6 ± 0.2 degrees (small' in line
+
+
+def test_the_disturbance_that_costs_most_is_named_first(tmp_path):
+    rows = {(6, 'angles'): 91, (6, 'intensities'): 90, (6, 'colours'): 88, (7, 'blurred'): 70, (7, 'occlusion'): 80}
+    for (table, row), share in rows.items():
+        results.write([figure(table, row, 'coarse', share), *errors(table, row, '', 6.0)], tmp_path)
+    (line,) = [line for line in answers(tmp_path).splitlines() if 'masks' in line]
+    assert '? **no**: blur 70 ± 3 % and 6 ± 0.2 degrees, masks 80 ± 2.6 %' in line
+
+
+def test_questions_without_figures_are_answered_so(tmp_path):
+    lines = answers(tmp_path).splitlines()
+    assert len(lines) == 6 and all(line.endswith('? not trained yet.') for line in lines)
+    assert scales(tmp_path) == 'Nothing is trained yet.'
+
+
+def test_a_table_shows_the_papers_figure_ours_and_what_is_missing(tmp_path):
+    """Ours 6 (deviation 3) beside the paper's 6.39 (7.11); a row without figures is named with its command, a set without any too."""
+    results.write([*errors(7, 'blurred', '', 6.0), figure(7, 'occlusion', 'coarse', NOT_RUN, command='run it --rows occlusion')], tmp_path)
+    text = paper_table(7, tmp_path)
+    assert '| blurred | medium | 6.39 (7.11) / 6.0 (3) | 8.07 (7.75) / 6.0 (3) |' in text
+    assert '- Not trained yet: occlusion (`run it --rows ROW`).' in text and 'paper_table7.png' in text
+    results.write([*errors(4, 'Our method', 'synthetic', 5.0), figure(4, 'Our method', 'biwi yaw', NOT_RUN)], tmp_path)
+    assert 'Not at hand: Biwi (`BIWI_DIR=FOLDER`' in paper_table(4, tmp_path)
+    assert scales(tmp_path) == '- medium: half of the channels, 4000 iterations, 512000 samples (Table 4, 7)'
+
+
+def test_a_plot_is_drawn_where_there_are_figures(tmp_path):
+    results.write(
+        [figure(3, 'AlexNet', 'synthetic', 80), figure(3, 'AlexNet', 'biwi', NOT_RUN), figure(3, 'Our method', 'pointing04', 70)], tmp_path
+    )
+    assert paper_plots.plot(3, tmp_path / 'table3.png', tmp_path) and (tmp_path / 'table3.png').stat().st_size > 5000
+    assert not paper_plots.plot(2, tmp_path / 'table2.png', tmp_path)
+    assert paper_plots.columns_by_unit(3, results.read(3, tmp_path))['right category, %'] == ['synthetic', 'biwi', 'pointing04']
+
+
+@pytest.mark.parametrize('number', sorted(TABLES))
+def test_every_table_with_figures_has_its_plot(number):
+    shown = re.findall(r'images/(\S+\.png)\)', paper_table(number))
+    assert all((paper_plots.FOLDER / name).exists() for name in shown), 'run python -m training.evaluation.paper_plots'

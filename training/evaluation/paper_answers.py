@@ -1,0 +1,187 @@
+"""What our figures say about the paper's claims: reproduced, contradicted, or not to be told from them.
+
+Every sentence is computed from the csv files of training/results, so a page cannot say more than the figures do. Rows are compared at a
+scale that they share: of the scales with the most rows, the largest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..paper.published import TABLES
+from . import results
+from .results import SCALES
+
+ANGLES = ('pitch', 'yaw', 'roll')
+NOT_YET = 'not trained yet'
+Z95 = 1.96
+"""Half of a 95 % interval over the standard error."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval.
+
+    Attributes:
+        value: the figure.
+        half: half of the interval: that of the test's sample, and with several trainings that of their spread too.
+    """
+
+    value: float
+    half: float
+
+    def __str__(self) -> str:
+        return f'{self.value:.3g} ± {self.half:.2g}'
+
+    def differs_from(self, other: Estimate) -> bool:
+        """Whether the difference exceeds the intervals of both together."""
+        return abs(self.value - other.value) > math.hypot(self.half, other.half)
+
+
+Measure = Callable[[str], Estimate | None]
+"""The figure at a scale, by the scale's name; None without one."""
+
+
+def accuracy(folder: Path | None, table: int, row: str, cell: str, scale: str) -> Estimate | None:
+    """A share of right categories, percent; its interval is the binomial's."""
+    return _estimate(folder, table, row, cell, scale, lambda value, _: math.sqrt(max(value * (100 - value), 0.0)))
+
+
+def mean_error(folder: Path | None, table: int, row: str, test: str, angles: Sequence[str], scale: str) -> Estimate | None:
+    """The mean of the angles' mean errors, degrees, with the mean of their intervals: errors of one head's angles are not independent."""
+    parts = [
+        part
+        for angle in angles
+        if (part := _estimate(folder, table, row, f'{test} {angle}'.strip(), scale, lambda _, std: std)) is not None
+    ]
+    if len(parts) < len(angles):
+        return None
+    return Estimate(sum(part.value for part in parts) / len(parts), sum(part.half for part in parts) / len(parts))
+
+
+def _estimate(
+    folder: Path | None, table: int, row: str, cell: str, scale: str, deviation: Callable[[float, float], float]
+) -> Estimate | None:
+    """A figure with its interval; `deviation` gives one sample's standard deviation from the value and the cell of its deviation."""
+    of_row = {f.cell: f for f in results.read(table, folder) if f.row == row and f.scale_name == scale}
+    figure, std = of_row.get(cell), of_row.get(f'{cell}_std')
+    if figure is None or not figure.n:
+        return None
+    value = float(figure.value)
+    of_sample = deviation(value, float(std.value) if std else math.nan) / math.sqrt(figure.n)
+    of_seeds = float(figure.spread) / math.sqrt(figure.seeds) if figure.spread else 0.0
+    return Estimate(value, Z95 * math.hypot(of_sample, of_seeds))
+
+
+def _at_a_shared_scale(measures: Mapping[str, Measure], needed: Sequence[str]) -> tuple[str, dict[str, Estimate]]:
+    """The scale with the most figures, of equal ones the largest, and its figures by name; '' without a scale that has all needed ones."""
+    best: tuple[str, dict[str, Estimate]] = ('', {})
+    for scale in reversed(SCALES):
+        found = {name: value for name, measure in measures.items() if (value := measure(scale)) is not None}
+        if len(found) > max(len(best[1]), 1) and all(name in found for name in needed):
+            best = (scale, found)
+    return best
+
+
+def _verdict(as_claimed: bool, first: Estimate, second: Estimate) -> str:
+    if not first.differs_from(second):
+        return '**cannot be told at this scale**'
+    return '**yes**' if as_claimed else '**no**'
+
+
+def _listed(found: dict[str, Estimate], unit: str) -> str:
+    return ', '.join(f'{name} {value}' for name, value in found.items()) + f' {unit}'
+
+
+def strategies(folder: Path | None = None) -> str:
+    """Table 2: whether dropping roll helps."""
+    without, with_roll = 'pitch, yaw', 'pitch, yaw, roll'
+    rows = {row: partial(accuracy, folder, 2, row, 'synthetic') for row in (without, with_roll)}
+    scale, found = _at_a_shared_scale(rows, (without, with_roll))
+    if not scale:
+        return NOT_YET
+    verdict = _verdict(found[without].value > found[with_roll].value, found[without], found[with_roll])
+    return f'{verdict}: {without} {found[without]} %, with roll {found[with_roll]} % ({scale}; chance alone gives 25 and 12.5 %)'
+
+
+def trunks(folder: Path | None = None) -> str:
+    """Table 3: whether GoogLeNet is the best trunk."""
+    scale, found = _at_a_shared_scale({row: partial(accuracy, folder, 3, row, 'synthetic') for row in TABLES[3].rows}, ('Our method',))
+    if not scale:
+        return NOT_YET
+    best = max((row for row in found if row != 'Our method'), key=lambda row: found[row].value)
+    verdict = _verdict(found['Our method'].value > found[best].value, found['Our method'], found[best])
+    missing = [row for row in TABLES[3].rows if row not in found]
+    return f'{verdict}: {_listed(found, "%")} ({scale}' + (f'; not trained: {", ".join(missing)})' if missing else ')')
+
+
+def cascade(folder: Path | None = None) -> str:
+    """Table 4: whether the cascade is better than one regressor."""
+    rows = ('Our method', 'Single GoogLeNet regressor', 'Liu et al.', 'Ahn et al.')
+    measures = {row: partial(mean_error, folder, 4, row, 'synthetic', ANGLES) for row in rows}
+    scale, found = _at_a_shared_scale(measures, ('Our method',))
+    if not scale:
+        return NOT_YET
+    rival = min((row for row in found if row != 'Our method'), key=lambda row: found[row].value)
+    verdict = _verdict(found['Our method'].value < found[rival].value, found['Our method'], found[rival])
+    return f'{verdict}: {_listed(found, "degrees")} ({scale}; mean of the three angles)'
+
+
+def synthetic_helps_real(folder: Path | None = None) -> str:
+    """Table 5: whether synthetic data help with real faces."""
+    rows = ('both', 'real only', 'synthetic only')
+    measures = {row: partial(mean_error, folder, 5, row, 'pointing04', ANGLES[:2]) for row in rows}
+    scale, found = _at_a_shared_scale(measures, rows[:2])
+    if not scale:
+        return NOT_YET
+    verdict = _verdict(found['both'].value < found['real only'].value, found['both'], found['real only'])
+    people = "Pointing'04's people 06 and 07, trained on 01 to 05"
+    return f'{verdict}: {_listed(found, "degrees")} ({scale}; mean of pitch and yaw; {people})'
+
+
+def disturbances(folder: Path | None = None) -> str:
+    """Tables 6 and 7: whether masks cost most."""
+    rows = {'masks': (7, 'occlusion'), 'blur': (7, 'blurred')}
+    rows |= {'angles of light': (6, 'angles'), 'intensities': (6, 'intensities'), 'colours': (6, 'colours')}
+    scale, found = _at_a_shared_scale({name: partial(accuracy, folder, *row, 'coarse') for name, row in rows.items()}, tuple(rows))
+    if not scale:
+        return NOT_YET
+    order = sorted(found, key=lambda name: found[name].value)
+    verdict = _verdict(order[0] == 'masks', found[order[0]], found[order[1]])
+    errors = {name: mean_error(folder, *rows[name], '', ANGLES, scale) for name in order}
+    text = ', '.join(f'{name} {found[name]} % and {errors[name]} degrees' for name in order)
+    plain = accuracy(folder, 3, 'Our method', 'synthetic', scale)
+    return f'{verdict}: {text} (right sub-space and mean error; {scale}' + (f'; undisturbed {plain} %)' if plain else ')')
+
+
+def depth(folder: Path | None = None) -> str:
+    """Table 8: whether depth is more accurate than colour."""
+    measures: dict[str, Measure] = {
+        'depth': partial(mean_error, folder, 8, 'Our method', 'synthetic', ANGLES),
+        'colour': partial(mean_error, folder, 4, 'Our method', 'synthetic', ANGLES),
+        'colour in light of 0.3 to 1.2': partial(mean_error, folder, 6, 'intensities', '', ANGLES),
+    }
+    scale, found = _at_a_shared_scale(measures, ('depth', 'colour'))
+    if not scale:
+        return NOT_YET
+    verdict = _verdict(found['depth'].value < found['colour'].value, found['depth'], found['colour'])
+    return f'{verdict}: {_listed(found, "degrees")} ({scale}; mean of the three angles; light does not reach a depth image)'
+
+
+ANSWERS: dict[str, Callable[[Path | None], str]] = {
+    'Does dropping roll from the categories help (Table 2)?': strategies,
+    'Is GoogLeNet the best trunk (Table 3)?': trunks,
+    'Is the cascade better than one regressor (Table 4)?': cascade,
+    'Do synthetic data help with real faces (Table 5)?': synthetic_helps_real,
+    'Do masks cost most of all disturbances (Tables 6, 7)?': disturbances,
+    'Is depth more accurate than colour (Table 8)?': depth,
+}
+
+
+def answers(folder: Path | None = None) -> str:
+    """What reproduces and what does not, a line for each of the paper's claims."""
+    return '\n'.join(f'- {question} {answer(folder)}.' for question, answer in ANSWERS.items())
