@@ -63,22 +63,30 @@ class Scale:
 
 _START_STD = {'small': 0.038, 'medium': 0.025}
 """The paper's 0.01 suits maps of 8x8 and 1024 channels. With a narrower trunk and maps of 3x3 it makes the regressors' outputs so weak
-(by a factor of 16 at medium, 50 at small) that SGD hardly moves them; these values restore the strength they have at the published size."""
+(by a factor of 16 at medium, 50 at small) that their training starts late; these values restore the strength they have at the published size."""
+_ADAMW = {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05}
+"""In place of the paper's SGD, which from scratch trains the classifier (92.6 % after 128,000 samples) but not the regressors: they still
+answer the middle of their sub-space then, roll 9.8 degrees wrong on average where 10 is chance. A row at medium scale has SGD."""
 _SMALL = {
     'steps': 800,
     'batch': 64,
     'precision': 'bf16',
     'ema': 0.99,
     'validate_every': 400,
-    # the paper's SGD at 0.01 has hardly progressed after so few steps
-    'optimiser': {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05},
+    'optimiser': _ADAMW,
     'schedule': {'kind': 'cooldown', 'warmup': 50, 'cooldown': 0.8},
 }
-_MEDIUM = {'steps': 4000, 'batch': 128, 'precision': 'bf16', 'ema': 0.998, 'validate_every': 1000, 'validate_on': 512}
-_ADAMW = {
-    'optimiser': {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05},
+_MEDIUM = {
+    'steps': 4000,
+    'batch': 128,
+    'precision': 'bf16',
+    'ema': 0.998,
+    'validate_every': 1000,
+    'validate_on': 512,
+    'optimiser': _ADAMW,
     'schedule': {'kind': 'cooldown', 'warmup': 200, 'cooldown': 0.8},
 }
+_PUBLISHED = {key: getattr(read_config('paper'), key) for key in ('optimiser', 'schedule')}
 _TINY = {'steps': 2, 'batch': 8, 'precision': 'fp32', 'validate_every': 1000, 'validate_on': 8, 'log_every': 1000}
 SCALES = {
     'full': Scale('full'),
@@ -87,7 +95,7 @@ SCALES = {
     ),
     'medium': Scale(
         'medium', 0.5, 96, 32, 300, _START_STD['medium'], _MEDIUM, {2: {'steps': 8000}}, (500, 1000, 2000), 2,
-        "medium: half of the channels, 96x96, the paper's optimiser",
+        'medium: half of the channels, 96x96, AdamW',
     ),
     'tiny': Scale('tiny', 0.0625, 64, 4, 8, changes=_TINY),
 }  # fmt: skip
@@ -158,7 +166,7 @@ EXPERIMENTS = (
         for angles in STRATEGIES
     ),
     Experiment(3, 'Our method', tests=('synthetic', *REAL), decisive=True),
-    Experiment(3, 'Our method, AdamW', changes=_ADAMW, tests=('synthetic', *REAL), scale='medium'),
+    Experiment(3, 'Our method, SGD', changes=_PUBLISHED, tests=('synthetic', *REAL), scale='medium'),
     Experiment(3, 'AlexNet', changes=_classifier('alexnet'), tests=('synthetic', *REAL)),
     Experiment(3, 'ResNet-50', changes=_classifier('resnet50'), tests=('synthetic', *REAL), decisive=True),
     Experiment(3, 'VGGNet', changes=_classifier('vgg'), tests=('synthetic', *REAL)),
