@@ -63,7 +63,7 @@ class Scale:
 
 _START_STD = {'small': 0.038, 'medium': 0.025}
 """The paper's 0.01 suits maps of 8x8 and 1024 channels. With a narrower trunk and maps of 3x3 it makes the regressors' outputs so weak
-(by a factor of 16 at medium, 50 at small) that their training starts late; these values restore the strength they have at the published size."""
+(by a factor of 16 at medium, 50 at small) that their training starts late; these values restore the published strength."""
 _ADAMW = {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05}
 """In place of the paper's SGD, which from scratch trains the classifier (92.6 % after 128,000 samples) but not the regressors: they still
 answer the middle of their sub-space then, roll 9.8 degrees wrong on average where 10 is chance. A row at medium scale has SGD."""
