@@ -1,4 +1,4 @@
-"""What depth tells of a head: its position (else from the size of its face), its crop for a depth model, both models' answers as one."""
+"""Computes a head's position from depth or from the size of its face, cuts crops for a depth model, and combines both models' estimates."""
 
 from __future__ import annotations
 

@@ -69,9 +69,9 @@ def faces_camera(R_cam_head: np.ndarray) -> bool:
 
 
 def category_index(R_cam_head: np.ndarray) -> np.ndarray:
-    """The paper's sub-space of head rotations, by the signs of yaw and pitch; 0 counts as positive.
+    """Computes the paper's sub-space of head rotations from the signs of yaw and pitch; 0 counts as positive.
 
-    The signs are read from the face's direction, which at any yaw has the signs of the angles and needs no angles.
+    The face's direction has the signs of the angles at any yaw, so no angles are computed.
 
     Args:
         R_cam_head: (..., 3, 3); relative to the crop's ray, for the sub-space that the network is trained on.

@@ -1,7 +1,7 @@
-"""Cameras mounted sideways or upside down: turns their images upright for the networks, and the results back.
+"""Rotates the images of cameras that are mounted sideways or upside down for the networks, and rotates the results back.
 
-`rotation_deg` is the clockwise turn that makes the image upright: 0, 90, 180 or 270. Pixels (x, y) are continuous and in the image as the
-camera gives it, of width w and height h; a turn of 90 takes (x, y) to (h - y, x) of the upright image.
+`rotation_deg` is the clockwise rotation that makes the image upright: 0, 90, 180 or 270. Pixels (x, y) are continuous and in the camera's
+image of width w and height h; a rotation by 90 maps (x, y) to (h - y, x) of the upright image.
 """
 
 from __future__ import annotations
@@ -12,18 +12,29 @@ ROTATIONS_DEG = (0, 90, 180, 270)
 
 
 def turn_upright(image: np.ndarray, rotation_deg: int) -> np.ndarray:
-    """An image turned clockwise; of (H, W) or (H, W, C), a view where the rotation is not 0."""
+    """Rotates an image clockwise.
+
+    Args:
+        image: (H, W) or (H, W, C), any dtype.
+        rotation_deg: 0, 90, 180 or 270.
+
+    Returns:
+        The image itself, or a view of it with other strides.
+    """
     return np.rot90(image, -(rotation_deg // 90)) if rotation_deg else image
 
 
 def turn_boxes_back(boxes: np.ndarray, rotation_deg: int, width: int, height: int) -> np.ndarray:
-    """Boxes found in the upright image, in pixels of the camera's image.
+    """Converts boxes in the upright image to pixels of the camera's image.
 
     Args:
-        boxes: (N, 4 or more) x1 y1 x2 y2 in pixels of the upright image, and what else belongs to a box.
+        boxes: (N, 4 or more) x1 y1 x2 y2 in pixels of the upright image; further columns are kept.
         rotation_deg: 0, 90, 180 or 270.
-        width: of the camera's image, pixels.
-        height: of the camera's image, pixels.
+        width: width of the camera's image, pixels.
+        height: height of the camera's image, pixels.
+
+    Returns:
+        The boxes in pixels of the camera's image, with the same shape.
     """
     if rotation_deg == 0:
         return boxes
@@ -37,10 +48,10 @@ def turn_boxes_back(boxes: np.ndarray, rotation_deg: int, width: int, height: in
 
 
 def turn_rotation_back(R: np.ndarray, rotation_deg: int) -> np.ndarray:
-    """The (3, 3) R_cam_head of a head whose rotation was estimated in the upright image.
+    """Converts the (3, 3) rotation of a head in the upright image to R_cam_head.
 
-    Turning the image clockwise turns its optical axes by Rz(rotation): x goes to y. So R_upright = Rz(rotation) R_cam_head, and the
-    inverse swaps rows and signs exactly.
+    A clockwise rotation of the image rotates its optical axes by Rz(rotation), which takes x to y. So R_upright = Rz(rotation)
+    R_cam_head, and the inverse swaps rows and signs without rounding.
     """
     x, y, z = R
     if rotation_deg == 90:

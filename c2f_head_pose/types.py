@@ -1,4 +1,4 @@
-"""What crosses the borders between the stages: a face box, a camera, a head pose."""
+"""Defines the data that stages pass to one another: a face box, a camera, a head pose, the findings of a search."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ FACE_EXTENT_M = 0.165
 
 @dataclass(frozen=True)
 class FaceBox:
-    """A detected face, in pixels of the image it was found in; may reach beyond the image.
+    """A detected face in pixels of its image, beyond which it may extend.
 
     Pixel coordinates are continuous: the image's first pixel covers [0, 1) x [0, 1).
+
+    Attributes:
+        x1: left edge.
+        y1: top edge.
+        x2: right edge.
+        y2: bottom edge.
+        score: score of the detection, 0 to 1.
     """
 
     x1: float
@@ -42,7 +49,7 @@ class FaceBox:
         return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
 
     def iou(self, other: FaceBox) -> float:
-        """Intersection over union with another box, in [0, 1]."""
+        """Computes the intersection over union with another box, in [0, 1]."""
         width = min(self.x2, other.x2) - max(self.x1, other.x1)
         height = min(self.y2, other.y2) - max(self.y1, other.y1)
         if width <= 0 or height <= 0:
@@ -53,7 +60,7 @@ class FaceBox:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A calibrated pinhole or fisheye camera, for the very pixels of the image that goes with it.
+    """A calibrated pinhole or fisheye camera, for the pixels of the image that it belongs to.
 
     Attributes:
         width: image width in pixels, after binning and region of interest.
@@ -127,12 +134,12 @@ class HeadPose:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was noticed while faces were searched for, and which option answers it.
+    """Findings of the last search for faces that an option can change.
 
     Attributes:
-        max_faces: the option in force.
-        faces_beyond_max: faces that the last search of the whole image found and `max_faces` excluded.
-        image_rotation: the option's value that would turn the images upright, where the camera seems to be mounted otherwise; else None.
+        max_faces: present value of the option.
+        faces_beyond_max: number of faces in the whole image that `max_faces` excluded.
+        image_rotation: value of the option that would turn the images upright; None if the camera seems to be mounted upright.
     """
 
     max_faces: int
@@ -140,11 +147,11 @@ class Finding:
     image_rotation: int | None = None
 
     def notes(self) -> dict[str, str]:
-        """By the option's name: what is wrong, and what to do."""
+        """Returns a message for each option that should be changed, by the option's name: the fault and the remedy."""
         notes = {}
         if self.faces_beyond_max:
             notes['max_faces'] = (
-                f'{self.max_faces} faces, as many as max_faces allows; {self.faces_beyond_max} more are not answered: '
+                f'{self.max_faces} faces, as many as max_faces allows; {self.faces_beyond_max} more are ignored: '
                 f'raise max_faces to {self.max_faces + self.faces_beyond_max} or more'
             )
         if self.image_rotation is not None:

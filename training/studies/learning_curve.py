@@ -1,4 +1,4 @@
-"""A run's error over the samples it has seen: `python -m training.studies.learning_curve RUN --data FOLDER ...`.
+"""Measures a run's error over the samples it has seen: `python -m training.studies.learning_curve RUN --data FOLDER ...`.
 
 Evaluates the checkpoints that a run has kept (step_N.pt) and its last one (final.pt) on people whom it has never seen, disturbed as in
 training. A kept checkpoint is the average of the weights so far, at a learning rate that has not decayed yet, so the curve understates what
@@ -26,7 +26,7 @@ FIELDS = ('samples', 'n', *FIGURES, 'command', 'commit', 'trained_by', 'data_has
 
 
 def kept_checkpoints(run: Path) -> list[Path]:
-    """The checkpoints of a run in the order of their steps, `final.pt` last.
+    """Returns the checkpoints of a run in the order of their steps, `final.pt` last.
 
     Raises:
         ValueError: for a folder with fewer than two.
@@ -39,7 +39,7 @@ def kept_checkpoints(run: Path) -> list[Path]:
 
 
 def points(run: Path, data: Sequence[str], limit: int | None, command: str, device: str = 'auto') -> list[dict[str, object]]:
-    """One row of `FIELDS` for each checkpoint."""
+    """Evaluates each checkpoint; returns a row of `FIELDS` for each."""
     out = []
     for path in kept_checkpoints(run):
         row = evaluate_synthetic(open_model(path, device), list(data), True, 'test', limit).row

@@ -1,9 +1,9 @@
-"""Jitter and lag of positions before and after smoothing: `python -m training.studies.position_jitter [BAG]`.
+"""Measures jitter and lag of positions before and after smoothing: `python -m training.studies.position_jitter [BAG]`.
 
 The recording, by default sample/head_motion, holds images, a calibration and the true position (a pose topic with `truth` in its name).
-Jitter is the root mean square of the change of the error between neighbouring images over sqrt(2), so a constant error counts nothing
-and of independent errors it is their own deviation. Lag is the delay of the true course that fits the answers best, with an offset and
-a scale for each axis: positions come from an average face's size.
+Jitter is the root mean square of the error's change between neighbouring images, divided by sqrt(2): for independent errors it equals
+their standard deviation, and a constant error has no effect. Lag is the delay of the true positions that fits the estimates best, with an
+offset and a scale for each axis, because positions are computed with an average face's size.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _DELAYS_S = np.arange(-0.1, 0.301, 0.001)
 
 
 def true_positions(head: TruthHead, at_s: np.ndarray) -> np.ndarray:
-    """(N, 3) metres at some times, between its samples in proportion."""
+    """Interpolates the (N, 3) true positions linearly at (N,) times, metres."""
     assert head.t_cam_head_m is not None
     return np.stack([np.interp(at_s, head.stamps_s, axis) for axis in np.asarray(head.t_cam_head_m, float).T], axis=1)
 
 
 def jitter_mm(t_m: np.ndarray, t_true_m: np.ndarray) -> float:
-    """Of (N, 3) positions in order, with their truth."""
+    """Computes the jitter of (N, 3) positions in order of time, given the (N, 3) true ones."""
     change = np.diff(t_m - t_true_m, axis=0)
     return float(1e3 * np.sqrt((change**2).sum(1).mean() / 2))
 
 
 def lag_ms(t_m: np.ndarray, at_s: np.ndarray, head: TruthHead) -> float:
-    """Of (N, 3) positions at their images' stamps."""
+    """Computes the lag of (N, 3) positions with (N,) stamps of their images."""
 
     def residual(delay_s: float) -> float:
         found = 0.0
@@ -53,7 +53,7 @@ def lag_ms(t_m: np.ndarray, at_s: np.ndarray, head: TruthHead) -> float:
 
 
 def positions(path: Path, model: str) -> tuple[TruthHead, np.ndarray, np.ndarray, np.ndarray]:
-    """The true head, the stamps of the images with a face, and its (N, 3) position before and after smoothing.
+    """Returns the true head, the (N,) stamps of the images with a face, and its (N, 3) position before and after smoothing.
 
     Raises:
         ValueError: for a recording without a true position, or in which no face has a position.
@@ -80,7 +80,7 @@ def positions(path: Path, model: str) -> tuple[TruthHead, np.ndarray, np.ndarray
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.position_jitter', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -40,9 +40,9 @@ from ..synthetic.dataset import refuse_people_seen
 TEST_PEOPLE = (6, 7)
 """Pointing'04's people that no row is trained on; its terms allow any use, but no weight trained on the others is ever shipped."""
 FEWEST_FRAMES = {'biwi': 10_000, 'boston': 9_000, 'pointing04': 100}
-"""A set of fewer faces is not tested or trained on. Protocols say how many there are."""
+"""Smallest number of faces of a set that is tested or trained on. Protocols state the actual number."""
 UNTRAINED = {'step': 0, 'samples': 0, 'seed': 0, 'data_hash': '', 'commit': '', 'data': []}
-"""What a figure says of a training that did not take place, in the place of a checkpoint."""
+"""Values of a figure without a training, in place of a checkpoint's."""
 CELLS = ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std')
 
 
@@ -78,7 +78,7 @@ class TableRunner:
         self.tiny = scale.name == 'tiny'
 
     def train(self, experiment: Experiment) -> Path:
-        """The row's checkpoint, trained if it is not there yet.
+        """Returns the row's checkpoint, and trains it first if there is none.
 
         Raises:
             ValueError: where it was trained with other settings or data.
@@ -105,7 +105,7 @@ class TableRunner:
         return final
 
     def _real_crops(self, size: int, config: RunConfig) -> RealCrops:
-        """The paper's 80 % of Biwi, and Pointing'04 without its test people; one of them alone where the other is not at hand."""
+        """Returns the paper's 80 % of Biwi, and Pointing'04 without its test people; one of them alone if the other is missing."""
         faces, names, missing = [], [], []
         for name, words in (('biwi', 'Biwi, 80 % by frame'), ('pointing04', "Pointing'04 without people 06 and 07")):
             try:
@@ -122,10 +122,10 @@ class TableRunner:
         return real
 
     def _at_hand(self, name: str) -> list[Face]:
-        """A whole set's faces, few of them at tiny scale.
+        """Returns a whole set's faces, or a few of them at tiny scale.
 
         Raises:
-            MissingDataError: where there is none of it, or too little.
+            MissingDataError: when the set is missing or not complete.
         """
         faces = open_faces(name)
         if self.tiny:
@@ -135,7 +135,7 @@ class TableRunner:
         return faces
 
     def run_seeds(self, experiment: Experiment) -> Iterator[list[Figure]]:
-        """The row's figures after each of its trainings: means over the seeds so far.
+        """Yields the row's figures after each of its trainings, as means over the seeds so far.
 
         Yields:
             Complete figures of the row, so that they can be written while further seeds are trained.
@@ -148,7 +148,7 @@ class TableRunner:
                 return
 
     def run(self, experiment: Experiment) -> list[Figure]:
-        """The row's figures; 'not run' where data are missing."""
+        """Trains and tests the row; returns its figures, 'not run' where data are missing."""
         try:
             path = self.train(experiment)
         except MissingDataError as error:
@@ -178,10 +178,10 @@ class TableRunner:
         return self._figure(experiment, content, 'real', value, n, 'real: ' + ' + '.join(f.protocol for f in parts))
 
     def test(self, model: Model, test: str, experiment: Experiment) -> tuple[dict[str, object], int, str]:
-        """Cells, number of samples and protocol of a model on a test set.
+        """Tests a model on a test set; returns cells, number of samples and protocol.
 
         Raises:
-            MissingDataError: where the set is not at hand, or does not label what the row needs.
+            MissingDataError: when the set is missing, or lacks the labels that the row needs.
             ValueError: for renders of people that were trained on.
         """
         if test in experiments.REAL:
@@ -204,10 +204,10 @@ class TableRunner:
         return self._cells(model, result), len(result.names), protocol
 
     def real_faces(self, test: str, experiment: Experiment) -> tuple[list[Face], str, str]:
-        """Faces of a real set that the row is tested on, their crop, and the protocol in words.
+        """Returns the faces of a real set that the row is tested on, their crop, and the protocol as text.
 
         Raises:
-            MissingDataError: where the set is not at hand.
+            MissingDataError: when the set is missing.
         """
         if test == 'boston':
             labelled, found = self._boston
@@ -271,7 +271,7 @@ def _tested(face: Face) -> bool:
 
 
 def waiting(number: int) -> list[Figure]:
-    """Every cell of a table's rows as 'not run', with the command that fills it."""
+    """Returns every cell of a table's rows as 'not run', with the command that fills it."""
     rows, commit = experiments.of_table(number), checkpoint.commit()
     robustness = ' --robustness FOLDER' if any(test in experiments.ROBUSTNESS for e in rows for test in e.tests) else ''
     command = f'python -m training.tables {number} --run --data DATA{robustness}'

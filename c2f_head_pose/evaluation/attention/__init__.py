@@ -1,1 +1,1 @@
-"""How well attention is decided: scripted and rendered drives, and the timeline of a recording."""
+"""Evaluates the attention decision on scripted and rendered drives, and makes the timeline of a recording."""

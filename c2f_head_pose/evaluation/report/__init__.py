@@ -1,1 +1,1 @@
-"""The report of an evaluation: one html file, thumbnails of the worst frames, an annotated video."""
+"""Writes the report of an evaluation: an html file, thumbnails of the worst frames, an annotated video."""

@@ -1,1 +1,1 @@
-"""True head rotations: reading, alignment with the estimates, matching of heads."""
+"""Reads true head rotations, aligns them with the estimates, and matches heads with faces."""

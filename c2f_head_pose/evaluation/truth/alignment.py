@@ -230,7 +230,7 @@ class _Fits:
         return np.asarray(rows)
 
     def refine(self, curve: np.ndarray, side: str) -> _Fit:
-        """Golden-section search about the curve's lowest point."""
+        """Finds the smallest residual by golden-section search about the curve's lowest point."""
         lowest = float(curve[np.argmin(curve[:, 1]), 0])
         low, high = lowest - _COARSE_S, lowest + _COARSE_S
         ratio = (np.sqrt(5) - 1) / 2

@@ -1,4 +1,4 @@
-"""A true head rotation, and all of a recording."""
+"""Represents the true head rotations of a recording, and converts them between conventions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ..rotations import bracket, interpolate, quaternions_from_rotations, rotati
 R_HEAD_GAZE = rotation_from_quaternion(np.array([-0.5, 0.5, -0.5, 0.5]))
 """(3, 3) maps gaze axes (z along the gaze, x right, y down) to head axes. Source: REP-155."""
 AXES = {'head': np.eye(3), 'gaze': R_HEAD_GAZE.T, 'cv': HEAD_AXES}
-"""What turns R_frame_axes into R_frame_head. head: REP-155; gaze: REP-155's gaze frame; cv: no rotation faces the camera."""
+"""(3, 3) by convention, which R_frame_axes is multiplied with to get R_frame_head. head: REP-155; gaze: REP-155's gaze frame; cv: the
+identity faces the camera."""
 R_OPTICAL_LINK = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
 """(3, 3) maps a camera's body axes (x forward, y left, z up) to its optical axes. Source: REP-103."""
 _NEAREST_M = 0.05
@@ -26,13 +27,13 @@ TF_TYPE = 'tf2_msgs/msg/TFMessage'
 
 @dataclass(frozen=True, eq=False)
 class TruthHead:
-    """One head's course.
+    """The rotations of one head over time.
 
     Attributes:
-        name: an id of the source's own.
-        stamps_s: (n,) float64, increasing.
+        name: the source's id of the head.
+        stamps_s: (n,) float64 stamps, seconds, increasing.
         quaternions: (n, 4) float32 x, y, z, w of R_cam_head.
-        t_cam_head_m: (n, 3) float32 position, NaN where unknown; None without any.
+        t_cam_head_m: (n, 3) float32 positions, metres, NaN where unknown; None without positions.
     """
 
     name: str
@@ -41,11 +42,11 @@ class TruthHead:
     t_cam_head_m: np.ndarray | None = None
 
     def at(self, at_s: np.ndarray, max_gap_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """(m, 4) quaternions at some times, NaN where unknown, and (m,) bool where known."""
+        """Interpolates the rotation at (m,) times; see rotations.interpolate for the arguments and the result."""
         return interpolate(self.stamps_s, self.quaternions, at_s, max_gap_s)
 
     def position_at(self, at_s: float, max_gap_s: float) -> np.ndarray | None:
-        """(3,) position at a time, metres; None where unknown."""
+        """Interpolates the (3,) position at a time, metres; returns None where it is unknown."""
         if self.t_cam_head_m is None:
             return None
         after, fraction, known = bracket(self.stamps_s, np.array([at_s]), max_gap_s)
@@ -57,7 +58,7 @@ class TruthHead:
         return t if np.isfinite(t).all() else None
 
     def turned(self, R_left: np.ndarray, R_right: np.ndarray) -> TruthHead:
-        """The same with R_left R R_right for every R, positions turned by R_left."""
+        """Returns the head with R_left R R_right for every rotation R, and with positions rotated by R_left."""
         R = R_left @ rotations_from_quaternions(self.quaternions) @ R_right
         t = None if self.t_cam_head_m is None else (self.t_cam_head_m @ R_left.T).astype(np.float32)
         return replace(self, quaternions=quaternions_from_rotations(R).astype(np.float32), t_cam_head_m=t)
@@ -65,16 +66,17 @@ class TruthHead:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is known of the heads in a recording.
+    """The true heads of a recording.
 
     Attributes:
-        heads: one a person.
-        source: where from, in words.
-        frame_id: the frame it is stated in; empty if not said.
-        complete: whether every face in view has its head here, so that any other face is a false one.
-        axes: key of AXES it was stated in; `parent`: key of PARENTS.
-        located: whether heads can be found in the image by their positions.
-        as_radians: the heads with their angles understood as radians, where the numbers allow it; empty otherwise.
+        heads: the heads, one for each person.
+        source: name of the source, as text.
+        frame_id: frame of the rotations; empty if the source does not state it.
+        complete: whether all heads in view are included, so that a face without a head is a false one.
+        axes: key of AXES, the stated head axes.
+        parent: key of PARENTS, the stated parent frame.
+        located: whether positions show the heads' places in the image.
+        as_radians: the heads with their angles read as radians, if the numbers allow it; empty otherwise.
     """
 
     heads: tuple[TruthHead, ...]
@@ -87,7 +89,12 @@ class Truth:
     as_radians: tuple[TruthHead, ...] = ()
 
     def stated_in(self, axes: str, parent: str) -> Truth:
-        """The same numbers understood in another convention."""
+        """Returns the truth with the same numbers read in another convention.
+
+        Args:
+            axes: key of AXES.
+            parent: key of PARENTS.
+        """
         back_left, back_right = PARENTS[self.parent].T, AXES[self.axes].T
         heads, as_radians = (
             tuple(h.turned(PARENTS[parent] @ back_left, back_right @ AXES[axes]) for h in part) for part in (self.heads, self.as_radians)
@@ -95,13 +102,19 @@ class Truth:
         return replace(self, heads=heads, axes=axes, parent=parent, located=all(map(_in_front, heads)), as_radians=as_radians)
 
     def delayed(self, seconds: float) -> Truth:
-        """The same with all stamps later by some seconds."""
+        """Returns the truth with all stamps later by some seconds."""
         heads, as_radians = (tuple(replace(h, stamps_s=h.stamps_s + seconds) for h in part) for part in (self.heads, self.as_radians))
         return replace(self, heads=heads, as_radians=as_radians)
 
 
 def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) -> TruthHead:
-    """A head from rows of stamp, quaternion and perhaps position: sorted, of equal stamps the last, those without a rotation left out."""
+    """Makes a head from rows, which are sorted by stamp. Rows without a rotation are dropped; of equal stamps the last row is kept.
+
+    Args:
+        name: the source's id of the head.
+        rows: stamp (seconds), quaternion x, y, z, w and, if `has_position`, x, y, z (metres).
+        has_position: whether the rows have positions.
+    """
     table = np.asarray(rows, float)
     table = table[np.isfinite(table[:, :5]).all(axis=1) & (np.linalg.norm(table[:, 1:5], axis=1) > 1e-9)]
     table = table[np.argsort(table[:, 0], kind='stable')]
@@ -112,7 +125,7 @@ def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) 
 
 
 def _in_front(head: TruthHead) -> bool:
-    """Whether a head has positions, mostly before the camera: sources without one often leave it at 0, 0, 0."""
+    """Whether most positions of a head are in front of the camera; sources without positions often write 0, 0, 0."""
     if head.t_cam_head_m is None:
         return False
     known_m = head.t_cam_head_m[np.isfinite(head.t_cam_head_m).all(axis=1), 2]
@@ -120,7 +133,7 @@ def _in_front(head: TruthHead) -> bool:
 
 
 def checked(rows: dict[str, list[Any]], source: str) -> dict[str, list[Any]]:
-    """The rows themselves; BagError where there are none."""
+    """Returns the rows; raises BagError if there are none."""
     if not rows:
-        raise BagError(f'{source} holds no pose: the truth is empty')
+        raise BagError(f'{source} holds no pose, so the truth is empty; name another source with --truth')
     return rows

@@ -1,4 +1,4 @@
-"""Which estimated face is which true head."""
+"""Matches estimated faces with true heads."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ...recordings.bagfile import BagError
 from ...types import Camera, HeadPose
 
 _GATE = 1.2
-"""A true head lies within this many half-diagonals of its face's box: the sellion is well inside, but truth may lag a little."""
+"""Largest distance between a true head and its face, in half-diagonals of the box: the sellion is well inside, but truth may lag."""
 _GATE_WITHOUT_BOX_DEG = 5.0
 
 
 class Matcher:
     """Pairs faces with true heads, image by image.
 
-    Two ways: by position, where the truth has positions in the images' frame and the camera is calibrated; else the one true
-    head is the primary face, the largest box, kept while its track lasts.
+    Faces are matched by position if the truth has positions in the images' frame and the camera is calibrated. Otherwise the truth must
+    have one head, which is matched with the primary face: the largest box, for as long as its track lasts.
 
     Args:
         by_position: whether the true positions may be used.
@@ -30,15 +30,15 @@ class Matcher:
         self._followed: str | None = None
 
     def match(self, poses: Sequence[HeadPose], positions: Sequence[np.ndarray | None], camera: Camera | None) -> list[int | None]:
-        """The true head of each face.
+        """Finds the true head of each face.
 
         Args:
-            poses: the faces found.
-            positions: (3,) of each true head in view, camera frame, metres; None unknown.
-            camera: of the image; None unknown.
+            poses: the faces that were found.
+            positions: (3,) position of each true head in view, camera frame, metres; None unknown.
+            camera: the image's camera; None unknown.
 
         Returns:
-            For each face the index of its head; None for a face that is nobody's.
+            The index of each face's head; None for a face without a head.
 
         Raises:
             BagError: for several true heads that cannot be told apart.
