@@ -255,7 +255,7 @@ def test_health_is_an_error_while_nothing_comes_and_a_warning_while_distracted(g
 def test_markers_show_the_zones_the_face_and_the_state(graph):
     shown = graph.hear(MarkerArray, '/attention/markers')
     driver = Driver(graph)
-    graph.wait_until(driver.node._markers_out.get_subscription_count, 'a subscription of the markers')
+    graph.wait_until(driver.node._outputs._markers.get_subscription_count, 'a subscription of the markers')
     driver.look(ROAD, 1.5)
     graph.wait_until(lambda: any('attentive: road' in m.text for a in shown for m in a.markers), 'the state in text')
     zones = [m for m in shown[-1].markers if m.ns == 'zones']

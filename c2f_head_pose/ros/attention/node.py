@@ -1,11 +1,10 @@
-"""The node `attention`: head poses in, attention decisions out. It warns nobody and is no certified function."""
+"""Runs the node `attention`, which decides from head poses about attention. It gives no warnings and is not a certified function."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped, TwistStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
-from std_msgs.msg import Float32, Header, String
-from visualization_msgs.msg import MarkerArray
+from std_msgs.msg import Header
 
 from ...attention.live import LiveMonitor
 from ...attention.looking_at import LookingAtSettings
@@ -26,12 +24,13 @@ from ...pose_messages import head_from_message, heads_from_detections
 from ...types import HeadPose
 from .. import process
 from ..declaration import DeclaredParameters
-from ..diagnostics import Report, State, read_reports
+from ..diagnostics import read_reports
 from ..log import Notices
 from ..messages import stamp_s, time_message
-from . import messages
+from .outputs import AttentionOutputs
 from .parameters import AttentionParameters
 from .play_time import PlayTime
+from .reports import PoseReports
 from .targets import Looks, Targets
 
 try:
@@ -42,16 +41,14 @@ except ImportError:
 _TICK_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
 _QUIET_S = 0.5
-"""Once no frame has come for so long, the head_pose node's reports on /diagnostics count."""
-_REPORT_S = 2.5
-"""A report counts for so long; head_pose sends one a second."""
+"""Time without a frame after which the head_pose node's reports on /diagnostics are used, seconds."""
 _ALL_FACES_S = 5.0
-"""Where somebody publishes head_poses, head_pose is ignored until they have been silent for so long. Of the first image, head_pose comes
-first: it would be judged from a face without an id, and head_poses of the same stamp would count as repeated."""
+"""If a node publishes head_poses, head_pose is ignored until no head_poses have arrived for this time, seconds. Otherwise head_pose of the
+first image would arrive first, so that image would have a face without an id, and its head_poses would count as repeated."""
 _SILENCE_S = 3.0
 _REPEAT_S = 10.0
 _LATE_S = 1.0
-"""Stamps that go back by less are late frames; by more, the recording started again."""
+"""A frame that is older by less than this is late; one that is older by more means that the recording restarted. Seconds."""
 
 
 class AttentionNode(Node):
@@ -61,7 +58,7 @@ class AttentionNode(Node):
         """Declares the parameters, subscribes, and creates the publishers.
 
         Args:
-            **kwargs: for rclpy's Node, such as namespace or parameter_overrides.
+            **kwargs: arguments of rclpy's Node, such as namespace or parameter_overrides.
 
         Raises:
             ValueError: for parameters that cannot be used, naming each, its value and the remedy.
@@ -83,11 +80,11 @@ class AttentionNode(Node):
         self._stamp_s: float | None = None
         self._known_s: tuple[float, float] | None = None
         self._motion, self._motion_s = Motion(), -np.inf
-        self._reports: dict[str, tuple[Report, float]] = {}
+        self._reports = PoseReports()
         self._frames = self._frames_ignored = 0
         self._latency_s: float | None = None
         self._targets, self._looks = Targets(self, self._notices), Looks()
-        self._create_outputs()
+        self._outputs = AttentionOutputs(self)
         newest = QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
         self._subscriptions_in = [
             self.create_subscription(PoseWithCovarianceStamped, 'head_pose', self._on_head_pose, newest),
@@ -99,29 +96,18 @@ class AttentionNode(Node):
         else:
             self._notices.once(
                 'vision_msgs',
-                'vision_msgs is not installed, so head_poses (every face) is not read but head_pose (the '
-                'primary face), and that nobody is there is known from /diagnostics only. To get it: install '
+                'vision_msgs is not installed, so head_pose (the primary face) is read instead of head_poses (every face), and '
+                'only /diagnostics shows that no face was found. To get it: install '
                 'ros-$ROS_DISTRO-vision-msgs (apt; for the pip wheels: docs/without_apt.md)',
                 'info',
             )
-        steady = Clock(clock_type=ClockType.STEADY_TIME)  # under use_sim_time without a /clock, stale must be published too
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # under use_sim_time without a /clock, a stale state must be published too
         self._timers_own = [
             self.create_timer(_TICK_PERIOD_S, self._tick, clock=steady),
             self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_health, clock=steady),
         ]
 
-    def _create_outputs(self) -> None:
-        qos = QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=10, reliability=QoSReliabilityPolicy.RELIABLE)
-        publisher = partial(self.create_publisher, qos_profile=qos)
-        self._state_out = publisher(String, '~/state')
-        self._zone_out = publisher(String, '~/zone')
-        self._off_road_out = publisher(Float32, '~/head_off_road_s')
-        self._decision_out = publisher(DiagnosticArray, '~/decision')
-        self._looking_at_out = publisher(DiagnosticArray, '~/looking_at')
-        self._markers_out = publisher(MarkerArray, '~/markers')
-        self._health_out = publisher(DiagnosticArray, '/diagnostics')
-
-    # Inputs.
+    # Input.
 
     def _on_head_poses(self, message: Any) -> None:
         self._all_faces_s, self._all_faces_came = time.monotonic(), True
@@ -135,7 +121,7 @@ class AttentionNode(Node):
         self._frame(message.header, [head])
 
     def _expects_all_faces(self) -> bool:
-        """Whether head_poses come, or may soon."""
+        """Whether head_poses arrive, or can be expected to."""
         if self._all_faces_s is None and Detection3DArray is not None and self.count_publishers(self.resolve_topic_name('head_poses')):
             self._all_faces_s = time.monotonic()
         return self._all_faces_s is not None and time.monotonic() - self._all_faces_s < _ALL_FACES_S
@@ -145,14 +131,12 @@ class AttentionNode(Node):
         self._motion_s = self._play.now_s()
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        """Keeps what the nodes that publish the poses report about themselves."""
+        """Keeps the reports of the nodes that publish the poses."""
         reports = read_reports(message)
         if not reports:
             return
-        publishers = self._pose_publishers()
-        self._reports = {node: report for node, report in self._reports.items() if f'/{node}' in publishers}
-        self._reports |= {report.node: (report, time.monotonic()) for report in reports if f'/{report.node}' in publishers}
-        self._targets.image_frames = {report.image_frame for report, _ in self._reports.values() if report.image_frame}
+        self._reports.take(reports, self._pose_publishers())
+        self._targets.image_frames = self._reports.image_frames
 
     def _pose_publishers(self) -> set[str]:
         found = [
@@ -170,8 +154,8 @@ class AttentionNode(Node):
         elif self._stamp_s is not None and at_s <= self._stamp_s:
             self._notices.once(
                 'time jump',
-                f'stamps went back by {self._stamp_s - at_s:.3f} s: everything learned is forgotten; normal '
-                'for a recording that starts again, otherwise look for two publishers of head_pose',
+                f'stamps went back by {self._stamp_s - at_s:.3f} s: everything learned is deleted; this is normal '
+                'for a recording that restarts; otherwise look for two publishers of head_pose',
             )
         self._stamp_s, self._heard_s = at_s, time.monotonic()
         self._known_s = at_s, self._play.now_s()
@@ -200,7 +184,7 @@ class AttentionNode(Node):
         return self._monitor
 
     def _mount_applies(self, frame_id: str) -> bool:
-        """Whether it is known how the vehicle lies in the poses' frame: they are in vehicle axes, or in the camera's."""
+        """Whether the vehicle's axes are known in the poses' frame, which is the vehicle's or the camera's."""
         vehicle = self._declared.parameters.vehicle_frame
         if frame_id == vehicle or self._targets.is_images(frame_id) is not False:
             return True
@@ -224,9 +208,9 @@ class AttentionNode(Node):
         now_s = self._play.now_s()
         if self._known_s is not None and self._stamp_s is not None and now_s - self._known_s[1] <= _QUIET_S:
             return
-        reported, heads = self._reported_heads()
+        reported, heads = self._reports.heads()
         if reported:
-            if self._known_s is None:  # no pose yet: any clock will do until the first
+            if self._known_s is None:  # before the first pose any clock is usable
                 self._known_s = self.get_clock().now().nanoseconds * 1e-9, now_s
             self._attention = self._monitor_for(self._frame_id).report(self._now_on_stamps(), heads, self._current_motion())
         elif self._monitor is not None and self._known_s is not None:
@@ -237,15 +221,8 @@ class AttentionNode(Node):
         if self._silent_s() > _SILENCE_S and self._attention.reason in (Reason.STALE, Reason.NO_EVIDENCE):
             self._notices.throttled('silence', self._silence(), _REPEAT_S)
 
-    def _reported_heads(self) -> tuple[bool, list[HeadPose] | None]:
-        """Whether a report says why no frame comes, and then: no heads where nobody was found, None where the camera is blind."""
-        fresh = [report for report, at_s in self._reports.values() if time.monotonic() - at_s <= _REPORT_S]
-        if not fresh or any(_finds_faces(report) for report in fresh):
-            return False, None
-        return True, [] if any(_finds_nobody(report) for report in fresh) else None
-
     def _now_on_stamps(self) -> float:
-        """The time on the stamps' clock, which may be a recording's: the last stamp and the time since it came."""
+        """The time on the stamps' clock, which can be a recording's: the last stamp plus the time since its arrival."""
         known_stamp_s, at_s = self._known_s or (0.0, self._play.now_s())
         return known_stamp_s + self._play.now_s() - at_s
 
@@ -266,25 +243,15 @@ class AttentionNode(Node):
     # Outputs.
 
     def _publish(self, attention: Attention, heads: Sequence[HeadPose]) -> None:
-        self._state_out.publish(messages.state(attention))
-        self._zone_out.publish(messages.zone(attention))
-        self._off_road_out.publish(messages.head_off_road_s(attention))
-        self._decision_out.publish(messages.decision(self._header, f'{self._name()}: decision', attention))
+        self._outputs.publish_decision(self._header, attention)
         if self._monitor is None:
             return
-        if self._markers_out.get_subscription_count():
-            driver = next((head for head in heads if len(heads) == 1 or (head.face_id and head.face_id == attention.face_id)), None)
-            monitor = self._monitor.monitor
-            self._markers_out.publish(
-                messages.markers(
-                    self._header, attention, monitor.zones, monitor.R_vehicle_cam, None if driver is None else driver.t_cam_head_m
-                )
-            )
+        self._outputs.publish_markers(self._header, attention, heads, self._monitor.monitor)
         if targets := self._declared.parameters.targets:
             places = {target: self._targets.find(target, self._header) if heads else None for target in targets}
             settings = LookingAtSettings(radius_deg=self._declared.parameters.looking_at_radius_deg)
             looks = self._looks.update(stamp_s(self._header), heads, places, settings)
-            self._looking_at_out.publish(messages.looking_at(self._header, looks))
+            self._outputs.publish_looking_at(self._header, looks)
 
     def _publish_health(self) -> None:
         attention = self._attention
@@ -304,24 +271,13 @@ class AttentionNode(Node):
             'cues': ' '.join(attention.cues),
         }
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
-        self._health_out.publish(messages.health(header, f'{self._name()}: driver attention', attention, problem, values))
+        self._outputs.publish_health(header, attention, problem, values)
 
     def _apply_parameters(self) -> None:
-        """Starts anew after a change: unknown until the road was seen."""
+        """Restarts the decision after a change; the state is unknown until the driver looks at the road."""
         self._monitor = None
         self._attention = Attention()
         self._looks.clear()
-
-    def _name(self) -> str:
-        return self.get_fully_qualified_name().lstrip('/')
-
-
-def _finds_faces(report: Report) -> bool:
-    return report.state is State.OK or (report.state is State.DEGRADED and report.faces != 0)
-
-
-def _finds_nobody(report: Report) -> bool:
-    return report.state is State.NO_FACE or (report.state is State.DEGRADED and report.faces == 0)
 
 
 def _time(seconds: float) -> Time:
