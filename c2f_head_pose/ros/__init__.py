@@ -1,1 +1,1 @@
-"""ROS 2 nodes."""
+"""Implements the ROS 2 nodes."""

@@ -1,4 +1,4 @@
-"""`python -m c2f_head_pose.ros.attention_node`: the command; the node is in `attention/node.py`."""
+"""Runs the node `attention`: `python -m c2f_head_pose.ros.attention_node`; the node is in `attention/node.py`."""
 
 from .attention.node import main
 

@@ -1,4 +1,4 @@
-"""What configuring makes: the models that a modality needs, the outputs, and where the camera is mounted."""
+"""Makes the parts that the node needs when it is configured: estimator, outputs, and the camera's mount."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def make_parts(node: Any, parameters: Parameters, notices: Notices) -> Parts:
 
 
 def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimator:
-    """The estimator of a modality.
+    """Opens the estimator of a modality.
 
     Args:
         parameters: model, depth_model, modality, device, threads and the estimator's options.

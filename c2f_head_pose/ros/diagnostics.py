@@ -1,4 +1,4 @@
-"""The head_pose node's status on /diagnostics: how it is written, and how other nodes of this package read it."""
+"""Writes the head_pose node's status on /diagnostics, and reads it for other nodes of this package."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Report:
 
 
 def diagnostic_array(stamp: Any, node_name: str, image_frame: str, state: State, reason: str, values: Mapping[str, str]) -> DiagnosticArray:
-    """The node's status as diagnostic_aggregator and rqt_robot_monitor read it.
+    """Returns the node's status in the form that diagnostic_aggregator and rqt_robot_monitor read.
 
     Args:
         stamp: now, builtin_interfaces/Time.
@@ -81,7 +81,7 @@ def diagnostic_array(stamp: Any, node_name: str, image_frame: str, state: State,
 
 
 def read_reports(message: DiagnosticArray) -> list[Report]:
-    """The reports of head_pose nodes in a message of /diagnostics; other statuses, and states of an unknown name, are left out."""
+    """Reads the reports of head_pose nodes in a message of /diagnostics; other statuses, and states of an unknown name, are skipped."""
     states = {state.key: state for state in State}
     reports = []
     for status in message.status:

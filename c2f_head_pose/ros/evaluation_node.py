@@ -1,4 +1,4 @@
-"""The node `evaluation`: listens to a live head_pose node while a bag is replayed, and writes evaluate_bag's report.
+"""Runs the node `evaluation`, which listens to a head_pose node while a bag is replayed, and writes evaluate_bag's report.
 
     ros2 launch c2f_head_pose evaluate.launch.py bag:=PATH output:=DIR
     evaluation_node BAG --output DIR [evaluate_bag's options] [--ros-args -r poses:=/head_pose/head_poses ...]
@@ -51,11 +51,11 @@ class LiveAnswers:
         return len(self._poses)
 
     def add_image(self, stamp_ns: int, now_s: float) -> None:
-        """An image was sent."""
+        """Counts an image that was sent."""
         self._image_arrival_s[stamp_ns] = now_s
 
     def add(self, stamp_ns: int, frame_id: str, poses: list[HeadPose], now_s: float, complete: bool) -> None:
-        """An answer came; a complete one (every face) replaces one with the primary face alone."""
+        """Adds a result; one with every face replaces one with the primary face only."""
         if complete or stamp_ns not in self._poses:
             self._poses[stamp_ns] = frame_id, poses
         self._arrival_s.setdefault(stamp_ns, now_s)

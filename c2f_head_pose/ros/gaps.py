@@ -31,7 +31,7 @@ class SequenceGaps:
         self._last = number
 
     def settle(self, publishers: int) -> int:
-        """How many messages were lost since the last call.
+        """Returns the number of messages that were lost since the last call.
 
         Args:
             publishers: how many the topic has now.

@@ -1,4 +1,4 @@
-"""REP-155: publishes the faces that are tracked on /humans/faces."""
+"""Publishes the tracked faces on /humans/faces, as REP-155 defines."""
 
 from __future__ import annotations
 

@@ -171,12 +171,12 @@ def _nobody(_: Any) -> None:
 
 
 def image_source(node: Any, transport: str) -> Source:
-    """Where images come from; transport is 'raw' or 'compressed'."""
+    """Returns the topic of the images; transport is 'raw' or 'compressed'."""
     return _source(node, 'image', 'image_transport', transport)
 
 
 def depth_source(node: Any, transport: str, beside_images: bool) -> Source:
-    """Where depth images come from; transport is 'raw' or 'compressedDepth'."""
+    """Returns the topic of the depth images; transport is 'raw' or 'compressedDepth'."""
     return _source(node, 'depth/image', 'depth_transport', transport, is_depth=True, beside_images=beside_images)
 
 

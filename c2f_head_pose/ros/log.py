@@ -1,4 +1,4 @@
-"""What the node says: each thing once or throttled, so that a log stays readable at 60 images a second."""
+"""Limits the node's log messages, once each or throttled, so that the log stays readable at 60 images a second."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Notices:
         self._held_back: dict[str, int] = {}
 
     def once(self, key: str, text: str, level: str = 'warning') -> bool:
-        """Says a text unless something was said under this key; returns whether it was said."""
+        """Logs a text unless one was logged under this key; returns whether it was logged."""
         return self.throttled(key, text, float('inf'), level)
 
     def throttled(self, key: str, text: str, period_s: float = 5.0, level: str = 'warning') -> bool:
-        """Says a text at most once per period under this key, with how often it was held back; returns whether it was said."""
+        """Logs a text at most once per period under this key, with the number of suppressed ones; returns whether it was logged."""
         now = self._clock()
         with self._lock:
             if key in self._said and now - self._said[key] < period_s:
@@ -41,19 +41,19 @@ class Notices:
         return True
 
     def forget(self, key: str) -> bool:
-        """Lets the key be said again at once; returns whether it had been said."""
+        """Resets a key, so that its next text is logged at once; returns whether one had been logged."""
         with self._lock:
             self._held_back.pop(key, None)
             return self._said.pop(key, None) is not None
 
     def forget_all(self) -> None:
-        """Lets every key be said again."""
+        """Resets all keys."""
         with self._lock:
             self._said.clear()
             self._held_back.clear()
 
     def say(self, text: str, level: str = 'info') -> None:
-        """Says a text now. Each level has its own line: rclpy refuses two severities from one."""
+        """Logs a text. Each level has its own line of code, because rclpy refuses two severities from one line."""
         if level == 'error':
             self._logger.error(text)
         elif level == 'warning':

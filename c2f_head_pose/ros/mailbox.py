@@ -1,4 +1,4 @@
-"""A worker thread behind a mailbox of one slot: it works on the newest item only, so that queues add no latency."""
+"""Runs a worker thread behind a mailbox of one slot: it processes the newest item only, so that queues add no latency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From head poses to ROS messages: pure functions. Every header is passed through as it came with the image.
+"""Converts head poses to ROS messages with pure functions. Every header is passed on unchanged from the image.
 
 Every number is cast to a builtin first: builds of ROS with assertions abort the process on numpy scalars.
 """
@@ -50,7 +50,7 @@ _AXIS_COLOURS = ((1.0, 0.2, 0.2), (0.2, 1.0, 0.2), (0.3, 0.5, 1.0))
 def choose_primary(
     poses: Sequence[HeadPose], rule: str, region: Sequence[float] = (0.0, 0.0, 1.0, 1.0), size: tuple[int, int] | None = None
 ) -> HeadPose | None:
-    """The face that `~/head_pose` is about; None if there is none.
+    """Chooses the face for `~/head_pose`; None if there is none.
 
     Args:
         poses: this image's.
@@ -81,7 +81,7 @@ def choose_primary(
 
 
 def head_pose(header: Any, pose: HeadPose, mount: Mount | None = None) -> PoseWithCovarianceStamped:
-    """One face's pose in the image's frame, or in that of a mount; position 0 with variance 1e6 where it is not known."""
+    """Returns one face's pose in the image's frame, or in that of a mount; an unknown position is 0 with variance 1e6."""
     message = PoseWithCovarianceStamped(header=_header(header, mount))
     message.pose.pose = _pose(pose, mount)
     message.pose.covariance = covariance(pose, mount)
@@ -89,7 +89,7 @@ def head_pose(header: Any, pose: HeadPose, mount: Mount | None = None) -> PoseWi
 
 
 def covariance(pose: HeadPose, mount: Mount | None = None) -> list[float]:
-    """36 numbers, row-major x, y, z (m), rotation about the header frame's x, y, z (rad).
+    """Returns 36 numbers, row-major x, y, z (m), rotation about the header frame's x, y, z (rad).
 
     The model states its uncertainty s of the rotation vector d in R_true = R exp([d]x), in head axes. In the header's frame
     R_true = exp([R d]x) R, so the covariance is R diag(s^2) R^T. The position's is known along the camera's axes and turned likewise.
@@ -104,7 +104,7 @@ def covariance(pose: HeadPose, mount: Mount | None = None) -> list[float]:
 
 
 def head_angles(header: Any, pose: HeadPose, R_turned_cam: np.ndarray | None = None) -> Vector3Stamped:
-    """One face's angles in radians, relative to the camera (or to one turned by `R_turned_cam`): x roll, y pitch, z yaw.
+    """Returns one face's angles in radians, relative to the camera (or to one turned by `R_turned_cam`): x roll, y pitch, z yaw.
 
     300W-LP signs: yaw > 0 turns to the image's left, pitch > 0 looks up, roll > 0 tilts clockwise in the image; each is the
     opposite of a right-handed turn about the head's own axis.
@@ -115,7 +115,7 @@ def head_angles(header: Any, pose: HeadPose, R_turned_cam: np.ndarray | None = N
 
 
 def markers(header: Any, poses: Sequence[HeadPose], mount: Mount | None = None, names: Mapping[int, str] = NO_NAMES) -> MarkerArray:
-    """Head axes (red out of the face, green to the person's left, blue to the scalp) and a label a face, for RViz.
+    """Returns head axes (red out of the face, green to the person's left, blue to the scalp) and a label for each face, for RViz.
 
     The first marker deletes what was drawn before, so with no face nothing remains. A face whose position is not known is
     drawn at the frame's origin.
@@ -165,7 +165,7 @@ def markers(header: Any, poses: Sequence[HeadPose], mount: Mount | None = None, 
 
 
 def head_poses(header: Any, poses: Iterable[HeadPose], mount: Mount | None = None, names: Mapping[int, str] = NO_NAMES) -> Any:
-    """vision_msgs/Detection3DArray of every face; empty when nobody is there. Needs vision_msgs.
+    """Returns vision_msgs/Detection3DArray with every face; empty when no face was found. Needs vision_msgs.
 
     Of each: id `face_<track>`, class_id the category L1..L4, the detection's score, pose with covariance, and a box of a
     head's size where the position is known (else of size 0).
@@ -187,7 +187,7 @@ def head_poses(header: Any, poses: Iterable[HeadPose], mount: Mount | None = Non
 
 
 def transforms(header: Any, poses: Iterable[HeadPose], names: Mapping[int, str] = NO_NAMES) -> Any:
-    """tf2_msgs/TFMessage with face_<id> and gaze_<id> of every tracked face whose position is known. Needs tf2_msgs.
+    """Returns tf2_msgs/TFMessage with face_<id> and gaze_<id> of every tracked face with a known position. Needs tf2_msgs.
 
     The parent is the camera's frame, whatever the target frame: TF knows the rest of the way (REP-155).
     """
@@ -207,12 +207,12 @@ def transforms(header: Any, poses: Iterable[HeadPose], names: Mapping[int, str] 
 
 
 def image(header: Any, pixels: np.ndarray) -> Image:
-    """sensor_msgs/Image of (H, W) gray or (H, W, 3) BGR uint8."""
+    """Returns sensor_msgs/Image of (H, W) gray or (H, W, 3) BGR uint8."""
     return _image(header, pixels, 'mono8' if pixels.ndim == 2 else 'bgr8')
 
 
 def depth(header: Any, depth_m: np.ndarray) -> Image:
-    """sensor_msgs/Image of (H, W) float32 metres, NaN unknown."""
+    """Returns sensor_msgs/Image of (H, W) float32 metres, NaN unknown."""
     return _image(header, depth_m, '32FC1')
 
 
@@ -224,7 +224,7 @@ def _image(header: Any, pixels: np.ndarray, encoding: str) -> Image:
 
 
 def face_frame(pose: HeadPose, names: Mapping[int, str] = NO_NAMES) -> str:
-    """Name of a tracked face and of its TF frame."""
+    """Returns the name of a tracked face and of its TF frame."""
     return f'face_{_name(pose.track_id, names)}'
 
 

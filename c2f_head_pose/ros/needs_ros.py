@@ -1,4 +1,4 @@
-"""Imported before rclpy: says what to do where there is none."""
+"""Prints a remedy and exits if rclpy is not installed; imported before rclpy."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""What counts as looking straight: learned from a person who does, kept in a file for each camera."""
+"""Learns the orientation in which a person looks straight ahead, and stores it in a file for each camera."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Neutral:
     R: np.ndarray
 
     def of_poses(self, poses: Sequence[HeadPose]) -> list[HeadPose]:
-        """The poses with the person's offset removed: rotations, smoothed or not, and their deviations about the new axes.
+        """Removes the person's offset from poses: from rotations, smoothed or not, and from their deviations, about the new axes.
 
         R_true = R exp([d]x) turned by N is (R N) exp([N^T d]x), so the covariance about the new axes is N^T diag(s^2) N; its diagonal
         is kept.
@@ -88,7 +88,7 @@ class NeutralLearner:
             self._seen.clear()
 
     def learn(self, kind: str, now_s: float, window_s: float) -> Neutral:
-        """The neutral that makes the last seconds' mean read as straight.
+        """Learns the neutral with which the mean of the last seconds is straight ahead.
 
         Args:
             kind: of KINDS.
@@ -119,7 +119,7 @@ class NeutralLearner:
 
 
 def neutral_path(folder: str, node: str, frame_id: str) -> Path:
-    """The file of a camera: one a node and frame, so that two cameras never share one.
+    """Returns the file of a camera, one for each node and frame, so that two cameras never share one.
 
     Args:
         folder: '' for c2f_head_pose in $ROS_HOME, else ~/.ros.
@@ -159,7 +159,7 @@ def save(path: Path, neutral: Neutral, camera: str) -> None:
 
 
 def load(path: Path) -> Neutral | None:
-    """The neutral of a file; None if there is none.
+    """Reads the neutral from a file; None if there is no file.
 
     Raises:
         NeutralError: for a file that cannot be used.

@@ -1,4 +1,4 @@
-"""`~/set_neutral` and `~/clear_neutral`, and the neutral in force."""
+"""Provides the services `~/set_neutral` and `~/clear_neutral`, and holds the neutral in force."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class NeutralServices:
         self._camera = None
 
     def update(self, frame_id: str, primary: HeadPose | None) -> Neutral:
-        """The neutral of a camera, from its file at first; takes the image's primary face to learn from."""
+        """Returns the neutral of a camera, which is read from its file first; keeps the image's primary face to learn from."""
         self._learner.add(time.monotonic(), primary)
         if frame_id != self._camera:
             self._camera, self._neutral = frame_id, neutral.NONE

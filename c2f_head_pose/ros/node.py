@@ -1,4 +1,4 @@
-"""The lifecycle node `head_pose`: images in, head poses out."""
+"""Implements the lifecycle node `head_pose`, which estimates head poses in images."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class HeadPoseNode(LifecycleNode):
         return result
 
     def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
-        """Unsubscribes, and takes back what was published."""
+        """Unsubscribes, and clears what was published."""
         self._active = False
         self._end_session()
         return super().on_deactivate(state)

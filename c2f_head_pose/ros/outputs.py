@@ -1,4 +1,4 @@
-"""The node's output topics."""
+"""Publishes the node's output topics."""
 
 from __future__ import annotations
 

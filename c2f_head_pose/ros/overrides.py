@@ -1,4 +1,4 @@
-"""Parameter values that the user gave at start, on the command line or in a params file."""
+"""Reads the parameter values that the user gave at start, on the command line or in a params file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 
 
 def value_given(node: Any, name: str) -> Any:
-    """The value given at start for a parameter that is not declared yet; None if none was given.
+    """Returns the value given at start for a parameter that is not declared yet; None if none was given.
 
     rclpy has no public list of these values, so the parameter is declared for a moment: a given value replaces the missing default.
 
@@ -25,6 +25,6 @@ def value_given(node: Any, name: str) -> Any:
 
 
 def names_given(node: Any) -> list[str] | None:
-    """The names of all values given at start; None where this rclpy does not show them (the attribute is private)."""
+    """Returns the names of all values given at start; None if this rclpy does not show them (the attribute is private)."""
     given: Mapping[str, Any] | None = getattr(node, '_parameter_overrides', None)
     return None if given is None else list(given)

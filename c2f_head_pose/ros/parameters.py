@@ -1,4 +1,4 @@
-"""The nodes' parameters: one table each, from which descriptors, validation, the yaml in config/ and the README's table come.
+"""Defines the nodes' parameters in one table each, from which descriptors, validation, config/*.yaml and the README's table are made.
 
 python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml
 python -m c2f_head_pose.ros.parameters --markdown
@@ -41,7 +41,7 @@ def parameter(
     change: Change = Change.LIVE,
     optional: bool = False,
 ) -> Any:
-    """One row of the table. A tuple of numbers has a fixed length; a text may be empty only by default or if optional."""
+    """Makes one row of the table. A tuple of numbers has a fixed length; a text may be empty only by default or if optional."""
     return dataclasses.field(
         default=default,
         metadata={
@@ -76,7 +76,7 @@ class ParameterTable:
 
     @classmethod
     def from_values(cls: type[Table], values: Mapping[str, Any]) -> Table:
-        """A whole validated set.
+        """Makes a complete validated set.
 
         Args:
             values: parameter values by name; names left out take their default.
@@ -97,7 +97,7 @@ class ParameterTable:
         return cls(**checked)
 
     def changed(self: Table, values: Mapping[str, Any], configured: bool) -> Table:
-        """The set with some values changed, validated whole.
+        """Returns the set with some values changed, validated as a whole.
 
         Args:
             values: the new values by name.
@@ -260,17 +260,17 @@ class Parameters(ParameterTable):
         return []
 
     def estimator_options(self, base: EstimatorOptions | None = None) -> EstimatorOptions:
-        """The estimator's options of this set; what has no parameter is kept from `base`."""
+        """Returns the estimator's options of this set; options without a parameter are taken from `base`."""
         return dataclasses.replace(base or EstimatorOptions(), **{name: getattr(self, name) for name in _option_names()})
 
 
 def nearest_name(name: str, table: type[ParameterTable] = Parameters) -> str | None:
-    """The parameter that a misspelt name probably means; None if none is near."""
+    """Returns the parameter that a misspelt name probably means; None if none is near."""
     return next(iter(difflib.get_close_matches(name, [row.name for row in fields(table)], 1)), None)
 
 
 def descriptor(name: str, table: type[ParameterTable] = Parameters) -> Any:
-    """The rcl_interfaces ParameterDescriptor of a parameter."""
+    """Returns the rcl_interfaces ParameterDescriptor of a parameter."""
     from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
     row = table.__dataclass_fields__[name]
@@ -290,7 +290,7 @@ def descriptor(name: str, table: type[ParameterTable] = Parameters) -> Any:
 
 
 def yaml_text(table: type[ParameterTable] = Parameters, node: str = 'head_pose', module: str = 'parameters') -> str:
-    """The text of config/<node>.yaml: every parameter with its default."""
+    """Returns the text of config/<node>.yaml: every parameter with its default."""
     lines = [
         f'# Every parameter of the node {node} with its default; a profile needs only what differs.',
         f'# Generated: python -m c2f_head_pose.ros.{module} --yaml > config/{node}.yaml',
@@ -306,7 +306,7 @@ def yaml_text(table: type[ParameterTable] = Parameters, node: str = 'head_pose',
 
 
 def markdown_table(table: type[ParameterTable] = Parameters) -> str:
-    """The README's table of a node's parameters."""
+    """Returns the README's table of a node's parameters."""
     lines = ['| Parameter | Default | Range | Changes | What it does |', '|---|---|---|---|---|']
     for row in fields(table):
         cells = f'`{row.name}`', f'`{_yaml_value(row.default)}`', _allowed(row), row.metadata['change'].value, row.metadata['text']

@@ -1,4 +1,4 @@
-"""Running a node as a process: signals, spinning, and an orderly end."""
+"""Runs a node as a process: handles signals, spins, and ends in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QoS profiles."""
+"""Defines the QoS profiles."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReli
 
 
 def newest_only() -> QoSProfile:
-    """For live sensor input: best effort, which every publisher matches, and a queue of one, so that none grows old in it."""
+    """Returns the profile for live sensor input: best effort, which every publisher matches, and a queue of one, so that no item waits."""
     return QoSProfile(
         history=QoSHistoryPolicy.KEEP_LAST, depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT, durability=QoSDurabilityPolicy.VOLATILE
     )
 
 
 def matching(publishers: Sequence[Any], otherwise: QoSProfile) -> QoSProfile:
-    """A queue of one that gets the most from a topic's publishers and matches each of them.
+    """Returns a queue of one with the strictest profile that matches each of a topic's publishers.
 
     Args:
         publishers: rclpy's TopicEndpointInfo of each.
@@ -37,7 +37,7 @@ def matching(publishers: Sequence[Any], otherwise: QoSProfile) -> QoSProfile:
 
 
 def replayed(large: bool) -> QoSProfile:
-    """For replayed recordings: reliable, which both reliable and best-effort subscriptions match.
+    """Returns the profile for replayed recordings: reliable, which both reliable and best-effort subscriptions match.
 
     Args:
         large: the messages are images; small ones are kept for a slow subscriber for much longer.
@@ -49,5 +49,5 @@ def replayed(large: bool) -> QoSProfile:
 
 
 def latched() -> QoSProfile:
-    """For what is published once, as /tf_static is: whoever subscribes later receives it too."""
+    """Returns the profile for messages that are published once, as /tf_static: later subscriptions receive them too."""
     return QoSProfile(depth=1, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)

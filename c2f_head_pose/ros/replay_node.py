@@ -1,4 +1,4 @@
-"""`python -m c2f_head_pose.ros.replay_node`: the command; the node is in `replay/node.py`."""
+"""Runs the node `replay`: `python -m c2f_head_pose.ros.replay_node`; the node is in `replay/node.py`."""
 
 from .replay.node import main
 

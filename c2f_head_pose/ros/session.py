@@ -1,4 +1,4 @@
-"""From activation to deactivation: listens, has each newest image answered, and says why nothing comes."""
+"""Runs the node between activation and deactivation: subscribes, has each newest image processed, and explains missing input."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Session:
             raise SessionError(f'cannot subscribe to {topic} and {info_topic}: {type(error).__name__}: {error}') from None
 
     def close(self) -> None:
-        """Unsubscribes, lets the image in work finish, and takes back what was published."""
+        """Unsubscribes, waits for the image in progress, and clears what was published."""
         self._inputs.clear()
         self._worker.close()
         if self._tf is not None:
@@ -132,7 +132,7 @@ class Session:
         self._surroundings.watch(self.statistics.images, self._parameters().silence_timeout_s)
 
     def state(self) -> tuple[State, str]:
-        """What the node is up to, and why."""
+        """Returns the node's state and the reason for it."""
         statistics = self.statistics
         if self.silence and self._depth_answers and statistics.last_answer is not None:
             return State.DEGRADED, f'heads are found in depth alone: {self.silence}'

@@ -1,4 +1,4 @@
-"""Rates, latencies and counts of a running node: what its diagnostics are made of."""
+"""Counts images, and measures rates and latencies of a running node for its diagnostics."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Statistics:
         self.last_failure = ''
 
     def count_image(self) -> None:
-        """An image arrived."""
+        """Counts an image that arrived."""
         with self._lock:
             self.images += 1
             self.last_image_s = self._clock()
@@ -78,21 +78,21 @@ class Statistics:
                 self._images.extend([self._clock()] * count)
 
     def count_bad_image(self, cause: str, text: str) -> None:
-        """An image could not be read."""
+        """Counts an image that could not be read."""
         with self._lock:
             self._dropped[cause] += 1
             self._bad_in_row += 1
             self.last_failure = text
 
     def count_failure(self, cause: str, text: str) -> None:
-        """The estimator failed on an image."""
+        """Counts an image on which the estimator failed."""
         with self._lock:
             self._dropped[cause] += 1
             self._failed_in_row += 1
             self.last_failure = text
 
     def count_answer(self, answer: Answer) -> None:
-        """An image was answered."""
+        """Counts an image that was answered."""
         with self._lock:
             self.answered += 1
             self._bad_in_row = self._failed_in_row = 0
@@ -129,7 +129,7 @@ class Statistics:
             return self._answers[-1][1] if self._answers else None
 
     def values(self) -> dict[str, str]:
-        """Everything as text by name, for a diagnostic status."""
+        """Returns all figures as text by name, for a diagnostic status."""
         with self._lock:
             self._forget_old()
             answers = [answer for _, answer in self._answers]

@@ -1,4 +1,4 @@
-"""What is wrong around a node: another one of its name, or simulated time that stands still."""
+"""Finds faults around a node: another node of the same name, or simulated time that does not advance."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _SHOWN = 5
 
 
 def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before: bool) -> str:
-    """The likeliest reason that nothing arrives, and its remedy, in a sentence or two.
+    """Returns the most probable reason for missing input with its remedy, in a sentence or two.
 
     Args:
         node: the rclpy node that subscribes.
@@ -46,7 +46,7 @@ def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before:
 
 
 def explain_mismatch(node: Any, topic: str, qos: QoSProfile) -> str:
-    """Which publisher of a topic offers less than a subscription asks for, and the remedy; empty if none does."""
+    """Returns the publisher whose QoS offers less than a subscription asks for, with the remedy; empty if there is none."""
     for publisher in node.get_publishers_info_by_topic(topic):
         compatibility, reason = qos_check_compatible(publisher.qos_profile, qos)
         if compatibility == QoSCompatibility.ERROR:
@@ -58,7 +58,7 @@ def explain_mismatch(node: Any, topic: str, qos: QoSProfile) -> str:
 
 
 def published_topics(node: Any, type_name: str) -> list[str]:
-    """The topics of a type that other nodes publish."""
+    """Returns the topics of a type that other nodes publish."""
     own = node.get_fully_qualified_name()
     return sorted(
         name

@@ -1,1 +1,1 @@
-"""The node `attention`."""
+"""Implements the node `attention`."""

@@ -1,4 +1,4 @@
-"""From the attention decision to ROS messages: pure functions. Every number is cast to a builtin first."""
+"""Converts the attention decision to ROS messages with pure functions. Numbers are cast to builtins first, as rclpy requires."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ _LEVELS = {
 
 
 def state(attention: Attention) -> String:
-    """The state's name."""
+    """Returns the message with the state's name."""
     return String(data=attention.state.value)
 
 
 def zone(attention: Attention) -> String:
-    """The zone's name."""
+    """Returns the message with the zone's name."""
     return String(data=attention.zone)
 
 
 def head_off_road_s(attention: Attention) -> Float32:
-    """How long the current look off the road has lasted."""
+    """Returns the message with the duration of the current glance off the road, seconds."""
     return Float32(data=float(attention.off_road_s))
 
 
 def decision(header: Any, name: str, attention: Attention) -> DiagnosticArray:
-    """The whole decision under the header of the frame it rests on."""
+    """Returns the message with the whole decision, under the header of its frame."""
     values = {
         'state': attention.state.value,
         'reason': attention.reason.value,
@@ -65,14 +65,14 @@ def decision(header: Any, name: str, attention: Attention) -> DiagnosticArray:
 
 
 def health(header: Any, name: str, attention: Attention, problem: str, values: Mapping[str, str]) -> DiagnosticArray:
-    """The status for /diagnostics: an error while there is no input, else the decision's level."""
+    """Returns the status for /diagnostics: an error while there is no input, else the decision's level."""
     level = DiagnosticStatus.ERROR if problem else _LEVELS[attention.state]
     stated = {'state': attention.state.value, 'zone': attention.zone, **values}
     return DiagnosticArray(header=header, status=[_status(level, name, problem or _summary(attention), stated)])
 
 
 def looking_at(header: Any, looks: Mapping[str, Mapping[str, bool | None]]) -> DiagnosticArray:
-    """One status for each face, under its id: the message lists the targets it looks at, the values are yes, no or unknown for each."""
+    """Returns one status for each face, under its id: its message lists the targets, its values are yes, no or unknown for each."""
     answers = {True: 'yes', False: 'no', None: 'unknown'}
     return DiagnosticArray(
         header=header,
@@ -89,7 +89,7 @@ def looking_at(header: Any, looks: Mapping[str, Mapping[str, bool | None]]) -> D
 
 
 def markers(header: Any, attention: Attention, zones: ZoneMap, R_vehicle_cam: np.ndarray, t_cam_head_m: np.ndarray | None) -> MarkerArray:
-    """For RViz, and to check the mount by eye: the zones' outlines about the head, an arrow along the face's direction, and the state.
+    """Returns markers for RViz, to check the mount by eye: the zones' outlines about the head, the face's direction, and the state.
 
     Args:
         header: of the frame.

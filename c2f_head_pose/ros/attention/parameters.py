@@ -1,4 +1,4 @@
-"""The parameters of the node `attention`: one table, from which descriptors, validation and config/attention.yaml come.
+"""Defines the parameters of the node `attention` in one table, from which descriptors, validation and config/attention.yaml are made.
 
 python -m c2f_head_pose.ros.attention.parameters --yaml > config/attention.yaml
 python -m c2f_head_pose.ros.attention.parameters --markdown
@@ -92,7 +92,7 @@ class AttentionParameters(ParameterTable):
 
     @classmethod
     def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
-        """Settings that contradict each other, or a vehicle profile that cannot be read."""
+        """Lists settings that contradict each other, and a vehicle profile that cannot be read."""
         problems = []
         try:
             AttentionSettings(**{name: checked[name] for name in _setting_names()})
@@ -127,7 +127,7 @@ class AttentionParameters(ParameterTable):
 
 
 def find_zones(name: str) -> ZoneMap:
-    """The vehicle profile of a name or path.
+    """Finds the vehicle profile of a name or path.
 
     Raises:
         ValueError: for a file that is no profile, or an unknown name.

@@ -1,4 +1,4 @@
-"""How fast time passes for the poses: as on /clock under use_sim_time, else as on this machine's steady clock."""
+"""Measures the time that passes for the poses: on /clock under use_sim_time, else on this machine's steady clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the targets of ~/looking_at are, and which face looks at which of them."""
+"""Finds the targets of ~/looking_at, and decides which face looks at which target."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Targets:
         return True if _OPTICAL.search(frame_id) else None
 
     def find(self, target: str, header: Any) -> Place | None:
-        """A target in the frame, and at the stamp, of poses; None where it is not known, with the reason in the log.
+        """Finds a target in the poses' frame at their stamp; returns None where it is unknown, and logs the reason.
 
         Args:
             target: 'camera' or a TF frame.

@@ -152,7 +152,7 @@ def play(drive: Drive, model: str, rate: float) -> Car:
 
 
 def decisions(drive: Drive, car: Car) -> list[dict[str, Any]]:
-    """The decision for every picture, as evaluation.attention.recorded reads it.
+    """Returns the decision for every picture, in the form that evaluation.attention.recorded reads.
 
     The state of a picture without a decision is that of the last one before; its zone is unknown.
     """
@@ -181,7 +181,7 @@ def _spin(executor: SingleThreadedExecutor, nodes: Sequence[ChildNode]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command: 0 when the drive was played and decisions came."""
+    """Runs the command; returns 0 when the drive was played and decisions arrived."""
     parser = argparse.ArgumentParser(prog='attention_drive', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('drive', type=Path, help='folder of training.synthetic.recordings.attention')
     parser.add_argument('--model', default='c2f_edge')

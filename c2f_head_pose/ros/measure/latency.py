@@ -103,7 +103,7 @@ class Measurement:
     conditions: dict[str, str] = field(default_factory=dict)
 
     def row(self) -> str:
-        """The figures as a row of the table."""
+        """Formats the figures as a row of the table."""
         median, p99, worst = (f'{self.latency_ms[k]:.1f}' for k in (50, 99, 100)) if self.latency_ms else ('', '', '')
         missing = ', '.join(f'{count} {cause}' for cause, count in self.dropped.items()) or '-'
         stages = (f'{self.cpu.get(stage, 0.0):.0f}' for stage in (*STAGES, 'rest'))
@@ -123,7 +123,7 @@ class Measurement:
 
 
 def header() -> str:
-    """The table's head; times in milliseconds, shares in per cent of a core."""
+    """Returns the table's head; times are in milliseconds, shares in per cent of a core."""
     names = ('video', 'faces', 'annotated', 'answered', 'not answered', 'median', 'p99', 'worst', 'node %', *STAGES, 'rest')
     return f'| {" | ".join(names)} |\n|{"---|" * len(names)}'
 

@@ -1,4 +1,4 @@
-"""The other end of the node: publishes images on schedule and keeps when each answer came."""
+"""Publishes images on schedule and records the arrival of each result, for the measurement of latency."""
 
 from __future__ import annotations
 

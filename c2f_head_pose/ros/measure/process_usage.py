@@ -1,4 +1,4 @@
-"""What a running process uses (Linux)."""
+"""Measures the memory, threads, handles and processor time of a process (Linux)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The node `replay`."""
+"""Implements the node `replay`."""

@@ -1,4 +1,4 @@
-"""The node `replay`: publishes a recording's images in real time, as the camera did.
+"""Implements the node `replay`, which publishes a recording's images in real time, as the camera did.
 
     replay_node PATH [--ros-args -p rate:=0.5 -p loop:=true ...]
     python -m c2f_head_pose.ros.replay_node PATH

@@ -1,4 +1,4 @@
-"""A replay's position in its recording: it advances with the time, and stands still while paused."""
+"""Tracks a replay's position in its recording, which advances with the time and stops during a pause."""
 
 from __future__ import annotations
 

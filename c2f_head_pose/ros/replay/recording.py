@@ -138,7 +138,7 @@ class Recording:
         self._bag.close()
 
     def entries(self, from_s: float = 0.0, skipped: Notes | None = None) -> Iterator[Entry]:
-        """The messages in the order they were recorded; those that cannot be read are left out.
+        """Yields the messages in the order of recording; those that cannot be read are skipped.
 
         Args:
             from_s: leaves out what comes earlier, in seconds since the recording's first entry.
@@ -169,7 +169,7 @@ class Recording:
 
 
 def to_ros(message_type: Any, source: Any) -> Any:
-    """A ROS message with the fields of a like-named object, such as rosbags reads them (ROS 1's capitals too).
+    """Converts an object with the fields of a ROS message, such as rosbags reads (ROS 1's capitals too), to that message.
 
     Raises:
         BagError: for a source that lacks a field.

@@ -33,7 +33,7 @@ _KEPT_PERIOD_S = 30.0
 
 
 def open_folder(folder: Path, settings: Settings) -> dict[str, Any]:
-    """What the folder keeps of its settings and runs, made if it is new.
+    """Opens the folder of a soak, or creates it; returns its settings and runs.
 
     Raises:
         ValueError: for a folder of other settings.
@@ -71,7 +71,7 @@ def write_report(folder: Path, kept: dict[str, Any]) -> report.Verdict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m c2f_head_pose.ros.measure.soak', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""A camera that can be lost, replaced and turned back in time, and the account of what it sent and what was answered."""
+"""Simulates a camera that can be lost, replaced and set back in time, and counts what it sent and what was answered."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class Account:
         self._latency_ms: list[float] = []
 
     def send(self, stamp_ns: int) -> None:
-        """An image is about to be sent under this stamp."""
+        """Counts an image that is about to be sent with this stamp."""
         with self._lock:
             self._waiting[stamp_ns] = time.monotonic(), self.undisturbed
             self._sent += 1
 
     def answer(self, stamp_ns: int) -> None:
-        """An answer came; one to nothing that waits (a second one, an output taken back) is passed over."""
+        """Counts a result; one for no waiting image (a second one, an output taken back) is ignored."""
         now_s = time.monotonic()
         with self._lock:
             sent_s, undisturbed = self._waiting.pop(stamp_ns, (None, False))
@@ -70,7 +70,7 @@ class Account:
             self.undisturbed_answered += undisturbed
 
     def take(self) -> Interval:
-        """The interval since the last call."""
+        """Returns the interval since the last call."""
         with self._lock:
             old = [stamp for stamp, (sent_s, _) in self._waiting.items() if time.monotonic() - sent_s > _GIVEN_UP_S]
             self.undisturbed_sent += sum(self._waiting.pop(stamp)[1] for stamp in old)

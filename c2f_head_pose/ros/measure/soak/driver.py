@@ -1,4 +1,4 @@
-"""Does to the node what the plan says, and looks whether it takes it as it should."""
+"""Performs the plan's actions on the node, and checks its reactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether something grows: its slope over time, whatever the single values do."""
+"""Decides whether a figure grows, by its slope over time, so that single values have little effect."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Growth:
 def growths(
     samples: Sequence[Sample], what: Sequence[str] = tuple(WATCHED), warm_up_s: float = WARM_UP_S, least_s: float = LEAST_S
 ) -> list[Growth]:
-    """The growth of each figure in each run that is long enough.
+    """Computes the growth of each figure in each run that is long enough.
 
     Only samples count that were taken while nothing else happened: a node without its models needs less, one whose picture is
     watched needs more.
@@ -79,7 +79,7 @@ def growths(
 
 
 def fit(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Value at time 0 and slope of the line through most of the points: single peaks do not move it.
+    """Fits a line through most of the points, so that single peaks have no effect; returns its value at time 0 and its slope.
 
     Source: Theil 1950, Sen 1968: the median of the slopes of all pairs. Many points are first merged to medians of neighbours.
 

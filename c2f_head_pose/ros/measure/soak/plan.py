@@ -1,4 +1,4 @@
-"""What happens to the node, and when: an endless list that a seed fixes."""
+"""Plans the node's events and their times: an endless sequence that a seed determines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Event:
 
 
 def events(seed: int, pace: float = 1.0) -> Iterator[Event]:
-    """The events in order, without an end: every action once, shuffled, then every action again.
+    """Yields the events in order, without an end: every action once in random order, then every action again.
 
     Args:
         seed: fixes them all.
@@ -63,13 +63,13 @@ def events(seed: int, pace: float = 1.0) -> Iterator[Event]:
 
 
 def live_values(chance: random.Random) -> dict[str, Any]:
-    """One to four live parameters, each anywhere in its range."""
+    """Draws one to four live parameters with values in their ranges."""
     rows = [row for row in fields(Parameters) if row.metadata['change'] is Change.LIVE]
     return {row.name: _any_value(row, chance) for row in chance.sample(rows, chance.randint(1, 4))}
 
 
 def refused_values(chance: random.Random) -> dict[str, Any]:
-    """Two live parameters: one within its range, one beyond it."""
+    """Draws two live parameters: one within its range, one beyond it."""
     bounded = [row for row in fields(Parameters) if row.metadata['change'] is Change.LIVE and row.metadata['maximum'] is not None]
     right, wrong = chance.sample(bounded, 2)
     beyond = wrong.metadata['maximum'] + 1

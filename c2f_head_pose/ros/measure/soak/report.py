@@ -1,4 +1,4 @@
-"""What a soak showed: a verdict, a page and a plot."""
+"""Reports the result of a soak: a verdict, a page and a plot."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Verdict:
 
 
 def judge(samples: Sequence[Sample], records: Sequence[Record], logs: Sequence[Path], ended: Sequence[str] = ()) -> Verdict:
-    """The verdict on everything that was kept.
+    """Computes the verdict on all stored figures.
 
     Args:
         samples: of all runs.
@@ -67,7 +67,7 @@ def judge(samples: Sequence[Sample], records: Sequence[Record], logs: Sequence[P
 
 
 def bad_lines(logs: Sequence[Path]) -> list[str]:
-    """The lines of logs that no run may have, each with its file's name."""
+    """Returns the lines of logs that no run may have, each with its file's name."""
     return [
         f'{log.name}: {line.strip()}'
         for log in logs
@@ -77,7 +77,7 @@ def bad_lines(logs: Sequence[Path]) -> list[str]:
 
 
 def page(verdict: Verdict, samples: Sequence[Sample], records: Sequence[Record], undisturbed: tuple[int, int], conditions: str) -> str:
-    """The verdict and its figures as Markdown.
+    """Formats the verdict and its figures as Markdown.
 
     Args:
         verdict: of `judge`.
@@ -121,7 +121,7 @@ def page(verdict: Verdict, samples: Sequence[Sample], records: Sequence[Record],
 
 
 def plot(samples: Sequence[Sample], records: Sequence[Record], path: Path) -> None:
-    """Memory, threads and handles, latency and load over time; events as marks below."""
+    """Plots memory, threads and handles, latency and load over time, with events as marks below."""
     import matplotlib
 
     matplotlib.use('Agg')

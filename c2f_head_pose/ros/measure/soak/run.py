@@ -1,4 +1,4 @@
-"""One run of a soak: the node as its own process, the camera, the driver, and a sample every few seconds."""
+"""Runs one part of a soak: the node in its own process, the camera, the driver, and a sample every few seconds."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Soak:
         self._account = Account()
 
     def run(self, until_s: float, interrupt: Interrupt) -> None:
-        """Soaks.
+        """Runs the soak.
 
         Args:
             until_s: seconds of all runs of this folder.

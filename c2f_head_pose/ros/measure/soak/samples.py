@@ -1,4 +1,4 @@
-"""The node over time, one row a few seconds, in a file that a later run goes on with."""
+"""Stores the node's figures over time, a row every few seconds, in a file that later runs continue."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def append(path: Path, row: Sample | Record) -> None:
 
 
 def read(path: Path, kind: type[Row]) -> list[Row]:
-    """The rows of a file; none if there is no file. A last line that was broken off is left out, a missing column of numbers is nan."""
+    """Reads the rows of a file; none if there is no file. An incomplete last line is dropped, a missing column of numbers is nan."""
     if not path.exists():
         return []
     types = {'int': int, 'float': float, 'str': str}
@@ -77,7 +77,7 @@ def read(path: Path, kind: type[Row]) -> list[Row]:
 
 
 def thin(samples: Iterable[Sample], period_s: float) -> list[Sample]:
-    """The first sample of each period: enough to see the whole, small enough to keep."""
+    """Returns the first sample of each period, to keep the file small."""
     kept: list[Sample] = []
     for sample in samples:
         if not kept or sample.run != kept[-1].run or sample.at_s // period_s > kept[-1].at_s // period_s:
