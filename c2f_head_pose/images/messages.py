@@ -126,7 +126,7 @@ def _rows(message: Any, dtype: np.dtype[Any], channels: int = 1) -> np.ndarray:
     _check_size(width, height)
     row = width * channels * dtype.itemsize
     if step < row:
-        raise ImageError(f'step {step} is shorter than a row of {width} {message.encoding} pixels ({row} bytes); mend the publisher')
+        raise ImageError(f'step {step} is shorter than a row of {width} {message.encoding} pixels ({row} bytes); correct the publisher')
     data = np.frombuffer(message.data, np.uint8)
     if data.size < step * (height - 1) + row:
         raise ImageError(f'data has {data.size} bytes, {height} rows of step {step} need {step * height}; the image is cut off')
@@ -148,7 +148,7 @@ def _nv(message: Any) -> np.ndarray:
     if width % 2 or height % 2:
         raise ImageError(f'size {width}x{height} is odd, {message.encoding} needs an even one')
     if step < width:
-        raise ImageError(f'step {step} is shorter than a row of {width} {message.encoding} pixels; mend the publisher')
+        raise ImageError(f'step {step} is shorter than a row of {width} {message.encoding} pixels; correct the publisher')
     data = np.frombuffer(message.data, np.uint8)
     rows = height * 3 // 2
     if data.size < step * rows:

@@ -38,12 +38,12 @@ class Parts:
 
 
 def make_parts(node: Any, parameters: Parameters, notices: Notices) -> Parts:
-    """Loads and creates everything.
+    """Loads the models and creates the outputs and the mount.
 
     Args:
         node: the lifecycle node.
         parameters: the set in force.
-        notices: says which outputs, or which model, one has to do without.
+        notices: log, which lists the outputs and models that are missing.
 
     Raises:
         ValueError: naming what is missing or wrong, with the remedy.
@@ -61,7 +61,7 @@ def load_estimator(parameters: Parameters, notices: Notices) -> HeadPoseEstimato
 
     Args:
         parameters: model, depth_model, modality, device, threads and the estimator's options.
-        notices: says if rgbd has to do without a depth model.
+        notices: log, which states that rgbd runs without a depth model.
 
     Raises:
         ModelError: naming the model that is missing or of another modality, with the remedy.

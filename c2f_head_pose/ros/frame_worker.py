@@ -41,11 +41,11 @@ class Monitoring:
 
 
 class FrameWorker:
-    """Answers images in the worker's thread, from activation to deactivation. No image, whatever it holds, may stop the node.
+    """Processes images in the worker's thread, from activation to deactivation. The content of an image cannot stop the node.
 
     Attributes:
-        frame_id: of the last image answered.
-        frame_problem: why the last image could not be brought into target_frame; empty if it could.
+        frame_id: frame of the last processed image.
+        frame_problem: reason why the last image's poses could not be converted to target_frame; empty if they could.
     """
 
     def __init__(
@@ -178,8 +178,8 @@ class FrameWorker:
             self._parts.estimator.reset()
             self._notices.once(
                 'time jump',
-                f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracks and smoothing start anew; '
-                'normal for a recording that starts again, otherwise look for two publishers of the image topic',
+                f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracking and smoothing restart; this is '
+                'normal for a recording that restarts; otherwise look for two publishers of the image topic',
             )
         at_s = time.monotonic()
         ahead_s = stamp_s - self._last_stamp_s - (at_s - self._last_stamp_at_s)
@@ -187,21 +187,21 @@ class FrameWorker:
             self._parts.estimator.reset()
             self._notices.once(
                 'time jump ahead',
-                f'stamps jumped forward by {ahead_s:.1f} s: tracks and smoothing start anew; normal '
-                "when the camera's clock is set, otherwise look for two publishers of the image topic",
+                f'stamps jumped forward by {ahead_s:.1f} s: tracking and smoothing restart; this is normal '
+                "when the camera's clock is set; otherwise look for two publishers of the image topic",
             )
         self._last_stamp_s, self._last_stamp_at_s = stamp_s, at_s
         return stamp_s
 
     def _watch_size(self, size: tuple[int, int]) -> None:
-        """Starts tracking anew where the resolution changes: the old boxes are in other pixels."""
+        """Restarts tracking when the resolution changes, because the old boxes are in other pixels."""
         if self._size is not None and self._size != size:
             self._parts.estimator.reset()
             was, now = (f'{width}x{height}' for width, height in (self._size, size))
             self._notices.throttled(
                 'size',
-                f'the resolution changed from {was} to {now}: tracks and smoothing start anew; '
-                'if it goes on changing, look for two publishers of the image topic',
+                f'the resolution changed from {was} to {now}: tracking and smoothing restart; '
+                'if it continues to change, look for two publishers of the image topic',
                 _REPEAT_S,
             )
         self._size = size

@@ -1,4 +1,4 @@
-"""Messages that were sent and never arrived, by the numbers that their publisher gives them."""
+"""Counts messages that were sent and never arrived, by their publisher's sequence numbers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 class SequenceGaps:
-    """Counts what is missing between the messages of a topic's only publisher.
+    """Counts the messages that are missing between those of a topic's only publisher.
 
-    A queue of one loses a message whenever the next comes before it is taken, a network or a shared memory that is too small loses
-    more; nobody else reports either. Several publishers' numbers cannot be told apart, so while there are several nothing is counted.
+    A queue of one loses a message if the next one arrives before it is taken; a network or a small shared memory loses more. Nothing else
+    reports these losses. The numbers of several publishers cannot be separated, so with several publishers nothing is counted.
     """
 
     def __init__(self) -> None:

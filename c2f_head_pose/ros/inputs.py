@@ -91,11 +91,11 @@ class Input:
 
 
 class Inputs:
-    """Subscribes, and subscribes anew when the publishers' QoS turns out to be another one.
+    """Subscribes with the QoS of the publishers, and subscribes again when that changes.
 
-    Best effort and volatile, taken until a publisher is known, match every publisher; but a latched calibration only comes to a
-    transient-local subscription, and what a reliable publisher sends over a bad network only comes whole to a reliable one.
-    A topic with qos_overrides stays as the user says.
+    Until a publisher is known, subscriptions are best effort and volatile, which matches every publisher. But only a transient-local
+    subscription receives a latched calibration, and only a reliable one receives all messages of a reliable publisher over a bad network.
+    A topic with qos_overrides keeps the user's QoS.
     """
 
     def __init__(self, node: Any, incompatible: Callable[[Input], None]) -> None:
@@ -119,7 +119,7 @@ class Inputs:
         return added
 
     def match_publishers(self) -> None:
-        """Subscribes anew where publishers have come whose QoS is another one."""
+        """Subscribes again to topics whose publishers' QoS has changed."""
         for known in self._inputs:
             publishers = self._publishers(known.topic)
             known.lost += known.gaps.settle(len(publishers))
@@ -130,10 +130,10 @@ class Inputs:
                 self._subscribe(known)
 
     def clear(self) -> None:
-        """Unsubscribes from everything, and lets go of whom it called.
+        """Destroys all subscriptions and drops callback references.
 
-        A listener holds its inputs, and they hold its callbacks: left as it is, such a circle, and whatever it refers to, the models too,
-        waits for Python's collector, which seldom comes to the old objects of a large program.
+        Otherwise a reference cycle of inputs and callbacks keeps the models alive until Python's collector runs, which is seldom for the
+        old objects of a large program.
         """
         for known in self._inputs:
             if known.subscription is not None:

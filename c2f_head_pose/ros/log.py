@@ -9,14 +9,14 @@ from typing import Any
 
 
 class Notices:
-    """Says things through a ROS logger; thread-safe."""
+    """Logs through a ROS logger with limits; thread-safe."""
 
     def __init__(self, logger: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        """Says nothing yet.
+        """Starts without any logged key.
 
         Args:
-            logger: has info, warning and error.
-            clock: seconds, steady.
+            logger: object with the methods info, warning and error.
+            clock: steady clock, seconds.
         """
         self._logger = logger
         self._clock = clock

@@ -25,7 +25,7 @@ _LARGEST_SPREAD_DEG = 5.0
 
 
 class NeutralError(RuntimeError):
-    """A neutral that cannot be learned or kept; the text says why and what to do."""
+    """A neutral cannot be learned or stored; the text gives the reason and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class NeutralLearner:
         self._seen: deque[tuple[float, int | None, HeadPose]] = deque(maxlen=600)
 
     def add(self, at_s: float, pose: HeadPose | None) -> None:
-        """Takes an image's primary face as it was estimated, before any neutral; None when nobody was there."""
+        """Keeps an image's primary face as it was estimated, without any neutral; None for an image without a face."""
         with self._lock:
             if pose is not None:
                 self._seen.append((at_s, pose.track_id, pose))

@@ -24,8 +24,8 @@ class NeutralServices:
 
         Args:
             node: the rclpy node.
-            notices: says where a neutral came from, or why there is none.
-            parameters: gives the set in force.
+            notices: log for the origin of a neutral, or the reason why there is none.
+            parameters: returns the set in force.
         """
         self._node = node
         self._notices = notices

@@ -52,7 +52,7 @@ class HeadPoseNode(LifecycleNode):
         self._neutral = NeutralServices(self, self._notices, self._in_force)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
-        # Steady: under use_sim_time without a /clock the node must still say why nothing comes.
+        # A steady clock, because under use_sim_time without a /clock the node must still log why no image arrives.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers_own = [
             self.create_timer(_WATCH_PERIOD_S, self._watch, clock=steady),
@@ -60,7 +60,7 @@ class HeadPoseNode(LifecycleNode):
         ]
 
     def bring_up(self) -> bool:
-        """Configures and activates, unless the parameter autostart is false; returns whether all that was asked went well."""
+        """Configures and activates, unless the parameter autostart is false; returns False if one of these fails."""
         if not self._in_force().autostart:
             self.get_logger().info(
                 f'waiting for a lifecycle manager (autostart is false): ros2 lifecycle set {self._name()} configure, then activate'
@@ -68,10 +68,10 @@ class HeadPoseNode(LifecycleNode):
             return True
         return self.trigger_configure() == TransitionCallbackReturn.SUCCESS and self.trigger_activate() == TransitionCallbackReturn.SUCCESS
 
-    # Lifecycle. rclpy swallows exceptions of these, so they are caught and said here.
+    # Lifecycle. rclpy suppresses exceptions in these callbacks, so they are caught and logged here.
 
     def on_configure(self, state: Any) -> TransitionCallbackReturn:
-        """Loads the model and creates the outputs; stays unconfigured, with the reason said, if it cannot."""
+        """Loads the model and creates the outputs; if that fails, logs the reason and stays unconfigured."""
         try:
             self._declared.check()
             self._parts = make_parts(self, self._in_force(), self._notices)
@@ -118,14 +118,14 @@ class HeadPoseNode(LifecycleNode):
         return self.on_shutdown(state)
 
     def destroy_node(self) -> None:
-        """Takes back what was published and frees everything, in whatever state; also how the process ends."""
+        """Clears what was published and frees everything in any state; the process ends with it."""
         self._active = False
         self._end_session()
         self._release()
         super().destroy_node()
 
     def _begin_session(self) -> bool:
-        """Listens, if enabled; returns False, with the reason said, if it cannot."""
+        """Subscribes, if enabled; if that fails, logs the reason and returns False."""
         if not self._enabled or self._parts is None:
             return True
         try:
@@ -135,7 +135,7 @@ class HeadPoseNode(LifecycleNode):
         return self._session is not None
 
     def _end_session(self) -> None:
-        session, self._session = self._session, None  # gone whatever happens, so that an error is not met again
+        session, self._session = self._session, None  # cleared before closing, so that an error in close does not repeat
         if session is not None:
             session.close()
 

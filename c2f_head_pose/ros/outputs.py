@@ -36,10 +36,10 @@ class FramePoses:
 
     Attributes:
         frame: the image.
-        poses: all faces, the neutral removed; empty if nobody was found.
+        poses: all faces, the neutral removed; empty if no face was found.
         primary: the face of `~/head_pose` and `~/head_angles`; None for no face.
-        mount: of the target frame; None for the image's own.
-        R_turned_cam: (3, 3) of the learned neutral, for the angles.
+        mount: mount in the target frame; None for the image's own frame.
+        R_turned_cam: (3, 3) rotation of the learned neutral, for the angles.
     """
 
     frame: Frame
@@ -57,8 +57,8 @@ class Outputs:
 
         Args:
             node: the lifecycle node.
-            notices: says which outputs are missing for want of a package.
-            names: of the faces as REP-155 wants them; None for no REP-155 topics and faces called by number.
+            notices: log, which lists the outputs that are missing because a package is not installed.
+            names: REP-155's names of the faces; None without REP-155's topics, when faces are named by number.
         """
         self._node = node
         self._names = names
@@ -143,7 +143,7 @@ class Outputs:
             self._annotated.publish(messages.image(frame.header, draw.draw_poses(frame.picture(), answer.poses, frame.camera)))
 
     def nobody_tracked(self) -> None:
-        """Empties REP-155's list, which is latched: without images nobody is tracked. The topics that answer an image say nothing."""
+        """Empties REP-155's list, which is latched, because without images no face is tracked. Topics of single images publish nothing."""
         if self._humans is not None:
             self._humans.clear()
 

@@ -71,7 +71,7 @@ class ParameterTable:
 
     @classmethod
     def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
-        """What is wrong with values that are right one by one; nothing unless a table says otherwise."""
+        """Returns faults of the combination of values that are valid one by one; none by default."""
         return []
 
     @classmethod

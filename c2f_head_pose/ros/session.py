@@ -33,7 +33,7 @@ _SILENCE = object()
 
 
 class SessionError(RuntimeError):
-    """The middleware refuses a subscription; the text says which and why."""
+    """The middleware refused a subscription; the text gives the topic and the reason."""
 
 
 class Session:
@@ -55,8 +55,8 @@ class Session:
         Args:
             node: the lifecycle node.
             parts: what was configured.
-            neutral: what counts as straight.
-            notices: for all that is said.
+            neutral: the orientation that counts as straight.
+            notices: the log.
             parameters: gives the set in force.
 
         Raises:
@@ -247,7 +247,7 @@ class Session:
         self._notices.throttled('silence', f'no image for {silent_s:.1f} s: {reason}', _REPEAT_S)
 
     def _watch_losses(self) -> None:
-        """Counts images that were sent and never came, and says so where they are many."""
+        """Counts images that were sent and never arrived, and logs it if there are many."""
         lost, self.images_in.lost = self.images_in.lost, 0
         if not lost:
             return

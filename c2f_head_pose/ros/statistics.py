@@ -20,15 +20,15 @@ _FAILING_IN_ROW = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """What one answered image took.
+    """Times of one processed image.
 
     Attributes:
-        faces: how many were found.
-        processing_ms: from taking the image out of the mailbox to the end.
-        age_ms: of the image when it was taken out, by its stamp; None where the stamp says nothing.
-        latency_ms: from the image's stamp to the publishing of its poses; None likewise. The annotated image comes after.
-        stage_ms: by stage, how long it took.
-        stage_cpu_ms: by stage, processor time.
+        faces: number of faces that were found.
+        processing_ms: milliseconds from taking the image out of the mailbox to the end.
+        age_ms: age of the image by its stamp when it was taken out, milliseconds; None for a stamp of another clock.
+        latency_ms: milliseconds from the image's stamp to the publishing of its poses; None likewise. The annotated image follows.
+        stage_ms: milliseconds by stage.
+        stage_cpu_ms: milliseconds of processor time by stage.
     """
 
     faces: int
@@ -69,7 +69,7 @@ class Statistics:
             self._images.append(self.last_image_s)
 
     def count_drop(self, cause: str, count: int = 1) -> None:
-        """Images were not worked on, for a reason that is nobody's fault, such as a newer one."""
+        """Counts images that were not processed for a reason that is not a fault, such as a newer image."""
         with self._lock:
             self._dropped[cause] += count
             if cause in (OVERTAKEN, LOST):

@@ -10,15 +10,15 @@ from .log import Notices
 
 
 class Surroundings:
-    """Looks around now and then, and says what it finds once."""
+    """Checks the surroundings of the node periodically, and logs each fault once."""
 
     def __init__(self, node: Any, notices: Notices, clock: Callable[[], float] = time.monotonic) -> None:
-        """Has seen nothing yet.
+        """Starts without a fault.
 
         Args:
             node: the rclpy node.
-            notices: says what is wrong, and when it is well again.
-            clock: seconds, steady.
+            notices: log for faults and their end.
+            clock: steady clock, seconds.
         """
         self._node = node
         self._notices = notices

@@ -107,7 +107,7 @@ def test_stamps_that_jump_forward_and_back_again_are_said_and_every_image_answer
     for stamp in sent:
         ask(graph, results, publisher, image_message(SMALL, stamp))
     assert stamps(results) == sent
-    graph.wait_for_log('stamps jumped forward by 3949.', 'start anew')
+    graph.wait_for_log('stamps jumped forward by 3949.', 'restart')
     graph.wait_for_log('stamps went back by 3949.500 s')
 
 
@@ -128,7 +128,7 @@ def test_resolution_and_encoding_that_change_in_the_stream_are_answered_and_the_
     for number, (pixels, encoding) in enumerate(changes):
         ask(graph, results, publisher, image_message(np.ascontiguousarray(pixels), 1.0 + number, encoding))
     assert stamps(results) == [1.0 + number for number in range(len(changes))]
-    graph.wait_for_log('the resolution changed from 640x480 to 320x240', 'start anew')
+    graph.wait_for_log('the resolution changed from 640x480 to 320x240', 'restart')
     graph.wait_for_state('no face')
 
 

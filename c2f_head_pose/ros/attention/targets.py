@@ -156,7 +156,7 @@ class Looks:
         self._looks: OrderedDict[tuple[str, str], LookingAt] = OrderedDict()
 
     def clear(self) -> None:
-        """Starts anew."""
+        """Deletes all decisions."""
         self._looks.clear()
 
     def update(

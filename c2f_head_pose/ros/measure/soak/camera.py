@@ -98,7 +98,7 @@ class Camera:
             node: the rclpy node that publishes.
             frames: images with their calibration.
             rate_hz: images a second.
-            account: told of each image.
+            account: counts each image.
         """
         self.lost = False
         self.shift_s = 0.0

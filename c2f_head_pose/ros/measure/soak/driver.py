@@ -61,10 +61,10 @@ class Driver:
 
         Args:
             node: an rclpy node; the node under test is `head_pose` in its namespace.
-            camera: what the node looks through.
-            account: of the images.
-            plan: what to do, in order.
-            keep: told of each event once it is over.
+            camera: the node's camera.
+            account: counts the images.
+            plan: the events, in order.
+            keep: called with each event when it is over.
         """
         self.action = ''
         self._node = node

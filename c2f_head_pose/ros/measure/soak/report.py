@@ -23,11 +23,11 @@ class Verdict:
     """What was found.
 
     Attributes:
-        seconds: soaked.
-        growths: of what is watched, for each run that is long enough.
-        shown: growth of what is shown and not judged.
-        log_lines: lines of the logs that tell of an unhandled exception or an error.
-        problems: events that went wrong, and runs whose node ended.
+        seconds: duration of all runs.
+        growths: growth of the judged figures, for each run that is long enough.
+        shown: growth of figures that are shown and not judged.
+        log_lines: lines of the logs with an unhandled exception or an error.
+        problems: events that failed, and runs whose node ended.
     """
 
     seconds: float
@@ -55,10 +55,10 @@ def judge(samples: Sequence[Sample], records: Sequence[Record], logs: Sequence[P
     """Computes the verdict on all stored figures.
 
     Args:
-        samples: of all runs.
-        records: of all events.
-        logs: of the node, one a run.
-        ended: what is to be said of runs whose node ended by itself.
+        samples: samples of all runs.
+        records: records of all events.
+        logs: logs of the node, one for each run.
+        ended: text on each run whose node ended by itself.
     """
     problems = [f'{record.at_s:.0f} s, {record.action}: {record.problem}' for record in records if record.problem]
     return Verdict(
