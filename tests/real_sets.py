@@ -5,6 +5,9 @@ import struct
 import cv2
 import numpy as np
 
+from c2f_head_pose import geometry
+from training.synthetic import stand_in
+
 
 def write_biwi(folder, R=((1, 0, 0), (0, 1, 0), (0, 0, 1)), centre_mm=(0, 0, 1000), shift_mm=(0, 0, 0), picture=None):
     """One frame of a 4x2 depth picture: one empty pixel, 900 and 901 mm, four empty, 902 mm."""
@@ -28,3 +31,16 @@ def write_boston(folder, name, pictures, ypr_deg):
     video.release()
     rows = [f'{i + 1} 0 0 0 {-roll} {-yaw} {-pitch}' for i, (yaw, pitch, roll) in enumerate(ypr_deg)]
     (folder / f'{name}.dat').write_text('\n'.join(rows) + '\n')
+
+
+def write_pointing04(folder, people, pans=(-60, -30, 0, 30)):
+    """Painted heads under Pointing'04's names and boxes, a picture a pan for each person."""
+    K = np.array([[300.0, 0, 150], [0, 300, 150], [0, 0, 1]])
+    for person in people:
+        (folder / f'Person{person:02d}').mkdir(parents=True)
+        for i, pan in enumerate(pans):
+            R, t = geometry.rotation_from_ypr_deg(np.array([pan, 0.0, 0.0])), np.array([0, 0, 1.0])
+            image = stand_in.draw(R, t, K, 300, np.array([0, 0, -1.0]), 0.7)[0]
+            path = folder / f'Person{person:02d}' / f'person{person:02d}1{i:02d}+0{pan:+d}.jpg'
+            cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
+            path.with_suffix('.txt').write_text(f'{path.name}\n\nFace\n150\n150\n60\n70\n')

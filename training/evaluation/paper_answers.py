@@ -42,6 +42,8 @@ class Estimate:
         return abs(self.value - other.value) > math.hypot(self.half, other.half)
 
 
+REPEATS = {(6, 'angles'): 11, (6, 'intensities'): 10, (6, 'colours'): 10, (7, 'occlusion'): 2}
+"""Test samples that show the same head in the same pose, by table and row: they count as one for the interval."""
 Measure = Callable[[str], Estimate | None]
 """The figure at a scale, by the scale's name; None without one."""
 
@@ -72,7 +74,7 @@ def _estimate(
     if figure is None or not figure.n:
         return None
     value = float(figure.value)
-    of_sample = deviation(value, float(std.value) if std else math.nan) / math.sqrt(figure.n)
+    of_sample = deviation(value, float(std.value) if std else math.nan) / math.sqrt(figure.n / REPEATS.get((table, row), 1))
     of_seeds = float(figure.spread) / math.sqrt(figure.seeds) if figure.spread else 0.0
     return Estimate(value, Z95 * math.hypot(of_sample, of_seeds))
 
