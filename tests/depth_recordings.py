@@ -124,8 +124,9 @@ def depth_recording(
     transforms: tuple[tuple[Any, ...], ...] = (),
     tf_topic: str = '/tf_static',
     count: int = 3,
+    image: np.ndarray | None = None,
 ) -> Recording:
-    """Gray images of 640x480 with depth of the same stamps.
+    """Gray images with depth of the same stamps.
 
     Args:
         depth_mm: (H, W), 0 unknown.
@@ -137,8 +138,9 @@ def depth_recording(
         transforms: as MOUNTING.
         tf_topic: written once if it is /tf_static, else before each image.
         count: of images.
+        image: (H, W) uint8 instead of 640x480 pixels of one gray.
     """
-    made, gray = Recording(), np.full((480, 640), 90, np.uint8)
+    made, gray = Recording(), np.full((480, 640), 90, np.uint8) if image is None else image
     for k in range(count):
         ns = START_NS + k * PERIOD_NS
         made.add('/camera/color/image_raw', IMAGE_TYPE, ns, lambda s, ns=ns: image_message(s, gray, ns, 'mono8'))

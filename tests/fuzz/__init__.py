@@ -12,6 +12,7 @@ TARGETS = (
     'compressed',
     'pictures',
     'camera_info',
+    'depth',
     'messages',
     'bags',
     'logs',

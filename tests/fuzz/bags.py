@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 from bag_making import CAMERA, START_NS, Recording, image_message, info_message, write_bag
+from depth_recordings import DEPTH_FRAME, MOUNTING, RVL_MM, depth_recording
 from field_recordings import UNINDEXED, UNPACKED, Mcap
 
 from c2f_head_pose.recordings.bagfile import BagError, BagFile
 from c2f_head_pose.recordings.reader import Notes, UnreadableImage, read_frames
 from c2f_head_pose.recordings.topics import choose_topics
+from c2f_head_pose.types import Camera
 
 from .choices import Choices
 from .scratch import scratch_file
 
-_READERS = ('bagfile', 'storage', 'mcap', 'sqlite', 'rosbag1', 'message_types', 'topics', 'reader')
+_READERS = ('bagfile', 'storage', 'mcap', 'sqlite', 'rosbag1', 'message_types', 'choice', 'topics', 'recorded_depth', 'reader')
 MODULES = (*(f'c2f_head_pose.recordings.{name}' for name in _READERS), 'rosbags.rosbag1.reader')
 _KINDS = {'mcap': '.mcap', 'sqlite3': '.db3', 'rosbag1': '.bag'}
 _PACKED = ('.mcap.zstd', '.db3.zst')
@@ -27,6 +29,9 @@ _FOREIGN = (
     ('/raw', 'cbor', None),
     ('/ros1', 'ros1', ('sensor_msgs/Image', 'ros1msg', b'uint8[] data')),
 )
+
+_GRAY, _DEPTH_MM = np.full((12, 16), 90, np.uint8), np.arange(12 * 16, dtype=np.uint16).reshape(12, 16) * 20
+_SMALL = Camera(16, 12, np.array([[10.0, 0, 8], [0, 10, 6], [0, 0, 1]]))
 
 
 def seeds() -> list[bytes]:
@@ -43,6 +48,11 @@ def seeds() -> list[bytes]:
             path = write_bag(Path(folder) / kind, made, kind)
             file = path if path.is_file() else next(path.glob(f'*{suffix}'))
             found += [bytes([number]) + file.read_bytes(), bytes([number]) + file.read_bytes()[:-200]]
+        for number, (kind, tf_topic) in enumerate({'mcap': '/tf_static', 'rosbag1': '/tf'}.items()):
+            made = depth_recording(_DEPTH_MM, RVL_MM, DEPTH_FRAME, depth_camera=_SMALL, transforms=MOUNTING, tf_topic=tf_topic, image=_GRAY)
+            path = write_bag(Path(folder) / f'depth_{kind}', made, kind)
+            file = path if path.is_file() else next(path.glob('*.mcap'))
+            found.append(bytes([2 * number]) + file.read_bytes())
         found.append(bytes([len(_KINDS)]) + _packed(found[0][1:]))
         for unindexed in ({}, UNINDEXED):
             with Mcap(Path(folder) / 'foreign.mcap', '', **UNPACKED, **unindexed) as file:

@@ -6,17 +6,13 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
+from depth_recordings import rvl
 
-from c2f_head_pose.images import ImageError, image_from_compressed
+from c2f_head_pose.images import ImageError, depth_from_compressed, image_from_compressed
 
 from .choices import Choices
 
-try:
-    from c2f_head_pose.images import depth_from_compressed
-except ImportError:  # no ROS here
-    depth_from_compressed = None
-
-MODULES = ('c2f_head_pose.images', 'c2f_head_pose.images.encoded', 'c2f_head_pose.images.messages', 'c2f_head_pose.ros.depth_input')
+MODULES = ('c2f_head_pose.images', 'c2f_head_pose.images.encoded', 'c2f_head_pose.images.messages', 'c2f_head_pose.images.compressed_depth')
 _FORMATS = (
     'jpeg',
     'png',
@@ -26,6 +22,8 @@ _FORMATS = (
     '32FC1; compressedDepth png',
     '16UC1; compressedDepth rvl',
     'compressedDepth',
+    '32FC1; compressedDepth rvl',
+    '16UC1; png compressed ',
 )
 
 
@@ -36,7 +34,14 @@ def seeds() -> list[bytes]:
     encoded = [cv2.imencode(kind, image)[1].tobytes() for kind in kinds for image in (picture, picture[..., 0])]
     encoded.append(cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 2])[1].tobytes())
     depth = bytes(4) + np.float32([1000, 1]).tobytes() + cv2.imencode('.png', picture[..., 0].astype(np.uint16))[1].tobytes()
-    return [b'\0' + data for data in encoded] + [b'\4' + depth, b'\5' + depth]
+    header, chance = depth[:12], np.random.default_rng(0)
+    packed = [rvl(values) for values in (picture[..., 0] * np.uint16(255), chance.integers(0, 3, (16, 24)) * chance.integers(0, 9000, (16, 24)))]
+    return [
+        *(b'\0' + data for data in encoded),
+        *(kind + depth for kind in (b'\4', b'\5')),
+        *(kind + header + data for kind in (b'\6', b'\10') for data in packed),
+        b'\11' + depth[12:],
+    ]
 
 
 def check(data: bytes) -> None:
@@ -48,9 +53,8 @@ def check(data: bytes) -> None:
         assert pixels.dtype == np.uint8 and pixels.shape[2:] in ((), (3,)) and pixels.size
     except ImageError:
         pass
-    if depth_from_compressed is not None and 'compressedDepth' in message.format:
-        try:
-            depth_m = depth_from_compressed(message)
-        except ImageError:
-            return
-        assert depth_m.dtype == np.float32 and depth_m.ndim == 2 and not (depth_m <= 0).any()
+    try:
+        depth_m = depth_from_compressed(message)
+    except ImageError:
+        return
+    assert depth_m.dtype == np.float32 and depth_m.ndim == 2 and not (depth_m <= 0).any()
