@@ -1,4 +1,4 @@
-"""What the paths of a command stand for: pictures, folders, videos, webcams and streams, as frames one after another."""
+"""Turns the paths of a command into frames: of pictures, folders, videos, webcams and streams, one after another."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the paths of a command stand for.
+    """The sources that the paths of a command name.
 
     Attributes:
         sources: one after another.
@@ -74,7 +74,7 @@ class Inputs:
 def find_inputs(paths: list[str], output: Path | None = None) -> Inputs:
     """Pictures, folders (with their subfolders), videos, webcams (a number or /dev/video...) and addresses (rtsp://, http://).
 
-    Every path is looked at before anything is read.
+    Checks every path before it reads any file.
 
     Args:
         paths: as the user gives them.
@@ -98,7 +98,7 @@ def find_inputs(paths: list[str], output: Path | None = None) -> Inputs:
 
 
 def _sources(path: str, output: Path | None) -> tuple[list[Source], list[Path]]:
-    """What a path stands for, and the files beside that are no pictures."""
+    """The sources that a path names, and the files of a folder that are no pictures."""
     file = Path(path.removeprefix('file://'))
     if file.is_file():
         # A GIF that is named is read with all its images.
@@ -132,7 +132,7 @@ def listed(files: list[Path]) -> str:
 
 
 def _numbered(name: Path, taken: set[Path]) -> Path:
-    """A name, numbered where an earlier source has it, and taken from now on."""
+    """A name that no earlier source has, numbered if need be; adds it to those taken."""
     free, number = name, 1
     while free in taken:
         number += 1

@@ -1,4 +1,4 @@
-"""Picture files as arrays, recognised by their content: what a folder holds, and the pixels of one file."""
+"""Finds and reads picture files, which are recognised by their content."""
 
 from __future__ import annotations
 

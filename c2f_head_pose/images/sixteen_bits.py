@@ -1,4 +1,4 @@
-"""Images of 16 bits a pixel as 8 bits: how many of the 16 bits hold the image is found from the pixels."""
+"""Converts images of 16 bits a pixel to 8 bits; the number of bits that hold the image is found from the pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens any recording as a stream of messages: rosbag2, ROS 1's bags and folders of pictures; whole, packed, split or cut off."""
+"""Opens a recording as a stream of messages: rosbag2, ROS 1's bags and folders of pictures; complete, compressed, split or cut off."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class BagMessage:
         topic: its topic.
         log_ns: when it was recorded, nanoseconds.
         raw: its bytes as recorded.
-        bag: where to decode it.
+        bag: the recording that decodes it.
     """
 
     topic: str
@@ -82,11 +82,11 @@ class BagFile:
         topics: name to topic.
         start_ns: recording time of the earliest message; None without a message.
         end_ns: recording time of the latest message; None without a message.
-        notes: what is unusual about a recording that is whole.
-        damage: what is wrong with the recording, in words; None while nothing was noticed. Look at it again after reading.
+        notes: what is unusual about a recording that is complete.
+        damage: what is wrong with the recording, in words; None while nothing was noticed. Reading can find more.
 
     Args:
-        path: a rosbag2 folder, an .mcap, .db3 or .bag file, packed or not, a folder with parts of one recording, or one of pictures.
+        path: a rosbag2 folder, an .mcap, .db3 or .bag file, compressed or not, a folder with parts of one recording, or one of pictures.
         picture_rate_hz: pictures a second, for a folder of pictures.
 
     Raises:
@@ -110,7 +110,7 @@ class BagFile:
             self.close()
             raise
         if located.damage:
-            self._damages[f'{self.path.name} is not whole: {located.damage}'] = None
+            self._damages[f'{self.path.name} is not complete: {located.damage}'] = None
         if located.messages is not None and located.messages > (found := sum(topic.count for topic in self.topics.values())):
             self._damages[
                 f'{self.path.name} holds {found} messages, its metadata.yaml counts {located.messages}: a file was cut off, or '
@@ -216,7 +216,7 @@ class BagFile:
         return target
 
     def _check_order(self, located: Located) -> None:
-        """Refuses parts that do not follow each other in time; a missing or damaged part before one makes room for its length.
+        """Refuses parts that do not follow each other in time. The gap may be longer by the length of each missing or damaged part.
 
         Raises:
             BagError: naming the files.

@@ -1,4 +1,4 @@
-"""From a path that a user names to the storage files of one recording, in order; unrelated files are refused by name."""
+"""Finds the storage files of the recording that a path names, in order; refuses unrelated files by name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Located:
         pictures: the picture files of such a folder.
         numbers: of each storage file, where the files are parts whose order comes from their names alone; empty otherwise.
         messages: in all files, by metadata.yaml; None unknown.
-        notes: what is unusual, but costs nothing.
+        notes: what is unusual and costs no data.
         damage: what is missing; None for nothing.
     """
 
@@ -74,7 +74,7 @@ def locate(path: Path) -> Located:
 
 
 def storage_suffix(path: Path) -> str:
-    """The ending that tells a storage file's format, without that of a compression; '' for another file."""
+    """The ending of a storage file's format, without that of its compression; '' for another file."""
     name = PurePath(path.stem) if path.suffix in PACKED_SUFFIXES else path
     return name.suffix if name.suffix in STORAGE_SUFFIXES else ''
 
@@ -135,7 +135,7 @@ def _unusual(information: dict[str, Any]) -> Iterator[str]:
 
 
 def _present(folder: Path, name: str) -> Path | None:
-    """A file that metadata.yaml names, packed or unpacked since."""
+    """A file that metadata.yaml names, also if it was compressed or decompressed since."""
     candidates = [folder / name, *(folder / f'{name}{suffix}' for suffix in PACKED_SUFFIXES)]
     if PurePath(name).suffix in PACKED_SUFFIXES:
         candidates.append(folder / PurePath(name).stem)
@@ -143,7 +143,7 @@ def _present(folder: Path, name: str) -> Path | None:
 
 
 def _storage_files(folder: Path) -> list[Path]:
-    """The storage files in a folder, without hidden ones, and without a packed file beside its unpacked self."""
+    """The storage files in a folder; no hidden ones, and no compressed file whose decompressed copy is beside it."""
     files = {path.name: path for path in folder.iterdir() if path.is_file() and storage_suffix(path) and not path.name.startswith('.')}
     return [path for path in files.values() if path.suffix not in PACKED_SUFFIXES or path.stem not in files]
 
@@ -171,7 +171,7 @@ def _part_of(path: Path) -> tuple[tuple[str, str], int]:
 
 
 def several(folder: Path, parts: Sequence[Path], why: str = '') -> BagError:
-    """The refusal of a folder with several recordings, which names them."""
+    """The error for a folder with several recordings; it names them."""
     names = sorted(path.name for path in parts)
     listed = ', '.join(names[:6]) + (f' and {len(names) - 6} more' if len(names) > 6 else '')
     return BagError(
@@ -181,7 +181,7 @@ def several(folder: Path, parts: Sequence[Path], why: str = '') -> BagError:
 
 
 def _recordings_below(folder: Path) -> str:
-    """Words about folders inside that hold recordings of their own."""
+    """A remark that names the folders inside that hold recordings."""
     inside = sorted(
         path.name
         for path in folder.iterdir()

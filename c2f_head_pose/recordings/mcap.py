@@ -1,6 +1,6 @@
 """Reads MCAP files: by their index where there is one, else from the beginning to the end or to the damage.
 
-Only the channels that are asked for are looked at, so services, JSON, Protobuf or unknown definitions beside them do no harm.
+Only the channels that are asked for are parsed, so services, JSON, Protobuf or unknown definitions beside them cause no error.
 Source: the MCAP specification, mcap.dev/spec; opcodes in hexadecimal as in its section Records.
 """
 
@@ -46,7 +46,7 @@ class _ChunkIndex(NamedTuple):
 
 @dataclass
 class _Contents:
-    """What is known of a file's channels: by its summary, or by reading all of it."""
+    """The channels of a file, from its summary or from reading all of it."""
 
     schemas: dict[int, tuple[str, str, bytes]] = field(default_factory=dict)
     channels: dict[int, Channel] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class _Contents:
     lacks_schema: bool = False
 
     def take(self, opcode: int, body: bytes) -> None:
-        """Takes a schema or a channel into account; other records are left alone."""
+        """Adds a schema or a channel; ignores other records."""
         if opcode == _SCHEMA:
             (name, encoding), position = _strings(body, 2, 2)
             self.schemas[_u16(body)] = name, encoding, body[position + 4 :]
@@ -131,7 +131,7 @@ class McapFile:
             raise CutOffError(f'its header is damaged ({error})') from error
 
     def _read_summary(self) -> _Contents | None:
-        """The contents by the summary section; None for a file without one, or with one that does not tell all."""
+        """The contents by the summary section; None for a file without one, or with an incomplete one."""
         try:
             end = self._file.seek(0, 2)
             self._file.seek(max(0, end - _FOOTER_SIZE))

@@ -37,7 +37,7 @@ def ros2_typestore() -> Any:
 class Decoder:
     """Decodes one topic's messages.
 
-    It holds the types of this topic alone, as they were recorded: one odd definition elsewhere in the recording does no harm.
+    It holds the types of this topic alone, as they were recorded, so an odd definition of another topic causes no error.
 
     Args:
         topic: its name, for messages to people.

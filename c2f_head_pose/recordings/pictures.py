@@ -52,7 +52,7 @@ class PictureFolder:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """The pictures in a folder; names that begin with a dot, as macOS's archives have beside each file, are none."""
+    """The pictures in a folder. Files whose names begin with a dot are left out: macOS's archives hold one beside each file."""
     return [file for file in folder.iterdir() if not file.name.startswith('.') and file.is_file() and is_picture(file)]
 
 

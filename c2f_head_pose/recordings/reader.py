@@ -1,4 +1,4 @@
-"""A recording as typed frames: images with the calibration and the depth that belong to them."""
+"""Reads a recording as typed frames: each image with its calibration and depth."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WAITING_IMAGES = 8
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """An image of a recording with what belongs to it.
+    """An image of a recording with its calibration and depth.
 
     Attributes:
         index: its number among the image topic's messages, from 0.
@@ -74,7 +74,7 @@ class UnreadableImage:
 
 
 class Notes:
-    """What is odd about a recording: each kind of event once, with its count and the first event's details."""
+    """Counts odd events of a recording by kind; keeps the details of the first of each kind."""
 
     def __init__(self) -> None:
         self._events: dict[str, tuple[str, int]] = {}
@@ -104,7 +104,7 @@ def read_frames(bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool
     Args:
         bag: the recording.
         choice: its topics.
-        notes: receives what is odd.
+        notes: odd events are added to it.
         rectified: the images are rectified: P without distortion instead of K and D.
     """
     reader = _FrameReader(bag, choice, notes, rectified)
@@ -129,7 +129,7 @@ class _Waiting:
 
 
 class _FrameReader:
-    """Puts images, calibration and depth together; holds a few images until their depth has come."""
+    """Joins images, calibration and depth; holds a few images until their depth has been read."""
 
     def __init__(self, bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool) -> None:
         self._choice, self._notes, self._rectified = choice, notes, rectified

@@ -1,4 +1,4 @@
-"""Reads rosbag2's SQLite files (.db3), with the write-ahead log or journal that a killed recorder leaves beside them."""
+"""Reads rosbag2's SQLite files (.db3), together with the write-ahead log or journal of a recorder that was killed."""
 
 from __future__ import annotations
 

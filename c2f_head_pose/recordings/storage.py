@@ -1,4 +1,4 @@
-"""What a storage file of a recording offers to its reader, whatever its format: channels, times, and raw messages in order."""
+"""The interface of all storage formats: channels, times, and raw messages in order."""
 
 from __future__ import annotations
 

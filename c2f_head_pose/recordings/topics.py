@@ -1,4 +1,4 @@
-"""Which topics of a recording hold the images, the calibration and the depth: one set of rules for evaluation and replay."""
+"""Chooses the topics of images, calibration and depth in a recording, by one set of rules for evaluation and replay."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def choose_topics(
 
 @dataclass(frozen=True)
 class _DepthTrial:
-    """What came of bringing the first depth image of a topic into the first image.
+    """The result of registering the first depth image of a topic to the first image.
 
     Attributes:
         choice: the topics with this depth.

@@ -1,7 +1,7 @@
-"""Checks SQLite's write-ahead log (NAME.db3-wal): which of its frames SQLite will use, and whether it is damaged.
+"""Checks SQLite's write-ahead log (NAME.db3-wal): finds the frames that SQLite will use, and damage.
 
 SQLite itself stops at the first frame that does not fit and reports nothing; a recorder that was killed, or a copy that was cut off,
-would lose messages without a word. Source: SQLite's file format, sqlite.org/fileformat2.html, section 4.
+would lose messages without an error. Source: SQLite's file format, sqlite.org/fileformat2.html, section 4.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MAGIC = 0x377F0682
 
 
 class WriteAheadLog(NamedTuple):
-    """What a write-ahead log holds.
+    """The contents of a write-ahead log.
 
     Attributes:
         frames: pages of finished transactions, which SQLite reads instead of the database's own.

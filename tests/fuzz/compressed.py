@@ -35,7 +35,8 @@ def seeds() -> list[bytes]:
     encoded.append(cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 2])[1].tobytes())
     depth = bytes(4) + np.float32([1000, 1]).tobytes() + cv2.imencode('.png', picture[..., 0].astype(np.uint16))[1].tobytes()
     header, chance = depth[:12], np.random.default_rng(0)
-    packed = [rvl(values) for values in (picture[..., 0] * np.uint16(255), chance.integers(0, 3, (16, 24)) * chance.integers(0, 9000, (16, 24)))]
+    holes = chance.integers(0, 3, (16, 24)) * chance.integers(0, 9000, (16, 24))
+    packed = [rvl(values) for values in (picture[..., 0] * np.uint16(255), holes)]
     return [
         *(b'\0' + data for data in encoded),
         *(kind + depth for kind in (b'\4', b'\5')),
