@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .detect import FaceDetector, same_face, suppress_overlaps
+from .change import ChangeWatch
+from .detect import CANDIDATE, FaceDetector, same_face, suppress_overlaps
 from .options import EstimatorOptions
 from .tiles import FOUND_PX, WHOLE_LONG_SIDE_PX, Tile, plan_search
 from .types import FaceBox
@@ -21,6 +22,8 @@ _SMALL_ONE_BY_ONE = 12
 """With more faces than this that are too small for it, a search of the whole image at twice the resolution costs less."""
 _GATE = 0.6
 """A face moves less than this part of its size between images, or it is another face."""
+_UNCHANGED_PERIODS = 5
+"""A tile is searched at least once in so many periods, even where it looks as it did: a face at the threshold may score higher then."""
 
 
 @dataclass
@@ -44,7 +47,8 @@ class FaceTracker:
     """Finds faces in a sequence of images.
 
     Each image is searched around the faces that are followed; new faces are searched for tile by tile (`tiles.plan_search`), so many tiles
-    an image that every tile comes up once within `rescan_period_s`. A stream's first image is searched whole.
+    an image that every tile comes up once within `rescan_period_s`. A stream's first image is searched whole. A tile that looks as it did
+    when it was last searched is left out, unless faces in it await a place, or a face was lost since.
 
     Attributes:
         idle: the last image's share of the search for new faces was empty.
@@ -59,13 +63,16 @@ class FaceTracker:
         self._seen_ids: set[int] = set()
         self._next_id = 1
         self._sweep = _Sweep()
+        self._watch = ChangeWatch()
         self._refused: dict[Tile, list[FaceBox]] = {}
+        self._options = EstimatorOptions()
         self.idle = False
 
     def reset(self) -> None:
         """Forgets every face; ids go on, so that an old id never names another face."""
         self._tracks = []
         self._sweep = _Sweep()
+        self._watch.forget()
         self._refused = {}
 
     def knows(self, track_id: int) -> bool:
@@ -90,19 +97,25 @@ class FaceTracker:
         """
         self._begin(stamp_s, options)
         known, whole = self._search_known(image, options)
-        self._assign(known, stamp_s, options)
-        self._search_new(image, whole, stamp_s, options)
+        others = self._match(known, stamp_s)
+        self._search_new(image, whole, others, stamp_s, options)
         return self._seen()
 
     def follow(self, boxes: list[FaceBox], stamp_s: float, options: EstimatorOptions) -> list[Track]:
         """The tracks of faces that were found otherwise, as heads in depth are; arguments and result as of `update`."""
         self._begin(stamp_s, options)
-        self._refused = {plan_search(1, 1)[0]: self._assign(boxes, stamp_s, options)}
+        new = [box for box in self._match(boxes, stamp_s) if box.score >= options.detection_threshold]
+        free = self._free(options)
+        self._start(new[:free], stamp_s)
+        self._refused = {plan_search(1, 1)[0]: new[free:]}
         return self._seen()
 
     def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
         """Forgets faces unseen for too long, and those beyond `max_faces`."""
-        self._tracks = [t for t in self._tracks if stamp_s - t.seen_s <= options.track_timeout_s][: options.max_faces]
+        kept = [t for t in self._tracks if stamp_s - t.seen_s <= options.track_timeout_s][: options.max_faces]
+        if len(kept) < len(self._tracks) or options != self._options:
+            self._watch.forget()
+        self._tracks, self._options = kept, options
         self._seen_ids = set()
 
     def _seen(self) -> list[Track]:
@@ -127,12 +140,12 @@ class FaceTracker:
         look([t for t in self._tracks if one_by_one or t.track_id in small], detector.detect_near)
         whole = None
         if not one_by_one or self._missing(boxes):
-            whole = detector.detect(image, _KEEP_THRESHOLD, long_side, rotation)
+            whole = detector.detect(image, min(_KEEP_THRESHOLD, CANDIDATE * options.detection_threshold), long_side, rotation)
             # Few pixels make a weak box, and a weak box an inexact one: a small face is followed by those above.
             boxes += [
                 box
                 for box in whole
-                if (box.score >= options.detection_threshold or max(box.width, box.height) >= small_px)
+                if box.score >= (_KEEP_THRESHOLD if max(box.width, box.height) >= small_px else options.detection_threshold)
                 and not any(same_face(box, other) for other in boxes)
             ]
         missing = self._missing(boxes)
@@ -145,33 +158,50 @@ class FaceTracker:
         small_px = FOUND_PX / long_side * max(image.shape[:2])
         return small_px, {t.track_id for t in self._tracks if max(t.box.width, t.box.height) < small_px}
 
-    def _search_new(self, image: np.ndarray, whole: list[FaceBox] | None, stamp_s: float, options: EstimatorOptions) -> None:
-        """Searches the tiles that are due, and follows what is new there."""
+    def _search_new(
+        self, image: np.ndarray, whole: list[FaceBox] | None, others: list[FaceBox], stamp_s: float, options: EstimatorOptions
+    ) -> None:
+        """Searches the tiles that are due and have changed, and follows what is new there or among the others of the followed faces."""
         assert self._detector is not None
         height, width = image.shape[:2]
         tiles = plan_search(width, height, options.min_face_px)
-        due = self._sweep.due(tiles, stamp_s, options.rescan_period_s)
+        if tiles != self._sweep.tiles:
+            self._watch.forget()
+        longest_s = _UNCHANGED_PERIODS * options.rescan_period_s
+        due = [
+            tile
+            for tile in self._sweep.due(tiles, stamp_s, options.rescan_period_s)
+            if not self._watch.unchanged(image, tile, stamp_s, longest_s) or self._refused.get(tile)
+        ]
         self.idle = not due
+        threshold, rotation = options.detection_threshold, options.image_rotation
         found = {
-            tile: [box for box in whole if box.score >= options.detection_threshold]
-            if whole is not None and tile == tiles[0]
-            else self._detector.detect_tile(image, tile, options.detection_threshold, options.image_rotation)
+            tile: whole if whole is not None and tile == tiles[0] else self._detector.find_candidates(image, tile, threshold, rotation)
             for tile in due
         }
-        followed = [t.box for t in self._seen()]
-        new = [
-            box
-            for box in suppress_overlaps([box for boxes in found.values() for box in boxes])
-            if not any(same_face(box, other) for other in followed)
-        ]
-        rest = self._assign(new, stamp_s, options)
-        self._refused |= {tile: [box for box in boxes if box in rest] for tile, boxes in found.items()}
+        candidates = [box for boxes in found.values() for box in boxes if box.score >= CANDIDATE * threshold]
+        candidates += [box for box in others if box.score >= threshold]
+        candidates = self._unknown(suppress_overlaps(candidates))
+        # A second look takes time, so nobody is looked at whom there is no place for.
+        wanted = len([t for t in self._tracks if t.track_id not in self._seen_ids]) + self._free(options)
+        confirmed = self._unknown(self._detector.confirm(image, candidates, threshold, rotation)) if wanted else []
+        self._start(self._match(confirmed, stamp_s)[: self._free(options)], stamp_s)
+        refused = {
+            tile: self._unknown([box for box in boxes if box.score >= threshold]) if not self._free(options) else []
+            for tile, boxes in found.items()
+        }
+        self._refused = {tile: boxes for tile, boxes in (self._refused | refused).items() if tile in tiles}
+
+    def _unknown(self, boxes: list[FaceBox]) -> list[FaceBox]:
+        """The boxes that show none of the faces seen in this image."""
+        seen = [t.box for t in self._seen()]
+        return [box for box in boxes if not any(same_face(box, other) for other in seen)]
 
     def _missing(self, boxes: list[FaceBox]) -> list[Track]:
         return [t for t in self._tracks if _nearest(t.box, boxes) is None]
 
-    def _assign(self, boxes: list[FaceBox], stamp_s: float, options: EstimatorOptions) -> list[FaceBox]:
-        """Gives boxes to the tracks not seen yet, the nearest pair first, and begins tracks; returns the boxes beyond `max_faces`."""
+    def _match(self, boxes: list[FaceBox], stamp_s: float) -> list[FaceBox]:
+        """Gives boxes to the tracks not seen yet, the nearest pair first; returns the boxes that are nobody's."""
         unseen = [t for t in self._tracks if t.track_id not in self._seen_ids]
         pairs = sorted((_distance(t.box, box), i, j) for i, t in enumerate(unseen) for j, box in enumerate(boxes))
         taken_tracks: set[int] = set()
@@ -182,20 +212,29 @@ class FaceTracker:
                 taken_boxes.add(j)
                 unseen[i].box, unseen[i].seen_s = boxes[j], stamp_s
                 self._seen_ids.add(unseen[i].track_id)
-        new = [box for j, box in enumerate(boxes) if j not in taken_boxes and box.score >= options.detection_threshold]
-        free = max(0, options.max_faces - len(self._tracks))
-        for box in new[:free]:
+        return [box for j, box in enumerate(boxes) if j not in taken_boxes]
+
+    def _free(self, options: EstimatorOptions) -> int:
+        """How many more faces may be followed."""
+        return max(0, options.max_faces - len(self._tracks))
+
+    def _start(self, boxes: list[FaceBox], stamp_s: float) -> None:
+        """Begins a track for each box."""
+        for box in boxes:
             self._tracks.append(Track(self._next_id, box, stamp_s, stamp_s))
             self._seen_ids.add(self._next_id)
             self._next_id += 1
-        return new[free:]
 
 
 class _Sweep:
-    """Goes through the tiles of a whole search, again and again, in step with the images' stamps."""
+    """Goes through the tiles of a whole search, again and again, in step with the images' stamps.
+
+    Attributes:
+        tiles: of the search under way.
+    """
 
     def __init__(self) -> None:
-        self._tiles: tuple[Tile, ...] = ()
+        self.tiles: tuple[Tile, ...] = ()
         self._position = 0.0
         self._stamp_s = 0.0
 
@@ -209,8 +248,8 @@ class _Sweep:
         """
         step_s = stamp_s - self._stamp_s
         self._stamp_s = stamp_s
-        if tiles != self._tiles or step_s >= period_s - step_s:
-            self._tiles, self._position = tiles, 0.0
+        if tiles != self.tiles or step_s >= period_s - step_s:
+            self.tiles, self._position = tiles, 0.0
             return list(tiles)
         begin = math.floor(self._position)
         # A tile comes up at the first image after its time, up to one step late.

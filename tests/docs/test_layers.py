@@ -13,7 +13,7 @@ PACKAGE = (
     ('transforms', 'types', 'models'),
     ('camera', 'crop', 'turn'),
     ('engine', 'options'),
-    ('decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
+    ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
     ('depth_alignment', 'mounting', 'pose_messages', 'track'),
     ('estimator',),
     ('attention', 'demo', 'recordings'),
