@@ -1,9 +1,13 @@
 """Recognises a camera that is mounted sideways or upside down: faces look more like faces when the image is turned.
 
-The networks read such faces confidently and wrongly, so nothing else in the results shows it.
+The networks read such faces confidently and wrongly, so nothing else in the results shows it. A person who lies down looks the same, so one
+person on the side is evidence only after a long time, and only in a stream that has shown nobody upright; two people, or one who is upside
+down, are evidence soon.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,13 +21,51 @@ _BETTER = 0.08
 _SURE = 0.85
 """A face that is found only after turning scores this; upright faces in turned images stay below 0.88, and below 0.8 but for one in 20."""
 _THRESHOLD = 0.5
-_CONFIRMED_S, _CONFIRMED_LOOKS = 1.5, 5
+_JUDGED = 2
+"""So many faces are judged, the largest ones."""
+_CONFIRMED_S, _CONFIRMED_ALONE_S = 2.0, 30.0
+"""Seconds of evidence, for two people or a face upside down, and for one person on the side."""
+_LONGEST_STEP_S = 2.0
+"""One look counts for so many seconds at most."""
+_DECAY = 2.0
+"""A second against the evidence takes away so many seconds of it."""
 _SETTLED_LOOKS = 9
 _PERIOD_S, _EMPTY_PERIOD_S, _SETTLED_PERIOD_S = 0.25, 1.0, 10.0
 
 
+@dataclass
+class _Evidence:
+    """What speaks for one turn.
+
+    Attributes:
+        turn_deg: clockwise, of the image as `image_rotation` makes it.
+        last_s: stamp of the last look; None before the first.
+        one_s: seconds for which one person at least looked better.
+        two_s: likewise two people.
+    """
+
+    turn_deg: int
+    last_s: float | None = None
+    one_s: float = 0.0
+    two_s: float = 0.0
+
+    def add(self, stamp_s: float, people: int) -> None:
+        """Counts a look that showed so many people better when turned, or 0."""
+        step_s = _PERIOD_S if self.last_s is None else min(stamp_s - self.last_s, _LONGEST_STEP_S)
+        self.last_s = stamp_s
+        lost_s = 0.0 if people else _DECAY * step_s
+        self.one_s = min(max(0.0, self.one_s + (step_s if people >= 1 else -lost_s)), _CONFIRMED_ALONE_S)
+        self.two_s = min(max(0.0, self.two_s + (step_s if people >= 2 else -lost_s)), _CONFIRMED_ALONE_S)
+
+    def is_enough(self, known_upright: bool) -> bool:
+        """Whether the camera is reported."""
+        if self.two_s >= _CONFIRMED_S or (self.turn_deg == 180 and self.one_s >= _CONFIRMED_S):
+            return True
+        return self.one_s >= _CONFIRMED_ALONE_S and not known_upright
+
+
 class MountingCheck:
-    """Looks at the image in other turns from time to time: one face four times a second at first, then every 10 seconds.
+    """Looks at the image in other turns from time to time: two faces four times a second at first, then every 10 seconds.
 
     Attributes:
         image_rotation: the option that would turn the images upright, degrees; None while the one in force does.
@@ -41,18 +83,17 @@ class MountingCheck:
         self.image_rotation: int | None = None
         self._rotation_deg = rotation_deg
         self._next_s = -np.inf
-        self._turn = 0
-        self._better_since_s: float | None = None
-        self._better_looks = self._upright_looks = 0
+        self._evidence = [_Evidence(turn_deg) for turn_deg in _OTHER_TURNS_DEG]
+        self._upright_looks = self._sure_upright_looks = 0
 
     def overdue(self, stamp_s: float) -> bool:
         """Whether a look should not wait any longer for an image without other work."""
         return stamp_s >= self._next_s + _PERIOD_S
 
     def look_at_still(self, image: np.ndarray, faces: list[FaceBox], rotation_deg: int) -> int | None:
-        """The `image_rotation` in which an image that stands alone would show a face better than in the one in force; None if none."""
-        best, turn = max((self._score(image, faces, turn), turn) for turn in self._others(rotation_deg))
-        return turn if best >= _least_score(faces) else None
+        """The `image_rotation` in which an image that stands alone would show its faces better than in the one in force; None if none."""
+        best, _, turn = max((*self._gain(image, faces, turn), turn) for turn in _others(rotation_deg))
+        return turn if best >= 0 else None
 
     def look(self, image: np.ndarray, faces: list[FaceBox], stamp_s: float) -> None:
         """Looks once, if it is time.
@@ -64,40 +105,46 @@ class MountingCheck:
         """
         if stamp_s < self._next_s:
             return
-        better = self._score(image, faces, self._others(self._rotation_deg)[self._turn]) >= _least_score(faces)
-        if better:
-            self._better_since_s = stamp_s if self._better_since_s is None else self._better_since_s
-            self._better_looks += 1
+        evidence = self._evidence[0]
+        _, people = self._gain(image, faces, (self._rotation_deg + evidence.turn_deg) % 360)
+        evidence.add(stamp_s, people)
+        if people:
             self._upright_looks = 0
-            if self._better_looks >= _CONFIRMED_LOOKS and stamp_s - self._better_since_s >= _CONFIRMED_S:
-                self.image_rotation = self.look_at_still(image, faces, self._rotation_deg)
-        else:
-            self._better_since_s, self._better_looks = None, 0
-            self._turn = (self._turn + 1) % len(_OTHER_TURNS_DEG)
-            if faces:
-                self._upright_looks += 1
-                self.image_rotation = None
-        settled = self._upright_looks >= _SETTLED_LOOKS or self.image_rotation is not None
-        self._next_s = stamp_s + (_SETTLED_PERIOD_S if settled else _PERIOD_S if faces or better else _EMPTY_PERIOD_S)
+        elif faces:
+            self._upright_looks += 1
+            self._sure_upright_looks += _largest(faces)[0].score >= _SURE
+        if self.image_rotation is None and evidence.is_enough(self._sure_upright_looks >= _SETTLED_LOOKS):
+            self.image_rotation = self.look_at_still(image, faces, self._rotation_deg)
+            self._evidence.sort(key=lambda other: (self._rotation_deg + other.turn_deg) % 360 != self.image_rotation)
+        elif self.image_rotation is not None and faces and evidence.one_s == 0:
+            self.image_rotation = None
+        if self.image_rotation is None:  # else the turn that is reported is looked at until nothing speaks for it
+            self._evidence.append(self._evidence.pop(0))
+        settled = self._upright_looks >= _SETTLED_LOOKS or (self.image_rotation is not None and people > 0)
+        busy = bool(faces) or any(other.one_s > 0 for other in self._evidence)
+        self._next_s = stamp_s + (_SETTLED_PERIOD_S if settled else _PERIOD_S if busy else _EMPTY_PERIOD_S)
 
-    def _others(self, rotation_deg: int) -> list[int]:
-        return [(rotation_deg + turn) % 360 for turn in _OTHER_TURNS_DEG]
-
-    def _score(self, image: np.ndarray, faces: list[FaceBox], rotation_deg: int) -> float:
-        """The best score of the largest face in a turned image, or of any face where there is none; 0 if it is not found."""
+    def _gain(self, image: np.ndarray, faces: list[FaceBox], rotation_deg: int) -> tuple[float, int]:
+        """By how much more than it must a turn improves the face that gains least; and how many faces gain, 0 where one does not."""
         assert self._detector is not None, 'depth alone shows nothing of the kind'
         if not faces:
             found = self._detector.detect(image, _THRESHOLD, WHOLE_LONG_SIDE_PX, rotation_deg)
-        else:
-            face = _largest(faces)
-            found = [box for box in self._detector.detect_near(image, face, _THRESHOLD, rotation_deg) if box.iou(face) > 0]
-        return max((box.score for box in found), default=0.0)
+            best = max((box.score for box in found), default=0.0)
+            return best - _SURE, sum(box.score >= _SURE for box in found)
+        gains: list[float] = []
+        for face in _largest(faces):
+            near = self._detector.detect_near(image, face, _THRESHOLD, rotation_deg)
+            turned = max((box.score for box in near if box.iou(face) > 0), default=0.0)
+            gains.append(turned - face.score - _BETTER)
+            if gains[-1] < 0:
+                return gains[-1], 0
+        return min(gains), len(gains)
 
 
-def _largest(faces: list[FaceBox]) -> FaceBox:
-    return max(faces, key=lambda box: box.width * box.height)
+def _others(rotation_deg: int) -> list[int]:
+    return [(rotation_deg + turn) % 360 for turn in _OTHER_TURNS_DEG]
 
 
-def _least_score(faces: list[FaceBox]) -> float:
-    """What a turned face must score to look better than the largest of those found as they are, or than none."""
-    return _largest(faces).score + _BETTER if faces else _SURE
+def _largest(faces: list[FaceBox]) -> list[FaceBox]:
+    """The faces that are judged, the largest first."""
+    return sorted(faces, key=lambda box: -box.width * box.height)[:_JUDGED]

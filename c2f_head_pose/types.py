@@ -139,7 +139,8 @@ class Finding:
     Attributes:
         max_faces: present value of the option.
         faces_beyond_max: number of faces in the whole image that `max_faces` excluded.
-        image_rotation: value of the option that would turn the images upright; None if the camera seems to be mounted upright.
+        image_rotation: value of the option that would turn the images upright, where faces look turned because of the camera's mounting or
+            because a person lies down; else None.
     """
 
     max_faces: int
@@ -156,7 +157,7 @@ class Finding:
             )
         if self.image_rotation is not None:
             notes['image_rotation'] = (
-                'faces look more like faces when the image is turned, so the camera seems to be mounted sideways or '
-                f'upside down, and the angles are wrong; set image_rotation to {self.image_rotation}'
-            )
+                f'faces look more like faces when the image is turned clockwise by {self.image_rotation} degrees, so their angles are '
+                f'wrong: if the camera is mounted that way, set image_rotation to {self.image_rotation}'
+            ) + ('' if self.image_rotation == 180 else '; if not, a person lies down')
         return notes
