@@ -2,22 +2,23 @@
 
 python docs/finding_faces.py found            # the faces pasted into images of three sizes, stills and streams, one person and two
 python docs/finding_faces.py sweep            # cost of a search against the smallest face: docs/images/finding_faces.png
-python docs/finding_faces.py cost OLD         # this checkout beside another one, image by image in turns, on 640x480 with one face
+python docs/finding_faces.py cost OLD         # time of this checkout beside another one's, in turns, on 640x480 with one face
+python docs/finding_faces.py smallest FOLDER  # faces of the default smallest size, pasted into pictures of a folder
+python docs/finding_faces.py false OLD FOLDER # faces found in pictures of a folder, none of which shows a face, by both checkouts
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
+from finding_faces_beside import cost, false_faces, list_pictures
 
 ROOT = Path(__file__).parents[1]
 FACE = ROOT / 'tests' / 'data' / 'face.jpg'
@@ -141,76 +142,23 @@ def found(seeds: int) -> None:
         print(f'| {width}x{height} | {side} px | {" | ".join(cells[:3])} | {later} | {cells[3]} | {pair} |', flush=True)
 
 
-# Cost beside another checkout.
+def smallest(folder: Path, sizes: list[tuple[int, int]]) -> None:
+    """Prints how many faces of the default smallest size, and a little larger ones, are found in stills before photographs."""
+    from c2f_head_pose.detect import FaceDetector
+    from c2f_head_pose.tiles import smallest_face_px
 
-WORKER = """
-import json, sys, time
-import cv2
-cv2.setNumThreads(1)
-import c2f_head_pose
-from c2f_head_pose import HeadPoseEstimator
-try:
-    from c2f_head_pose.bench import scenes
-except ImportError:
-    from c2f_head_pose.timing import scenes
-width, height = int(sys.argv[1]), int(sys.argv[2])
-print(c2f_head_pose.__file__, flush=True)
-estimator = HeadPoseEstimator.load('c2f_edge', 'cpu', 1)
-image, camera = scenes.picture(1, width, height), scenes.camera(width, height)
-k = 0
-for line in sys.stdin:
-    out = []
-    for _ in range(int(line)):
-        k += 1
-        wall, cpu = time.perf_counter(), time.process_time()
-        poses = estimator.estimate(image, camera=camera, stamp_s=1 + k / 30)
-        out.append((1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)))
-        assert len(poses) == 1
-    print(json.dumps(out), flush=True)
-"""
-
-
-def cost(old: Path, width: int, height: int, rounds: int) -> None:
-    """Prints wall and processor time for each image of a stream with one face, both checkouts in turns of 10 images."""
-    import os
-
-    workers = {
-        name: subprocess.Popen(
-            [sys.executable, '-c', WORKER, str(width), str(height)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=root,
-            env=os.environ | {'PYTHONPATH': str(root)},
-        )
-        for name, root in (('old', old.resolve()), ('new', ROOT))
-    }
-    for name, root in (('old', old.resolve()), ('new', ROOT)):
-        module = Path(workers[name].stdout.readline().strip())
-        assert module.is_relative_to(root), f'{name} runs {module}, not the package of {root}'
-
-    def turn(name: str, images: int) -> list:
-        print(images, file=workers[name].stdin, flush=True)
-        return json.loads(workers[name].stdout.readline())
-
-    times: dict[str, list] = {name: [] for name in workers}
-    for name in workers:
-        turn(name, 60)
-    for i in range(rounds):
-        for name in ('old', 'new') if i % 2 else ('new', 'old'):
-            times[name] += turn(name, 10)
-    for worker in workers.values():
-        worker.stdin.close()
-        worker.wait()
-    print(
-        '| checkout | images | latency ms: median | mean | p99 | processor ms: median | mean | p99 | worst of a second: median over '
-        'seconds, over the median |\n|---|---|---|---|---|---|---|---|---|'
-    )
-    for name, rows in times.items():
-        wall, cpu = np.array(rows).T
-        seconds = cpu[: len(cpu) // 30 * 30].reshape(-1, 30).max(1)
-        cells = [f'{value:.2f}' for ms in (wall, cpu) for value in (np.median(ms), ms.mean(), np.percentile(ms, 99))]
-        print(f'| {name} | {len(rows)} | {" | ".join(cells)} | {np.median(seconds) / np.median(cpu):.2f} |')
+    cv2.setNumThreads(1)
+    detector, picture, chance = FaceDetector(), cv2.imread(str(FACE)), np.random.default_rng(0)
+    print('| image | face | found |\n|---|---|---|')
+    for width, height in sizes:
+        for times in (1.0, 1.1, 1.2):
+            side, seen = times * smallest_face_px(width, height), []
+            for path in list_pictures(folder):
+                image = cv2.resize(cv2.imread(str(path)), (width, height), interpolation=cv2.INTER_AREA)
+                place = anywhere(side, width, height, chance)
+                paste(image, place, picture)
+                seen.append(is_found(place, [SimpleNamespace(box=box) for box in detector.detect_all_sizes(image, 0.6)]))
+            print(f'| {width}x{height} | {side:.0f} px | {sum(seen)} of {len(seen)} |', flush=True)
 
 
 # Cost against the smallest face.
@@ -264,18 +212,24 @@ def took_ms(work: Callable[..., object], *arguments: object, **options: object) 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('what', choices=('found', 'sweep', 'cost'))
-    parser.add_argument('old', nargs='?', type=Path, help='another checkout, for `cost`')
+    parser.add_argument('what', choices=('found', 'sweep', 'cost', 'smallest', 'false'))
+    parser.add_argument('paths', nargs='*', type=Path, help='OLD, another checkout, and FOLDER, of pictures without faces')
     parser.add_argument('--seeds', type=int, default=1, help='sets of 24 scenes of each size')
-    parser.add_argument('--size', default='640x480', help='of the images of `cost`')
+    parser.add_argument('--size', nargs='+', default=['640x480'], help='of the images of `cost`, `smallest` and `false`')
     parser.add_argument('--rounds', type=int, default=60, help='of 10 images, for `cost`')
     options = parser.parse_args()
+    sizes = [tuple(map(int, size.split('x'))) for size in options.size]
     if options.what == 'found':
         found(options.seeds)
     elif options.what == 'sweep':
         sweep()
+    elif options.what == 'cost':
+        for size in sizes:
+            cost(*options.paths, *size, options.rounds)
+    elif options.what == 'smallest':
+        smallest(*options.paths, sizes)
     else:
-        cost(options.old, *map(int, options.size.split('x')), options.rounds)
+        false_faces(*options.paths, sizes)
 
 
 if __name__ == '__main__':
