@@ -41,7 +41,7 @@ def test_at_four_degrees_of_noise_nothing_is_missed_and_nobody_falsely_alarmed()
     assert result.attentive_share > 0.98 and result.road_accuracy > 0.93 and result.zone_accuracy > 0.85
 
 
-def test_a_lizard_is_missed_and_the_figures_say_so():
+def test_a_lizard_glance_is_missed_and_counted_as_missed():
     """A driver who turns the head by a quarter of the way only: the limit of judging heads, to be seen rather than hidden."""
     script = scripted_drive(6, seed=2)
     result = score(script, judge(script, NoisyHeads(1.0, 0.5, 3.0, 10, 0.0, 1), LHD, 10, (0.25, 0.2), (0, 0)))
@@ -89,7 +89,7 @@ def test_the_noise_is_as_stated_and_as_claimed():
     assert np.mean([not p for p in poses]) == pytest.approx(0.1, abs=0.015)
 
 
-def test_the_command_writes_a_script_and_scores_what_others_said_of_it(tmp_path):
+def test_the_command_writes_a_script_and_scores_decisions_made_elsewhere(tmp_path):
     """The seam for renders: heads out, decisions in."""
 
     def run(*args):

@@ -47,7 +47,7 @@ def test_the_radio_takes_three_and_a_half_seconds():
     assert said.at(14.0).reason is Reason.RETURNING
 
 
-def test_a_quick_look_at_the_radio_is_none():
+def test_a_quick_look_at_the_radio_is_no_distraction():
     """2.9 s is below 3.0 s, and 2.9 s of short glances below 10 s."""
     assert drive(looks(10, 'road_ahead'), looks(2.9, 'centre_screen'), looks(5, 'road_ahead')).changes() == STARTED
 
@@ -124,7 +124,7 @@ def test_glances_that_fall_out_of_the_thirty_seconds_are_forgotten():
     assert 9.0 < max(a.short_glances_s for a in said.decisions) < 10.0
 
 
-def test_a_sneeze_is_nothing():
+def test_a_sneeze_is_no_distraction():
     """The head goes down by 25 degrees and back within 1.2 s: a glance of 1.2 s, one nod at most and no cue."""
     sneeze = [piece for e in (-6, -14, -22, -25, -25, -25, -25, -22, -14, -8, -4, 0) for piece in looks(0.1, (0, e))]
     said = drive(looks(10, 'road_ahead'), sneeze, looks(20, 'road_ahead'))

@@ -64,7 +64,7 @@ def test_a_person_who_vanishes_is_unknown_after_a_second_not_still_looking():
     assert said[4:15] == [True] * 11 and said[15:] == [None] * 5
 
 
-def test_an_uncertain_pose_says_nothing():
+def test_an_uncertain_pose_is_no_evidence():
     assert watch([0] * 20, std=np.full(3, 30.0)) == [None] * 20
 
 

@@ -41,7 +41,7 @@ def test_a_covered_camera_in_a_car_of_unknown_speed_reads_as_absent_but_never_as
     assert drive(looks(10, 'road_ahead'), nobody(10), motion=None).changes() == [*STARTED, (12.0, ABSENT)]
 
 
-def test_a_camera_that_knows_it_is_blind_says_so():
+def test_a_camera_that_reports_itself_blind_makes_the_state_unknown():
     """No image to look at (None) from 10.0: unknown from 12.0 on, standing or not."""
     said = drive(looks(10, 'road_ahead'), blind(10), motion=Motion(0.0, 0.0))
     assert said.changes() == [*STARTED, (12.0, UNKNOWN)]

@@ -54,7 +54,7 @@ def test_the_truth_is_the_scripts_heads_seen_by_the_mounted_camera(rendered):
 
 
 @pytest.mark.render
-def test_the_drawn_face_turns_as_the_truth_says(rendered):
+def test_the_drawn_face_turns_with_the_truth(rendered):
     """From road to mirror, by the landmarks of brows, nose and eyes; the skin of the neck pulls them by a tenth of a degree."""
     from training.synthetic.recordings.attention import Cabin
 
@@ -131,7 +131,7 @@ def test_a_scripts_beginning_keeps_the_distractions_that_are_over():
     assert until(SCRIPT, 99.0).end_s == 30.0
 
 
-def test_when_each_distraction_was_said_is_listed():
+def test_the_time_of_each_reported_distraction_is_listed():
     """Due 3.0 s after the middle of the turn of 0.3 s. The first is said at 13.5; the second is missed."""
     said = [Decision(i / 10, 'distracted' if 135 <= i < 150 else 'attentive', 'lap') for i in range(300)]
     first, second = timings(SCRIPT, said)
@@ -140,7 +140,7 @@ def test_when_each_distraction_was_said_is_listed():
     assert timings(SCRIPT, [replace(s, state='distracted') for s in said])[0]['decided_before']
 
 
-def test_what_is_taken_for_what_is_counted_outside_head_turns():
+def test_confusions_between_zones_are_counted_outside_head_turns():
     """The lap from 10.0 to 14.0 at 10 Hz: 40 frames less 3 of the turn; ten of them said to be the cluster."""
     said = [Decision(i / 10, 'attentive', 'instrument_cluster' if 110 <= i < 120 else 'lap') for i in range(300)]
     assert confusions(SCRIPT, said)['lap'] == {'lap': pytest.approx(27 / 37), 'instrument_cluster': pytest.approx(10 / 37)}
@@ -181,6 +181,6 @@ def test_the_error_of_true_heads_with_noise_is_the_noise(tmp_path):
     assert rotation_vector(drive.R_cam_head[0] @ R[0].T) == pytest.approx(np.zeros(3), abs=1e-6)
 
 
-def test_a_folder_without_a_drive_says_how_to_make_one(tmp_path):
+def test_a_folder_without_a_drive_explains_how_to_make_one(tmp_path):
     with pytest.raises(ValueError, match=r'training[.]synthetic[.]recordings[.]attention'):
         load_drive(tmp_path)

@@ -19,7 +19,7 @@ def test_right_hand_drive_swaps_the_sides():
     assert (said.at(12.0).zone, said.changes()) == ('driver_window', [*STARTED, (13.0, DISTRACTED)])
 
 
-def test_a_tilted_mount_changes_nothing_once_it_is_told_and_everything_if_not():
+def test_a_tilted_mount_changes_nothing_once_it_is_set_and_everything_if_not():
     """A camera on the column, 15 degrees up, 20 aside and turned by 7: told, the drive is as before. Untold, the road-watching
     head seems 20 degrees aside and 15 low: not on the road."""
     tilted = camera_mount(160, 15, 7)

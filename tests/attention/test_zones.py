@@ -105,7 +105,7 @@ def test_a_camera_on_the_dashboard_sees_a_driver_who_looks_ahead_as_a_frontal_fa
         assert azimuth_elevation_deg(face) == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_tilted_mount_is_a_rotation_and_looks_where_it_says():
+def test_a_tilted_mount_is_a_rotation_that_points_in_its_stated_direction():
     """20 degrees up and 165 round from the front, turned by 10: its z axis is that direction, its determinant 1."""
     R = camera_mount(165, 20, 10)
     assert pytest.approx(np.eye(3), abs=1e-12) == R @ R.T

@@ -13,7 +13,7 @@ def test_the_square_is_centred_on_the_box_and_sized_by_its_larger_extent():
     assert square_about(FaceBox(80, 170, 120, 230), 1.5).centre == (100, 200)
 
 
-def test_what_lies_beyond_the_image_is_black_and_the_rest_is_unmoved():
+def test_a_crop_is_black_beyond_the_image_and_unmoved_inside_it():
     image = np.full((20, 30), 200, np.uint8)
     crop = cut(image, CropSquare(-5, 10, 20), 20)
     expected = np.zeros((20, 20), np.uint8)

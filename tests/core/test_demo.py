@@ -87,12 +87,12 @@ def test_a_result_that_cannot_be_written_is_refused_before_the_model_is_opened(p
     assert 'Is a directory' in capsys.readouterr().err
 
 
-def test_when_nobody_was_found_it_says_who_is_not_found(tmp_path, capsys):
+def test_when_nobody_was_found_the_message_names_who_is_not_found(tmp_path, capsys):
     cv2.imwrite(str(tmp_path / 'wall.png'), np.full((120, 160, 3), 90, np.uint8))
     assert demo.main([str(tmp_path / 'wall.png')]) == 0
     assert 'no face: faces seen from behind' in capsys.readouterr().out
 
 
-def test_a_webcam_that_is_not_there_says_what_to_look_for(capsys):
+def test_a_missing_webcam_is_reported_with_what_to_check(capsys):
     assert demo.main(['987']) == 2
     assert 'webcam 987 cannot be opened: check that it is plugged in (/dev/video987)' in capsys.readouterr().err

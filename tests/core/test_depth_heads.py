@@ -17,7 +17,7 @@ from c2f_head_pose.types import Camera, HeadPose
 CAMERA = Camera(640, 480, np.array([[FOCAL, 0, 319.5], [0, FOCAL, 239.5], [0, 0, 1]]))
 
 
-def test_a_doll_is_found_where_it_stands():
+def test_a_doll_is_found_at_its_place():
     (head,) = find_heads(doll(room(), (0.1, -0.05, 1.2)), CAMERA)
     np.testing.assert_allclose(head.centre_m, [0.1, -0.05, 1.2], atol=0.04)
     x, y = head.box.centre

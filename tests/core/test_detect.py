@@ -7,7 +7,7 @@ from c2f_head_pose.bench import scenes
 from c2f_head_pose.detect import FaceDetector, _cells, _decode, _whole_steps
 
 
-def test_whole_steps_average_by_the_largest_factor_that_leaves_enough():
+def test_shrinking_averages_by_the_largest_whole_factor_that_leaves_enough_pixels():
     """11 rows of 7 pixels, at least 5 wanted on the longer side: 11 // 5 = 2, so 10 x 6 pixels remain, averaged two by two to 5 x 3.
 
     Pixel (r, c) has the value 20 r + 2 c: the first 2 x 2 averages to (0 + 2 + 20 + 22) / 4 = 11, each next one 4 more to the right

@@ -209,7 +209,7 @@ def crowd(count: int) -> np.ndarray:
     return image
 
 
-def test_a_still_with_more_faces_than_max_faces_tells_how_many_are_left_out(estimator, caplog):
+def test_a_still_with_more_faces_than_max_faces_reports_how_many_are_left_out(estimator, caplog):
     """24 faces, 10 allowed: 14 beyond; once in the log. With max_faces 24 all are answered and nothing is beyond."""
     image = crowd(24)
     with caplog.at_level(logging.WARNING):
@@ -222,7 +222,7 @@ def test_a_still_with_more_faces_than_max_faces_tells_how_many_are_left_out(esti
     assert estimator.finding.notes() == {}
 
 
-def test_a_stream_with_more_faces_than_max_faces_tells_how_many_are_left_out(estimator):
+def test_a_stream_with_more_faces_than_max_faces_reports_how_many_are_left_out(estimator):
     """Three followed of seven; when two of them leave, two others take their places within a second."""
     estimator.options = EstimatorOptions(max_faces=3)
     for k in range(40):
@@ -239,7 +239,7 @@ def test_a_stream_with_more_faces_than_max_faces_tells_how_many_are_left_out(est
     assert estimator.finding.faces_beyond_max == 2
 
 
-def test_exactly_max_faces_is_nothing_to_tell(estimator):
+def test_exactly_max_faces_is_not_reported(estimator):
     estimator.options = EstimatorOptions(max_faces=7)
     for k in range(40):
         assert len(estimator.estimate(crowd(7), stamp_s=k / 30)) == 7

@@ -23,7 +23,7 @@ def test_a_face_looking_straight_into_the_camera_has_all_angles_zero():
         ((0, 0, 30), (0, 0, -1), (0.5, -np.sqrt(0.75), 0)),  # roll > 0: the scalp tilts clockwise, to the image's right
     ],
 )
-def test_each_angle_turns_the_head_the_way_its_sign_says(ypr_deg, nose, scalp):
+def test_each_angle_turns_the_head_in_the_direction_of_its_sign(ypr_deg, nose, scalp):
     """sin 30 = 0.5, cos 30 = sqrt 0.75; the nose is head x, the scalp head z."""
     R = geometry.rotation_from_ypr_deg(np.array(ypr_deg))
     np.testing.assert_allclose(R[:, 0], nose, atol=1e-12)

@@ -117,7 +117,7 @@ def test_a_folder_without_a_picture_is_refused_with_what_it_holds(tmp_path, caps
     assert 'holds no picture: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 2 more' in capsys.readouterr().err
 
 
-def test_what_does_not_exist_is_said_to_and_leaves_no_file_behind(tmp_path, capsys):
+def test_a_path_that_does_not_exist_is_reported_and_no_file_is_left_behind(tmp_path, capsys):
     assert demo.main([str(tmp_path / 'nofile.jpg'), '--json', str(tmp_path / 'new' / 'x.json'), '--output', str(tmp_path / 'out')]) == 2
     assert 'nofile.jpg does not exist' in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -245,7 +245,7 @@ def test_a_face_that_was_cut_out_gets_the_pose_that_it_has_before_gray():
     np.testing.assert_array_equal(decode_picture(opencv('.png', stored)), composed)
 
 
-def test_pictures_are_turned_upright_as_their_exif_says():
+def test_pictures_are_turned_upright_by_their_exif():
     """Orientation 6: the stored first row is the right-hand column of the upright picture (JEITA CP-3451, tag 0x0112)."""
     Image = pytest.importorskip('PIL.Image')
     exif = Image.Exif()
@@ -271,7 +271,7 @@ def test_pictures_are_turned_upright_as_their_exif_says():
         ('letter.jpg', lambda: b'Dear Sir', 'its first bytes are of no known format'),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_the_reason(name, make, told, tmp_path):
+def test_a_message_that_cannot_be_read_is_refused_with_the_reason(name, make, told, tmp_path):
     (tmp_path / name).write_bytes(make())
     with pytest.raises(ImageError, match=told):
         read_picture(tmp_path / name)
@@ -296,5 +296,5 @@ def test_what_cannot_be_read_is_refused_with_the_reason(name, make, told, tmp_pa
         (b'RIFF....AVI ', None),
     ],
 )
-def test_pictures_are_told_from_videos_and_texts_by_their_first_bytes(head, kind):
+def test_pictures_are_distinguished_from_videos_and_texts_by_their_first_bytes(head, kind):
     assert picture_kind(head.ljust(64, b'\0')) == kind

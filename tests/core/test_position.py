@@ -21,11 +21,11 @@ def expected_range_m(angle_rad):
     return 0.165 / 2 / np.tan(angle_rad / 2)
 
 
-def test_the_size_of_an_adults_face_is_what_the_expected_numbers_assume():
+def test_the_size_of_an_adults_face_is_that_of_the_expected_numbers():
     assert FACE_EXTENT_M == 0.165
 
 
-def test_a_face_on_the_axis_is_as_far_as_its_size_says():
+def test_the_distance_of_a_face_on_the_axis_follows_from_its_size():
     """165 pixels at f = 500 for 0.165 m: 0.5 m, straight ahead."""
     t_m, _ = position_from_size(FaceBox(417.5, 417.5, 582.5, 582.5), CENTRED)
     np.testing.assert_allclose(t_m, [0, 0, 0.5], atol=1e-9)
@@ -98,7 +98,7 @@ def test_depth_is_measured_along_the_optical_axis_for_every_lens():
         np.testing.assert_allclose(t_m, [0.6, 0, 0.6], atol=1e-4)
 
 
-def test_depth_of_a_pixel_beyond_90_degrees_tells_no_position():
+def test_depth_of_a_pixel_beyond_90_degrees_gives_no_position():
     x = 500 + 500 * np.radians(95)
     assert position_from_depth(FaceBox(x - 50, 450, x + 50, 550), FISHEYE, np.full((1000, 2000), 0.6)) is None
 

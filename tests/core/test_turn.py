@@ -166,7 +166,7 @@ def test_a_moving_head_seen_by_a_turned_camera_is_recognised_too(estimator, rota
 
 
 @pytest.mark.parametrize('rotation_deg', TURNED)
-def test_once_the_option_is_set_there_is_nothing_to_tell(estimator, rotation_deg):
+def test_once_the_option_is_set_nothing_is_reported(estimator, rotation_deg):
     estimator.options = EstimatorOptions(image_rotation=rotation_deg)
     assert suggestion(estimator, [as_mounted(f.image, rotation_deg) for f in sample.frames()[:60]]) is None
 

@@ -101,7 +101,7 @@ def test_a_video_that_is_cut_off_is_read_as_far_as_it_goes_and_told(make, name, 
 
 
 @pytest.mark.parametrize('name', ['phone.mp4', 'recorder.mkv'])
-def test_a_video_whose_second_half_was_never_downloaded_is_told(name, tmp_path, capsys):
+def test_a_video_whose_second_half_was_never_downloaded_is_reported(name, tmp_path, capsys):
     """A download client reserves the whole file: half of it is zeros, its length is right."""
     path = tmp_path / name
     whole = making.index_in_front(making.mp4(path, 90)) if name.endswith('mp4') else making.matroska(path, [40 * k for k in range(90)])
@@ -185,7 +185,7 @@ def test_a_video_behind_an_address_has_its_own_stamps(address, tmp_path):
     assert [s for _, s in Video(f'{address}/a.mp4').frames()] == pytest.approx(np.arange(10) / 20)
 
 
-def test_a_camera_that_does_not_answer_is_told_with_its_address_and_without_its_password(capsys):
+def test_a_camera_that_does_not_answer_is_reported_with_its_address_and_without_its_password(capsys):
     """Nobody listens on port 9 of this machine."""
     assert demo.main(['rtsp://admin:secret@127.0.0.1:9/stream1']) == 2
     told = capsys.readouterr().err
@@ -213,7 +213,7 @@ def test_a_link_to_a_device_file_is_followed():
         assert camera_number(f'{folder}/usb-046d_HD_Webcam-video-index0') == 2
 
 
-def test_an_address_is_told_from_a_path():
+def test_an_address_is_distinguished_from_a_path():
     assert [is_address(a) for a in ('rtsp://camera/1', 'http://host:8080/video', 'udp://@:1234', 'a.mp4', 'C:/a.mp4', '/a://b')] == [
         True,
         True,

@@ -35,7 +35,7 @@ def test_a_parameter_set_is_refused_by_name_or_taken_as_it_is(values):
     assert all(getattr(made, name) == (tuple(value) if isinstance(value, list) else value) for name, value in values.items())
 
 
-def test_a_defect_is_told_with_its_input_and_so_is_a_hang(monkeypatch):
+def test_a_defect_is_reported_with_its_input_and_so_is_a_hang(monkeypatch):
     with pytest.raises(plain.DefectError, match=r"ZeroDivisionError.*b'x'"):
         plain.run(lambda _: 1 / 0, b'x')
 

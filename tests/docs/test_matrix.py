@@ -23,7 +23,7 @@ def test_a_row_that_is_run_again_takes_the_place_of_the_earlier_one_and_others_s
     assert len(json.loads((tmp_path / 'matrix.json').read_text())) == 2
 
 
-def test_pips_reason_is_told_apart_from_its_other_errors():
+def test_pips_reason_is_distinguished_from_its_other_errors():
     """What pip 26.3 says to Python 3.13, shortened: the first of its errors is none."""
     said = (
         'ERROR: Ignored the following yanked versions: 2.4.0\n'

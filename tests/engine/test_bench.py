@@ -79,7 +79,7 @@ def test_the_cpu_benchmark_writes_a_table_and_json(tmp_path, capsys, monkeypatch
 
 
 @pytest.mark.skipif(cuda.has_driver(), reason='there is an NVIDIA driver here')
-def test_the_cuda_benchmark_without_a_gpu_says_what_is_missing(capsys):
+def test_the_cuda_benchmark_without_a_gpu_reports_what_is_missing(capsys):
     assert bench.main(['--device', 'cuda']) == 1
     assert 'bench: no NVIDIA driver' in capsys.readouterr().err
 

@@ -45,7 +45,7 @@ def test_every_crop_goes_through_once_and_every_bucket_holds_its_part():
 
 
 @pytest.mark.parametrize('count', [1, 2, 3, 5, 8, 17, 33, 70])
-def test_padded_buckets_say_what_each_crop_says_alone(engine, count):
+def test_padded_buckets_give_the_answers_of_single_crops(engine, count):
     """Stale rows of earlier batches are in the padding, so a network that mixed its rows would show here."""
     crops = np.resize(sample_crops(engine.contract.input_size), (count, 1, engine.contract.input_size, engine.contract.input_size))
     lanes = BucketsOfOnnxRuntime(engine)

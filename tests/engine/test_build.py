@@ -134,7 +134,7 @@ def test_a_build_lets_other_threads_run(tmp_path):
 
 @needs_rtx
 @without_gpu
-def test_an_engine_that_cannot_be_loaded_is_told_with_tensorrts_reason():
+def test_an_engine_that_cannot_be_loaded_is_reported_with_tensorrts_reason():
     """Twice: TensorRT keeps the first logger it is given, and it must not be a dead one."""
     from c2f_head_pose.engine.tensorrt_builder import build_plan
     from c2f_head_pose.engine.tensorrt_engine import TensorRTEngine
@@ -192,7 +192,7 @@ def test_the_names_that_only_a_gpu_would_call_exist():
 
 
 @needs_rtx
-def test_what_the_parser_refuses_is_told_with_its_reason(tmp_path, capsys):
+def test_a_model_that_the_parser_refuses_is_reported_with_its_reason(tmp_path, capsys):
     model = onnx.load(model_path('c2f_edge'))
     model.graph.node[0].op_type, model.graph.node[0].domain = 'Unheard', 'of.somebody'
     model.opset_import.append(onnx.helper.make_opsetid('of.somebody', 1))
@@ -213,13 +213,13 @@ def test_cuda_asked_for_and_absent_names_each_missing_part_and_the_remedy():
 
 
 @without_gpu
-def test_auto_takes_the_cpu_and_says_why():
+def test_auto_takes_the_cpu_and_reports_why():
     engine = open_engine('c2f_edge', 'auto')
     assert engine.description.startswith('cpu (onnxruntime') and engine.description.endswith('no NVIDIA driver here')
     assert open_engine('c2f_edge', 'cpu').description == engine.description.split(';')[0]
 
 
-def test_auto_with_a_driver_says_what_else_is_missing(monkeypatch):
+def test_auto_with_a_driver_reports_what_else_is_missing(monkeypatch):
     if importlib.util.find_spec('tensorrt') is not None:
         pytest.skip('TensorRT is installed here')
     monkeypatch.setattr(cuda, 'has_driver', lambda: True)
@@ -234,7 +234,7 @@ def test_an_unknown_device_lists_the_known():
 
 
 @without_gpu
-def test_build_engine_without_a_gpu_says_what_is_missing(capsys):
+def test_build_engine_without_a_gpu_reports_what_is_missing(capsys):
     assert main(['c2f_edge']) == 1
     assert 'no engine can be built on this machine: no NVIDIA driver was found' in capsys.readouterr().err
 
@@ -254,7 +254,7 @@ def test_build_engine_refuses_models_that_are_none(arguments, reason, tmp_path, 
     assert reason in capsys.readouterr().err
 
 
-def test_building_aside_tells_progress_and_the_builders_last_words():
+def test_building_in_another_process_reports_progress_and_the_last_message():
     script = (
         'import json, sys\nprint(json.dumps({"share": 0.4, "what": "timing"}), flush=True)\nprint("a library talks", flush=True)\n'
         'print("build_engine: out of memory", file=sys.stderr)\nsys.exit(1)'
@@ -265,7 +265,7 @@ def test_building_aside_tells_progress_and_the_builders_last_words():
     assert said == ['40 %, timing']
 
 
-def test_a_builder_that_is_killed_is_told_so():
+def test_a_builder_that_is_killed_is_reported():
     with pytest.raises(ModelError, match='exited with status -9'):
         build_in_process([], lambda said: None, (sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)'))
 

@@ -177,7 +177,7 @@ def test_a_builder_killed_while_writing_leaves_nothing_that_is_loaded_and_its_le
     assert list(cache.folder.glob('*.part')) == [] and cache.find(KEY) == PLAN
 
 
-def test_a_folder_that_cannot_be_written_gives_the_engine_and_says_so(tmp_path):
+def test_a_folder_that_cannot_be_written_gives_the_engine_and_reports_it(tmp_path):
     """A file where the folder should be: refused to root as well, who ignores permissions."""
     (tmp_path / 'file').touch()
     cache = EngineCache(tmp_path / 'file' / 'engines')

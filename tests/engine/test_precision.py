@@ -58,7 +58,7 @@ def test_only_what_lies_between_the_first_and_the_last_layer_becomes_half():
 
 
 @pytest.mark.parametrize('name', sorted(SHIPPED))
-def test_a_shipped_model_in_fp16_says_the_same_within_half_a_degree(name, tmp_path):
+def test_a_shipped_model_in_fp16_gives_the_same_rotations_within_half_a_degree(name, tmp_path):
     path = model_path(name)
     model = onnx.load(path)
     if natural_precision(model) == 'int8':

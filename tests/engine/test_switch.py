@@ -78,7 +78,7 @@ def test_frames_keep_coming_while_the_change_happens(first, second):
     assert engine.description == 'cuda (pretended)'
 
 
-def test_a_failed_build_leaves_the_first_engine_and_says_why(first):
+def test_a_failed_build_leaves_the_first_engine_and_reports_why(first):
     def prepare(say):
         raise RuntimeError('out of memory')
 

@@ -32,7 +32,7 @@ def test_figures_and_ratios_are_as_by_hand():
 
 
 @pytest.mark.parametrize('faces', [0, 1, 2, 5, 10])
-def test_a_scene_has_as_many_faces_as_it_says(faces):
+def test_a_scene_has_the_stated_number_of_faces(faces):
     detector = FaceDetector()
     assert len(detector.detect(scenes.picture(faces), 0.6, 320)) == faces
     assert len(detector.detect(scenes.picture(faces, 1920, 1080), 0.6, 320)) == faces
@@ -67,7 +67,7 @@ def test_bench_path_writes_every_stage_and_table(tmp_path, capsys, monkeypatch):
     assert '| whole path, followed |' in out and '| Start, seconds |' in out
 
 
-def test_a_process_that_fails_is_told_with_its_reason():
+def test_a_process_that_fails_is_reported_with_its_reason():
     with pytest.raises(RuntimeError, match='no model'):
         start_up.measure_start_up(['no_such_model'], 1)
 

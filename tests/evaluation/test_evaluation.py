@@ -193,7 +193,7 @@ def test_misses_and_false_faces_are_counted(tmp_path):
     assert [r['event'] for r in rows_of(tmp_path / 'out')].count('missed') == 10
 
 
-def test_without_truth_what_needs_none_is_computed(tmp_path):
+def test_without_truth_the_figures_that_need_none_are_computed(tmp_path):
     bag = write_bag(tmp_path / 'bag', scene_recording(SCENE, truth='none'))
     assert run(bag, '--output', tmp_path / 'out', '--no-video', '--second-model', 'c2f_edge', '--fail-if', 'images.coverage < 1') == 0
     record = metrics_of(tmp_path / 'out')
@@ -270,7 +270,7 @@ def odd(tmp_path, change):
     return write_bag(tmp_path / 'bag', made)
 
 
-def test_mixed_resolutions_are_told_and_every_image_used(tmp_path):
+def test_mixed_resolutions_are_reported_and_every_image_used(tmp_path):
     bag = odd(tmp_path, lambda k, image, ns: (image if k < 10 else image[::2, ::2].copy(), ns, ns))
     assert run(bag, '--output', tmp_path / 'out') == 0
     record = metrics_of(tmp_path / 'out')
@@ -278,7 +278,7 @@ def test_mixed_resolutions_are_told_and_every_image_used(tmp_path):
     assert any('320x240' in n for n in record['recordings'][0]['notes'])
 
 
-def test_stamps_that_go_back_are_told_and_every_image_used(tmp_path):
+def test_stamps_that_go_back_are_reported_and_every_image_used(tmp_path):
     bag = odd(tmp_path, lambda k, image, ns: (image, ns if k < 10 else ns - 10**9, ns))
     assert run(bag, '--output', tmp_path / 'out', '--no-video') == 0
     record = metrics_of(tmp_path / 'out')
@@ -286,7 +286,7 @@ def test_stamps_that_go_back_are_told_and_every_image_used(tmp_path):
     assert any('go back' in n for n in record['recordings'][0]['notes'])
 
 
-def test_a_truncated_recording_keeps_what_comes_before_and_says_so(plain, tmp_path, capsys):
+def test_a_truncated_recording_keeps_what_comes_before_and_reports_it(plain, tmp_path, capsys):
     bag = write_bag(tmp_path / 'bag', scene_recording(SCENE))
     file = next(bag.glob('*.mcap'))
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
@@ -314,13 +314,13 @@ def test_a_truncated_recording_keeps_what_comes_before_and_says_so(plain, tmp_pa
         (['--truth', 'nothing.csv'], 3, 'does not exist'),
     ],
 )
-def test_what_is_missing_is_named_and_the_exit_code_says_how_bad(tmp_path, capsys, arguments, code, message):
+def test_missing_parts_are_named_and_the_exit_code_shows_how_severe_it_is(tmp_path, capsys, arguments, code, message):
     bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=0.4, rate_hz=10.0), truth='none'))
     assert run(bag, '--output', tmp_path / 'out', '--no-video', *arguments) == code
     assert message in capsys.readouterr().err
 
 
-def test_an_empty_recording_is_told(tmp_path, capsys):
+def test_an_empty_recording_is_reported(tmp_path, capsys):
     assert run(write_bag(tmp_path / 'bag', Recording()), '--output', tmp_path / 'out') == 2
     assert 'no image topic' in capsys.readouterr().err
 

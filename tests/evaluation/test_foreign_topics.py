@@ -24,7 +24,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize('options', [{}, UNINDEXED, {'use_chunking': False}], ids=['indexed', 'unindexed', 'unchunked'])
 @pytest.mark.parametrize('kind', FOREIGN)
-def test_a_topic_of_another_kind_beside_the_images_does_no_harm(tmp_path, kind, options):
+def test_a_topic_of_another_kind_does_not_affect_the_images(tmp_path, kind, options):
     topic, encoding, schema, data = FOREIGN[kind]
     with Mcap(tmp_path / 'x.mcap', **options) as file:
         foreign, camera = file.channel(topic, encoding, schema), file.ros2('/camera/image_raw')

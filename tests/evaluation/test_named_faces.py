@@ -108,7 +108,7 @@ UPRIGHT = xyz(0.0, 0.0, 0.0, 1.0)
         ((0.0, 0.0, 0.7), np.nan),
     ],
 )
-def test_a_position_is_unknown_where_the_message_says_so_in_any_of_the_usual_ways(position, variance):
+def test_a_position_is_unknown_where_the_message_marks_it_in_any_of_the_usual_ways(position, variance):
     head = head_from_message(UPRIGHT, xyz(*position), np.diag([*3 * [variance], *3 * [0.01]]).ravel())
     assert head.t_cam_head_m is None and head.t_std_m is None
 

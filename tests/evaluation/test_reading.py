@@ -56,7 +56,7 @@ def test_every_kind_of_bag_gives_the_same_frames(tmp_path, kind):
     assert [f.index for f in frames] == list(range(12))
 
 
-def test_topics_are_found_by_type_and_content_and_the_choice_is_told(tmp_path):
+def test_topics_are_found_by_type_and_content_and_the_choice_is_reported(tmp_path):
     made = recording(depth=True)
     for k in range(12):
         ns = START_NS + k * 33_000_000
@@ -81,7 +81,7 @@ def test_topics_are_found_by_type_and_content_and_the_choice_is_told(tmp_path):
         assert np.array_equal(next(iter(read_frames(bag, compressed, Notes()))).image, PICTURES[1])
 
 
-def test_a_missing_or_wrong_topic_is_told_with_what_there_is(tmp_path):
+def test_a_missing_or_wrong_topic_is_reported_with_the_existing_ones(tmp_path):
     made = recording()
     made.add('/pose', 'geometry_msgs/msg/PoseStamped', START_NS, lambda s: pose_message(s, np.eye(3), START_NS))
     with BagFile(write_bag(tmp_path / 'bag', made)) as bag:

@@ -113,7 +113,7 @@ def test_the_report_draws_what_there_is_without_truth_and_for_several_recordings
         assert ('aria-label="Recording"' in dom) == (len(recordings) > 1)
 
 
-def test_a_report_without_a_single_image_says_why(tmp_path):
+def test_a_report_without_a_single_image_reports_why(tmp_path):
     evaluated = Evaluated('x', 'x', errors=['x does not exist'])
     write_report(tmp_path / 'report.html', result_record([], {}, [recording_record(evaluated)], {}, None, []), [])
     dom, log = browse(f'file://{tmp_path / "report.html"}', tmp_path)
@@ -165,7 +165,7 @@ def served(tmp_path):
     server.shutdown()
 
 
-def test_the_report_asks_for_nothing_else(tmp_path, served):
+def test_the_report_loads_no_other_file(tmp_path, served):
     """Served over HTTP, the browser asks for the page alone; and nothing in the file names another place."""
     served.pages['/report'] = report(tmp_path, scored()).read_text()
     _, log = browse(f'{served.url}/report', tmp_path)

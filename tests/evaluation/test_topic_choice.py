@@ -51,7 +51,7 @@ def chosen(tmp_path, made, **topics):
         return choice, [None if frame.depth_m is None else float(frame.depth_m[0, 0]) for frame in frames]
 
 
-def test_of_raw_and_aligned_depth_the_one_in_the_images_frame_is_used_and_it_is_said(tmp_path):
+def test_of_raw_and_aligned_depth_the_one_in_the_images_frame_is_used_which_is_reported(tmp_path):
     """RealSense: aligned depth of 2 m is in the colour frame, raw depth of 1 m in its own."""
     made = depth_and_colour(
         '/camera/depth/image_rect_raw',

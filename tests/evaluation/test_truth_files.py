@@ -114,7 +114,7 @@ def truth_at(tmp_path, stamps_s) -> Truth:
         (IMAGES_S[::10], r'0\.667 s apart, more than the 0\.1 s that are interpolated over'),
     ],
 )
-def test_stamps_that_do_not_meet_are_told_with_both_ranges_and_the_likely_cause(tmp_path, stamps_s, words):
+def test_stamps_that_do_not_meet_are_reported_with_both_ranges_and_the_likely_cause(tmp_path, stamps_s, words):
     """60 images at 15 Hz from 1.7e9 s on, so to 1700000003.933; the last case meets them, but only every tenth image has a sample."""
     gap = describe_gap(truth_at(tmp_path, stamps_s), IMAGES_S + (0.01 if 'apart, more' in words else 0), 0.1)
     assert re.search(words, gap), gap
@@ -125,7 +125,7 @@ def test_stamps_that_meet_have_no_gap(tmp_path):
     assert describe_gap(truth_at(tmp_path, IMAGES_S + 1), IMAGES_S, 0.1) is None
 
 
-def test_images_without_a_clock_are_told_from_a_truth_without_one(tmp_path):
+def test_images_without_a_clock_are_distinguished_from_a_truth_without_one(tmp_path):
     gap = describe_gap(truth_at(tmp_path, IMAGES_S), np.arange(1, 20) / 10, 0.1)
     assert 'the images look stamped with seconds since their own start' in gap
 
@@ -147,7 +147,7 @@ def evaluated(tmp_path, turning, scale):
     return evaluate_recording(path, 'bag', tmp_path / 'out', Options(video=False, truth=(str(tmp_path / 't.csv'),)), estimator)
 
 
-def test_radians_in_columns_of_degrees_are_told(tmp_path, turning):
+def test_radians_in_columns_of_degrees_are_reported(tmp_path, turning):
     """A roll of 38 degrees is 0.66 radians: as degrees the head would hardly turn, against estimates that do."""
     done = evaluated(tmp_path, turning, np.pi / 180)
     assert [error for error in done.errors if 'fit much better as radians than as degrees: name their columns yaw_rad' in error]

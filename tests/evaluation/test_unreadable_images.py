@@ -19,7 +19,7 @@ from c2f_head_pose.recordings.topics import choose_topics
     [lambda data: data[: len(data) // 2], lambda data: b'', lambda data: b'\xff\xd8' + bytes(500), lambda data: b'GIF89a' + data],
     ids=['half', 'empty', 'zeros', 'other format'],
 )
-def test_one_broken_jpeg_costs_itself_alone(tmp_path, broken):
+def test_one_broken_jpeg_does_not_affect_the_other_images(tmp_path, broken):
     """Eight JPEGs, the fifth broken: seven are read, index 4 is the one left out, noted once."""
     path = write_bag(tmp_path / 'bag', jpegs(8, lambda k: broken(jpeg(k)) if k == 4 else None))
     notes = Notes()

@@ -65,7 +65,7 @@ def test_a_flipped_bit_inside_a_chunk_is_damage_not_pixels(tmp_path):
     assert found == [*range(7)] and 'checksum' in damage
 
 
-def test_an_mcap_record_that_claims_more_than_there_is_ends_the_file_there(tmp_path):
+def test_an_mcap_record_longer_than_the_file_ends_the_recording_there(tmp_path):
     path = write_images(tmp_path / 'x.mcap', range(8), use_chunking=False)
     data = path.read_bytes()
     third = data.index(bytes([2] * 100))

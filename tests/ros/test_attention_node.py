@@ -72,13 +72,13 @@ class Driver:
         self.graph.wait_until(lambda: self.states[-1].data == state, f'the state {state}')
 
 
-def test_before_any_pose_the_state_is_unknown_and_the_reason_is_said(graph):
+def test_before_any_pose_the_state_is_unknown_and_the_reason_is_reported(graph):
     driver = Driver(graph)
     assert driver.states[0].data == 'unknown'
     graph.wait_for_log('no head poses', 'see /diagnostics')
 
 
-def test_a_phone_in_the_lap_is_said_to_be_a_distraction_under_the_frames_own_stamp(graph):
+def test_a_phone_in_the_lap_is_reported_as_a_distraction_with_the_frames_stamp(graph):
     """2 s of road; the lap from the next frame on. The first frame in the lap at t0 = 102.125; 3.0 s later, 105.125, distracted."""
     driver = Driver(graph)
     assert driver.look(ROAD, 2)['state'] == 'attentive'
@@ -117,7 +117,7 @@ def status_of(publisher, text='', **stated):
         ('ok', 'model_failed', 'unknown', 'blind'),
     ],
 )
-def test_nobody_there_and_a_blind_camera_are_told_apart_by_the_states_name(graph, text, reported, state, reason):
+def test_nobody_there_and_a_blind_camera_are_distinguished_by_the_states_name(graph, text, reported, state, reason):
     """The head_pose node states which on /diagnostics, whatever its text; the car's speed is unknown, so nobody there is absent."""
     driver = Driver(graph)
     driver.look(ROAD, 2)
@@ -205,7 +205,7 @@ def test_under_a_slow_clock_a_quiet_second_is_not_stale_and_under_a_stopped_one_
     graph.wait_until(lambda: driver.decision()['reason'] == 'stale', 'stale without a clock')
 
 
-def test_speed_decides_what_is_judged_and_goes_stale(graph):
+def test_speed_decides_which_glances_count_and_becomes_stale(graph):
     """At 2 m/s a long look aside is not judged; once the speed is older than speed_timeout_s it is unknown, and judged."""
     driver = Driver(graph, speed_timeout_s=60.0)
     speed = graph.probe.create_publisher(TwistStamped, '/speed', SENSOR)

@@ -53,7 +53,7 @@ def test_an_output_that_cannot_be_written_is_named_before_anything_starts(tmp_pa
     assert 'File exists' in capsys.readouterr().err
 
 
-def test_drops_and_images_of_nobody_are_told_apart(tmp_path):
+def test_drops_and_images_of_nobody_are_distinguished(tmp_path):
     """Of four images sent one is dropped, and one of the three answered shows nobody."""
     picture = cv2.imencode('.jpg', np.zeros((48, 64, 3), np.uint8))[1]
     recording = demo.Recording(

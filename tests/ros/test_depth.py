@@ -57,14 +57,14 @@ def test_the_depth_nearest_in_time_is_taken_within_the_tolerance(paired):
     assert paired.heard == [], 'one image without depth is no news'
 
 
-def test_depth_of_another_clock_is_said_once(paired):
+def test_depth_of_another_clock_is_reported_once(paired):
     paired.depth.put(depth_message(np.full((2, 3), 1000), 50.0))
     for number in range(30):
         assert paired.get(1.0 + number) is None
     assert len(paired.heard) == 1 and 'not stamped like the images' in paired.heard[0] and 'depth_tolerance_s' in paired.heard[0]
 
 
-def test_depth_that_stops_and_comes_back_is_said_once_each(paired):
+def test_depth_that_stops_and_comes_back_is_reported_once_each(paired):
     paired.depth.put(depth_message(np.full((2, 3), 1000), 1.0))
     assert paired.get(1.0) is not None and not paired.depth.degraded
     paired.now.s = 5.0
@@ -75,7 +75,7 @@ def test_depth_that_stops_and_comes_back_is_said_once_each(paired):
     assert 'good again' in paired.heard[1]
 
 
-def test_depth_that_never_comes_is_said_once_and_not_while_cameras_start(paired):
+def test_depth_that_never_comes_is_reported_once_and_not_while_cameras_start(paired):
     assert paired.get(1.0) is None and paired.heard == []
     paired.now.s = 1.5
     assert paired.get(2.0) is None and paired.get(3.0) is None
@@ -211,7 +211,7 @@ def test_compressed_depth_is_answered_when_asked_for(graph, depth_model):
     assert results.poses[0].pose.pose.position.z == pytest.approx(1.2 * (1 - 0.09 / np.linalg.norm([0.1, -0.05, 1.2])), abs=0.04)
 
 
-def test_depth_alone_without_camera_info_says_why_nothing_comes(graph, depth_model):
+def test_depth_alone_without_camera_info_reports_why_nothing_comes(graph, depth_model):
     results = graph.hear_results()
     graph.head_pose_node(modality='depth', depth_model=depth_model)
     graph.image_publisher(topic='/depth/image').publish(depth_message(a_doll(), 5.0))
@@ -229,12 +229,12 @@ def test_a_model_of_images_is_refused_for_depth(graph):
     graph.wait_for_log('not configured', "depth_model 'c2f_edge' reads images")
 
 
-def test_rgbd_without_a_depth_model_says_once_what_depth_is_good_for(graph):
+def test_rgbd_without_a_depth_model_states_once_that_depth_gives_positions(graph):
     graph.head_pose_node(modality='rgbd', depth_model='')
     graph.wait_for_log('depth_model is empty', 'depth gives positions')
 
 
-def test_rgbd_fuses_with_the_shipped_depth_model_unless_told_otherwise(graph):
+def test_rgbd_fuses_with_the_shipped_depth_model_unless_set_otherwise(graph):
     node = graph.head_pose_node(modality='rgbd')
     assert node._parts.estimator.reads_depth
 

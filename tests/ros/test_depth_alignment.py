@@ -109,7 +109,7 @@ def test_aligned_depth_of_a_rectified_image_is_recognised_by_p():
         (None, None, None, ['calibration', 'transform']),
     ],
 )
-def test_what_is_missing_is_named_with_both_frames_and_the_way_out(info, tf, image, words):
+def test_missing_calibrations_and_transforms_are_reported_with_both_frames_and_the_remedy(info, tf, image, words):
     with pytest.raises(DepthError) as refused:
         aligned(face_and_wall(), info=info, tf=tf, image=image)
     for word in [f'is in frame {DEPTH}, the images in {COLOUR}', 'aligned_depth_to_color', *words]:

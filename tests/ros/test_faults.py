@@ -98,7 +98,7 @@ def test_a_camera_whose_process_is_killed_is_missed_and_its_successor_answered(g
     graph.wait_for_state('no face')
 
 
-def test_stamps_that_jump_forward_and_back_again_are_said_and_every_image_answered(graph):
+def test_stamps_that_jump_forward_and_back_again_are_reported_and_every_image_answered(graph):
     """From 50.5 to 4000 is 3949.5 s, less the moment that it took."""
     results = graph.hear_results()
     graph.head_pose_node()
@@ -111,7 +111,7 @@ def test_stamps_that_jump_forward_and_back_again_are_said_and_every_image_answer
     graph.wait_for_log('stamps went back by 3949.500 s')
 
 
-def test_resolution_and_encoding_that_change_in_the_stream_are_answered_and_the_resolution_said(graph):
+def test_resolution_and_encoding_that_change_in_the_stream_are_answered_and_the_resolution_is_reported(graph):
     results = graph.hear_results()
     graph.head_pose_node()
     publisher = graph.image_publisher()
@@ -160,7 +160,7 @@ def test_truncated_jpegs_between_good_ones_cost_only_themselves(graph):
     graph.wait_until(lambda: values(graph.wait_for_state('no face')).get('dropped: bad image') == '9', 'the count in the diagnostics')
 
 
-def test_depth_half_a_second_out_of_step_is_said_and_answered_without_until_it_is_in_step(graph):
+def test_depth_half_a_second_out_of_step_is_reported_and_answered_without_until_it_is_in_step(graph):
     results = graph.hear_results()
     node = graph.head_pose_node(modality='rgbd', silence_timeout_s=4.5)
     depths, images = graph.image_publisher(topic='/depth/image'), graph.image_publisher()
@@ -184,7 +184,7 @@ def depth_stamp(stamp_s: float) -> Time:
     return depth_message(np.zeros((1, 1)), stamp_s).header.stamp
 
 
-def test_a_starved_node_answers_the_newest_images_and_says_that_it_is_too_slow(graph, processes):
+def test_a_starved_node_answers_the_newest_images_and_reports_that_it_is_too_slow(graph, processes):
     """More and more processes that only count share the node's core, two a second, since how many it takes depends on the machine.
 
     When they end, it keeps up again within the ten seconds it looks back on.
@@ -244,7 +244,7 @@ def test_a_damaged_face_detector_is_refused_with_a_remedy_that_works(graph, tmp_
 
 
 @pytest.mark.skipif(importlib.util.find_spec('tensorrt_rtx') is None, reason='the GPU-less builder is not installed')
-def test_a_builder_killed_in_the_middle_costs_no_image_and_is_told(graph, monkeypatch):
+def test_a_builder_killed_in_the_middle_costs_no_image_and_is_reported(graph, monkeypatch):
     """The real builder in its own process; only the GPU, which would run what it builds, is not there."""
     psutil = pytest.importorskip('psutil')
     from c2f_head_pose import estimator
@@ -276,7 +276,7 @@ def test_a_builder_killed_in_the_middle_costs_no_image_and_is_told(graph, monkey
     assert stamps(results) == [1.0, 2.0] and not builders()
 
 
-def test_two_nodes_of_one_name_say_so_and_both_answer(graph):
+def test_two_nodes_of_one_name_report_it_and_both_answer(graph):
     results = graph.hear_results()
     for _ in range(2):
         graph.head_pose_node()
@@ -288,7 +288,7 @@ def test_two_nodes_of_one_name_say_so_and_both_answer(graph):
     graph.wait_for_log('another node is also called /head_pose', '__node:=')
 
 
-def test_a_clock_that_stops_is_said_and_images_are_answered_under_their_own_stamps(graph):
+def test_a_clock_that_stops_is_reported_and_images_are_answered_under_their_own_stamps(graph):
     results = graph.hear_results()
     node = graph.head_pose_node(use_sim_time=True, silence_timeout_s=0.5)
     clock = graph.probe.create_publisher(Clock, '/clock', 10)
@@ -310,7 +310,7 @@ def test_a_clock_that_stops_is_said_and_images_are_answered_under_their_own_stam
     graph.wait_for_log('/clock moves again')
 
 
-def test_fifty_faces_are_all_answered_and_the_limit_is_said_where_there_is_one(graph):
+def test_fifty_faces_are_all_answered_and_the_limit_is_reported_where_there_is_one(graph):
     """Ten by five copies of one face, 128 pixels each."""
     results = graph.hear_results()
     graph.head_pose_node(max_faces=100)
@@ -325,7 +325,7 @@ def test_fifty_faces_are_all_answered_and_the_limit_is_said_where_there_is_one(g
     graph.wait_for_log('10 faces, as many as max_faces allows')
 
 
-def test_a_subscriber_that_stands_still_holds_nobody_up(graph, processes):
+def test_a_subscriber_that_stands_still_delays_nothing(graph, processes):
     """Stopped by the system while reliable messages and pictures of 0.9 MB are owed to it: sixty images, and a deactivation."""
     results = graph.hear_results()
     node = graph.head_pose_node()

@@ -83,7 +83,7 @@ def tf2(monkeypatch):
     )
 
 
-def test_tf_gives_the_mount_at_the_images_stamp_or_says_what_is_missing(tf2):
+def test_tf_gives_the_mount_at_the_images_stamp_or_reports_what_is_missing(tf2):
     source = TfMount(None, 'base_link')
     np.testing.assert_allclose(
         source.mount(HEADER if HEADER.stamp.sec < 10 else image_message(noise(2, 2), 5.0).header).R_target_cam, BACKWARDS, atol=1e-9
@@ -108,7 +108,7 @@ def test_the_node_answers_in_the_target_frame_and_angles_stay_the_cameras(graph)
     assert results.angles[0].header.frame_id == 'camera_optical'
 
 
-def test_without_the_transform_nothing_wrong_is_published_and_the_reason_said(graph, tf2):
+def test_without_the_transform_nothing_wrong_is_published_and_the_reason_is_reported(graph, tf2):
     results = graph.hear_results()
     _, images = with_a_face(graph, target_frame='base_link')
     images.publish(image_message(noise(), 20.0))

@@ -12,7 +12,7 @@ def settled(*numbers, publishers=1) -> int:
     return gaps.settle(publishers)
 
 
-def test_what_is_missing_between_two_numbers_was_lost():
+def test_images_missing_between_two_sequence_numbers_were_lost():
     """4, 5, 8, 12 lack 6, 7 and 9, 10, 11; what came before 4 was sent before anybody listened."""
     assert settled(4, 5, 8, 12) == 5
     assert settled(4, 5, 6) == settled(7) == settled() == 0
@@ -24,7 +24,7 @@ def test_numbers_of_two_publishers_or_of_one_that_restarted_are_no_losses():
     assert settled(70, 1, 2) == 0
 
 
-def test_each_loss_is_told_once_and_counting_goes_on():
+def test_each_loss_is_reported_once_and_counting_goes_on():
     gaps = SequenceGaps()
     for first, last in ((1, 3), (5, 6), (7, 8)):
         for number in (first, last):

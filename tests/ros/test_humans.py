@@ -104,7 +104,7 @@ def test_a_face_whose_track_cannot_come_back_is_dropped_at_once():
     assert list(names_after(names, [2])) == [2]
 
 
-def test_a_recording_that_starts_again_leaves_no_face_behind(graph):
+def test_a_recording_that_starts_again_keeps_no_face_of_before(graph):
     """The one head of the sample, six images long, twice: seen from the seventh on it is a new face, and the only one."""
     node = graph.head_pose_node(hri=True)
     publisher = graph.image_publisher()
@@ -165,7 +165,7 @@ def test_each_face_has_its_region_and_a_picture_of_128_pixels(output):
     assert output.node.open['/humans/faces/tracked'].sent[-1].ids == [name]
 
 
-def test_a_picture_that_nobody_wants_is_not_made(output, monkeypatch):
+def test_an_annotated_image_without_subscribers_is_not_drawn(output, monkeypatch):
     """Of depth alone a picture has to be made first; its region is known without."""
     monkeypatch.setattr(Publisher, 'get_subscription_count', lambda _: 0)
     output.names.update([4])
@@ -213,6 +213,6 @@ def test_who_listens_can_be_asked_while_a_face_leaves(output, monkeypatch):
 
 
 @pytest.mark.skipif(humans.IdsList is not None, reason='hri_msgs is installed')
-def test_without_hri_msgs_the_node_says_once_what_that_costs(graph):
+def test_without_hri_msgs_the_node_states_once_which_output_is_missing(graph):
     graph.head_pose_node(hri=True)
     graph.wait_for_log('hri_msgs is not installed', '/humans/faces', 'ros-$ROS_DISTRO-hri-msgs')

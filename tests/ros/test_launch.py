@@ -36,7 +36,7 @@ def test_a_launch_file_describes_what_it_starts(file, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize('module', ['node', 'replay_node'])
-def test_without_rclpy_a_node_names_the_remedy_in_a_line(module):
+def test_without_rclpy_a_node_names_the_remedy_in_one_line(module):
     """In a Python to which rclpy is hidden."""
     hidden = (
         'import importlib.util as u, runpy, sys; find = u.find_spec;'

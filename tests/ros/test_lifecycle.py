@@ -113,7 +113,7 @@ def test_wrong_parameters_at_start_are_all_named_and_can_be_corrected(graph):
     assert change(graph, Transition.TRANSITION_CONFIGURE)
 
 
-def test_a_failed_activation_is_said_and_can_be_tried_again(graph):
+def test_a_failed_activation_is_reported_and_can_be_tried_again(graph):
     """Two subscriptions of one topic with different types cannot be in one participant; the probe's keeps the node from subscribing."""
     from sensor_msgs.msg import CompressedImage
 

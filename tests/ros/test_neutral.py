@@ -115,7 +115,7 @@ def test_a_damaged_file_is_refused_with_the_remedy(tmp_path, text):
         neutral.load(path)
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     """A file where the folder should be: what is read-only to others is not to root."""
     (tmp_path / 'file').write_text('')
     with pytest.raises(NeutralError, match='neutral_folder'):

@@ -145,7 +145,7 @@ def send_with_info(graph, info):
         (camera_info(focal=-1.0), ('focal', 'camera_calibration')),
     ],
 )
-def test_a_calibration_that_cannot_be_used_is_said_and_the_image_answered_without_it(graph, info, words):
+def test_a_calibration_that_cannot_be_used_is_reported_and_the_image_answered_without_it(graph, info, words):
     results = graph.hear_results()
     graph.node = graph.head_pose_node()
     publisher, images = send_with_info(graph, info)
@@ -157,7 +157,7 @@ def test_a_calibration_that_cannot_be_used_is_said_and_the_image_answered_withou
     graph.wait_for_log('camera_info can be used now')
 
 
-def test_missing_camera_info_is_said_once(graph):
+def test_missing_camera_info_is_reported_once(graph):
     graph.hear_results()
     graph.head_pose_node(silence_timeout_s=1.0)
     publisher = graph.image_publisher()
@@ -165,7 +165,7 @@ def test_missing_camera_info_is_said_once(graph):
     graph.wait_for_log('no camera_info on /camera_info', 'remap')
 
 
-def test_images_without_stamp_are_answered_singly_and_it_is_said(graph):
+def test_images_without_stamp_are_answered_singly_which_is_reported(graph):
     results = graph.hear_results()
     graph.head_pose_node()
     publisher = graph.image_publisher()
@@ -175,7 +175,7 @@ def test_images_without_stamp_are_answered_singly_and_it_is_said(graph):
     graph.wait_for_log('no stamp', 'header.stamp')
 
 
-def test_images_without_frame_are_answered_in_none_and_it_is_said(graph):
+def test_images_without_frame_are_answered_in_none_which_is_reported(graph):
     results = graph.hear_results()
     graph.head_pose_node()
     message = image_message(noise(48, 64))
@@ -186,7 +186,7 @@ def test_images_without_frame_are_answered_in_none_and_it_is_said(graph):
     assert results.markers[0].markers[0].header.frame_id == ''
 
 
-def test_stamps_that_go_back_start_tracking_anew_and_are_said_once(graph):
+def test_stamps_that_go_back_start_tracking_anew_and_are_reported_once(graph):
     results = graph.hear_results()
     graph.head_pose_node()
     publisher = graph.image_publisher()

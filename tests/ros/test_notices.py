@@ -7,7 +7,7 @@ class Log:
         self.info = self.warning = self.error = self.lines.append
 
 
-def test_a_repeated_notice_waits_for_its_period_and_tells_how_often_it_was_held_back():
+def test_a_repeated_notice_waits_for_its_period_and_states_how_often_it_was_held_back():
     log, now = Log(), [0.0]
     notices = Notices(log, lambda: now[0])
     for now[0] in (0.0, 1.0, 4.9, 5.0):

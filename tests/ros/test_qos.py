@@ -33,7 +33,7 @@ def test_the_subscription_follows_the_publishers(graph):
     graph.wait_until(lambda: node._session.images_in.qos.reliability == BEST_EFFORT, 'a best-effort subscription')
 
 
-def test_an_override_stays_as_the_user_says(graph):
+def test_an_override_stays_as_the_user_set_it(graph):
     node = graph.head_pose_node(**{'qos_overrides./image.subscription.reliability': 'best_effort'})
     graph.image_publisher(qos=QoSProfile(depth=1, reliability=RELIABLE))
     graph.spin_for(0.6)
@@ -52,7 +52,7 @@ def test_a_publisher_that_is_met_half_way_is_no_news(graph):
     assert [line for line in said if 'incompatible' in line or 'no image' in line] == []
 
 
-def test_a_calibration_of_incompatible_qos_is_told_apart_from_silence(graph):
+def test_a_calibration_of_incompatible_qos_is_distinguished_from_silence(graph):
     """The override asks camera_info to be reliable, its publisher offers best effort; images are not the matter."""
     graph.head_pose_node(**{'qos_overrides./camera_info.subscription.reliability': 'reliable'})
     graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)

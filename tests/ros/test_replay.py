@@ -161,7 +161,7 @@ def test_the_node_answers_a_replayed_recording(graph, tmp_path):
         (lambda path: (path / 'x.bag').write_bytes(b'no bag') and path / 'x.bag', 'nothing in it can be read'),
     ],
 )
-def test_what_cannot_be_replayed_is_refused_with_the_remedy(tmp_path, make, words):
+def test_a_recording_that_cannot_be_replayed_is_refused_with_the_remedy(tmp_path, make, words):
     with pytest.raises(BagError, match=words):
         Recording(make(tmp_path))
 
@@ -259,7 +259,7 @@ def test_a_replay_paused_before_it_begins_waits_with_the_first_image(graph, tmp_
     graph.wait_until(lambda: len(images) == 2, 'both images')
 
 
-def test_a_replay_that_starts_paused_begins_when_it_is_told(graph, tmp_path):
+def test_a_replay_that_starts_paused_begins_on_request(graph, tmp_path):
     images = graph.hear(Image, '/image')
     node = replay(graph, pictures(tmp_path, 2), start_paused=True)
     graph.wait_until(lambda: node._playhead.at_s is not None, 'its beginning')

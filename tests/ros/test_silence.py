@@ -30,7 +30,7 @@ def test_a_publisher_that_sends_nothing_is_named(graph):
     graph.wait_for_log('/probe publishes /image but nothing arrives', 'ros2 topic hz')
 
 
-def test_a_publisher_of_another_type_is_told_apart(graph):
+def test_a_publisher_of_another_type_is_distinguished(graph):
     graph.stranger().create_publisher(CompressedImage, '/image', 1)
     graph.head_pose_node(silence_timeout_s=0.5)
     graph.wait_for_log('sensor_msgs/msg/CompressedImage', 'image_transport')
@@ -43,7 +43,7 @@ def test_incompatible_qos_is_reported_with_its_remedy(graph):
     graph.wait_for_log('/probe', 'incompatible QoS', 'qos_overrides./image.subscription')
 
 
-def test_a_second_camera_of_incompatible_qos_is_told_and_the_first_is_not_called_silent(graph):
+def test_a_second_camera_of_incompatible_qos_is_reported_and_the_first_is_not_called_silent(graph):
     graph.hear_results()
     node = graph.head_pose_node(**{'qos_overrides./image.subscription.reliability': 'reliable'})
     publisher = graph.probe.create_publisher(Image, '/image', 1)
@@ -56,7 +56,7 @@ def test_a_second_camera_of_incompatible_qos_is_told_and_the_first_is_not_called
     graph.wait_until(lambda: node._session.silence.startswith('/probe still has /image open'), 'the silence of the first')
 
 
-def test_a_subscriber_that_asks_too_much_is_told(graph):
+def test_a_subscriber_whose_qos_cannot_be_met_is_reported(graph):
     from ros_graph import LATCHED
     from visualization_msgs.msg import MarkerArray
 
@@ -79,7 +79,7 @@ def test_a_lost_camera_is_reported_and_its_return_too(graph):
     graph.wait_for_log('images arrive on /image')
 
 
-def test_an_answer_that_nobody_hears_is_said(graph):
+def test_results_without_a_subscriber_are_reported(graph):
     graph.head_pose_node(silence_timeout_s=1.0)
     graph.image_publisher().publish(image_message(noise(48, 64), 1.0))
     graph.wait_for_log('nobody subscribes to /head_pose/head_pose', 'ros2 topic echo')

@@ -113,7 +113,7 @@ def test_samples_are_read_as_written_and_gone_on_with_after_a_broken_line(tmp_pa
     assert [row.at_s for row in read] == [5.0, 10.0, 20.0] and read[0] == rows[0] and np.isnan(read[1].latency_median_ms)
 
 
-def test_an_account_counts_each_image_once_and_what_nothing_disturbed_apart():
+def test_an_account_counts_each_image_once_and_undisturbed_ones_separately():
     account = Account()
     account.undisturbed = True
     account.send(1)

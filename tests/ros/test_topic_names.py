@@ -64,7 +64,7 @@ def test_depth_is_recognised_in_any_transport(topic):
         ('/direct/image', None),
     ],
 )
-def test_a_name_tells_rectified_images_raw_ones_or_neither(topic, rectified):
+def test_the_name_of_a_topic_shows_rectified_images_raw_ones_or_neither(topic, rectified):
     assert is_rectified(topic) is rectified
 
 
@@ -131,7 +131,7 @@ def raw_and_rectified() -> CameraInfo:
         ('/cam/image_raw', True, ('/cam/image_raw is the name of raw images', 'set rectified to false')),
     ],
 )
-def test_a_topic_named_otherwise_than_rectified_says_is_warned_of_by_the_parameter(graph, topic, rectified, words):
+def test_a_topic_whose_name_contradicts_rectified_is_warned_of_with_the_parameter(graph, topic, rectified, words):
     node = start(graph, {'image': topic}, rectified=rectified)
     calibrated(graph, node, topic, raw_and_rectified())
     graph.wait_for_log(*words)

@@ -44,7 +44,7 @@ def test_what_is_refused_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ['file']
 
 
-def test_mistakes_are_told_in_a_line_with_status_2(tmp_path, capsys, monkeypatch):
+def test_mistakes_are_reported_in_one_line_with_status_2(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(render, 'ensure_assets', lambda: tmp_path)
     monkeypatch.setattr(produce, 'manifest_of', lambda *args: MANIFEST)
     (tmp_path / 'file').touch()
@@ -66,7 +66,7 @@ def test_the_sheets_are_listed_without_anything_else(capsys):
     assert 'crops, poses, people' in capsys.readouterr().out
 
 
-def test_the_last_sample_is_told_once_and_small_sizes_in_megabytes(tmp_path, capsys, monkeypatch):
+def test_the_last_sample_is_printed_once_and_small_sizes_in_megabytes(tmp_path, capsys, monkeypatch):
     """4 samples of 96 x 96 pixels of 4 bytes and 2 % are 0.15 MB."""
     told = queue.Queue()
     for message in (('device', 'llvmpipe'), *(('sample', 1),) * 4, ('end', 0), ('end', 0)):

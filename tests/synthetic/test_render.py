@@ -52,7 +52,7 @@ def test_the_crops_label_is_relative_to_the_ray_through_its_centre(maker):
     np.testing.assert_allclose(crop_rotation(row['K_crop'], row['R_cam_head'], 96), row['R_crop_head'], atol=1e-12)
 
 
-def test_the_sellion_is_where_the_position_says_and_the_box_fills_its_share(maker):
+def test_the_sellion_is_at_the_stated_position_and_the_box_fills_its_share(maker):
     """The sellion is landmark 27; margin 2.2 leaves the landmarks' larger extent 96 / 2.2 = 43.6 pixels."""
     for number in range(4):
         row = maker.make(number).row

@@ -38,7 +38,7 @@ def test_a_tables_time_is_shared_by_its_trainings(tmp_path):
         assert float(value(commands[-1], '--minutes')) == 60 / trainings
 
 
-def test_every_command_is_told_the_device(tmp_path):
+def test_every_command_is_given_the_device(tmp_path):
     commands = []
     one = make(tmp_path, commands, device='cpu')
     (one.data('wide') / 'shard-00000').mkdir(parents=True)

@@ -17,7 +17,7 @@ def test_shards_that_do_not_divide_are_refused_before_data_are_read(tmp_path, mo
 
 
 @pytest.mark.parametrize('content', ['{', None])
-def test_a_campaign_tells_of_a_folder_it_cannot_use_in_a_line(content, tmp_path, capsys):
+def test_a_campaign_reports_a_folder_it_cannot_use_in_one_line(content, tmp_path, capsys):
     """A damaged campaign.json, or a file in the folder's place."""
     out = tmp_path / 'out'
     if content is None:

@@ -73,7 +73,7 @@ def test_a_recording_of_no_length_is_refused(seconds, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize('model, said', [('nosuch', "no model 'nosuch'"), ('c2f_depth', 'c2f_depth reads depth')])
-def test_a_model_that_cannot_be_asked_is_told_before_anything_is_rendered(model, said, monkeypatch, capsys):
+def test_a_model_that_cannot_be_run_is_reported_before_anything_is_rendered(model, said, monkeypatch, capsys):
     monkeypatch.setattr(temporal, 'render_sequence', lambda *_, **__: pytest.fail('rendered'))
     assert temporal.main([model]) == 2
     assert f'error: {said}' in capsys.readouterr().err

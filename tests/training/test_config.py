@@ -80,7 +80,7 @@ def test_numbers_are_numbers_however_they_are_written(tmp_path):
     assert (config.optimiser['lr'], config.optimiser['weight_decay'], config.augment['margin'], config.name) == (1e-3, 5, 2, 'e1e-3')
 
 
-def test_settings_that_are_no_yaml_are_refused_in_a_line(tmp_path):
+def test_settings_that_are_no_yaml_are_refused_in_one_line(tmp_path):
     with pytest.raises(ValueError, match=r"^augment.margin=\[1 is no yaml: expected ',' or '\]'"):
         read_config('edge', ['augment.margin=[1'])
     for text in ('', 'edge', 'network: [1'):
@@ -113,7 +113,7 @@ def test_edge_costs_at_most_a_third_of_a_gflop():
     'name, told',
     [('c2f', '915 M multiply-adds, 9.60 M'), ('edge', '37 M multiply-adds, 1.69 M'), ('edge_128', '66 M multiply-adds, 1.80 M')],
 )
-def test_the_size_that_a_configuration_tells_of_its_network_is_right(name, told):
+def test_the_size_that_a_configuration_states_of_its_network_is_right(name, told):
     """In the file's first line, of the network as it trains."""
     from network_size import multiply_adds, parameters
 

@@ -38,7 +38,7 @@ def test_slope_and_error_at_each_width():
         assert row['pitch_slope'] == pytest.approx(0, abs=1e-6) and row['pitch_error'] == pytest.approx(5 / 3)
 
 
-def test_without_any_set_the_command_says_where_to_get_them(tmp_path, monkeypatch, capsys):
+def test_without_any_set_the_command_names_where_to_get_them(tmp_path, monkeypatch, capsys):
     for name in ('AFLW2000_DIR', 'POINTING04_DIR'):
         monkeypatch.delenv(name, raising=False)
     assert crop_width.main(['c2f_edge', '--results', str(tmp_path / 'rows.csv')]) == 1

@@ -146,7 +146,7 @@ def test_pointing04_reads_pan_and_tilt_from_names_and_leaves_out_what_is_beyond(
     assert (faces[0].box.x1, faces[0].box.y2) == (160, 200)
 
 
-def test_a_missing_set_says_how_to_get_it_and_under_which_terms(monkeypatch, tmp_path):
+def test_a_missing_set_explains_how_to_get_it_and_under_which_terms(monkeypatch, tmp_path):
     for name, source in datasets.SOURCES.items():
         monkeypatch.delenv(source.variable, raising=False)
         with pytest.raises(MissingDataError, match=source.variable) as error:
@@ -216,7 +216,7 @@ def test_a_users_own_file_of_another_form_is_refused(content, said, tmp_path):
         ('a.png,10,-50,50,0,20,-5,0', 'outside the picture'),
     ],
 )
-def test_a_users_own_picture_that_has_no_such_face_is_told_by_its_line(line, said, tmp_path):
+def test_a_users_own_picture_that_has_no_such_face_is_reported_by_its_line(line, said, tmp_path):
     _, second = open_faces(f'csv:{own_file(tmp_path, "a.png,-5,10,50,50,20,-5,0", line)}')
     with pytest.raises(ValueError, match=f'faces.csv, line 3: .*{said}'):
         second.read()
@@ -229,7 +229,7 @@ def test_angles_that_look_like_radians_are_warned_of(yaws, warned, tmp_path, cap
 
 
 @pytest.mark.parametrize('name, said', [('csv:', 'names no file'), ('csv:{folder}', 'names no file'), ('x', 'biwi:official.*csv:FILE')])
-def test_a_name_that_is_no_sets_says_what_is(name, said, tmp_path):
+def test_an_unknown_name_of_a_set_is_refused_with_the_known_ones(name, said, tmp_path):
     with pytest.raises(ValueError, match=said):
         open_faces(name.format(folder=tmp_path))
 

@@ -229,7 +229,7 @@ def test_a_files_precision_is_in_its_name(name):
     assert open_model(name, 'cpu').name.split()[0] == name
 
 
-def test_what_is_not_known_is_a_dash():
+def test_an_unknown_figure_is_a_dash():
     row = {'model': 'm', 'set': 's', 'crop': 'box', 'n': 1, 'pitch': 1.0, 'pitch_std': 0.5, 'coarse': 0.5, 'coarse_beyond_3': float('nan')}
     said = report.line(row)
     assert 'yaw - pitch 1.00±0.50 roll - ' in said and 'coarse 50.0 % (- beyond 3)' in said and said.endswith('within 1/2 std -  -')
@@ -244,13 +244,13 @@ def test_an_unknown_angle_is_a_dash_on_the_sheet(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('device, said', [('cuda', "device 'cuda' cannot be used"), ('tpu', "device 'tpu' is none of auto, cpu, cuda")])
-def test_a_device_that_is_not_there_is_told(device, said, trained, monkeypatch):
+def test_a_device_that_is_not_there_is_reported(device, said, trained, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(ValueError, match=said):
         open_model(trained, device)
 
 
-def test_a_network_that_answers_no_numbers_is_told():
+def test_a_network_whose_answers_are_no_numbers_is_reported():
     R = turned([0, 10, 20])
     R[1, 0, 0] = np.nan
     with pytest.raises(ValueError, match='the output of all-knowing is nan or inf for 1 of 3 crops'):
@@ -260,7 +260,7 @@ def test_a_network_that_answers_no_numbers_is_told():
 @pytest.mark.parametrize(
     'arguments', [['--within', '0', '0'], ['--within', '40', 'nan'], ['--limit', '0'], ['--limit', '-3'], ['--threads', '0']]
 )
-def test_an_option_that_leaves_nothing_is_refused(arguments, capsys):
+def test_an_option_that_excludes_every_sample_is_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         evaluate.main(['c2f_edge', 'aflw2000', *arguments])
     assert f'{arguments[0]} ' in capsys.readouterr().err
@@ -284,7 +284,7 @@ def test_a_sets_name_may_carry_its_crop(name, parsed):
     (['none.pt', 'boston', 'aflw2000@nosuch'], "aflw2000 has no crop 'nosuch'; it has published, unstretched, landmarks, detector"),
     (['none.pt', 'pointing04', 'aflw2000', '--crop', 'box'], "aflw2000 has no crop 'box'"),
 ])  # fmt: skip
-def test_a_users_mistake_is_told_in_a_line(arguments, said, capsys):
+def test_a_users_mistake_is_reported_in_one_line(arguments, said, capsys):
     assert evaluate.main([*arguments, '--device', 'cpu']) == 2
     told = capsys.readouterr().err
     assert told.startswith('error: ') and said in told and told.count('\n') == 1

@@ -167,7 +167,7 @@ def test_a_checkpoint_and_its_file_get_the_same_figures(trained, heads, tmp_path
     assert {'summary.csv', *(f'{row["files"]}_{kind}.png' for row in rows[0] for kind in ('worst', 'bins'))} <= written
 
 
-def test_missing_real_data_is_said_and_fails_the_command(trained, monkeypatch, capsys):
+def test_missing_real_data_is_reported_and_fails_the_command(trained, monkeypatch, capsys):
     monkeypatch.delenv('AFLW2000_DIR', raising=False)
     assert evaluate([str(trained('ours')), 'aflw2000', '--device', 'cpu']) == 1
     assert 'AFLW2000_DIR' in capsys.readouterr().err

@@ -17,7 +17,7 @@ torch = pytest.importorskip('torch', reason="needs PyTorch: pip install '.[train
 
 @pytest.mark.parametrize(('precision', 'tolerance'), [('fp32', 1e-5), ('fp16', 5e-3)])
 @pytest.mark.parametrize('name', sorted(SHIPPED))
-def test_the_network_in_torch_says_what_onnxruntime_says(name, precision, tolerance):
+def test_the_network_in_torch_gives_the_same_answers_as_onnxruntime(name, precision, tolerance):
     from training.exporting.onnx_in_torch import OnnxInTorch
 
     if natural_precision(onnx.load(model_path(name))) == 'int8':
@@ -56,7 +56,7 @@ def test_aims_are_judged_by_the_right_figures():
 
 
 @pytest.mark.skipif(cuda.has_driver(), reason='there is an NVIDIA driver here')
-def test_without_a_gpu_it_says_what_is_missing(capsys):
+def test_without_a_gpu_the_message_names_what_is_missing(capsys):
     from training.exporting.gpu_report import main
 
     assert main(['c2f_edge']) == 1

@@ -8,7 +8,7 @@ from training.loop.distributed import init_distributed
 from training.studies import ablations
 
 
-def test_a_mistake_on_the_command_line_is_told_in_a_line(heads, tmp_path, capsys):
+def test_a_mistake_on_the_command_line_is_reported_in_one_line(heads, tmp_path, capsys):
     command = ['--data', str(heads), '--out', str(tmp_path), '--device', 'cpu', '--set']
     for change, words in (
         ('modality=depth', 'set network.modality'),

@@ -12,7 +12,7 @@ from training.models.rotations import rotation_from_ypr
 torch.set_num_threads(1)
 
 
-def test_googlenet_in_our_network_costs_what_its_configuration_says():
+def test_googlenet_in_our_network_costs_as_much_as_its_configuration_states():
     """The trunk's 1,963,065,344 multiply-adds, then on 8 x 8 places 1024 to 64 channels (4,194,304), 4096 to an embedding of 384
     (1,572,864), 8 logits (3,072), first layers of 8 regressors of 96 (294,912). The regressors' last ones, an einsum of 8 x 96 x 9 = 6,912
     more, are not counted.

@@ -112,7 +112,7 @@ def test_a_pictures_label_is_its_crops(own):
     assert len(open_training_data([own], tiny_config(pose_limits_deg=(12, 90, 90)))) == 2
 
 
-def test_what_cannot_train_is_refused_in_a_line(own, tmp_path, capsys):
+def test_a_configuration_that_cannot_train_is_refused_in_one_line(own, tmp_path, capsys):
     depth = config_file(tmp_path / 'depth.yaml', modality='depth', network=tiny_config().network | {'modality': 'depth'})
     for config, source, words in (
         (depth, own, 'pictures have no depth'),

@@ -44,7 +44,7 @@ def test_trunk_has_the_papers_shape_depth_and_parameters(paper):
     assert parameters(GoogLeNet('response')) == 5_960_000 + 7280
 
 
-def test_trunk_costs_what_its_table_says(paper):
+def test_the_trunk_costs_as_much_as_its_table_states(paper):
     """Multiply-adds by hand: weights times places. 128^2*3136 + 64^2*(4096 + 110592) + 32^2*(163328 + 388096)
     + 16^2*(375552 + 448512 + 509440 + 604672 + 867328) + 8^2*(1042432 + 1442816)
     = 51 380 224 + 469 762 048 + 564 658 176 + 718 209 024 + 159 055 872 = 1 963 065 344, so 3.93 GFLOP.

@@ -37,7 +37,7 @@ def test_errors_are_the_mean_of_the_absolute_differences():
     assert found['yaw'] == pytest.approx(2) and found['pitch'] == pytest.approx(0, abs=1e-6) and found['mae'] == pytest.approx(2 / 3)
 
 
-def test_each_kind_of_crop_is_cut_where_its_protocol_says():
+def test_each_kind_of_crop_is_cut_as_its_protocol_defines():
     """Columns hold their own number. Landmarks: 40 x 40 about (60, 50), 1.4 times 40 = 56, from column 32 on, 56 / 32 columns a pixel:
     the first averages columns 32 and 33 (32.4). Published: points from 40 to 79, 0.4 * 39 = 15.6 more, from column 24 to 93 (94 left
     out), 70 columns to 32: bilinear at 0.5 * 70 / 32 - 0.5 = 0.59, column 24.6.
@@ -61,7 +61,7 @@ def test_without_faces_only_speed_is_measured(tmp_path, capsys):
     assert '| c2f_edge | rendered | 0 |' in capsys.readouterr().out
 
 
-def test_a_folder_without_faces_says_how_to_get_them(tmp_path, capsys):
+def test_a_folder_without_faces_explains_how_to_get_them(tmp_path, capsys):
     assert peers.main(['--faces', str(tmp_path)]) == 1
     assert 'AFLW2000-3D' in capsys.readouterr().err
 
@@ -78,7 +78,7 @@ def test_a_model_that_reads_no_images_is_not_compared(tmp_path, capsys):
     assert 'c2f_depth: a depth model reads no images' in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
-def test_a_picture_that_cannot_be_read_is_told(tmp_path, monkeypatch, capsys):
+def test_a_picture_that_cannot_be_read_is_reported(tmp_path, monkeypatch, capsys):
     def damaged():
         raise ValueError('image00002.jpg is no picture')
 

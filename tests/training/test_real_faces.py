@@ -54,7 +54,7 @@ def test_the_worst_width_over_the_best():
     assert found['worst over best width'] == pytest.approx(2)
 
 
-def test_without_any_set_the_command_tells_where_to_get_them(tmp_path, monkeypatch, capsys):
+def test_without_any_set_the_command_names_where_to_get_them(tmp_path, monkeypatch, capsys):
     for name in ('AFLW2000_DIR', 'POINTING04_DIR'):
         monkeypatch.delenv(name, raising=False)
     assert real_faces.main(['c2f_edge', '--results', str(tmp_path / 'rows.csv')]) == 1

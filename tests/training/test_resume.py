@@ -121,7 +121,7 @@ def test_a_second_training_in_the_same_folder_is_refused_until_the_first_has_end
     assert (tmp_path / 'final.pt').exists()
 
 
-def test_what_a_run_began_with_counts_in_what_it_is_made_of(heads, tmp_path, capsys):
+def test_the_data_of_the_weights_that_a_run_began_with_is_part_of_its_own_data(heads, tmp_path, capsys):
     """Two steps of 16 samples, then three that begin with them, then one more: 32, 80, 96 in all."""
     data, last = SyntheticCrops([heads], 'train'), None
     for name, steps, samples in (('first', 2, 32), ('second', 3, 80), ('third', 1, 96)):

@@ -81,7 +81,7 @@ def test_a_student_comes_nearer_to_its_teacher_without_any_label(heads, taught_b
     assert after[0] < 0.67 * before[0] and after[1] < 0.9 * before[1] and after[2] < before[2]
 
 
-def test_a_teacher_averages_over_the_mirror_image_unless_told_otherwise(taught_by):
+def test_a_teacher_averages_over_the_mirror_image_unless_set_otherwise(taught_by):
     """A mirrored crop then gets exactly diag(-1, 1, 1) R diag(1, -1, 1), R of the crop; a single pass does not."""
     teacher = Teacher(taught_by, tiny_config(), 'cpu')
     crops = torch.randint(0, 256, (4, 1, 80, 80), dtype=torch.uint8)
@@ -160,7 +160,7 @@ def test_larger_crops_drawn_ahead_equal_those_drawn_in_the_process(heads):
             ahead.close()
 
 
-def test_a_teacher_that_does_not_suit_is_refused_in_a_line(heads, taught_by, tmp_path, capsys):
+def test_a_teacher_that_does_not_suit_is_refused_in_one_line(heads, taught_by, tmp_path, capsys):
     """Another modality, a loss that takes no teacher, a file that is no checkpoint."""
     import yaml
 

@@ -55,7 +55,7 @@ CASES = {
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_eight_samples_are_learnt_by_heart(case, heads, tmp_path):
+def test_each_network_overfits_eight_samples(case, heads, tmp_path):
     """Regressors under 1 degree (mean geodesic), classifiers 100 %: reduced width and input, a test schedule."""
     network, loss, steps, rate = CASES[case]
     config = tiny_config(
@@ -99,7 +99,7 @@ def test_log_holds_validation_curves_and_pictures_are_written(heads, tmp_path):
     assert (tmp_path / 'samples.png').stat().st_size > 1000 and (tmp_path / 'curves.png').stat().st_size > 1000
 
 
-def test_a_loss_that_is_no_number_is_told_in_a_line(heads, tmp_path, capsys):
+def test_a_loss_that_is_no_number_is_reported_in_one_line(heads, tmp_path, capsys):
     command = [write_config(tmp_path, steps=3), '--data', str(heads), '--out', str(tmp_path / 'out'), '--device', 'cpu']
     assert train.main([*command, '--set', 'optimiser.lr=1e30', 'clip=0']) == 2
     assert 'error: the loss is nan at step' in capsys.readouterr().err
