@@ -31,6 +31,7 @@ from .command import exits_with_message
 from .data.crops import SyntheticCrops
 from .data.depth import DEPTH_RANGE_M
 from .evaluation.model_file import DETECTOR_EXTENT
+from .exporting.calibrate import calibrate, note
 from .exporting.quantise import quantise
 from .loop import checkpoint
 from .loop.config import RunConfig, config_of
@@ -99,6 +100,7 @@ def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precisi
     }
     if teacher := content.get('teacher'):
         out['teacher'] = f'{teacher["name"]} {teacher["hash"]}'
+    out |= content.get('calibration') or {}
     if config.modality == 'depth':
         out['depth_range_m'] = f'{DEPTH_RANGE_M:g}'
     return out
@@ -164,6 +166,7 @@ def export(
     target: str = 'cpu',
     calibrate_on: int = 128,
     symmetric: bool = False,
+    std_data: list[str] | None = None,
 ) -> dict[str, Path]:
     """Writes the model files of a checkpoint; if one fails, none is written.
 
@@ -175,6 +178,7 @@ def export(
         data: rendered datasets for parity and int8 ranges.
         target: target of int8: 'cpu' or 'tensorrt'.
         calibrate_on: number of crops for int8 ranges.
+        std_data: datasets whose held-out people calibrate the standard deviations (`exporting.calibrate`); None keeps the network's own.
         symmetric: whether the files output the mean for a crop and its mirror image (`symmetric.Symmetric`).
 
     Returns:
@@ -192,6 +196,14 @@ def export(
             f'{source} was trained on {checkpoint.history(content)}: describe these data with --training-data, and give --licence'
         )
     config = config_of(content['config'])
+
+    def whole(weights: dict[str, Tensor]) -> nn.Module:
+        network = checkpoint.network_of(checkpoint.Content(source, {**content, 'average': weights}))
+        return Symmetric(network).eval() if symmetric else network
+
+    if std_data:
+        content['average'], scale = calibrate(content['average'], whole, config, std_data, data)
+        content['calibration'] = note(scale, std_data)
     crops = test_crops(config, data, calibrate_on)
 
     def ready(half: bool) -> nn.Module:
@@ -284,6 +296,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--licence', default='Apache-2.0')
     parser.add_argument('--target', choices=('cpu', 'tensorrt'), default='cpu', help='target of int8')
     parser.add_argument('--symmetric', action='store_true', help='output the mean for a crop and its mirror image, at twice the arithmetic')
+    parser.add_argument(
+        '--calibrate', nargs='+', metavar='DATA', help='datasets whose held-out people calibrate the standard deviations: turned portraits'
+    )
     parser.add_argument('--sets', nargs='*', default=[], help='evaluation sets to report each precision on')
     args = parser.parse_args(arguments)
     files = export(
@@ -294,6 +309,7 @@ def main(arguments: list[str] | None = None) -> None:
         args.data,
         args.target,
         symmetric=args.symmetric,
+        std_data=args.calibrate,
     )
     if args.sets:
         report_sets(files, args.sets, args.out)

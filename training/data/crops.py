@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -139,6 +140,12 @@ class SyntheticCrops:
 
     def __len__(self) -> int:
         return len(self.where)
+
+    def relabelled(self, R_cam_head: np.ndarray) -> SyntheticCrops:
+        """The same samples with other labels, (N, 3, 3) R_cam_head; `table` keeps the dataset's own."""
+        other = copy(self)
+        other._labels = {**self._labels, 'R_cam_head': torch.from_numpy(R_cam_head).float()}
+        return other
 
     def draw_weights(self, focus: Focus | None) -> np.ndarray | None:
         """Computes the (N,) relative frequency of each sample in training; None if all have the same.

@@ -29,6 +29,7 @@ WEIGHTS = (
     'data',
     'rendered',
     'teacher',
+    'calibration',
 )
 """Entries that are enough to evaluate a network or to initialise another run; the other entries serve to resume the run itself."""
 

@@ -30,6 +30,7 @@ from .head import HeadModel
 from .mediapipe import MediaPipe
 from .portrait import Builder, Drawn, Portrait, Pose
 from .turn import Turner
+from .turns import turns_folder
 from .variety import Variety, draw_poses
 
 CROP_SIZE, CROP_MARGIN = 192, 2.2
@@ -185,11 +186,6 @@ def _row(person: int, portrait: Portrait, pose: Pose, drawn: Drawn, seed: int) -
         'seed': seed,
     }
     return {name: known.get(name, 0) for name in COLUMNS}
-
-
-def turns_folder(output: Path) -> Path:
-    """Where the turns lie."""
-    return output / 'turns'
 
 
 def write_people(output: Path, names: list[str]) -> None:

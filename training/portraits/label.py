@@ -19,7 +19,7 @@ from training.evaluation.model_file import Model
 from training.synthetic.layout import Manifest, finished_shards, read_manifest, shard_path
 from training.synthetic.scene.crops import crop_rotation
 
-from .dataset import turns_folder
+from .turns import read_turns
 
 SETTLED_DEG = 0.2
 """Own poses that move less than this on the mean are settled: the network need not be trained on them again."""
@@ -101,7 +101,7 @@ def label(model: Model, folder: Path) -> Labels:
     """Labels the finished shards of a dataset anew, in place."""
     manifest = read_manifest(folder)
     shards = finished_shards(folder, manifest)
-    parts = [_turns(folder, shard) for shard in shards]
+    parts = [read_turns(folder, shard) for shard in shards]
     D = np.concatenate([part['D'] for part in parts])
     of_shard = [np.load(shard_path(folder, s) / 'samples.npz')['identity'] for s in shards]
     person = np.concatenate(of_shard)
@@ -125,11 +125,6 @@ def label(model: Model, folder: Path) -> Labels:
     np.savez(folder / OWN_POSES, R_base=R_base)
     angle = geometry.geodesic_deg(np.eye(3), D)
     return Labels(R_base, geometry.geodesic_deg(before, R_base)[there], angle, geometry.geodesic_deg(labels, R))
-
-
-def _turns(folder: Path, shard: int) -> dict[str, np.ndarray]:
-    with np.load(turns_folder(folder) / f'{shard_path(folder, shard).name}.npz') as z:
-        return {name: z[name] for name in z.files}
 
 
 def _relabel(folder: Path, manifest: Manifest, shard: int, R_cam_head: np.ndarray) -> None:

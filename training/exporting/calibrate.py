@@ -1,0 +1,164 @@
+"""Scales a network's standard deviations, by axis, so that they cover held-out errors as a Gaussian's do.
+
+A network learns its deviations on the samples that it learns the rotation on, and both kinds of training labels leave something out:
+
+- A portrait's label is its own pose, as the network's mean over all turns, times the exact turn. An error that the network makes on all
+  pictures of a person is in the label too, so deviations against these labels look too large: they cover 80 to 85 % within one.
+- A render's label is exact, the person's zero pose included, but no render is a photograph.
+
+The deviations are therefore measured on held-out portraits against a second opinion: the same exact turns of the pose that the portrait's
+fit to MediaPipe's points states. That fit is independent of the network, so the error that the network makes on all pictures of a person
+counts, and so does the disagreement of two definitions of the zero pose, mostly in pitch, which every user's reference has as well. The
+fit's own error counts too, which makes the deviations cautious. Renders may be given as well, with their exact labels; the pooled errors
+then decide. Deviations are widened where they are too narrow and never narrowed: held-out portraits are well lit and taken from the front,
+easier than pictures in use, and there are few people among them. Nothing is measured on a test set of real faces.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from c2f_head_pose.evaluation.metrics import rotation_vectors
+
+from ..data.crops import SyntheticCrops
+from ..loop.config import RunConfig
+from ..loop.validate import estimate, held_out, in_use
+from ..portraits.turns import labels_of_the_fit
+
+WITHIN_ONE = math.erf(math.sqrt(0.5))
+"""Share of a Gaussian within one standard deviation, 0.6827."""
+LARGEST_SCALE = 4.0
+"""A scale beyond this means that the network or the data are wrong."""
+ROUNDS = 12
+"""Most steps: the regressors' disagreement is part of the variance and is not scaled, so one step does not reach the aim."""
+SETTLED = 0.01
+FEWEST = 50
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Held-out crops of one dataset in the poses of use, clean and centred.
+
+    Attributes:
+        name: of the dataset, with the kind of its labels.
+        crops: (N, 1, S, S) uint8.
+        R_true: (N, 3, 3).
+    """
+
+    name: str
+    crops: Tensor
+    R_true: np.ndarray
+
+
+def held_out_faces(folder: str | Path, split: str, config: RunConfig, limit: int = 1500) -> HeldOut:
+    """The held-out faces of a dataset; turned portraits with the labels of their fit, renders with their own.
+
+    Raises:
+        ValueError: for fewer than 50 faces.
+    """
+    data = SyntheticCrops([folder], split, config.modality == 'depth', config.pose_limits_deg, limit)
+    kind = 'exact labels'
+    if not data.rendered:
+        data = data.relabelled(labels_of_the_fit(Path(folder), data.table['identity'], data.table['R_cam_head']))
+        kind = "the fit's labels"
+    crops, truth = held_out(data, config, disturbed=False)
+    use = in_use(truth)
+    if use.sum() < FEWEST:
+        raise ValueError(f'{folder}: {use.sum()} held-out faces of the split {split!r} in the poses of use, {FEWEST} are needed')
+    return HeldOut(f'{Path(folder).name}, {split}, {use.sum()} crops, {kind}', crops[torch.from_numpy(use)], truth[use])
+
+
+def ratios(network: nn.Module, faces: HeldOut) -> np.ndarray:
+    """(N, 3) errors about the head's axes x, y, z over the stated standard deviations."""
+    R, std, _ = estimate(network, faces.crops)
+    return np.abs(rotation_vectors(np.swapaxes(R, 1, 2) @ faces.R_true)) / std
+
+
+def coverage(ratio: np.ndarray) -> str:
+    """A line: shares within 1 and 2 deviations, together and within 1 by axis."""
+    axes = ' '.join(f'{name} {share:.3f}' for name, share in zip('xyz', (ratio <= 1).mean(0), strict=True))
+    return f'within 1: {(ratio <= 1).mean():.3f} ({axes}), within 2: {(ratio <= 2).mean():.3f}'
+
+
+def std_scale(weights: dict[str, Tensor], network_of: Callable[[dict[str, Tensor]], nn.Module], faces: list[HeldOut]) -> np.ndarray:
+    """(3,) factors, at least 1, of the deviations about x, y, z with which 68.3 % of the pooled errors or more lie within one.
+
+    Args:
+        weights: of the network.
+        network_of: makes the network to export from weights, so that a mirrored network is measured as such.
+        faces: to measure on.
+
+    Raises:
+        ValueError: for a factor beyond `LARGEST_SCALE`.
+    """
+    total = np.ones(3)
+    for _ in range(ROUNDS):
+        network = network_of(scaled(weights, total))
+        before = total
+        total = np.maximum(before * np.quantile(np.concatenate([ratios(network, part) for part in faces]), WITHIN_ONE, axis=0), 1)
+        if (total > LARGEST_SCALE).any():
+            raise ValueError(f'scales {total.round(2)} of the standard deviations: these data do not fit the network')
+        if (np.abs(total / before - 1) < SETTLED).all():
+            break
+    return total
+
+
+def scaled(weights: dict[str, Tensor], scale: np.ndarray) -> dict[str, Tensor]:
+    """Weights whose network states deviations `scale` times as large: no operation is added to the graph.
+
+    Raises:
+        ValueError: for a network that states none.
+    """
+    factor = torch.from_numpy(np.asarray(scale, np.float32))
+    if 'std_rad' in weights:
+        return {**weights, 'std_rad': weights['std_rad'] * factor}
+    if 'regressors.bias' not in weights:
+        raise ValueError('this network has no standard deviations to calibrate')
+    bias = weights['regressors.bias'].clone()
+    bias[:, 6:] += factor.log()
+    return {**weights, 'regressors.bias': bias}
+
+
+def calibrate(
+    weights: dict[str, Tensor],
+    network_of: Callable[[dict[str, Tensor]], nn.Module],
+    config: RunConfig,
+    folders: list[str],
+    also: list[str] | None = None,
+) -> tuple[dict[str, Tensor], np.ndarray]:
+    """Weights with calibrated deviations and their scale.
+
+    The scale comes from the people of the split 'val'; the coverage on those of 'test' is printed before and after.
+
+    Args:
+        weights: of the network.
+        network_of: makes the network to export from weights.
+        config: gives the crops' size and margin.
+        folders: datasets to calibrate on.
+        also: further datasets to print the coverage on.
+    """
+    scale = std_scale(weights, network_of, [held_out_faces(folder, 'val', config) for folder in folders])
+    after = scaled(weights, scale)
+    print(f'standard deviations about x, y, z times {_listed(scale)}')
+    for folder in dict.fromkeys([*folders, *(also or [])]):
+        faces = held_out_faces(folder, 'test', config)
+        for name, network in (('before', network_of(weights)), ('after', network_of(after))):
+            print(f'{faces.name}: {name}, {coverage(ratios(network, faces))}', flush=True)
+    return after, scale
+
+
+def note(scale: np.ndarray, folders: list[str]) -> dict[str, Any]:
+    """What the metadata state of a calibration."""
+    return {'std_scale': _listed(scale), 'std_scale_data': ', '.join(Path(folder).name for folder in folders)}
+
+
+def _listed(scale: np.ndarray) -> str:
+    return ' '.join(f'{value:.3f}' for value in scale)
