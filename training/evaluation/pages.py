@@ -221,13 +221,21 @@ def small_ablations() -> str:
 
 def learning_curve() -> str:
     """The paper's network over the samples it has seen."""
-    if not (results.FOLDER / 'c2f_paper_curve.csv').exists():
-        return 'Not trained yet.'
+    runs = {'AdamW': 'c2f_paper_curve.csv', "the paper's SGD": 'c2f_paper_curve_sgd.csv'}
     angles = ('pitch', 'yaw', 'roll')
     return _table(
-        ['samples', 'n', 'coarse, %', 'farther than 5 degrees from a border, %', *(f'{angle} (std)' for angle in angles), 'geodesic'],
+        [
+            'optimiser',
+            'samples',
+            'n',
+            'coarse, %',
+            'farther than 5 degrees from a border, %',
+            *(f'{angle} (std)' for angle in angles),
+            'geodesic',
+        ],
         (
             [
+                optimiser,
                 f'{int(row["samples"]):,}',
                 row['n'],
                 _number(row, 'coarse', 1, 100),
@@ -235,7 +243,9 @@ def learning_curve() -> str:
                 *(f'{_number(row, angle)} ({_number(row, f"{angle}_std")})' for angle in angles),
                 _number(row, 'geodesic'),
             ]
-            for row in _read('c2f_paper_curve.csv')
+            for optimiser, name in runs.items()
+            if (results.FOLDER / name).exists()
+            for row in _read(name)
         ),
     )
 
