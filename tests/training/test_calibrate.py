@@ -12,6 +12,7 @@ from c2f_head_pose.engine import open_engine
 from c2f_head_pose.engine.onnxruntime_engine import open_session
 from training import export
 from training.data.crops import SyntheticCrops
+from training.data.portrait_turns import labels_of_the_fit, turns_folder
 from training.exporting.calibrate import HeldOut, held_out_faces, ratios, scaled, std_scale
 from training.loop import checkpoint
 from training.loop.distributed import DistributedContext
@@ -19,7 +20,6 @@ from training.loop.run import Run
 from training.loop.validate import estimate
 from training.models.factory import build
 from training.models.symmetric import Symmetric
-from training.portraits.turns import labels_of_the_fit, turns_folder
 from training.synthetic import stand_in
 from training.synthetic.layout import PORTRAITS, finished_shards, read_manifest, shard_path, write_manifest
 

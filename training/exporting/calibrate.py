@@ -29,9 +29,9 @@ from torch import Tensor, nn
 from c2f_head_pose.evaluation.metrics import rotation_vectors
 
 from ..data.crops import SyntheticCrops
+from ..data.portrait_turns import labels_of_the_fit
 from ..loop.config import RunConfig
 from ..loop.validate import estimate, held_out, in_use
-from ..portraits.turns import labels_of_the_fit
 
 WITHIN_ONE = math.erf(math.sqrt(0.5))
 """Share of a Gaussian within one standard deviation, 0.6827."""

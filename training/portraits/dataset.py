@@ -21,6 +21,7 @@ import numpy as np
 
 from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.options import EstimatorOptions
+from training.data.portrait_turns import turns_folder
 from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, PORTRAITS, Manifest, finished_shards, shard_path, write_manifest
 from training.synthetic.scene.crops import crop_rotation
 from training.synthetic.writer import ShardWriter
@@ -30,7 +31,6 @@ from .head import HeadModel
 from .mediapipe import MediaPipe
 from .portrait import Builder, Drawn, Portrait, Pose
 from .turn import Turner
-from .turns import turns_folder
 from .variety import Variety, draw_poses
 
 CROP_SIZE, CROP_MARGIN = 192, 2.2

@@ -15,11 +15,10 @@ import torch
 from c2f_head_pose import geometry
 from training.data.augment import plain
 from training.data.crops import Crops, SyntheticCrops
+from training.data.portrait_turns import read_turns
 from training.evaluation.model_file import Model
 from training.synthetic.layout import Manifest, finished_shards, read_manifest, shard_path
 from training.synthetic.scene.crops import crop_rotation
-
-from .turns import read_turns
 
 SETTLED_DEG = 0.2
 """Own poses that move less than this on the mean are settled: the network need not be trained on them again."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.synthetic.layout import finished_shards, read_manifest, shard_path
+from ..synthetic.layout import finished_shards, read_manifest, shard_path
 
 
 def turns_folder(folder: Path) -> Path:
