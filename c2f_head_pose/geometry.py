@@ -106,7 +106,7 @@ def ray_rotation(ray: np.ndarray) -> np.ndarray:
         raise ValueError(f'a ray needs a finite, non-zero direction, got {np.asarray(ray).tolist()}')
     x, y, z = np.asarray(ray, float) / length
     if z < -1 + 1e-9:
-        raise ValueError('no smallest rotation exists from the optical axis to the opposite direction')
+        raise ValueError('a ray opposite to the optical axis has no smallest rotation from it')
     # Rodrigues with axis z x ray and cosine z, simplified: R = I + [v]x + [v]x^2 / (1 + z), v = (-y, x, 0).
     k = 1 / (1 + z)
     return np.array([[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]])
