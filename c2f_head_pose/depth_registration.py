@@ -30,7 +30,7 @@ class DepthRegistration:
         self._turned = self._rays
         # If the image is finer than depth, a point covers several of its pixels: the side of such a cell in pixels.
         finer = max(camera.K[0, 0] / depth_camera.K[0, 0], camera.K[1, 1] / depth_camera.K[1, 1])
-        self._cell = max(1, int(np.ceil(finer - 0.05)))
+        self._cell = int(np.clip(np.ceil(finer - 0.05), 1, max(camera.width, camera.height)))
 
     def register(self, depth_m: np.ndarray, R_cam_depth: np.ndarray, t_cam_depth_m: np.ndarray) -> np.ndarray:
         """Computes depth as the other camera would measure it.

@@ -96,9 +96,14 @@ class Decoder:
 
 @functools.lru_cache(maxsize=2)
 def _standard_types(is_ros1: bool) -> Any:
-    from rosbags.typesys import Stores, get_typestore
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-    return get_typestore(Stores.ROS1_NOETIC) if is_ros1 else ros2_typestore()
+    if not is_ros1:
+        return ros2_typestore()
+    store = get_typestore(Stores.ROS1_NOETIC)
+    for name in ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage'):  # not among rosbags' types of ROS 1
+        store.register(get_types_from_msg('geometry_msgs/TransformStamped[] transforms', name))
+    return store
 
 
 def _redefined(store: Any, is_ros1: bool) -> str:

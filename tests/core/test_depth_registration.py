@@ -115,3 +115,9 @@ def test_points_beyond_the_angle_at_which_a_polynomial_folds_back_are_not_in_the
     wide, here = camera(focal=150.0), camera(focal=300.0, D=(-0.35, 0, 0, 0))
     registered = DepthRegistration(wide, here).register(single_point(320 + 240, 240, 1.0, wide), EYE, np.zeros(3))
     assert not np.isfinite(registered).any()
+
+
+def test_focal_lengths_beyond_reason_register_without_a_fault():
+    """A damaged calibration: the image's focal length is 1e300 times that of depth, so one measured point covers the whole image."""
+    found = DepthRegistration(camera(focal=1e-200), camera(focal=1e100)).register(np.full((480, 640), 1.0, np.float32), EYE, np.zeros(3))
+    assert found.shape == (480, 640) and not (found <= 0).any()

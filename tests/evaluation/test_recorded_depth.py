@@ -18,6 +18,7 @@ from depth_recordings import (
 )
 
 from c2f_head_pose.recordings.bagfile import BagError, BagFile
+from c2f_head_pose.recordings.message_types import Decoder
 from c2f_head_pose.recordings.reader import Notes, read_frames
 from c2f_head_pose.recordings.topics import choose_topics
 from c2f_head_pose.types import Camera
@@ -151,3 +152,13 @@ def test_replay_publishes_the_transforms_that_depth_needs(tmp_path):
         assert any('ros-$ROS_DISTRO-tf2-msgs' in note for note in replay.notes)
     else:
         assert {one.child_frame_id for one in replay.static_transforms.transforms} == {child for _, child, _, _ in MOUNTING}
+
+
+@pytest.mark.parametrize('kind', ['tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage'])
+def test_tf_recorded_in_ros_1_with_a_damaged_definition_is_refused_not_guessed(kind):
+    """The field is named transform_s instead of transforms: a message cannot be read by it."""
+    from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
+
+    definition = MessageDefinition(MessageDefinitionFormat.MSG, 'uint8[] transform_s')
+    with pytest.raises(BagError, match=f'another {kind} than the standard one'):
+        Decoder('/tf', kind, 'ros1', definition)
