@@ -2,7 +2,7 @@
 
 The networks read such faces confidently and wrongly, so nothing else in the results shows it. A person who lies down looks the same, so one
 person on the side is evidence only after a long time, and only in a stream that has shown nobody upright; two people, or one who is upside
-down, are evidence soon.
+down, are evidence soon. A face is evidence only if a second look at it in the turned image reaches the threshold of the fine search.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .detect import FaceDetector
+from .detect import FINE_THRESHOLD, FaceDetector
 from .tiles import WHOLE_LONG_SIDE_PX
 from .types import FaceBox
 
@@ -21,6 +21,7 @@ _BETTER = 0.08
 _SURE = 0.85
 """A face that is found only after turning scores this; upright faces in turned images stay below 0.88, and below 0.8 but for one in 20."""
 _THRESHOLD = 0.5
+"""Weaker faces at a place count as none there."""
 _JUDGED = 2
 """So many faces are judged, the largest ones."""
 _CONFIRMED_S, _CONFIRMED_ALONE_S = 2.0, 30.0
@@ -92,7 +93,7 @@ class MountingCheck:
 
     def look_at_still(self, image: np.ndarray, faces: list[FaceBox], rotation_deg: int) -> int | None:
         """The `image_rotation` in which an image that stands alone would show its faces better than in the one in force; None if none."""
-        best, _, turn = max((*self._gain(image, faces, turn), turn) for turn in _others(rotation_deg))
+        best, _, turn = max((*self._gain(image, faces, rotation_deg, turn), turn) for turn in _others(rotation_deg))
         return turn if best >= 0 else None
 
     def look(self, image: np.ndarray, faces: list[FaceBox], stamp_s: float) -> None:
@@ -106,7 +107,7 @@ class MountingCheck:
         if stamp_s < self._next_s:
             return
         evidence = self._evidence[0]
-        _, people = self._gain(image, faces, (self._rotation_deg + evidence.turn_deg) % 360)
+        _, people = self._gain(image, faces, self._rotation_deg, (self._rotation_deg + evidence.turn_deg) % 360)
         evidence.add(stamp_s, people)
         if people:
             self._upright_looks = 0
@@ -124,21 +125,34 @@ class MountingCheck:
         busy = bool(faces) or any(other.one_s > 0 for other in self._evidence)
         self._next_s = stamp_s + (_SETTLED_PERIOD_S if settled else _PERIOD_S if busy else _EMPTY_PERIOD_S)
 
-    def _gain(self, image: np.ndarray, faces: list[FaceBox], rotation_deg: int) -> tuple[float, int]:
-        """By how much more than it must a turn improves the face that gains least; and how many faces gain, 0 where one does not."""
+    def _gain(self, image: np.ndarray, faces: list[FaceBox], rotation_deg: int, turn_deg: int) -> tuple[float, int]:
+        """By how much more than it must another turn improves the face that gains least; and how many faces gain, 0 where one does not.
+
+        Args:
+            image: see `look`.
+            faces: likewise.
+            rotation_deg: in force.
+            turn_deg: in its place.
+        """
         assert self._detector is not None, 'depth alone shows nothing of the kind'
         if not faces:
-            found = self._detector.detect(image, _THRESHOLD, WHOLE_LONG_SIDE_PX, rotation_deg)
-            best = max((box.score for box in found), default=0.0)
-            return best - _SURE, sum(box.score >= _SURE for box in found)
+            found = self._detector.detect(image, _SURE, WHOLE_LONG_SIDE_PX, turn_deg)
+            found = self._detector.confirm(image, found, found, _SURE, turn_deg)
+            scores = [box.score for box in found if box.score >= self._score_near(image, box, rotation_deg) + _BETTER]
+            return max(scores, default=0.0) - _SURE, len(scores)
         gains: list[float] = []
         for face in _largest(faces):
-            near = self._detector.detect_near(image, face, _THRESHOLD, rotation_deg)
-            turned = max((box.score for box in near if box.iou(face) > 0), default=0.0)
-            gains.append(turned - face.score - _BETTER)
+            turned = self._score_near(image, face, turn_deg)
+            gains.append(turned - max(face.score + _BETTER, FINE_THRESHOLD))
             if gains[-1] < 0:
                 return gains[-1], 0
         return min(gains), len(gains)
+
+    def _score_near(self, image: np.ndarray, face: FaceBox, rotation_deg: int) -> float:
+        """Of the best face at a place when it is looked at in a turn; 0 without one."""
+        assert self._detector is not None
+        near = self._detector.detect_near(image, face, _THRESHOLD, rotation_deg)
+        return max((box.score for box in near if box.iou(face) > 0), default=0.0)
 
 
 def _others(rotation_deg: int) -> list[int]:

@@ -180,11 +180,12 @@ class FaceTracker:
             for tile in due
         }
         candidates = [box for boxes in found.values() for box in boxes if box.score >= CANDIDATE * threshold]
-        candidates += [box for box in others if box.score >= threshold]
-        candidates = self._unknown(suppress_overlaps(candidates))
+        lost = [box for box in others if box.score >= threshold]
+        candidates = self._unknown(suppress_overlaps([*candidates, *lost]))
+        coarse = [*found.get(tiles[0], []), *lost]
         # A second look takes time, so nobody is looked at whom there is no place for.
         wanted = len([t for t in self._tracks if t.track_id not in self._seen_ids]) + self._free(options)
-        confirmed = self._unknown(self._detector.confirm(image, candidates, threshold, rotation)) if wanted else []
+        confirmed = self._unknown(self._detector.confirm(image, candidates, coarse, threshold, rotation)) if wanted else []
         self._start(self._match(confirmed, stamp_s)[: self._free(options)], stamp_s)
         refused = {
             tile: self._unknown([box for box in boxes if box.score >= threshold]) if not self._free(options) else []

@@ -46,6 +46,15 @@ def background(width: int, height: int, kind: str, seed: int) -> np.ndarray:
     return cv2.add(image, chance.integers(0, 40, image.shape, dtype=np.uint8)) if kind == 'noise' else image
 
 
+def tilted(tilt_deg: float, side: int) -> np.ndarray:
+    """(480, 640, 3) gray with the face's picture, `side` pixels square from (200, 150) on, its face turned counterclockwise."""
+    turn = cv2.getRotationMatrix2D((150, 150), tilt_deg, 1)
+    picture = cv2.warpAffine(face(), turn, (300, 300), borderValue=(120, 120, 120))
+    image = background(640, 480, 'gray', 0)
+    image[150 : 150 + side, 200 : 200 + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    return image
+
+
 def scene(width: int, height: int, heights: list[float], kind: str, seed: int) -> tuple[np.ndarray, list[Paste]]:
     """An image and its faces of given heights, apart from each other; a face's place does not depend on the smaller ones after it."""
     chance = np.random.default_rng(seed)

@@ -5,10 +5,10 @@ import logging
 import cv2
 import numpy as np
 import pytest
-from pasted_faces import Paste, paste, scene
+from pasted_faces import Paste, paste, scene, tilted
 
 from c2f_head_pose import EstimatorOptions, HeadPoseEstimator
-from c2f_head_pose.detect import FaceDetector, same_face, suppress_overlaps
+from c2f_head_pose.detect import FINE_THRESHOLD, FaceDetector, same_face, suppress_overlaps
 from c2f_head_pose.tiles import FOUND_PX, plan_search, smallest_face_px
 from c2f_head_pose.track import FaceTracker, _Sweep
 from c2f_head_pose.types import FaceBox
@@ -126,6 +126,37 @@ def test_a_box_in_another_is_a_part_of_the_same_face():
     assert not same_face(whole, FaceBox(93, 40, 113, 60, 0.7))
     assert not same_face(whole, FaceBox(110, 0, 210, 100, 0.7))
     assert suppress_overlaps([FaceBox(40, 40, 60, 60, 0.7), whole]) == [whole]
+
+
+# The second look.
+
+
+@pytest.mark.parametrize('tilt_deg', [34, 35])
+def test_a_weak_face_that_only_the_fine_search_finds_is_refused(detector, tilt_deg):
+    """Tilted so far that the second look at 34 pixels gives 0.66 and 0.69: the threshold, 0.6, but not the 0.75 of the fine search."""
+    image, tiles = tilted(tilt_deg, 42), plan_search(640, 480)
+    found = [detector.find_candidates(image, tile, 0.6) for tile in tiles]
+    fine = suppress_overlaps([box for boxes in found for box in boxes])
+    assert found[0] == []
+    assert [0.6 <= box.score < FINE_THRESHOLD for box in detector.confirm(image, fine, fine, 0.6)] == [True]
+    assert detector.detect_all_sizes(image, 0.6) == []
+    tracker = FaceTracker(detector)
+    assert not any(tracker.update(image, k / 30, EstimatorOptions()) for k in range(35))
+
+
+def test_a_weak_face_that_the_whole_images_search_finds_needs_the_threshold_only(detector):
+    """The same tilt at 120 pixels scores 0.73, in a still and in a stream."""
+    image = tilted(34, 150)
+    (box,) = detector.detect_all_sizes(image, 0.6)
+    assert 0.6 <= box.score < FINE_THRESHOLD
+    assert len(FaceTracker(detector).update(image, 0.0, EstimatorOptions())) == 1
+
+
+def test_a_threshold_above_the_fine_searchs_holds_for_it_too(detector):
+    """An upright face of 34 pixels scores 0.92, one tilted by 25 degrees 0.87."""
+    assert len(detector.detect_all_sizes(tilted(0, 42), 0.9)) == 1
+    assert len(detector.detect_all_sizes(tilted(25, 42), 0.6)) == 1
+    assert detector.detect_all_sizes(tilted(25, 42), 0.9) == []
 
 
 # Stills and streams.

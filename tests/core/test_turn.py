@@ -4,12 +4,15 @@ import cv2
 import numpy as np
 import pytest
 from depth_dolls import doll, room
-from pasted_faces import background, face, scene
+from pasted_faces import background, face, scene, tilted
 
 import sample
 from c2f_head_pose import Camera, EstimatorOptions, HeadPoseEstimator
 from c2f_head_pose.depth_head_finder import find_heads
+from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg
+from c2f_head_pose.mounting import MountingCheck
+from c2f_head_pose.tiles import WHOLE_LONG_SIDE_PX
 from c2f_head_pose.turn import turn_boxes_back, turn_rotation_back, turn_upright
 from c2f_head_pose.types import FaceBox
 
@@ -193,3 +196,21 @@ def test_a_picture_that_lies_on_its_side_is_recognised_alone(estimator, rotation
     assert estimator.finding.image_rotation == rotation_deg
     estimator.estimate(image)
     assert estimator.finding.image_rotation is None
+
+
+@pytest.mark.parametrize(
+    ('side', 'tilt_deg', 'expected'), [(42, 60, None), (42, 120, None), (150, 120, None), (42, 75, 90), (42, 105, 90), (150, 75, 90)]
+)
+def test_a_turn_that_makes_a_weak_face_out_of_a_weaker_one_is_no_evidence(side, tilt_deg, expected):
+    """A place that looked a little like a face, 0.55. A turn by 90 leaves it tilted by 30, which scores 0.7, or by 15, which scores 0.9."""
+    weak = FaceBox(200, 150, 200 + side, 150 + side, 0.55)
+    assert MountingCheck(FaceDetector()).look_at_still(tilted(tilt_deg, side), [weak], 0) == expected
+
+
+@pytest.mark.parametrize('k', [96, 99, 141])
+def test_a_face_that_is_there_without_the_turn_too_is_no_evidence(k):
+    """Not followed yet, so no face is given. Upside down it scores 0.85 and more in the whole image, but upright it scores 0.9."""
+    image, detector = sample.frames()[k].image, FaceDetector()
+    assert detector.detect(image, 0.85, WHOLE_LONG_SIDE_PX, 180)
+    assert MountingCheck(detector).look_at_still(image, [], 0) is None
+    assert MountingCheck(detector).look_at_still(as_mounted(image, 180), [], 0) == 180
