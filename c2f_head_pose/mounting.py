@@ -137,7 +137,7 @@ class MountingCheck:
         assert self._detector is not None, 'depth alone shows nothing of the kind'
         if not faces:
             found = self._detector.detect(image, _SURE, WHOLE_LONG_SIDE_PX, turn_deg)
-            found = self._detector.confirm(image, found, found, _SURE, turn_deg)
+            found = self._detector.confirm(image, found, [], _SURE, turn_deg)
             scores = [box.score for box in found if box.score >= self._score_near(image, box, rotation_deg) + _BETTER]
             return max(scores, default=0.0) - _SURE, len(scores)
         gains: list[float] = []

@@ -275,3 +275,13 @@ def test_exactly_max_faces_is_not_reported(estimator):
     for k in range(40):
         assert len(estimator.estimate(crowd(7), stamp_s=k / 30)) == 7
     assert estimator.finding.notes() == {}
+
+
+def test_a_face_of_the_whole_images_search_needs_no_second_look(detector):
+    """The second look at a place of plain gray finds nothing: the face stays if the whole image's search has it at the threshold, and only
+    then."""
+    gray = np.full((240, 320), 128, np.uint8)
+    box = FaceBox(100, 60, 180, 160, 0.7)
+    assert detector.confirm(gray, [box], [box], 0.6) == [box]
+    assert detector.confirm(gray, [box], [box], 0.8) == []
+    assert detector.confirm(gray, [box], [], 0.6) == []
