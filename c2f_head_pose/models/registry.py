@@ -28,9 +28,10 @@ class ModelFile:
     source: str
 
 
-_OURS = 'trained on heads rendered by this project alone; {}'
+_OURS = 'trained by this project: {}'
 
 SHIPPED = {
+    'c2f': ModelFile('c2f.onnx', '7c5bb38366c8176f82a3d195117d9471ab463b0596a11a10be2635c6f03ef4af', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
         'c2f_edge.onnx', '2928374df1873e2ad6a6933f5e94c8afbfa6ee15d1723d9d3137223f910f5969', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),

@@ -111,7 +111,12 @@ def test_edge_costs_at_most_a_third_of_a_gflop():
 
 @pytest.mark.parametrize(
     'name, told',
-    [('c2f', '915 M multiply-adds, 9.60 M'), ('edge', '37 M multiply-adds, 1.69 M'), ('edge_128', '66 M multiply-adds, 1.80 M')],
+    [
+        ('c2f', '915 M multiply-adds, 9.60 M'),
+        ('edge', '37 M multiply-adds, 1.69 M'),
+        ('edge_128', '66 M multiply-adds, 1.80 M'),
+        ('edge_fast', '32 M multiply-adds, 1.28 M'),
+    ],
 )
 def test_the_size_that_a_configuration_states_of_its_network_is_right(name, told):
     """In the file's first line, of the network as it trains."""

@@ -229,16 +229,17 @@ def test_each_precision_is_reported_beside_fp32(trained, heads, tmp_path, capsys
         assert [row['model'] for row in csv.DictReader(file)] == ['c2f_tiny 0.0.1', 'c2f_tiny_int8 0.0.1']
 
 
-def test_the_shipped_weights_are_the_shipped_models_and_edge_begins_with_them():
+@pytest.mark.parametrize('name, configuration', [('c2f_edge', 'edge'), ('c2f', 'edge_128')])
+def test_the_shipped_weights_are_the_shipped_models_and_their_configuration_begins_with_them(name, configuration):
     """Trained on renders and turned portraits, as the checkpoint and the file both state; a crop and its mirror image answered as by the
     file; the configuration's network takes them."""
-    content = checkpoint.load(Path(__file__).parents[2] / 'training' / 'checkpoints' / 'c2f_edge.pt')
+    content = checkpoint.load(Path(__file__).parents[2] / 'training' / 'checkpoints' / f'{name}.pt')
     network = checkpoint.network_of(content)
-    assert content['config']['network'] == read_config('edge').network
+    assert content['config']['network'] == read_config(configuration).network
     assert content['rendered'] is False and any('portraits' in name for name in content['data'])
-    stated = open_session(model_path('c2f_edge'), 1).get_modelmeta().custom_metadata_map['training_data']
+    stated = open_session(model_path(name), 1).get_modelmeta().custom_metadata_map['training_data']
     assert 'portraits' in stated and 'nothing real' not in stated
     crops = torch.randint(0, 256, (16, 1, network.size, network.size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         rotation = Symmetric(network)(crops)[0].numpy()
-    assert geometry.geodesic_deg(open_engine('c2f_edge', 'cpu').infer(crops.numpy()).rotation, rotation).max() < 0.1
+    assert geometry.geodesic_deg(open_engine(name, 'cpu').infer(crops.numpy()).rotation, rotation).max() < 0.1

@@ -21,6 +21,7 @@ from .paper_tables import paper_table, scales
 _ROOT = Path(__file__).parents[2]
 PAGES = (
     _ROOT / 'training' / 'RESULTS.md',
+    _ROOT / 'c2f_head_pose' / 'models' / 'c2f.md',
     _ROOT / 'c2f_head_pose' / 'models' / 'c2f_edge.md',
     _ROOT / 'c2f_head_pose' / 'models' / 'c2f_depth.md',
 )
@@ -46,9 +47,10 @@ def _read(name: str) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def _edge(precision: str) -> list[Row]:
-    """The rows of 'c2f_edge' or 'c2f_edge_int8' as it is shipped, without those on one crop."""
-    return [row for row in _read('c2f_edge.csv') if re.fullmatch(rf'{precision} [\d.]+', row['model'])]
+def _shipped(model: str) -> list[Row]:
+    """The rows of a model as it is shipped, without those on one crop."""
+    family = model.removesuffix('_int8')
+    return [row for row in _read(f'{family}.csv') if re.fullmatch(rf'{model} [\d.]+', row['model'])]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -71,8 +73,7 @@ def _called(row: Row) -> str:
     return f'the same within yaw {within[1]}, pitch {within[2]}' if within else SETS[row['set'], row['crop']] + found
 
 
-def real_faces() -> str:
-    """Makes the table of the shipped edge model on every set."""
+def _every_set(model: str) -> str:
     header = ['', 'n', 'MAE', 'yaw', 'pitch', 'roll', 'geodesic, mean, median', 'coarse, %', 'within 1, 2 std, %']
     return _table(
         header,
@@ -85,9 +86,19 @@ def real_faces() -> str:
                 _number(row, 'coarse', 0, 100),
                 _both(row, ('within_1', 'within_2'), 0, 100),
             ]
-            for row in _edge('c2f_edge')
+            for row in _shipped(model)
         ),
     )
+
+
+def real_faces() -> str:
+    """Makes the table of the shipped edge model on every set."""
+    return _every_set('c2f_edge')
+
+
+def accurate() -> str:
+    """Makes the table of the shipped accurate model on every set."""
+    return _every_set('c2f')
 
 
 def depth() -> str:
@@ -110,7 +121,7 @@ def depth() -> str:
 
 def edge_and_int8() -> str:
     """Makes the table of both precisions of the edge model on real faces."""
-    rows = {name: {(row['set'], row['crop']): row for row in _edge(name)} for name in ('c2f_edge', 'c2f_edge_int8')}
+    rows = {name: {(row['set'], row['crop']): row for row in _shipped(name)} for name in ('c2f_edge', 'c2f_edge_int8')}
     real = [key for key in rows['c2f_edge'] if ':' not in key[0]]
     lines = [[SETS[key], *(_number(found[key], 'mae') for found in rows.values())] for key in real]
     held = [_both(found['aflw2000', 'detector'], ('within_1', 'within_2'), 0, 100) for found in rows.values()]
@@ -251,7 +262,7 @@ def learning_curve() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    'real faces': real_faces, 'depth': depth, 'edge and int8': edge_and_int8, 'groups': groups, 'people': people,
+    'real faces': real_faces, 'accurate': accurate, 'depth': depth, 'edge and int8': edge_and_int8, 'groups': groups, 'people': people,
     'robustness': robustness, 'over time': over_time, 'crop width': crop_width,
     'ablations': ablations, 'small ablations': small_ablations,
     **{f'table {number}': partial(paper_table, number) for number in PAPER},
