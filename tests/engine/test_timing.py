@@ -75,4 +75,4 @@ def test_a_process_that_fails_is_reported_with_its_reason():
 def test_the_path_is_of_the_cpu(capsys):
     with pytest.raises(SystemExit):
         bench.main(['--path', '--device', 'cuda'])
-    assert '--path is of the cpu' in capsys.readouterr().err
+    assert '--path measures the CPU' in capsys.readouterr().err
