@@ -38,7 +38,10 @@ def plot(table: int, path: Path, folder: Path | None = None) -> bool:
 
     rows = [(row, scale, of_row) for row, scales in by_row_and_scale(figures).items() for scale, of_row in scales]
     units = columns_by_unit(table, figures)
-    picture, axes = plt.subplots(1, len(units), figsize=(1.5 + 4.5 * len(units), 0.9 + 0.42 * len(rows) + 0.5), sharey=True, squeeze=False)
+    most = max(map(len, units.values()))
+    size = 1.5 + 5.5 * len(units), 1.2 + max(0.42 * len(rows), 0.18 * most)
+    picture, axes = plt.subplots(1, len(units), figsize=size, sharey=True, squeeze=False, layout='constrained')
+    any_printed = False
     for axis, (unit, columns) in zip(axes[0], units.items(), strict=True):
         height = 0.8 / len(columns)
         for k, column in enumerate(columns):
@@ -49,16 +52,17 @@ def plot(table: int, path: Path, folder: Path | None = None) -> bool:
             printed = [TABLES[table].cells(row).get(column) for row, _, _ in rows]
             known = [(value, y) for value, y in zip(printed, at, strict=True) if value is not None]
             if known:
+                any_printed = True
                 axis.scatter(
                     *zip(*known, strict=True), marker='D', s=18, color=bars.patches[0].get_facecolor(), edgecolor='black', zorder=3
                 )
         axis.set_xlabel(unit)
         axis.grid(alpha=0.3, axis='x')
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, loc='upper left', bbox_to_anchor=(1, 1))
     axes[0][0].set_yticks(range(len(rows)), [f'{row} ({scale})' for row, scale, _ in rows])
     axes[0][0].invert_yaxis()
-    picture.suptitle(f'Table {table}: {TABLES[table].title} (diamonds: the paper)', fontsize=9)
-    picture.tight_layout()
+    diamonds = '; diamonds: the paper' if any_printed else ''
+    picture.suptitle(f"The paper's Table {table}: {TABLES[table].title}. Bars: ours, on the set that is named{diamonds}", fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.savefig(path, dpi=80)
     plt.close(picture)

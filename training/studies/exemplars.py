@@ -123,11 +123,15 @@ def distributions(data: SyntheticCrops, path: Path) -> dict[str, float]:
     for line, (name, ypr) in zip(axes, sets.items(), strict=True):
         for axis, (column, angle, limit) in zip(line, ANGLES, strict=True):
             values = ypr[np.isfinite(ypr[:, column]), column]
+            if not len(values):
+                axis.axis('off')
+                axis.text(0.5, 0.5, f'{name}: {angle} is not labelled', ha='center', fontsize=8, transform=axis.transAxes)
+                continue
             counts, edges = np.histogram(values, bins=BINS, range=(-limit, limit))
             if name == 'rendered':
                 uniformity[angle] = float(((counts - counts.mean()) ** 2 / counts.mean()).sum())
             axis.stairs(counts, edges, fill=True)
-            axis.set_title(f'{name}: {angle}' + ('' if len(values) else ', not labelled'), fontsize=8)
+            axis.set_title(f'{name}: {angle}', fontsize=8)
             axis.tick_params(labelsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=80)
