@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from c2f_head_pose.evaluation.truth.heads import R_HEAD_GAZE, R_OPTICAL_LINK
 from c2f_head_pose.geometry import HEAD_AXES, rotation_from_ypr_deg
 
 PANELS = (
@@ -37,11 +38,10 @@ ELLIPSOIDS = [  # centre and radii in head axes (x out of the face, y to the lef
 ]
 R_VIEW_CAM = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Looks at the camera and the person from the side: forward is to the right in the figure."""
-R_LINK_CAM = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-"""Optical axes (x right, y down, z forward) to those of a camera's body (x forward, y left, z up). Source: REP-103."""
-R_GAZE_HEAD = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
-"""Axes of face_<id> to those of gaze_<id> (x to the person's right, y down, z out of the face). Source: REP-155."""
-FRAMES = (("the image's frame, and face_7", np.eye(3), np.eye(3)), ("a camera's body (REP-103), and gaze_7", R_LINK_CAM, R_GAZE_HEAD))
+FRAMES = (
+    ("the image's frame, and face_7", np.eye(3), np.eye(3)),
+    ("a camera's body (REP-103), and gaze_7", R_OPTICAL_LINK.T, R_HEAD_GAZE.T),
+)
 
 
 def draw_head(canvas, R, centre, unit):
