@@ -8,21 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from rosbags.rosbag2 import Reader
-from rosbags.typesys import Stores, get_typestore
 
 from c2f_head_pose import HeadPoseEstimator
-from c2f_head_pose.camera import camera_from_info
 from c2f_head_pose.evaluation.metrics import jitter_deg
 from c2f_head_pose.evaluation.rotations import interpolate, quaternions_from_rotations, rotations_from_quaternions
-from c2f_head_pose.geometry import geodesic_deg, rotation_from_quaternion
-from c2f_head_pose.images import image_from_compressed
+from c2f_head_pose.evaluation.truth.read import read_truth
+from c2f_head_pose.geometry import geodesic_deg
 from c2f_head_pose.options import EstimatorOptions
+from c2f_head_pose.recordings.bagfile import BagFile
+from c2f_head_pose.recordings.reader import Notes, read_frames
+from c2f_head_pose.recordings.topics import choose_topics
 from c2f_head_pose.smooth import PoseFilter
 from c2f_head_pose.types import HeadPose
 
 ROOT = Path(__file__).parents[1]
 SHIFTS_S = np.arange(0.0, 0.3, 0.005)
+MAX_GAP_S = 0.2
+"""Courses are not interpolated over longer gaps."""
 CUTOFFS_HZ, BETAS = (0.5, 1.0, 1.5, 3.0, 6.0), (0.0, 1.0, 3.0, 10.0)
 POSITION_CUTOFFS_HZ, POSITION_BETAS = (0.5, 1.0, 2.0), (0.0, 5.0, 20.0)
 
@@ -59,23 +61,18 @@ class Unrest:
 
 def recorded() -> tuple[Track, list[HeadPose]]:
     """The true course, and the unsmoothed estimate of each image."""
-    types, by_topic = get_typestore(Stores.ROS2_JAZZY), {}
-    with Reader(ROOT / 'sample' / 'head_motion') as bag:
-        for connection, stamp_ns, data in bag.messages():
-            by_topic.setdefault(connection.topic, {})[stamp_ns] = types.deserialize_cdr(data, connection.msgtype)
-    images, infos, truths = (by_topic[topic] for topic in ('/camera/image/compressed', '/camera/camera_info', '/truth/head_pose'))
     estimator = HeadPoseEstimator.load('c2f_edge', device='cpu')
     estimator.options = replace(estimator.options, smoothing=False)
-    stamps, R, t_m, poses = [], [], [], []
-    for stamp_ns in sorted(images):
-        found = estimator.estimate(image_from_compressed(images[stamp_ns]), camera_from_info(infos[stamp_ns]), stamp_s=1e-9 * stamp_ns)
-        if found:
-            orientation, position = truths[stamp_ns].pose.orientation, truths[stamp_ns].pose.position
-            stamps.append(1e-9 * stamp_ns)
-            R.append(rotation_from_quaternion(np.array([orientation.x, orientation.y, orientation.z, orientation.w])))
-            t_m.append([position.x, position.y, position.z])
-            poses.append(found[0])
-    return Track(np.array(stamps), np.array(R), np.array(t_m)), poses
+    stamps, poses = [], []
+    with BagFile(ROOT / 'sample' / 'head_motion') as bag:
+        truth = read_truth(bag, (), '').heads[0]
+        for frame in read_frames(bag, choose_topics(bag), Notes()):
+            for pose in estimator.estimate(frame.image, frame.camera, stamp_s=frame.stamp_s)[:1]:
+                stamps.append(frame.stamp_s)
+                poses.append(pose)
+    stamps_s = np.array(stamps)
+    R = rotations_from_quaternions(truth.at(stamps_s, MAX_GAP_S)[0])
+    return Track(stamps_s, R, np.array([truth.position_at(stamp_s, MAX_GAP_S) for stamp_s in stamps])), poses
 
 
 def smoothed(stamps_s: np.ndarray, poses: list[HeadPose], options: EstimatorOptions) -> Track:
@@ -95,7 +92,7 @@ def rotation_unrest(track: Track, raw: Track, truth: Track) -> Unrest:
     inside = track.stamps_s[track.stamps_s < track.stamps_s[-1] - SHIFTS_S[-1]]
     distances = []
     for shift_s in SHIFTS_S:
-        q, known = interpolate(track.stamps_s, quaternions_from_rotations(track.R), inside + shift_s, 0.2)
+        q, known = interpolate(track.stamps_s, quaternions_from_rotations(track.R), inside + shift_s, MAX_GAP_S)
         distances.append(float(geodesic_deg(raw.R[: len(inside)][known], rotations_from_quaternions(q[known])).mean()))
     return Unrest(jitter_deg(track.R), lag_ms(distances), float(geodesic_deg(track.R, truth.R).mean()))
 
