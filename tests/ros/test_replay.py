@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,11 +15,11 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy')
 
 import rclpy
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from ros_calls import stamp_ns
-from ros_graph import noise
+from ros_graph import header, noise
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
@@ -30,7 +31,7 @@ from std_srvs.srv import SetBool
 from c2f_head_pose.recordings.bagfile import BagError
 from c2f_head_pose.ros.replay.node import ReplayNode
 from c2f_head_pose.ros.replay.playhead import Playhead
-from c2f_head_pose.ros.replay.recording import Recording
+from c2f_head_pose.ros.replay.recording import Entry, Recording
 
 pytestmark = pytest.mark.ros
 
@@ -124,6 +125,14 @@ def test_stamps_of_now_keep_their_distances(graph, tmp_path):
     assert before <= stamps[0] <= graph.probe.get_clock().now().nanoseconds
     assert np.diff(stamps).tolist() == (FRAMES - 1) * [500_000_000]
     assert stamps == [stamp_ns(info) for info in infos]
+
+
+def test_the_stamp_of_tf_is_its_transforms_not_the_time_of_recording():
+    """Simulated time of 100 s, recorded in 2023: the images are stamped 100 s too. A transform that never changes can have the stamp 0."""
+    transforms = [TransformStamped(header=header(stamp_s)) for stamp_s in (0.0, 100.0)]
+    entry = Entry(0.0, 1_700_000_000 * 10**9, '/tf', SimpleNamespace(transforms=transforms))
+    assert entry.stamp_ns == 100 * 10**9
+    assert Entry(0.0, 7, '/tf', SimpleNamespace(transforms=[])).stamp_ns == 7
 
 
 def test_compressed_pictures_can_be_passed_on_as_they_are(graph, tmp_path):

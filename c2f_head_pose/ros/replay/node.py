@@ -264,9 +264,9 @@ class ReplayNode(Node):
         if self._clock_output is not None:
             self._publish_clock()
         if self._value('stamps') == 'now':
-            for stamped in (entry.message,) if hasattr(entry.message, 'header') else entry.message.transforms:
-                played_s = (stamp_ns(stamped) - self._round.first_stamp_ns) * 1e-9 / self._value('rate')
-                stamped.header.stamp = self._shifted(played_s)
+            for part in entry.stamped:
+                played_s = (stamp_ns(part) - self._round.first_stamp_ns) * 1e-9 / self._value('rate')
+                part.header.stamp = self._shifted(played_s)
         self._outputs[entry.topic].publish(entry.message)
 
     def _publish_clock(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +57,14 @@ class Entry:
     message: Any
 
     @property
+    def stamped(self) -> Sequence[Any]:
+        """The parts with a header: the message itself, or each of TF's transforms."""
+        return [self.message] if hasattr(self.message, 'header') else self.message.transforms
+
+    @property
     def stamp_ns(self) -> int:
-        """The stamp of its header; when it was recorded, for TF, which has a header for each transform."""
-        return stamp_ns(self.message) if hasattr(self.message, 'header') else self.time_ns
+        """The stamp of its header; for TF that of the newest transform, and when it was recorded if there is none."""
+        return max((stamp_ns(part) for part in self.stamped), default=self.time_ns)
 
 
 class Recording:
