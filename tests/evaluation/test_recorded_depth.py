@@ -141,6 +141,17 @@ def test_replay_publishes_compressed_depth_as_it_was_measured(tmp_path):
     assert '/camera/depth/image_raw' in Replay(path).topics
 
 
+@pytest.mark.parametrize('codec', [RVL_MM, PLAIN_PNG, RAW])
+def test_replay_keeps_the_ending_of_depth_that_it_publishes_as_recorded(tmp_path, codec):
+    """Under the plain name too, as `image/compressed` is: without its ending a CompressedImage would be on the topic of an Image."""
+    pytest.importorskip('sensor_msgs', reason='needs ROS')
+    from c2f_head_pose.ros.replay.recording import Recording as Replay
+
+    path = write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(0), codec))
+    names = {name for name in Replay(path, decode=False, plain_names=True).topics if name.startswith('depth/')}
+    assert names == {f'depth/image{codec.ending}'}
+
+
 def test_replay_publishes_the_transforms_that_depth_needs(tmp_path):
     pytest.importorskip('sensor_msgs', reason='needs ROS')
     from c2f_head_pose.ros.replay import recording

@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 from ...files import stamp_ns
 from ...images import ImageError, SignificantBits, depth_from_compressed, image_from_compressed
 from ...recordings.bagfile import BagError, BagFile, BagMessage
-from ...recordings.choice import COMPRESSED, COMPRESSED_DEPTH, TF_TYPES, TopicChoice, Wording, raw_name
+from ...recordings.choice import TF_TYPES, TopicChoice, Wording, raw_name
 from ...recordings.pictures import PICTURE_RATE_HZ
 from ...recordings.reader import Notes
 from ...recordings.topics import choose_topics
@@ -116,10 +116,10 @@ class Recording:
     def _output_names(self, choice: TopicChoice, plain: bool) -> dict[str, str]:
         """The names of the recorded topics of images, depth and their calibrations to publish under."""
         names = {}
-        for topic, plain_name, ending in ((choice.image, 'image', COMPRESSED), (choice.depth, 'depth/image', COMPRESSED_DEPTH)):
+        for topic, plain_name in ((choice.image, 'image'), (choice.depth, 'depth/image')):
             if topic:
-                kept = '' if topic in self._decoded or not topic.endswith(ending) else ending
-                names[topic] = plain_name + kept if plain else raw_name(topic) + kept if topic in self._decoded else topic
+                ending = '' if topic in self._decoded else topic.removeprefix(raw_name(topic))
+                names[topic] = (plain_name if plain else raw_name(topic)) + ending
         for topic, plain_name in ((choice.depth_info, 'depth/camera_info'), (choice.camera_info, 'camera_info')):
             if topic:
                 names[topic] = plain_name if plain else topic
