@@ -17,6 +17,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from c2f_head_pose.camera import pixel_ray
 from c2f_head_pose.geometry import quaternion_from_rotation, ray_rotation, rotation_from_vector, rotation_from_ypr_deg
 from c2f_head_pose.recordings.bagfile import ros2_typestore
+from c2f_head_pose.recordings.choice import TF_TYPES
 from c2f_head_pose.types import Camera
 
 FACE = Path(__file__).parent / 'data' / 'face.jpg'
@@ -157,7 +158,8 @@ def write_bag(path: Path, recording: Recording, kind: str = 'mcap') -> Path:
     """Writes a recording as 'mcap', 'sqlite3' or 'rosbag1'; returns its path."""
     store = get_typestore(Stores.ROS1_NOETIC) if kind == 'rosbag1' else ros2_typestore()
     if kind == 'rosbag1':
-        store.register(get_types_from_msg('geometry_msgs/TransformStamped[] transforms', 'tf2_msgs/msg/TFMessage'))
+        for tf_type in TF_TYPES:
+            store.register(get_types_from_msg('geometry_msgs/TransformStamped[] transforms', tf_type))
         path = path.with_suffix('.bag')
         writer: Any = Writer1(path)
     else:

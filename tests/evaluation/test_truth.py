@@ -91,10 +91,10 @@ def test_a_csv_that_is_wrong_is_refused_with_the_column_or_line(tmp_path, text, 
         read_csv(tmp_path / 't.csv')
 
 
-def truth_bag(tmp_path, add):
+def truth_bag(tmp_path, add, storage='mcap'):
     recording = Recording()
     add(recording)
-    return BagFile(write_bag(tmp_path / 'bag', recording))
+    return BagFile(write_bag(tmp_path / 'bag', recording, storage))
 
 
 def test_conventions_are_renamed_into_ours(tmp_path):
@@ -110,7 +110,10 @@ def test_conventions_are_renamed_into_ours(tmp_path):
     assert np.allclose(rotations_from_quaternions(back.heads[0].quaternions), body, atol=1e-6)
 
 
-def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path):
+@pytest.mark.parametrize(
+    ('storage', 'kind'), [('mcap', 'tf2_msgs/msg/TFMessage'), ('rosbag1', 'tf2_msgs/msg/TFMessage'), ('rosbag1', 'tf/msg/tfMessage')]
+)
+def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path, storage, kind):
     """world -> camera_link (moves) -> camera_optical (static); world -> tracker -> head (moves): the head in camera_optical."""
     R_world_link = [rotation_from_vector(np.array([0, 0, 0.1 * k])) for k in range(5)]
     R_link_optical = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
@@ -127,7 +130,6 @@ def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path):
         )
 
     def add(recording):
-        kind = 'tf2_msgs/msg/TFMessage'
         recording.add(
             '/tf_static',
             kind,
@@ -153,7 +155,7 @@ def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path):
                 ),
             )
 
-    with truth_bag(tmp_path, add) as bag:
+    with truth_bag(tmp_path, add, storage) as bag:
         head = read_truth(bag, ['tf:head'], FRAME_ID).heads[0]
         expected = [(R_world_link[k] @ R_link_optical).T @ R_tracker_head[k] for k in range(5)]
         assert np.allclose(rotations_from_quaternions(head.quaternions), expected, atol=1e-6)

@@ -22,8 +22,6 @@ R_OPTICAL_LINK = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
 _NEAREST_M = 0.05
 PARENTS = {'optical': np.eye(3), 'link': R_OPTICAL_LINK}
 
-TF_TYPE = 'tf2_msgs/msg/TFMessage'
-
 
 @dataclass(frozen=True, eq=False)
 class TruthHead:

@@ -6,8 +6,9 @@ import numpy as np
 
 from ...files import stamp_s
 from ...recordings.bagfile import BagError, BagFile
+from ...recordings.choice import TF_TYPES
 from ..rotations import bracket, interpolate, quaternions_from_rotations, rotations_from_quaternions
-from .heads import TF_TYPE, Truth, TruthHead, make_head
+from .heads import Truth, TruthHead, make_head
 
 _CHAIN_GAP_S = 1.0
 
@@ -23,9 +24,9 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
     Raises:
         BagError: when there is no TF, no such frame, or no chain of transforms between the two.
     """
-    topics = [t.name for t in bag.topics.values() if t.type == TF_TYPE]
+    topics = [t.name for t in bag.topics.values() if t.type in TF_TYPES]
     if not topics:
-        raise BagError(f'{bag.path.name} has no TF ({TF_TYPE}) to find {frame} in')
+        raise BagError(f'{bag.path.name} has no TF ({TF_TYPES[0]}) to find {frame} in')
     edges = _read_edges(bag, topics)
     if frame not in edges:
         raise BagError(f'TF has no frame {frame}; it has {", ".join(sorted(edges)) or "none"}')
