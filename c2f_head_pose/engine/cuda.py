@@ -18,6 +18,9 @@ except ImportError:
     except ImportError:
         cudart = None
 
+NOT_INSTALLED = "cuda-python is not installed (pip install 'cuda-python>=12,<13'; version 13 if the driver supports CUDA 13)"
+"""The fault and its remedy where `cudart` is None."""
+
 
 class CudaError(RuntimeError):
     """A CUDA call failed; the message names the call and CUDA's reason."""
@@ -85,7 +88,7 @@ def find_gpu() -> Gpu:
     if not has_driver():
         raise CudaError("no NVIDIA driver was found ('nvidia-smi' must list the GPU; start containers with --gpus all)")
     if cudart is None:
-        raise CudaError("cuda-python is not installed (pip install 'cuda-python>=12,<13'; version 13 if the driver supports CUDA 13)")
+        raise CudaError(NOT_INSTALLED)
     try:
         count = call('cudaGetDeviceCount')
     except CudaError as error:

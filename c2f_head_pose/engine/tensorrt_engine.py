@@ -1,6 +1,6 @@
 """Runs a compiled engine with TensorRT 8.5 to 11 or TensorRT-RTX.
 
-The code for the differences between the versions is here and in tensorrt_builder.py:
+The code for the differences between the versions is here, in tensorrt_builder.py and in tensorrt_installation.py:
     before 8.6  two contexts cannot share a profile, so each bucket has its own profile
     before 10   explicit batch is a flag; precisions are flags that the builder need not follow, so fp32 layers are pinned;
                 a separate call makes contexts without memory; a build reports no progress

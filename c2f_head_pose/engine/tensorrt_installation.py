@@ -96,8 +96,8 @@ def find_all() -> tuple[TensorRT, cuda.Gpu]:
         gpu = cuda.find_gpu()
     except cuda.CudaError as error:
         missing.append(str(error))
-        if cuda.cudart is None and 'cuda-python' not in str(error):
-            missing.append("cuda-python is not installed (pip install 'cuda-python>=12,<13')")
+        if cuda.cudart is None and str(error) != cuda.NOT_INSTALLED:
+            missing.append(cuda.NOT_INSTALLED)
     try:
         trt = find_tensorrt(gpu)
     except EngineError as error:
