@@ -26,8 +26,8 @@ _JUDGED = 2
 """So many faces are judged, the largest ones."""
 _CONFIRMED_S, _CONFIRMED_ALONE_S = 2.0, 30.0
 """Seconds of evidence, for two people or a face upside down, and for one person on the side."""
-_LONGEST_STEP_S = 2.0
-"""One look counts for so many seconds at most."""
+_LONGEST_STEP_S = 1.5
+"""One look counts for so many seconds at most: three turns' looks, each late by a period. Less than is needed, so one is never enough."""
 _DECAY = 2.0
 """A second against the evidence takes away so many seconds of it."""
 _SETTLED_LOOKS = 9

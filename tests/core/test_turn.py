@@ -214,3 +214,16 @@ def test_a_face_that_is_there_without_the_turn_too_is_no_evidence(k):
     assert detector.detect(image, 0.85, WHOLE_LONG_SIDE_PX, 180)
     assert MountingCheck(detector).look_at_still(image, [], 0) is None
     assert MountingCheck(detector).look_at_still(as_mounted(image, 180), [], 0) == 180
+
+
+@pytest.mark.parametrize('upright_looks', [3, 12])
+def test_a_single_image_is_never_enough_evidence(upright_looks):
+    """A face upside down is reported after 2 s of evidence, of which one image counts 1.5 s at most, after any pause. Every third look, the
+    fourth and the thirteenth too, is at the image upside down."""
+    image, (place,) = scene(640, 480, [160], 'soft', seed=180)
+    upright, detector = [FaceBox(place.x - 60, place.y - 80, place.x + 60, place.y + 80, 0.95)], FaceDetector()
+    check = MountingCheck(detector)
+    for k in range(upright_looks):
+        check.look(image, upright, 10.0 * k)
+    check.look(as_mounted(image, 180), [], 10.0 * upright_looks)
+    assert check.image_rotation is None
