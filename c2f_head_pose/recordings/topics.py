@@ -137,7 +137,9 @@ class _Topics:
             return trial.chosen(' (named)')
         maps = [name for name in self._of_type(IMAGE_TYPES) if name != choice.image and self._is_depth(name)]
         trials = [self._try(replace(choice, depth=name), view) for name in maps]
-        usable = sorted((one for one in trials if not one.why), key=lambda one: (one.how, *self._unlikely_depth(one.depth, choice.image)))
+        usable = sorted(
+            (one for one in trials if not one.why), key=lambda one: (one.how != '', *self._unlikely_depth(one.depth, choice.image))
+        )
         if not usable:
             return replace(choice, reasons=(*choice.reasons, *(f'{one.error}; it is not used' for one in trials)))
         others = ', '.join(one.depth for one in usable[1:])

@@ -6,6 +6,7 @@ from bag_making import CAMERA, FRAME_ID, write_bag
 from depth_recordings import (
     DEPTH_FRAME,
     MOUNTING,
+    OPTICAL,
     PLAIN_PNG,
     PNG_M,
     PNG_MM,
@@ -94,6 +95,16 @@ def test_aligned_depth_is_used_before_raw_depth_that_could_be_registered(tmp_pat
     assert choice.depth == '/camera/aligned_depth_to_color/image_raw' and choice.transforms == ()
     assert '/camera/depth/image_raw' in choice.reasons[-1]
     np.testing.assert_allclose(frames[-1].depth_m, 2.0)
+
+
+def test_of_two_depth_cameras_that_can_be_registered_the_one_with_more_messages_is_used_whatever_their_frames(tmp_path):
+    """The other camera's frame is the first by the alphabet, and recorded once instead of three times."""
+    side = depth_recording(plate_before_wall(), frame_id='a_side', topic='/a_side/depth/image_raw', depth_camera=CAMERA, count=1)
+    mounting = (*MOUNTING, ('camera_link', 'a_side', (0.0, 0.2, 0.0), OPTICAL))
+    made = depth_recording(plate_before_wall(), **SEPARATE | {'transforms': mounting})
+    made.messages += [entry for entry in side.messages if entry[0].startswith('/a_side')]
+    choice, _, _ = read(write_bag(tmp_path / 'bag', made))
+    assert choice.depth == '/camera/depth/image_raw' and '(also there: /a_side/depth/image_raw)' in choice.reasons[-1]
 
 
 @pytest.mark.parametrize('codec', [PNG_MM, PNG_M, RVL_MM, RVL_M, ROS1_PNG, PLAIN_PNG], ids=lambda codec: codec.format)
