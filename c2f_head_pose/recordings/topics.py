@@ -127,15 +127,15 @@ class _Topics:
 
     def depth(self, choice: TopicChoice, named: str | None, rectified: bool) -> TopicChoice:
         """The choice with depth that is in the images' pixels, or else can be registered to them."""
-        view = self._view(choice, rectified)
         if named is not None:
             name = self._recorded(named, COMPRESSED_DEPTH, COMPRESSED)
             self._require(name, IMAGE_TYPES)
-            trial = self._try(replace(choice, depth=name), view)
+            trial = self._try(replace(choice, depth=name), self._view(choice, rectified))
             if trial.error:
                 raise BagError(trial.error)
             return trial.chosen(' (named)')
         maps = [name for name in self._of_type(IMAGE_TYPES) if name != choice.image and self._is_depth(name)]
+        view = self._view(choice, rectified) if maps else None
         trials = [self._try(replace(choice, depth=name), view) for name in maps]
         usable = sorted(
             (one for one in trials if not one.why), key=lambda one: (one.how != '', *self._unlikely_depth(one.depth, choice.image))
