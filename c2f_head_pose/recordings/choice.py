@@ -63,6 +63,11 @@ def raw_name(topic: str) -> str:
     return topic.removesuffix(COMPRESSED).removesuffix(COMPRESSED_DEPTH)
 
 
+def frame_of(message: Any) -> str:
+    """The frame of a message's header, without the slash in front of ROS 1's; '' without a message."""
+    return '' if message is None else str(message.header.frame_id).lstrip('/')
+
+
 def first_message(bag: BagFile, topic: str) -> Any:
     """The first message of a topic; None where there is none, or it cannot be decoded."""
     for message in bag.messages([topic]):

@@ -10,7 +10,7 @@ from ..depth_alignment import RECORDED, DepthAlignment, ImageView
 from ..images import depth_from_message
 from ..transforms import FrameError, TransformTree
 from .bagfile import BagFile
-from .choice import TopicChoice, first_message, folder
+from .choice import TopicChoice, first_message, folder, frame_of
 from .storage import BagError
 
 
@@ -34,7 +34,7 @@ class RecordedDepth:
             self.alignment.update(first_message(bag, choice.depth_info))
         if choice.transforms:
             self.alignment.tf = self._tree
-            self._read_transforms(bag, *(_frame_of(bag, topic) for topic in (choice.image, choice.depth)))
+            self._read_transforms(bag, *(frame_of(first_message(bag, topic)) for topic in (choice.image, choice.depth)))
 
     def take(self, topic: str, message: Any) -> bool:
         """Takes a message that is depth's calibration or TF; returns whether it is."""
@@ -65,8 +65,3 @@ class RecordedDepth:
             except (BagError, FrameError):
                 continue
             return
-
-
-def _frame_of(bag: BagFile, topic: str) -> str:
-    message = first_message(bag, topic)
-    return '' if message is None else str(message.header.frame_id).lstrip('/')

@@ -23,6 +23,7 @@ from .choice import (
     Wording,
     first_message,
     folder,
+    frame_of,
 )
 from .recorded_depth import RecordedDepth
 from .storage import BagError
@@ -256,8 +257,7 @@ class _Topics:
         return len(frames) == 2 and '' not in frames
 
     def _frame(self, name: str) -> str:
-        message = self._message(name)
-        return '' if message is None else str(message.header.frame_id).lstrip('/')
+        return frame_of(self._message(name))
 
 
 def _named_aligned(name: str) -> bool:
