@@ -42,6 +42,30 @@ def test_a_way_that_fails_is_reported_and_the_others_are_timed(monkeypatch):
         assert isinstance(times['cuda_graph'], str)
 
 
+def test_a_file_that_pytorch_cannot_run_keeps_the_reports_other_figures(tmp_path, monkeypatch):
+    """Another exporter's pooling, padded on one side alone: the text stands where the times would, and no error ends the report."""
+    from onnx import TensorProto, helper
+
+    from training.exporting import gpu_report
+
+    def value(name, kind, *shape):
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    graph = helper.make_graph(
+        [
+            helper.make_node('Cast', ['crops'], ['x'], to=TensorProto.FLOAT),
+            helper.make_node('MaxPool', ['x'], ['y'], kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1]),
+        ],
+        'uneven',
+        [value('crops', TensorProto.UINT8, 'batch', 1, 8, 8)],
+        [value('y', TensorProto.FLOAT, 'batch', 1, 4, 4)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8), tmp_path / 'uneven.onnx')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    said = gpu_report._torch_rows(tmp_path / 'uneven.onnx')
+    assert said.startswith('not timed in PyTorch: MaxPool with uneven padding is not implemented')
+
+
 def test_aims_are_judged_by_the_right_figures():
     """Batch 1: 0.3 and 0.1 ms, the better is 0.1 <= 0.2. Batch 64: 4 over the floor, missed. Replay 0.1 / 0.05 = 2, missed."""
     from training.exporting.gpu_report import aims_of
