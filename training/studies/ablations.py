@@ -87,7 +87,7 @@ def write(rows: list[dict[str, object]], path: Path) -> None:
 
 @exits_with_message(ValueError, OSError, FloatingPointError)
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command; returns its exit status."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.ablations', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

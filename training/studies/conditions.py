@@ -133,7 +133,7 @@ def refuse_people_seen_in_training(data: Path, robustness: Path) -> None:
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command; returns its exit status."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.conditions', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -36,7 +36,7 @@ Measure = tuple[str, int, float]
 
 
 def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
-    """Returns name, faces and value of each measure on faces with landmarks, each in its landmarks' square."""
+    """Yields name, faces and value of each measure on faces with landmarks, each in its landmarks' square."""
     truth = np.array([face.ypr_deg for face in faces])
     R = rotations(network, [face.read() for face in faces], [landmark_square(face, network.margin) for face in faces])
     yield from angle_measures(truth, R)
@@ -44,7 +44,7 @@ def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterat
 
 
 def angle_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
-    """Returns mean absolute error of each angle within `FRONTAL_DEG` of yaw.
+    """Yields the mean absolute error of each angle within `FRONTAL_DEG` of yaw.
 
     Args:
         truth_ypr_deg: (N, 3).
@@ -60,7 +60,7 @@ def angle_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure
 
 
 def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
-    """Returns mean geodesic error of each range of roll, and the last range's over the first's.
+    """Yields the mean geodesic error of each range of roll, and the last range's over the first's.
 
     Args:
         truth_ypr_deg: (N, 3).
@@ -77,7 +77,7 @@ def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]
 
 
 def width_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
-    """Returns the mean of yaw's and pitch's error at each of `WIDTHS` of faces with a box, and the worst over the best."""
+    """Yields the mean of yaw's and pitch's error at each of `WIDTHS` of faces with a box, and the worst over the best."""
     truth = np.array([face.ypr_deg[:2] for face in faces])
     images = [face.read() for face in faces]
     errors = []
@@ -94,7 +94,7 @@ MEASURES = {'aflw2000': landmark_measures, 'pointing04': width_measures}
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the command; returns 1 if a model or every set is missing."""
+    """Runs the command; returns 1 if a model or every set is missing."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.real_faces', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

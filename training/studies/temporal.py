@@ -44,7 +44,7 @@ def figures(frames: list[SequenceFrame], estimate: Callable[[SequenceFrame], lis
 
 @exits_with_message(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command; returns its exit status."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog='python -m training.studies.temporal', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
