@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_training import tiny_config
+from tiny_training import ALONE, tiny_config
 
 from c2f_head_pose import geometry
 from c2f_head_pose.engine import open_engine
@@ -15,15 +15,13 @@ from training.data.crops import SyntheticCrops
 from training.data.portrait_turns import labels_of_the_fit, turns_folder
 from training.exporting.calibrate import HeldOut, held_out_faces, ratios, scaled, std_scale
 from training.loop import checkpoint
-from training.loop.distributed import DistributedContext
 from training.loop.run import Run
-from training.loop.validate import estimate
+from training.loop.validate import estimate, held_out
 from training.models.factory import build
 from training.models.symmetric import Symmetric
 from training.synthetic import stand_in
 from training.synthetic.layout import PORTRAITS, finished_shards, read_manifest, shard_path, write_manifest
 
-torch.set_num_threads(1)
 SINGLE = tiny_config(network=tiny_config().network | {'dropout': 0.0, 'gating': 'single'})
 SOFT = tiny_config(network=tiny_config().network | {'dropout': 0.0})
 
@@ -118,15 +116,13 @@ def test_the_fit_gives_a_second_label_to_every_turn(portraits):
 
 def held_out_faces_of_labels(data):
     """The rotations of the dataset's own labels, as its clean crops have them."""
-    from training.loop.validate import held_out
-
     return held_out(data, SINGLE, disturbed=False)[1]
 
 
 def test_the_exported_file_and_weights_state_calibrated_deviations(portraits, tmp_path, capsys):
     """One regressor, so the stated deviations are exactly the scale times the network's own; the rotation does not change."""
     config = tiny_config(network=SINGLE.network, steps=3, log_every=100)
-    Run(config, SyntheticCrops([portraits], 'train'), None, tmp_path, DistributedContext(0, 1, torch.device('cpu'))).go()
+    Run(config, SyntheticCrops([portraits], 'train'), None, tmp_path, ALONE).go()
     command = [str(tmp_path / 'final.pt'), '--name', 'x', '--training-data', 'stand-in heads']
     assert not export.main([*command, '--out', str(tmp_path / 'own')])
     assert not export.main([*command, '--out', str(tmp_path / 'scaled'), '--calibrate', str(portraits)])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from real_sets import write_biwi
-from tiny_training import all_knowing
+from tiny_training import ALONE, all_knowing
 
 from c2f_head_pose import geometry
 from c2f_head_pose.bench import scenes
@@ -24,12 +24,10 @@ from training.evaluation import measure, report, results
 from training.evaluation.model_file import Model, open_model
 from training.loop import checkpoint
 from training.loop.config import config_of
-from training.loop.distributed import DistributedContext
 from training.loop.run import Run
 from training.loop.validate import held_out
 from training.synthetic import stand_in
 
-torch.set_num_threads(1)
 TINY = {'kind': 'coarse_to_fine', 'size': 48, 'stem': 4, 'widths': [8], 'depths': [1], 'embedding': 16, 'hidden': 4, 'squeeze': 4}
 
 
@@ -48,7 +46,7 @@ def trained(heads, tmp_path_factory):
         'name': 'tiny', 'network': TINY, 'loss': {'kind': 'coarse_to_fine'}, 'batch': 8, 'steps': 1, 'precision': 'fp32',
         'pose_limits_deg': [25, 25, 90], 'augment': {'margin': 1.9, 'photometric': None, 'roll_wide_share': 0.0}})  # fmt: skip
     crops = SyntheticCrops([heads], 'train', False, config.pose_limits_deg)
-    Run(config, crops, None, out, DistributedContext(0, 1, torch.device('cpu'))).go()
+    Run(config, crops, None, out, ALONE).go()
     return out / 'final.pt'
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from tiny_training import ALONE
 
 from c2f_head_pose import geometry
 from c2f_head_pose.engine import open_engine
@@ -21,12 +22,10 @@ from training.evaluation.model_file import open_model
 from training.export import ExportError, Labels
 from training.loop import checkpoint
 from training.loop.config import config_of, read_config
-from training.loop.distributed import DistributedContext
 from training.loop.run import Run
 from training.models.symmetric import Symmetric
 from training.synthetic import stand_in
 
-torch.set_num_threads(1)
 NETWORKS = {
     'ours': (
         {
@@ -72,7 +71,7 @@ def trained(heads, tmp_path_factory):
             }
         )
         out = tmp_path_factory.mktemp(f'{name}_{modality}')
-        Run(config, SyntheticCrops([heads], 'train', modality == 'depth'), None, out, DistributedContext(0, 1, torch.device('cpu'))).go()
+        Run(config, SyntheticCrops([heads], 'train', modality == 'depth'), None, out, ALONE).go()
         return out / 'final.pt'
 
     made = {}

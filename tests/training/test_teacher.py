@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny_training import tiny_config
+from tiny_training import ALONE, tiny_config, write_config
 
 from c2f_head_pose import crop
 from training import train
@@ -12,23 +12,12 @@ from training.data.crops import SyntheticCrops
 from training.export import Labels, export, metadata
 from training.loop import checkpoint
 from training.loop.config import config_of
-from training.loop.distributed import DistributedContext
 from training.loop.loader import BatchLoader, WorkerLoader
 from training.loop.run import Run
 from training.loop.teacher import Teacher
 from training.models.rotations import geodesic_rad
-from training.synthetic import stand_in
 
-torch.set_num_threads(1)
-ALONE = DistributedContext(0, 1, torch.device('cpu'))
 LARGE = tiny_config().network | {'size': 64}
-
-
-@pytest.fixture(scope='module')
-def heads(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('heads')
-    stand_in.write(folder, 80, 64, seed=7)
-    return folder
 
 
 @pytest.fixture(scope='module')
@@ -162,17 +151,16 @@ def test_larger_crops_drawn_ahead_equal_those_drawn_in_the_process(heads):
 
 def test_a_teacher_that_does_not_suit_is_refused_in_one_line(heads, taught_by, tmp_path, capsys):
     """Another modality, a loss that takes no teacher, a file that is no checkpoint."""
-    import yaml
 
-    def refused(config, teacher):
-        (tmp_path / 'tiny.yaml').write_text(yaml.safe_dump(config.as_dict()))
-        command = [str(tmp_path / 'tiny.yaml'), '--data', str(heads), '--out', str(tmp_path / 'out'), '--teacher', str(teacher)]
+    def refused(teacher, **changes):
+        config = write_config(tmp_path, **changes)
+        command = [config, '--data', str(heads), '--out', str(tmp_path / 'out'), '--teacher', str(teacher)]
         assert train.main([*command, '--device', 'cpu']) == 2
         return capsys.readouterr().err
 
-    depth = tiny_config(modality='depth', network=tiny_config().network | {'modality': 'depth'})
-    assert 'final.pt reads rgb crops, the network to train depth' in refused(depth, taught_by)
+    depth = tiny_config().network | {'modality': 'depth'}
+    assert 'final.pt reads rgb crops, the network to train depth' in refused(taught_by, modality='depth', network=depth)
     paper = {'kind': 'paper', 'size': 64, 'width': 0.0625, 'channels': 4, 'hidden': 8}
-    assert "loss 'paper' takes no teacher" in refused(tiny_config(network=paper, loss={'kind': 'paper'}), taught_by)
+    assert "loss 'paper' takes no teacher" in refused(taught_by, network=paper, loss={'kind': 'paper'})
     (tmp_path / 'text.pt').write_text('no checkpoint')
-    assert 'text.pt is damaged or no checkpoint' in refused(tiny_config(), tmp_path / 'text.pt')
+    assert 'text.pt is damaged or no checkpoint' in refused(tmp_path / 'text.pt')
