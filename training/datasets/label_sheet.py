@@ -25,7 +25,7 @@ def draw_axes(image: np.ndarray, R: np.ndarray, thickness: int = 1) -> np.ndarra
 
 
 def sheet(tiles: list[np.ndarray], columns: int = 8) -> np.ndarray:
-    """Joins equal BGR tiles to one picture, row by row."""
+    """Joins equal tiles, gray or BGR, to one picture, row by row."""
     tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     return np.concatenate([np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from itertools import cycle, islice
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,9 @@ from ..data.crops import SyntheticCrops
 from ..data.depth import plain_depth
 from ..datasets.base import MissingDataError
 from ..datasets.face_crops import cutter
+from ..datasets.label_sheet import sheet
 from ..datasets.registry import open_faces, spread
+from ..paper.experiments import REAL
 from ..paper.published import ROBUSTNESS_ROWS
 
 MARGIN = 1.5
@@ -34,13 +37,6 @@ PITCHES_DEG = (75, 45, 15, -15, -45, -75)
 BINS = 20
 ANGLES = ((1, 'pitch', 75), (0, 'yaw', 50), (2, 'roll', 20))
 """Column of yaw, pitch, roll; name; the paper's range in degrees; in the order of the paper's Fig. 6."""
-REAL = ('biwi', 'pointing04', 'boston')
-
-
-def sheet(tiles: list[np.ndarray], columns: int) -> np.ndarray:
-    """One picture of equal tiles, row by row."""
-    tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    return np.vstack([np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)])
 
 
 def cut(data: SyntheticCrops, rows: np.ndarray, size: int, depth: bool = False) -> list[np.ndarray]:
@@ -94,7 +90,7 @@ def real_faces(size: int, count: int = 10) -> np.ndarray:
             missing.append(str(error))
             continue
         if faces:
-            picked = [spread(faces, count)[i % min(count, len(faces))] for i in range(count)]
+            picked = islice(cycle(spread(faces, count)), count)  # a small set's faces again
             rows.append(np.hstack([cut_face(face, face.read()) for face in picked]))
     if not rows:
         raise MissingDataError(' '.join(missing))
