@@ -138,6 +138,18 @@ def coarse_accuracy(R_true: np.ndarray, category_logits: np.ndarray, beyond_deg:
     return {f'beyond_{d:g}': float(right[distance >= d].mean()) if (distance >= d).any() else float('nan') for d in beyond_deg}
 
 
+def std_ratios(R_true: np.ndarray, R_estimated: np.ndarray, std_rad: np.ndarray) -> np.ndarray:
+    """Computes (N, 3) |d| / std for d in R_true = R_estimated exp([d]x): errors about the head's axes over their standard deviations.
+
+    Args:
+        R_true: (N, 3, 3) true rotations.
+        R_estimated: (N, 3, 3) estimated rotations.
+        std_rad: (N, 3) stated standard deviations about the head's axes, radians.
+    """
+    d = rotation_vectors(np.swapaxes(R_estimated, 1, 2) @ np.asarray(R_true, float))
+    return np.abs(d) / np.asarray(std_rad, float)
+
+
 def std_calibration(R_true: np.ndarray, R_estimated: np.ndarray, std_rad: np.ndarray) -> dict[str, float]:
     """Compares the stated standard deviations with the errors.
 
@@ -147,11 +159,10 @@ def std_calibration(R_true: np.ndarray, R_estimated: np.ndarray, std_rad: np.nda
         std_rad: (N, 3) stated standard deviations about the head's axes, radians.
 
     Returns:
-        For d in R_true = R_estimated exp([d]x), the share of its components within 1 and 2 standard deviations (0.683 and 0.954 for a
-        normal distribution), together and by axis of the head, and the root mean square of d / std (ideally 1).
+        The share of the errors' components within 1 and 2 standard deviations (0.683 and 0.954 for a normal distribution), together and
+        by axis of the head, and the root mean square of `std_ratios` (ideally 1).
     """
-    d = rotation_vectors(np.swapaxes(R_estimated, 1, 2) @ np.asarray(R_true, float))
-    ratio = np.abs(d) / np.asarray(std_rad, float)
+    ratio = std_ratios(R_true, R_estimated, std_rad)
     out = {'within_1': float((ratio <= 1).mean()), 'within_2': float((ratio <= 2).mean()), 'rms_ratio': float(np.sqrt((ratio**2).mean()))}
     for i, axis in enumerate('xyz'):
         out[f'within_1_{axis}'], out[f'within_2_{axis}'] = float((ratio[:, i] <= 1).mean()), float((ratio[:, i] <= 2).mean())

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..geometry import category_index, ypr_deg_from_rotation
 from ..types import CATEGORIES
-from .metrics import AXES, AngleErrors, by_bin, coarse_accuracy, rotation_errors, std_calibration, wrapped_deg
-from .rotations import rotation_vectors, rotations_from_quaternions
+from .metrics import AXES, AngleErrors, by_bin, coarse_accuracy, rotation_errors, std_calibration, std_ratios, wrapped_deg
+from .rotations import rotations_from_quaternions
 from .sequences import blocks, bootstrap, calibration_curve, id_switches, rest_jitter, smoothing_lag_s
 from .series import STAGES, Series
 from .truth.alignment import Alignment, Pairs
@@ -143,8 +143,7 @@ def _calibration(R_true: np.ndarray, R: np.ndarray, std_deg: np.ndarray) -> dict
     if not stated.any():
         return None
     R_true, R, std_rad = R_true[stated], R[stated], np.radians(std_deg[stated].astype(float))
-    d = rotation_vectors(np.swapaxes(R, 1, 2) @ R_true)
-    return std_calibration(R_true, R, std_rad) | {'curve': calibration_curve(np.abs(d) / std_rad)}
+    return std_calibration(R_true, R, std_rad) | {'curve': calibration_curve(std_ratios(R_true, R, std_rad))}
 
 
 def _images(scored: Sequence[Scored]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from c2f_head_pose.evaluation.metrics import rotation_vectors
+from c2f_head_pose.evaluation.metrics import std_ratios
 
 from ..data.crops import SyntheticCrops
 from ..data.portrait_turns import labels_of_the_fit
@@ -79,7 +79,7 @@ def held_out_faces(folder: str | Path, split: str, config: RunConfig, limit: int
 def ratios(network: nn.Module, faces: HeldOut) -> np.ndarray:
     """(N, 3) errors about the head's axes x, y, z over the stated standard deviations."""
     R, std, _ = estimate(network, faces.crops)
-    return np.abs(rotation_vectors(np.swapaxes(R, 1, 2) @ faces.R_true)) / std
+    return std_ratios(faces.R_true, R, std)
 
 
 def coverage(ratio: np.ndarray) -> str:
