@@ -197,23 +197,18 @@ def export(
         )
     config = config_of(content['config'])
 
-    def whole(weights: dict[str, Tensor]) -> nn.Module:
+    def ready(weights: dict[str, Tensor], half: bool = False) -> nn.Module:
         network = checkpoint.network_of(checkpoint.Content(source, {**content, 'average': weights}))
-        return Symmetric(network).eval() if symmetric else network
-
-    if std_data:
-        content['average'], scale = calibrate(content['average'], whole, config, std_data, data)
-        content['calibration'] = note(scale, std_data)
-    crops = test_crops(config, data, calibrate_on)
-
-    def ready(half: bool) -> nn.Module:
-        network = checkpoint.network_of(content)
         network.fuse()
         if half:
             network.trunk = HalfTrunk(network.trunk)
         return Symmetric(network).eval() if symmetric else network
 
-    network, check = ready(half=False), crops[:128]
+    if std_data:
+        content['average'], scale = calibrate(content['average'], ready, config, std_data, data)
+        content['calibration'] = note(scale, std_data)
+    crops = test_crops(config, data, calibrate_on)
+    network, check = ready(content['average']), crops[:128]
     with made(folder), tempfile.TemporaryDirectory(dir=folder) as work:
         files = {'fp32': Path(work) / f'{labels.name}.onnx'}
         write_onnx(network, config.size, files['fp32'], metadata(config, content, labels, 'fp32'))
@@ -225,7 +220,7 @@ def export(
             files[precision] = Path(work) / f'{labels.name}_{precision}.onnx'
             properties = metadata(config, content, labels, precision)
             if precision == 'fp16':
-                write_onnx(ready(half=True), config.size, files[precision], properties)
+                write_onnx(ready(content['average'], half=True), config.size, files[precision], properties)
             else:
                 quantise(files['fp32'], files[precision], crops, properties, target)
             apart = differences_deg(network, files[precision], check)
