@@ -8,10 +8,10 @@ a whole training of that length reaches. Figures go to training/results/c2f_pape
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..command import exits_with_message, positive_int
 from ..evaluation import results
@@ -38,7 +38,7 @@ def kept_checkpoints(run: Path) -> list[Path]:
     return kept
 
 
-def points(run: Path, data: Sequence[str], limit: int | None, command: str, device: str = 'auto') -> list[dict[str, object]]:
+def points(run: Path, data: Sequence[str], limit: int | None, command: str, device: str = 'auto') -> list[dict[str, Any]]:
     """Evaluates each checkpoint; returns a row of `FIELDS` for each."""
     out = []
     for path in kept_checkpoints(run):
@@ -49,21 +49,21 @@ def points(run: Path, data: Sequence[str], limit: int | None, command: str, devi
     return out
 
 
-def plot(rows: Sequence[dict[str, str]], path: Path) -> None:
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Draws accuracy and each angle's error over the samples, with the levels that the medium scale has to reach."""
     import matplotlib
 
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
 
-    samples = [int(row['samples']) / 1000 for row in rows]
+    samples = [row['samples'] / 1000 for row in rows]
     figure, (accuracy, error) = plt.subplots(1, 2, figsize=(9, 3.4))
     for name, label, must in (('coarse', 'all poses', 90), ('coarse_beyond_5', 'farther than 5 degrees from a border', 96)):
-        (line,) = accuracy.plot(samples, [100 * float(row[name]) for row in rows], marker='o', label=label)
+        (line,) = accuracy.plot(samples, [100 * row[name] for row in rows], marker='o', label=label)
         accuracy.axhline(must, color=line.get_color(), linestyle=':', linewidth=1)
     accuracy.set_ylabel('right sub-space, %')
     for name in ('pitch', 'yaw', 'roll'):
-        error.plot(samples, [float(row[name]) for row in rows], marker='o', label=name)
+        error.plot(samples, [row[name] for row in rows], marker='o', label=name)
     error.axhline(6, color='gray', linestyle=':', linewidth=1)
     error.set_ylabel('mean absolute error, degrees')
     error.set_yscale('log')
@@ -93,9 +93,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--plot', type=Path, default=PLOT)
     args = parser.parse_args(arguments)
     command = results.command_of('training.studies.learning_curve', sys.argv[1:] if arguments is None else arguments)
-    results.write_rows(args.results, FIELDS, points(args.run, args.data, args.limit, command, args.device))
-    with open(args.results, newline='') as file:
-        plot(list(csv.DictReader(file)), args.plot)
+    rows = points(args.run, args.data, args.limit, command, args.device)
+    results.write_rows(args.results, FIELDS, rows)
+    plot(rows, args.plot)
 
 
 if __name__ == '__main__':
