@@ -76,6 +76,11 @@ REDUCED_COUNTS = {'paper': 60_000, 'depth': 20_000, **dict.fromkeys(ROBUSTNESS, 
 """Samples to render at a reduced scale."""
 
 
+def jobs_of(scale: str) -> tuple[Job, ...]:
+    """The jobs of a scale in their order; a scale of one seed has no jobs for further seeds."""
+    return JOBS if scale == 'full' else tuple(job for job in REDUCED_JOBS if job.seeds or SCALES[scale].seeds > 1)
+
+
 @dataclass
 class Campaign:
     """A campaign's folder and settings.
@@ -150,8 +155,7 @@ class Campaign:
     @property
     def jobs(self) -> tuple[Job, ...]:
         """The jobs in their order: all, or those of `only`."""
-        jobs = JOBS if self.scale == 'full' else tuple(job for job in REDUCED_JOBS if job.seeds or SCALES[self.scale].seeds > 1)
-        return tuple(job for job in jobs if not self.only or job.name in self.only)
+        return tuple(job for job in jobs_of(self.scale) if not self.only or job.name in self.only)
 
     def go(self) -> bool:
         """Runs every job that is not done; returns whether all are done."""
@@ -299,12 +303,12 @@ def main(arguments: list[str] | None = None) -> int:
         hours, counts = args.hours or 24.0, counts | (REDUCED_COUNTS if args.count is None else {})
     elif args.parallel > 1 or args.results:
         parser.error('--parallel and --results are for --scale medium or small')
+    names = [job.name for job in jobs_of(args.scale)]
+    if unknown := sorted(set(args.jobs) - set(names)):
+        parser.error(f'--jobs {", ".join(unknown)}: there are {", ".join(names)}')
     campaign = Campaign(
         args.out, hours, gpu, counts, not args.no_render, args.device, args.scale, args.parallel, args.results, tuple(args.jobs)
     )
-    if unknown := sorted(set(args.jobs) - {job.name for job in campaign.jobs}):
-        campaign.only = ()
-        parser.error(f'--jobs {", ".join(unknown)}: there are {", ".join(job.name for job in campaign.jobs)}')
     return 0 if campaign.go() else 1
 
 
