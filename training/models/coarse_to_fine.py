@@ -171,10 +171,8 @@ class CoarseToFine(nn.Module):
         else:
             weights = raw.logits.softmax(1)
         weights = weights[:, None]
-        mean = (weights @ raw.rotations.transpose(-1, -2).reshape(-1, raw.stds.shape[1], 9)).squeeze(
-            1
-        )  # (B, 9): the columns one after the other
-        rotation = rotation_from_columns(mean[:, :6])
+        columns = raw.rotations.transpose(-1, -2).reshape(-1, raw.stds.shape[1], 9)  # of each rotation, one after the other
+        rotation = rotation_from_columns((weights @ columns).squeeze(1)[:, :6])
         apart = sine_vector(rotation.transpose(-1, -2)[:, None] @ raw.rotations)
         variance = (weights @ (raw.stds.square() + apart.detach().square())).squeeze(1)
         return rotation, variance.sqrt()
