@@ -14,7 +14,7 @@ import numpy as np
 from ..estimator import EstimatorOptions, HeadPoseEstimator, mute_findings
 from ..geometry import geodesic_deg
 from ..recordings.bagfile import BagError, BagFile
-from ..recordings.choice import TopicChoice, first_message
+from ..recordings.choice import TopicChoice, first_message, frame_of
 from ..recordings.pictures import PICTURE_RATE_HZ
 from ..recordings.reader import Frame, Notes, UnreadableImage
 from ..recordings.topics import choose_topics
@@ -201,8 +201,7 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     """Reads the truth and converts it to the package's convention; a truth that cannot be read is an error, but the evaluation goes on."""
     if options.truth == ('none',):
         return None
-    first = first_message(bag, choice.image)
-    frame_id = '' if first is None else first.header.frame_id
+    frame_id = frame_of(first_message(bag, choice.image))
     try:
         truth = read_truth(bag, options.truth, frame_id, options.truth_complete)
     except BagError as error:

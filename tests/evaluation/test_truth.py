@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from bag_making import CAMERA, FRAME_ID, START_NS, Recording, header, pose_message, quaternion, write_bag
+from bag_making import CAMERA, FRAME_ID, START_NS, Recording, header, image_message, pose_message, quaternion, write_bag
 
+from c2f_head_pose.evaluation.evaluate import Options, evaluate_recording
 from c2f_head_pose.evaluation.rotations import (
     interpolate,
     median_rotation,
@@ -164,6 +165,44 @@ def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path, sto
             read_truth(bag, ['tf:nose'], FRAME_ID)
         with pytest.raises(BagError, match='does not connect'):
             read_truth(bag, ['tf:head'], 'another_camera')
+
+
+class TrueAnswers:
+    def of(self, frame):
+        return [HeadPose(HEAD_AXES, np.ones(3), 'L1', np.full(4, 0.25), FaceBox(20, 10, 44, 38))], 0.0
+
+
+@pytest.mark.parametrize('source', ['tf:head', '/truth/head'])
+@pytest.mark.parametrize(('image_frame', 'truth_frame'), [(f'/{FRAME_ID}', FRAME_ID), (FRAME_ID, f'/{FRAME_ID}')])
+def test_a_slash_in_front_of_a_frame_does_not_make_it_another(tmp_path, source, image_frame, truth_frame):
+    """Drivers of ROS 1 write /camera_optical or camera_optical. The truth is in the images' frame, so nothing is noted about it."""
+
+    def image(store, stamp_ns):
+        message = image_message(store, np.full((48, 64), 90, np.uint8), stamp_ns, 'mono8')
+        message.header.frame_id = image_frame
+        return message
+
+    def transform(store, stamp_ns):
+        types = store.types
+        moved = types['geometry_msgs/msg/Transform'](
+            translation=types['geometry_msgs/msg/Vector3'](x=0.0, y=0.0, z=0.6), rotation=quaternion(store, HEAD_AXES)
+        )
+        stamped = types['geometry_msgs/msg/TransformStamped'](
+            header=header(store, stamp_ns, truth_frame), child_frame_id='head', transform=moved
+        )
+        return types['tf2_msgs/msg/TFMessage'](transforms=[stamped])
+
+    made = Recording()
+    for k in range(3):
+        ns = START_NS + k * 100_000_000
+        made.add('/camera/image_raw', 'sensor_msgs/msg/Image', ns, lambda s, ns=ns: image(s, ns))
+        made.add('/tf', 'tf2_msgs/msg/TFMessage', ns, lambda s, ns=ns: transform(s, ns))
+        made.add('/truth/head', 'geometry_msgs/msg/PoseStamped', ns, lambda s, ns=ns: pose_message(s, HEAD_AXES, ns, frame_id=truth_frame))
+    path = write_bag(tmp_path / 'bag', made, 'rosbag1')
+    options = Options(truth=(source,), video=False, poses=False)
+    evaluated = evaluate_recording(path, 'slash', tmp_path / 'out', options, None, answers=TrueAnswers())
+    assert evaluated.errors == [] and evaluated.truth.startswith(source if source[0] == '/' else 'TF head')
+    assert not any('the truth is in frame' in note for note in evaluated.notes)
 
 
 def test_topics_that_hold_no_rotation_are_refused(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...files import stamp_s
 from ...recordings.bagfile import BagError, BagFile
+from ...recordings.choice import frame_of
 from .csv_file import read_csv
 from .heads import Truth, TruthHead, checked, make_head
 from .tf import read_tf
@@ -85,7 +86,7 @@ def _read_topic(bag: BagFile, topic: str) -> Truth:
     frame = ''
     for message in bag.messages([topic]):
         decoded = message.decode()
-        frame = decoded.header.frame_id
+        frame = frame_of(decoded)
         for name, q, t in POSE_TYPES[kind](decoded):
             rows.setdefault(name, []).append((stamp_s(decoded), q.x, q.y, q.z, q.w, *((t.x, t.y, t.z) if t is not None else ())))
     return Truth(
