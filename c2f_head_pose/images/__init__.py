@@ -2,11 +2,12 @@
 
 from .compressed_depth import depth_from_compressed, depth_from_message, encoding_of, holds_depth
 from .encoded import ImageError, unpack
-from .messages import ENCODINGS, depth_m_from_message, image_from_compressed, image_from_message
+from .messages import DEPTH_ENCODINGS, ENCODINGS, depth_m_from_message, image_from_compressed, image_from_message
 from .pictures import PICTURE_SUFFIXES
 from .sixteen_bits import SignificantBits
 
 __all__ = [
+    'DEPTH_ENCODINGS',
     'ENCODINGS',
     'PICTURE_SUFFIXES',
     'ImageError',

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 
 from .encoded import MAX_PIXELS, PNG, ImageError, unpack
-from .messages import depth_m_from_message
+from .messages import DEPTH_ENCODINGS, DEPTH_TYPES, depth_m_from_message, m_from_mm
 
 _HEADER_BYTES = 12
 """compressed_depth_image_transport's ConfigHeader: int32 format, float32 quantisation A and B, before the picture."""
-_ENCODINGS = ('16UC1', 'mono16', '32FC1')
 _LONGEST_NUMBER = 11
 """Groups of three bits that a number of 32 bits takes at most."""
 
@@ -32,7 +31,7 @@ def depth_from_message(message: Any) -> np.ndarray:
 
 def holds_depth(message: Any) -> bool:
     """Whether the format of a sensor_msgs/CompressedImage is that of depth."""
-    return 'compressedDepth' in message.format or encoding_of(message) in ('16UC1', '32FC1')
+    return 'compressedDepth' in message.format or encoding_of(message) in DEPTH_ENCODINGS
 
 
 def depth_from_compressed(message: Any) -> np.ndarray:
@@ -51,21 +50,20 @@ def depth_from_compressed(message: Any) -> np.ndarray:
     Source: compressed_depth_image_transport, codec.cpp: 16UC1 is stored as it is, of 32FC1 the inverse A / z + B; 0 is unknown.
     """
     encoding, data = encoding_of(message), bytes(message.data)
-    if encoding not in _ENCODINGS:
+    if encoding not in DEPTH_TYPES:
         raise ImageError(f"depth format {message.format!r} is not read; publish '16UC1; compressedDepth png' or '32FC1; ...'")
     if 'rvl' in message.format:
         values, has_header = unpack_rvl(data[_HEADER_BYTES:]), True
     else:
         values, has_header = _png_values(data)
-    unknown = values == 0
     if encoding != '32FC1':
-        return np.where(unknown, np.float32(np.nan), values * np.float32(0.001))
+        return m_from_mm(values)
     if not has_header:
         raise ImageError(f'depth format {message.format!r} without the quantisation in front of the PNG; publish compressedDepth')
     a, b = struct.unpack_from('<2f', data, 4)
     with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
         depth_m = np.float32(a) / (values.astype(np.float32) - np.float32(b))
-    return np.where(unknown | ~np.isfinite(depth_m) | (depth_m <= 0), np.float32(np.nan), depth_m)
+    return np.where((values == 0) | ~np.isfinite(depth_m) | (depth_m <= 0), np.float32(np.nan), depth_m)
 
 
 def encoding_of(message: Any) -> str:

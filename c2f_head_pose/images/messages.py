@@ -38,7 +38,10 @@ _EIGHT_BIT: dict[str, tuple[int, int | None]] = {
     'yuyv': (2, cv2.COLOR_YUV2BGR_YUY2),
 }
 _SIXTEEN_BIT = {f'{name[:-1]}16': row for name, row in _EIGHT_BIT.items() if name.endswith('8')} | {'16UC1': (1, None)}
-_DEPTH: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
+DEPTH_TYPES: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
+"""Encodings that depth is read from."""
+DEPTH_ENCODINGS = ('16UC1', '32FC1')
+"""Encodings that show that an image is depth; mono16 is that of gray and infrared images too."""
 ENCODINGS = (*_EIGHT_BIT, *_SIXTEEN_BIT, 'nv12', 'nv21')
 
 
@@ -111,13 +114,18 @@ def depth_m_from_message(message: Any) -> np.ndarray:
 
     Source: REP-118.
     """
-    dtype = _DEPTH.get(message.encoding)
+    dtype = DEPTH_TYPES.get(message.encoding)
     if dtype is None:
         raise ImageError(f'depth encoding {message.encoding!r} is not read; publish 16UC1 (mm) or 32FC1 (m)')
     values = _rows(message, dtype)
     if dtype == np.uint16:
-        return np.where(values == 0, np.float32(np.nan), values * np.float32(0.001))
+        return m_from_mm(values)
     return np.where(np.isfinite(values) & (values > 0), values, np.float32(np.nan))
+
+
+def m_from_mm(values: np.ndarray) -> np.ndarray:
+    """Float32 metres, NaN unknown, of uint16 millimetres, 0 unknown."""
+    return np.where(values == 0, np.float32(np.nan), values * np.float32(0.001))
 
 
 def _rows(message: Any, dtype: np.dtype[Any], channels: int = 1) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..camera import camera_from_info
 from ..depth_alignment import DepthError, ImageView
-from ..images import ImageError, encoding_of, holds_depth, image_from_compressed, image_from_message
+from ..images import DEPTH_ENCODINGS, ImageError, encoding_of, holds_depth, image_from_compressed, image_from_message
 from .bagfile import BagFile, Topic
 from .choice import (
     COMMAND_LINE,
@@ -28,7 +28,6 @@ from .choice import (
 from .recorded_depth import RecordedDepth
 from .storage import BagError
 
-_DEPTH_ENCODINGS = ('16UC1', '32FC1')
 _DRAWN = ('annotated', 'debug', 'overlay')
 _INFRARED = ('/ir/', '/ir_', '/infra')
 _ALIGNED = ('aligned', 'registered')
@@ -237,7 +236,7 @@ class _Topics:
         if name.endswith(COMPRESSED_DEPTH):
             return True
         encoding = self._encoding(name)
-        return encoding in _DEPTH_ENCODINGS if encoding else 'depth' in name
+        return encoding in DEPTH_ENCODINGS if encoding else 'depth' in name
 
     def _encoding(self, name: str) -> str:
         """Of an image; of compressed depth, that of the raw depth. '' where it cannot be read, and for compressed pictures."""
