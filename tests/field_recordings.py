@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
-from bag_making import CAMERA, FRAME_ID, START_NS, Recording, header, image_message, info_message, write_bag
+from bag_making import START_NS, Recording, header, image_message, write_bag
 from mcap.writer import CompressionType, IndexType, Writer
 from rosbags.typesys import Stores, get_typestore
 
@@ -155,37 +155,3 @@ def edit_metadata(folder: Path, **values: Any) -> Path:
 def ros1_image(number: int) -> bytes:
     """The image of a number as ROS 1 serialises it."""
     return bytes(STORE1.serialize_ros1(gray_image(STORE1, number), IMAGE_TYPE))
-
-
-def depth_and_colour(
-    depth_topic: str, depth_frame: str, depth_camera: Any = None, extra: Callable[[Recording, int], None] | None = None, count: int = 3
-) -> Recording:
-    """Colour images with calibration, and 1 m of depth of the same size in some frame, with its own calibration where one is given."""
-    made = Recording()
-    for k in range(count):
-        ns = START_NS + k * PERIOD_NS
-        made.add('/camera/color/image_raw', IMAGE_TYPE, ns, lambda s, k=k, ns=ns: image_message(s, picture(k, 640, 480), ns, 'mono8'))
-        made.add('/camera/color/camera_info', 'sensor_msgs/msg/CameraInfo', ns, lambda s, ns=ns: info_message(s, CAMERA, ns))
-        add_depth(made, depth_topic, depth_frame, ns, 1000)
-        if depth_camera is not None:
-            made.add(
-                f'{depth_topic.rpartition("/")[0]}/camera_info',
-                'sensor_msgs/msg/CameraInfo',
-                ns,
-                lambda s, ns=ns: framed(info_message(s, depth_camera, ns), depth_frame),
-            )
-        if extra is not None:
-            extra(made, ns)
-    return made
-
-
-def add_depth(made: Recording, topic: str, frame_id: str, ns: int, mm: int) -> None:
-    """One depth image of one distance everywhere."""
-    made.add(topic, IMAGE_TYPE, ns, lambda s: framed(image_message(s, np.full((480, 640), mm, np.uint16), ns, '16UC1'), frame_id))
-
-
-def framed(message: Any, frame_id: str) -> Any:
-    """The message in another frame than FRAME_ID."""
-    assert message.header.frame_id == FRAME_ID
-    message.header.frame_id = frame_id
-    return message

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from bag_making import CAMERA, FRAME_ID, START_NS, Recording, image_message, write_bag
 from both_readers import Replay
-from field_recordings import IMAGE_TYPE, add_depth, depth_and_colour, images
+from depth_recordings import depth_recording
+from field_recordings import IMAGE_TYPE, images
 
 from c2f_head_pose.recordings.bagfile import BagError, BagFile
 from c2f_head_pose.recordings.reader import Notes, read_frames
@@ -44,6 +45,11 @@ def test_colour_is_chosen_before_infrared_however_many_infrared_images_there_are
 OTHER_LENS = Camera(640, 480, np.array([[380.0, 0, 320], [0, 380, 240], [0, 0, 1]]))
 
 
+def wall(mm, topic, frame_id=FRAME_ID, camera=None):
+    """Gray images with calibration, and depth of one distance everywhere."""
+    return depth_recording(np.full((480, 640), mm, np.uint16), frame_id=frame_id, topic=topic, depth_camera=camera)
+
+
 def chosen(tmp_path, made, **topics):
     with BagFile(write_bag(tmp_path / 'bag', made)) as bag:
         choice = choose_topics(bag, **topics)
@@ -53,12 +59,9 @@ def chosen(tmp_path, made, **topics):
 
 def test_of_raw_and_aligned_depth_the_one_in_the_images_frame_is_used_which_is_reported(tmp_path):
     """RealSense: aligned depth of 2 m is in the colour frame, raw depth of 1 m in its own."""
-    made = depth_and_colour(
-        '/camera/depth/image_rect_raw',
-        'camera_depth_optical_frame',
-        OTHER_LENS,
-        lambda made, ns: add_depth(made, '/camera/aligned_depth_to_color/image_raw', FRAME_ID, ns, 2000),
-    )
+    made = wall(1000, '/camera/depth/image_rect_raw', 'camera_depth_optical_frame', OTHER_LENS)
+    aligned = wall(2000, '/camera/aligned_depth_to_color/image_raw')
+    made.messages += [message for message in aligned if 'depth' in message[0]]
     choice, depths = chosen(tmp_path, made)
     assert choice.depth == '/camera/aligned_depth_to_color/image_raw' and depths == [2.0, 2.0, 2.0]
     assert any('/camera/depth/image_rect_raw is in frame camera_depth_optical_frame' in reason for reason in choice.reasons)
@@ -66,7 +69,7 @@ def test_of_raw_and_aligned_depth_the_one_in_the_images_frame_is_used_which_is_r
 
 def test_depth_of_another_frame_alone_is_not_used_and_named(tmp_path):
     """Azure Kinect's raw depth: 1 m in the depth camera's frame says nothing of the colour camera's pixels."""
-    choice, depths = chosen(tmp_path, depth_and_colour('/depth/image_raw', 'depth_camera_link'))
+    choice, depths = chosen(tmp_path, wall(1000, '/depth/image_raw', 'depth_camera_link'))
     assert choice.depth is None and depths == [None] * 3
     assert 'not registered' in choice.reasons[-1] and 'depth_camera_link' in choice.reasons[-1]
     with BagFile(tmp_path / 'bag') as bag, pytest.raises(BagError, match='so it is not registered to them'):
@@ -76,19 +79,19 @@ def test_depth_of_another_frame_alone_is_not_used_and_named(tmp_path):
 def test_depth_in_the_images_frame_but_of_another_lens_is_registered_by_its_intrinsics(tmp_path):
     """A driver that writes one frame_id for all of its streams. Depth of 380 px of focal length shows more than the image of 600:
     all of the image is within the wall at 1 m."""
-    choice, depths = chosen(tmp_path, depth_and_colour('/camera/depth/image_raw', FRAME_ID, OTHER_LENS))
+    choice, depths = chosen(tmp_path, wall(1000, '/camera/depth/image_raw', FRAME_ID, OTHER_LENS))
     assert choice.depth is not None and depths == [1.0] * 3 and 'registered here, from its own intrinsics' in choice.reasons[-1]
 
 
 def test_registered_depth_with_the_same_calibration_of_its_own_is_used(tmp_path):
     """openni's depth_registered: its own camera_info repeats the colour camera's."""
-    choice, depths = chosen(tmp_path, depth_and_colour('/camera/depth_registered/image_raw', FRAME_ID, CAMERA))
+    choice, depths = chosen(tmp_path, wall(1000, '/camera/depth_registered/image_raw', FRAME_ID, CAMERA))
     assert choice.depth == '/camera/depth_registered/image_raw' and depths == [1.0] * 3
 
 
 def test_replay_publishes_the_depth_that_evaluation_uses(tmp_path):
     pytest.importorskip('sensor_msgs', reason='needs ROS')
-    path = write_bag(tmp_path / 'bag', depth_and_colour('/camera/depth_registered/image_raw', FRAME_ID))
+    path = write_bag(tmp_path / 'bag', wall(1000, '/camera/depth_registered/image_raw'))
     replay = Replay(path, plain_names=True)
     assert sorted(replay.topics) == ['camera_info', 'depth/image', 'image']
     assert sum(entry.topic == 'depth/image' and entry.message.encoding == '16UC1' for entry in replay.entries()) == 3
@@ -96,7 +99,7 @@ def test_replay_publishes_the_depth_that_evaluation_uses(tmp_path):
 
 def test_a_calibration_of_another_camera_is_not_taken_for_the_images(tmp_path):
     made = images(range(2), '/front/image_raw')
-    for entry in depth_and_colour('/rear/image_raw', 'rear_optical', CAMERA):
+    for entry in wall(1000, '/rear/image_raw', 'rear_optical', CAMERA):
         if entry[0] == '/rear/camera_info':
             made.messages.append(entry)
     with BagFile(write_bag(tmp_path / 'bag', made)) as bag:
