@@ -20,7 +20,7 @@ _FRAMES = ('image', 'depth', 'link', 'base', '')
 
 def seeds() -> list[bytes]:
     """Cameras of each distortion model, transforms in a chain and in a circle."""
-    numbers = b''.join(bytes([index]) for index in (6, 5, 1, 3, 2, 4))
+    numbers = bytes((6, 5, 1, 3, 2, 4))
     return [bytes([12, 16, model]) + numbers * size for model in range(3) for size in (8, 30)] + [bytes(range(250)), bytes(400)]
 
 
