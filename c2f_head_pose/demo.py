@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from .command_name import typed_name
+from .counting import counted
 from .draw import draw_poses
 from .estimator import HeadPoseEstimator
 from .images.inputs import Frame, Inputs, find_inputs, listed
@@ -172,12 +173,13 @@ def _report(records: list[dict[str, Any]], problems: int, others: list[Path], op
         options.json.write_text(json.dumps(records, indent=1))
     faces, empty = sum(len(r['faces']) for r in records), sum(1 for r in records if not r['faces'])
     print(
-        f'{len(records)} images, {faces} faces, {empty} images without a face'
-        + (f', {problems} inputs not readable or not complete' if problems else '')
+        f'{counted(len(records), "image")}, {counted(faces, "face")}, {counted(empty, "image")} without a face'
+        + (f', {counted(problems, "input")} not readable or not complete' if problems else '')
     )
     if others:
+        what = 'is no picture and was' if len(others) == 1 else 'are no pictures and were'
         print(
-            f'{len(others)} other files in the folders are no pictures and were not read: {listed(others)}'
+            f'{counted(len(others), "other file")} in the folders {what} not read: {listed(others)}'
             ' (a video is read when it is named itself)'
         )
     if records and not faces:
@@ -201,10 +203,11 @@ def _end_line() -> None:
 def _progress(name: str, images: int, faces: int, poses: list[HeadPose]) -> None:
     """Prints progress: on a terminal one line that is overwritten, elsewhere a line every hundred images."""
     angles = '  '.join('yaw {:+.0f} pitch {:+.0f} roll {:+.0f}'.format(*p.yaw_pitch_roll_deg) for p in poses[:2]) or 'no face'
+    counts = f'{counted(images, "image")}, {counted(faces, "face")}'
     if sys.stderr.isatty():
-        print(f'\r\x1b[K{images} images, {faces} faces  {Path(name).name}: {angles}'[:120], end='', file=sys.stderr, flush=True)
+        print(f'\r\x1b[K{counts}  {Path(name).name}: {angles}'[:120], end='', file=sys.stderr, flush=True)
     elif images % 100 == 0:
-        print(f'{images} images, {faces} faces', file=sys.stderr, flush=True)
+        print(counts, file=sys.stderr, flush=True)
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from ..counting import counted
 from ..evaluation.environment import environment
 from .interleaved import Timing, Turns, take_turns
 from .stages import WHOLE, Path
@@ -151,7 +152,7 @@ def page(report: PathReport) -> str:
     for model in dict.fromkeys(row.model for row in report.stages):
         of_model = [row for row in report.stages if row.model == model]
         lines += [
-            f'| {model}, 640x480 | ' + ' | '.join(f'{_count(f, "face")}, {_count(t, "thread")}' for t, f in columns) + ' |',
+            f'| {model}, 640x480 | ' + ' | '.join(f'{counted(f, "face")}, {counted(t, "thread")}' for t, f in columns) + ' |',
             '|---' * (1 + len(columns)) + '|',
         ]
         for stage in dict.fromkeys(row.stage for row in of_model):
@@ -179,7 +180,3 @@ def page(report: PathReport) -> str:
 
 def _cell(row: StageRow) -> str:
     return f'{row.timing.median_ms:.2f} ({row.timing.p99_ms:.2f}) [{row.cpu_ms:.2f}]'
-
-
-def _count(number: int, what: str) -> str:
-    return f'{number} {what}' + ('' if number == 1 else 's')

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from ..counting import counted
 from ..models.registry import ModelError
 from .contract import INPUT, OUTPUTS, NetworkOutput, check_crops, check_output, read_contract
 
@@ -33,7 +34,7 @@ class OnnxRuntimeEngine:
         except UnicodeDecodeError as error:
             raise ModelError(f'{path} has {what} that cannot be decoded as UTF-8 ({error}); fetch or export it again') from error
         self.contract = read_contract(str(path), metadata, inputs, outputs)
-        self.description = f'cpu (onnxruntime {onnxruntime.__version__}, {threads} thread{"s" if threads > 1 else ""})'
+        self.description = f'cpu (onnxruntime {onnxruntime.__version__}, {counted(threads, "thread")})'
         size = self.contract.input_size
         try:
             output = self.infer(np.zeros((1, 1, size, size), np.uint8))

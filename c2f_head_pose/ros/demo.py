@@ -22,6 +22,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
+from ..counting import counted
 from ..files import stamp_ns
 from ..geometry import rotation_from_quaternion, ypr_deg_from_rotation
 from ..images import image_from_message
@@ -133,7 +134,9 @@ def _spin(recorder: Recorder, executor: Any, node: ChildNode, replay: ChildNode)
         _show(recording, now_s - start_s)
     print()
     if not recording.rotations:
-        raise RuntimeError(f'no face was found in {len(recording.answered)} answered images; last line of the node: {node.last_line}')
+        raise RuntimeError(
+            f'no face was found in {counted(len(recording.answered), "answered image")}; last line of the node: {node.last_line}'
+        )
 
 
 def _show(recording: Recording, elapsed_s: float) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..counting import counted
 from ..geometry import geodesic_deg, ypr_deg_from_rotation
 
 _NAMES = ('yaw', 'pitch', 'roll')
@@ -43,7 +44,8 @@ class Recording:
     @property
     def counts(self) -> str:
         """Text with the number of answered images, and of all images if it is known."""
-        return f'{len(self.answered)}{f" of {len(self.images)}" if self.images else ""} images answered'
+        answered = len(self.answered)
+        return f'{answered} of {counted(len(self.images), "image")} answered' if self.images else f'{counted(answered, "image")} answered'
 
 
 def write(recording: Recording, output: Path) -> list[str]:
@@ -68,8 +70,10 @@ def write(recording: Recording, output: Path) -> list[str]:
     nobody = len(recording.answered) - len(stamps)
     lines = [f'{recording.counts}, each with its own stamp' + (f'; no face was found in {nobody} of them' if nobody else '')]
     if dropped := len(recording.images.keys() - recording.answered):
-        dropped_images = '1 image was dropped' if dropped == 1 else f'{dropped} images were dropped'
-        lines.append(f'{dropped_images}, because the node processes the newest image only; --rate 0.5 gives this machine more time')
+        lines.append(
+            f'{counted(dropped, "image")} {"was" if dropped == 1 else "were"} dropped, because the node processes the newest image only; '
+            '--rate 0.5 gives this machine more time'
+        )
     if latency_ms:
         lines.append(f'from camera_info to pose: median {np.median(latency_ms):.1f} ms, worst {max(latency_ms):.1f} ms')
     if errors_deg:

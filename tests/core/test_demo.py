@@ -93,6 +93,11 @@ def test_when_nobody_was_found_the_message_names_who_is_not_found(tmp_path, caps
     assert 'no face: faces seen from behind' in capsys.readouterr().out
 
 
+def test_one_image_and_one_face_are_counted_in_the_singular(picture, capsys):
+    assert demo.main([str(picture)]) == 0
+    assert capsys.readouterr().out.startswith('1 image, 1 face, 0 images without a face\n')
+
+
 def test_a_missing_webcam_is_reported_with_what_to_check(capsys):
     assert demo.main(['987']) == 2
     assert 'webcam 987 cannot be opened: check that it is plugged in (/dev/video987)' in capsys.readouterr().err

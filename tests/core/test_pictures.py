@@ -54,7 +54,7 @@ def test_without_pillow_heif_a_heic_is_refused_with_the_remedy_and_the_rest_goes
     assert demo.main([str(tmp_path)]) == 1
     told = capsys.readouterr()
     assert told.err.count('a HEIC picture needs pillow_heif, which is not installed; install pillow-heif (pip install pillow-heif)') == 3
-    assert '1 images' in told.out
+    assert '1 image, ' in told.out
     assert '3 inputs not readable' in told.out
 
 
