@@ -114,6 +114,15 @@ def test_the_fit_gives_a_second_label_to_every_turn(portraits):
         labels_of_the_fit(portraits, np.array([77]), np.eye(3)[None])
 
 
+def test_other_labels_replace_those_of_samples_that_are_held(portraits):
+    """The copy on the device has the dataset's labels; each is turned by FIT, and `gather` must return it so."""
+    data = SyntheticCrops([portraits], 'val')
+    assert data.hold('cpu', 10**9)
+    other, rows = data.relabelled(data.table['R_cam_head'] @ FIT), np.arange(3)
+    assert np.allclose(other.gather(rows).R_cam_head, data.table['R_cam_head'][rows] @ FIT, atol=1e-6)
+    assert np.allclose(data.gather(rows).R_cam_head, data.table['R_cam_head'][rows], atol=1e-6)
+
+
 def held_out_faces_of_labels(data):
     """The rotations of the dataset's own labels, as its clean crops have them."""
     return held_out(data, SINGLE, disturbed=False)[1]

@@ -142,8 +142,9 @@ class SyntheticCrops:
         return len(self.where)
 
     def relabelled(self, R_cam_head: np.ndarray) -> SyntheticCrops:
-        """The same samples with other labels, (N, 3, 3) R_cam_head; `table` keeps the dataset's own."""
+        """The same samples with other labels, (N, 3, 3) R_cam_head, read anew if they are held; `table` keeps the dataset's own."""
         other = copy(self)
+        other._held = None
         other._labels = {**self._labels, 'R_cam_head': torch.from_numpy(R_cam_head).float()}
         return other
 
