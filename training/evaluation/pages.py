@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..paper.published import ROBUSTNESS_ROWS
+from ..paper.published import ANGLES, ROBUSTNESS_ROWS
 from ..paper.published import TABLES as PAPER
 from . import results
 from .paper_answers import answers
@@ -166,11 +166,11 @@ def robustness() -> str:
             [
                 name.replace('_', ' '),
                 rows[name]['n'],
-                *(f'{printed[c]:.2f} / {_number(rows[name], c)}' for c in ('pitch', 'yaw', 'roll')),
+                *(f'{printed[c]:.2f} / {_number(rows[name], c)}' for c in ANGLES),
                 f'{printed["coarse"]:.2f} / {_number(rows[name], "coarse")}',
             ]
         )
-    return _table(['the paper / c2f_edge', 'n', 'pitch', 'yaw', 'roll', 'coarse, %'], lines)
+    return _table(['the paper / c2f_edge', 'n', *ANGLES, 'coarse, %'], lines)
 
 
 def over_time() -> str:
@@ -233,7 +233,6 @@ def small_ablations() -> str:
 def learning_curve() -> str:
     """The paper's network over the samples it has seen."""
     runs = {'AdamW': 'c2f_paper_curve.csv', "the paper's SGD": 'c2f_paper_curve_sgd.csv'}
-    angles = ('pitch', 'yaw', 'roll')
     return _table(
         [
             'optimiser',
@@ -241,7 +240,7 @@ def learning_curve() -> str:
             'n',
             'coarse, %',
             'farther than 5 degrees from a border, %',
-            *(f'{angle} (std)' for angle in angles),
+            *(f'{angle} (std)' for angle in ANGLES),
             'geodesic',
         ],
         (
@@ -251,11 +250,10 @@ def learning_curve() -> str:
                 row['n'],
                 _number(row, 'coarse', 1, 100),
                 _number(row, 'coarse_beyond_5', 1, 100),
-                *(f'{_number(row, angle)} ({_number(row, f"{angle}_std")})' for angle in angles),
+                *(f'{_number(row, angle)} ({_number(row, f"{angle}_std")})' for angle in ANGLES),
                 _number(row, 'geodesic'),
             ]
             for optimiser, name in runs.items()
-            if (results.FOLDER / name).exists()
             for row in _read(name)
         ),
     )

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..paper.published import TABLES
+from ..paper.published import ANGLES, TABLES
 from . import results
 from .results import SCALES
 
-ANGLES = ('pitch', 'yaw', 'roll')
 NOT_YET = 'not trained yet'
 Z95 = 1.96
 """Half of a 95 % interval over the standard error."""

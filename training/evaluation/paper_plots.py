@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..paper.published import TABLES
+from ..paper.published import ANGLES, TABLES
 from . import results
 from .results import NOT_RUN, Figure
 from .table_text import by_row_and_scale
 
 FOLDER = results.FOLDER.parents[1] / 'docs' / 'images'
-ANGLES = ('pitch', 'yaw', 'roll')
 
 
 def columns_by_unit(table: int, figures: list[Figure]) -> dict[str, list[str]]:

@@ -24,6 +24,8 @@ class PaperTable:
         return dict(zip(self.columns, self.rows.get(row, (None,) * len(self.columns)), strict=True))
 
 
+ANGLES = ('pitch', 'yaw', 'roll')
+"""In the order of the paper's tables."""
 _ERRORS = ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std', 'ms')
 
 TABLES = {

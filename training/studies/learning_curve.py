@@ -18,6 +18,7 @@ from ..evaluation import results
 from ..evaluation.measure import evaluate_synthetic
 from ..evaluation.model_file import open_model
 from ..loop import checkpoint
+from ..paper.published import ANGLES
 
 RESULTS = results.FOLDER / 'c2f_paper_curve.csv'
 PLOT = results.FOLDER.parents[1] / 'docs' / 'images' / 'paper_learning_curve.png'
@@ -62,7 +63,7 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
         (line,) = accuracy.plot(samples, [100 * row[name] for row in rows], marker='o', label=label)
         accuracy.axhline(must, color=line.get_color(), linestyle=':', linewidth=1)
     accuracy.set_ylabel('right sub-space, %')
-    for name in ('pitch', 'yaw', 'roll'):
+    for name in ANGLES:
         error.plot(samples, [row[name] for row in rows], marker='o', label=name)
     error.axhline(6, color='gray', linestyle=':', linewidth=1)
     error.set_ylabel('mean absolute error, degrees')
