@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -60,7 +59,7 @@ class AttentionOutputs:
         position = None if driver is None else driver.t_cam_head_m
         self._markers.publish(messages.markers(header, attention, monitor.zones, monitor.R_vehicle_cam, position))
 
-    def publish_looking_at(self, header: Header, looks: Any) -> None:
+    def publish_looking_at(self, header: Header, looks: Mapping[str, Mapping[str, bool | None]]) -> None:
         """Publishes who looks at which target; see messages.looking_at."""
         self._looking_at.publish(messages.looking_at(header, looks))
 
