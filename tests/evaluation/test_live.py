@@ -2,11 +2,7 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,22 +15,10 @@ from c2f_head_pose.evaluation import bag as evaluate_bag
 from c2f_head_pose.evaluation.poses_bag import PosesWriter, covariance
 from c2f_head_pose.evaluation.sources import poses_from_message
 from c2f_head_pose.geometry import rotation_from_ypr_deg
+from c2f_head_pose.ros.child_node import ChildNode, end_all
 from c2f_head_pose.types import FaceBox, HeadPose
 
 pytestmark = pytest.mark.ros
-
-CHECKOUT = Path(__file__).parents[2]
-
-
-def start(module, folder, *arguments):
-    with (folder / f'{module}.log').open('w') as log:
-        return subprocess.Popen(
-            [sys.executable, '-m', f'c2f_head_pose.ros.{module}', *map(str, arguments)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=CHECKOUT,
-            env=os.environ | {'PYTHONUNBUFFERED': '1'},
-        )
 
 
 def rows_of(folder):
@@ -42,37 +26,27 @@ def rows_of(folder):
         return {row['frame']: row for row in csv.DictReader(file) if row['event'] != 'nobody'}
 
 
-def test_live_and_offline_agree_frame_by_frame_where_nothing_was_dropped(tmp_path):
+def test_live_and_offline_agree_frame_by_frame_where_nothing_was_dropped(tmp_path, monkeypatch):
     """Five images a second, so that nothing is dropped. The live node reports the smoothed pose alone."""
     bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=5.0, rate_hz=5.0)))
     assert evaluate_bag.main([str(bag), '--output', str(tmp_path / 'offline'), '--no-video', '--no-poses']) == 0
-    processes = {'node': start('node', tmp_path, '--ros-args', '-r', 'image:=/camera/image_raw', '-r', 'camera_info:=/camera/camera_info')}
-    processes['evaluation_node'] = start(
-        'evaluation_node',
-        tmp_path,
-        bag,
-        '--output',
-        tmp_path / 'live',
-        '--no-video',
-        '--no-poses',
-        '--ros-args',
-        '-r',
-        'pose:=/head_pose/head_pose',
-        '-r',
-        'poses:=/head_pose/head_poses',
-        '-r',
-        'camera_info:=/camera/camera_info',
-    )
+    monkeypatch.setenv('PYTHONUNBUFFERED', '1')
+    info = ['-r', 'camera_info:=/camera/camera_info']
+    children = [ChildNode('node', (), ['-r', 'image:=/camera/image_raw', *info], tmp_path / 'node.log')]
     try:
-        wait_for_text(tmp_path / 'evaluation_node.log', 'listening to')
-        processes['replay_node'] = start('replay_node', tmp_path, bag)
-        status = processes['evaluation_node'].wait(90)
+        evaluation = ChildNode(
+            'evaluation_node',
+            [str(bag), '--output', str(tmp_path / 'live'), '--no-video', '--no-poses'],
+            ['-r', 'pose:=/head_pose/head_pose', '-r', 'poses:=/head_pose/head_poses', *info],
+            tmp_path / 'evaluation_node.log',
+        )
+        children.append(evaluation)
+        wait_for_text(evaluation.log, 'listening to')
+        children.append(ChildNode('replay_node', [str(bag)], log=tmp_path / 'replay_node.log'))
+        status = evaluation.wait(90)
     finally:
-        for process in processes.values():
-            process.terminate()
-        for process in processes.values():
-            process.wait(20)
-    logs = ''.join((tmp_path / f'{name}.log').read_text()[-1500:] for name in processes)
+        end_all(children)
+    logs = ''.join(child.log.read_text()[-1500:] for child in children)
     assert status == 0, logs
     live, offline = rows_of(tmp_path / 'live'), rows_of(tmp_path / 'offline')
     answered = [k for k, row in live.items() if row['event'] == 'matched']
