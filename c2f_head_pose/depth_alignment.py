@@ -98,7 +98,6 @@ class DepthAlignment:
         self._info_topic = info_topic
         self._info: Any = None
         self._known: tuple = ()
-        self._camera: Camera | None = None
         self._matches = False
         self._registration: DepthRegistration | None = None
 
@@ -125,6 +124,7 @@ class DepthAlignment:
         same_size = depth_m.shape == view.shape
         info = self._info
         if same_frame and same_size and (info is None or view.camera is None):
+            self.method = self.status = _BY_DRIVER
             return depth_m
         why = self._why(depth_m.shape, view.shape, frames, same_frame)
         missing = []

@@ -89,6 +89,15 @@ def test_depth_in_the_images_frame_and_pixels_is_taken_as_it_is(depth_frame, inf
     assert found is depth_m and alignment.status == 'registered by the driver'
 
 
+def test_the_status_follows_depth_that_is_taken_as_it_is_after_it_was_registered_here():
+    """Intrinsics that differ; then the images come without a calibration, so nothing shows that depth is not registered to them."""
+    depth_m = face_and_wall()
+    _, alignment = aligned(depth_m, COLOUR, camera_info(focal=400.0))
+    assert 'from its own intrinsics' in alignment.status
+    assert alignment.align(depth_m, header(2.0, COLOUR), view(camera=False)) is depth_m
+    assert alignment.status == 'registered by the driver'
+
+
 def test_aligned_depth_of_a_rectified_image_is_recognised_by_p():
     info = camera_info()
     info.p[0] = info.p[5] = 330.0
