@@ -1,4 +1,4 @@
-"""Compares a compiled engine with the reference (the fp32 model on ONNX Runtime) on sample crops."""
+"""Compares a compiled engine with the reference, the same model file on ONNX Runtime, on sample crops."""
 
 from __future__ import annotations
 
