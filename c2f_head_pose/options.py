@@ -30,7 +30,7 @@ class EstimatorOptions:
         smoothing_position: smooth positions too; nothing is smoothed without `smoothing`.
         smoothing_position_min_cutoff_hz: cutoff for a head that stays where it is, Hz.
         smoothing_position_beta: growth of the cutoff with speed, Hz per m/s. At the defaults a head that moves at
-            0.5 m/s lags by 28 ms, a slower one by more (61 ms on sample/head_motion, where the jitter falls from 11.3 to 3.2 mm:
+            0.5 m/s lags by 28 ms, a slower one by more (61 ms on sample/head_motion, where the jitter falls from 11.1 to 3.1 mm:
             python -m training.studies.position_jitter).
     """
 
