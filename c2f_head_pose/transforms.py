@@ -17,6 +17,16 @@ class FrameError(RuntimeError):
     """A transform is not known; the text names it and the remedy."""
 
 
+def transform_from_message(message: Any) -> Transform:
+    """Returns the transform of a geometry_msgs/Transform, of rclpy or of rosbags.
+
+    Raises:
+        ValueError: for a quaternion that is no rotation.
+    """
+    q, t = message.rotation, message.translation
+    return rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), np.array([t.x, t.y, t.z], float)
+
+
 class Transforms(Protocol):
     """Looks transforms up."""
 
@@ -42,13 +52,12 @@ class TransformTree:
     def add(self, message: Any) -> None:
         """Takes the transforms of a tf2_msgs/TFMessage; those without a rotation are left out."""
         for stamped in message.transforms:
-            q, t = stamped.transform.rotation, stamped.transform.translation
             try:
-                R = rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w]))
+                transform = transform_from_message(stamped.transform)
             except ValueError:
                 continue
             child, parent = stamped.child_frame_id.lstrip('/'), stamped.header.frame_id.lstrip('/')
-            self._parents[child] = parent, (R, np.array([t.x, t.y, t.z], float))
+            self._parents[child] = parent, transform
 
     def lookup(self, target: str, source: str) -> Transform:
         """See Transforms."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import rotation_from_quaternion, rotation_from_vector
-from ..transforms import FrameError
+from ..geometry import rotation_from_vector
+from ..transforms import FrameError, Transform, transform_from_message
 from .parameters import ParameterError, Parameters
 
 _WAIT_S = 0.05
@@ -30,7 +30,7 @@ class TfLookup:
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
 
-    def lookup(self, target: str, source: str, stamp: Any = None, wait_s: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def lookup(self, target: str, source: str, stamp: Any = None, wait_s: float = 0.0) -> Transform:
         """Where one frame is in another.
 
         Args:
@@ -53,8 +53,7 @@ class TfLookup:
             found = self._buffer.lookup_transform(target, source, when, Duration(seconds=wait_s)).transform
         except self._error as error:
             raise FrameError(str(error)) from None
-        t, q = found.translation, found.rotation
-        return rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), np.array([t.x, t.y, t.z])
+        return transform_from_message(found)
 
     def destroy(self) -> None:
         """Stops listening."""

@@ -14,7 +14,7 @@ import rclpy.time
 from rclpy.node import Node
 
 from ...attention.looking_at import LookingAt, LookingAtSettings
-from ...geometry import rotation_from_quaternion
+from ...transforms import transform_from_message
 from ...types import HeadPose
 from ..log import Notices
 from ..messages import stamp_s
@@ -134,8 +134,8 @@ class Targets:
                 _REPEAT_S,
             )
             return None
-        t, q = found.transform.translation, found.transform.rotation
-        return Place(np.array([t.x, t.y, t.z]), rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])))
+        R, t_m = transform_from_message(found.transform)
+        return Place(t_m, R)
 
     def _look_up(self, frame: str, header: Any) -> Any:
         assert self._buffer is not None
