@@ -93,28 +93,29 @@ class FaceDetector:
     def confirm(
         self, image: np.ndarray, candidates: list[FaceBox], coarse: list[FaceBox], threshold: float, rotation_deg: int = 0
     ) -> list[FaceBox]:
-        """Those of the candidates that are faces, best first, as a second look at each has them.
+        """Those of the candidates that are faces, best first.
 
-        What the search of the whole image finds at the threshold is a face even where the second look misses it, as it does one in
-        forty large, turned faces.
+        What the search of the whole image finds at the threshold is a face. At each other candidate a second look decides, and its box is
+        the one that is returned.
 
         Args:
             image: as of `detect`.
             candidates: of any search.
             coarse: what the search of the whole image found; candidates that are not among them must reach `FINE_THRESHOLD` too. Where
-                it is empty, the second look alone decides about each candidate.
+                it is empty, the second look decides about each candidate.
             threshold: least score in the second look.
             rotation_deg: see the class.
         """
 
-        def second_look(box: FaceBox) -> FaceBox | None:
+        def decide(box: FaceBox) -> FaceBox | None:
             whole = max((other.score for other in coarse if box.iou(other) >= _OVERLAP), default=None)
+            if whole is not None and whole >= threshold:
+                return box
             least = threshold if whole is not None else max(threshold, FINE_THRESHOLD)
             near = self.detect_near(image, box, least, rotation_deg)
-            missed = box if whole is not None and whole >= threshold else None
-            return next((other for other in near if same_face(box, other)), missed)
+            return next((other for other in near if same_face(box, other)), None)
 
-        return suppress_overlaps([box for box in map(second_look, candidates) if box is not None])
+        return suppress_overlaps([box for box in map(decide, candidates) if box is not None])
 
     def detect_all_sizes(self, image: np.ndarray, threshold: float, min_face_px: int = 0, rotation_deg: int = 0) -> list[FaceBox]:
         """Faces of an image that stands alone, best first: searched whole, down to the smallest face wanted.
