@@ -1,5 +1,8 @@
 """The short form of make fuzz: what once broke something, and inputs changed at random, through everything that reads them."""
 
+import importlib
+import importlib.util
+
 import pytest
 from fuzz import TARGETS, plain
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +12,14 @@ from c2f_head_pose.ros.parameters import ParameterError, Parameters
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=5), max_leaves=6)
+
+
+@pytest.mark.parametrize('name', TARGETS)
+def test_a_targets_modules_are_read_without_importing_it(name):
+    """Atheris instruments imports, so the list must be a literal; every module of it exists."""
+    modules = plain.modules_of(name)
+    assert modules == importlib.import_module(f'fuzz.{name}').MODULES
+    assert all(importlib.util.find_spec(module) for module in modules)
 
 
 @pytest.mark.parametrize('name', TARGETS)

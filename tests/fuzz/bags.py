@@ -19,8 +19,19 @@ from c2f_head_pose.types import Camera
 from .choices import Choices
 from .scratch import scratch_file
 
-_READERS = ('bagfile', 'storage', 'mcap', 'sqlite', 'rosbag1', 'message_types', 'choice', 'topics', 'recorded_depth', 'reader')
-MODULES = (*(f'c2f_head_pose.recordings.{name}' for name in _READERS), 'rosbags.rosbag1.reader')
+MODULES = (
+    'c2f_head_pose.recordings.bagfile',
+    'c2f_head_pose.recordings.storage',
+    'c2f_head_pose.recordings.mcap',
+    'c2f_head_pose.recordings.sqlite',
+    'c2f_head_pose.recordings.rosbag1',
+    'c2f_head_pose.recordings.message_types',
+    'c2f_head_pose.recordings.choice',
+    'c2f_head_pose.recordings.topics',
+    'c2f_head_pose.recordings.recorded_depth',
+    'c2f_head_pose.recordings.reader',
+    'rosbags.rosbag1.reader',
+)
 _KINDS = {'mcap': '.mcap', 'sqlite3': '.db3', 'rosbag1': '.bag'}
 _PACKED = ('.mcap.zstd', '.db3.zst')
 _FOREIGN = (

@@ -6,9 +6,7 @@ a crash of the interpreter and a lack of memory end it.
 
 from __future__ import annotations
 
-import ast
 import importlib
-import importlib.util
 import sys
 import time
 import traceback
@@ -20,7 +18,7 @@ import atheris
 import cv2
 import numpy  # noqa: F401 libraries come first, so that only the modules named are instrumented
 
-from .plain import LONGEST_S, starting_inputs
+from .plain import LONGEST_S, modules_of, starting_inputs
 
 
 def main() -> None:
@@ -28,7 +26,7 @@ def main() -> None:
     name, defects = sys.argv.pop(1), Path(sys.argv.pop(1))
     cv2.setNumThreads(1)
     defects.mkdir(parents=True, exist_ok=True)
-    with atheris.instrument_imports(include=list(_modules(name))):
+    with atheris.instrument_imports(include=list(modules_of(name))):
         target = importlib.import_module(f'fuzz.{name}')
     for data in starting_inputs(name):  # the first of each kind loads things, which is not the input's fault
         with suppress(Exception):
@@ -57,17 +55,6 @@ def _keep(file: Path, data: bytes, text: str) -> None:
     if not file.exists():
         file.write_bytes(data)
         file.with_suffix('.txt').write_text(text)
-
-
-def _modules(name: str) -> tuple[str, ...]:
-    """A target's MODULES, read without importing it: its imports must come under the instrumentation."""
-    spec = importlib.util.find_spec(f'fuzz.{name}')
-    assert spec is not None and spec.origin is not None, f'no target {name}'
-    return next(
-        ast.literal_eval(node.value)
-        for node in ast.parse(Path(spec.origin).read_text()).body
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'MODULES'
-    )
 
 
 if __name__ == '__main__':

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import random
 import signal
 import time
@@ -29,6 +31,17 @@ def starting_inputs(name: str) -> list[bytes]:
     """A target's seeds, and the inputs kept beside it: those that once broke it, and those that lead furthest."""
     kept = sorted((_CORPUS / name).glob('*'))
     return [*importlib.import_module(f'fuzz.{name}').seeds(), *(file.read_bytes() for file in kept)]
+
+
+def modules_of(name: str) -> tuple[str, ...]:
+    """A target's MODULES, read without importing it, because its imports must come under atheris's instrumentation."""
+    spec = importlib.util.find_spec(f'fuzz.{name}')
+    assert spec is not None and spec.origin is not None, f'no target {name}'
+    return next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(Path(spec.origin).read_text()).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'MODULES'
+    )
 
 
 def check_of(name: str) -> Callable[[bytes], None]:
