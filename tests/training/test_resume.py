@@ -1,6 +1,7 @@
 """Runs that are interrupted, begun from weights, or shared by several processes."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,51 @@ def test_resumed_run_equals_the_uninterrupted_one(heads, tmp_path):
     assert same(whole['network'], parts['network']) and same(whole['average'], parts['average'])
     assert {k: whole[k] for k in ('seed', 'data_hash', 'config')} == {k: parts[k] for k in ('seed', 'data_hash', 'config')}
     assert len(whole['commit']) >= 7 and whole['data_hash'] == data.data_hash
+
+
+def test_a_run_stopped_by_sigterm_writes_its_checkpoint_and_goes_on_with_the_same_result(heads, tmp_path):
+    """The signal comes in the third of six steps: that step is finished, and no further one is begun."""
+    data = SyntheticCrops([heads], 'train')
+    Run(tiny_config(), data, None, tmp_path / 'whole', ALONE).go()
+    first = Run(tiny_config(), data, None, tmp_path / 'parts', ALONE)
+    step = first.do_step
+
+    def step_and_signal():
+        if first.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return step()
+
+    first.do_step = step_and_signal
+    before = signal.getsignal(signal.SIGTERM)
+    first.go()
+    assert signal.getsignal(signal.SIGTERM) == before and not (tmp_path / 'parts' / 'final.pt').exists()
+    assert checkpoint.load(tmp_path / 'parts' / 'last.pt')['step'] == 3
+    Run(tiny_config(), data, None, tmp_path / 'parts', ALONE).go()
+    whole, parts = (checkpoint.load(tmp_path / name / 'final.pt') for name in ('whole', 'parts'))
+    assert same(whole['network'], parts['network']) and parts['step'] == 6
+
+
+@pytest.mark.parametrize('half', [False, True])
+def test_a_light_checkpoint_resumes_at_its_step_with_the_average_as_weights(heads, tmp_path, half):
+    """Half precision takes half of the bytes; the optimiser's state and the last step's weights are not there."""
+    data = SyntheticCrops([heads], 'train')
+    run = Run(tiny_config(), data, None, tmp_path, ALONE)
+    for _ in range(3):
+        run.do_step()
+    run.save()
+    whole = checkpoint.load(tmp_path / 'last.pt')
+    light = checkpoint.light(whole, half)
+    assert not {'optimiser', 'network'} & set(light)
+    checkpoint.save(tmp_path / 'last.pt', **light)
+    resumed = Run(tiny_config(), data, None, tmp_path, ALONE)
+    assert resumed.step == 3 and resumed.schedule.fall == run.schedule.fall
+    for name, weights in resumed.network.state_dict().items():
+        expected = whole['average'][name]
+        assert torch.equal(weights, expected.half().to(expected.dtype) if half and expected.is_floating_point() else expected), name
+    size = sum(tensor.nbytes for tensor in light['average'].values() if tensor.is_floating_point())
+    assert size * (2 if half else 1) == sum(tensor.nbytes for tensor in whole['average'].values() if tensor.is_floating_point())
+    resumed.go()
+    assert checkpoint.load(tmp_path / 'final.pt')['step'] == 6 and 'light' not in checkpoint.load(tmp_path / 'final.pt')
 
 
 def test_another_configuration_in_the_same_folder_is_refused(heads, tmp_path):

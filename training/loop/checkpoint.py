@@ -32,6 +32,8 @@ WEIGHTS = (
     'calibration',
 )
 """Entries that are enough to evaluate a network or to initialise another run; the other entries serve to resume the run itself."""
+CLOCK = ('elapsed_s', 'minutes', 'schedule')
+"""Entries with which a run resumes at its place in the schedule."""
 
 
 def commit() -> str:
@@ -90,6 +92,21 @@ def history(content: dict[str, Any]) -> str:
     own = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
     taught = f'taught by {teacher["name"]} {teacher["hash"]} ({teacher["trained_on"]})' if teacher else ''
     return '; '.join(filter(None, [own, taught, content.get('started_from')]))
+
+
+def light(content: Content, half: bool = False) -> dict[str, Any]:
+    """The entries of a checkpoint that is a third as large: the EMA of the weights, and the run's place in its schedule.
+
+    A run resumes from it with the EMA as its weights and a new state of the optimiser, so not with the same result.
+
+    Args:
+        content: of a checkpoint.
+        half: whether to store the weights in half precision.
+    """
+    kept = {key: content[key] for key in (*WEIGHTS, *CLOCK) if key in content}
+    if half:
+        kept['average'] = {k: v.half() if v.is_floating_point() else v for k, v in content['average'].items()}
+    return {**kept, 'light': True}
 
 
 def differences(content: dict[str, Any], config: dict[str, Any], data_hash: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from .folder_lock import sole_writer
 from .loader import BatchLoader, WorkerLoader, step_seed
 from .losses import LossFunction, make_loss
 from .optimiser import make_optimiser, precision
+from .sigterm import catch_sigterm
 from .sources import TrainingCrops
 from .teacher import Teacher
 from .validate import measure_std, validate
@@ -142,9 +143,13 @@ class Run:
             raise ValueError(f'{self.path} was trained {taught}: give the same --teacher, or another --out')
         self.started_from, self.rendered = state.get('started_from', ''), self.rendered and state.get('rendered', True)
         self.samples_before = state.get('samples_before', 0)
-        self.network.load_state_dict(state['network'])
+        light = state.get('light', False)
+        self.network.load_state_dict(state['average' if light else 'network'])
         self.ema.network.load_state_dict(state['average'])
-        self.optimiser.load_state_dict(state['optimiser'])
+        if light:
+            self.print_once(f'{self.path} has the EMA of the weights alone: going on from it, with a new state of the optimiser')
+        else:
+            self.optimiser.load_state_dict(state['optimiser'])
         self.step, self.elapsed_s = state['step'], state['elapsed_s']
         self.schedule.resume(*state['schedule'])
 
@@ -202,16 +207,16 @@ class Run:
         return figures
 
     def go(self, pause_s: float | None = None) -> dict[str, float]:
-        """Trains until the steps or the time budget end, or for `pause_s` seconds, and returns the figures of the last validation.
+        """Trains until the steps or the time budget end, for `pause_s` seconds, or until SIGTERM; returns the last validation's figures.
 
         Raises:
             ValueError: if another training writes to the folder.
             FloatingPointError: if the loss is not finite: lower the learning rate.
         """
-        with sole_writer(self.out) if self.context.is_main else nullcontext():
-            return self._train(pause_s)
+        with sole_writer(self.out) if self.context.is_main else nullcontext(), catch_sigterm() as stopped:
+            return self._train(pause_s, stopped)
 
-    def _train(self, pause_s: float | None) -> dict[str, float]:
+    def _train(self, pause_s: float | None, stopped: Callable[[], bool]) -> dict[str, float]:
         if self.step >= self.schedule.last_step and (self.out / 'final.pt').exists():
             self.print_once(f'done before: {self.out / "final.pt"}, {self.step} steps. Give a larger --minutes to go on, or another --out')
             return {}
@@ -223,6 +228,10 @@ class Run:
         while self.step < self.schedule.last_step:
             if pause_s is not None and broadcast_value(time.monotonic() - began, self.context) >= pause_s:
                 break
+            if broadcast_value(float(stopped()), self.context):
+                self.save()
+                self.print_once(f'stopped by SIGTERM at step {self.step}: the same command resumes')
+                return val or figures
             self.elapsed_s = before + time.monotonic() - began
             if self.minutes is not None:
                 used = broadcast_value(self.elapsed_s / (60 * self.minutes), self.context)

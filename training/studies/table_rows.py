@@ -83,6 +83,7 @@ class TableRunner:
         Raises:
             ValueError: where it was trained with other settings or data.
             MissingDataError: without the data it is to be trained on.
+            InterruptedError: where the training is stopped by SIGTERM.
         """
         final = self.out / experiment.name / 'final.pt'
         config = experiment.run_config(self.scale)
@@ -102,6 +103,8 @@ class TableRunner:
         finally:
             run.loader.close()
             shutdown_distributed(context)
+        if not final.exists():
+            raise InterruptedError(f'the training of {experiment.name} was stopped: the same command resumes it')
         return final
 
     def _real_crops(self, size: int, config: RunConfig) -> RealCrops:
