@@ -1,5 +1,7 @@
 """What runs beside TensorRT on a GPU, tried on the CPU: the same network in PyTorch, and the aims."""
 
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -85,3 +87,13 @@ def test_without_a_gpu_the_message_names_what_is_missing(capsys):
 
     assert main(['c2f_edge']) == 1
     assert 'gpu_report: no NVIDIA driver' in capsys.readouterr().err
+
+
+@pytest.mark.skipif(cuda.has_driver(), reason='there is an NVIDIA driver here')
+@pytest.mark.parametrize('models', [['c2f_edge'], ['c2f', 'c2f_edge_int8']])
+def test_without_a_gpu_the_named_report_has_the_reason_and_no_figure(tmp_path, models):
+    from training.exporting.gpu_report import main
+
+    assert main([*models, '--json', str(tmp_path / 'new' / 'gpu.json')]) == 1
+    content = json.loads((tmp_path / 'new' / 'gpu.json').read_text())
+    assert content['skipped'].startswith('no NVIDIA driver') and not content['reports'] and not content['aims']

@@ -1,7 +1,8 @@
 """Measures models on a GPU: `python -m training.exporting.gpu_report [MODEL ...]`.
 
 Builds every model at every precision, compares it with ONNX Runtime and times it. If PyTorch sees the GPU, the same network is timed
-there too: eager, as a CUDA graph, and compiled. Writes JSON, and prints the tables and which aims are met.
+there too: eager, as a CUDA graph, and compiled. Writes JSON, and prints the tables and which aims are met. Without a GPU or TensorRT
+the reason is in the JSON, under `skipped`, if --json names a file.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def aims_of(report: Report, model: str) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes the report; returns 1 if that failed, and 0 even if an aim is missed."""
+    """Writes the report; returns 1 if a model could not be measured, for a reason that the report has, and 0 even if an aim is missed."""
     parser = argparse.ArgumentParser(
         prog='python -m training.exporting.gpu_report', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--json', type=Path, metavar='FILE', help='default: training/results/gpu_NAME.json')
     options = parser.parse_args(arguments)
     models = options.models or sorted(SHIPPED)
-    content: dict[str, Any] = {'reports': [], 'torch': {}, 'aims': []}
+    content: dict[str, Any] = {'reports': [], 'torch': {}, 'aims': [], 'skipped': ''}
     reports = []
     try:
         for model in models:
@@ -101,17 +102,19 @@ def main(arguments: list[str] | None = None) -> int:
                 content['torch'][model] = _torch_rows(model_path(model))
     except (ModelError, RuntimeError) as error:
         print(f'gpu_report: {error}', file=sys.stderr)
+        content['skipped'] = str(error)
+    if not reports and options.json is None:
         return 1
-    name = re.sub(r'[^a-z0-9]+', '_', reports[0].machine['gpu']['name'].lower()).strip('_')
+    name = re.sub(r'[^a-z0-9]+', '_', reports[0].machine['gpu']['name'].lower()).strip('_') if reports else ''
     target = options.json or _RESULTS / f'gpu_{name}.json'
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(exist_ok=True, parents=True)
     target.write_text(json.dumps(content, indent=1, default=asdict) + '\n')
     for report in reports:
         print(report.machine['device'], table(report), sep='\n')
     for row in content['aims']:
         print(f'{"met   " if row["met"] else "missed"} {row["model"]}: {row["aim"]} {row["value"]:.3f} {row["unit"]}, aim {row["limit"]}')
     print(target)
-    return 0
+    return 1 if content['skipped'] else 0
 
 
 def _torch_rows(path: Path) -> Any:
