@@ -33,7 +33,8 @@ TRAINING = (
     ('exporting',),
     ('studies',),
     ('portraits', 'render', 'train', 'evaluate'),
-    ('export', 'tables', 'campaign'),
+    ('export', 'tables', 'campaign', 'session'),
+    ('gpu_session',),
 )
 """Rooms of training, likewise; one-line modules of old names may import anything."""
 
