@@ -15,12 +15,12 @@ from ball_head import canonical, write_ball_head
 from c2f_head_pose import geometry
 from training.data.augment import Augmentation, augment
 from training.data.crops import SyntheticCrops
+from training.evaluation.self_consistency import own_poses
 from training.portraits.__main__ import main
 from training.portraits.dataset import ShardMaker, manifest_of, write_people
 from training.portraits.fetch import fetch_pictures
 from training.portraits.fit import CAMERA_FROM_MESH, Fitter
 from training.portraits.head import HeadModel
-from training.portraits.label import own_poses
 from training.portraits.portrait import Portrait, Pose
 from training.portraits.turn import Turner
 from training.portraits.variety import Variety, draw_poses

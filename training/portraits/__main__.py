@@ -53,7 +53,7 @@ def _label(model: str, output: Path) -> None:
 
     found = label(open_model(model, 'cpu'), output)
     print(f'own poses moved by {found.moved_deg.mean():.2f} degrees on the mean, {found.moved_deg.max():.2f} at most')
-    for turned, count, apart in found.consistency():
+    for turned, count, apart in found.consistency.by_turn():
         print(f'turned by {turned:>5} degrees: {count:6d} samples, estimates {apart:.2f} degrees from the label')
     print('settled' if found.settled else 'not settled: train on these labels, then label again by the new network')
 
