@@ -23,9 +23,8 @@ from ..data.crops import SyntheticCrops
 from ..evaluation import results
 from ..loop import checkpoint
 from ..loop.config import CONFIGS, RunConfig, read_config
-from ..loop.distributed import init_distributed, shutdown_distributed
 from ..loop.loader import keep_freed_memory
-from ..loop.run import Run
+from ..loop.trained import Way, trained
 from ..loop.validate import estimate, held_out, in_use
 
 BASE = 'edge'
@@ -55,23 +54,14 @@ def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) ->
     }
 
 
-def train(config: RunConfig, data: list[str], out: Path, device: str, workers: int) -> dict:
+def train(config: RunConfig, data: list[str], out: Path, device: str, workers: int) -> checkpoint.Content:
     """Returns the checkpoint of a configuration, and trains it first if there is none.
 
     Raises:
         ValueError: if the checkpoint was trained with other settings or data.
     """
-    final = out / f'{config.name}-{config.seed}' / 'final.pt'
     train_set = SyntheticCrops(data, 'train', config.modality == 'depth', config.pose_limits_deg)
-    if not final.exists():
-        context = init_distributed(device)
-        run = Run(config, train_set, None, final.parent, context, workers=workers)
-        try:
-            run.go()
-        finally:
-            run.loader.close()
-            shutdown_distributed(context)
-    return checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
+    return trained(config, train_set, out / f'{config.name}-{config.seed}', Way(device, workers))
 
 
 def write(rows: list[dict[str, object]], path: Path) -> None:

@@ -28,8 +28,7 @@ from ..evaluation.report import Result
 from ..evaluation.results import NOT_RUN, Figure, mean_of
 from ..loop import checkpoint
 from ..loop.config import RunConfig
-from ..loop.distributed import init_distributed, shutdown_distributed
-from ..loop.run import Run
+from ..loop.trained import Way, trained
 from ..loop.validate import category_accuracy
 from ..models.baselines import Classifier
 from ..paper import experiments
@@ -85,27 +84,15 @@ class TableRunner:
             MissingDataError: without the data it is to be trained on.
             InterruptedError: where the training is stopped by SIGTERM.
         """
-        final = self.out / experiment.name / 'final.pt'
         config = experiment.run_config(self.scale)
         depth = config.modality == 'depth'
         train_set = SyntheticCrops(self.data, 'train', depth, config.pose_limits_deg) if experiment.data != 'real' else None
         if experiment.data != 'synthetic':
             real = self._real_crops(train_set.size if train_set else 192, config)
             train_set = real if train_set is None else JoinedCrops(train_set, real)
-        if final.exists():
-            checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
-            return final
         val_set = None if experiment.data == 'real' else SyntheticCrops(self.data, 'val', depth, config.pose_limits_deg, config.validate_on)
-        context = init_distributed(self.device)
-        run = Run(config, train_set, val_set, final.parent, context, self.minutes, workers=self.workers, keep_at=self.scale.keep_at)
-        try:
-            run.go()
-        finally:
-            run.loader.close()
-            shutdown_distributed(context)
-        if not final.exists():
-            raise InterruptedError(f'the training of {experiment.name} was stopped: the same command resumes it')
-        return final
+        way = Way(self.device, self.workers, self.minutes, self.scale.keep_at)
+        return Path(trained(config, train_set, self.out / experiment.name, way, val_set).path)
 
     def _real_crops(self, size: int, config: RunConfig) -> RealCrops:
         """Returns the paper's 80 % of Biwi, and Pointing'04 without its test people; one of them alone if the other is missing."""
