@@ -1,10 +1,9 @@
 """Calibrated standard deviations: a scale by axis, measured on held-out people, in the exported graph and its metadata."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
+from stand_in_portraits import FIT, write_portraits
 from tiny_training import ALONE, tiny_config
 
 from c2f_head_pose import geometry
@@ -12,7 +11,7 @@ from c2f_head_pose.engine import open_engine
 from c2f_head_pose.engine.onnxruntime_engine import open_session
 from training import export
 from training.data.crops import SyntheticCrops
-from training.data.portrait_turns import labels_of_the_fit, turns_folder
+from training.data.portrait_turns import labels_of_the_fit
 from training.exporting.calibrate import HeldOut, held_out_faces, ratios, scaled, std_scale
 from training.loop import checkpoint
 from training.loop.run import Run
@@ -20,7 +19,6 @@ from training.loop.validate import estimate, held_out
 from training.models.factory import build
 from training.models.symmetric import Symmetric
 from training.synthetic import stand_in
-from training.synthetic.layout import PORTRAITS, finished_shards, read_manifest, shard_path, write_manifest
 
 SINGLE = tiny_config(network=tiny_config().network | {'dropout': 0.0, 'gating': 'single'})
 SOFT = tiny_config(network=tiny_config().network | {'dropout': 0.0})
@@ -86,20 +84,8 @@ def test_networks_with_constant_deviations_are_scaled_and_others_refused():
 def portraits(tmp_path_factory):
     """Stand-in heads as portraits: 52 held-out pictures in each split, whose fit is 5 degrees about y from the labels' own poses."""
     folder = tmp_path_factory.mktemp('portraits')
-    stand_in.write(folder, 520, 64, limits_deg=(20, 15, 8), shard_size=260)
-    manifest = read_manifest(folder)
-    (folder / 'manifest.json').unlink()
-    write_manifest(folder, replace(manifest, preset=PORTRAITS))
-    turns_folder(folder).mkdir()
-    base = np.stack([geometry.rotation_from_ypr_deg((2 * i, -i, i)) for i in range(10)])
-    for shard in finished_shards(folder, manifest):
-        with np.load(shard_path(folder, shard) / 'samples.npz') as samples:
-            D = samples['R_cam_head'] @ np.swapaxes(base[samples['identity']], 1, 2)
-        np.savez(turns_folder(folder) / f'{shard_path(folder, shard).name}.npz', D=D, R_fit=base @ FIT)
+    write_portraits(folder, 520)
     return folder
-
-
-FIT = geometry.rotation_from_vector(np.array([0, np.radians(5), 0]))
 
 
 def test_the_fit_gives_a_second_label_to_every_turn(portraits):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..paper.published import ANGLES, ROBUSTNESS_ROWS
 from ..paper.published import TABLES as PAPER
-from . import results
+from . import results, sources_table
 from .paper_answers import answers
 from .paper_tables import paper_table, scales
 
@@ -230,6 +230,12 @@ def small_ablations() -> str:
     return _ablations('ablations_small.csv')
 
 
+def sources() -> str:
+    """Makes the table of what each source of training data is worth."""
+    header, *lines = sources_table.lines(_read('sources.csv'))
+    return _table(header, lines)
+
+
 def learning_curve() -> str:
     """The paper's network over the samples it has seen."""
     runs = {'AdamW': 'c2f_paper_curve.csv', "the paper's SGD": 'c2f_paper_curve_sgd.csv'}
@@ -264,7 +270,7 @@ TABLES: dict[str, Callable[[], str]] = {
     'robustness': robustness, 'over time': over_time, 'crop width': crop_width,
     'ablations': ablations, 'small ablations': small_ablations,
     **{f'table {number}': partial(paper_table, number) for number in PAPER},
-    'answers': answers, 'learning curve': learning_curve, 'scales of the tables': scales,
+    'sources': sources, 'answers': answers, 'learning curve': learning_curve, 'scales of the tables': scales,
 }  # fmt: skip
 
 
