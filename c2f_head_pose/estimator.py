@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,15 +11,13 @@ from .camera import pixel_ray
 from .crop import CropSquare, cut_gray, fit, gray, square_about
 from .decode import decode
 from .depth import depth_crop, enough_depth, fuse, position_from_depth, position_from_middle, position_from_size
-from .depth_head_finder import DepthHead, find_heads
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
+from .finder import Face, FaceFinder
 from .geometry import ray_rotation
-from .mounting import MountingCheck
 from .options import EstimatorOptions
 from .smooth import CameraPlace, PoseFilter
 from .stages import StageClock
-from .track import FaceTracker
 from .turn import turn_rotation_back, turn_upright
 from .types import Camera, FaceBox, Finding, HeadPose
 
@@ -28,15 +25,6 @@ __all__ = ['EstimatorOptions', 'HeadPoseEstimator']
 
 _LARGEST_BATCH = 64
 FixedFrame = Callable[[], CameraPlace]
-_log = logging.getLogger(__name__)
-
-
-def mute_findings() -> None:
-    """Keeps the estimator's findings off stderr, for a caller that reports `HeadPoseEstimator.finding` in its own log.
-
-    An application that configures Python's logging still receives them.
-    """
-    _log.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,19 +45,10 @@ class _Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class _Face:
-    """A face that was found: its box, its track in a stream, and its head if it was found in depth."""
-
-    box: FaceBox
-    track_id: int | None = None
-    head: DepthHead | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class _Crop:
     """The input of one network for one face."""
 
-    face: _Face
+    face: Face
     engine: Engine
     square: CropSquare
     pixels: np.ndarray
@@ -110,14 +89,8 @@ class HeadPoseEstimator:
         self.stages = StageClock()
         self._engine = engine
         self._depth_engine = depth_engine
-        self._detector = detector
-        self._tracker = FaceTracker(detector)
-        self._mounting = MountingCheck(detector)
+        self._finder = FaceFinder(detector)
         self._filters: dict[int, PoseFilter] = {}
-        self._last_stamp_s = -np.inf
-        self._last_rotation = self.options.image_rotation
-        self._finding = Finding(self.options.max_faces)
-        self._logged: set[str] = set()
 
     @classmethod
     def load(
@@ -164,7 +137,7 @@ class HeadPoseEstimator:
     @property
     def finding(self) -> Finding:
         """Findings of the last search for faces: more faces than `max_faces`, or a camera that seems to be mounted sideways."""
-        return self._finding
+        return self._finder.finding
 
     @property
     def _main(self) -> Engine:
@@ -174,14 +147,12 @@ class HeadPoseEstimator:
 
     def reset(self) -> None:
         """Deletes tracks and smoothing, as needed after a jump in time. Track ids are not used again."""
-        self._tracker.reset()
-        self._mounting.reset(self.options.image_rotation)
+        self._finder.reset()
         self._filters = {}
-        self._last_stamp_s = -np.inf
 
     def follows(self, track_id: int) -> bool:
         """Whether a face is still tracked, seen in the last image or not. An id that was deleted is never used again."""
-        return self._tracker.knows(track_id)
+        return self._finder.follows(track_id)
 
     def estimate(
         self,
@@ -214,13 +185,13 @@ class HeadPoseEstimator:
         self._check(image, camera, depth_m)
         self.stages = stages = StageClock()
         frame = _Frame(image, camera, depth_m, stamp_s)
-        faces = self._find(frame) if boxes is None else [_Face(box) for box in _checked_boxes(boxes, frame.shape)]
+        faces = self._find(frame) if boxes is None else [Face(box) for box in _checked_boxes(boxes, frame.shape)]
         stages.end('detect')
         crops = self._crops(frame, faces)
         stages.end('crop')
         estimates = self._infer([crop.pixels for crop in crops], [crop.engine for crop in crops])
         stages.end('infer')
-        poses: dict[_Face, HeadPose] = {}
+        poses: dict[Face, HeadPose] = {}
         for crop, estimate in zip(crops, estimates):
             pose = self._turned(estimate, crop.square, camera)
             poses[crop.face] = fuse(poses[crop.face], pose) if crop.face in poses else pose
@@ -228,7 +199,7 @@ class HeadPoseEstimator:
         stages.end('decode')
         tracked = stamp_s is not None and any(face.track_id is not None for face in poses)
         if tracked:
-            self._filters = {track_id: one for track_id, one in self._filters.items() if self._tracker.knows(track_id)}
+            self._filters = {track_id: one for track_id, one in self._filters.items() if self._finder.follows(track_id)}
         place = fixed_frame() if tracked and fixed_frame is not None and self.options.smoothing else None
         answers = [self._smoothed(pose, face, frame, place) for face, pose in poses.items()]
         stages.end('smooth')
@@ -252,8 +223,6 @@ class HeadPoseEstimator:
             _check_image(crop)
         return self._infer([fit(gray(crop), size) for crop in crops], len(crops) * [self._main])
 
-    # Find faces.
-
     def _check(self, image: np.ndarray | None, camera: Camera | None, depth_m: np.ndarray | None) -> None:
         if image is not None:
             _check_image(image)
@@ -267,63 +236,15 @@ class HeadPoseEstimator:
         if depth_m is not None and depth_m.shape != shape:
             raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
 
-    def _find(self, frame: _Frame) -> list[_Face]:
-        """The faces of an image, or the heads of depth alone: tracked if the image has a stamp, else from one whole search."""
-        options = self.options
-        if options.image_rotation != self._last_rotation:
-            self.reset()
-            self._last_rotation = options.image_rotation
-        if frame.stamp_s is not None:
-            self._begin(frame.stamp_s)
-        faces = self._find_heads(frame) if frame.image is None else self._find_faces(frame.image, frame.stamp_s)
-        self._log_once(self._finding)
-        return faces
-
-    def _begin(self, stamp_s: float) -> None:
-        if not np.isfinite(stamp_s):
-            raise ValueError(f'stamp_s must be finite, got {stamp_s}')
-        if stamp_s < self._last_stamp_s:
-            self.reset()
-        self._last_stamp_s = stamp_s
-
-    def _find_heads(self, frame: _Frame) -> list[_Face]:
+    def _find(self, frame: _Frame) -> list[Face]:
+        if frame.image is not None:
+            return self._finder.find_faces(frame.image, frame.stamp_s, self.options)
         assert frame.depth_m is not None and frame.camera is not None
-        options = self.options
-        heads = find_heads(frame.depth_m, frame.camera, rotation_deg=options.image_rotation)
-        if frame.stamp_s is None:
-            self._finding = Finding(options.max_faces, max(0, len(heads) - options.max_faces))
-            return [_Face(head.box, head=head) for head in heads[: options.max_faces]]
-        by_box = {head.box: head for head in heads}
-        tracks = self._tracker.follow(list(by_box), frame.stamp_s, replace(options, detection_threshold=1e-9))
-        self._finding = Finding(options.max_faces, self._tracker.refused)
-        return [_Face(track.box, track.track_id, by_box[track.box]) for track in tracks]
-
-    def _find_faces(self, image: np.ndarray, stamp_s: float | None) -> list[_Face]:
-        assert self._detector is not None
-        options = self.options
-        if stamp_s is None:
-            boxes = self._detector.detect_all_sizes(image, options.detection_threshold, options.min_face_px, options.image_rotation)
-            self._finding = Finding(
-                options.max_faces,
-                max(0, len(boxes) - options.max_faces),
-                self._mounting.look_at_still(image, boxes, options.image_rotation),
-            )
-            return [_Face(box) for box in boxes[: options.max_faces]]
-        tracks = self._tracker.update(image, stamp_s, options)
-        if self._tracker.idle or self._mounting.overdue(stamp_s):
-            self._mounting.look(image, [track.box for track in tracks], stamp_s)
-        self._finding = Finding(options.max_faces, self._tracker.refused, self._mounting.image_rotation)
-        return [_Face(track.box, track.track_id) for track in tracks]
-
-    def _log_once(self, finding: Finding) -> None:
-        for option, note in finding.notes().items():
-            if option not in self._logged:
-                self._logged.add(option)
-                _log.warning(note)
+        return self._finder.find_heads(frame.depth_m, frame.camera, frame.stamp_s, self.options)
 
     # Estimate poses.
 
-    def _crops(self, frame: _Frame, faces: list[_Face]) -> list[_Crop]:
+    def _crops(self, frame: _Frame, faces: list[Face]) -> list[_Crop]:
         """Each face's upright crop for each network that can read it."""
         crops = []
         if frame.image is not None and self._engine is not None:
@@ -359,7 +280,7 @@ class HeadPoseEstimator:
             return replace(pose, R_cam_head=R_ray_head)
         return replace(pose, R_cam_head=ray_rotation(pixel_ray(camera, *square.centre)) @ R_ray_head)
 
-    def _placed(self, pose: HeadPose, face: _Face, frame: _Frame) -> HeadPose:
+    def _placed(self, pose: HeadPose, face: Face, frame: _Frame) -> HeadPose:
         """Adds box, score, track id and position to a pose in the camera's frame."""
         t_cam_head_m, t_std_m = self._position(pose, face, frame)
         return replace(
@@ -373,7 +294,7 @@ class HeadPoseEstimator:
             t_cam_head_m_unsmoothed=t_cam_head_m,
         )
 
-    def _position(self, pose: HeadPose, face: _Face, frame: _Frame) -> tuple[np.ndarray | None, np.ndarray | None]:
+    def _position(self, pose: HeadPose, face: Face, frame: _Frame) -> tuple[np.ndarray | None, np.ndarray | None]:
         if frame.camera is None:
             return None, None
         if face.head is not None:
@@ -381,7 +302,7 @@ class HeadPoseEstimator:
         measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
         return measured or position_from_size(face.box, frame.camera) or (None, None)
 
-    def _smoothed(self, pose: HeadPose, face: _Face, frame: _Frame, place: CameraPlace | None) -> HeadPose:
+    def _smoothed(self, pose: HeadPose, face: Face, frame: _Frame, place: CameraPlace | None) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:
             return pose
         return self._filters.setdefault(face.track_id, PoseFilter()).update(pose, frame.stamp_s, self.options, place)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..estimator import EstimatorOptions, HeadPoseEstimator, mute_findings
+from ..estimator import EstimatorOptions, HeadPoseEstimator
+from ..finder import mute_findings
 from ..geometry import geodesic_deg
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice, first_message, frame_of

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine import ModelError
-from ..estimator import HeadPoseEstimator, mute_findings
+from ..estimator import HeadPoseEstimator
+from ..finder import mute_findings
 from .frames import FixedMount, TfMount, mount_source
 from .humans import FaceNames
 from .log import Notices

@@ -15,6 +15,7 @@ PACKAGE = (
     ('engine', 'options'),
     ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
     ('depth_alignment', 'mounting', 'pose_messages', 'track'),
+    ('finder',),
     ('estimator',),
     ('attention', 'demo', 'recordings'),
     ('evaluation',),

@@ -1,0 +1,137 @@
+"""Finds the faces of an image or the heads of a depth image, and follows them from image to image."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .depth_head_finder import DepthHead, find_heads
+from .detect import FaceDetector
+from .mounting import MountingCheck
+from .options import EstimatorOptions
+from .track import FaceTracker
+from .types import Camera, FaceBox, Finding
+
+_log = logging.getLogger(__name__)
+
+
+def mute_findings() -> None:
+    """Keeps findings off stderr, for a caller that reports `HeadPoseEstimator.finding` in its own log.
+
+    An application that configures Python's logging still receives them.
+    """
+    _log.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face that was found.
+
+    Attributes:
+        box: where it is, pixels of the image.
+        track_id: its track in a stream; None in an image that stands alone.
+        head: the head, if it was found in depth alone.
+    """
+
+    box: FaceBox
+    track_id: int | None = None
+    head: DepthHead | None = None
+
+
+class FaceFinder:
+    """Finds faces, and follows them where images have stamps. Not thread-safe.
+
+    Args:
+        detector: finds faces in one image; None for depth alone.
+
+    Attributes:
+        finding: what the last search found that an option can change. Each kind is logged once.
+    """
+
+    def __init__(self, detector: FaceDetector | None) -> None:
+        self.finding = Finding(EstimatorOptions().max_faces)
+        self._detector = detector
+        self._tracker = FaceTracker(detector)
+        self._mounting = MountingCheck(detector)
+        self._last_stamp_s = -np.inf
+        self._rotation_deg = 0
+        self._logged: set[str] = set()
+
+    def reset(self) -> None:
+        """Deletes the tracks, as needed after a jump in time. Track ids are not used again."""
+        self._tracker.reset()
+        self._mounting.reset(self._rotation_deg)
+        self._last_stamp_s = -np.inf
+
+    def follows(self, track_id: int) -> bool:
+        """Whether a face is still tracked, seen in the last image or not. An id that was deleted is never used again."""
+        return self._tracker.knows(track_id)
+
+    def find_faces(self, image: np.ndarray, stamp_s: float | None, options: EstimatorOptions) -> list[Face]:
+        """The faces of an image, at most `max_faces`.
+
+        Args:
+            image: (H, W) gray or (H, W, 3) BGR uint8.
+            stamp_s: the image's stamp, seconds; faces are then tracked. A stamp before the last one resets. None searches the image as
+                a single one.
+            options: options of finding and following.
+
+        Returns:
+            Faces with the best score first; tracked ones with the oldest track first.
+
+        Raises:
+            ValueError: for a stamp that is not finite.
+        """
+        assert self._detector is not None, 'a finder without a detector only finds heads in depth'
+        self._begin(stamp_s, options)
+        if stamp_s is None:
+            boxes = self._detector.detect_all_sizes(image, options.detection_threshold, options.min_face_px, options.image_rotation)
+            turned = self._mounting.look_at_still(image, boxes, options.image_rotation)
+            self._report(Finding(options.max_faces, max(0, len(boxes) - options.max_faces), turned))
+            return [Face(box) for box in boxes[: options.max_faces]]
+        tracks = self._tracker.update(image, stamp_s, options)
+        if self._tracker.idle or self._mounting.overdue(stamp_s):
+            self._mounting.look(image, [track.box for track in tracks], stamp_s)
+        self._report(Finding(options.max_faces, self._tracker.refused, self._mounting.image_rotation))
+        return [Face(track.box, track.track_id) for track in tracks]
+
+    def find_heads(self, depth_m: np.ndarray, camera: Camera, stamp_s: float | None, options: EstimatorOptions) -> list[Face]:
+        """The heads of a depth image, at most `max_faces`; arguments, result and errors as of `find_faces`.
+
+        Args:
+            depth_m: (H, W) float metres along the optical axis, NaN unknown.
+            camera: the depth image's calibration.
+            stamp_s: as of `find_faces`.
+            options: as of `find_faces`.
+        """
+        self._begin(stamp_s, options)
+        heads = find_heads(depth_m, camera, rotation_deg=options.image_rotation)
+        if stamp_s is None:
+            self._report(Finding(options.max_faces, max(0, len(heads) - options.max_faces)))
+            return [Face(head.box, head=head) for head in heads[: options.max_faces]]
+        by_box = {head.box: head for head in heads}
+        tracks = self._tracker.follow(list(by_box), stamp_s, replace(options, detection_threshold=1e-9))
+        self._report(Finding(options.max_faces, self._tracker.refused))
+        return [Face(track.box, track.track_id, by_box[track.box]) for track in tracks]
+
+    def _begin(self, stamp_s: float | None, options: EstimatorOptions) -> None:
+        """Resets where the image is turned otherwise than the last one, or before it in time."""
+        if options.image_rotation != self._rotation_deg:
+            self._rotation_deg = options.image_rotation
+            self.reset()
+        if stamp_s is None:
+            return
+        if not np.isfinite(stamp_s):
+            raise ValueError(f'stamp_s must be finite, got {stamp_s}')
+        if stamp_s < self._last_stamp_s:
+            self.reset()
+        self._last_stamp_s = stamp_s
+
+    def _report(self, finding: Finding) -> None:
+        self.finding = finding
+        for option, note in finding.notes().items():
+            if option not in self._logged:
+                self._logged.add(option)
+                _log.warning(note)
