@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from c2f_head_pose.engine import cuda
+from c2f_head_pose.models.registry import detector_file
 from training import gpu_session
 from training.loop import checkpoint
 from training.portraits.mediapipe import LANDMARKER, SEGMENTER
@@ -109,9 +110,15 @@ def test_a_process_killed_while_it_writes_pieces_leaves_those_before(tmp_path, m
 
 
 def test_a_kit_has_the_materials_and_as_many_portraits_as_fit(tmp_path, monkeypatch):
-    """Ten portraits of 100,000 bytes in a kit of 0.6 MB: with tar's header and padding 101,536 each, so five beside 0.01 to 0.09 MB."""
+    """Ten portraits of 100,000 bytes in a kit of 0.6 MB: with a file's overhead in the archive 101,536 each, so five beside the rest."""
     cache, pictures = tmp_path / 'cache', tmp_path / 'portraits'
-    for name in (f'heads-3/{"assets.npz"}', f'portraits/{LANDMARKER}', f'portraits/{SEGMENTER}', 'portraits/ict_facekit.npz'):
+    for name in (
+        'heads-3/assets.npz',
+        f'portraits/{LANDMARKER}',
+        f'portraits/{SEGMENTER}',
+        'portraits/ict_facekit.npz',
+        f'models/{detector_file()}',
+    ):
         (cache / 'c2f_head_pose' / name).parent.mkdir(parents=True, exist_ok=True)
         (cache / 'c2f_head_pose' / name).write_bytes(os.urandom(1000))
     pictures.mkdir()
@@ -119,6 +126,7 @@ def test_a_kit_has_the_materials_and_as_many_portraits_as_fit(tmp_path, monkeypa
         (pictures / f'{i}.jpg').write_bytes(os.urandom(100_000))
     monkeypatch.setenv('XDG_CACHE_HOME', str(cache))
     monkeypatch.setenv('PORTRAITS_DIR', str(pictures))
+    monkeypatch.delenv('C2F_HEAD_POSE_MODELS', raising=False)
     kit.pack(tmp_path / 'kit', 0.6)
     assert parcel.size(tmp_path / 'kit') < 600_000
     kit.unpack(tmp_path / 'kit', tmp_path / 'there')
@@ -126,6 +134,11 @@ def test_a_kit_has_the_materials_and_as_many_portraits_as_fit(tmp_path, monkeypa
     assert sorted(path.stem for path in Path(found['PORTRAITS_DIR']).iterdir()) == ['0', '2', '4', '6', '8']
     heads = Path('c2f_head_pose', 'heads-3', 'assets.npz')
     assert (Path(found['XDG_CACHE_HOME']) / heads).read_bytes() == (cache / heads).read_bytes()
+    shutil.rmtree(tmp_path / 'kit' / 'pictures')  # carried before
+    kit.unpack(tmp_path / 'kit', tmp_path / 'there')
+    assert kit.environment(tmp_path / 'there') == found
+    with pytest.raises(ValueError, match='at least so many --megabytes'):
+        kit.pack(tmp_path / 'small', 0.001)
     with pytest.raises(ValueError, match='no kit'):
         kit.unpack(tmp_path / 'there', tmp_path / 'elsewhere')
 

@@ -79,14 +79,13 @@ class _Reader(io.RawIOBase):
         return count
 
 
-def write(files: Mapping[str, Path | bytes], folder: Path, piece_bytes: int = 16 * MB, compress: bool = False) -> None:
+def write(files: Mapping[str, Path | bytes], folder: Path, piece_bytes: int = 16 * MB) -> None:
     """Writes files as a parcel, in place of the one that the folder holds.
 
     Args:
         files: content by name, relative to the folder that they are unpacked into.
         folder: of the parcel.
         piece_bytes: size of the largest piece.
-        compress: whether to compress, for files that are no pictures or weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     generation = 1 + _read_index(folder).get('generation', 0)
@@ -94,7 +93,7 @@ def write(files: Mapping[str, Path | bytes], folder: Path, piece_bytes: int = 16
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     writer = _Writer(fresh, f'piece-{generation}', piece_bytes)
-    with tarfile.open(fileobj=writer, mode='w|xz' if compress else 'w|') as tar:
+    with tarfile.open(fileobj=writer, mode='w|') as tar:
         for name, content in files.items():
             if isinstance(content, Path):
                 tar.add(content, name, recursive=False)
@@ -131,7 +130,7 @@ def read(folder: Path, into: Path) -> list[str]:
         paths.append(path)
     into.mkdir(parents=True, exist_ok=True)
     root = into.resolve()
-    with tarfile.open(fileobj=io.BufferedReader(_Reader(paths)), mode='r|*') as tar:
+    with tarfile.open(fileobj=io.BufferedReader(_Reader(paths)), mode='r|') as tar:
         for member in tar:
             target = (into / member.name).resolve()
             if not member.isfile() or not target.is_relative_to(root):

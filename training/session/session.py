@@ -126,7 +126,8 @@ class Session:
     def portraits(self) -> Steps:
         """The steps that turn portraits and label them, on the cores beside the GPU."""
         output = ('--output', str(self.data('portraits')))
-        steps = [Command('fetch', ('training.portraits', 'fetch'), _BESIDE)] if self.fetch else []
+        fetched = (('fetch', ('training.portraits', 'fetch')), ('fetch_models', ('c2f_head_pose.models.fetch',)))
+        steps = [Command(*one, _BESIDE) for one in fetched if self.fetch]
         turn = ('training.portraits', 'turn', *output, '--pictures', str(self.plan.portraits), '--workers', str(self.workers))
         steps += [Command('turn', turn, _BESIDE)]
         steps += [Command('label', ('training.portraits', 'label', '--model', LABELLED_BY, *output), _BESIDE)]
