@@ -30,7 +30,7 @@ class ChangeWatch:
         Args:
             image: (H, W) gray or (H, W, 3) BGR uint8.
             tile: a part of it.
-            stamp_s: of the image, seconds.
+            stamp_s: the image's stamp, seconds.
             longest_s: after so long the answer is no, whatever the tile looks like.
         """
         look = _coarse(image, tile)

@@ -44,7 +44,7 @@ class DepthError(RuntimeError):
     """Depth that cannot be brought into the image; the text names what is missing and the remedy.
 
     Attributes:
-        why: in what way it is not registered.
+        why: the reason why it is not registered.
     """
 
     def __init__(self, why: str, remedy: str) -> None:
@@ -57,7 +57,7 @@ class ImageView:
     """The image that depth is to be registered to.
 
     Attributes:
-        header: of its message.
+        header: its message's header.
         shape: (H, W) pixels.
         camera: its calibration; None unknown.
         rectified: whether P of camera_info describes it, instead of K and D.
@@ -76,7 +76,7 @@ class DepthAlignment:
     intrinsics. Otherwise both calibrations are needed, and TF where the frames differ.
 
     Attributes:
-        method: how the last depth came into the image's pixels.
+        method: the way in which the last depth came into the image's pixels.
         status: the same with the time that it took, for diagnostics.
         tf: set from outside once frames were seen to differ; most cameras do without.
         no_tf: why it is None.
@@ -86,9 +86,9 @@ class DepthAlignment:
         """Starts without a calibration.
 
         Args:
-            topic: of the depth images.
-            info_topic: of their camera_info.
-            wording: of the remedies.
+            topic: the depth images' topic.
+            info_topic: the topic of their camera_info.
+            wording: the wording of the remedies.
         """
         self.method = self.status = _BY_DRIVER
         self.tf: Transforms | None = None
@@ -110,7 +110,7 @@ class DepthAlignment:
 
         Args:
             depth_m: (H, W) float32 metres, NaN unknown, as received.
-            header: of the depth message.
+            header: the depth message's header.
             view: the image.
 
         Returns:

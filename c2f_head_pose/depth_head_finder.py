@@ -67,7 +67,7 @@ class DepthHead:
     Attributes:
         centre_m: (3,) middle of the head in the camera's optical frame, metres.
         box: about the face as a detector would draw it, pixels.
-        score: how well it looks like a head, 0..1.
+        score: likeness to a head, 0..1.
         outline_m: (16,) as of `outline_m`.
     """
 
@@ -195,8 +195,8 @@ def outline_m(grid: np.ndarray, focal: np.ndarray, x: float, y: float, z_m: floa
     Args:
         grid: (h, w) millimetres.
         focal: (2,) pixels of the grid.
-        x: the head's middle, cells.
-        y: likewise.
+        x: column of the head's middle, cells.
+        y: row of the head's middle, cells.
         z_m: middle of the layer.
     """
     rows = np.rint(y + focal[1] * (_OUTLINE_M - _MIDDLE_BELOW_TOP_M) / z_m).astype(int)

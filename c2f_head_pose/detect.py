@@ -100,7 +100,7 @@ class FaceDetector:
 
         Args:
             image: as of `detect`.
-            candidates: of any search.
+            candidates: boxes found by any search.
             coarse: what the search of the whole image found; candidates that are not among them must reach `FINE_THRESHOLD` too. Where
                 it is empty, the second look decides about each candidate.
             threshold: least score in the second look.

@@ -30,7 +30,7 @@ class Face:
     """A face that was found.
 
     Attributes:
-        box: where it is, pixels of the image.
+        box: the face's box, pixels of the image.
         track_id: its track in a stream; None in an image that stands alone.
         head: the head, if it was found in depth alone.
     """
@@ -47,7 +47,7 @@ class FaceFinder:
         detector: finds faces in one image; None for depth alone.
 
     Attributes:
-        finding: what the last search found that an option can change. Each kind is logged once.
+        finding: findings of the last search that an option can change. Each kind is logged once.
     """
 
     def __init__(self, detector: FaceDetector | None) -> None:

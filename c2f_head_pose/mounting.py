@@ -42,7 +42,7 @@ class _Evidence:
         turn_deg: clockwise, of the image as `image_rotation` makes it.
         last_s: stamp of the last look; None before the first.
         one_s: seconds for which one person at least looked better.
-        two_s: likewise two people.
+        two_s: seconds for which two people at least looked better.
     """
 
     turn_deg: int
@@ -102,7 +102,7 @@ class MountingCheck:
         Args:
             image: (H, W) gray or (H, W, 3) BGR uint8.
             faces: found in it as it is mounted.
-            stamp_s: of the image, seconds.
+            stamp_s: the image's stamp, seconds.
         """
         if stamp_s < self._next_s:
             return
@@ -130,9 +130,9 @@ class MountingCheck:
 
         Args:
             image: see `look`.
-            faces: likewise.
-            rotation_deg: in force.
-            turn_deg: in its place.
+            faces: faces found in it as it is mounted.
+            rotation_deg: the present turn, degrees clockwise.
+            turn_deg: the turn to compare with it, degrees clockwise.
         """
         assert self._detector is not None, 'depth alone shows nothing of the kind'
         if not faces:

@@ -76,7 +76,7 @@ def heads_from_detections(array: Any, unknown_std_deg: float = float('nan')) -> 
 
     Args:
         array: message of the form that the node head_pose publishes.
-        unknown_std_deg: as in `head_from_message`.
+        unknown_std_deg: the value that stands for an unknown deviation, as in `head_from_message`.
     """
     return [
         head_from_message(

@@ -34,10 +34,10 @@ class Tile:
     """A part of an image, and how it is searched.
 
     Attributes:
-        left: pixels of the image.
-        top: likewise.
-        right: likewise, beyond the last column.
-        bottom: likewise, beyond the last row.
+        left: first column, pixels of the image.
+        top: first row.
+        right: column after the last.
+        bottom: row after the last.
         width: columns of the detector's input.
         height: rows of the detector's input.
         largest_px: larger faces are another tile's, pixels of the image; infinite where the tile is the whole image.
@@ -64,8 +64,8 @@ def plan_search(width: int, height: int, min_face_px: int = 0) -> tuple[Tile, ..
     """The tiles of a whole search, the whole image first, then from low to high resolution.
 
     Args:
-        width: of the image, pixels.
-        height: of the image, pixels.
+        width: the image's width, pixels.
+        height: the image's height, pixels.
         min_face_px: the smallest face wanted, longer side in pixels; 0 chooses by the image's size.
     """
     lowest = WHOLE_LONG_SIDE_PX / max(width, height)

@@ -32,7 +32,7 @@ class Track:
 
     Attributes:
         track_id: never used again within the tracker's life.
-        box: where it was last seen.
+        box: the box in which it was last seen.
         seen_s: stamp of the image where it was last seen.
         first_seen_s: stamp of the image where it was first seen.
     """
@@ -90,7 +90,7 @@ class FaceTracker:
         Args:
             image: (H, W) gray or (H, W, 3) BGR uint8.
             stamp_s: seconds, not before the last image's.
-            options: of finding and following.
+            options: options of finding and following.
 
         Returns:
             The tracks seen in this image, longest followed first, at most `max_faces`.
@@ -231,7 +231,7 @@ class _Sweep:
     """Goes through the tiles of a whole search, again and again, in step with the images' stamps.
 
     Attributes:
-        tiles: of the search under way.
+        tiles: tiles of the present search.
     """
 
     def __init__(self) -> None:
@@ -243,8 +243,8 @@ class _Sweep:
         """The tiles to search now so that each is searched once within a period; all of them at first, or where images are that rare.
 
         Args:
-            tiles: of a whole search; where they differ from the last image's, the sweep begins anew.
-            stamp_s: of the image, seconds.
+            tiles: tiles of a whole search; where they differ from the last image's, the sweep begins anew.
+            stamp_s: the image's stamp, seconds.
             period_s: within which a face must be found.
         """
         step_s = stamp_s - self._stamp_s

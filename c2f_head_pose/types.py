@@ -91,7 +91,7 @@ class HeadPose:
         category_probabilities: (4,) float64, of L1..L4, sum 1.
         box: the detected face (never the widened crop); None for a ready-cut crop.
         score: detection score in [0, 1].
-        track_id: of the tracker, stable across frames; None for a single image, or for a pose read from a message.
+        track_id: the tracker's id, stable across frames; None for a single image, or for a pose read from a message.
         t_cam_head_m: (3,) float64 position of the head's origin (sellion) in the camera's optical frame, metres; None unknown.
             Smoothed, if the estimator smooths.
         t_std_m: (3,) float64 standard deviation of t_cam_head_m, metres; None where the position is unknown.

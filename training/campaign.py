@@ -40,13 +40,13 @@ class Job:
     """One job of the campaign.
 
     Attributes:
-        name: of the job and of its folder.
+        name: name of the job and of its folder.
         gpu: whether it needs a GPU.
-        share: of the campaign's hours.
+        share: share of the campaign's hours.
         config: configuration of a model; '' for a table.
-        preset: of the renders to train on.
+        preset: preset of the renders to train on.
         table: number of a table; 0 for a model and for the ablations.
-        seeds: at most this many trainings of each row of the table; 0 for the scale's number.
+        seeds: largest number of trainings of each row of the table; 0 for the scale's number.
     """
 
     name: str
@@ -87,12 +87,12 @@ class Campaign:
 
     Attributes:
         out: folder of datasets, runs and campaign.json.
-        hours: of all jobs together; each has its share.
+        hours: hours of all jobs together; each has its share.
         gpu: whether the machine has a GPU.
         counts: samples to render by preset.
         render: whether to render; otherwise only existing renders are used.
         device: 'auto' or 'cpu', for every command that has the option.
-        scale: of the tables, a key of `paper.experiments.SCALES`; at another than 'full' the campaign consists of the tables alone.
+        scale: scale of the tables, a key of `paper.experiments.SCALES`; at another than 'full' the campaign consists of the tables alone.
         parallel: number of tables to train at the same time, after the first of each pass, whose networks the others share.
         results: folder of the tables' csv files; None for training/results.
         only: names of the jobs to run; empty for all.

@@ -69,7 +69,7 @@ class Labels:
         name: the model's name.
         version: its own version.
         training_data: text on the training data; default: renders alone.
-        licence: of the weights.
+        licence: licence of the weights.
     """
 
     name: str
@@ -172,7 +172,7 @@ def export(
 
     Args:
         source: checkpoint.
-        folder: for NAME.onnx, NAME_fp16.onnx, NAME_int8.onnx, and NAME.pt, the averaged weights for `train --start`.
+        folder: folder for NAME.onnx, NAME_fp16.onnx, NAME_int8.onnx, and NAME.pt, the averaged weights for `train --start`.
         labels: names and terms for the metadata.
         precisions: some of PRECISIONS; fp32 is always written.
         data: rendered datasets for parity and int8 ranges.

@@ -43,7 +43,7 @@ class Row:
         megabytes: weights and activations that are read and written, 10^6 bytes.
         floor_ms: shortest time that the network can take on this machine, milliseconds.
         over_floor: the network's median divided by that time.
-        kernels_ms: on cuda, the sum of the kernels' times by the profiler, milliseconds.
+        kernels_ms: sum of the kernels' times by the profiler on cuda, milliseconds.
     """
 
     model: str

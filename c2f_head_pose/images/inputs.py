@@ -24,11 +24,11 @@ class Frame:
 
     Attributes:
         name: the file's path; for a frame of a video, its path or address, '#' and the frame's number.
-        output: where its drawing goes inside the output folder.
+        output: path of its drawing inside the output folder.
         image: (H, W, 3) BGR uint8; None where the file could not be read or ends before it should.
         stamp_s: seconds from the video's start, by its container; None for a picture, which stands alone.
         fps: images a second of the video.
-        problem: what is wrong and with what, where image is None.
+        problem: the fault and the file or device that has it, where image is None.
     """
 
     name: str
@@ -77,7 +77,7 @@ def find_inputs(paths: list[str], output: Path | None = None) -> Inputs:
     Checks every path before it reads any file.
 
     Args:
-        paths: as the user gives them.
+        paths: the paths in the user's spelling.
         output: folder of the drawings; what lies there is not taken for an input.
 
     Raises:

@@ -30,10 +30,10 @@ class Topic:
     """A topic of a recording.
 
     Attributes:
-        name: as recorded.
+        name: the recorded name.
         type: 'package/msg/Type'; empty where it was recorded with several.
         count: messages in all files.
-        encoding: of the messages; empty where it was recorded with several.
+        encoding: the messages' encoding; empty where it was recorded with several.
         definition: rosbags' MessageDefinition; None where the recording holds none.
     """
 
@@ -78,12 +78,12 @@ class BagFile:
     """A recording that is open for reading. Use it as a context manager.
 
     Attributes:
-        path: as given.
+        path: the path that was given.
         topics: name to topic.
         start_ns: recording time of the earliest message; None without a message.
         end_ns: recording time of the latest message; None without a message.
-        notes: what is unusual about a recording that is complete.
-        damage: what is wrong with the recording, in words; None while nothing was noticed. Reading can find more.
+        notes: oddities of a complete recording.
+        damage: the recording's fault, in words; None while nothing was noticed. Reading can find more.
 
     Args:
         path: a rosbag2 folder, an .mcap, .db3 or .bag file, compressed or not, a folder with parts of one recording, or one of pictures.

@@ -22,7 +22,7 @@ class Wording:
 
     Attributes:
         image: option or parameter of the image topic.
-        depth: of the depth topic; None where there is none to set.
+        depth: the depth topic's name; None where there is none.
     """
 
     image: str

@@ -33,10 +33,10 @@ class Located:
     Attributes:
         files: storage files in the order in which they were recorded; empty for a folder of pictures.
         pictures: the picture files of such a folder.
-        numbers: of each storage file, where the files are parts whose order comes from their names alone; empty otherwise.
-        messages: in all files, by metadata.yaml; None unknown.
-        notes: what is unusual and costs no data.
-        damage: what is missing; None for nothing.
+        numbers: the number of each storage file, where the order of the parts comes from their names alone; empty otherwise.
+        messages: number of messages in all files, by metadata.yaml; None if unknown.
+        notes: oddities that cost no data.
+        damage: the part that is missing; None for nothing.
     """
 
     files: tuple[Path, ...] = ()

@@ -42,7 +42,7 @@ class Decoder:
     Args:
         topic: its name, for messages to people.
         kind: 'package/msg/Type'; '' where the topic was recorded with several.
-        encoding: of the messages.
+        encoding: the messages' encoding.
         definition: rosbags' MessageDefinition; None where the recording holds none.
 
     Raises:

@@ -84,7 +84,7 @@ class Notes:
 
         Args:
             kind: one sentence for all events of this kind.
-            detail: what differs between them; that of the first is kept.
+            detail: the detail in which they differ; the first one's is kept.
         """
         first, count = self._events.get(kind, (detail, 0))
         self._events[kind] = first, count + 1

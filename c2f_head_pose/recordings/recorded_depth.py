@@ -18,7 +18,7 @@ class RecordedDepth:
     """Brings depth into the images' pixels, with the calibrations and transforms of the recording.
 
     Attributes:
-        alignment: how.
+        alignment: how the depth was registered to the image.
 
     Args:
         bag: the recording, which is not being read meanwhile.

@@ -28,7 +28,7 @@ class Channel:
     Attributes:
         topic: name as recorded.
         type: 'package/msg/Type' of ROS messages; a foreign encoding's own name; empty where the file names none.
-        encoding: of the messages: 'cdr', 'ros1', 'picture', or a foreign one such as 'json' or 'protobuf'.
+        encoding: the messages' encoding: 'cdr', 'ros1', 'picture', or a foreign one such as 'json' or 'protobuf'.
         definition: rosbags' MessageDefinition; None where the file holds none that is understood.
         count: messages in the file.
     """
@@ -52,11 +52,11 @@ class Storage(Protocol):
     """An open storage file.
 
     Attributes:
-        channels: of the file.
+        channels: the file's channels.
         start_ns: recording time of the earliest message, nanoseconds; None without a message.
         end_ns: recording time of the latest message; None without a message.
-        damage: what is wrong with the file, found while it was opened; None for an intact file.
-        notes: what is unusual about an intact file.
+        damage: the file's fault, found while it was opened; None for an intact file.
+        notes: oddities of an intact file.
     """
 
     channels: list[Channel]

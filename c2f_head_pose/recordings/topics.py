@@ -47,8 +47,8 @@ def choose_topics(
         bag: the recording.
         image: name, with or without its transport's ending `/compressed`; chosen when None.
         camera_info: name, 'none' for none; chosen when None.
-        depth: likewise.
-        wording: how the user names a topic.
+        depth: name, 'none' for none; chosen when None.
+        wording: the way in which the user names a topic, for messages.
         rectified: the images are rectified: P without distortion instead of K and D.
 
     Raises:
@@ -70,8 +70,8 @@ class _DepthTrial:
 
     Attributes:
         choice: the topics with this depth.
-        how: how it was registered, in words; '' where the driver has done it.
-        why: in what way it cannot be used; '' for depth that can.
+        how: the way of registration, in words; '' where the driver has done it.
+        why: the reason why it cannot be used; '' for depth that can.
         error: the same with the remedy.
     """
 

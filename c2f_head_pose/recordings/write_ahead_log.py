@@ -23,7 +23,7 @@ class WriteAheadLog(NamedTuple):
     Attributes:
         frames: pages of finished transactions, which SQLite reads instead of the database's own.
         unfinished: pages after them, of a transaction that never ended.
-        damage: what is wrong with the log; None for an intact one.
+        damage: the log's fault; None for an intact one.
     """
 
     frames: int = 0

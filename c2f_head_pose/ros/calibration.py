@@ -18,7 +18,7 @@ class Calibration:
     """Keeps the newest camera_info and turns it into a camera when it changes.
 
     Attributes:
-        status: for diagnostics: what the calibration is, or why it cannot be used.
+        status: text for diagnostics: the calibration, or why it cannot be used.
     """
 
     def __init__(self, notices: Notices, topic: str) -> None:
@@ -26,7 +26,7 @@ class Calibration:
 
         Args:
             notices: reports what is wrong, and when it is right again.
-            topic: of the images; its name is compared with the parameter `rectified`.
+            topic: the images' topic; its name is compared with the parameter `rectified`.
         """
         self.status = 'no camera_info yet'
         self._notices = notices
@@ -48,8 +48,8 @@ class Calibration:
         """The camera for an image of this size; None, with a throttled warning, where the calibration cannot be used.
 
         Args:
-            width: of the image, pixels.
-            height: of the image, pixels.
+            width: the image's width, pixels.
+            height: the image's height, pixels.
             rectified: the image is rectified.
         """
         info = self._info

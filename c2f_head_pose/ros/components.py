@@ -22,9 +22,9 @@ class Parts:
     """Lives from configuring to cleaning up.
 
     Attributes:
-        estimator: with its model.
+        estimator: the estimator with its model.
         outputs: the publishers.
-        mount: where the camera is in target_frame; None to answer in the image's own frame.
+        mount: the camera's place in target_frame; None to answer in the image's own frame.
     """
 
     estimator: HeadPoseEstimator

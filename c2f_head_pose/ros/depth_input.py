@@ -26,7 +26,7 @@ class DepthTiming:
 
     Attributes:
         tolerance_s: largest difference of stamps.
-        wait_s: how long to wait for depth that comes later than its image; not while depth has stopped.
+        wait_s: longest wait for depth that comes later than its image, seconds; there is no wait while depth has stopped.
         stopped_s: depth silent for longer has stopped.
     """
 
@@ -51,7 +51,7 @@ class DepthInput:
         Args:
             notices: reports what is wrong with depth, and when it is right again.
             alignment: registers depth to the images.
-            topic: for messages.
+            topic: the topic's name, for messages.
             clock: seconds, steady.
         """
         self.status = 'no depth image yet'

@@ -44,9 +44,9 @@ class Report:
 
     Attributes:
         node: its name with namespace, without the leading slash.
-        state: what it is doing.
+        state: the node's state.
         image_frame: frame of the images it answers; empty before the first, or where images have none.
-        faces: how many faces the last image showed; None where it is not stated.
+        faces: number of faces in the last image; None where it is not stated.
     """
 
     node: str
@@ -62,7 +62,7 @@ def diagnostic_array(stamp: Any, node_name: str, image_frame: str, state: State,
         stamp: now, builtin_interfaces/Time.
         node_name: fully qualified.
         image_frame: frame of the images; also the hardware id.
-        state: what the node is doing.
+        state: the node's state.
         reason: why, with the remedy; may be empty.
         values: figures as text.
     """

@@ -22,10 +22,10 @@ class Frame:
     """One image as it was read.
 
     Attributes:
-        header: of its message.
+        header: its message's header.
         image: (H, W) gray or (H, W, 3) BGR uint8; None of depth alone.
         depth_m: (H, W) float32 metres, NaN unknown, registered to the image; None without depth.
-        camera: that took it; None without a calibration.
+        camera: the camera that took it; None without a calibration.
     """
 
     header: Any
@@ -55,7 +55,7 @@ class FrameReader:
         """Starts a stream.
 
         Args:
-            calibration: of the camera.
+            calibration: the camera's calibration.
             depth: depth beside the images; None without.
             parameters: returns the set in force.
         """

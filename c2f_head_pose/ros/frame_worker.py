@@ -32,7 +32,7 @@ class Monitoring:
     Attributes:
         statistics: counts every image.
         notices: logs what is wrong with them.
-        topic: of the images, for messages.
+        topic: the images' topic, for messages.
     """
 
     statistics: Statistics
@@ -61,9 +61,9 @@ class FrameWorker:
 
         Args:
             parts: model, outputs, mount.
-            reader: of the messages.
-            neutral: what counts as straight.
-            monitoring: where to report.
+            reader: reads the messages.
+            neutral: the rotation that counts as straight.
+            monitoring: receives the reports.
             parameters: returns the set in force.
             now_s: the node's clock, seconds; only measures latency.
         """

@@ -37,7 +37,7 @@ class TfLookup:
             target: the frame to give the answer in.
             source: the frame that is looked for.
             stamp: when; None for the newest transform, which is right where the two frames do not move against each other.
-            wait_s: how long to wait for a transform that is late.
+            wait_s: longest wait for a transform that is late, seconds.
 
         Returns:
             (3, 3) that maps the source's axes to the target's, and (3,) the source's origin in the target, metres.

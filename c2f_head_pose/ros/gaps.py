@@ -34,7 +34,7 @@ class SequenceGaps:
         """Returns the number of messages that were lost since the last call.
 
         Args:
-            publishers: how many the topic has now.
+            publishers: present number of the topic's publishers.
         """
         lost = self._missing if publishers == 1 and not self._mixed else 0
         self._missing, self._mixed = 0, False

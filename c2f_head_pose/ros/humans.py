@@ -62,7 +62,7 @@ class FaceNames:
         Args:
             announce_after: number of images with a face until it is announced; a face that is missing before starts anew.
             drop_after: number of consecutive images without an announced face until it is dropped.
-            rng: for the names.
+            rng: random generator for the names.
             followed: whether a track may still be seen again; a face whose track cannot is dropped at once. Otherwise somebody who
                 comes back under a new track, or whom a time jump gave one, would stand twice in the list.
         """

@@ -65,7 +65,7 @@ class Input:
         topic: resolved.
         message_type: the ROS message class.
         callback: called with each message.
-        qos: of the subscription.
+        qos: the subscription's QoS.
         overridden: the user has fixed the QoS by qos_overrides parameters.
         subscription: the rclpy subscription; None until subscribed.
         lost: messages that the publisher sent and that never arrived, as far as that is known.

@@ -91,9 +91,9 @@ class NeutralLearner:
         """Learns the neutral with which the mean of the last seconds is straight ahead.
 
         Args:
-            kind: of KINDS.
-            now_s: on the clock of `add`.
-            window_s: how far to look back.
+            kind: one of KINDS.
+            now_s: the present time on the clock of `add`, seconds.
+            window_s: length of the time to look back, seconds.
 
         Raises:
             NeutralError: for too few images of one face, or a head that moved.
@@ -124,7 +124,7 @@ def neutral_path(folder: str, node: str, frame_id: str) -> Path:
     Args:
         folder: '' for c2f_head_pose in $ROS_HOME, else ~/.ros.
         node: fully qualified name.
-        frame_id: of the images.
+        frame_id: the images' frame.
     """
     chosen = Path(folder).expanduser() if folder else Path(os.environ.get('ROS_HOME') or Path.home() / '.ros') / 'c2f_head_pose'
     name = re.sub(r'[^A-Za-z0-9_-]+', '.', f'{node.strip("/")}@{frame_id.strip("/")}')

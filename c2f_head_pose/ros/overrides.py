@@ -15,7 +15,7 @@ def value_given(node: Any, name: str) -> Any:
 
     Args:
         node: the rclpy node.
-        name: of the parameter.
+        name: the parameter's name.
     """
     if node.has_parameter(name):
         return node.get_parameter(name).value

@@ -40,8 +40,8 @@ class Session:
     """One worker thread answers images; the executor's thread only hands it the newest.
 
     Attributes:
-        statistics: of the images since the session began.
-        calibration: of the camera.
+        statistics: statistics of the images since the session began.
+        calibration: the camera's calibration.
         depth: beside the images; None without.
         images_in: the subscription that is answered.
         silence: why no image comes; empty while they come.
@@ -54,7 +54,7 @@ class Session:
 
         Args:
             node: the lifecycle node.
-            parts: what was configured.
+            parts: the configured parts.
             neutral: the orientation that counts as straight.
             notices: the log.
             parameters: gives the set in force.

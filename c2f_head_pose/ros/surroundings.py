@@ -31,7 +31,7 @@ class Surroundings:
         """Looks around.
 
         Args:
-            images: how many have arrived; a clock that stands still in a paused replay is no news.
+            images: number of images that have arrived; without new ones a clock that stands still, as in a paused replay, is not reported.
             timeout_s: simulated time that has not moved for longer stands still.
         """
         self._watch_name()

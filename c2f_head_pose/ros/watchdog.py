@@ -19,7 +19,7 @@ def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before:
 
     Args:
         node: the rclpy node that subscribes.
-        source: what it subscribes to.
+        source: the topic and message type that it subscribes to.
         qos: the profile subscribed with.
         received_before: whether something had arrived earlier.
     """

@@ -84,8 +84,8 @@ class SyntheticCrops:
         split: 'train', 'val' or 'test', by identity; None for all.
         depth: whether to read depth too.
         pose_limits_deg: yaw, pitch, roll; samples beyond are excluded (the paper's ranges). None keeps all.
-        limit: at most this many samples, spread evenly over the split.
-        shares: of each folder in the samples drawn, 0..1; None for one that shares the rest by its size. Without any, size alone counts.
+        limit: largest number of samples, spread evenly over the split.
+        shares: share of each folder among the samples, 0..1; None for one that shares the rest by its size. Without any, size alone counts.
 
     Raises:
         ValueError: for folders that do not join, no sample of the split, or shares that leave no room or do not add up to 1.

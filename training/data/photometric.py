@@ -63,7 +63,7 @@ def disturb(image: Tensor, eyes: Tensor, face: Tensor, how: PhotometricAugmentat
         eyes: (B, 2, 2) centres of the eyes, [-1, 1].
         face: (B,) the landmarks' larger extent in the same units.
         how: strengths.
-        generator: on the image's device.
+        generator: random generator on the image's device.
     """
     image = light(image, how, generator)
     image = occlude(image, eyes, face, how, generator)

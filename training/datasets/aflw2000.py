@@ -35,7 +35,7 @@ def w300lp(folder: Path, flipped: bool = True) -> Iterator[Face]:
     """Reads 300W-LP: AFW, HELEN, IBUG and LFPW rotated synthetically to profile, and their mirror images.
 
     Args:
-        folder: with AFW, HELEN, ...
+        folder: folder with AFW, HELEN, ...
         flipped: whether to read the `*_Flip` folders too.
     """
     from scipy.io import loadmat

@@ -109,7 +109,7 @@ def read_biwi(folder: Path, sequences: tuple[int, ...] | None = None) -> Iterato
     """Reads every frame: rotation and box in the RGB camera's frame, depth in the depth camera's.
 
     Args:
-        folder: with the sequences' folders 01 ... 24, or one folder of frames with its calibration.
+        folder: folder with the sequences' folders 01 ... 24, or one folder of frames with its calibration.
         sequences: numbers; `TEST_SEQUENCES` is the authors' test set; None for all.
     """
     for path in sorted(folder.glob('**/*_pose.txt')):

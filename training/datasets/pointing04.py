@@ -22,7 +22,7 @@ def pointing04(
     """Reads Pointing'04: pan and tilt in steps of 15 (tilt also 30) degrees, from the marker that a person looks at; no roll.
 
     Args:
-        folder: with Person01, Person02, ...
+        folder: folder with Person01, Person02, ...
         max_pan_deg: largest pan.
         max_tilt_deg: largest tilt.
         people: numbers of the persons; None for all.

@@ -33,10 +33,10 @@ class RealCrops:
     An unlabelled angle counts as 0 (Pointing'04 has no roll). Without a camera the ray of the crop is the optical axis.
 
     Args:
-        faces: with boxes or landmarks.
-        size: of the stored crops, pixels.
+        faces: faces with boxes or landmarks.
+        size: side of the stored crops, pixels.
         pose_limits_deg: yaw, pitch, roll of R_crop_head beyond which faces are excluded; None keeps all.
-        name: of the data, for the checkpoint.
+        name: the data's name, for the checkpoint.
 
     Attributes:
         left_out: number of faces beyond the limits.

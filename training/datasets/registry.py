@@ -115,8 +115,8 @@ def open_faces(name: str, folder: str | Path | None = None, **options: object) -
 
     Args:
         name: one of NAMES.
-        folder: of the set; None for the set's environment variable.
-        options: of that set's reader.
+        folder: the set's folder; None for the set's environment variable.
+        options: options of that set's reader.
 
     Raises:
         MissingDataError: with the steps to get it.

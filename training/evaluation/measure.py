@@ -144,7 +144,7 @@ def rendered_answers(
     Augmentation and pose limits are those of the model's own training; for an exported file, which does not carry them, the defaults.
 
     Args:
-        model: to run.
+        model: the model to run.
         folders: one rendered set, or several that are joined.
         disturbed: whether to augment as in training; otherwise crops are centred and clean.
         split: 'val' or 'test'; None for all.

@@ -60,11 +60,11 @@ class Result:
 
     Attributes:
         row: the row of summary.csv, by FIELDS.
-        names: of the faces.
+        names: the faces' names.
         truth_ypr_deg: (N, 3), nan if unknown.
         R: (N, 3, 3) estimated rotations.
         std_rad: (N, 3) estimated standard deviations.
-        errors: of each face.
+        errors: errors of each face.
         crops: (N, S, S) uint8, the network's input.
         R_crop_true: (N, 3, 3) true R_crop_head; an unknown roll counts as 0; nan if yaw or pitch is unknown.
     """

@@ -29,10 +29,10 @@ class Figure:
         n: number of test samples.
         scale: 'tiny' (a test of the code), or text on iterations and samples that begins with the name of a reduced scale.
         protocol: crop and test set.
-        command: that produces the figure.
-        commit: of the checkout that tested, as in an evaluation's summary.csv.
-        seed: of the training.
-        data_hash: of the training data.
+        command: the command that produces the figure.
+        commit: commit of the checkout that tested, as in an evaluation's summary.csv.
+        seed: the training's seed.
+        data_hash: hash of the training data.
         trained_by: commit of the checkout that trained, possibly an older one; '' if nothing was trained.
         seeds: number of trainings, with seeds from `seed` on, over which the value is the mean.
         spread: standard deviation over these trainings; '' for one training.

@@ -48,7 +48,7 @@ class HeldOut:
     """Held-out crops of one dataset in the poses of use, clean and centred.
 
     Attributes:
-        name: of the dataset, with the kind of its labels.
+        name: the dataset's name, with the kind of its labels.
         crops: (N, 1, S, S) uint8.
         R_true: (N, 3, 3).
     """
@@ -92,9 +92,9 @@ def std_scale(weights: dict[str, Tensor], network_of: Callable[[dict[str, Tensor
     """(3,) factors, at least 1, of the deviations about x, y, z with which 68.3 % of the pooled errors or more lie within one.
 
     Args:
-        weights: of the network.
+        weights: the network's weights.
         network_of: makes the network to export from weights, so that a mirrored network is measured as such.
-        faces: to measure on.
+        faces: the faces to measure on.
 
     Raises:
         ValueError: for a factor beyond `LARGEST_SCALE`.
@@ -139,7 +139,7 @@ def calibrate(
     The scale comes from the people of the split 'val'; the coverage on those of 'test' is printed before and after.
 
     Args:
-        weights: of the network.
+        weights: the network's weights.
         network_of: makes the network to export from weights.
         config: gives the crops' size and margin.
         folders: datasets to calibrate on.

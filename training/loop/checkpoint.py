@@ -100,7 +100,7 @@ def light(content: Content, half: bool = False) -> dict[str, Any]:
     A run resumes from it with the EMA as its weights and a new state of the optimiser, so not with the same result.
 
     Args:
-        content: of a checkpoint.
+        content: a checkpoint's content.
         half: whether to store the weights in half precision.
     """
     kept = {key: content[key] for key in (*WEIGHTS, *CLOCK) if key in content}

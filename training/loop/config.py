@@ -51,7 +51,7 @@ class RunConfig:
         batch: samples per step, over all processes.
         shards: parts of a batch, each with its own batch statistics; a multiple of the number of processes.
         steps: planned optimiser steps.
-        seed: of initialisation, order, augmentation and dropout.
+        seed: seed of initialisation, order, augmentation and dropout.
         precision: 'bf16' (autocast) or 'fp32'.
         ema: decay of the exponential moving average of the weights.
         clip: largest norm of the gradient; 0 disables clipping.
@@ -139,7 +139,7 @@ def with_current_names(values: dict[str, Any], source: str | None = None) -> dic
 
     Args:
         values: settings as read from a file, an option or a checkpoint.
-        source: what to name in the deprecation line printed for each; None prints nothing.
+        source: name of the source in the deprecation line printed for each; None prints nothing.
 
     Raises:
         ValueError: for a setting that is given under both names.
@@ -168,7 +168,7 @@ def read_yaml(text: str, source: str) -> Any:
     """Parses yaml.
 
     Args:
-        text: to parse.
+        text: the text to parse.
         source: named in the error.
 
     Raises:

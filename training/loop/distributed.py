@@ -23,7 +23,7 @@ class DistributedContext:
     Attributes:
         rank: number of this process, from 0.
         world_size: number of processes.
-        device: of this process.
+        device: this process's device.
     """
 
     rank: int

@@ -41,7 +41,7 @@ class BatchLoader:
     Args:
         data: crops to train on.
         config: the run's configuration.
-        device: where batches are augmented.
+        device: device on which batches are augmented.
         size: side of the crops, pixels; 0 for the network's.
     """
 
@@ -80,7 +80,7 @@ class WorkerLoader:
         data: crops to train on.
         config: the run's configuration.
         first: first step; steps and their shards must be requested in order.
-        shards: that this process trains on in every step.
+        shards: shards that this process trains on in every step.
         processes: number of workers; each loads every n-th step.
         size: side of the crops, pixels; 0 for the network's.
     """

@@ -64,9 +64,9 @@ def coarse_to_fine_loss(
     """Our loss on a batch.
 
     Args:
-        network: with `raw` and `mix`.
-        batch: with landmarks, if the network predicts them; crops of the network's size or larger.
-        weights: of the terms.
+        network: a network with `raw` and `mix`.
+        batch: a batch with landmarks, if the network predicts them; crops of the network's size or larger.
+        weights: weights of the terms.
         teacher: gives further targets on the same crops.
 
     Returns:
@@ -119,7 +119,7 @@ def distillation_loss(
         std: (B, 3) rad.
         logits: (B, 4) of the categories.
         targets: the teacher's, of the same crops.
-        weights: of the terms.
+        weights: weights of the terms.
     """
     apart = geodesic_rad(rotation, targets.rotation).mean()
     category = functional.kl_div(logits.log_softmax(1), targets.logits.log_softmax(1), reduction='batchmean', log_target=True)

@@ -30,8 +30,8 @@ class Log:
     """Appends rows to log.csv; a resumed run first drops the rows after its checkpoint.
 
     Args:
-        folder: of the run.
-        step: of the checkpoint.
+        folder: the run's folder.
+        step: the checkpoint's step.
     """
 
     def __init__(self, folder: Path, step: int):

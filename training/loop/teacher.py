@@ -37,8 +37,8 @@ class Teacher:
 
     Args:
         path: its checkpoint; the EMA of its weights is used.
-        config: of the run that it teaches.
-        device: where it runs.
+        config: configuration of the run that it teaches.
+        device: device that it runs on.
 
     Raises:
         ValueError: for a teacher that does not see what the run's network sees.

@@ -41,10 +41,10 @@ def trained(
     """Returns the last checkpoint of a run, and trains it first, or to its end, if there is none.
 
     Args:
-        config: of the run.
+        config: the run's configuration.
         train_set: crops to train on.
         out: the run's folder.
-        way: how it is run.
+        way: the way in which it is run.
         val_set: held-out crops, or None.
 
     Raises:

@@ -41,7 +41,7 @@ def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, se
         data: a split.
         config: gives size, modality and the strengths of the augmentation.
         disturbed: whether to augment as in training; otherwise crops are centred, clean and over a flat background.
-        seed: of the augmentation.
+        seed: seed of the augmentation.
     """
     crops, rotations = [], []
     make, how = CROP_FUNCTIONS[config.modality], config.augmentation()

@@ -101,7 +101,7 @@ class CoarseToFine(nn.Module):
         squeeze: channels of the last 1x1 convolution, whose output is flattened.
         embedding: width of the shared embedding.
         hidden: width of a regressor's hidden layer.
-        representation: of a regressor's rotation: 'columns' (6D, from its anchor) or 'euler' (yaw, pitch, roll, from its anchor's).
+        representation: form of a regressor's rotation: 'columns' (6D, from its anchor) or 'euler' (yaw, pitch, roll, from its anchor's).
         landmarks: whether the embedding also predicts the 68 landmarks. Only training uses them; no exported graph contains them.
     """
 

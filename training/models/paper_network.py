@@ -37,8 +37,8 @@ def regression_network(
     """One sub-space's regression network: three 5x5 convolutions, each with ReLU and 2x2 pooling, two layers of 300, three angles.
 
     Args:
-        channels: of the trunk's map.
-        side: of the trunk's map.
+        channels: channels of the trunk's map.
+        side: side of the trunk's map.
         width: channels of its convolutions, which the paper omits.
         hidden: units of both fully connected layers.
         dropout: after the first and the second.
@@ -67,13 +67,13 @@ class PaperNetwork(nn.Module):
     Args:
         size: input side; 256 in the paper.
         modality: 'rgb' (gray) or 'depth'.
-        norm: of the trunk: 'batch', 'response' or 'none'.
+        norm: normalisation of the trunk: 'batch', 'response' or 'none'.
         width: scales the trunk's channels, for tests.
-        channels: of the regression networks' convolutions.
-        hidden: of their fully connected layers.
-        dropout: of their fully connected layers, and before the classifier.
+        channels: channels of the regression networks' convolutions.
+        hidden: width of their fully connected layers.
+        dropout: dropout of their fully connected layers, and before the classifier.
         imagenet: a torchvision GoogLeNet file to start the trunk from; None starts from scratch.
-        start_std: of the regression networks' convolutions.
+        start_std: standard deviation of the regression networks' initial convolutions.
     """
 
     def __init__(

@@ -105,7 +105,7 @@ def narrower(state: State, depths: list[int], widths: list[int]) -> State:
 
     Args:
         state: weights of the wider network.
-        depths: of both trunks.
+        depths: depths of both trunks.
         widths: channels of the narrower trunk's stages.
 
     Raises:
@@ -169,7 +169,7 @@ def enlarged(state: State, before: int, after: int, name: str = 'embed.2.weight'
         state: weights of the network.
         before: side of its map.
         after: side of the new map.
-        name: of the layer's weight, (features, channels * side * side).
+        name: name of the layer's weight, (features, channels * side * side).
 
     Returns:
         The weights; a larger crop of the same picture is read much as before, and training adapts the rest.

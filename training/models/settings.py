@@ -15,8 +15,8 @@ def checked(settings: Any, name: str, *takers: Callable) -> dict[str, Any]:
     """Returns the settings if they fit the arguments of the takers.
 
     Args:
-        settings: by name.
-        name: of the whole part, such as 'augment'; '' for a whole configuration.
+        settings: settings by name.
+        name: name of the whole part, such as 'augment'; '' for a whole configuration.
         takers: annotated functions or classes; arguments of types that yaml does not have are no settings.
 
     Raises:

@@ -20,8 +20,8 @@ class Subspace:
     """One cell.
 
     Attributes:
-        azimuth_deg: from, to; the sign of yaw.
-        elevation_deg: from, to; the sign of pitch.
+        azimuth_deg: lower and upper limit; the sign of yaw.
+        elevation_deg: lower and upper limit; the sign of pitch.
         category: 0..3 for L1..L4.
         anchor_deg: azimuth and elevation of the anchor.
     """

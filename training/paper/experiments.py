@@ -20,12 +20,12 @@ class Scale:
 
     Attributes:
         name: a key of SCALES.
-        width: of the networks' channels, 1 the published ones'; of the small published regressors only if tiny.
+        width: width of the networks' channels, 1 for the published ones; the small published regressors change only if tiny.
         size: input side of all networks but the small published regressors; None as published.
-        channels: of the paper's regression networks.
+        channels: channels of the paper's regression networks.
         hidden: units of their fully connected layers.
-        start_std: of their convolutions' weights at the start; see `_START_STD`.
-        changes: to the configuration of every row.
+        start_std: standard deviation of their convolutions' initial weights; see `_START_STD`.
+        changes: changes to the configuration of every row.
         table_changes: further ones to the rows of some tables, by number.
         keep_at: steps at which the checkpoint is also kept, for learning curves.
         seeds: number of trainings of the rows on which conclusions depend (`Experiment.decisive`); the others are trained once.
@@ -111,7 +111,7 @@ class Experiment:
         table: 2..8.
         row: label in the paper's table.
         config: base configuration by name.
-        changes: to it.
+        changes: changes to the configuration.
         data: 'synthetic', 'real' or 'both'.
         decisive: whether a conclusion depends on the row, so that scales with several seeds repeat its training.
         scale: the only scale that has this row; '' for all.

@@ -45,7 +45,7 @@ class Found:
     """A portrait with exactly one face.
 
     Attributes:
-        name: of the file.
+        name: the file's name.
         box: (4,) x1 y1 x2 y2 of the detected face.
     """
 
@@ -88,10 +88,10 @@ def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, worker
     Args:
         sources: materials.
         output: the dataset's folder.
-        variety: of each portrait's pictures.
-        seed: of the dataset.
+        variety: variety of each portrait's pictures.
+        seed: the dataset's seed.
         workers: processes.
-        command: for the manifest.
+        command: the command line, for the manifest.
         limit: only the first so many pictures of the folder.
     """
     found = find_faces(sources.portraits, limit)
@@ -136,8 +136,8 @@ class ShardMaker:
 
     Args:
         output: the dataset's folder.
-        variety: of each portrait's pictures.
-        manifest: of the dataset.
+        variety: variety of each portrait's pictures.
+        manifest: the dataset's manifest.
         portrait_of: a person's portrait by number.
     """
 

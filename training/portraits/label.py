@@ -31,8 +31,8 @@ class Labels:
 
     Attributes:
         R_base: (P, 3, 3) own poses.
-        moved_deg: (P,) from the ones before.
-        consistency: of the estimates with the labels.
+        moved_deg: (P,) angle between each own pose and the one before.
+        consistency: consistency of the estimates with the labels.
     """
 
     R_base: np.ndarray

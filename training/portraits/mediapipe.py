@@ -33,7 +33,7 @@ class MediaPipe:
     """Both networks.
 
     Args:
-        folder: with `LANDMARKER` and `SEGMENTER`.
+        folder: folder with `LANDMARKER` and `SEGMENTER`.
 
     Raises:
         RuntimeError: where LiteRT or a file is missing, with the remedy.

@@ -31,8 +31,8 @@ class Pose:
         torso_share: share of that turn that the torso takes.
         distance_m: camera to sellion; far is orthographic.
         morphs: expression name to the strength that is added.
-        gaze_deg: of both eyes, to the person's left and up.
-        light: of the relighting.
+        gaze_deg: gaze of both eyes, to the person's left and up.
+        light: the relighting's light.
     """
 
     D: np.ndarray
@@ -67,7 +67,7 @@ class Portrait:
 
     Args:
         model: the head.
-        fit: of the face.
+        fit: the face's fit.
         image: (H, W, 3) uint8 BGR.
         person: (H, W) float32 0..1.
     """

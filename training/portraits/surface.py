@@ -74,7 +74,7 @@ def add_hair(model: HeadModel, fit: Fit, person: np.ndarray) -> np.ndarray:
 
     Args:
         model: the head.
-        fit: of the portrait.
+        fit: the portrait's fit.
         person: (H, W) 0..1.
     """
     share = scalp_share(model)
@@ -133,8 +133,8 @@ def round_sheet(model: HeadModel, fit: Fit, vertices: np.ndarray, person: np.nda
 
     Args:
         model: the head.
-        fit: of the portrait.
-        vertices: with hair.
+        fit: the portrait's fit.
+        vertices: vertices of the head with hair.
         person: (H, W) 0..1, the picture's size.
     """
     height, width = person.shape

@@ -64,7 +64,7 @@ def paint(
 
     Args:
         model: the head.
-        fit: of the portrait.
+        fit: the portrait's fit.
         vertices: (V, 3) with hair, mesh axes.
         outward: (V, 3) their unit normals as they stand in the portrait, camera axes.
         depth_cm: (H, W) of the head drawn as it stands in the portrait, camera axes; inf where there is none.

@@ -121,7 +121,7 @@ class Turner:
             head_turn: (3,) rotation vector, camera frame.
             torso_turn: (3,) likewise.
             shift: (3,) metres added after the turn: places the head before the camera.
-            light: of the relighting.
+            light: the relighting's light.
 
         Returns:
             (size, size, 3) uint8 BGR premultiplied by its coverage, and (size, size) uint8 coverage.

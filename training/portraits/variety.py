@@ -20,14 +20,14 @@ class Variety:
     """How the pictures of one portrait differ.
 
     Attributes:
-        pictures: of each portrait.
-        as_taken: of these as the portrait stands, only relit.
+        pictures: number of pictures of each portrait.
+        as_taken: how many of these show the portrait as it stands, only relit.
         upright: share of the others that is nearly upright: normally distributed.
-        upright_sd_deg: yaw, pitch, roll of those.
-        yaw_deg: of the rest, turned far: uniform up to this either way.
-        pitch_sd_deg: of the rest.
-        pitch_deg: no further than this.
-        roll_sd_deg: of the rest.
+        upright_sd_deg: standard deviations of their yaw, pitch and roll.
+        yaw_deg: largest yaw of the rest, which are turned far: uniform up to this either way.
+        pitch_sd_deg: standard deviation of the rest's pitch.
+        pitch_deg: largest pitch of the rest.
+        roll_sd_deg: standard deviation of the rest's roll.
         closed_eyes: share of pictures with closed eyes.
         open_mouth: share with an open mouth.
         gaze: share whose eyes look elsewhere.
@@ -58,7 +58,7 @@ def draw_poses(rng: np.random.Generator, R_cam_head: np.ndarray, variety: Variet
     Args:
         rng: the only source of randomness.
         R_cam_head: (3, 3) of the portrait, about.
-        variety: how they differ.
+        variety: the pictures' differences.
     """
     poses = []
     for number in range(variety.pictures):

@@ -43,7 +43,7 @@ class DepthFrame:
 
     Attributes:
         camera: the camera.
-        depth_m: by sensor, (H, W) float32, 0 unknown.
+        depth_m: depth by sensor, (H, W) float32 metres, 0 unknown.
         middles_m: (N, 3) middle of each head whose sellion is visible in the picture.
         all_middles_m: (M, 3) of all heads.
     """

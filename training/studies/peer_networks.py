@@ -21,7 +21,7 @@ class HeadPoseNetwork(Protocol):
     """Estimates the rotation of one crop.
 
     Attributes:
-        name: for tables.
+        name: the network's name in tables.
         size: side of its crops, pixels.
         margin: side of the square crop over the larger extent of the 68 landmarks' box.
     """

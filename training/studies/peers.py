@@ -53,8 +53,8 @@ class Row:
         crop: 'published' or 'landmarks' (see `protocols`); 'rendered' without faces.
         faces: number of scored faces.
         yaw_deg: mean absolute error; nan without faces, like the next three.
-        pitch_deg: likewise.
-        roll_deg: likewise.
+        pitch_deg: mean absolute error of pitch, degrees.
+        roll_deg: mean absolute error of roll, degrees.
         mae_deg: mean of the three.
         timing: milliseconds per crop by number of threads.
         over_first: median ratio of its time to that of the table's first network, by number of threads.

@@ -52,12 +52,12 @@ class TableRunner:
         data: rendered training sets.
         robustness: folder with the renderer's robustness presets by name.
         out: folder of the runs.
-        scale: of networks and trainings.
+        scale: scale of networks and trainings.
         minutes: time budget of each training.
         device: 'auto', 'cpu' or 'cuda'.
-        command: to store with the figures, to which each adds its row.
+        command: the command to store with the figures, to which each adds its row.
         workers: processes that load batches ahead, for training on a CPU.
-        seeds: at most this many trainings of a row; None for the scale's number.
+        seeds: largest number of trainings of a row; None for the scale's number.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class LabelErrors:
     Attributes:
         matrix_deg: against the rotation of the vertices transformed by the renderer's matrices, float64.
         picture_deg: against the rotation by PnP from each pixel's position on the mesh and the crop's intrinsics.
-        position_mm: of the sellion, by the same PnP.
+        position_mm: the sellion's position by the same PnP.
         depth_mm: largest difference of ideal depth from the geometry, over skin pixels.
         misaligned: share of skin pixels without alpha or depth.
     """
@@ -98,10 +98,10 @@ class NeutralBias:
     """Pitch of people's neutral faces against the mean face, degrees, each (n,).
 
     Attributes:
-        surface_before: by the face's surface, in the body model's own pose.
-        surface_after: likewise, in our zero pose.
-        landmarks_before: by the 51 inner landmarks, 20 of them on the lips, in the body model's own pose.
-        landmarks_after: likewise, in our zero pose.
+        surface_before: measured by the face's surface, in the body model's own pose.
+        surface_after: measured by the face's surface, in our zero pose.
+        landmarks_before: measured by the 51 inner landmarks, 20 of them on the lips, in the body model's own pose.
+        landmarks_after: measured by the inner landmarks, in our zero pose.
         people: the identities.
     """
 

@@ -56,7 +56,7 @@ class Manifest:
         licences: asset name to licence.
         conditions: names of the steps of a robustness set, or empty.
         settings: settings of the preset that the command line can change: pose ranges, people, crops per dressed head.
-        format_version: of this layout.
+        format_version: version of this layout.
     """
 
     preset: str

@@ -20,18 +20,18 @@ class Preset:
     """Settings of a rendered dataset.
 
     Attributes:
-        name: on the command line.
+        name: its name on the command line.
         count: samples by default.
         identities: people in the population.
-        male_share: of them.
+        male_share: share of men among the people, 0..1.
         crop_size: side of the crops, pixels.
         crop_margin: side of the crop over the larger extent of the 68 landmarks' box.
         channels: 1 gray, 3 BGR.
         composited: whether the renderer adds backgrounds and sensor noise; otherwise training adds them.
         depth_model: 'ideal', 'structured_light', 'time_of_flight' or 'ray_distance'.
         yaw_deg: uniform between plus and minus this.
-        pitch_deg: likewise.
-        roll_deg: likewise.
+        pitch_deg: uniform between plus and minus this.
+        roll_deg: uniform between plus and minus this.
         distance_m: uniform in the logarithm between these, camera to sellion.
         focal_px: uniform between these, of a 640x480 camera.
         reach: largest distance of heads from the middle of the image, as a fraction of half the image.

@@ -53,9 +53,9 @@ def produce(
     """Renders the shards that are missing.
 
     Args:
-        preset: what to render.
+        preset: the preset to render.
         output: the dataset's folder.
-        manifest: from manifest_of.
+        manifest: the manifest, made by manifest_of.
         workers: processes.
         device: 'auto', 'cpu' or 'gpu'.
         part: (i, n): only shards whose number is i modulo n, for cluster jobs.

@@ -91,11 +91,11 @@ def write(
     """Writes a dataset of stand-in heads; 8 of 10 identities train, one validates, one tests.
 
     Args:
-        folder: to write to.
+        folder: the folder to write to.
         count: samples.
         size: crop side, pixels.
-        seed: of identities, poses and light.
-        limits_deg: of yaw, pitch, roll, uniform.
+        seed: seed of identities, poses and light.
+        limits_deg: limits of the uniform yaw, pitch and roll, degrees.
         shard_size: samples per shard.
         conditions: names of a robustness set's steps; the samples cycle through them.
     """

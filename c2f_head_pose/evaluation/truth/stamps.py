@@ -19,7 +19,7 @@ def describe_gap(truth: Truth, image_stamps_s: np.ndarray, max_gap_s: float) -> 
     """The fault where no image's stamp lies at or between samples of the truth, in words for the user; None where one does.
 
     Args:
-        truth: with at least one head.
+        truth: the true heads, at least one.
         image_stamps_s: (n,) stamps of the images, n > 0.
         max_gap_s: largest gap in the truth that is interpolated over.
     """

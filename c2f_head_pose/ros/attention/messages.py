@@ -92,9 +92,9 @@ def markers(header: Any, attention: Attention, zones: ZoneMap, R_vehicle_cam: np
     """Returns markers for RViz, to check the mount by eye: the zones' outlines about the head, the face's direction, and the state.
 
     Args:
-        header: of the frame.
+        header: the frame's header.
         attention: the decision.
-        zones: of the vehicle.
+        zones: the vehicle's zones.
         R_vehicle_cam: (3, 3) the header's frame to vehicle axes.
         t_cam_head_m: (3,) the head in the header's frame; None to draw at the frame's origin.
     """

@@ -67,7 +67,7 @@ class Targets:
 
         Args:
             node: subscribes.
-            notices: for a target that cannot be found.
+            notices: logs targets that cannot be found.
         """
         self.image_frames: set[str] = set()
         self._notices = notices
@@ -165,9 +165,9 @@ class Looks:
         """Takes a frame into account.
 
         Args:
-            stamp_s: of the frame.
+            stamp_s: the frame's stamp, seconds.
             heads: its heads; only the first 20 are followed.
-            places: of each target; None unknown.
+            places: the place of each target; None if unknown.
             settings: when a face looks at a target.
 
         Returns:

@@ -95,7 +95,7 @@ def play(drive: Drive, model: str, rate: float) -> Car:
     """Runs the graph over a drive.
 
     Args:
-        drive: as rendered.
+        drive: the rendered drive.
         model: shipped name or .onnx file.
         rate: 1.0 for real time.
 

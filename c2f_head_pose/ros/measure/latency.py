@@ -48,7 +48,7 @@ class Case:
 
     Attributes:
         video: WIDTHxHEIGHT@RATE.
-        faces: in each image: 0, 1 or 5.
+        faces: number of faces in each image: 0, 1 or 5.
         annotated: somebody looks at the annotated image too.
     """
 
@@ -74,11 +74,11 @@ class Measurement:
     """What was seen.
 
     Attributes:
-        case: what was sent.
+        case: the case that was sent.
         sent: images published.
         answered: images with an answer, face or none, under their own stamp and frame.
         posed: images with a head pose.
-        faces: that the node saw in the last image.
+        faces: number of faces that the node found in the last image.
         annotated: annotated images that arrived.
         foreign: answers whose stamp or frame is of no image sent.
         latency_ms: 0th, 1st, ..., 100th percentile of publish to arrival of the answer: of the pose where there is one.
@@ -132,9 +132,9 @@ def measure(case: Case, images: Path, seconds: float, node_arguments: list[str])
     """Runs the node in its own process and sends it images.
 
     Args:
-        case: what to send.
+        case: the case to send.
         images: a bag or a folder of pictures.
-        seconds: how long.
+        seconds: length, seconds.
         node_arguments: ROS arguments of the node.
 
     Raises:

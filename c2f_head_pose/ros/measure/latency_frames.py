@@ -27,8 +27,8 @@ def load_frames(path: Path, width: int, height: int, faces: int) -> list[tuple[I
 
     Args:
         path: a bag or a folder of pictures, each with one face.
-        width: of the images made, pixels.
-        height: likewise.
+        width: width of the images, pixels.
+        height: height of the images, pixels.
         faces: 0 for a gray picture that nobody is in, 1 for the recording itself, fitted into the image, 5 for five of its frames
             beside and below each other, each as large as a third of the width and half of the height allow.
 

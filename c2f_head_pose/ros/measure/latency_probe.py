@@ -22,10 +22,10 @@ class Probe:
     """Publishes best effort, as a camera driver does, and subscribes to the answers.
 
     Attributes:
-        node: to be spun.
+        node: the node to spin.
         sent: when each image was published (steady, ns) and its frame, by stamp (ns).
         answers: when each answer came, face or none, by stamp.
-        poses: likewise of the poses.
+        poses: arrival of each pose message, by stamp.
         annotated: number of annotated images that came.
         foreign: answers whose stamp or frame is of no image sent.
         diagnostics: the node's figures as text by name, of each of its diagnostics.

@@ -13,9 +13,9 @@ class Usage:
 
     Attributes:
         memory_mb: resident memory.
-        own_mb: of it, what it does not share (Fast DDS shares the images in transit).
+        own_mb: the part of that memory that is not shared (Fast DDS shares the images in transit).
         mapped_mb: size of the shared memory that it has mapped, whether touched yet or not.
-        threads: how many.
+        threads: number of threads.
         handles: open files and sockets.
         cpu_s: processor time since it was started.
     """

@@ -17,7 +17,7 @@ class HeldReplay:
     """Holds the replay_node named 'replay'.
 
     Args:
-        node: with its publishers and subscriptions created: whoever discovers the client has discovered them before.
+        node: a node that has its publishers and subscriptions already, so that whoever discovers the client has discovered them before.
         sources: topics whose publishers must be discovered: the replay's own, and those of nodes whose answers are awaited.
     """
 

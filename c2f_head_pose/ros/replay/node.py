@@ -86,7 +86,7 @@ class ReplayNode(Node):
     """Plays a recording in a thread of its own; `finished` is true once it is over.
 
     Attributes:
-        exit_status: of the process: 1 once the recording turned out to be damaged, or to hold no image that can be read.
+        exit_status: the process's exit status: 1 once the recording turned out to be damaged, or to hold no image that can be read.
     """
 
     def __init__(self, path: str = '', **kwargs: Any) -> None:

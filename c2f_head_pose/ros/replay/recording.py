@@ -47,7 +47,7 @@ class Entry:
     Attributes:
         at_s: when, in seconds since the recording's first entry.
         time_ns: when, on the clock it was recorded with.
-        topic: where to.
+        topic: the topic to publish on.
         message: the ROS message, with its recorded stamp.
     """
 
@@ -74,13 +74,13 @@ class Recording:
         topics: name to publish under, and ROS type.
         output: name of the image topic among them.
         image_topic: its name in the recording.
-        length_s: from the recording's first message to its last.
+        length_s: time between the recording's first message and its last, seconds.
         static_transforms: tf2_msgs/TFMessage to publish once, which depth needs to be registered; None where it needs none.
         reasons: which topics were chosen, one sentence each.
-        notes: what is unusual about a recording that is whole.
+        notes: oddities of a complete recording.
 
     Args:
-        path: what evaluate_bag reads: a rosbag2 folder, a file, a folder of pictures.
+        path: anything that evaluate_bag reads: a rosbag2 folder, a file, a folder of pictures.
         image_topic: the topic in the recording; '' to have it found.
         decode: turn CompressedImage into Image, under the topic without `/compressed` or `/compressedDepth`.
         plain_names: publish as `image`, `camera_info`, `depth/image` and `depth/camera_info`, whatever the recorded names.

@@ -24,7 +24,7 @@ class Asset:
         scale: ((vertex, vertex, value) of x, y, z): the distance between two vertices of the base mesh, in decimetres, at
             which the fit's offsets hold; None for skins. Source: x_scale, y_scale, z_scale of upstream's .mhclo files, which the
             npm copies lack.
-        licence: as upstream lists it.
+        licence: the licence that upstream states.
     """
 
     kind: str

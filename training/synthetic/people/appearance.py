@@ -58,7 +58,7 @@ class Wardrobe:
         beard_length: 0 stubble .. 1 full.
         collar: height in metres over the root of the neck, slope to the front, slope to the sides.
         arms_down_deg: angle of the arms below the rest pose.
-        seed: of the shapes of our own garments.
+        seed: seed of the shapes of our own garments.
     """
 
     hair: str = ''
@@ -83,14 +83,14 @@ class Look:
         eyes: uniforms of eye.frag.
         skin_picture: first skin texture.
         skin_picture2: second skin texture, mixed with the first.
-        hair_colour: of the hair.
-        hair_shine: of the hair.
-        brow_colour: of the brows.
-        hat_colour: of the hat.
+        hair_colour: colour of the hair.
+        hair_shine: shine of the hair.
+        brow_colour: colour of the brows.
+        hat_colour: colour of the hat.
         hat_picture: number of the fedora's texture.
-        covering_colour: of mask or scarf.
-        frame_colour: of glasses.
-        lens_colour: of glasses.
+        covering_colour: colour of mask or scarf.
+        frame_colour: colour of the glasses' frame.
+        lens_colour: colour of the glasses' lenses.
         lens_opacity: 0 clear .. 1.
     """
 
@@ -179,7 +179,7 @@ def sample_look(rng: np.random.Generator, identity: Identity, wardrobe: Wardrobe
     Args:
         rng: random generator.
         identity: the person.
-        wardrobe: of the person.
+        wardrobe: the person's clothes.
         skins: textures by (age, race, sex), `skin_pictures`.
     """
     age = 'young' if identity.age_years < 38 else 'middleage' if identity.age_years < 58 else 'old'

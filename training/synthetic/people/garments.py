@@ -222,7 +222,7 @@ def glasses(model: HeadModel, shape: Shape, eye_centres: np.ndarray, rng: np.ran
         model: the head model.
         shape: the head.
         eye_centres: (2, 3) left, right.
-        rng: for the cut.
+        rng: random generator for the cut.
         sun: larger lenses.
 
     Returns:

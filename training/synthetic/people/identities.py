@@ -36,7 +36,7 @@ class Identity:
         sex: 'male' or 'female'.
         age_years: 16..80.
         race: weights of African, Asian, Caucasian, sum 1.
-        seed: of the person's shape and skin.
+        seed: seed of the person's shape and skin.
     """
 
     id: int
@@ -53,7 +53,7 @@ def population(count: int, male_share: float, seed: int) -> list[Identity]:
     Args:
         count: number of people.
         male_share: exactly round(count * male_share) are male.
-        seed: of the population.
+        seed: seed of the population.
     """
     rng = np.random.default_rng([seed, 0x1DE])
     males = round(count * male_share)

@@ -24,13 +24,13 @@ class Person:
     """A person's geometry, before lights, pose and camera.
 
     Attributes:
-        identity: who.
-        shape: with expression and arms down, at rest.
+        identity: the person.
+        shape: vertices with expression and arms down, at rest.
         zero: (3, 3) mesh axes -> mesh axes in the zero pose.
         origin: (3,) sellion, mesh axes at rest.
         landmarks: (68, 3) mesh axes at rest.
         landmark_weights: (68, 4) of neck01..03 and head.
-        parts: to upload and draw.
+        parts: parts to upload and draw.
         collar_origin: (3,) where the collar's plane is counted from.
     """
 
@@ -116,7 +116,7 @@ class Dresser:
             identity: who.
             expression: facial action (ARKit's names) to strength 0..1.
             gaze_deg: (2,) of the eyes in the head: to the person's left, up.
-            wardrobe: what is worn.
+            wardrobe: the clothes.
             look: colours and textures.
         """
         model = self.model

@@ -39,7 +39,7 @@ class ScanShapes:
     Args:
         path: ICT-FaceKit's .npz (`training.synthetic.assets.facekit`).
         model: the head model.
-        calibration: of the body model's own faces.
+        calibration: calibration of the body model's own faces.
 
     Attributes:
         calibration: the family's own zero pose: its mean face's 26 landmarks on the canonical face, each head laid onto that mean.

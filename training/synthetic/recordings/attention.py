@@ -57,8 +57,8 @@ class Settings:
 
     Attributes:
         minutes: length of the script; the pictures may stop earlier, see `main`.
-        script_seed: of the glances.
-        look_seed: of person, clothes, light and small motions.
+        script_seed: seed of the glances.
+        look_seed: seed of person, clothes, light and small motions.
         rate_hz: pictures per second.
         zones: vehicle profile, for the head's share of a gaze.
         right_hand_drive: mirrors the script.
@@ -149,7 +149,7 @@ def render(folder: Path, settings: Settings, seconds: float | None = None, jobs:
 
     Args:
         folder: output; pictures of the same settings in it are kept.
-        settings: of the drive.
+        settings: the drive's settings.
         seconds: length of the part to render, from the beginning; all by default.
         jobs: number of processes that draw.
 

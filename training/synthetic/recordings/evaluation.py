@@ -98,7 +98,7 @@ class Actor:
         look: colours, for the hand.
         keys: rows of _FIRST or _SECOND.
         root_m: (3,) the neck's root at rest.
-        phase: of the small motions, radians.
+        phase: phase of the small motions, radians.
     """
 
     name: str
@@ -202,11 +202,11 @@ def write_recording(
 
     Args:
         path: the folder; must not exist.
-        seconds: how much of the minute.
+        seconds: length of the part of the minute, seconds.
         fps: images a second.
         seed: see Stage.
         raw: bgr8 images instead of JPEG.
-        start_s: where in the minute to begin.
+        start_s: beginning of the part in the minute, seconds.
 
     Returns:
         The stage, which holds the truth.

@@ -58,7 +58,7 @@ class SequenceFrame:
         R_cam_head: (3, 3) head axes -> camera's optical axes.
         t_cam_head_m: (3,) sellion.
         landmarks68_px: (68, 2) continuous pixels.
-        box: of the landmarks.
+        box: box of the landmarks.
         camera: calibration of image and depth.
     """
 
@@ -90,8 +90,8 @@ def render_sequence(
         seed: picks person, clothes, room, light and the small motions.
         distance_m: camera to face at rest.
         motion: 'demo' repeats DEMO_MOTION; 'random' wanders.
-        depth_model: as depth_sensor.measure's, or None for colour alone.
-        near_infrared: as a driver-monitoring camera sees, gray in three channels.
+        depth_model: the sensor, as of depth_sensor.measure, or None for colour alone.
+        near_infrared: whether it looks as to a driver-monitoring camera, gray in three channels.
         camera: None for an ideal 640x480 one.
     """
     assets = ensure_assets()

@@ -61,8 +61,8 @@ class CropMaker:
 
     Args:
         assets: the asset cache.
-        preset: what to make.
-        seed: of the dataset.
+        preset: the preset to make.
+        seed: the dataset's seed.
         photographs: folder of the user's own background pictures, for presets that have the background in the picture.
     """
 
@@ -214,7 +214,7 @@ def crop_camera(K: np.ndarray, landmarks_m: np.ndarray, R_cam_head: np.ndarray, 
         landmarks_m: (68, 3) camera frame.
         R_cam_head: (3, 3).
         margin: side of the square over the box's larger extent.
-        size: of the crop, pixels.
+        size: side of the crop, pixels.
 
     Returns:
         K_crop (3, 3), R_crop_head (3, 3) = ray_rotation(centre).T @ R_cam_head.

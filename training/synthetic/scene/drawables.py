@@ -20,7 +20,7 @@ class Part:
         surface: 'skin', 'eye', 'hair', 'plain' or 'lens'.
         points: (n, 14) float32, ATTRIBUTES side by side; mesh axes at rest.
         triangles: (m, 3) int32.
-        uniforms: how it looks: names of the surface's shader.
+        uniforms: values of the surface's shader by name.
         textures: sampler name to picture name in the asset folder.
         pose: (3, 4) its own place in the camera's frame, for things that no neck moves; None for parts of the person.
         closed: triangles that show their back need no drawing.

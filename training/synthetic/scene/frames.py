@@ -29,7 +29,7 @@ class Head:
         R_cam_head: (3, 3).
         t_cam_head_m: (3,) sellion.
         landmarks68_px: (68, 2) continuous pixels, hidden or not.
-        box: of the landmarks.
+        box: box of the landmarks.
         identity: number in the population.
     """
 
@@ -108,7 +108,7 @@ def random_frame(maker: CropMaker, number: int, depth_model: str = 'ideal') -> F
     Args:
         maker: gives people, preset and seed.
         number: which frame; the same number gives the same frame.
-        depth_model: as depth_sensor.measure's.
+        depth_model: the sensor, as of depth_sensor.measure.
     """
     rng = np.random.default_rng([maker.seed, 0xF4A3, number])
     camera = camera_640x480(rng.uniform(450, 700))

@@ -22,7 +22,7 @@ def occlude(rng: np.random.Generator, kind: str, model: HeadModel, look: Look, l
         rng: random generator.
         kind: 'hand', 'phone', 'bar' or 'rectangle'.
         model: the head model, for its hand.
-        look: of the person, for the hand's skin.
+        look: the person's appearance, for the hand's skin.
         landmarks_m: (68, 3) camera frame.
     """
     target = landmarks_m[rng.integers(68)].copy()

@@ -30,7 +30,7 @@ class Renderer:
 
     Args:
         assets: the asset cache, for textures.
-        supersampling: how much larger than the picture it is drawn.
+        supersampling: factor by which it is drawn larger than the picture.
 
     Raises:
         RuntimeError: where no OpenGL 3.3 can be had without a window, with the remedy.
@@ -85,7 +85,7 @@ class Renderer:
         """Draws uploaded parts.
 
         Args:
-            parts: what to draw.
+            parts: the parts to draw.
             bones: (5, 3, 4) mesh axes at rest -> camera frame, of torso, neck01..03, head.
             view: the camera.
             lighting: the lights.

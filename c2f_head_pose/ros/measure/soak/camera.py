@@ -38,7 +38,7 @@ class Account:
     Attributes:
         undisturbed: images are now sent while nothing else happens.
         undisturbed_sent: images sent so, since the start.
-        undisturbed_answered: of those.
+        undisturbed_answered: answered images of those.
         newest_answered_s: when the newest image that has an answer was sent (time.monotonic).
     """
 
@@ -88,7 +88,7 @@ class Camera:
     Attributes:
         lost: sends nothing while set.
         shift_s: added to every stamp.
-        length_s: of a round of the recording.
+        length_s: length of one round of the recording, seconds.
     """
 
     def __init__(self, node: Any, frames: list[tuple[Image, CameraInfo | None]], rate_hz: float, account: Account) -> None:

@@ -36,10 +36,10 @@ class Record:
 
     Attributes:
         at_s: when it began, in seconds since the first start.
-        action: of the plan.
-        seconds: how long it lasted.
-        recovery_s: from its end until an image sent after it was answered.
-        problem: what went wrong; empty if nothing did.
+        action: the plan's action.
+        seconds: the action's length, seconds.
+        recovery_s: time between its end and the first answered image that was sent after it, seconds.
+        problem: the fault; empty if there was none.
     """
 
     at_s: float
@@ -53,7 +53,7 @@ class Driver:
     """Goes through the plan a step at a time, so that the one thread that spins the executor also drives.
 
     Attributes:
-        action: what goes on now; empty while nothing does.
+        action: the present action; empty for none.
     """
 
     def __init__(self, node: Any, camera: Camera, account: Account, plan: Iterable[Event], keep: Callable[[Record], None]) -> None:

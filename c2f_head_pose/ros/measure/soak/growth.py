@@ -29,9 +29,9 @@ class Growth:
         what: a column of Sample.
         run: the run's number.
         hours: the length looked at.
-        level: on the fitted line at its beginning.
-        slope_per_hour: of that line.
-        percent: from its beginning to its end, of the level.
+        level: the fitted line's value at its beginning.
+        slope_per_hour: the line's rise per hour.
+        percent: the line's rise from beginning to end, per cent of the level.
     """
 
     what: str
@@ -56,7 +56,7 @@ def growths(
     watched needs more.
 
     Args:
-        samples: of all runs.
+        samples: samples of all runs.
         what: columns of Sample.
         warm_up_s: left out at the beginning of each run.
         least_s: shorter runs, without the warm-up, are left out.

@@ -32,7 +32,7 @@ class Event:
     Attributes:
         at_s: when, in seconds since the first start; later where the one before takes longer.
         action: a key of ACTIONS.
-        hold_s: how long it lasts.
+        hold_s: the action's length, seconds.
         values: parameters to set, by name.
     """
 

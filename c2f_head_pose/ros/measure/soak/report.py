@@ -80,9 +80,9 @@ def page(verdict: Verdict, samples: Sequence[Sample], records: Sequence[Record],
     """Formats the verdict and its figures as Markdown.
 
     Args:
-        verdict: of `judge`.
-        samples: of all runs.
-        records: of all events.
+        verdict: the verdict of `judge`.
+        samples: samples of all runs.
+        records: records of all events.
         undisturbed: images sent and answered while nothing else happened.
         conditions: command, machine, load, commit.
     """

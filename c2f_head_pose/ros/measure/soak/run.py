@@ -35,8 +35,8 @@ class Settings:
     Attributes:
         images: the recording.
         rate_hz: images a second.
-        seed: of the events.
-        pace: of the events.
+        seed: seed of the events.
+        pace: pace of the events.
         period_s: between samples.
     """
 
@@ -59,7 +59,7 @@ class Soak:
         """Reads what is there; starts nothing.
 
         Args:
-            settings: of the folder.
+            settings: the folder's settings.
             folder: exists.
         """
         self.ended = ''

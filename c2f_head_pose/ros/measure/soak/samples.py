@@ -18,19 +18,19 @@ class Sample:
     Attributes:
         at_s: seconds of soaking since the first start, pauses between runs left out.
         run: number of the run, from 1; each has a process of its own.
-        action: what the driver was doing; empty for nothing.
+        action: the driver's action; empty for none.
         memory_mb: resident memory of the node.
-        own_mb: of it, what it does not share.
+        own_mb: the part of that memory that is not shared.
         mapped_mb: size of the shared memory that it has mapped.
-        threads: of the node.
+        threads: number of the node's threads.
         handles: files and sockets that the node has open.
         cpu_share: processor seconds of the node per second.
         sent: images since the last row.
         answered: images since the last row.
         latency_median_ms: publish to arrival of the answer; nan where none came.
-        latency_p99_ms: likewise.
-        latency_worst_ms: likewise.
-        load: of the machine, over the last minute.
+        latency_p99_ms: 99th percentile of the same.
+        latency_worst_ms: the largest of the same.
+        load: the machine's load over the last minute.
     """
 
     at_s: float
