@@ -129,6 +129,28 @@ def test_shares_that_cannot_be_are_refused(two_folders, shares, told):
         SyntheticCrops(two_folders, None, shares=shares)
 
 
+def test_a_person_held_out_in_one_folder_is_trained_on_from_no_other(tmp_path):
+    """The same ten people in both folders: one holds out 8 and 9, the other 0 and 9; its ids are in another order, 9 for 0 and so on.
+
+    Each alone trains on 8 people. Together: 1 to 7 from both, so 0 and 8 from neither.
+    """
+    for name, kept_out in (('one', (8, 9)), ('other', (0, 9))):
+        stand_in.write(tmp_path / name, 40, 32, seed=2)
+        path = tmp_path / name / 'identities.csv'
+        header, *people = path.read_text().split()
+        lines = [
+            f'{9 - i if name == "other" else i},{"test" if i in kept_out else "train"},{p.split(",", 2)[2]}' for i, p in enumerate(people)
+        ]
+        path.write_text('\n'.join([header, *lines]) + '\n')
+    folders = [tmp_path / 'one', tmp_path / 'other']
+    alone = [SyntheticCrops([folder], 'train').table['identity'] for folder in folders]
+    assert [sorted(set(people.tolist())) for people in alone] == [[0, 1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7, 8]]  # 9 - 8 ... 9 - 1
+    both = SyntheticCrops(folders, 'train')
+    found = [both.table['identity'][both.where[:, 0] == number] for number in (0, 1)]
+    assert [sorted(set(people.tolist())) for people in found] == [[1, 2, 3, 4, 5, 6, 7], [2, 3, 4, 5, 6, 7, 8]]  # 9 - 7 ... 9 - 1
+    assert len(SyntheticCrops(folders, 'test')) == 16  # what a folder holds out itself: two people of four pictures in each
+
+
 def test_a_share_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match='neither a folder nor FOLDER=SHARE'):
         rendered_folders(['heads=half'])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..models.rotations import face_direction, ypr_from_rotation
-from ..synthetic.dataset import SyntheticDataset
+from ..synthetic.dataset import SyntheticDataset, people_of, read_people
 from ..synthetic.layout import COLUMNS, PORTRAITS
 
 AT_ONCE = 4096
@@ -74,13 +74,26 @@ def checked_shares(names: Sequence[str | Path], shares: Sequence[float | None] |
     return tuple(shares or ())
 
 
+def _held_out_elsewhere(sets: Sequence[SyntheticDataset], which: np.ndarray, identity: np.ndarray) -> np.ndarray:
+    """(N,) bool: samples of people whom another of the datasets holds out.
+
+    Args:
+        sets: the datasets.
+        which: (N,) each sample's dataset.
+        identity: (N,) its person there.
+    """
+    held_out = set().union(*(people_of(s.path, ('val', 'test')) for s in sets))
+    ids = [[i for i, person in read_people(s.path).items() if person in held_out] for s in sets]
+    return np.concatenate([np.isin(identity[which == number], ids[number]) for number in range(len(sets))])
+
+
 class SyntheticCrops:
     """A rendered dataset's split as tensors by index.
 
     Pixels are read from the memory-mapped shards; `hold` copies them to a device once, so that a fast GPU does not wait for the host.
 
     Args:
-        paths: dataset folders; several are joined.
+        paths: dataset folders; several are joined. A person who is held out in one of them is not trained on from another.
         split: 'train', 'val' or 'test', by identity; None for all.
         depth: whether to read depth too.
         pose_limits_deg: yaw, pitch, roll; samples beyond are excluded (the paper's ranges). None keeps all.
@@ -120,6 +133,8 @@ class SyntheticCrops:
         table = {name: np.concatenate([s.column(name) for s in self.sets]) for name in COLUMNS}
         where = np.concatenate([np.column_stack([np.full(len(s), i), s.index]) for i, s in enumerate(self.sets)])
         keep = np.arange(len(where))
+        if split == 'train' and len(self.sets) > 1:
+            keep = keep[~_held_out_elsewhere(self.sets, where[:, 0], table['identity'])]
         if pose_limits_deg is not None:
             ypr = torch.rad2deg(ypr_from_rotation(torch.from_numpy(table['R_crop_head']))).numpy()
             keep = keep[(np.abs(ypr) <= np.array(pose_limits_deg)).all(1)]

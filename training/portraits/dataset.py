@@ -10,6 +10,7 @@ Beside the format's own files the folder holds what new labels need:
 from __future__ import annotations
 
 import csv
+import hashlib
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -22,6 +23,7 @@ import numpy as np
 from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.options import EstimatorOptions
 from training.data.portrait_turns import turns_folder
+from training.synthetic.dataset import read_people
 from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, PORTRAITS, Manifest, finished_shards, shard_path, write_manifest
 from training.synthetic.scene.crops import crop_rotation
 from training.synthetic.writer import ShardWriter
@@ -188,13 +190,25 @@ def _row(person: int, portrait: Portrait, pose: Pose, drawn: Drawn, seed: int) -
     return {name: known.get(name, 0) for name in COLUMNS}
 
 
+def split_of(name: str) -> str:
+    """The split of a person, by the name alone, so that every dataset holds out the same people, whoever else is in it."""
+    return _SPLITS[int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], 'big') % len(_SPLITS)]
+
+
 def write_people(output: Path, names: list[str]) -> None:
-    """Writes identities.csv: who is held out."""
-    order = np.random.default_rng([1, 0x5011]).permutation(len(names))  # the same people whatever the seed
+    """Writes identities.csv: who is held out. A file that is there is kept, so that a dataset holds out the people that it began with.
+
+    Raises:
+        ValueError: if the file that is there has other people.
+    """
+    path = output / 'identities.csv'
+    if path.exists():
+        if [person for (person,) in read_people(output).values()] != names:
+            raise ValueError(f'{output} was begun with other portraits: give another --output')
+        return
     part = output / 'identities.part'
     with open(part, 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(['id', 'split', 'name'])
-        for person, name in enumerate(names):
-            writer.writerow([person, _SPLITS[order[person] % len(_SPLITS)], name])
-    part.replace(output / 'identities.csv')
+        writer.writerows([person, split_of(name), name] for person, name in enumerate(names))
+    part.replace(path)

@@ -184,16 +184,23 @@ def read_splits(folder: Path) -> dict[int, str]:
     return splits
 
 
+def read_people(folder: Path) -> dict[int, tuple[str, ...]]:
+    """Reads who each identity id is: what identities.csv has of the person, which does not depend on the ids of the dataset."""
+    with open(Path(folder) / 'identities.csv', newline='') as file:
+        return {int(row['id']): tuple(v for k, v in row.items() if k not in ('id', 'split')) for row in csv.DictReader(file)}
+
+
+def people_of(folder: Path, splits: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """The people of a dataset's splits, as `read_people` has them."""
+    who, split_of = read_people(folder), read_splits(folder)
+    return {who[i] for i, split in split_of.items() if split in splits}
+
+
 def refuse_people_seen(trained: Path, tested: Path) -> None:
     """Checks that a dataset used as a test set shows no person that another dataset trains on.
 
     Raises:
         ValueError: if people of the split 'train' occur in the test set, even under other ids.
     """
-
-    def people(folder: Path, splits: tuple[str, ...]) -> set[tuple[str, ...]]:
-        with open(folder / 'identities.csv', newline='') as file:
-            return {tuple(v for k, v in row.items() if k not in ('id', 'split')) for row in csv.DictReader(file) if row['split'] in splits}
-
-    if shared := people(trained, ('train',)) & people(tested, ('train', 'val', 'test')):
+    if shared := people_of(trained, ('train',)) & people_of(tested, ('train', 'val', 'test')):
         raise ValueError(f'{tested} shows {len(shared)} people that {trained} trains on; render it again with another --seed')
