@@ -1,0 +1,68 @@
+"""Groups of people by how dark their faces are in the pictures: what is measured, and what a group's mean counts."""
+
+import csv
+
+import numpy as np
+import pytest
+from stand_in_portraits import write_portraits
+from tiny_training import ALONE, tiny_config
+
+from training.data.crops import SyntheticCrops
+from training.evaluation.self_consistency import SelfConsistency
+from training.loop.run import Run
+from training.studies import portrait_groups
+
+
+@pytest.mark.parametrize(('face', 'around'), [(40, 250), (180, 0), (91, 90)])
+def test_the_gray_is_that_between_eyes_and_mouth_alone(face, around):
+    """A face from 20 to 60 in a picture of another gray: the corners of eyes and mouth are at 24 and 55; a stripe of hair is no median."""
+    image = np.full((80, 80), around, np.uint8)
+    image[20:60, 20:60] = face
+    image[24:28, 20:60] = 255 - face
+    landmarks = np.zeros((68, 2))
+    landmarks[list(portrait_groups.CORNERS)] = [[24, 24], [55, 24], [50, 55], [30, 55]]
+    assert portrait_groups.face_gray(image, landmarks) == face
+
+
+def test_a_group_is_the_mean_over_its_people_and_a_person_that_over_the_ranges_of_turns():
+    """Person 0 is 1, 3 and 8 apart at turns of 5, 6 and 50: ranges (1 + 3) / 2 = 2 and 8, so 5. The others have one picture: 1 to 5 apart.
+
+    By gray 2, 4, 0, 1, 3, 5: the darkest third is 2 and 4, apart 2 and 4: 3, and its standard error sqrt(2) / sqrt(2) = 1. The middle is 0
+    and 1: (5 + 1) / 2 = 3, standard error 2. All: (5 + 1 + 2 + 3 + 4 + 5) / 6.
+    """
+    found = SelfConsistency(
+        np.array([0, 0, 0, 1, 2, 3, 4, 5]), np.array([5.0, 6, 50, 5, 5, 5, 70, 5]), np.array([1.0, 3, 8, 1, 2, 3, 4, 5])
+    )
+    rows = portrait_groups.by_group(found, {0: 90.0, 1: 95.0, 2: 30.0, 3: 150.0, 4: 60.0, 5: 200.0})
+    assert [(row['group'], row['people'], row['pictures']) for row in rows] == [
+        ('all', 6, 8),
+        ('darkest third', 2, 2),
+        ('middle third', 2, 4),
+        ('brightest third', 2, 2),
+    ]
+    assert [row['turns'] for row in rows] == pytest.approx([20 / 6, 3, 3, 4])
+    assert [row['turns_se'] for row in rows[1:]] == pytest.approx([1, 2, 1])
+    assert (rows[1]['gray_from'], rows[1]['gray_to']) == (30, 60)
+
+
+def test_the_command_measures_each_model_on_the_held_out_people_alone(tmp_path, heads, capsys):
+    """Ten people with six pictures each, of whom two are held out: too few. Then seven are: thirds of 3, 2 and 2."""
+    folder = tmp_path / 'portraits'
+    write_portraits(folder, 60)
+    Run(tiny_config(steps=1), SyntheticCrops([heads], 'train'), None, tmp_path / 'run', ALONE).go()
+    command = [str(tmp_path / 'run' / 'final.pt'), '--portraits', str(folder), '--results', str(tmp_path / 'rows.csv')]
+    assert portrait_groups.main(command) == 2
+    assert '2 held-out people are too few' in capsys.readouterr().err and not (tmp_path / 'rows.csv').exists()
+    people = (folder / 'identities.csv').read_text()
+    (folder / 'identities.csv').write_text(people.replace('train', 'val', 5))
+    assert portrait_groups.main(command) is None
+    with open(tmp_path / 'rows.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['model'], row['group'], row['people'], row['pictures']) for row in rows] == [
+        ('tiny', 'all', '7', '42'),
+        ('tiny', 'darkest third', '3', '18'),
+        ('tiny', 'middle third', '2', '12'),
+        ('tiny', 'brightest third', '2', '12'),
+    ]
+    assert all(0 < float(row['turns']) < 180 and float(row['turns_se']) > 0 for row in rows)
+    assert 0 < float(rows[1]['gray_from']) <= float(rows[1]['gray_to']) <= float(rows[2]['gray_from']) < 255
