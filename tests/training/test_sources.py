@@ -118,6 +118,14 @@ def test_rows_are_trained_and_measured_once_and_the_first_seed_of_all_comes_firs
     assert 'has renders, seed 0, of other samples: give other --results' in capsys.readouterr().err
 
 
+def test_a_row_is_in_the_file_before_the_next_is_trained(materials, tmp_path, capsys):
+    """The folder of scans is none, so the second row fails; the first one's figures stay."""
+    options = ['--scans', str(tmp_path / 'none'), '--seeds', '1', '--no-faces', '--only', 'renders', 'renders, portraits 50 %, scans']
+    assert run(materials, tmp_path, *options) == 2
+    assert 'none has no manifest.json' in capsys.readouterr().err
+    assert [row['row'] for row in read(tmp_path)] == ['start', 'renders']
+
+
 def test_weights_that_have_seen_portraits_are_no_common_start(materials, tmp_path, capsys):
     seen = tmp_path / 'seen.pt'
     content = torch.load(materials['--start'], weights_only=True)

@@ -17,6 +17,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -219,7 +220,8 @@ def run_all(study: Study, rows: tuple[Row, ...], seeds: int) -> Iterator[dict[st
     """
     if study.start is not None and not checkpoint.load(study.start).get('rendered', True):
         raise ValueError(f'{study.start} has seen portraits, so that a row without them would begin with their worth: give another --start')
-    for found in (study.start_row(), *(study.run(row, seed) for seed in range(seeds) for row in rows if study.possible(row))):
+    trainings = (study.run(row, seed) for seed in range(seeds) for row in rows if study.possible(row))
+    for found in chain((study.start_row(),), trainings):  # one at a time: a row is in the file before the next is trained
         if found is not None:
             results.write_rows(study.file, FIELDS, [*read_rows(study.file), found])
             yield found
