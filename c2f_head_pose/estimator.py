@@ -229,7 +229,10 @@ class HeadPoseEstimator:
             if self._engine is None:
                 raise ValueError('this estimator was loaded with a depth model alone: give image=None and depth_m, or load an rgb model')
         elif depth_m is None or camera is None or self._depth_engine is None:
-            raise ValueError('an image must be a uint8 array; without one (None) depth_m, camera and a depth model are needed')
+            raise ValueError(
+                'image is None, which cv2.imread returns for a file that it cannot read; give a uint8 array, or for depth alone depth_m, '
+                'camera and an estimator with a depth model'
+            )
         shape = image.shape[:2] if image is not None else depth_m.shape  # type: ignore[union-attr]
         if camera is not None and (camera.height, camera.width) != shape:
             raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {shape[1]}x{shape[0]}')

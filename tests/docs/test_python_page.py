@@ -1,0 +1,91 @@
+"""The page on Python: its examples run on files as a user has them, and give the right values."""
+
+import csv
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import sample
+from c2f_head_pose import HeadPose, HeadPoseEstimator
+from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg, rotation_vector
+
+PAGE = (Path(__file__).parents[2] / 'docs' / 'python.md').read_text()
+EXAMPLES = re.findall(r'```python\n(.*?)```', PAGE, re.S)
+FRAME = sample.frames()[60]
+
+
+def example(word: str) -> str:
+    """The page's only example with a word in it."""
+    (code,) = [code for code in EXAMPLES if word in code]
+    return code
+
+
+def test_a_folder_becomes_one_row_for_each_face_and_a_line_for_each_file_without_one(tmp_path, monkeypatch, capsys):
+    """Two upright pictures give the recording's truth within 15 degrees; the cut-off, the empty and the turned one are named."""
+    folder = tmp_path / 'pictures'
+    (folder / 'second day').mkdir(parents=True)
+    cv2.imwrite(str(folder / 'a.jpg'), FRAME.image)
+    cv2.imwrite(str(folder / 'second day' / 'b.png'), cv2.cvtColor(FRAME.image, cv2.COLOR_BGR2GRAY))
+    cv2.imwrite(str(folder / 'nobody.jpg'), np.full((240, 320, 3), 90, np.uint8))
+    cv2.imwrite(str(folder / 'turned.png'), cv2.rotate(FRAME.image, cv2.ROTATE_90_CLOCKWISE))
+    (folder / 'cut.jpg').write_bytes((folder / 'a.jpg').read_bytes()[:-4000])
+    (folder / 'notes.txt').write_text('no picture')
+    monkeypatch.chdir(tmp_path)
+    exec(example('poses.csv'), {})
+    rows = list(csv.DictReader((tmp_path / 'poses.csv').open()))
+    upright = [row for row in rows if 'turned' not in row['file']]
+    assert [row['file'] for row in upright] == ['pictures/a.jpg', 'pictures/second day/b.png']
+    for row in upright:
+        estimate = rotation_from_ypr_deg([float(row[name]) for name in ('yaw', 'pitch', 'roll')])
+        assert geodesic_deg(estimate, FRAME.R_cam_head) < 15
+    printed = capsys.readouterr().out
+    assert 'pictures/nobody.jpg no face' in printed
+    assert re.search(r'pictures/cut\.jpg .*cut off', printed)
+    assert re.search(r'pictures/turned\.png .*clockwise by 270 degrees', printed)
+
+
+def test_a_video_is_followed_under_one_id_with_the_containers_times(tmp_path, monkeypatch, capsys):
+    """Five frames at 10 Hz are stamped 0.0 to 0.4 s."""
+    writer = cv2.VideoWriter(str(tmp_path / 'drive.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 10, FRAME.image.shape[1::-1])
+    for _ in range(5):
+        writer.write(FRAME.image)
+    writer.release()
+    monkeypatch.chdir(tmp_path)
+    exec(example('drive.mp4'), {})
+    seen = re.findall(r'^(\d\.\d\d) s: (\w+)', capsys.readouterr().out, re.M)
+    assert [stamp for stamp, _ in seen] == ['0.00', '0.10', '0.20', '0.30', '0.40']
+    assert len({face for _, face in seen}) == 1
+
+
+def test_the_example_on_depth_runs_as_it_stands():
+    names: dict = {}
+    exec(example('depth_mm'), names)
+    assert names['poses'] == []  # a gray picture before unknown depth shows nobody
+
+
+@pytest.mark.parametrize('axis, ypr_deg', [(0, (0, 0, 10)), (1, (0, 10, 0)), (2, (10, 0, 0))], ids=['roll', 'pitch', 'yaw'])
+def test_the_deviations_are_about_the_heads_axes_in_the_opposite_order_of_the_angles(axis, ypr_deg):
+    """`rotation_std_deg` is that of d in R_true = R_cam_head exp([d]x): a head off by 10 degrees of one angle has d about one axis."""
+    off = rotation_from_ypr_deg([0, 0, 0]).T @ rotation_from_ypr_deg(ypr_deg)
+    expected = np.zeros(3)
+    expected[axis] = 10
+    np.testing.assert_allclose(np.abs(np.degrees(rotation_vector(off))), expected, atol=1e-9)
+    assert '**roll, pitch, yaw: the opposite order**' in PAGE
+
+
+def test_each_attribute_in_the_table_exists():
+    rows = re.findall(r'^\| ((?:`\w+`(?:, )?)+) \|', PAGE.split('## What a pose contains')[1].split('\n## ')[0], re.M)
+    attributes = [name for row in rows for name in re.findall(r'`(\w+)`', row)]
+    assert len(attributes) >= 10
+    pose = HeadPose(np.eye(3), np.ones(3), 'L1', np.array([1.0, 0, 0, 0]))
+    assert [name for name in attributes if not hasattr(pose, name)] == []
+
+
+@pytest.mark.parametrize('missing', ['nowhere.jpg', 'notes.txt'])
+def test_a_picture_that_opencv_cannot_read_is_refused_with_its_usual_cause(tmp_path, missing):
+    (tmp_path / 'notes.txt').write_text('no picture')
+    with pytest.raises(ValueError, match=r'cv2\.imread returns for a file that it cannot read'):
+        HeadPoseEstimator.load('c2f_edge', 'cpu').estimate(cv2.imread(str(tmp_path / missing)))
