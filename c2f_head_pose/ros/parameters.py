@@ -155,8 +155,8 @@ class Parameters(ParameterTable):
     max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
     min_face_px: int = parameter(
         _OPTIONS.min_face_px,
-        'Smallest face that is searched for, height in pixels, at least 14; 0: a 30th of '
-        "the root of the image's area, at least 28. Half of it costs four times as much (docs/finding_faces.md).",
+        "Smallest face that is searched for, height in pixels, at least 14; 0 chooses it by the image's size: 28 at 640x480, 32 at "
+        '1280x720, 48 at 1920x1080. Half of it costs four times as much (docs/finding_faces.md).',
         '',
         0,
         10000,

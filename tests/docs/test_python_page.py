@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sample
-from c2f_head_pose import HeadPose, HeadPoseEstimator
+from c2f_head_pose import HeadPose, HeadPoseEstimator, ModelError
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg, rotation_vector
 
 PAGE = (Path(__file__).parents[2] / 'docs' / 'python.md').read_text()
@@ -89,3 +89,15 @@ def test_a_picture_that_opencv_cannot_read_is_refused_with_its_usual_cause(tmp_p
     (tmp_path / 'notes.txt').write_text('no picture')
     with pytest.raises(ValueError, match=r'cv2\.imread returns for a file that it cannot read'):
         HeadPoseEstimator.load('c2f_edge', 'cpu').estimate(cv2.imread(str(tmp_path / missing)))
+
+
+def test_the_boxes_of_another_detector_need_no_yunet(tmp_path, monkeypatch):
+    """LICENSES.md's example on a machine without the face detector gives the truth of the recording within 15 degrees."""
+    page = (Path(__file__).parents[2] / 'LICENSES.md').read_text()
+    box = HeadPoseEstimator.load('c2f_edge', 'cpu').estimate(FRAME.image)[0].box
+    monkeypatch.setenv('C2F_HEAD_POSE_MODELS', str(tmp_path))
+    with pytest.raises(ModelError, match=r'face detector .* is missing'):
+        HeadPoseEstimator.load('c2f_edge', 'cpu')
+    names = {'image': FRAME.image, 'x1': box.x1, 'y1': box.y1, 'x2': box.x2, 'y2': box.y2}
+    exec(re.search(r'```python\n(.*?)```', page, re.S)[1], names)
+    assert geodesic_deg(names['poses'][0].R_cam_head, FRAME.R_cam_head) < 15

@@ -14,6 +14,8 @@ README = (ROOT / 'README.md').read_text()
 PARAMETERS = (ROOT / 'docs' / 'parameters.md').read_text()
 PAGES = [
     ROOT / 'README.md',
+    ROOT / 'LICENSES.md',
+    ROOT / 'RELIABILITY.md',
     *sorted((ROOT / 'docs').glob('*.md')),
     *sorted((ROOT / 'training').glob('*.md')),
     *sorted((ROOT / 'c2f_head_pose' / 'models').glob('*.md')),
@@ -24,6 +26,19 @@ PAGES = [
 def test_every_link_of_a_page_leads_to_a_file(page):
     links = re.findall(r'\]\((?!https?://|#)([^)#]+)', page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_to_a_section_leads_to_a_heading(page):
+    """GitHub's anchor of a heading: lower case, without punctuation, blanks as hyphens."""
+    wrong = []
+    for name, anchor in re.findall(r'\]\((?!https?://)([^)#]*)#([^)]+)\)', page.read_text()):
+        target = page.parent / name if name else page
+        if target.suffix == '.md':
+            headings = re.findall(r'^#+ (.+)$', re.sub(r'```.*?```', '', target.read_text(), flags=re.S), re.M)
+            if anchor not in {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}:
+                wrong.append(f'{name}#{anchor}')
+    assert wrong == []
 
 
 def test_the_parameter_table_is_the_generated_one():
