@@ -15,10 +15,11 @@ from .command_name import typed_name
 from .counting import counted
 from .draw import draw_poses
 from .estimator import HeadPoseEstimator
+from .finder import mute_findings
 from .images.inputs import Frame, Inputs, find_inputs, listed
 from .models.registry import ModelError
 from .options import EstimatorOptions, add_finding_arguments
-from .types import HeadPose
+from .types import Finding, HeadPose
 
 _LONGEST_PAUSE_S = 60.0
 
@@ -86,6 +87,29 @@ class _Drawings:
             self._video = None
 
 
+class _Findings:
+    """Collects what options would change, with the inputs that it concerns: a folder's pictures need not have one cause in common."""
+
+    def __init__(self) -> None:
+        self._inputs: dict[tuple[str, int | None], tuple[str, list[Path]]] = {}
+
+    def add(self, frame: Frame, finding: Finding) -> None:
+        """Adds the finding of a frame; all frames of a video count as one input."""
+        path = Path(frame.name if frame.stamp_s is None else frame.name.rpartition('#')[0])
+        for option, note in finding.notes().items():
+            kind = (option, finding.image_rotation if option == 'image_rotation' else None)
+            _, inputs = self._inputs.setdefault(kind, (note, []))
+            if path not in inputs:
+                inputs.append(path)
+
+    def lines(self) -> list[str]:
+        """Returns a line for each kind: the inputs, the fault and the command's option that changes it."""
+        return [
+            f'{listed(inputs)}: ' + note.replace(option, '--' + option.replace('_', '-'))
+            for (option, _), (note, inputs) in self._inputs.items()
+        ]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns 0 when every frame was read, 1 when some could not be read, 2 when none could."""
     parser = argparse.ArgumentParser(prog=typed_name('demo'), description=__doc__)
@@ -104,6 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         inputs = find_inputs(options.path, options.output)
         _prepare_outputs(options)
         estimator = HeadPoseEstimator.load(options.model, options.device, options.threads, finding)
+        mute_findings()  # the summary has them, with the inputs' names
         print(f'model {estimator.model_name} on {estimator.device}', file=sys.stderr)
         return _run(estimator, inputs, options)
     except KeyboardInterrupt:
@@ -136,6 +161,7 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
     problems = faces = 0
     drawings = _Drawings(options.output) if options.output else None
     last_output = None
+    findings = _Findings()
     try:
         for frame in inputs.frames():
             if frame.image is None:
@@ -147,6 +173,7 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
                 estimator.reset()
             last_output = frame.output
             poses = estimator.estimate(frame.image, stamp_s=frame.stamp_s)
+            findings.add(frame, estimator.finding)
             faces += len(poses)
             records.append(_record(frame, poses))
             if drawings:
@@ -159,6 +186,8 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
             drawings.close()
         _end_line()
     _report(records, problems, inputs.others, options)
+    for line in findings.lines():
+        print(line)
     return 0 if not problems else 1 if records else 2
 
 

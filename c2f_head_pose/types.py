@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import geometry
+from .counting import counted
 
 CATEGORIES = ('L1', 'L2', 'L3', 'L4')
 FACE_EXTENT_M = 0.165
@@ -152,7 +153,8 @@ class Finding:
         notes = {}
         if self.faces_beyond_max:
             notes['max_faces'] = (
-                f'{self.max_faces} faces, as many as max_faces allows; {self.faces_beyond_max} more are ignored: '
+                f'{counted(self.max_faces, "face")}, as many as max_faces allows; {self.faces_beyond_max} more '
+                f'{"is" if self.faces_beyond_max == 1 else "are"} ignored: '
                 f'raise max_faces to {self.max_faces + self.faces_beyond_max} or more'
             )
         if self.image_rotation is not None:

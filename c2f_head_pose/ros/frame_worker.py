@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..counting import counted
 from ..images import ImageError
 from ..stages import StageClock
 from ..types import Finding, HeadPose
@@ -158,7 +159,7 @@ class FrameWorker:
         if faces >= finding.max_faces and not finding.faces_beyond_max:
             self._notices.once(
                 'max_faces reached',
-                f'{faces} faces, as many as max_faces allows: any more are ignored; raise max_faces to follow them',
+                f'{counted(faces, "face")}, as many as max_faces allows: any more are ignored; raise max_faces to follow them',
                 'info',
             )
         for option, note in finding.notes().items():

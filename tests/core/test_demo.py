@@ -1,6 +1,7 @@
 """The command `demo` in a newcomer's hands: odd files, odd folders, wrong paths."""
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -96,6 +97,29 @@ def test_when_nobody_was_found_the_message_names_who_is_not_found(tmp_path, caps
 def test_one_image_and_one_face_are_counted_in_the_singular(picture, capsys):
     assert demo.main([str(picture)]) == 0
     assert capsys.readouterr().out.startswith('1 image, 1 face, 0 images without a face\n')
+
+
+def test_pictures_that_are_turned_are_named_with_the_turn_that_makes_each_upright(picture, capsys):
+    """A picture turned clockwise by 90 degrees needs 270 more; one turned by 270 needs 90; the upright one is not named."""
+    for name, turn in (
+        ('left.png', cv2.ROTATE_90_COUNTERCLOCKWISE),
+        ('right.png', cv2.ROTATE_90_CLOCKWISE),
+        ('right2.jpg', cv2.ROTATE_90_CLOCKWISE),
+    ):
+        cv2.imwrite(str(picture.parent / name), cv2.rotate(FACE, turn))
+    assert demo.main([str(picture.parent)]) == 0
+    shown = capsys.readouterr()
+    turned = [line for line in shown.out.splitlines() if 'image is turned' in line]
+    assert [line.split(':')[0] for line in turned] == ['left.png', 'right.png, right2.jpg']
+    assert 'clockwise by 90 degrees' in turned[0] and 'set --image-rotation to 90' in turned[0]
+    assert 'clockwise by 270 degrees' in turned[1] and 'set --image-rotation to 270' in turned[1]
+    assert 'image is turned' not in shown.err
+
+
+def test_a_picture_with_more_faces_than_allowed_is_named(picture, capsys):
+    cv2.imwrite(str(picture.parent / 'two.png'), np.hstack([FACE, FACE]))
+    assert demo.main([str(picture.parent), '--max-faces', '1']) == 0
+    assert re.search(r'^two\.png: 1 face, as many as --max-faces allows; 1 more is ignored', capsys.readouterr().out, re.M)
 
 
 def test_a_missing_webcam_is_reported_with_what_to_check(capsys):
