@@ -67,6 +67,20 @@ def test_the_interval_is_that_of_the_seeds_of_all_rows():
     assert sources_table.lines(rows[:4])[2][2] == '4.00'  # one seed each: no spread is known
 
 
+def test_a_difference_of_rows_is_marked_where_the_interval_excludes_none():
+    """Portraits: 3 and 3.2 instead of 4 and 4.2, so -1; scans 3.1 and 3.3, so +0.1. Each row's variance is 0.02, three degrees of freedom:
+    3.182 * sqrt(0.02) * sqrt(1 / 2 + 1 / 2) = 0.45.
+    """
+    half = 'renders, portraits 50 %'
+    values = {'renders': ('4', '4.2'), half: ('3', '3.2'), f'{half}, scans': ('3.1', '3.3')}
+    rows = [figures(name, seed, turns[seed]) for name, turns in values.items() for seed in (0, 1)]
+    first, second = sources_table.differences(rows)
+    assert first.startswith("- Half of the samples are turned portraits: portraits' turns, all ranges **-1.00** ± 0.45; 0-10 +0.00 ± 0.00")
+    assert second.startswith("- A third of the renders have scanned shapes: portraits' turns, all ranges +0.10 ± 0.45;")
+    assert "portraits' turns, all ranges -1.00; 0-10" in sources_table.differences(rows[::2])[0]  # one seed each
+    assert 'AFLW2000 published' not in first  # not at hand
+
+
 @pytest.fixture(scope='module')
 def materials(tmp_path_factory, heads):
     """Options of the command: renders, portraits, and a network that has seen the renders for two steps."""

@@ -5,16 +5,17 @@ A table is the text between `<!-- NAME: python -m training.evaluation.pages -->`
 
 from __future__ import annotations
 
-import csv
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..paper.published import ANGLES, ROBUSTNESS_ROWS
+from ..paper.published import ANGLES
 from ..paper.published import TABLES as PAPER
-from . import results, sources_table
+from . import sources_table
+from .group_tables import accurate_people, groups, people, portrait_groups, robustness
+from .markdown import Row, number, read, table
 from .paper_answers import answers
 from .paper_tables import paper_table, scales
 
@@ -37,53 +38,37 @@ SETS = {
     ('synthetic:depth_structured_light', 'landmarks'): 'structured light, other people, all poses',
 }
 """Titles of each set and crop."""
-BY_PERSON = ('all', 'sex', 'age', 'ethnicity')
-"""Groupings of people; the others are conditions of the picture."""
-Row = dict[str, str]
-
-
-def _read(name: str) -> list[Row]:
-    with open(results.FOLDER / name, newline='') as file:
-        return list(csv.DictReader(file))
 
 
 def _shipped(model: str) -> list[Row]:
     """The rows of a model as it is shipped, without those on one crop."""
     family = model.removesuffix('_int8')
-    return [row for row in _read(f'{family}.csv') if re.fullmatch(rf'{model} [\d.]+', row['model'])]
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return '\n'.join(f'| {" | ".join(cells)} |' for cells in (header, ['---'] * len(header), *rows))
-
-
-def _number(row: Row, name: str, digits: int = 2, factor: float = 1.0) -> str:
-    return f'{factor * float(row[name]):.{digits}f}' if row[name] else '-'
+    return [row for row in read(f'{family}.csv') if re.fullmatch(rf'{model} [\d.]+', row['model'])]
 
 
 def _both(row: Row, names: tuple[str, str], digits: int, factor: float = 1.0) -> str:
-    first, second = (_number(row, name, digits, factor) for name in names)
+    first, second = (number(row, name, digits, factor) for name in names)
     return f'{first}, {second}'
 
 
 def _called(row: Row) -> str:
     """The title of a row's set, with the part of the set if it is one."""
     within = re.search(r'--within (\d+) (\d+)', row['command'])
-    found = f', {_number(row, "detected", 1, 100)} % found' if row['detected'] else ''
+    found = f', {number(row, "detected", 1, 100)} % found' if row['detected'] else ''
     return f'the same within yaw {within[1]}, pitch {within[2]}' if within else SETS[row['set'], row['crop']] + found
 
 
 def _every_set(model: str) -> str:
     header = ['', 'n', 'MAE', 'yaw', 'pitch', 'roll', 'geodesic, mean, median', 'coarse, %', 'within 1, 2 std, %']
-    return _table(
+    return table(
         header,
         (
             [
                 _called(row),
                 row['n'],
-                *(_number(row, name) for name in ('mae', 'yaw', 'pitch', 'roll')),
+                *(number(row, name) for name in ('mae', 'yaw', 'pitch', 'roll')),
                 _both(row, ('geodesic', 'p50'), 1),
-                _number(row, 'coarse', 0, 100),
+                number(row, 'coarse', 0, 100),
                 _both(row, ('within_1', 'within_2'), 0, 100),
             ]
             for row in _shipped(model)
@@ -104,17 +89,17 @@ def accurate() -> str:
 def depth() -> str:
     """Makes the table of the depth model on every set."""
     header = ['', 'n', 'yaw', 'pitch', 'roll', 'geodesic, mean, median', 'within 1, 2 std, %']
-    return _table(
+    return table(
         header,
         (
             [
                 _called(row),
                 row['n'],
-                *(_number(row, name, 1) for name in ('yaw', 'pitch', 'roll')),
+                *(number(row, name, 1) for name in ('yaw', 'pitch', 'roll')),
                 _both(row, ('geodesic', 'p50'), 1),
                 _both(row, ('within_1', 'within_2'), 0, 100),
             ]
-            for row in _read('c2f_depth.csv')
+            for row in read('c2f_depth.csv')
         ),
     )
 
@@ -123,64 +108,19 @@ def edge_and_int8() -> str:
     """Makes the table of both precisions of the edge model on real faces."""
     rows = {name: {(row['set'], row['crop']): row for row in _shipped(name)} for name in ('c2f_edge', 'c2f_edge_int8')}
     real = [key for key in rows['c2f_edge'] if ':' not in key[0]]
-    lines = [[SETS[key], *(_number(found[key], 'mae') for found in rows.values())] for key in real]
+    lines = [[SETS[key], *(number(found[key], 'mae') for found in rows.values())] for key in real]
     held = [_both(found['aflw2000', 'detector'], ('within_1', 'within_2'), 0, 100) for found in rows.values()]
-    return _table(['mean absolute error, degrees', *rows], [*lines, ['1 and 2 stated deviations hold, detector end to end, %', *held]])
-
-
-def _groups(rows: Iterable[Row]) -> str:
-    def shown(row: Row, name: str, sign: str = '') -> str:
-        return f'{float(row[name]):{sign}.1f} ± {float(row[f"{name}_se"]):.1f}'
-
-    return _table(
-        ['', 'n', 'error', 'pitch offset'],
-        (
-            [
-                row['group'] if row['by'] in BY_PERSON else f'{row["by"]}: {row["group"]}',
-                row['n'],
-                shown(row, 'geodesic'),
-                shown(row, 'pitch_offset', '+'),
-            ]
-            for row in rows
-        ),
-    )
-
-
-def groups() -> str:
-    """Makes the table of the edge model by person and condition."""
-    return _groups(row for row in _read('c2f_edge_conditions.csv') if row['set'] == 'held-out identities')
-
-
-def people() -> str:
-    """Makes the table of the edge model by person."""
-    return _groups(row for row in _read('c2f_edge_conditions.csv') if row['by'] in BY_PERSON)
-
-
-def robustness() -> str:
-    """Makes the table of the edge model beside the paper's Tables 6 and 7."""
-    rows = {row['set']: row for row in _read('c2f_edge_conditions.csv')}
-    lines = []
-    for name, (table, label) in ROBUSTNESS_ROWS.items():
-        printed = PAPER[table].cells(label)
-        lines.append(
-            [
-                name.replace('_', ' '),
-                rows[name]['n'],
-                *(f'{printed[c]:.2f} / {_number(rows[name], c)}' for c in ANGLES),
-                f'{printed["coarse"]:.2f} / {_number(rows[name], "coarse")}',
-            ]
-        )
-    return _table(['the paper / c2f_edge', 'n', *ANGLES, 'coarse, %'], lines)
+    return table(['mean absolute error, degrees', *rows], [*lines, ['1 and 2 stated deviations hold, detector end to end, %', *held]])
 
 
 def over_time() -> str:
     """Makes the table of single frames beside filtered ones."""
-    rows = _read('c2f_edge_temporal.csv')
+    rows = read('c2f_edge_temporal.csv')
 
     def mean(way: str, name: str) -> float:
         return sum(float(row[name]) for row in rows if row['way'] == way) / sum(row['way'] == way for row in rows)
 
-    return _table(
+    return table(
         ['', 'found, %', 'error', 'jitter'],
         (
             [way, f'{100 * mean(way, "found"):.1f}', f'{mean(way, "geodesic"):.2f}', f'{mean(way, "jitter"):.2f}']
@@ -191,31 +131,31 @@ def over_time() -> str:
 
 def crop_width() -> str:
     """Slopes and errors by the width of the crop; pitch at the network's own width, the middle one."""
-    rows, sets = _read('crop_width.csv'), {'aflw2000': 'AFLW2000', 'pointing04': "Pointing'04"}
+    rows, sets = read('crop_width.csv'), {'aflw2000': 'AFLW2000', 'pointing04': "Pointing'04"}
     lines = []
     for name, network in dict.fromkeys((row['set'], row['network']) for row in rows):
         found = [row for row in rows if (row['set'], row['network']) == (name, network)]
         lines.append(
             [
                 f'{sets[name]}, {network}',
-                *(f'{_number(row, "yaw_slope")}, {_number(row, "yaw_error", 1)}' for row in found),
-                f'{_number(found[2], "pitch_slope")}, {_number(found[2], "pitch_error", 1)}',
+                *(f'{number(row, "yaw_slope")}, {number(row, "yaw_error", 1)}' for row in found),
+                f'{number(found[2], "pitch_slope")}, {number(found[2], "pitch_error", 1)}',
             ]
         )
-    return _table(['', 'x0.75', 'x0.85', 'x1', 'x1.15', 'x1.3', 'pitch, x1'], lines)
+    return table(['', 'x0.75', 'x0.85', 'x1', 'x1.15', 'x1.3', 'pitch, x1'], lines)
 
 
 def _ablations(name: str) -> str:
-    return _table(
+    return table(
         ['configuration', 'seed', 'all poses', 'in use', 'within 5 degrees of a border', 'coarse, %', 'within 1 std, %'],
         (
             [
                 f'`{row["configuration"]}`',
                 row['seed'],
-                *(_number(row, column, 1) for column in ('all', 'in_use', 'near_border')),
-                *(_number(row, column, 0, 100) for column in ('coarse', 'within_1')),
+                *(number(row, column, 1) for column in ('all', 'in_use', 'near_border')),
+                *(number(row, column, 0, 100) for column in ('coarse', 'within_1')),
             ]
-            for row in _read(name)
+            for row in read(name)
         ),
     )
 
@@ -232,14 +172,15 @@ def small_ablations() -> str:
 
 def sources() -> str:
     """Makes the table of what each source of training data is worth."""
-    header, *lines = sources_table.lines(_read('sources.csv'))
-    return _table(header, lines)
+    rows = read('sources.csv')
+    header, *lines = sources_table.lines(rows)
+    return '\n'.join([table(header, lines), '', *sources_table.differences(rows)])
 
 
 def learning_curve() -> str:
     """The paper's network over the samples it has seen."""
     runs = {'AdamW': 'c2f_paper_curve.csv', "the paper's SGD": 'c2f_paper_curve_sgd.csv'}
-    return _table(
+    return table(
         [
             'optimiser',
             'samples',
@@ -254,13 +195,13 @@ def learning_curve() -> str:
                 optimiser,
                 f'{int(row["samples"]):,}',
                 row['n'],
-                _number(row, 'coarse', 1, 100),
-                _number(row, 'coarse_beyond_5', 1, 100),
-                *(f'{_number(row, angle)} ({_number(row, f"{angle}_std")})' for angle in ANGLES),
-                _number(row, 'geodesic'),
+                number(row, 'coarse', 1, 100),
+                number(row, 'coarse_beyond_5', 1, 100),
+                *(f'{number(row, angle)} ({number(row, f"{angle}_std")})' for angle in ANGLES),
+                number(row, 'geodesic'),
             ]
             for optimiser, name in runs.items()
-            for row in _read(name)
+            for row in read(name)
         ),
     )
 
@@ -270,7 +211,8 @@ TABLES: dict[str, Callable[[], str]] = {
     'robustness': robustness, 'over time': over_time, 'crop width': crop_width,
     'ablations': ablations, 'small ablations': small_ablations,
     **{f'table {number}': partial(paper_table, number) for number in PAPER},
-    'sources': sources, 'answers': answers, 'learning curve': learning_curve, 'scales of the tables': scales,
+    'sources': sources, 'portrait groups': portrait_groups, 'accurate people': accurate_people,
+    'answers': answers, 'learning curve': learning_curve, 'scales of the tables': scales,
 }  # fmt: skip
 
 

@@ -24,6 +24,14 @@ COLUMNS = {
     'pointing04': "Pointing'04",
 }
 SHARE = 0.975
+QUESTIONS = (
+    ('Half of the samples are turned portraits', 'renders, portraits 50 %', 'renders'),
+    ('A third of the renders have scanned shapes', 'renders, portraits 50 %, scans', 'renders, portraits 50 %'),
+    ('A teacher', 'renders, portraits 50 %, scans, teacher', 'renders, portraits 50 %, scans'),
+    ('A quarter of portraits instead of half', 'renders, portraits 25 %', 'renders, portraits 50 %'),
+    ('Three quarters of portraits instead of half', 'renders, portraits 75 %', 'renders, portraits 50 %'),
+)
+"""What is asked, the row with it and the row without it."""
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -59,3 +67,26 @@ def lines(rows: Rows) -> list[list[str]]:
         [name, '-' if name == START else str(len(found)), *(cell(rows, name, column) for column in COLUMNS)]
         for name, found in by_row(rows).items()
     ]
+
+
+def differences(rows: Rows) -> list[str]:
+    """A line for each question whose rows are there: what changes in each measure, with its 95 % interval by the spread between seeds."""
+    found, out = by_row(rows), []
+    for question, one, other in QUESTIONS:
+        if one in found and other in found:
+            parts = [part for column, title in COLUMNS.items() if (part := _difference(rows, found[one], found[other], column, title))]
+            out.append(f'- {question}: {"; ".join(parts)}.')
+    return out
+
+
+def _difference(rows: Rows, one: Rows, other: Rows, column: str, title: str) -> str:
+    first, second = ([float(row[column]) for row in part if row[column]] for part in (one, other))
+    if not first or not second:
+        return ''
+    change = mean(first) - mean(second)
+    deviation, freedom = spread(rows, column)
+    if not freedom:
+        return f'{title} {change:+.2f}'
+    interval = stdtrit(freedom, SHARE) * deviation * sqrt(1 / len(first) + 1 / len(second))
+    told = f'**{change:+.2f}**' if abs(change) > interval else f'{change:+.2f}'
+    return f'{title} {told} ± {interval:.2f}'
