@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..counting import counted
 from . import gate, results
 from .report.html import write_report
 from .report.worst import Thumbnail
@@ -84,8 +85,8 @@ def _print_verdict(record: dict[str, Any], output: Path) -> None:
         lost = [f'{images[kind]} {kind}' for kind in ('dropped', 'unreadable') if images.get(kind)]
         dropped = f' ({", ".join(lost)})' if lost else ''
         print(
-            f'{images["n"]} images{dropped} in {images["wall_s"]:.1f} s ({images["times_real_time"] or 0:.1f} x real time), a face in '
-            f'{100 * (images["coverage"] or 0):.1f} %'
+            f'{counted(images["n"], "image")}{dropped} in {images["wall_s"]:.1f} s ({images["times_real_time"] or 0:.1f} x real time), '
+            f'a face in {100 * (images["coverage"] or 0):.1f} %'
         )
     for label, part in (('raw', overall), ('aligned', overall.get('aligned'))):
         if part and part.get('geodesic_deg'):

@@ -78,7 +78,7 @@ def is_picture(path: Path) -> bool:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """The pixels of a picture file, turned upright as its EXIF orientation says.
+    """The pixels of a picture file, turned upright by its EXIF orientation.
 
     The format is found from the content; OpenCV reads most, Pillow (with pillow-heif) AVIF and HEIC, where installed. 16 bits are scaled by
     the picture's own number of significant bits, transparent pixels are laid over a neutral gray (level 128).

@@ -107,7 +107,7 @@ class Video:
         short_s = self._announced_s - end_s
         if missing is None and short_s > max(_MISSING_S, _MISSING_SHARE * self._announced_s):
             missing = 'the rest cannot be decoded'
-        return f'is not complete ({missing}): {number} frames were read, {end_s:.1f} s{lasts}' if missing else ''
+        return f'is not complete ({missing}): frames read: {number}, {end_s:.1f} s{lasts}' if missing else ''
 
 
 def _opened(source: str) -> cv2.VideoCapture:

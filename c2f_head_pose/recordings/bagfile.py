@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
+from ..counting import counted
 from .locate import MCAP, PACKED_SUFFIXES, SQLITE3, Located, locate, several, storage_suffix
 from .mcap import McapFile
 from .message_types import DECODED, VISION_MSGS, Decoder, ros2_typestore
@@ -113,7 +114,7 @@ class BagFile:
             self._damages[f'{self.path.name} is not complete: {located.damage}'] = None
         if located.messages is not None and located.messages > (found := sum(topic.count for topic in self.topics.values())):
             self._damages[
-                f'{self.path.name} holds {found} messages, its metadata.yaml counts {located.messages}: a file was cut off, or '
+                f'{self.path.name} holds {counted(found, "message")}, its metadata.yaml counts {located.messages}: a file was cut off, or '
                 'copied without the write-ahead log (-wal) beside it'
             ] = None
         self.notes = [*located.notes, *(note for _, storage in self._storages for note in storage.notes)]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from ..counting import counted
 from ..files import read_yaml
 from ..geometry import HEAD_AXES, geodesic_deg, nearest_rotation, quaternion_from_rotation, ray_rotation, rotation_from_quaternion
 from ..types import HeadPose
@@ -103,7 +104,7 @@ class NeutralLearner:
         poses = [pose for i, pose in recent if i == recent[-1][0]]
         if len(poses) < _LEAST_SAMPLES:
             raise NeutralError(
-                f'only {len(poses)} images of a face in the last {window_s:g} s, {_LEAST_SAMPLES} are needed: '
+                f'only {counted(len(poses), "image")} of a face in the last {window_s:g} s, {_LEAST_SAMPLES} are needed: '
                 'let one person look straight and call again'
             )
         estimates = np.array([pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed for pose in poses])

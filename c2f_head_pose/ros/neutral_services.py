@@ -79,7 +79,7 @@ class NeutralServices:
         return response
 
     def _clear(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._camera is None:  # a file is a camera's, and which camera it is says the first image
+        if self._camera is None:  # each camera has a file of its own, and the first image names the camera
             response.success, response.message = False, 'no image yet, so it is not known whose neutral: call again when images come'
             return response
         self._neutral = neutral.NONE

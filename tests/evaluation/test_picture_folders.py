@@ -2,8 +2,10 @@
 
 import cv2
 import numpy as np
+import pytest
 from both_readers import read
 
+from c2f_head_pose.evaluation import bag as evaluate_bag
 from c2f_head_pose.recordings.bagfile import BagFile
 from c2f_head_pose.recordings.reader import Notes, read_frames
 from c2f_head_pose.recordings.topics import choose_topics
@@ -25,3 +27,12 @@ def test_pictures_are_evaluated_at_the_rate_that_is_given(tmp_path):
         cv2.imwrite(str(tmp_path / f'{number}.png'), np.full((4, 6, 3), number, np.uint8))
     with BagFile(tmp_path, picture_rate_hz=4.0) as bag:
         assert [frame.stamp_s for frame in read_frames(bag, choose_topics(bag), Notes())] == [1.0, 1.25, 1.5]
+
+
+@pytest.mark.parametrize('number, counted', [(1, '1 image in '), (2, '2 images in ')])
+def test_the_pictures_of_a_folder_are_counted_in_the_singular_or_plural(tmp_path, capsys, number, counted):
+    (tmp_path / 'in').mkdir()
+    for name in range(number):
+        cv2.imwrite(str(tmp_path / 'in' / f'{name}.png'), np.full((120, 160, 3), 90, np.uint8))
+    assert evaluate_bag.main([str(tmp_path / 'in'), '--output', str(tmp_path / 'out')]) == 0
+    assert capsys.readouterr().out.count(counted) == 1

@@ -30,6 +30,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
+from ...counting import counted
 from ...files import stamp_ns
 from ...recordings.bagfile import BagError
 from ...recordings.pictures import PICTURE_RATE_HZ
@@ -236,7 +237,7 @@ class ReplayNode(Node):
         finally:
             self._playhead.end()
         self.get_logger().info(
-            f'played {count} images in {seconds:.1f} s'
+            f'played {counted(count, "image")} in {seconds:.1f} s'
             + (
                 f'; {late} of {total} messages were published more than {1e3 * _LATE_S:.0f} ms late: this machine is too slow; lower rate'
                 if late

@@ -17,7 +17,7 @@ high-water mark of a pool of fixed size, in steps, whose size `mapped_mb` watche
 LIMIT_PERCENT = 2.0
 WARM_UP_S = 300.0
 LEAST_S = 1200.0
-"""A shorter stretch after the warm-up says nothing about growth."""
+"""A shorter stretch after the warm-up is too short to measure growth."""
 _MOST_POINTS = 500
 
 
