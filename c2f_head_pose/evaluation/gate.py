@@ -54,6 +54,9 @@ def evaluate(expression: str, metrics: Mapping[str, Any] | None) -> bool:
     return result
 
 
+_NEED_TRUTH = ('geodesic_deg', 'yaw_deg', 'pitch_deg', 'roll_deg', 'mae_deg', 'by_yaw', 'by_pitch', 'coarse', 'calibration', 'aligned')
+
+
 def figure(metrics: Mapping[str, Any], name: str) -> float | None:
     """Returns a figure by its dotted name; None where it is unknown.
 
@@ -66,6 +69,8 @@ def figure(metrics: Mapping[str, Any], name: str) -> float | None:
         if value is None:
             return None
         if not isinstance(value, Mapping) or part not in value:
+            if part in _NEED_TRUTH:
+                raise UnknownFigureError(f'{name} is computed only for faces with a known true pose; name the truth with --truth')
             raise UnknownFigureError(
                 f'there is no figure {name}; known are: '
                 f'{", ".join(sorted(value)) if isinstance(value, Mapping) else "none with this beginning"}'

@@ -1,12 +1,14 @@
 """docs/evaluation.md names every figure of metrics.json, every column of frames.csv and every exit code."""
 
 import re
+import shlex
 from pathlib import Path
 
+import yaml
 from evaluated import scored
 
 from c2f_head_pose.attention.monitor import Reason, State
-from c2f_head_pose.evaluation import verdict
+from c2f_head_pose.evaluation import gate, verdict
 from c2f_head_pose.evaluation.attention.timeline import Span
 from c2f_head_pose.evaluation.bag import _parser
 from c2f_head_pose.evaluation.evaluate import Evaluated
@@ -43,3 +45,14 @@ def test_every_exit_code_and_option_of_truth_is_documented():
         assert f'| {code} |' in TEXT
     options = {s for action in _parser()._actions for s in action.option_strings if s.startswith('--')}
     assert set(re.findall(r'`(--[a-z0-9-]+)', TEXT)) <= options | {'--help'}
+
+
+def test_the_command_of_the_ci_example_is_accepted():
+    """The folder that is uploaded is the one that is written, and each condition can be read."""
+    steps = yaml.safe_load(re.search(r'```yaml\n(steps:.*?)```', TEXT, re.S)[1])['steps']
+    (command,) = [shlex.split(step['run']) for step in steps if step.get('run', '').startswith('evaluate_bag')]
+    options = _parser().parse_args(command[1:])
+    assert len(options.fail_if) == 2
+    for condition in options.fail_if:
+        gate.check(condition)
+    assert steps[-1]['with']['path'] == str(options.output)

@@ -90,3 +90,13 @@ def test_a_change_counts_only_beyond_both_confidence_intervals():
             'detection.rate': 'better',
         }
     assert compare({'ci95': {}}, before) == []
+
+
+@pytest.mark.parametrize('name', ['geodesic_deg.mean', 'aligned.geodesic_deg.p95', 'unsmoothed.yaw_deg.mae'])
+def test_an_error_without_a_truth_names_the_option_that_gives_one(name):
+    """A typing mistake, which no truth would help, still lists the known names."""
+    without_truth = {'images': {'n': 3}, 'unsmoothed': {'jitter_deg': 0.1}}
+    with pytest.raises(UnknownFigureError, match='name the truth with --truth'):
+        evaluate(f'{name} > 6', without_truth)
+    with pytest.raises(UnknownFigureError, match='there is no figure geodesic; known are: images, unsmoothed'):
+        evaluate('geodesic > 6', without_truth)
