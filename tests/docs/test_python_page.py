@@ -60,6 +60,16 @@ def test_a_video_is_followed_under_one_id_with_the_containers_times(tmp_path, mo
     assert len({face for _, face in seen}) == 1
 
 
+def test_the_example_of_the_readme_prints_angles_deviations_and_box(tmp_path, monkeypatch, capsys):
+    code = re.search(r'```python\n(.*?)```', (Path(__file__).parents[2] / 'README.md').read_text(), re.S)[1]
+    cv2.imwrite(str(tmp_path / 'face.jpg'), FRAME.image)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    printed = capsys.readouterr().out
+    assert printed.count('FaceBox(') == 1
+    assert len(re.findall(r'\[.*?\]', printed, re.S)) == 2  # three angles and three deviations
+
+
 def test_the_example_on_depth_runs_as_it_stands():
     names: dict = {}
     exec(example('depth_mm'), names)
