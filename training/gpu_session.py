@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from .session import kit, parcel
 from .session.call import call
 from .session.keep import Keeper
 from .session.plan import FULL, TINY
-from .session.session import Session, cores
+from .session.session import Session, age_s, cores
 
 
 @exits_with_message(ValueError, OSError, RuntimeError)
@@ -58,9 +59,10 @@ def main(arguments: list[str] | None = None) -> int | None:
         return 0
     if 60 * args.minutes <= args.reserve:
         parser.error('--reserve takes all of --minutes')
+    began = time.monotonic() - age_s()
     gpu = args.device == 'auto' and torch.cuda.is_available()
     workers = args.workers or max(1, cores() - 2)
-    session = Session(args.out, TINY if args.tiny else FULL, args.total_minutes, gpu, args.device, not args.no_fetch, workers)
+    session = Session(args.out, TINY if args.tiny else FULL, args.total_minutes, gpu, args.device, not args.no_fetch, workers, began)
     keeper = Keeper(session, args.keep or args.out / 'keep', args.piece_mb, args.total_mb)
     call(session, keeper, args.minutes, args.reserve, args.resume, args.kit)
     return int(session.failed)

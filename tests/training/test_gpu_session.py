@@ -159,11 +159,16 @@ def value(command, option):
 def test_the_report_comes_first_then_training_with_what_is_rendered_by_then(tmp_path):
     """Half of 30 minutes for c2f. Portraits join once they are labelled; when everything is there, no part of the training ends early."""
     session = Session(tmp_path, FULL, 30.0, gpu=True)
-    steps, measured = session.on_gpu(), []
+    steps, built, measured = session.on_gpu(), [], []
     command = next(steps)
-    while command is not None and 'training.exporting.gpu_report' in command.arguments:
-        measured.append(command.arguments[1])
+    while command is not None and command.name.startswith(('build', 'report')):
+        if command.alone:
+            measured.append(command.arguments[1])
+            assert command.arguments[0] == 'training.exporting.gpu_report'
+        else:
+            built.append((command.arguments[1], value(command, '--precision')))
         command = steps.send(0)
+    assert built == [*((name, p) for name in ('c2f', 'c2f_depth', 'c2f_edge') for p in ('fp16', 'fp32')), ('c2f_edge_int8', 'int8')]
     assert measured == ['c2f', 'c2f_depth', 'c2f_edge', 'c2f_edge_int8']
     assert command is None  # no renders yet
     rendered(session, Part('wide', 0, 4))
@@ -209,8 +214,9 @@ def test_a_fresh_machine_renders_only_for_what_is_not_trained_yet(tmp_path):
 
 def test_without_a_gpu_trainings_wait_and_the_session_ends(tmp_path):
     session = Session(tmp_path, FULL, 30.0, gpu=False)
-    assert all('training.exporting.gpu_report' in command.arguments for command in session.on_gpu())
+    assert all(command.name.startswith(('build', 'report')) for command in session.on_gpu())
     assert {session.state['jobs'][name]['status'] for name in ('c2f', 'c2f_paper')} == {'waiting for a GPU'}
+    assert session.left == ['c2f', 'c2f_paper']
 
 
 def test_a_command_that_ignores_sigterm_is_killed_in_time(tmp_path):
@@ -229,3 +235,32 @@ def test_a_command_that_ignores_sigterm_is_killed_in_time(tmp_path):
     lane.ask_to_stop()
     lane.stop(began + 0.3)
     assert process.returncode == -signal.SIGKILL and 0.3 <= time.monotonic() - began < 30
+
+
+def test_a_lane_stands_still_while_another_measures_and_then_goes_on(tmp_path):
+    """T in /proc/PID/stat is a stopped process; proc(5)."""
+
+    def steps():
+        yield Command('first', ('timeit', '-n', '1', '-r', '1', "import time; print('ready', flush=True); time.sleep(120)"))
+
+    def state():
+        return Path(f'/proc/{lane.process.pid}/stat').read_text().rpartition(')')[2].split()[0]
+
+    def await_state(*wanted):
+        end = time.monotonic() + 60
+        while state() not in wanted:
+            assert time.monotonic() < end, state()
+            time.sleep(0.02)
+
+    lane = Lane(steps(), tmp_path, os.environ)
+    lane.advance()
+    await_state('S')
+    lane.hold(True)
+    await_state('T')
+    lane.hold(False)
+    await_state('S', 'R')
+    lane.hold(True)
+    lane.ask_to_stop()
+    process = lane.process
+    lane.stop(time.monotonic() + 60)
+    assert process.returncode == -signal.SIGTERM

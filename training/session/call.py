@@ -31,12 +31,15 @@ def work(session: Session, keeper: Keeper, stopped: Callable[[], bool], until: f
         environment: of the commands.
     """
     on_gpu = Lane(session.on_gpu(), session.logs, environment)
-    lanes = [on_gpu, *(Lane(steps, session.logs, environment) for steps in (session.renders(), session.portraits()))]
+    beside = [Lane(steps, session.logs, environment) for steps in (session.renders(), session.portraits())]
+    lanes = [on_gpu, *beside]
     saved = kept = time.monotonic()
     try:
         while time.monotonic() < until and not on_gpu.done and not stopped():
             for lane in lanes:
                 lane.advance()
+            for lane in beside:
+                lane.hold(on_gpu.alone)
             now = time.monotonic()
             if now - saved > _SAVE_S:
                 session.save()
@@ -62,7 +65,7 @@ def call(
     Args:
         session: the work.
         keeper: writes what must survive.
-        minutes: length of the call, counted from the start of this process.
+        minutes: length of the call, counted from `session.began`.
         reserve_s: part of it that stopping may take: two thirds for the commands, the rest for the pieces.
         resume: folder of pieces to begin with; None for the keeper's own, if it has any.
         packed: a kit.
@@ -70,7 +73,7 @@ def call(
     Raises:
         ValueError: for a damaged kit or folder of pieces.
     """
-    ends = time.monotonic() - age_s() + 60 * minutes
+    ends = session.began + 60 * minutes
     unpacked = session.out / 'kit'
     if packed is not None:
         kit.unpack(packed, unpacked)
@@ -88,10 +91,8 @@ def call(
         print(f'not in {keeper.folder}, which is full at {keeper.total_mb:g} MB: {", ".join(left_out)}')
     used, held = session.used_s / 60, parcel.size(keeper.folder) / parcel.MB
     print(f'{used:.1f} of {session.total_minutes:g} minutes used; {keeper.folder}: {held:.1f} MB')
-    print('nothing is left to do' if done else f'to go on: the same command, on another machine with --resume {keeper.folder}')
-
-
-def age_s() -> float:
-    """Seconds since this process started; loading PyTorch for the first time can take half a minute of a call."""
-    started = int(Path('/proc/self/stat').read_text().rpartition(')')[2].split()[19]) / os.sysconf('SC_CLK_TCK')  # proc(5): starttime
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
+    again = f'the same command, on another machine with --resume {keeper.folder}'
+    if left := session.left:
+        print(f'failed or waiting: {", ".join(left)}; to try again: {again}')
+    else:
+        print('nothing is left to do' if done else f'to go on: {again}')

@@ -25,11 +25,13 @@ class Command:
         name: of its log.
         arguments: after `python -m`.
         nice: how far its priority is lowered, for work that must not slow the GPU's down.
+        alone: whether the other lanes must stand still meanwhile, because it measures times.
     """
 
     name: str
     arguments: tuple[str, ...]
     nice: int = 0
+    alone: bool = False
 
 
 Steps = Generator[Command | None, int | None, None]
@@ -48,11 +50,14 @@ class Lane:
     def __init__(self, steps: Steps, logs: Path, environment: Mapping[str, str]):
         self.steps, self.logs, self.environment = steps, logs, environment
         self.process: subprocess.Popen[bytes] | None = None
-        self.done = False
+        self.command: Command | None = None
+        self.done = self.held = False
         self._log: BinaryIO | None = None
 
     def advance(self) -> None:
-        """Starts the next command if the present one has ended."""
+        """Starts the next command if the present one has ended, unless the lane is held."""
+        if self.held:
+            return
         status = None
         if self.process is not None:
             status = self.process.poll()
@@ -70,6 +75,7 @@ class Lane:
             self._start(command)
 
     def _start(self, command: Command) -> None:
+        self.command = command
         self.logs.mkdir(parents=True, exist_ok=True)
         self._log = open(self.logs / f'{command.name}.log', 'ab')  # noqa: SIM115
         print(f'{command.name}: python -m {" ".join(command.arguments)}', flush=True)
@@ -82,8 +88,21 @@ class Lane:
             preexec_fn=lambda: _begin(command.nice),  # this process has one thread
         )
 
+    @property
+    def alone(self) -> bool:
+        """Whether the present command must run alone."""
+        return self.process is not None and self.command is not None and self.command.alone
+
+    def hold(self, held: bool) -> None:
+        """Makes the present command and the processes that it started stand still, or go on."""
+        if held != self.held and self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGSTOP if held else signal.SIGCONT)
+        self.held = held
+
     def ask_to_stop(self) -> None:
         """Asks the present command to stop; a training then writes its checkpoint."""
+        self.hold(False)
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
 

@@ -112,7 +112,7 @@ TINY = Plan(
     shard_size=6,
     order=(Part('wide', 0, 2), Part('paper'), Part('wide', 1, 2)),
     portraits=1,
-    first_part_minutes=0.05,
+    first_part_minutes=0.1,
     needs_gpu=False,
 )
 """Only tests the code: a handful of renders, a few steps, on any machine."""

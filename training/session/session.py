@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import onnx
+
+from c2f_head_pose.engine.precision import natural_precision
+from c2f_head_pose.models.registry import model_path
+
 from ..evaluation import results
 from ..loop import progress
 from ..portraits.label import OWN_POSES
@@ -35,6 +40,8 @@ class Session:
         device: 'auto' or 'cpu', of the trainings.
         fetch: whether to fetch the materials of portraits that are not at hand.
         workers: processes of the renderer, and of the portraits' turner.
+        began: start of this call, by `time.monotonic`.
+        state: time used so far, and the status of each job; stored in state.json.
     """
 
     out: Path
@@ -44,12 +51,13 @@ class Session:
     device: str = 'auto'
     fetch: bool = True
     workers: int = 1
-    state: dict[str, Any] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    state: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __post_init__(self):
         self.out.mkdir(parents=True, exist_ok=True)
         self.state = read_state(self.out)
-        self.began, self.used_before = time.monotonic(), self.state['used_s']
+        self.used_before = self.state['used_s']
         self.rendering, self.turning = True, True
 
     @property
@@ -83,6 +91,11 @@ class Session:
     def failed(self) -> bool:
         """Whether a job failed; one that was skipped, for a reason that its status has, did not."""
         return any(str(facts.get('status')).startswith('failed') for facts in self.state['jobs'].values())
+
+    @property
+    def left(self) -> list[str]:
+        """Jobs that failed, or that wait for a GPU or for more time."""
+        return [job for job, facts in self.state['jobs'].items() if str(facts.get('status')).startswith(('failed', 'waiting'))]
 
     def note(self, job: str, **facts: object) -> None:
         """Stores facts on a job in the state."""
@@ -165,13 +178,18 @@ class Session:
         return all(self.finished(part) for part in self.plan.order if part.preset == preset)
 
     def _report(self, model: str) -> Steps:
+        """Builds a model's engines, which takes longest, beside the renderers; then measures it alone."""
         path = self.report(model)
         if path.exists() and not json.loads(path.read_text())['skipped']:
             return
+        quantised = natural_precision(onnx.load(model_path(model))) == 'int8'
+        for precision in ('int8',) if quantised else ('fp16', 'fp32'):
+            if (yield Command(f'build_{model}', ('c2f_head_pose.engine.build', model, '--precision', precision))):
+                break  # the report has the reason
         options = ('--json', str(path), *self.plan.report_options)
-        status = yield Command(f'report_{model}', ('training.exporting.gpu_report', model, *options))
+        status = yield Command(f'report_{model}', ('training.exporting.gpu_report', model, *options), alone=True)
         reason = json.loads(path.read_text())['skipped'] if path.exists() else last_line(self.logs / f'report_{model}.log')
-        self.note(f'report {model}', status='done' if status == 0 else f'skipped: {reason}', rendering_beside=self.rendering)
+        self.note(f'report {model}', status='done' if status == 0 else f'skipped: {reason}')
 
     def _train(self, training: Training) -> Steps:
         """Trains a model in parts; each part reads what is rendered by then, and is as long as all parts before."""
@@ -253,6 +271,12 @@ def read_state(folder: Path) -> dict[str, Any]:
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def age_s() -> float:
+    """Seconds since this process started; loading PyTorch for the first time can take half a minute of a call."""
+    started = int(Path('/proc/self/stat').read_text().rpartition(')')[2].split()[19]) / os.sysconf('SC_CLK_TCK')  # proc(5): starttime
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
 
 
 def _seconds(run: Path) -> float:
