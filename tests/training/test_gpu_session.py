@@ -188,6 +188,16 @@ def test_the_report_comes_first_then_training_with_what_is_rendered_by_then(tmp_
     assert '--pause-minutes' not in command
 
 
+@pytest.mark.parametrize(('rendering', 'turning', 'minutes'), [(True, False, '2.5'), (False, True, '2.5'), (False, False, None)])
+def test_a_training_stops_to_read_new_data_only_while_some_are_being_made(tmp_path, rendering, turning, minutes):
+    """After 150 s of training the next part is as long, 2.5 minutes; if the renderer failed at a preset, there is nothing to wait for."""
+    session = Session(tmp_path, FULL, 30.0, gpu=True)
+    rendered(session, Part('wide', 0, 4))
+    session.rendering, session.turning = rendering, turning
+    command = session._train_command(FULL.trainings[0], session.data_of(FULL.trainings[0]), 150.0)
+    assert (command[command.index('--pause-minutes') + 1] if '--pause-minutes' in command else None) == minutes
+
+
 def test_a_long_session_leaves_time_for_table_2_and_a_short_one_does_not(tmp_path):
     """480 minutes: 0.5, 0.5 and 0.25 of 1.25, so 192, 192, and 96 for the table; a quarter of 30 is less than five minutes a row."""
     night = Session(tmp_path / 'night', FULL, 480.0, gpu=True)

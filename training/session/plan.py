@@ -81,7 +81,7 @@ class Plan:
 
 FULL = Plan(
     reports=tuple(sorted(SHIPPED)),
-    report_options=('--no-torch',),
+    report_options=('--no-torch', '--seconds', '0.3'),
     trainings=(
         Training('c2f', 'edge_128_gpu', ('wide', 'scans'), 0.5, True, CHECKPOINTS / 'c2f.pt'),
         Training('c2f_paper', 'paper', ('paper',), 0.5, settings=('save_every_s=60',)),

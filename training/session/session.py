@@ -213,7 +213,8 @@ class Session:
         run = self.run(training.name)
         arguments = ['training.train', training.config, '--data', *data, '--out', str(run), '--device', self.device]
         arguments += ['--minutes', f'{self.budget(training):g}']
-        if any(not self._rendered(preset) for preset in training.presets) or (training.portraits and self.turning):
+        renders_come = self.rendering and not all(self._rendered(preset) for preset in training.presets)
+        if renders_come or (training.portraits and self.turning):
             arguments += ['--pause-minutes', f'{max(self.plan.first_part_minutes, trained_s / 60):g}']
         if training.start is not None and not (run / 'last.pt').exists():
             arguments += ['--start', str(training.start)]
