@@ -14,7 +14,8 @@ _DEPTH = ('depth', 'disparity', 'confidence')
 _RECTIFIED = ('rect', 'undist')
 _COLOUR = {'color', 'colour', 'rgb', 'bgr'}
 _INFRARED = {'ir', 'infra', 'infra1', 'infra2', 'infrared', 'thermal', 'mono'}
-_DERIVED = {'annotated', 'overlay', 'debug', 'mask', 'heatmap', 'cropped', 'theora'}
+_DRAWN = {'annotated', 'overlay', 'debug', 'mask', 'heatmap'}
+_DERIVED = {'cropped', 'theora'}
 _TRANSPORTS = {'compressed', 'compressedDepth', 'theora', 'zstd', 'ffmpeg'}
 _ALIGNED = {'aligned', 'registered', 'to'}
 
@@ -34,13 +35,18 @@ def is_rectified(topic: str) -> bool | None:
 
 
 def colour_topics(topics: Iterable[str]) -> list[str]:
-    """The topics that may show faces, the likeliest first: colour, others, infrared, pictures drawn by other nodes; never depth."""
+    """The topics that may show faces, the likeliest first: colour, others, infrared, cropped; never depth or what another node draws."""
 
     def rank(topic: str) -> int:
         words = _words(topic)
         return 3 if words & _DERIVED else 0 if words & _COLOUR else 2 if words & _INFRARED else 1
 
-    return sorted((topic for topic in topics if not is_depth(topic)), key=lambda topic: (rank(topic), topic))
+    return sorted((topic for topic in topics if not (is_depth(topic) or is_drawn(topic))), key=lambda topic: (rank(topic), topic))
+
+
+def is_drawn(topic: str) -> bool:
+    """Whether the name is that of pictures that a node draws for people: image_annotated, debug/image, detections_overlay."""
+    return bool(_words(topic) & _DRAWN)
 
 
 def depth_topics(topics: Iterable[str], aligned_first: bool) -> list[str]:

@@ -95,4 +95,7 @@ def _choose(source: Source, topic: str, type_name: str) -> str:
 
 
 def _owner(publisher: Any) -> str:
+    """The name of the publisher's node; a program without a node has none, and discovery brings others' late."""
+    if '_UNKNOWN_' in publisher.node_name:
+        return 'an unnamed node'
     return f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'

@@ -1,5 +1,7 @@
 """Advice about topics: the one that fits is named, and following the advice works."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
@@ -7,6 +9,7 @@ pytest.importorskip('rclpy', reason='needs rclpy')
 from ros_graph import SENSOR, camera_info, image_message, noise
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from c2f_head_pose.ros.watchdog import _owner
 from c2f_head_pose.topic_names import colour_topics, depth_topics, is_depth, is_rectified
 
 pytestmark = pytest.mark.ros
@@ -44,6 +47,26 @@ def test_colour_comes_first_and_depth_never_and_aligned_depth_beside_images(topi
     assert not set(colour_topics(topics)) & set(depth_topics(topics, True))
     assert depth_topics(topics, aligned_first=True)[0] == depth_beside
     assert depth_topics(topics, aligned_first=False)[0] == depth_alone
+
+
+@pytest.mark.parametrize('topic', ['/rear/head_pose/image_annotated', '/yolo/debug/image', '/apriltag/detections_overlay/compressed'])
+def test_a_picture_that_another_node_draws_is_no_camera(topic):
+    """Neither alone nor beside a camera: its lines and texts hide the faces."""
+    assert colour_topics([topic]) == []
+    assert colour_topics([topic, '/cam/image_raw']) == ['/cam/image_raw']
+
+
+def test_beside_another_head_pose_alone_its_drawing_is_not_advised(graph):
+    graph.head_pose_node(namespace='rear', remaps={'image': '/rear/image'}, silence_timeout_s=0.3)
+    start(graph, {})
+    line = graph.wait_for_log('nobody publishes /image; ')
+    assert 'annotated' not in line and 'start the camera driver' in line
+
+
+@pytest.mark.parametrize('name, shown', [('_NODE_NAME_UNKNOWN_', 'an unnamed node'), ('driver', '/cam/driver')])
+def test_a_publisher_without_a_known_node_is_called_unnamed(name, shown):
+    """rmw's placeholder appears until discovery has brought the node, and stays for DDS programs that are no ROS nodes."""
+    assert _owner(SimpleNamespace(node_namespace='_NODE_NAMESPACE_UNKNOWN_' if 'UNKNOWN' in name else '/cam', node_name=name)) == shown
 
 
 @pytest.mark.parametrize('topic', ['/camera/depth/image_raw/compressed', '/camera/depth_registered/image_raw', '/tof/image_depth'])
