@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any, Generic
@@ -10,6 +11,7 @@ from rcl_interfaces.msg import SetParametersResult
 
 from .overrides import names_given, value_given
 from .parameters import ParameterError, Table, descriptor, nearest_name
+from .params_files import files_without
 
 
 class DeclaredParameters(Generic[Table]):
@@ -35,6 +37,7 @@ class DeclaredParameters(Generic[Table]):
                 self._wrong[row.name] = str(error)
             node.declare_parameter(row.name, row.default, descriptor(row.name, table), ignore_override=row.name in self._wrong)
         self._warn_of_unknown()
+        self._warn_of_files_for_others()
         self._in_force = self._set_on_node()
         self._pending: dict[str, Any] = {}
         node.add_on_set_parameters_callback(self._validate)
@@ -101,6 +104,13 @@ class DeclaredParameters(Generic[Table]):
             near = nearest_name(name, self._table)
             meant = f'; did you mean {near}?' if near else ''
             self._node.get_logger().warning(f'parameter {name} is not known and has no effect{meant}')
+
+    def _warn_of_files_for_others(self) -> None:
+        own = self._node.get_fully_qualified_name()
+        for path, names in files_without(own, sys.argv):
+            self._node.get_logger().warning(
+                f'params file {path} has no effect: it is for {", ".join(names)}, and this node is {own}; begin it with /**: or {own}:'
+            )
 
 
 def _plain(value: Any) -> Any:
