@@ -1,5 +1,6 @@
 """Rows of the tables on real sets and on renders: what they are trained and tested on."""
 
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from c2f_head_pose.bench import scenes
 from training.datasets.base import MissingDataError
 from training.evaluation.results import NOT_RUN
 from training.loop import checkpoint
+from training.loop.run import Run
 from training.models.baselines import Classifier
 from training.paper import experiments
 from training.studies import table_rows
@@ -119,6 +121,24 @@ def test_a_training_of_other_data_or_people_seen_in_training_is_refused(tmp_path
         one.run(row)
     with pytest.raises(ValueError, match='was trained with other data'):
         other.run(row)
+
+
+def test_a_row_stopped_by_sigterm_says_so_and_the_same_command_finishes_it(tmp_path, monkeypatch):
+    """The signal comes in the first of the tiny scale's two steps."""
+    stand_in.write(tmp_path / 'heads', 40, 96, limits_deg=(30, 30, 15))
+    one = table_rows.TableRunner([str(tmp_path / 'heads')], None, tmp_path / 'runs', experiments.SCALES['tiny'], device='cpu')
+    row, step = experiments.of_table(2)[0], Run.do_step
+
+    def step_and_signal(run):
+        signal.raise_signal(signal.SIGTERM)
+        return step(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, 'do_step', step_and_signal)
+        with pytest.raises(InterruptedError, match='was stopped: the same command resumes it'):
+            one.train(row)
+    assert checkpoint.load(tmp_path / 'runs' / row.name / 'last.pt')['step'] == 1
+    assert checkpoint.load(one.train(row))['step'] == 2
 
 
 def test_table_5_trains_on_real_faces_and_on_both(tmp_path, monkeypatch, capsys):
