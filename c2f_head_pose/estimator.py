@@ -14,34 +14,18 @@ from .depth import depth_crop, enough_depth, fuse, position_from_depth, position
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .finder import Face, FaceFinder
+from .frame import Frame, check_image, checked_boxes
 from .geometry import ray_rotation
 from .options import EstimatorOptions
 from .smooth import CameraPlace, PoseFilter
 from .stages import StageClock
 from .turn import turn_rotation_back, turn_upright
-from .types import Camera, FaceBox, Finding, HeadPose
+from .types import Camera, Finding, HeadPose
 
 __all__ = ['EstimatorOptions', 'HeadPoseEstimator']
 
 _LARGEST_BATCH = 64
 FixedFrame = Callable[[], CameraPlace]
-
-
-@dataclass(frozen=True, eq=False)
-class _Frame:
-    """The checked arguments of `estimate`."""
-
-    image: np.ndarray | None
-    camera: Camera | None
-    depth_m: np.ndarray | None
-    stamp_s: float | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height and width."""
-        array = self.depth_m if self.image is None else self.image
-        assert array is not None
-        return array.shape[:2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,10 +166,11 @@ class HeadPoseEstimator:
         Raises:
             ValueError: naming the argument that is wrong, and the remedy.
         """
-        self._check(image, camera, depth_m)
+        frame = Frame(image, camera, depth_m, stamp_s)
+        self._check_models(frame)
+        frame.check_shapes()
         self.stages = stages = StageClock()
-        frame = _Frame(image, camera, depth_m, stamp_s)
-        faces = self._find(frame) if boxes is None else [Face(box) for box in _checked_boxes(boxes, frame.shape)]
+        faces = self._find(frame) if boxes is None else [Face(box) for box in checked_boxes(boxes, frame.shape)]
         stages.end('detect')
         crops = self._crops(frame, faces)
         stages.end('crop')
@@ -220,26 +205,21 @@ class HeadPoseEstimator:
         """
         size = self._main.contract.input_size
         for crop in crops:
-            _check_image(crop)
+            check_image(crop)
         return self._infer([fit(gray(crop), size) for crop in crops], len(crops) * [self._main])
 
-    def _check(self, image: np.ndarray | None, camera: Camera | None, depth_m: np.ndarray | None) -> None:
-        if image is not None:
-            _check_image(image)
+    def _check_models(self, frame: Frame) -> None:
+        """Checks that a model is loaded for what a frame has."""
+        if frame.image is not None:
             if self._engine is None:
                 raise ValueError('this estimator was loaded with a depth model alone: give image=None and depth_m, or load an rgb model')
-        elif depth_m is None or camera is None or self._depth_engine is None:
+        elif frame.depth_m is None or frame.camera is None or self._depth_engine is None:
             raise ValueError(
                 'image is None, which cv2.imread returns for a file that it cannot read; give a uint8 array, or for depth alone depth_m, '
                 'camera and an estimator with a depth model'
             )
-        shape = image.shape[:2] if image is not None else depth_m.shape  # type: ignore[union-attr]
-        if camera is not None and (camera.height, camera.width) != shape:
-            raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {shape[1]}x{shape[0]}')
-        if depth_m is not None and depth_m.shape != shape:
-            raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
 
-    def _find(self, frame: _Frame) -> list[Face]:
+    def _find(self, frame: Frame) -> list[Face]:
         if frame.image is not None:
             return self._finder.find_faces(frame.image, frame.stamp_s, self.options)
         assert frame.depth_m is not None and frame.camera is not None
@@ -247,7 +227,7 @@ class HeadPoseEstimator:
 
     # Estimate poses.
 
-    def _crops(self, frame: _Frame, faces: list[Face]) -> list[_Crop]:
+    def _crops(self, frame: Frame, faces: list[Face]) -> list[_Crop]:
         """Each face's upright crop for each network that can read it."""
         crops = []
         if frame.image is not None and self._engine is not None:
@@ -283,7 +263,7 @@ class HeadPoseEstimator:
             return replace(pose, R_cam_head=R_ray_head)
         return replace(pose, R_cam_head=ray_rotation(pixel_ray(camera, *square.centre)) @ R_ray_head)
 
-    def _placed(self, pose: HeadPose, face: Face, frame: _Frame) -> HeadPose:
+    def _placed(self, pose: HeadPose, face: Face, frame: Frame) -> HeadPose:
         """Adds box, score, track id and position to a pose in the camera's frame."""
         t_cam_head_m, t_std_m = self._position(pose, face, frame)
         return replace(
@@ -297,7 +277,7 @@ class HeadPoseEstimator:
             t_cam_head_m_unsmoothed=t_cam_head_m,
         )
 
-    def _position(self, pose: HeadPose, face: Face, frame: _Frame) -> tuple[np.ndarray | None, np.ndarray | None]:
+    def _position(self, pose: HeadPose, face: Face, frame: Frame) -> tuple[np.ndarray | None, np.ndarray | None]:
         if frame.camera is None:
             return None, None
         if face.head is not None:
@@ -305,31 +285,7 @@ class HeadPoseEstimator:
         measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
         return measured or position_from_size(face.box, frame.camera) or (None, None)
 
-    def _smoothed(self, pose: HeadPose, face: Face, frame: _Frame, place: CameraPlace | None) -> HeadPose:
+    def _smoothed(self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:
             return pose
         return self._filters.setdefault(face.track_id, PoseFilter()).update(pose, frame.stamp_s, self.options, place)
-
-
-def _check_image(image: np.ndarray) -> None:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        got = getattr(image, 'dtype', type(image).__name__)
-        raise ValueError(f'an image must be a uint8 array, got {got}; scale 16-bit images to 8 bits')
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise ValueError(f'an image must be (H, W) gray or (H, W, 3) BGR, got shape {image.shape}')
-    if image.shape[0] < 1 or image.shape[1] < 1:
-        raise ValueError(f'an image must have pixels, got shape {image.shape}')
-
-
-def _checked_boxes(boxes: Sequence | np.ndarray, shape: tuple[int, ...]) -> list[FaceBox]:
-    """Checks a caller's boxes; each must overlap the image of shape (height, width)."""
-    array = np.asarray(boxes, float).reshape(-1, 4) if len(boxes) == 0 else np.asarray(boxes, float)
-    if array.ndim != 2 or array.shape[1] != 4:
-        raise ValueError(f'boxes must be (N, 4) x1 y1 x2 y2, got shape {array.shape}')
-    if not np.isfinite(array).all() or (array[:, 2:] <= array[:, :2]).any():
-        raise ValueError('boxes must be finite with x2 > x1 and y2 > y1')
-    height, width = shape
-    for i, (x1, y1, x2, y2) in enumerate(array.tolist()):
-        if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
-            raise ValueError(f'boxes[{i}] {[x1, y1, x2, y2]} lies outside the image of {width}x{height} pixels')
-    return [FaceBox(*box) for box in array.tolist()]

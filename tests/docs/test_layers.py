@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = (
     ('command_name', 'counting', 'geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles', 'topic_names'),
     ('transforms', 'types', 'models'),
-    ('camera', 'crop', 'turn'),
+    ('camera', 'crop', 'frame', 'turn'),
     ('engine', 'options'),
     ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
     ('depth_alignment', 'mounting', 'pose_messages', 'track'),

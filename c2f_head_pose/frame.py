@@ -1,0 +1,75 @@
+"""Checks what a caller gives to the estimator: an image, depth, calibration and boxes. Each message names the argument and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .types import Camera, FaceBox
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """An image, depth or both, with their calibration and stamp.
+
+    Attributes:
+        image: (H, W) gray or (H, W, 3) BGR, uint8; None for depth alone.
+        camera: calibration of the image; None if unknown.
+        depth_m: (H, W) float metres along the optical axis, NaN unknown, registered to the image; None without depth.
+        stamp_s: the stamp in seconds; None for an image that stands alone.
+
+    Raises:
+        ValueError: for an image that is not uint8, or not gray or BGR.
+    """
+
+    image: np.ndarray | None
+    camera: Camera | None
+    depth_m: np.ndarray | None
+    stamp_s: float | None
+
+    def __post_init__(self) -> None:
+        if self.image is not None:
+            check_image(self.image)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height and width."""
+        array = self.depth_m if self.image is None else self.image
+        assert array is not None
+        return array.shape[:2]
+
+    def check_shapes(self) -> None:
+        """Raises ValueError if the calibration or the depth belongs to an image of another size."""
+        shape = self.shape
+        camera, depth_m = self.camera, self.depth_m
+        if camera is not None and (camera.height, camera.width) != shape:
+            raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {shape[1]}x{shape[0]}')
+        if depth_m is not None and depth_m.shape != shape:
+            raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
+
+
+def check_image(image: np.ndarray) -> None:
+    """Raises ValueError if an image is not (H, W) gray or (H, W, 3) BGR of type uint8, or has no pixels."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        got = getattr(image, 'dtype', type(image).__name__)
+        raise ValueError(f'an image must be a uint8 array, got {got}; scale 16-bit images to 8 bits')
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise ValueError(f'an image must be (H, W) gray or (H, W, 3) BGR, got shape {image.shape}')
+    if image.shape[0] < 1 or image.shape[1] < 1:
+        raise ValueError(f'an image must have pixels, got shape {image.shape}')
+
+
+def checked_boxes(boxes: Sequence | np.ndarray, shape: tuple[int, ...]) -> list[FaceBox]:
+    """Checks a caller's boxes; each must overlap the image of shape (height, width)."""
+    array = np.asarray(boxes, float).reshape(-1, 4) if len(boxes) == 0 else np.asarray(boxes, float)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise ValueError(f'boxes must be (N, 4) x1 y1 x2 y2, got shape {array.shape}')
+    if not np.isfinite(array).all() or (array[:, 2:] <= array[:, :2]).any():
+        raise ValueError('boxes must be finite with x2 > x1 and y2 > y1')
+    height, width = shape
+    for i, (x1, y1, x2, y2) in enumerate(array.tolist()):
+        if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+            raise ValueError(f'boxes[{i}] {[x1, y1, x2, y2]} lies outside the image of {width}x{height} pixels')
+    return [FaceBox(*box) for box in array.tolist()]
