@@ -9,65 +9,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..estimator import EstimatorOptions, HeadPoseEstimator
 from ..finder import mute_findings
-from ..geometry import geodesic_deg
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice, first_message, frame_of
-from ..recordings.pictures import PICTURE_RATE_HZ
-from ..recordings.reader import Frame, Notes, UnreadableImage
+from ..recordings.reader import Notes, UnreadableImage
 from ..recordings.topics import choose_topics
-from ..types import CATEGORIES, HeadPose
-from .attention.timeline import AttentionTimeline, Span, driver_monitor
-from .frames_csv import FramesWriter
-from .poses_bag import PosesWriter
-from .report.video import AnnotatedVideo
-from .report.worst import Thumbnail, WorstFrames
-from .rotations import quaternions_from_rotations, rotations_from_quaternions
-from .series import FACE, IMAGE, MISSED, NO_TRACK, STAGES, Rows, Series
+from .attention.timeline import Span
+from .frame_results import FrameResults
+from .options import Options
+from .report.worst import Thumbnail
+from .series import Series
 from .sources import Answer, Answers, RecordedPoses, answered_frames, estimate_frames
 from .summary import Scored, aligned_truth, pairs_of
 from .truth.alignment import Alignment, estimate_alignment, fits_as_radians, likelier_convention
 from .truth.heads import Truth
-from .truth.matching import Matcher
-from .truth.read import present_at, read_truth
+from .truth.read import read_truth
 from .truth.stamps import describe_gap
 
-_UNKNOWN = np.full(4, np.nan)
-_NO_TIMES = (float('nan'),) * len(STAGES)
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of an evaluation, with the names and defaults of the command line (evaluate_bag --help)."""
-
-    model: str = 'c2f_edge'
-    device: str = 'auto'
-    threads: int = 1
-    second_model: str | None = None
-    recorded_topic: str | None = None
-    image: str | None = None
-    camera_info: str | None = None
-    depth: str | None = None
-    rectified: bool = False
-    truth: tuple[str, ...] = ()
-    truth_axes: str = 'head'
-    truth_parent: str = 'optical'
-    truth_offset_s: float = 0.0
-    truth_complete: bool = False
-    max_gap_s: float = 0.1
-    picture_rate_hz: float = PICTURE_RATE_HZ
-    attention: str | None = None
-    camera_elevation_deg: float = 0.0
-    smoothing: bool = True
-    max_faces: int = EstimatorOptions.max_faces
-    min_face_px: int = EstimatorOptions.min_face_px
-    image_rotation: int = EstimatorOptions.image_rotation
-    video: bool = True
-    poses: bool = True
-    limit: int = 0
+__all__ = ['Evaluated', 'Options', 'evaluate_recording', 'load_estimator', 'names_of']
 
 
 @dataclass(eq=False)
@@ -161,7 +121,7 @@ def evaluate_recording(
             truth = _truth(bag, choice, options, result, notes)
             if options.recorded_topic and answers is None:
                 answers = RecordedPoses(open_files.enter_context(BagFile(path)), options.recorded_topic)
-            run = _Run(folder, options, truth, bag, choice, open_files)
+            run = FrameResults(folder, options, truth, open_files)
             if answers is not None:
                 source = answered_frames(bag, choice, notes, answers, options.rectified)
             else:
@@ -183,7 +143,7 @@ def evaluate_recording(
     return result
 
 
-def _go(run: _Run, source: Iterator[Answer | UnreadableImage], progress: Progress, total: int, limit: int) -> None:
+def _go(run: FrameResults, source: Iterator[Answer | UnreadableImage], progress: Progress, total: int, limit: int) -> None:
     first_s = None
     for done, answer in enumerate(source, start=1):
         if isinstance(answer, UnreadableImage):
@@ -225,95 +185,7 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     return truth
 
 
-class _Run:
-    """The state of an evaluation, and the writers of its files."""
-
-    def __init__(
-        self, folder: Path, options: Options, truth: Truth | None, bag: BagFile, choice: TopicChoice, open_files: ExitStack
-    ) -> None:
-        self.truth, self.worst = truth, WorstFrames()
-        self.faces, self.images = Rows(FACE), Rows(IMAGE)
-        self.tracks: dict[str, int] = {}
-        self._options = options
-        self.attention = AttentionTimeline(driver_monitor(options.attention, options.camera_elevation_deg)) if options.attention else None
-        self._matcher = Matcher(by_position=truth is not None and truth.located)
-        self._csv = FramesWriter(folder / 'frames.csv')
-        open_files.callback(self._csv.close)
-        self._poses = PosesWriter(folder / 'poses.mcap') if options.poses and not options.recorded_topic else None
-        if self._poses:
-            open_files.callback(self._poses.close)
-        self._video = AnnotatedVideo(folder / 'annotated.mp4') if options.video else None
-        if self._video:
-            open_files.callback(self._video.close)
-
-    def skip(self, image: UnreadableImage) -> None:
-        """Adds an image that cannot be read; for the driver's attention the camera is blind."""
-        if self.attention:
-            self.attention.take(image.stamp_s, None)
-        self._csv.empty(image.index, image.stamp_ns, 'unreadable', _NO_TIMES)
-        self.images.add(image.index, image.stamp_s, 0, 0, 0, 0, False, True, *_NO_TIMES)
-
-    def take(self, answer: Answer) -> None:
-        """Adds one image: matches its poses with the truth, and writes the results."""
-        frame, poses = answer.frame, answer.poses
-        if self.attention:
-            self.attention.take(frame.stamp_s, None if answer.dropped else poses)
-        known = self.truth is not None and not answer.dropped
-        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth and known else []
-        matched = self._matcher.match(poses, [t for _, _, t in present], frame.camera)
-        times = (*(answer.stage_ms.get(s, float('nan')) for s in ('detect', 'crop', 'infer', 'decode')), answer.total_ms, answer.publish_ms)
-        for pose, other_deg, k in zip(poses, answer.other_deg, matched):
-            self._face(frame, pose, other_deg, None if k is None else present[k][:2], times)
-        missed = [head for j, head in enumerate(present) if j not in matched]
-        for number, q, _ in missed:
-            self.faces.add(frame.index, frame.stamp_s, MISSED, number, _UNKNOWN, _UNKNOWN, q, _UNKNOWN[:3], -1, np.nan)
-            assert self.truth is not None
-            self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
-        if not poses and not missed:
-            self._csv.empty(frame.index, frame.stamp_ns, 'dropped' if answer.dropped else 'nobody', times)
-        self.images.add(
-            frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, False, *times
-        )
-        if self._poses and not answer.dropped:
-            self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
-        if self._video:
-            self._video.write(frame.image, poses, frame.camera, frame.stamp_s)
-
-    def _track(self, pose: HeadPose) -> int:
-        """Returns the index of a face's id in `tracks`, to which a new id is added."""
-        return NO_TRACK if pose.face_id is None else self.tracks.setdefault(pose.face_id, len(self.tracks))
-
-    def _face(self, frame: Frame, pose: HeadPose, other_deg: float, head: tuple[int, np.ndarray] | None, times: tuple[float, ...]) -> None:
-        unsmoothed = pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
-        R_true = None if head is None else rotations_from_quaternions(head[1])[0]
-        name = '' if head is None or self.truth is None else self.truth.heads[head[0]].name
-        self.faces.add(
-            frame.index,
-            frame.stamp_s,
-            self._track(pose),
-            -1 if head is None else head[0],
-            quaternions_from_rotations(pose.R_cam_head)[0],
-            quaternions_from_rotations(unsmoothed)[0],
-            _UNKNOWN if head is None else head[1],
-            pose.rotation_std_deg,
-            CATEGORIES.index(pose.category),
-            other_deg,
-        )
-        self._csv.face(frame.index, frame.stamp_ns, pose, name, R_true, other_deg, times)
-        if R_true is not None:
-            score = float(geodesic_deg(R_true, pose.R_cam_head))
-            caption = f'{score:.1f} deg off'
-        elif self.truth is not None:
-            return
-        elif np.isfinite(other_deg):
-            score, caption = other_deg, f'models differ by {other_deg:.1f} deg'
-        else:
-            score = float(np.mean(pose.rotation_std_deg))
-            caption = f'stated deviation {score:.1f} deg'
-        self.worst.offer(score, frame.index, frame.stamp_s, caption, frame.image, pose, frame.camera)
-
-
-def _finish(run: _Run, result: Evaluated, options: Options, wall_s: float) -> None:
+def _finish(run: FrameResults, result: Evaluated, options: Options, wall_s: float) -> None:
     """Computes the alignment and stores the results; without a readable image there are no results."""
     images = run.images.array()
     if not len(images) or images['unreadable'].all():

@@ -1,0 +1,128 @@
+"""Collects the results of an evaluation image by image: matches poses with the truth, and writes the files of a recording."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from ..geometry import geodesic_deg
+from ..recordings.reader import Frame, UnreadableImage
+from ..types import CATEGORIES, HeadPose
+from .attention.timeline import AttentionTimeline, driver_monitor
+from .frames_csv import FramesWriter
+from .options import Options
+from .poses_bag import PosesWriter
+from .report.video import AnnotatedVideo
+from .report.worst import WorstFrames
+from .rotations import quaternions_from_rotations, rotations_from_quaternions
+from .series import FACE, IMAGE, MISSED, NO_TRACK, STAGES, Rows
+from .sources import Answer
+from .truth.heads import Truth
+from .truth.matching import Matcher
+from .truth.read import present_at
+
+_UNKNOWN = np.full(4, np.nan)
+_NO_TIMES = (float('nan'),) * len(STAGES)
+
+
+class FrameResults:
+    """The results of an evaluation, image by image, and the writers of its files.
+
+    Args:
+        folder: folder for frames.csv, poses.mcap and annotated.mp4.
+        options: options of the evaluation.
+        truth: the truth in the package's convention; None without.
+        open_files: closes the files at the end.
+
+    Attributes:
+        truth: the truth; None without.
+        faces: one row for each face found or missed.
+        images: one row for each image.
+        tracks: index of each track's id.
+        attention: the driver's attention over time; None where it was not requested.
+        worst: the frames with the largest errors.
+    """
+
+    def __init__(self, folder: Path, options: Options, truth: Truth | None, open_files: ExitStack) -> None:
+        self.truth, self.worst = truth, WorstFrames()
+        self.faces, self.images = Rows(FACE), Rows(IMAGE)
+        self.tracks: dict[str, int] = {}
+        self._options = options
+        self.attention = AttentionTimeline(driver_monitor(options.attention, options.camera_elevation_deg)) if options.attention else None
+        self._matcher = Matcher(by_position=truth is not None and truth.located)
+        self._csv = FramesWriter(folder / 'frames.csv')
+        open_files.callback(self._csv.close)
+        self._poses = PosesWriter(folder / 'poses.mcap') if options.poses and not options.recorded_topic else None
+        if self._poses:
+            open_files.callback(self._poses.close)
+        self._video = AnnotatedVideo(folder / 'annotated.mp4') if options.video else None
+        if self._video:
+            open_files.callback(self._video.close)
+
+    def skip(self, image: UnreadableImage) -> None:
+        """Adds an image that cannot be read; for the driver's attention the camera is blind."""
+        if self.attention:
+            self.attention.take(image.stamp_s, None)
+        self._csv.empty(image.index, image.stamp_ns, 'unreadable', _NO_TIMES)
+        self.images.add(image.index, image.stamp_s, 0, 0, 0, 0, False, True, *_NO_TIMES)
+
+    def take(self, answer: Answer) -> None:
+        """Adds one image: matches its poses with the truth, and writes the results."""
+        frame, poses = answer.frame, answer.poses
+        if self.attention:
+            self.attention.take(frame.stamp_s, None if answer.dropped else poses)
+        known = self.truth is not None and not answer.dropped
+        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth and known else []
+        matched = self._matcher.match(poses, [t for _, _, t in present], frame.camera)
+        times = (*(answer.stage_ms.get(s, float('nan')) for s in ('detect', 'crop', 'infer', 'decode')), answer.total_ms, answer.publish_ms)
+        for pose, other_deg, k in zip(poses, answer.other_deg, matched):
+            self._face(frame, pose, other_deg, None if k is None else present[k][:2], times)
+        missed = [head for j, head in enumerate(present) if j not in matched]
+        for number, q, _ in missed:
+            self.faces.add(frame.index, frame.stamp_s, MISSED, number, _UNKNOWN, _UNKNOWN, q, _UNKNOWN[:3], -1, np.nan)
+            assert self.truth is not None
+            self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
+        if not poses and not missed:
+            self._csv.empty(frame.index, frame.stamp_ns, 'dropped' if answer.dropped else 'nobody', times)
+        self.images.add(
+            frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, False, *times
+        )
+        if self._poses and not answer.dropped:
+            self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
+        if self._video:
+            self._video.write(frame.image, poses, frame.camera, frame.stamp_s)
+
+    def _track(self, pose: HeadPose) -> int:
+        """Returns the index of a face's id in `tracks`, to which a new id is added."""
+        return NO_TRACK if pose.face_id is None else self.tracks.setdefault(pose.face_id, len(self.tracks))
+
+    def _face(self, frame: Frame, pose: HeadPose, other_deg: float, head: tuple[int, np.ndarray] | None, times: tuple[float, ...]) -> None:
+        unsmoothed = pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
+        R_true = None if head is None else rotations_from_quaternions(head[1])[0]
+        name = '' if head is None or self.truth is None else self.truth.heads[head[0]].name
+        self.faces.add(
+            frame.index,
+            frame.stamp_s,
+            self._track(pose),
+            -1 if head is None else head[0],
+            quaternions_from_rotations(pose.R_cam_head)[0],
+            quaternions_from_rotations(unsmoothed)[0],
+            _UNKNOWN if head is None else head[1],
+            pose.rotation_std_deg,
+            CATEGORIES.index(pose.category),
+            other_deg,
+        )
+        self._csv.face(frame.index, frame.stamp_ns, pose, name, R_true, other_deg, times)
+        if R_true is not None:
+            score = float(geodesic_deg(R_true, pose.R_cam_head))
+            caption = f'{score:.1f} deg off'
+        elif self.truth is not None:
+            return
+        elif np.isfinite(other_deg):
+            score, caption = other_deg, f'models differ by {other_deg:.1f} deg'
+        else:
+            score = float(np.mean(pose.rotation_std_deg))
+            caption = f'stated deviation {score:.1f} deg'
+        self.worst.offer(score, frame.index, frame.stamp_s, caption, frame.image, pose, frame.camera)
