@@ -1,5 +1,6 @@
 """The README against the repository: its table, its links, its commands."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -89,6 +90,34 @@ def test_the_eight_parameters_of_the_readme_have_their_defaults():
     full = dict(re.findall(r'^\| `(\w+)` \| (\S+) \|', PARAMETERS, re.M))
     assert len(shown) == 8
     assert {name: full[name].replace("`''`", 'empty') for name in shown} == shown
+
+
+def figures_on_file(model: str, crop: str) -> dict[str, str]:
+    """The newest row of a network on AFLW2000."""
+    path = ROOT / 'training' / 'results' / ('c2f.csv' if model == 'c2f' else 'c2f_edge.csv')
+    rows = csv.DictReader(path.open())
+    return [
+        row
+        for row in rows
+        if row['model'].split()[0] == model and ',' not in row['model'] and (row['set'], row['crop']) == ('aflw2000', crop)
+    ][-1]
+
+
+@pytest.mark.parametrize('model', ['c2f', 'c2f_edge', 'c2f_edge_int8'])
+def test_our_rows_of_the_results_are_the_figures_on_file(model):
+    """Version and mean absolute errors, as `| `c2f` 0.7.0 | trained on | published | landmarks | detector |`."""
+    version, *shown = re.search(rf'^\| `{model}` (\S+) \| [^|]+ \| (\S+) \| (\S+) \| (\S+) \|$', README, re.M).groups()
+    rows = [figures_on_file(model, crop) for crop in ('published', 'landmarks', 'detector')]
+    assert [f'{float(row["mae"]):.2f}' for row in rows] == shown
+    assert {row['model'] for row in rows} == {f'{model} {version}'}
+
+
+def test_the_errors_by_angle_and_the_stated_deviations_are_those_with_the_detector():
+    edge, accurate = figures_on_file('c2f_edge', 'detector'), figures_on_file('c2f', 'detector')
+    yaw_roll, pitch = re.search(r'errs by (\S+) degrees in yaw and roll and (\S+) in pitch', README).groups()
+    assert [f'{float(edge[angle]):.1f}' for angle in ('yaw', 'roll', 'pitch')] == [yaw_roll, yaw_roll, pitch]
+    once, twice = re.search(r'stated standard deviation on (\d+) % of real faces, and within twice of it on (\d+) %', README).groups()
+    assert [f'{100 * float(accurate[k]):.0f}' for k in ('within_1', 'within_2')] == [once, twice]
 
 
 def test_the_versions_of_the_manifest_the_changelog_and_the_shipped_network_agree():
