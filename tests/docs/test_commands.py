@@ -32,3 +32,13 @@ def test_a_general_name_prints_the_name_with_the_packages_prefix(name):
 def test_ros2_run_keeps_the_short_name_without_a_word(name):
     """ros2 run c2f_head_pose demo starts lib/c2f_head_pose/demo, as setup.cfg installs it."""
     assert started(name, f'/opt/ros/jazzy/lib/c2f_head_pose/{name}').stderr == ''
+
+
+@pytest.mark.parametrize('module', ['pages', 'paper_plots'])
+def test_help_of_a_command_that_writes_files_writes_none(module):
+    """Both print a line for each file that they write; with --help there is usage instead."""
+    done = subprocess.run(
+        [sys.executable, '-m', f'training.evaluation.{module}', '--help'], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and done.stdout.startswith('usage: ')
+    assert not re.search(r': (updated|unchanged|drawn|no figures yet)$', done.stdout, re.M)

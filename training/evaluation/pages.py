@@ -5,6 +5,7 @@ A table is the text between `<!-- NAME: python -m training.evaluation.pages -->`
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Callable
@@ -233,6 +234,9 @@ def renewed(text: str) -> str:
 
 def main() -> int:
     """Runs the command; returns its exit status."""
+    argparse.ArgumentParser(
+        prog='python -m training.evaluation.pages', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     for page in PAGES:
         before = page.read_text()
         after = renewed(before)

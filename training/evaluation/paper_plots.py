@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def plot(table: int, path: Path, folder: Path | None = None) -> bool:
 
 def main() -> int:
     """The command."""
+    argparse.ArgumentParser(
+        prog='python -m training.evaluation.paper_plots', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     for table in TABLES:
         path = FOLDER / f'paper_table{table}.png'
         print(f'{path.relative_to(FOLDER.parents[1])}: {"drawn" if plot(table, path) else "no figures yet"}')
