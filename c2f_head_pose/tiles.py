@@ -1,8 +1,8 @@
-"""Which parts of an image are searched for faces, at which resolution: a pyramid of tiles of bounded cost.
+"""Plans the search of an image for faces: a pyramid of tiles, each with its resolution, of bounded cost.
 
 The detector finds a face from `FOUND_PX` pixels in its input up to a face that fills it. The image is therefore searched as a whole at a
 low resolution, and in tiles at resolutions that grow by up to two until the smallest face wanted has `FOUND_PX` pixels. Neighbouring tiles
-overlap by the largest face that is theirs to find, so each face lies whole in one of them; larger faces are found at a lower resolution.
+overlap by the size of the largest face to find in them, so each face lies whole in one tile; larger faces are found at a lower resolution.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Tile:
         bottom: row after the last.
         width: columns of the detector's input.
         height: rows of the detector's input.
-        largest_px: larger faces are another tile's, pixels of the image; infinite where the tile is the whole image.
+        largest_px: size in pixels of the image above which faces are left to another tile; infinite for the whole image.
         edges: x1, y1, x2, y2 that a box must not cross because a neighbour sees it whole; infinite at the image's edges.
     """
 
@@ -55,13 +55,13 @@ class Tile:
 
 
 def smallest_face_px(width: int, height: int, min_face_px: int = 0) -> float:
-    """The smallest face that is searched for in an image: as given, or for 0 a 30th of the side of a square of the image's area."""
+    """Returns the size of the smallest face to search for: as given, or for 0 a 30th of the side of a square of the image's area."""
     return float(min_face_px) if min_face_px else max(float(FOUND_PX), math.sqrt(width * height) / _IMAGES_SMALLEST)
 
 
 @lru_cache(maxsize=64)
 def plan_search(width: int, height: int, min_face_px: int = 0) -> tuple[Tile, ...]:
-    """The tiles of a whole search, the whole image first, then from low to high resolution.
+    """Returns the tiles of a whole search: the whole image first, then tiles from low to high resolution.
 
     Args:
         width: the image's width, pixels.
@@ -79,7 +79,7 @@ def plan_search(width: int, height: int, min_face_px: int = 0) -> tuple[Tile, ..
 
 
 def _level(width: int, height: int, scale: float, ratio: float) -> Iterator[Tile]:
-    """The tiles of one resolution, `scale` pixels of the detector's input for each of the image."""
+    """Returns the tiles of one resolution: `scale` pixels of the detector's input for each pixel of the image."""
     largest = FOUND_PX * ratio * _SIZE_SLACK
     overlap = FOUND_PX * ratio + 2 * _EDGE_PX
     columns, rows = _cheapest_grid(width * scale, height * scale, overlap)
@@ -106,7 +106,7 @@ def _level(width: int, height: int, scale: float, ratio: float) -> Iterator[Tile
 
 
 def _cheapest_grid(width: float, height: float, overlap: float) -> tuple[int, int]:
-    """Columns and rows of tiles of bounded area that cost least together."""
+    """Returns the numbers of columns and rows of tiles of bounded area that cost least together."""
     best, least = (1, 1), math.inf
     for columns in range(1, math.ceil(width / 32) + 1):
         for rows in range(1, math.ceil(height / 32) + 1):

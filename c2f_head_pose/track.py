@@ -31,7 +31,7 @@ class Track:
     """A face that is followed.
 
     Attributes:
-        track_id: never used again within the tracker's life.
+        track_id: number of the track; a tracker never uses it again.
         box: the box in which it was last seen.
         seen_s: stamp of the image where it was last seen.
         first_seen_s: stamp of the image where it was first seen.
@@ -46,12 +46,12 @@ class Track:
 class FaceTracker:
     """Finds faces in a sequence of images.
 
-    Each image is searched around the faces that are followed; new faces are searched for tile by tile (`tiles.plan_search`), so many tiles
-    an image that every tile comes up once within `rescan_period_s`. A stream's first image is searched whole. A tile that looks as it did
-    when it was last searched is left out, unless faces in it await a place, or a face was lost since.
+    Each image is searched around the faces that are followed. New faces are searched for tile by tile (`tiles.plan_search`); the number of
+    tiles in each image is such that every tile is searched once within `rescan_period_s`. The first image of a stream is searched whole.
+    A tile that has not changed since its last search is skipped, unless `max_faces` excluded faces in it, or a face was lost since then.
 
     Attributes:
-        idle: the last image's share of the search for new faces was empty.
+        idle: whether no tile was searched for new faces in the last image.
 
     Args:
         detector: finds faces in one image; None where only `follow` is used.
@@ -69,7 +69,7 @@ class FaceTracker:
         self.idle = False
 
     def reset(self) -> None:
-        """Forgets every face; ids go on, so that an old id never names another face."""
+        """Deletes all tracks. New tracks get new ids, so that an old id never names another face."""
         self._tracks = []
         self._sweep = _Sweep()
         self._watch.forget()
@@ -81,15 +81,15 @@ class FaceTracker:
 
     @property
     def refused(self) -> int:
-        """How many faces the last search of the whole image found beyond `max_faces`."""
+        """Number of faces beyond `max_faces` in the last search of the whole image."""
         return len(suppress_overlaps([box for boxes in self._refused.values() for box in boxes]))
 
     def update(self, image: np.ndarray, stamp_s: float, options: EstimatorOptions) -> list[Track]:
-        """The faces of the next image, by its stamp.
+        """Finds the faces of the next image.
 
         Args:
             image: (H, W) gray or (H, W, 3) BGR uint8.
-            stamp_s: seconds, not before the last image's.
+            stamp_s: the image's stamp in seconds, not before the last image's.
             options: options of finding and following.
 
         Returns:
@@ -102,7 +102,7 @@ class FaceTracker:
         return self._seen()
 
     def follow(self, boxes: list[FaceBox], stamp_s: float, options: EstimatorOptions) -> list[Track]:
-        """The tracks of faces that were found otherwise, as heads in depth are; arguments and result as of `update`."""
+        """Tracks faces that were found by other means, such as heads in depth; arguments and result as of `update`."""
         self._begin(stamp_s, options)
         new = [box for box in self._match(boxes, stamp_s) if box.score >= options.detection_threshold]
         free = self._free(options)
@@ -111,7 +111,7 @@ class FaceTracker:
         return self._seen()
 
     def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
-        """Forgets faces unseen for too long, and those beyond `max_faces`."""
+        """Deletes the tracks of faces that were not seen for too long, and those beyond `max_faces`."""
         kept = [t for t in self._tracks if stamp_s - t.seen_s <= options.track_timeout_s][: options.max_faces]
         if len(kept) < len(self._tracks) or options != self._options:
             self._watch.forget()
@@ -122,7 +122,7 @@ class FaceTracker:
         return [t for t in self._tracks if t.track_id in self._seen_ids]
 
     def _search_known(self, image: np.ndarray, options: EstimatorOptions) -> tuple[list[FaceBox], list[FaceBox] | None]:
-        """Boxes of the followed faces in the next image, and all that the whole image showed where it had to be searched."""
+        """Returns the boxes of the followed faces in the next image, and all boxes of the whole image if it had to be searched."""
         assert self._detector is not None, 'a tracker without a detector can only follow'
         detector, rotation = self._detector, options.image_rotation
         one_by_one = 0 < len(self._tracks) <= _FOLLOWED_ONE_BY_ONE
@@ -194,7 +194,7 @@ class FaceTracker:
         self._refused = {tile: boxes for tile, boxes in (self._refused | refused).items() if tile in tiles}
 
     def _unknown(self, boxes: list[FaceBox]) -> list[FaceBox]:
-        """The boxes that show none of the faces seen in this image."""
+        """Returns the boxes that show none of the faces seen in this image."""
         seen = [t.box for t in self._seen()]
         return [box for box in boxes if not any(same_face(box, other) for other in seen)]
 
@@ -202,7 +202,7 @@ class FaceTracker:
         return [t for t in self._tracks if _nearest(t.box, boxes) is None]
 
     def _match(self, boxes: list[FaceBox], stamp_s: float) -> list[FaceBox]:
-        """Gives boxes to the tracks not seen yet, the nearest pair first; returns the boxes that are nobody's."""
+        """Assigns boxes to the tracks not seen yet, the nearest pair first; returns the boxes without a track."""
         unseen = [t for t in self._tracks if t.track_id not in self._seen_ids]
         pairs = sorted((_distance(t.box, box), i, j) for i, t in enumerate(unseen) for j, box in enumerate(boxes))
         taken_tracks: set[int] = set()
@@ -216,7 +216,7 @@ class FaceTracker:
         return [box for j, box in enumerate(boxes) if j not in taken_boxes]
 
     def _free(self, options: EstimatorOptions) -> int:
-        """How many more faces may be followed."""
+        """Number of further faces that may be followed."""
         return max(0, options.max_faces - len(self._tracks))
 
     def _start(self, boxes: list[FaceBox], stamp_s: float) -> None:
@@ -228,7 +228,7 @@ class FaceTracker:
 
 
 class _Sweep:
-    """Goes through the tiles of a whole search, again and again, in step with the images' stamps.
+    """Goes through the tiles of a whole search repeatedly, at the speed of the images' stamps.
 
     Attributes:
         tiles: tiles of the present search.
@@ -240,12 +240,12 @@ class _Sweep:
         self._stamp_s = 0.0
 
     def due(self, tiles: tuple[Tile, ...], stamp_s: float, period_s: float) -> list[Tile]:
-        """The tiles to search now so that each is searched once within a period; all of them at first, or where images are that rare.
+        """Returns the tiles to search now, so that each is searched once within a period; all tiles at first, or if images are that rare.
 
         Args:
-            tiles: tiles of a whole search; where they differ from the last image's, the sweep begins anew.
+            tiles: tiles of a whole search; if they differ from those of the last image, the sweep begins anew.
             stamp_s: the image's stamp, seconds.
-            period_s: within which a face must be found.
+            period_s: time within which a new face must be found, seconds.
         """
         step_s = stamp_s - self._stamp_s
         self._stamp_s = stamp_s

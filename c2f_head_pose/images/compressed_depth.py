@@ -72,7 +72,7 @@ def encoding_of(message: Any) -> str:
 
 
 def _png_values(data: bytes) -> tuple[np.ndarray, bool]:
-    """The values of a 16-bit PNG, and whether the transport's header is in front of it."""
+    """Returns the values of a 16-bit PNG, and whether the header of the transport precedes it."""
     has_header = not data.startswith(PNG)
     picture = np.frombuffer(data, np.uint8)[_HEADER_BYTES if has_header else 0 :]
     values = unpack(picture, cv2.IMREAD_UNCHANGED) if picture.size else None
@@ -123,7 +123,7 @@ def unpack_rvl(data: bytes) -> np.ndarray:
 
 
 def _numbers(words: np.ndarray) -> np.ndarray:
-    """(n,) int64 numbers of variable length; what comes after the last complete one is left out."""
+    """(n,) int64 numbers of variable length; bits after the last complete number are ignored."""
     groups = (words[:, None] >> np.arange(28, -1, -4, dtype=np.uint32) & 15).ravel().astype(np.int64)
     last = np.flatnonzero(groups < 8)
     if not last.size:

@@ -1,4 +1,4 @@
-"""Video files by their structure: whether a file is as long as its own headers say."""
+"""Checks the structure of video files: whether a file is as long as its own headers state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ASF_FILE_PROPERTIES = bytes.fromhex('a1dcab8c47a9cf118ee400c00c205365')
 
 
 def missing_part(path: Path) -> str | None:
-    """What is missing at the end of a video file, in words; None where nothing is, or where its container does not say how long it is.
+    """Describes what is missing at the end of a video file; returns None if it is complete, or if its container states no length.
 
     MP4, QuickTime, Matroska, WebM, AVI and WMV announce the length of their parts in front of them, and a transport stream consists of
     packets of one length. Decoders end without an error where the file ends, so a cut-off video looks like a shorter one.
@@ -62,7 +62,7 @@ def _missing_in_mp4(file: BinaryIO, length: int) -> str | None:
 
 
 def _end_of_matroska(file: BinaryIO) -> int:
-    """Where the segment ends, as its header announces; -1 where it announces nothing, as a live recorder's."""
+    """Returns the end of the segment that its header states; -1 if it states none, as in a live recording."""
     file.seek(4)
     header = _vint(file)
     if header == _UNKNOWN:
@@ -75,7 +75,7 @@ def _end_of_matroska(file: BinaryIO) -> int:
 
 
 def _vint(file: BinaryIO) -> int:
-    """An EBML size: as many leading zero bits as further bytes; all ones mean unknown (-1)."""
+    """Reads an EBML size: the number of leading zero bits is the number of further bytes; all ones mean unknown (-1)."""
     first = file.read(1)
     if not first or first[0] == 0:
         return _UNKNOWN
@@ -85,7 +85,7 @@ def _vint(file: BinaryIO) -> int:
 
 
 def _end_of_avi(file: BinaryIO, length: int) -> int:
-    """Where the last RIFF chunk ends; large files have several."""
+    """Returns the end of the last RIFF chunk; large files have several."""
     at = end = 0
     while at + 12 <= length:
         file.seek(at)

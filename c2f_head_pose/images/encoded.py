@@ -54,7 +54,7 @@ def picture_kind(data: bytes) -> str | None:
 
 
 def check_complete(data: bytes) -> tuple[int, int] | None:
-    """Refuses a JPEG or PNG that is cut off, as OpenCV does not: it fills what is missing with gray.
+    """Refuses a JPEG or PNG that is cut off. OpenCV does not refuse it, but fills the missing part with gray.
 
     Args:
         data: the whole picture. Bytes behind its end are allowed: drivers pad, phones append a second picture or a video.
@@ -77,7 +77,7 @@ def check_complete(data: bytes) -> tuple[int, int] | None:
 
 
 def unpack(data: np.ndarray, flags: int) -> np.ndarray | None:
-    """The picture in a JPEG's or PNG's bytes; None if they hold none. Other formats are not tried: each is one more decoder to trust.
+    """Decodes a JPEG or PNG; returns None for other data. Other formats are not tried, because each decoder is a further risk.
 
     Args:
         data: (n,) uint8.
@@ -100,7 +100,7 @@ def unpack(data: np.ndarray, flags: int) -> np.ndarray | None:
 def _png(data: bytes) -> tuple[tuple[int, int] | None, bool]:
     """Width and height in a PNG's header, None without one; and whether all chunks fit in the data.
 
-    OpenCV allocates what a chunk claims to have, so a chunk beyond the data must not reach it.
+    OpenCV allocates the size that a chunk states, so a chunk that is longer than the data must not be passed to it.
 
     Source: RFC 2083, 3.2 and 4.1.1.
     """

@@ -77,8 +77,8 @@ def find_inputs(paths: list[str], output: Path | None = None) -> Inputs:
     Checks every path before it reads any file.
 
     Args:
-        paths: the paths in the user's spelling.
-        output: folder of the drawings; what lies there is not taken for an input.
+        paths: the paths as the user wrote them.
+        output: folder of the drawings; files in it are no inputs.
 
     Raises:
         ValueError: for a path that does not exist or is none of these, or that its own drawing would overwrite.

@@ -50,7 +50,7 @@ def image_from_message(message: Any, bits: SignificantBits | None = None) -> np.
 
     Args:
         message: anything with sensor_msgs/Image's fields.
-        bits: of the stream that the message belongs to: encodings of 16 bits are scaled by it. None for an image that stands alone,
+        bits: significant bits of the stream that the message belongs to, by which 16-bit encodings are scaled. None for a single image,
             which is scaled by its own brightest pixels.
 
     Returns:
@@ -81,7 +81,7 @@ def image_from_compressed(message: Any, bits: SignificantBits | None = None) -> 
 
     Args:
         message: anything with sensor_msgs/CompressedImage's fields.
-        bits: of the stream, for PNG of 16 bits; None for an image that stands alone.
+        bits: significant bits of the stream, for PNG of 16 bits; None for a single image.
 
     Returns:
         uint8 (H, W) gray, or (H, W, 3) BGR.

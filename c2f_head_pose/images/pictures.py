@@ -53,7 +53,7 @@ def find_pictures(folder: Path, without: Iterable[Path] = ()) -> tuple[list[Path
 
     Args:
         folder: searched with its subfolders.
-        without: resolved folders that are left out.
+        without: resolved paths of folders that are not searched.
     """
     pictures, others = [], []
     for path in sorted(folder.rglob('*')):
@@ -127,7 +127,7 @@ def decode_picture(data: bytes) -> np.ndarray:
 
 
 def _by_opencv(data: bytes, kind: str) -> np.ndarray | None:
-    """None where OpenCV cannot decode it."""
+    """Decodes a picture by OpenCV; returns None if it cannot."""
     encoded = np.frombuffer(data, np.uint8)
     try:
         if kind != 'JPEG':
@@ -154,14 +154,14 @@ def _eight_bits(pixels: np.ndarray) -> np.ndarray:
 
 
 def _opaque(pixels: np.ndarray) -> np.ndarray:
-    """BGR of BGRA over a neutral gray."""
+    """Lays a BGRA picture over a neutral gray and returns BGR."""
     colour = _eight_bits(np.ascontiguousarray(pixels[..., :3]))
     alpha = pixels[..., 3:] / np.float32(np.iinfo(pixels.dtype).max)
     return np.round(alpha * colour + (1 - alpha) * _BEHIND_ALPHA).astype(np.uint8)
 
 
 def _by_pillow(data: bytes, kind: str) -> np.ndarray:
-    """BGR by Pillow, for HEIC with pillow-heif.
+    """Decodes a picture by Pillow, HEIC with pillow-heif, and returns BGR.
 
     Raises:
         ImageError: where they are not installed or cannot decode it.

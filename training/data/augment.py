@@ -220,7 +220,7 @@ def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generat
         crops: a rendered batch.
         size: output side in pixels.
         how: strengths.
-        generator: the only source of randomness, on the device of the crops.
+        generator: the only source of random numbers, on the device of the crops.
     """
     view = random_view(crops, how, generator)
     image = over_background(crops, view, size, generator)

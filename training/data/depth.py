@@ -79,7 +79,7 @@ def _hold_before(depth: Tensor, size: int, generator: torch.Generator) -> Tensor
 
 
 def _smear(depth: Tensor, sd: float, generator: torch.Generator) -> Tensor:
-    """Motion during the exposure: neighbouring depths mix, holes stay holes."""
+    """Simulates motion during the exposure: neighbouring depths mix, and holes stay holes."""
     head = head_depth_mm(depth)
     filled = torch.where(depth > 0, depth, head + 400)
     return torch.where(depth > 0, blur(filled, sd, generator), 0.0)

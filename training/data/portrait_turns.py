@@ -10,7 +10,7 @@ from ..synthetic.layout import finished_shards, read_manifest, shard_path
 
 
 def turns_folder(folder: Path) -> Path:
-    """Where a dataset's turns are."""
+    """Returns the folder of a dataset's turns."""
     return folder / 'turns'
 
 
@@ -23,12 +23,12 @@ def read_turns(folder: Path, shard: int) -> dict[str, np.ndarray]:
 def labels_of_the_fit(folder: Path, identity: np.ndarray, R_cam_head: np.ndarray) -> np.ndarray:
     """(N, 3, 3) labels with each portrait's own pose by its fit in place of the labels' own one: D R_fit for D R_base.
 
-    The fit knows nothing of the network that labelled the portraits, so it is a second opinion on them.
+    The fit does not depend on the network that labelled the portraits, so its labels are independent of the dataset's.
 
     Args:
         folder: dataset of portraits.
-        identity: (N,) of the samples.
-        R_cam_head: (N, 3, 3) their labels.
+        identity: (N,) identity of each sample.
+        R_cam_head: (N, 3, 3) labels of the samples.
 
     Raises:
         ValueError: for a sample of a shard without turns.

@@ -17,7 +17,7 @@ class Face:
     """One labelled face of a real data set.
 
     Attributes:
-        name: unique within the set.
+        name: name of the face, unique within the set.
         ypr_deg: (3,) yaw, pitch, roll, 300W-LP signs; nan for an angle that the set does not label.
         read: reads the picture: (H, W, 3) BGR uint8.
         box: the set's own face box, pixels, or None.

@@ -33,8 +33,8 @@ class Calibration:
         K: (3, 3) intrinsics, pixels.
         R: (3, 3) rotation from the depth camera to this one.
         t_m: (3,) translation, metres: X_this = R X_depth + t.
-        width: pixels.
-        height: pixels.
+        width: width of the image, pixels.
+        height: height of the image, pixels.
     """
 
     K: np.ndarray
@@ -110,7 +110,7 @@ def read_biwi(folder: Path, sequences: tuple[int, ...] | None = None) -> Iterato
 
     Args:
         folder: folder with the sequences' folders 01 ... 24, or one folder of frames with its calibration.
-        sequences: numbers; `TEST_SEQUENCES` is the authors' test set; None for all.
+        sequences: numbers of the sequences; `TEST_SEQUENCES` is the authors' test set; None for all.
     """
     for path in sorted(folder.glob('**/*_pose.txt')):
         sequence = path.parent.name

@@ -1,7 +1,7 @@
-"""What our figures say about the paper's claims: reproduced, contradicted, or not to be told from them.
+"""Compares our figures with the paper's claims: reproduced, contradicted, or undecided.
 
-Every sentence is computed from the csv files of training/results, so a page cannot say more than the figures do. Rows are compared at a
-scale that they share: of the scales with the most rows, the largest.
+Every sentence is computed from the csv files of training/results, so a page claims no more than the figures support. Rows are compared at
+a scale that they share: of the scales with the most rows, the largest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Estimate:
 
     Attributes:
         value: the figure.
-        half: half of the interval: that of the test's sample, and with several trainings that of their spread too.
+        half: half width of the interval: of the test's sample, and with several trainings of their spread too.
     """
 
     value: float
@@ -184,5 +184,5 @@ ANSWERS: dict[str, Callable[[Path | None], str]] = {
 
 
 def answers(folder: Path | None = None) -> str:
-    """What reproduces and what does not, a line for each of the paper's claims."""
+    """Returns a line for each of the paper's claims: whether our figures reproduce it."""
     return '\n'.join(f'- {question} {answer(folder)}.' for question, answer in ANSWERS.items())

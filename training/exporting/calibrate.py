@@ -50,7 +50,7 @@ class HeldOut:
     Attributes:
         name: the dataset's name, with the kind of its labels.
         crops: (N, 1, S, S) uint8.
-        R_true: (N, 3, 3).
+        R_true: (N, 3, 3) true R_crop_head.
     """
 
     name: str
@@ -83,7 +83,7 @@ def ratios(network: nn.Module, faces: HeldOut) -> np.ndarray:
 
 
 def coverage(ratio: np.ndarray) -> str:
-    """A line: shares within 1 and 2 deviations, together and within 1 by axis."""
+    """Returns a line of text: the shares within 1 and 2 deviations over all axes, and within 1 by axis."""
     axes = ' '.join(f'{name} {share:.3f}' for name, share in zip('xyz', (ratio <= 1).mean(0), strict=True))
     return f'within 1: {(ratio <= 1).mean():.3f} ({axes}), within 2: {(ratio <= 2).mean():.3f}'
 
@@ -93,7 +93,7 @@ def std_scale(weights: dict[str, Tensor], network_of: Callable[[dict[str, Tensor
 
     Args:
         weights: the network's weights.
-        network_of: makes the network to export from weights, so that a mirrored network is measured as such.
+        network_of: builds the network to export from its weights; a mirrored network is measured with mirroring.
         faces: the faces to measure on.
 
     Raises:
@@ -156,7 +156,7 @@ def calibrate(
 
 
 def note(scale: np.ndarray, folders: list[str]) -> dict[str, Any]:
-    """What the metadata state of a calibration."""
+    """Returns the text on a calibration for the metadata."""
     return {'std_scale': _listed(scale), 'std_scale_data': ', '.join(Path(folder).name for folder in folders)}
 
 

@@ -115,10 +115,10 @@ def distillation_loss(
     """The weighted terms that pull a network's outputs towards a teacher's, and the mean angle between both rotations to log.
 
     Args:
-        rotation: (B, 3, 3) the mixture's.
-        std: (B, 3) rad.
-        logits: (B, 4) of the categories.
-        targets: the teacher's, of the same crops.
+        rotation: (B, 3, 3) R_crop_head of the mixture.
+        std: (B, 3) standard deviations, rad.
+        logits: (B, 4) logits of the categories.
+        targets: the teacher's estimates for the same crops.
         weights: weights of the terms.
     """
     apart = geodesic_rad(rotation, targets.rotation).mean()
@@ -133,11 +133,11 @@ def likelihood_loss(rotation: Tensor, std: Tensor, R: Tensor, moves_rotation: bo
     """Mean negative log-likelihood of d in R = rotation exp([d]x), d ~ N(0, diag(std^2)), without its constant.
 
     Args:
-        rotation: (..., 3, 3) estimate.
-        std: (..., 3) rad.
-        R: (..., 3, 3) truth.
+        rotation: (..., 3, 3) estimated rotations.
+        std: (..., 3) standard deviations, rad.
+        R: (..., 3, 3) true rotations.
         moves_rotation: whether the rotation gets a gradient.
-        belongs: (...) weights of a weighted mean.
+        belongs: (...) weights of the samples in the mean.
     """
     estimate = rotation if moves_rotation else rotation.detach()
     d = rotation_vector(estimate.transpose(-1, -2) @ R)

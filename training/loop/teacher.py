@@ -24,7 +24,7 @@ class Targets(NamedTuple):
     Attributes:
         rotation: (B, 3, 3) R_crop_head.
         std: (B, 3) rad.
-        logits: (B, 4) of the categories.
+        logits: (B, 4) logits of the categories.
     """
 
     rotation: Tensor
@@ -36,12 +36,12 @@ class Teacher:
     """A trained network that gives targets.
 
     Args:
-        path: its checkpoint; the EMA of its weights is used.
+        path: checkpoint of the teacher; the EMA of its weights is used.
         config: configuration of the run that it teaches.
         device: device that it runs on.
 
     Raises:
-        ValueError: for a teacher that does not see what the run's network sees.
+        ValueError: if the teacher's modality differs from the run's, or for depth the size of its crops.
     """
 
     def __init__(self, path: Path, config: RunConfig, device: torch.device | str):
@@ -76,7 +76,7 @@ class Teacher:
 
 
 def weights_hash(weights: dict[str, Tensor]) -> str:
-    """16 hex digits of a hash over a network's weights, whatever the file that holds them."""
+    """16 hex digits of a hash over a network's weights; it does not depend on the file that contains them."""
     digest = hashlib.sha256()
     for name, value in sorted(weights.items()):
         digest.update(name.encode())

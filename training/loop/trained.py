@@ -1,4 +1,4 @@
-"""Trains a network unless its checkpoint is there: the trainings of a study are done once each, however often its command is called."""
+"""Trains a network unless its checkpoint exists, so that a study which is started again does not repeat its trainings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .teacher import weights_hash
 
 @dataclass(frozen=True)
 class Way:
-    """How a training of a study is run.
+    """Settings with which a training of a study is run.
 
     Attributes:
         device: 'auto', 'cpu' or 'cuda'.
@@ -44,7 +44,7 @@ def trained(
         config: the run's configuration.
         train_set: crops to train on.
         out: the run's folder.
-        way: the way in which it is run.
+        way: settings of the training.
         val_set: held-out crops, or None.
 
     Raises:

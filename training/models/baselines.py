@@ -140,8 +140,8 @@ class Classifier(nn.Module):
         backbone: a key of BACKBONES.
         size: input side.
         angles: which signs define the categories; pitch and yaw are the paper's.
-        width: scales the backbone, for tests.
-        dropout: before each fully connected layer.
+        width: factor on the backbone's channels, for tests.
+        dropout: probability of dropout before each fully connected layer.
     """
 
     modality = 'rgb'
@@ -225,7 +225,7 @@ class Regressor(nn.Module):
         size: input side; 96, 32 or 256.
         width: scales the channels, for tests.
         hidden: units of the fully connected layers.
-        dropout: between them.
+        dropout: probability of dropout between them.
         ranges_deg: yaw, pitch, roll, degrees, that the outputs 0..1 span from minus to plus.
     """
 

@@ -19,7 +19,7 @@ class Raw(NamedTuple):
     """Outputs of all regressors, before they are mixed.
 
     Attributes:
-        logits: (B, K) of the sub-spaces.
+        logits: (B, K) logits of the sub-spaces.
         rotations: (B, K, 3, 3) R_crop_head of every regressor.
         stds: (B, K, 3) rad, standard deviations about the head's axes.
         landmarks: (B, 68, 2) predicted landmarks in the crop, [-1, 1]; None if the network predicts none.
@@ -93,7 +93,7 @@ class CoarseToFine(nn.Module):
     variance of the mixture: the regressors' own variances and their disagreement.
 
     Args:
-        trunk: (B, C, S, S) to (B, trunk.channels, S / trunk.stride, ...).
+        trunk: maps (B, C, S, S) to (B, trunk.channels, S / trunk.stride, S / trunk.stride).
         size: input side in pixels.
         modality: 'rgb' or 'depth'.
         subspaces: a name in `SUBSPACES`.

@@ -41,7 +41,7 @@ def regression_network(
         side: side of the trunk's map.
         width: channels of its convolutions, which the paper omits.
         hidden: units of both fully connected layers.
-        dropout: after the first and the second.
+        dropout: probability of dropout after the first and the second.
     """
     layers: list[nn.Module] = []
     for i in range(3):
@@ -144,7 +144,7 @@ class PaperNetwork(nn.Module):
         return rotation_from_ypr(ypr), self.std_rad.expand(ypr.shape), logits
 
     def fuse(self) -> None:
-        """Nothing to do: the contract that every network has."""
+        """Does nothing: the network needs no preparation for export."""
 
 
 def _initialise(layer: nn.Module) -> None:

@@ -55,7 +55,7 @@ def _places(depths: list[int]) -> list[list[int]]:
 
 
 def _renumbered(state: State, numbers: dict[int, int]) -> State:
-    """The trunk's layers under new numbers; layers without one are left out, and what is not the trunk's stays."""
+    """The trunk's layers under new numbers; layers without a number are removed, and weights outside of the trunk are kept."""
     found = {}
     for name, value in state.items():
         layer = re.match(r'trunk\.layers\.(\d+)\.(.*)', name)
@@ -132,10 +132,10 @@ def narrower(state: State, depths: list[int], widths: list[int]) -> State:
 
 
 def _prune(state: State, width: int, writers: list[tuple[str, str]], readers: list[tuple[str, str]]) -> None:
-    """Keeps the `width` channels that matter most.
+    """Keeps the `width` channels with the largest weights.
 
     Args:
-        state: changed in place.
+        state: weights of the network, changed in place.
         width: number of channels to keep.
         writers: kernels whose output channels these are, each with the prefix of its normalisation.
         readers: kernels whose input channels these are, likewise.

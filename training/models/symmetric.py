@@ -16,7 +16,7 @@ class Symmetric(nn.Module):
     """Wraps a network of the model contract.
 
     Args:
-        network: crops (B, 1, S, S) uint8 to rotation, rotation_std_rad, category_logits.
+        network: maps crops (B, 1, S, S) uint8 to rotation, rotation_std_rad, category_logits.
     """
 
     def __init__(self, network: nn.Module):

@@ -1,4 +1,4 @@
-"""True head rotations from a CSV file, as spreadsheets, loggers and other tools write it."""
+"""Reads true head rotations from CSV files, as spreadsheets, loggers and other tools write them."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class _Table:
     decimal_comma: bool
 
     def number(self, text: str) -> float:
-        """A cell's value; NaN where it is unknown."""
+        """Returns a cell's value; NaN if it is unknown."""
         text = text.strip()
         if text.lower() in _UNKNOWN:
             return math.nan
         return float(text.replace(',', '.') if self.decimal_comma else text)
 
     def stamp_s(self, text: str, unit_ns: int) -> float:
-        """A stamp in seconds; NaN where it is unknown."""
+        """Returns a stamp in seconds; NaN if it is unknown."""
         if text.strip().lower() in _UNKNOWN:
             return math.nan
         try:
@@ -76,7 +76,7 @@ class _Row(NamedTuple):
 
 
 def read_csv(path: Path) -> Truth:
-    """Truth from a CSV file with a header line.
+    """Reads the truth from a CSV file with a header line.
 
     Columns: `stamp_ns`, `stamp_us`, `stamp_ms` or `stamp_s`; a rotation as `qx, qy, qz, qw`, or `yaw_deg, pitch_deg, roll_deg` (300W-LP
     signs; or `yaw_rad, pitch_rad, roll_rad`), or `r00` ... `r22` (R_cam_head by rows); optionally `id`, and a position `x_m, y_m, z_m`.
@@ -106,7 +106,7 @@ def read_csv(path: Path) -> Truth:
 
 
 def _parsed(table: _Table, stamp: str, rotation: Sequence[str], position: Sequence[str]) -> Iterator[_Row]:
-    """The rows of a table; a last line that is cut off is left out."""
+    """Returns the rows of a table, without a last line that is cut off."""
     places = {name: k for k, name in enumerate(table.columns)}
     needed = max(places[name] for name in (stamp, *rotation, *position)) + 1
     for count, (line, cells) in enumerate(table.lines, start=1):

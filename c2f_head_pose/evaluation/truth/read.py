@@ -1,4 +1,4 @@
-"""True head rotations from what a user names: a topic, TF or a CSV file."""
+"""Reads true head rotations from the sources that a user names: topics, TF and CSV files."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ POSE_TYPES = {
 
 
 def read_truth(bag: BagFile | None, sources: Sequence[str], frame_id: str, complete: bool = False) -> Truth | None:
-    """The truth from what the user named, or from what the recording seems to offer.
+    """Reads the truth from the sources that the user named; without any, from a topic whose name contains 'truth'.
 
     Args:
         bag: the recording; None where only files are named.
-        sources: topics, 'tf:FRAME', or paths of CSV files; empty: a topic with 'truth' in its name, if there is one.
+        sources: topics, 'tf:FRAME', or paths of CSV files; may be empty.
         frame_id: the images' frame.
         complete: whether the user states that every person in view is in the truth.
 
@@ -98,7 +98,7 @@ def _read_topic(bag: BagFile, topic: str) -> Truth:
 
 
 def present_at(heads: Iterable[TruthHead], at_s: float, max_gap_s: float) -> list[tuple[int, np.ndarray, np.ndarray | None]]:
-    """The heads known at a time: number, (4,) quaternion, (3,) position or None."""
+    """Returns the heads that are known at a time, each with its index, (4,) quaternion, and (3,) position in metres or None."""
     found = []
     for number, head in enumerate(heads):
         q, known = head.at(np.array([at_s]), max_gap_s)

@@ -1,4 +1,4 @@
-"""Finds why a truth's stamps do not meet the images': both ranges, and the likely cause."""
+"""Describes why no image has a stamp within the truth's: both ranges, and the likely cause."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OWN_START_S = 1e7
 
 
 def describe_gap(truth: Truth, image_stamps_s: np.ndarray, max_gap_s: float) -> str | None:
-    """The fault where no image's stamp lies at or between samples of the truth, in words for the user; None where one does.
+    """Describes the fault if no image's stamp lies at or between samples of the truth; returns None if one does.
 
     Args:
         truth: the true heads, at least one.

@@ -1,4 +1,4 @@
-"""True head rotations from TF: a head's frame in the camera's frame, through any chain of transforms."""
+"""Reads true head rotations from TF: those of a head's frame in the camera's frame, through any chain of transforms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHAIN_GAP_S = 1.0
 
 
 def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
-    """A frame's course in the camera's optical frame, at the stamps of its own transform.
+    """Returns the rotations of a frame in the camera's optical frame over time, at the stamps of its own transform.
 
     Args:
         bag: the recording, with /tf and perhaps /tf_static.
@@ -47,7 +47,7 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
 
 
 def _read_edges(bag: BagFile, topics: list[str]) -> dict[str, tuple[str, TruthHead]]:
-    """Child frame to parent frame and course."""
+    """Maps each child frame to its parent frame and its transforms over time."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     parents: dict[str, str] = {}
     for message in bag.messages(topics):
