@@ -48,7 +48,7 @@ def test_a_lizard_glance_is_missed_and_counted_as_missed():
     assert result.long_missed > 0 and result.zone_accuracy_balanced < 0.5
 
 
-def test_the_score_counts_what_was_said():
+def test_the_score_counts_the_reported_states():
     """40 s at 10 Hz: road, the lap from 10.0 to 14.0, road. Called distracted from 13.5 to 15.0, and falsely from 30.0 to 31.0.
 
     Due at 13.0 and timed from the middle of the turn, 0.15 s later: a delay of 13.5 - 13.0 - 0.15 = 0.35 s. Attentive driving is

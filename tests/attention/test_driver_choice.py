@@ -34,7 +34,7 @@ def test_the_followed_driver_stays_the_driver_when_a_larger_face_appears():
     assert drive([[driver]] * 50, [[child, driver]] * 100).changes() == STARTED
 
 
-def test_a_passenger_never_stands_in_for_a_driver_who_is_lost():
+def test_a_passenger_is_never_taken_for_a_driver_who_is_lost():
     """The driver's face is lost, or its pose broken, from 10.0; the passenger, 0.7 m away, watches the road all the time. The
     driver was seen last at 9.9: unknown from 12.0 on, and the passenger's attention, no longer told apart, not before 13.0."""
     driver = head(0, 0, track_id=1, t_cam_head_m=np.array([0.35, 0, 0.8]))

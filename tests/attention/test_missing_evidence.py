@@ -36,7 +36,7 @@ def test_a_covered_camera_while_driving_is_blind_not_an_absent_driver():
     assert said.at(13.0).reason is Reason.NO_FACE_MOVING
 
 
-def test_a_covered_camera_in_a_car_of_unknown_speed_reads_as_absent_but_never_as_attentive():
+def test_a_covered_camera_in_a_car_of_unknown_speed_gives_absent_and_never_attentive():
     """The limit that docs/attention.md names: nobody found from 10.0, absent_s = 2 s later absent."""
     assert drive(looks(10, 'road_ahead'), nobody(10), motion=None).changes() == [*STARTED, (12.0, ABSENT)]
 

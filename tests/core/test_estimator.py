@@ -85,7 +85,7 @@ def test_five_faces_together_give_what_each_gives_alone(estimator, image):
         assert (pose.box.x1, pose.box.y1, pose.box.x2, pose.box.y2) == tuple(box), 'the box is the face, never the widened crop'
 
 
-def test_a_pose_keeps_its_promises(estimator, image):
+def test_a_pose_has_the_documented_fields_and_ranges(estimator, image):
     (pose,) = estimator.estimate(image, camera(), boxes=[[280, 200, 360, 280]])
     np.testing.assert_allclose(pose.R_cam_head @ pose.R_cam_head.T, np.eye(3), atol=1e-9)
     assert pose.category in CATEGORIES
@@ -112,7 +112,7 @@ def test_without_a_camera_the_position_is_unknown(estimator, image):
     assert pose.t_std_m is None
 
 
-def test_nobody_gives_an_empty_list(estimator):
+def test_an_image_without_faces_gives_an_empty_list(estimator):
     blank = np.full((120, 160, 3), 128, np.uint8)
     assert estimator.estimate(blank) == []
     assert estimator.estimate(blank, stamp_s=0.0) == []

@@ -85,7 +85,7 @@ def test_an_image_of_the_whole_searchs_resolution_has_no_further_tiles():
 # When.
 
 
-def test_every_tile_comes_up_once_a_period_and_never_many_at_once():
+def test_every_tile_is_searched_once_a_period_and_never_many_at_once():
     """30 images a second, a period of 1 s, 12 tiles: from the second image on one tile at most, and each again within a second."""
     tiles, sweep = tuple(plan_search(1280, 720)), _Sweep()
     last = {}

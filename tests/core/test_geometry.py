@@ -88,7 +88,7 @@ def test_a_head_turned_away_has_unreliable_angles():
     assert not geometry.faces_camera(away)
 
 
-def test_nearest_rotation_mends_rounding_and_never_mirrors():
+def test_nearest_rotation_corrects_rounding_and_never_mirrors():
     R = geometry.rotation_from_ypr_deg(np.array([10.0, 20, 30]))
     np.testing.assert_allclose(geometry.nearest_rotation(1.01 * R), R, atol=1e-12)
     assert np.linalg.det(geometry.nearest_rotation(-np.eye(3))) == pytest.approx(1)

@@ -123,7 +123,7 @@ def test_a_path_that_does_not_exist_is_reported_and_no_file_is_left_behind(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_model_leaves_no_file_behind_and_an_earlier_result_untouched(tmp_path):
+def test_a_wrong_model_writes_no_file_and_keeps_an_earlier_result(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.jpg'), FACE)
     (tmp_path / 'old.json').write_text('[]')
     for name in ('new.json', 'old.json'):

@@ -69,7 +69,7 @@ def test_the_larger_of_a_boxs_two_angles_decides():
     np.testing.assert_allclose(t_m, [0, 0, 0.5], atol=1e-9)
 
 
-def test_an_edge_beyond_the_image_is_not_asked_of_the_calibration():
+def test_the_calibration_is_not_evaluated_at_an_edge_beyond_the_image():
     """k1 = -0.5 turns back at a radius of sqrt(1 / 1.5) = 0.816, seen at 0.544: nothing is ever seen beyond 272 pixels.
 
     A face whose right edge lies there: twice the angle from the centre at 0.5 (1 - 0.5 * 0.25) = 0.4375 to the left edge at

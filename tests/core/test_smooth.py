@@ -50,7 +50,7 @@ def test_a_stamp_that_does_not_advance_changes_nothing():
 
 
 @pytest.mark.parametrize('gap_s', [10.0, 1e6])
-def test_after_a_long_gap_the_new_estimate_is_believed(gap_s):
+def test_after_a_long_gap_the_new_estimate_replaces_the_old_one(gap_s):
     smoother = RotationFilter()
     smoother.update(np.eye(3), 0.0, CUTOFF_HZ, BETA)
     new = rotation_from_vector(np.array([0, 0.5, 0]))

@@ -64,7 +64,7 @@ def turned_camera(camera: Camera, rotation_deg: int) -> Camera:
 
 @pytest.mark.parametrize('rotation_deg', TURNED)
 @pytest.mark.parametrize('stamped', [False, True])
-def test_a_turned_cameras_answers_are_the_upright_cameras_turned(estimator, rotation_deg, stamped):
+def test_the_poses_of_a_turned_camera_are_those_of_the_upright_camera_turned(estimator, rotation_deg, stamped):
     """The same scene off the axis: R and position turned by Rz(-rotation), the box where the face is in the image as it is given."""
     frame = sample.frames()[60]
     stamp_s = 1.0 if stamped else None

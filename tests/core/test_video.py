@@ -89,7 +89,7 @@ def test_a_drawn_video_of_a_variable_rate_lasts_as_long_as_the_original(tmp_path
         (lambda p: making.matroska(p, [40 * k for k in range(90)]), 'browser.webm'),
     ],
 )
-def test_a_video_that_is_cut_off_is_read_as_far_as_it_goes_and_told(make, name, share, tmp_path, capsys):
+def test_a_video_that_is_cut_off_is_read_up_to_the_cut_and_reported(make, name, share, tmp_path, capsys):
     """90 frames, cut after 40 and 95 % of the bytes: fewer frames, status 1, and the frames read are kept."""
     path = make(tmp_path / name)
     assert missing_part(path) is None

@@ -29,7 +29,7 @@ def test_a_general_name_prints_the_name_with_the_packages_prefix(name):
 
 
 @pytest.mark.parametrize('name', ['demo', 'bench'])
-def test_ros2_run_keeps_the_short_name_without_a_word(name):
+def test_ros2_run_keeps_the_short_name_without_a_warning(name):
     """ros2 run c2f_head_pose demo starts lib/c2f_head_pose/demo, as setup.cfg installs it."""
     assert started(name, f'/opt/ros/jazzy/lib/c2f_head_pose/{name}').stderr == ''
 

@@ -61,7 +61,7 @@ def test_every_command_that_the_readme_names_exists():
     assert [t for t in targets if not re.search(rf'^{t}:', makefile, re.M)] == []
 
 
-def test_nothing_left_to_fill_in():
+def test_the_readme_has_no_placeholders():
     assert re.findall(r'@[A-Z]+@', README) == []
 
 

@@ -120,7 +120,7 @@ def test_a_mirrored_image_gives_a_mirrored_head(estimator):
     np.testing.assert_allclose(b.yaw_pitch_roll_deg, a.yaw_pitch_roll_deg * [-1, 1, -1], atol=8)
 
 
-def test_drawing_marks_the_face_and_leaves_the_image_alone(estimator):
+def test_drawing_marks_the_face_and_does_not_change_the_given_image(estimator):
     image = sample.frames()[0].image
     before = image.copy()
     drawing = draw_poses(image, estimator.estimate(image))

@@ -117,7 +117,7 @@ def test_progress_only_grows_and_ends_near_the_whole():
 
 
 @needs_rtx
-def test_a_build_lets_other_threads_run(tmp_path):
+def test_other_threads_run_during_a_build(tmp_path):
     """The builder must not hold Python's lock, or a node that builds in-process would stand still."""
     from c2f_head_pose.engine.tensorrt_builder import build_plan
     from c2f_head_pose.engine.tensorrt_installation import find_tensorrt

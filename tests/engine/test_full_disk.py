@@ -37,7 +37,7 @@ def make_read_only(folder: Path) -> None:
     subprocess.run(['mount', '-o', 'remount,ro', folder], check=True)
 
 
-def test_an_engine_that_does_not_fit_is_used_and_the_reason_told(small_disk):
+def test_an_engine_that_does_not_fit_is_used_and_the_reason_reported(small_disk):
     cache = EngineCache(small_disk)
     fill(small_disk)
     got = cache.get(KEY, lambda: PLAN)

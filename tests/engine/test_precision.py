@@ -90,7 +90,7 @@ def test_weights_shared_through_an_identity_become_half_without_a_cast():
     assert [node.op_type for node in half.graph.node] == ['Cast', 'Div', 'Cast', 'Conv', 'Cast', 'Relu', 'MatMul']
 
 
-def test_conversion_leaves_the_given_model_as_it_was():
+def test_conversion_does_not_change_the_given_model():
     model = small_model()
     before = model.SerializeToString()
     with_precision(model, 'fp16', 'small')

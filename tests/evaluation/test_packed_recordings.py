@@ -53,7 +53,7 @@ def test_messages_that_were_packed_one_by_one_are_unpacked(tmp_path):
     assert read(tmp_path / 'x.mcap')[0] == [0, 1, 2, 3]
 
 
-def test_a_packed_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path):
+def test_a_packed_file_that_is_cut_off_is_read_up_to_the_cut(tmp_path):
     rng = np.random.default_rng(1)
     made = Recording()
     for k in range(40):

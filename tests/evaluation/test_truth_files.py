@@ -40,7 +40,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize('name', WRITTEN)
-def test_a_truth_file_means_the_same_whatever_wrote_it(tmp_path, name):
+def test_a_truth_file_gives_the_same_rotations_from_every_tool(tmp_path, name):
     (tmp_path / 't.csv').write_bytes(WRITTEN[name])
     (head,) = read_csv(tmp_path / 't.csv').heads
     assert head.name == 'ann' and head.stamps_s.tolist() == [1.5, 1.6]

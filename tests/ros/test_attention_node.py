@@ -91,7 +91,7 @@ def test_a_phone_in_the_lap_is_reported_as_a_distraction_with_the_frames_stamp(g
     assert driver.off_road[-1].data == pytest.approx(3.0)
 
 
-def test_input_that_stops_is_unknown_within_its_time_and_said_again_and_again(graph):
+def test_input_that_stops_is_unknown_within_its_time_and_reported_repeatedly(graph):
     """stale_s = 1 s and a tick of 0.1 s; afterwards the state is repeated, so that a late listener hears it too."""
     driver = Driver(graph)
     driver.look(ROAD, 2)
@@ -127,7 +127,7 @@ def test_nobody_there_and_a_blind_camera_are_distinguished_by_the_states_name(gr
 
 
 @pytest.mark.parametrize('stated', [{}, {'state': 'no face'}, {'state': 'newer_than_this_version'}])
-def test_a_status_without_a_states_name_that_is_known_counts_for_nothing(graph, stated):
+def test_a_status_without_a_known_states_name_is_ignored(graph, stated):
     """Its text reads 'no face', which is for people: nothing is known, so the state is stale after 1 s and never 'nobody'."""
     driver = Driver(graph)
     driver.look(ROAD, 2)
@@ -228,7 +228,7 @@ def test_poses_in_the_vehicles_frame_need_no_mount(graph):
     assert 'vehicle axes' in graph.wait_for_log('vehicle axes')
 
 
-def test_whoever_faces_the_camera_looks_at_it(graph):
+def test_a_person_who_faces_the_camera_looks_at_it(graph):
     """A head 0.1 m beside the optical axis and 0.7 m away, facing straight back: 8 degrees off the camera, within 15."""
     driver = Driver(graph)
     driver.look(ROAD, 1)

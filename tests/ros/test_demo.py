@@ -41,7 +41,7 @@ def test_a_recording_of_nobody_ends_with_a_reason(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(('name', 'reason'), [('text.mcap', 'does not begin as an MCAP file'), ('nowhere', 'no recording')])
-def test_what_is_no_recording_is_named_with_what_the_replay_said(name, reason, tmp_path, capsys):
+def test_a_path_that_is_no_recording_is_reported_with_the_replays_message(name, reason, tmp_path, capsys):
     (tmp_path / 'text.mcap').write_text('a letter\n')
     assert demo.main(['--bag', str(tmp_path / name), '--output', str(tmp_path / 'out')]) == 1
     assert reason in capsys.readouterr().err

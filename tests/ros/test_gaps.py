@@ -39,7 +39,7 @@ def test_a_middleware_without_numbers_counts_nothing():
 
 
 @pytest.mark.ros
-def test_images_overwritten_before_the_node_took_them_are_counted_and_said(graph):
+def test_images_overwritten_before_the_node_took_them_are_counted_and_reported(graph):
     """One image is answered, then twelve are sent at once while nobody spins: a queue of one keeps the last; all 13 are accounted for."""
     pytest.importorskip('rclpy', reason='needs rclpy')
     from ros_calls import values

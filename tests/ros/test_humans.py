@@ -175,7 +175,7 @@ def test_an_annotated_image_without_subscribers_is_not_drawn(output, monkeypatch
     assert output.node.open[f'/humans/faces/{name}/cropped'].sent == []
 
 
-def test_a_face_that_left_takes_its_topics_along_and_deactivation_clears_the_list(output):
+def test_the_topics_of_a_lost_face_are_removed_and_deactivation_clears_the_list(output):
     publish(output, head(track_id=4))
     publish(output)
     tracked = output.node.open['/humans/faces/tracked']
@@ -188,14 +188,14 @@ def test_a_face_that_left_takes_its_topics_along_and_deactivation_clears_the_lis
     assert output.node.open == {}
 
 
-def test_a_face_that_leaves_does_so_behind_the_executors_back(output):
+def test_publishers_of_faces_have_no_event_callbacks(output):
     """Faces leave in the worker's thread: an executor that waits on their publishers' events then ends with InvalidHandle."""
     publish(output, head(track_id=4))
     faces = [publisher for topic, publisher in output.node.open.items() if topic != '/humans/faces/tracked']
     assert len(faces) == 2 and not any(publisher.event_callbacks.use_default_callbacks for publisher in faces)
 
 
-def test_who_listens_can_be_asked_while_a_face_leaves(output, monkeypatch):
+def test_subscribers_can_be_counted_while_a_face_is_removed(output, monkeypatch):
     """The list and two topics for each of two faces; none of them may go between the first that is asked and the last."""
     publish(output, head(track_id=4), head(track_id=5))
     leaving = threading.Thread(target=publish, args=(output,))

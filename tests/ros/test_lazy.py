@@ -34,7 +34,7 @@ def test_a_lazy_node_answers_only_while_somebody_subscribes(graph):
     assert answers[0].markers[0].header.stamp.sec == 9
 
 
-def test_cleanup_gives_the_memory_back(graph):
+def test_cleanup_frees_the_memory(graph):
     """Each cleanup frees what the model takes, the weights alone are some megabytes; the libraries stay, and nothing adds up."""
     psutil = pytest.importorskip('psutil', reason='needs psutil')
     graph.head_pose_node(autostart=False)

@@ -3,6 +3,19 @@ import threading
 from c2f_head_pose.ros.mailbox import NewestWorker
 
 
+def held_worker():
+    """A worker, the items it has done, an event set when one is in work, and the event that each waits for."""
+    done, entered, release = [], threading.Event(), threading.Event()
+
+    def work(item):
+        entered.set()
+        assert release.wait(10)
+        done.append(item)
+
+    worker = NewestWorker(work, 'test')
+    return worker, done, entered, release
+
+
 def test_only_the_newest_item_is_worked_on_while_one_is_in_work():
     """While 0 is in work 1, 2 and 3 arrive: 2 and 3 each replace one that waits, and only 3 is taken."""
     done, entered, release, finished = [], threading.Event(), threading.Event(), threading.Event()
@@ -26,14 +39,7 @@ def test_only_the_newest_item_is_worked_on_while_one_is_in_work():
 
 def test_an_offered_item_never_replaces_one_that_waits_and_is_itself_replaced():
     """While 0 is in work: 1 is offered and waits; 2 replaces it; 3 is offered and dropped."""
-    done, entered, release = [], threading.Event(), threading.Event()
-
-    def work(item):
-        entered.set()
-        assert release.wait(10)
-        done.append(item)
-
-    worker = NewestWorker(work, 'test')
+    worker, done, entered, release = held_worker()
     worker.put(0)
     assert entered.wait(10)
     worker.offer(1)
@@ -48,14 +54,7 @@ def test_an_offered_item_never_replaces_one_that_waits_and_is_itself_replaced():
 
 
 def test_close_waits_for_the_item_in_work_and_drops_the_waiting_one():
-    done, entered, release = [], threading.Event(), threading.Event()
-
-    def work(item):
-        entered.set()
-        assert release.wait(10)
-        done.append(item)
-
-    worker = NewestWorker(work, 'test')
+    worker, done, entered, release = held_worker()
     worker.put('in work')
     assert entered.wait(10)
     worker.put('waiting')

@@ -219,7 +219,7 @@ def test_a_failing_estimator_is_a_state_of_its_own_and_the_node_recovers(graph):
     graph.wait_for_state('no face')
 
 
-def test_the_annotated_image_comes_when_somebody_looks(graph):
+def test_the_annotated_image_is_published_after_a_subscription(graph):
     results = graph.hear_results()
     graph.head_pose_node()
     publisher = graph.image_publisher()

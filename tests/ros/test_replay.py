@@ -97,7 +97,7 @@ def replay(graph, path, **parameters) -> ReplayNode:
 
 
 @pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'bag'])
-def test_a_bag_comes_out_whole_in_real_time_with_its_stamps(graph, tmp_path, kind):
+def test_a_bag_is_published_completely_in_real_time_with_its_stamps(graph, tmp_path, kind):
     """Six images 50 ms apart take 250 ms."""
     images, infos, truths = (
         graph.hear(type_, topic)

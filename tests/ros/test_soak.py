@@ -64,7 +64,7 @@ def test_a_slope_is_found_through_peaks():
     assert slope == pytest.approx(2, abs=1e-6) and level == pytest.approx(10, abs=1e-6)
 
 
-def test_growth_leaves_out_the_warm_up_events_and_short_runs():
+def test_growth_excludes_the_warm_up_events_and_short_runs():
     """An hour of samples each 10 s. Memory is 250 + 6 MB an hour from minute 5 on: over 55 minutes 5.5 of 250.5, 2.196 %.
 
     Before minute 5 it is 100 lower, during events 500 higher, which must not count; a second run of 10 minutes says nothing.
@@ -128,7 +128,7 @@ def test_an_account_counts_each_image_once_and_undisturbed_ones_separately():
     assert account.take().sent == 0
 
 
-def test_usage_is_of_the_process_asked_for():
+def test_usage_is_that_of_the_given_process():
     """A file opened here is one more handle; 64 MiB touched here are 64 MiB more of its own."""
     before = usage_of(os.getpid())
     block = np.ones(64 << 20, np.uint8)
@@ -141,7 +141,7 @@ def test_usage_is_of_the_process_asked_for():
 
 
 @pytest.mark.slow
-def test_a_minute_of_soak_goes_well_and_is_gone_on_with(tmp_path):
+def test_a_minute_of_soak_passes_and_can_be_continued(tmp_path):
     """Events at ten times the pace, so that each comes; then a second run of the same folder, for a few seconds more."""
     command = [sys.executable, '-m', 'c2f_head_pose.ros.measure.soak', '--pace', '10', '--period', '0.5', '--output', str(tmp_path)]
     for seconds in (40, 45):

@@ -34,7 +34,7 @@ def test_values_that_nothing_can_be_rendered_with_are_refused(option, value, tmp
     assert f'argument {option}: {value} is not ' in capsys.readouterr().err and not (tmp_path / 'x').exists()
 
 
-def test_what_is_refused_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
+def test_a_refused_command_does_not_change_the_folder(tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     with pytest.raises(ValueError, match='file is a file: give a folder'):
         begin(tmp_path / 'file')

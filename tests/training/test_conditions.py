@@ -35,7 +35,7 @@ def test_poses_out_of_use_and_small_groups_are_left_out():
     assert [row['group'] for row in rows if row['by'] == 'sex'] == ['female'] and rows[0]['n'] == 20
 
 
-def test_a_steady_error_is_no_jitter_and_an_unanswered_frame_is_counted():
+def test_a_constant_error_is_no_jitter_and_a_frame_without_a_pose_is_counted():
     """Four frames, one without a face; the others 5 degrees off in the same way."""
     box = FaceBox(10, 10, 50, 50)
     frames = [SimpleNamespace(R_cam_head=geometry.rotation_from_ypr_deg(np.array([float(i), 0, 0])), box=box, i=i) for i in range(4)]

@@ -60,7 +60,7 @@ def test_a_checkpoint_is_disturbed_as_it_was_trained(trained, heads):
     assert len(more) == 60
 
 
-def test_opening_a_model_leaves_pytorchs_threads_alone_unless_told(trained, heads):
+def test_opening_a_model_does_not_change_pytorchs_threads_without_the_option(trained, heads):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
@@ -193,7 +193,7 @@ def rows_of(folder):
     return rows, [[face['true_yaw_deg'] for face in csv.DictReader((folder / f'{row["files"]}.csv').open(newline=''))] for row in rows]
 
 
-def test_no_result_takes_anothers_files_and_the_same_one_again_takes_its_own(trained, heads, tmp_path, monkeypatch):
+def test_different_results_have_different_files_and_the_same_result_replaces_its_own(trained, heads, tmp_path, monkeypatch):
     """Of two files of one name, two models of one name, and a limit each row has its own files; once more, and the last row is new."""
     monkeypatch.setattr(report.plots, 'error_by_pose', lambda path, *rest: None)
     monkeypatch.setattr(Model, 'milliseconds', lambda *rest: 1.0)
@@ -248,7 +248,7 @@ def test_a_device_that_is_not_there_is_reported(device, said, trained, monkeypat
         open_model(trained, device)
 
 
-def test_a_network_whose_answers_are_no_numbers_is_reported():
+def test_a_network_whose_outputs_are_not_finite_is_reported():
     R = turned([0, 10, 20])
     R[1, 0, 0] = np.nan
     with pytest.raises(ValueError, match='the output of all-knowing is nan or inf for 1 of 3 crops'):

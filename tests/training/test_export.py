@@ -78,7 +78,7 @@ def trained(heads, tmp_path_factory):
     return lambda *key: made.setdefault(key, None) or made.update({key: make(*key)}) or made[key]
 
 
-def test_a_symmetric_file_answers_a_mirrored_crop_with_the_mirrored_pose(trained, heads, tmp_path):
+def test_a_symmetric_file_gives_the_mirrored_pose_for_a_mirrored_crop(trained, heads, tmp_path):
     files = export.export(trained('ours'), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), ['fp32'], [str(heads)], symmetric=True)
     engine = open_engine(str(files['fp32']), 'cpu')
     crops = np.random.default_rng(0).integers(0, 256, (5, 1, 48, 48), np.uint8)
@@ -87,7 +87,7 @@ def test_a_symmetric_file_answers_a_mirrored_crop_with_the_mirrored_pose(trained
 
 
 @pytest.mark.parametrize('name, modality', [('ours', 'rgb'), ('ours', 'depth'), ('paper', 'rgb')])
-def test_every_precision_keeps_the_contract_and_answers_like_pytorch(name, modality, trained, heads, tmp_path):
+def test_every_precision_keeps_the_contract_and_agrees_with_pytorch(name, modality, trained, heads, tmp_path):
     files = export.export(
         trained(name, modality), tmp_path, Labels('c2f_tiny', '0.0.1', 'stand-in heads'), ['fp16', 'int8'], [str(heads)], calibrate_on=16
     )
@@ -114,7 +114,7 @@ def test_fused_regressors_are_the_separate_ones(trained):
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(before, after, strict=True))
 
 
-def test_a_file_that_answers_differently_is_refused_and_leaves_nothing(trained, tmp_path, monkeypatch, capsys):
+def test_a_file_that_differs_from_pytorch_is_refused_and_not_written(trained, tmp_path, monkeypatch, capsys):
     """Exports another network than the one that is compared: a quarter degree is too much. The file of a former export stays."""
     real = export.write_onnx
 

@@ -70,7 +70,7 @@ def test_a_run_on_a_gpu_holds_its_crops_there(data, tmp_path):
     assert crops.gather(np.arange(3)).image.is_cuda
 
 
-def test_landmarks_teach_the_embedding_and_leave_no_trace_in_the_answer(data):
+def test_landmarks_train_the_embedding_and_do_not_change_the_output(data):
     """With the other terms at zero only the landmarks' gradient reaches the trunk; the answer has the contract's three outputs."""
     config = tiny_config(landmarks=True)
     network, batch = build(config.network), BatchLoader(data, config).batch(0, 0)

@@ -49,7 +49,7 @@ def test_coarse_accuracy_by_distance_from_the_border():
     assert metrics.boundary_distance_deg(R) == pytest.approx([2, 20, 20])
 
 
-def test_calibration_of_honest_deviations_is_a_gaussians():
+def test_correct_deviations_have_the_calibration_of_a_gaussian():
     """Errors drawn with the stated deviations: 68.3 % and 95.4 % within one and two, root mean square ratio 1."""
     rng = np.random.default_rng(0)
     std = rng.uniform(0.01, 0.1, (4000, 3))

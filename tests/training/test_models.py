@@ -24,7 +24,7 @@ def test_googlenet_in_our_network_costs_as_much_as_its_configuration_states():
     assert 7.9e6 < sum(p.numel() for p in network.parameters()) < 8.0e6
 
 
-def test_googlenet_in_our_network_answers_rotations_and_all_of_it_learns():
+def test_googlenet_in_our_network_gives_rotations_and_all_its_weights_get_gradients():
     """At a sixteenth of the width: every weight gets a gradient from two poses in each of the four quadrants and both bands."""
     torch.manual_seed(0)
     changed = merge(read_config('c2f_googlenet').as_dict(), {'network': {'width': 1 / 16, 'size': 64, 'embedding': 16, 'hidden': 4}})

@@ -60,7 +60,7 @@ def test_categories_sum_the_probabilities_of_their_cells():
     assert torch.allclose(collapsed, expected, atol=1e-6)
 
 
-def test_an_untrained_network_answers_its_anchors():
+def test_an_untrained_network_estimates_its_anchors():
     """6D identity at the start: each regressor gives its sub-space's anchor, but for small random weights."""
     one = network()
     rotations = one.raw(torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8)).rotations[0].detach().numpy()
@@ -80,7 +80,7 @@ def test_euler_regressors_begin_at_the_same_anchors_and_their_distance_is_that_o
     assert torch.isfinite(pole.grad).all()
 
 
-def test_gray_crops_count_up_to_gain_and_offset_and_depth_knows_its_holes():
+def test_gray_crops_count_up_to_gain_and_offset_and_holes_in_depth_are_masked():
     crops = torch.randint(40, 80, (1, 1, 32, 32), dtype=torch.uint8)
     normalise = Normalise('rgb')
     assert torch.allclose(normalise(crops), normalise(2 * crops + 10), atol=0.02)
@@ -96,7 +96,7 @@ def test_likelihood_is_least_at_the_true_deviation():
     assert values[1] == min(values) and values[1] == pytest.approx(-6.486, abs=0.01)
 
 
-def test_the_likelihood_teaches_the_rotation_only_if_told():
+def test_the_likelihood_trains_the_rotation_only_if_the_option_is_set():
     R = rotation_from_ypr(torch.rand(8, 3, generator=torch.Generator().manual_seed(1)) - 0.5)
     crops = torch.randint(0, 256, (8, 1, 32, 32), dtype=torch.uint8)
     gradients = []

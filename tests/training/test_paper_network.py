@@ -159,7 +159,7 @@ def test_loss_is_half_the_squared_distance_of_normalised_angles():
     assert loss.item() == pytest.approx(0.5 * 0.25**2, abs=1e-5)
 
 
-def test_cascade_answers_with_the_regressor_of_the_most_likely_category():
+def test_the_cascade_uses_the_regressor_of_the_most_likely_category():
     network = small_paper().eval()
     for k, regressor in enumerate(network.regressors):
         torch.nn.init.zeros_(regressor[-1].weight)
@@ -174,7 +174,7 @@ def test_cascade_answers_with_the_regressor_of_the_most_likely_category():
     assert torch.allclose(rotation, rotation_from_ypr(torch.tensor([[yaw, 0.0, 0.0]], dtype=torch.float32)), atol=1e-6)
 
 
-def test_imagenet_weights_answer_alike_in_the_gray_trunk_with_true_5x5(tmp_path):
+def test_imagenet_weights_give_the_same_output_in_the_gray_trunk_with_true_5x5(tmp_path):
     """The first filters are summed over colour and 3x3 filters ringed with zeros: a gray picture thrice is the same sum."""
     trunk, theirs = GoogLeNet('batch'), {}
     names = {'conv1': 'conv1', 'conv2_reduce': 'conv2', 'conv2': 'conv3'}

@@ -64,7 +64,7 @@ def test_the_disturbance_that_costs_most_is_named_first(tmp_path):
     assert '? **no**: blur 70 ± 3 % and 6 ± 0.2 degrees, masks 80 ± 3.7 %' in line
 
 
-def test_questions_without_figures_are_answered_so(tmp_path):
+def test_questions_without_figures_are_undecided(tmp_path):
     lines = answers(tmp_path).splitlines()
     assert len(lines) == 6 and all(line.endswith('? not trained yet.') for line in lines)
     assert scales(tmp_path) == 'Nothing is trained yet.'

@@ -107,7 +107,7 @@ def test_a_larger_map_counts_as_much_as_the_smaller_one():
     assert found['other'] is state['other']
 
 
-def test_a_place_of_a_larger_map_takes_the_weights_of_its_neighbours():
+def test_each_place_of_a_larger_map_gets_the_weights_of_its_neighbours():
     """From sides 1 to 2 every place gets the one weight over four; other channels stay apart."""
     found = enlarged({'embed.2.weight': torch.tensor([[4.0, -8.0]])}, 1, 2)
     assert found['embed.2.weight'].tolist() == [[1, 1, 1, 1, -2, -2, -2, -2]]

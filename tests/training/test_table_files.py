@@ -51,7 +51,7 @@ def test_a_mean_over_seeds_has_its_standard_deviation():
     assert '5.5 ± 0.71' in show(2, [mean], tiny=False)
 
 
-def test_a_table_says_which_rows_have_which_scale_and_what_they_were_tested_on():
+def test_a_table_states_the_scale_and_the_test_set_of_its_rows():
     figures = [
         figure(scale='4000 iterations', protocol='Biwi, box'),
         figure(cell='real', scale='small: x', protocol='Biwi, box'),

@@ -59,7 +59,7 @@ def test_every_cell_of_the_paper_has_its_column():
     assert {e.row for e in experiments.of_table(3)} == set(TABLES[3].rows)
 
 
-def test_a_small_run_trains_narrower_networks_and_says_so(tmp_path, monkeypatch):
+def test_a_small_run_trains_narrower_networks_and_states_it(tmp_path, monkeypatch):
     """Two steps instead of 800; single regressors keep their published width, which is small already."""
     monkeypatch.setattr(results, 'FOLDER', tmp_path / 'results')
     small = experiments.SCALES['small']

@@ -40,7 +40,7 @@ def test_crops_shrink_as_the_one_crop_does(side, size):
         shrink(torch.from_numpy(crops), side + 1)
 
 
-def test_a_student_comes_nearer_to_its_teacher_without_any_label(heads, taught_by, tmp_path):
+def test_a_student_approaches_its_teacher_without_labels(heads, taught_by, tmp_path):
     """All weights but the teacher's are 0, so the estimates come from nowhere else.
 
     At least a third of the first distance is gone, and a tenth of that of the deviations.
