@@ -17,6 +17,8 @@ ALONE = DistributedContext(0, 1, torch.device('cpu'))
 NARROW = {'width': 0.125, 'dropout': 0.0}
 PAPER = {'kind': 'paper', 'size': 64, 'start_std': 0.1, 'channels': 16, 'hidden': 32, **NARROW}
 """Settings of a small network like the paper's."""
+OURS = {'kind': 'coarse_to_fine', 'size': 48, 'stem': 4, 'widths': [8, 16], 'depths': [1, 1], 'embedding': 32, 'hidden': 8}
+"""Settings of a small network like ours."""
 
 
 def tiny_config(**changes):
@@ -30,17 +32,7 @@ def tiny_config(**changes):
         'log_every': 1,
         'validate_every': 3,
         'validate_on': 8,
-        'network': {
-            'kind': 'coarse_to_fine',
-            'size': 48,
-            'stem': 4,
-            'widths': [8, 16],
-            'depths': [1, 1],
-            'embedding': 32,
-            'hidden': 8,
-            'squeeze': 8,
-            'dropout': 0.1,
-        },
+        'network': {**OURS, 'squeeze': 8, 'dropout': 0.1},
         'loss': {'kind': 'coarse_to_fine'},
         'schedule': {'kind': 'cooldown', 'warmup': 2},
         'optimiser': {'kind': 'adamw', 'lr': 1e-3, 'weight_decay': 0.05},

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from tiny_training import ALONE
+from tiny_training import ALONE, OURS
 
 from c2f_head_pose import geometry
 from c2f_head_pose.engine import open_engine
@@ -27,19 +27,7 @@ from training.models.symmetric import Symmetric
 from training.synthetic import stand_in
 
 NETWORKS = {
-    'ours': (
-        {
-            'kind': 'coarse_to_fine',
-            'size': 48,
-            'stem': 4,
-            'widths': [8, 16],
-            'depths': [1, 1],
-            'embedding': 32,
-            'hidden': 8,
-            'landmarks': True,
-        },
-        'coarse_to_fine',
-    ),
+    'ours': ({**OURS, 'landmarks': True}, 'coarse_to_fine'),
     'paper': ({'kind': 'paper', 'size': 64, 'width': 0.0625, 'channels': 4, 'hidden': 8}, 'paper'),
 }
 
