@@ -22,7 +22,12 @@ UNSAFE_CALLS = {
     'pandas.read_pickle',
 }
 ARCHIVES = {'tarfile.open', 'zipfile.ZipFile', 'urllib.request.urlopen', 'urllib.request.urlretrieve'}
-CHECKED_BY_DIGEST = {'c2f_head_pose/models/fetch.py', 'training/synthetic/assets/fetch.py', 'training/portraits/fetch.py'}
+CHECKED_BY_DIGEST = {
+    'c2f_head_pose/models/fetch.py',
+    'training/portraits/fetch.py',
+    'training/session/parcel.py',
+    'training/synthetic/assets/fetch.py',
+}
 ONLY_READ = {  # members are read into memory as plain arrays; nothing is unpacked to disk
     'training/loop/checkpoint.py',
     'training/portraits/mediapipe.py',
