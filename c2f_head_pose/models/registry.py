@@ -31,12 +31,12 @@ class ModelFile:
 _OURS = 'trained by this project: {}'
 
 SHIPPED = {
-    'c2f': ModelFile('c2f.onnx', '7c5bb38366c8176f82a3d195117d9471ab463b0596a11a10be2635c6f03ef4af', 'Apache-2.0', _OURS.format('c2f.md')),
+    'c2f': ModelFile('c2f.onnx', '72dda0e685512a9f99a70300d593d0ae85e6225920171c0868a95a12307a6cd5', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', '2928374df1873e2ad6a6933f5e94c8afbfa6ee15d1723d9d3137223f910f5969', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge.onnx', 'f44258440bb21cc6e92ca87456c84e70bc6ff5b3f7ddd187e71a3b826f01f15a', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', '365f14a6e4bc48f86239722c39f17784e9245880823e5077ff98897c771cef75', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge_int8.onnx', 'e55361955bc7548fdebc6410e8e1d6bfd251cc8493ebedfb4ffcd9aef7afb6b1', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
         'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e', 'Apache-2.0', _OURS.format('c2f_depth.md')
