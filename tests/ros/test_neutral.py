@@ -71,7 +71,7 @@ def test_a_persons_neutral_turns_the_deviations_and_the_unsmoothed_rotation_too(
         ([], 'only 0 images'),
         (3 * [head()], 'only 3 images'),
         ([head((10 * i, 0, 0)) for i in range(6)], 'moved by'),
-        (5 * [head(track_id=1)] + [head(track_id=2)], 'only 1 images'),
+        (5 * [head(track_id=1)] + [head(track_id=2)], 'only 1 image '),
     ],
 )
 def test_too_few_images_and_a_moving_head_are_refused_with_the_remedy(poses, words):
