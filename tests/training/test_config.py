@@ -5,6 +5,7 @@ import torch
 from tiny_training import ALONE, PAPER, tiny_config
 
 from training.data.crops import SyntheticCrops
+from training.loop import checkpoint
 from training.loop.config import CONFIGS, read_config
 from training.loop.run import Run
 from training.models.factory import build
@@ -126,3 +127,10 @@ def test_the_size_that_a_configuration_states_of_its_network_is_right(name, told
     work = multiply_adds(network, torch.zeros(1, 1, network.size, network.size, dtype=torch.uint8))
     assert told == f'{work / 1e6:.0f} M multiply-adds, {parameters(network) / 1e6:.2f} M'
     assert f'{told} parameters' in (CONFIGS / f'{name}.yaml').read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(('file', 'configuration'), [('c2f', 'edge_128'), ('c2f_edge', 'edge_fast'), ('depth_deep', 'depth_deep')])
+def test_a_checkpoint_in_the_repository_is_a_beginning_for_its_configuration(file, configuration):
+    content = checkpoint.load(CONFIGS.parent / 'checkpoints' / f'{file}.pt')
+    assert content['config']['network'] == read_config(configuration).network
+    build(read_config(configuration).network).load_state_dict(content['average'])
