@@ -39,7 +39,7 @@ def plot(table: int, path: Path, folder: Path | None = None) -> bool:
     rows = [(row, scale, of_row) for row, scales in by_row_and_scale(figures).items() for scale, of_row in scales]
     units = columns_by_unit(table, figures)
     most = max(map(len, units.values()))
-    size = 1.5 + 5.5 * len(units), 1.2 + max(0.42 * len(rows), 0.18 * most)
+    size = 1.5 + 5.5 * len(units), (1.2 if len(units) > 1 else 1.5) + max(0.42 * len(rows), 0.18 * most)
     picture, axes = plt.subplots(1, len(units), figsize=size, sharey=True, squeeze=False, layout='constrained')
     any_printed = False
     for axis, (unit, columns) in zip(axes[0], units.items(), strict=True):
@@ -62,7 +62,8 @@ def plot(table: int, path: Path, folder: Path | None = None) -> bool:
     axes[0][0].set_yticks(range(len(rows)), [f'{row} ({scale})' for row, scale, _ in rows])
     axes[0][0].invert_yaxis()
     diamonds = '; diamonds: the paper' if any_printed else ''
-    picture.suptitle(f"The paper's Table {table}: {TABLES[table].title}. Bars: ours, on the set that is named{diamonds}", fontsize=9)
+    lines = f"The paper's Table {table}: {TABLES[table].title}", f'Bars: ours, on the set that is named{diamonds}'
+    picture.suptitle(('. ' if len(units) > 1 else '\n').join(lines), fontsize=9)  # one panel is too narrow for both on a line
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.savefig(path, dpi=80)
     plt.close(picture)
