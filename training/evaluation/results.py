@@ -68,11 +68,15 @@ def path_of(table: int, folder: Path | None = None) -> Path:
 
 def read(table: int, folder: Path | None = None) -> list[Figure]:
     """Reads the figures of a table; an empty list if there is no file."""
-    path = path_of(table, folder)
+    return [_figure(row) for row in read_rows(path_of(table, folder))]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Reads the rows that `write_rows` wrote; an empty list if there is no file."""
     if not path.exists():
         return []
     with open(path, newline='') as file:
-        return [_figure(row) for row in csv.DictReader(file)]
+        return list(csv.DictReader(file))
 
 
 def _figure(row: dict[str, str]) -> Figure:

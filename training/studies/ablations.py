@@ -8,7 +8,6 @@ augmented as for `edge`. `edge` is trained with two seeds, so that the table sho
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
@@ -66,10 +65,7 @@ def train(config: RunConfig, data: list[str], out: Path, device: str, workers: i
 
 def write(rows: list[dict[str, object]], path: Path) -> None:
     """Writes rows in place of those of the same configuration and seed."""
-    kept: dict[tuple[str, str], dict[str, object]] = {}
-    if path.exists():
-        with open(path, newline='') as file:
-            kept = {(row['configuration'], row['seed']): row for row in csv.DictReader(file)}
+    kept: dict[tuple[str, str], dict[str, object]] = {(row['configuration'], row['seed']): {**row} for row in results.read_rows(path)}
     for row in rows:
         kept[str(row['configuration']), str(row['seed'])] = row
     results.write_rows(path, FIELDS, list(kept.values()))

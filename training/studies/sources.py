@@ -13,7 +13,6 @@ their turns, which is the measure to choose by; AFLW2000 and Pointing'04, where 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -89,13 +88,13 @@ class Study:
         start: checkpoint that all rows begin with; None for scratch.
         out: folder of the trainings.
         file: csv file of the figures.
-        samples: of each training.
-        settings: changes of the configuration.
+        samples: number of samples of each training.
+        settings: changes to the configuration.
         device: 'auto', 'cpu' or 'cuda'.
         workers: processes that load batches ahead.
         limit: largest number of held-out renders, and of faces of each test set.
         faces: whether to evaluate on the test faces.
-        command: to store with the figures.
+        command: the command to store with the figures.
     """
 
     renders: Path
@@ -169,7 +168,7 @@ class Study:
         Raises:
             ValueError: if it has the row and seed with other facts.
         """
-        for row in read_rows(self.file):
+        for row in results.read_rows(self.file):
             if (row['row'], row['seed']) == (known['row'], str(known['seed'])):
                 if other := [name for name, value in known.items() if row[name] != str(value)]:
                     raise ValueError(f'{self.file} has {row["row"]}, seed {row["seed"]}, of other {", ".join(other)}: give other --results')
@@ -204,14 +203,6 @@ def described(path: Path | None) -> str:
     return '' if path is None else f'{path.name} {weights_hash(checkpoint.load(path)["average"])}'
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Reads the csv file; an empty list if there is none."""
-    if not path.exists():
-        return []
-    with open(path, newline='') as file:
-        return list(csv.DictReader(file))
-
-
 def run_all(study: Study, rows: tuple[Row, ...], seeds: int) -> Iterator[dict[str, object]]:
     """Yields each row that the csv file lacks after it was added there.
 
@@ -223,7 +214,7 @@ def run_all(study: Study, rows: tuple[Row, ...], seeds: int) -> Iterator[dict[st
     trainings = (study.run(row, seed) for seed in range(seeds) for row in rows if study.possible(row))
     for found in chain((study.start_row(),), trainings):  # one at a time: a row is in the file before the next is trained
         if found is not None:
-            results.write_rows(study.file, FIELDS, [*read_rows(study.file), found])
+            results.write_rows(study.file, FIELDS, [*results.read_rows(study.file), found])
             yield found
 
 
