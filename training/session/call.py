@@ -25,10 +25,10 @@ def work(session: Session, keeper: Keeper, stopped: Callable[[], bool], until: f
     Args:
         session: the work.
         keeper: writes what must survive.
-        stopped: whether SIGTERM was received.
-        until: when to ask the commands to stop, by `time.monotonic`.
-        kill_at: when to kill those that have not.
-        environment: of the commands.
+        stopped: returns whether SIGTERM was received.
+        until: time at which the commands are asked to stop, by `time.monotonic`.
+        kill_at: time at which those that go on are killed.
+        environment: environment variables of the commands.
     """
     on_gpu = Lane(session.on_gpu(), session.logs, environment)
     beside = [Lane(steps, session.logs, environment) for steps in (session.renders(), session.portraits())]

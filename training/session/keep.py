@@ -16,8 +16,8 @@ class Keeper:
     """Writes what must survive into a folder of pieces.
 
     Args:
-        session: whose files they are.
-        folder: for the pieces.
+        session: the session whose files are kept.
+        folder: folder for the pieces.
         piece_mb: size of the largest piece, megabytes; weights of a larger network are stored in half precision.
         total_mb: size of all pieces; what does not fit is left out, the last in `sources` first.
     """

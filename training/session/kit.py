@@ -21,8 +21,8 @@ def pack(folder: Path, megabytes: float) -> None:
     """Writes a kit, one parcel for each of PARCELS, from this machine's cache and PORTRAITS_DIR.
 
     Args:
-        folder: for the parcels.
-        megabytes: size of all parcels at most; portraits that do not fit are left out, evenly over the folder.
+        folder: folder for the parcels.
+        megabytes: largest size of all parcels together; portraits that do not fit are left out, evenly over the folder.
 
     Raises:
         ValueError: where there is no room even without portraits.

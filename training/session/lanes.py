@@ -22,9 +22,9 @@ class Command:
     """A command of this project.
 
     Attributes:
-        name: of its log.
-        arguments: after `python -m`.
-        nice: how far its priority is lowered, for work that must not slow the GPU's down.
+        name: name of its log, without .log.
+        arguments: the words after `python -m`.
+        nice: its niceness, above 0 for work that must not slow down the GPU's.
         alone: whether the other lanes must stand still meanwhile, because it measures times.
     """
 
@@ -44,7 +44,7 @@ class Lane:
     Args:
         steps: yields the commands.
         logs: folder of the commands' output, NAME.log.
-        environment: of the commands.
+        environment: environment variables of the commands.
     """
 
     def __init__(self, steps: Steps, logs: Path, environment: Mapping[str, str]):

@@ -84,7 +84,7 @@ def write(files: Mapping[str, Path | bytes], folder: Path, piece_bytes: int = 16
 
     Args:
         files: content by name, relative to the folder that they are unpacked into.
-        folder: of the parcel.
+        folder: the parcel's folder.
         piece_bytes: size of the largest piece.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,8 @@ class Part:
     """A part of a preset's renders: shards `number`, `number` + `of`, ...
 
     Attributes:
-        preset: of `training.render`.
-        number: of the part, from 0.
+        preset: preset of `training.render`.
+        number: the part's number, from 0.
         of: number of parts.
     """
 
@@ -32,10 +32,10 @@ class Training:
     """A model to train.
 
     Attributes:
-        name: of the model and of its run's folder.
+        name: name of the model and of its run's folder.
         config: name of the configuration.
-        presets: of the renders to train on; the first part of the first one is needed to begin.
-        share: of the time of all trainings.
+        presets: presets of the renders to train on; the first part of the first one is needed to begin.
+        share: share of the time of all trainings.
         portraits: whether half of the samples are turned portraits, once there are any.
         start: checkpoint to begin with.
         settings: changes to the configuration.
@@ -56,8 +56,8 @@ class Plan:
 
     Attributes:
         reports: shipped models to measure on TensorRT.
-        report_options: of `training.exporting.gpu_report`.
-        trainings: models.
+        report_options: options of `training.exporting.gpu_report`.
+        trainings: models to train.
         table_rows: rows of Table 2.
         counts: samples of each preset.
         shard_size: samples of a shard; a stopped renderer loses the shards that it has begun.

@@ -35,9 +35,9 @@ class Session:
     Attributes:
         out: folder of data, runs, reports and logs, which may stay on the machine.
         plan: the work.
-        total_minutes: of all calls together.
+        total_minutes: length of all calls together.
         gpu: whether the machine has a GPU.
-        device: 'auto' or 'cpu', of the trainings.
+        device: the trainings' device, 'auto' or 'cpu'.
         fetch: whether to fetch the materials of portraits that are not at hand.
         workers: processes of the renderer, and of the portraits' turner.
         began: start of this call, by `time.monotonic`.
