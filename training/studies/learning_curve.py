@@ -68,12 +68,14 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     error.axhline(6, color='gray', linestyle=':', linewidth=1)
     error.set_ylabel('mean absolute error, degrees')
     error.set_yscale('log')
+    for formatted in (error.yaxis.set_major_formatter, error.yaxis.set_minor_formatter):
+        formatted('{x:g}')
     for axis in (accuracy, error):
         axis.set_xscale('log', base=2)
         axis.set_xticks(samples, [f'{count:g}' for count in samples])
         axis.set_xlabel('thousand samples seen')
         axis.grid(alpha=0.3)
-        axis.legend()
+        axis.legend(loc='upper right' if axis is error else 'lower right', fontsize=8)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
