@@ -14,10 +14,11 @@ from .config import RunConfig
 def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
     """AdamW, without weight decay on biases and normalisation, or SGD, with weight decay on all parameters as in the paper's Caffe."""
     settings = config.optimiser
+    parameters = [p for p in network.parameters() if p.requires_grad]
     if settings['kind'] == 'sgd':
-        return torch.optim.SGD(network.parameters(), settings['lr'], momentum=settings['momentum'], weight_decay=settings['weight_decay'])
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+        return torch.optim.SGD(parameters, settings['lr'], momentum=settings['momentum'], weight_decay=settings['weight_decay'])
+    decayed = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
     return torch.optim.AdamW(
         [{'params': decayed, 'weight_decay': settings['weight_decay']}, {'params': others, 'weight_decay': 0.0}], settings['lr']
     )

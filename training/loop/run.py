@@ -15,6 +15,7 @@ from torch import nn
 
 from ..data.crops import SyntheticCrops
 from ..datasets.label_sheet import draw_axes, sheet
+from ..models.face_mesh import FaceMeshTrunk, read_face_mesh
 from ..models.factory import build
 from ..models.resize import fitted
 from . import checkpoint, progress
@@ -87,7 +88,10 @@ class Run:
                 self.print_once(f'resuming {self.path}: --start is not used')
             self._resume()
         elif start is not None:
-            self._start_from(checkpoint.load(start))
+            if start.suffix == '.tflite':
+                self._start_from_face_mesh(start)
+            else:
+                self._start_from(checkpoint.load(start))
             self.ema = ExponentialMovingAverage(self.network, config.ema)
         self.schedule.plan(by_time=minutes is not None)
         self.loader: BatchLoader | WorkerLoader = BatchLoader(train_set, config, context.device, self.drawn_size)
@@ -124,6 +128,14 @@ class Run:
         self.started_from = checkpoint.history(content)
         self.samples_before = content['samples'] + content.get('samples_before', 0)
         self.rendered &= content.get('rendered', True)
+
+    def _start_from_face_mesh(self, path: Path) -> None:
+        """Initialises a trunk of the kind `FaceMeshTrunk` with MediaPipe's weights."""
+        trunk = getattr(self.network, 'trunk', None)
+        if not isinstance(trunk, FaceMeshTrunk):
+            raise ValueError(f'{path} initialises only networks of the kind coarse_to_fine_face_mesh')
+        read_face_mesh(trunk, path)
+        self.started_from = f'{path.name}, the landmark network of MediaPipe'
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path)

@@ -8,6 +8,7 @@ from torch import nn
 
 from .baselines import Classifier, Regressor
 from .coarse_to_fine import CoarseToFine, Normalise
+from .face_mesh import FaceMeshTrunk
 from .googlenet import GoogLeNet
 from .paper_network import PaperNetwork
 from .settings import checked
@@ -45,9 +46,14 @@ def _coarse_to_fine_googlenet(modality: str = 'rgb', norm: str = 'batch', width:
     return CoarseToFine(GoogLeNet(norm, width, Normalise(modality).channels), modality=modality, **settings)
 
 
+def _coarse_to_fine_face_mesh(frozen: int = 0, **settings: Any) -> CoarseToFine:
+    return CoarseToFine(FaceMeshTrunk(frozen), **settings)
+
+
 KINDS = {
     'coarse_to_fine': (_coarse_to_fine, CoarseToFine),
     'coarse_to_fine_googlenet': (_coarse_to_fine_googlenet, CoarseToFine),
+    'coarse_to_fine_face_mesh': (_coarse_to_fine_face_mesh, CoarseToFine),
     'paper': (PaperNetwork,),
     'classifier': (Classifier,),
     'regressor': (Regressor,),

@@ -44,9 +44,9 @@ class MediaPipe:
             if not (folder / name).is_file():
                 raise RuntimeError(f'{folder / name} is missing: run `python -m training.portraits fetch`')
         with zipfile.ZipFile(folder / LANDMARKER) as archive:
-            self._landmarks = _interpreter(content=archive.read('face_landmarks_detector.tflite'))
+            self._landmarks = read_interpreter(content=archive.read('face_landmarks_detector.tflite'))
             self.canonical = canonical_mesh(archive.read('geometry_pipeline_metadata_landmarks.binarypb'))
-        self._segments = _interpreter(content=(folder / SEGMENTER).read_bytes())
+        self._segments = read_interpreter(content=(folder / SEGMENTER).read_bytes())
 
     def face_points(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
         """The points of the face in a box: (478, 3) float64, x and y continuous pixels, z in pixels, smaller nearer, its zero arbitrary.
@@ -83,7 +83,8 @@ class MediaPipe:
         return np.clip(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
 
 
-def _interpreter(content: bytes) -> Any:
+def read_interpreter(content: bytes) -> Any:
+    """LiteRT's interpreter of a .tflite file's content. Raises RuntimeError without LiteRT."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
