@@ -50,6 +50,7 @@ positive_int = _number(int, 'a whole number of at least 1', lambda value: value 
 natural = _number(int, 'a whole number of at least 0', lambda value: value >= 0)
 positive_float = _number(float, 'a number above 0', lambda value: value > 0)
 not_negative = _number(float, 'a number of at least 0', lambda value: value >= 0)
+share = _number(float, 'a number from 0 to 1', lambda value: 0 <= value <= 1)
 half_turn = _number(float, 'a number of degrees from 0 to 180', lambda value: 0 <= value <= 180)
 """Argument types for argparse: each refuses values outside of its range."""
 

@@ -21,6 +21,7 @@ from training.portraits.dataset import ShardMaker, manifest_of, split_of, write_
 from training.portraits.fetch import fetch_pictures
 from training.portraits.fit import CAMERA_FROM_MESH, Fitter
 from training.portraits.head import HeadModel
+from training.portraits.label import between
 from training.portraits.portrait import Portrait, Pose
 from training.portraits.turn import Turner
 from training.portraits.variety import Variety, draw_poses
@@ -169,6 +170,18 @@ def test_the_zero_pose_is_the_canonical_faces(model):
     yaw, pitch, roll = geometry.ypr_deg_from_rotation(R)
     assert abs(yaw) < 1e-3 and abs(roll) < 1e-3
     assert np.isclose(np.degrees(np.arctan2(model.zero[2, 1], model.zero[1, 1])), pitch, atol=1e-3)
+
+
+def test_an_own_pose_between_two_opinions_has_the_networks_zero_and_half_of_their_difference():
+    """Two people. The fit's zero is 3 degrees off for both; beyond that it differs about z by +4 and -4 degrees: half of it is 2."""
+    network = geometry.rotation_from_ypr_deg(np.array([[10.0, 0, 0], [-20, 5, 0]]))
+    apart = np.stack([cv2.Rodrigues(np.radians([0.0, 0, angle]))[0] for angle in (4, -4)])
+    zero = cv2.Rodrigues(np.radians([0.0, 3, 0]))[0]
+    fit = network @ apart @ zero
+    assert np.allclose(between(network, fit, 0.0), network, atol=1e-9)
+    half = between(network, fit, 0.5)
+    assert np.abs(geometry.geodesic_deg(half, network) - 2).max() < 0.02
+    assert np.abs(geometry.geodesic_deg(half, between(network, fit, 1.0)) - 2).max() < 0.02
 
 
 def test_a_dataset_joins_renders_format_and_is_labelled_anew_without_drawing(tmp_path, model, fitter, turner, capsys):

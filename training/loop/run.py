@@ -15,6 +15,7 @@ from torch import nn
 
 from ..data.crops import SyntheticCrops
 from ..datasets.label_sheet import draw_axes, sheet
+from ..models import ensemble
 from ..models.face_mesh import FaceMeshTrunk, read_face_mesh
 from ..models.factory import build
 from ..models.resize import fitted
@@ -117,9 +118,11 @@ class Run:
 
     def _start_from(self, content: checkpoint.Content) -> None:
         """Initialises the network with another run's averaged weights; a network of another size adapts them (`models.resize`)."""
-        theirs, ours = content['config']['network'], self.config.network
+        weights, theirs, ours = content['average'], content['config']['network'], self.config.network
         try:
-            self.network.load_state_dict(fitted(content['average'], theirs, self.network, ours))
+            if theirs['kind'] == 'ensemble':
+                weights, theirs = ensemble.member(weights, theirs, ours['kind'])
+            self.network.load_state_dict(fitted(weights, theirs, self.network, ours))
         except (RuntimeError, ValueError) as error:
             differ = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
             there, here = (', '.join(f'{key} {of.get(key)}' for key in differ) for of in (theirs, ours))

@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from training.command import exits_with_message, natural, positive_int
+from training.command import exits_with_message, natural, positive_int, share
 
 OUTPUT = Path('datasets/portraits')
 
@@ -29,6 +29,12 @@ def main(arguments: list[str] | None = None) -> None:
     label = steps.add_parser('label', help='label the dataset anew by a network; nothing is drawn again')
     label.add_argument('--model', default='c2f_edge', help='a shipped name, an .onnx file or a checkpoint (default c2f_edge)')
     label.add_argument('--output', type=Path, default=OUTPUT)
+    label.add_argument(
+        '--fit-share',
+        type=share,
+        default=0.0,
+        help="weight of the fit in a portrait's own pose, 0 to 1; the rest is the network's (default 0)",
+    )
     options = parser.parse_args(arguments)
     if options.step == 'fetch':
         from .fetch import fetch as fetch_all
@@ -43,15 +49,15 @@ def main(arguments: list[str] | None = None) -> None:
         command = 'python -m training.portraits ' + shlex.join(arguments if arguments is not None else sys.argv[1:])
         turn_all(sources(), options.output, Variety(pictures=options.pictures), options.seed, options.workers, command, options.limit)
     else:
-        _label(options.model, options.output)
+        _label(options.model, options.output, options.fit_share)
 
 
-def _label(model: str, output: Path) -> None:
+def _label(model: str, output: Path, fit_share: float) -> None:
     from training.evaluation.model_file import open_model
 
     from .label import label
 
-    found = label(open_model(model, 'cpu'), output)
+    found = label(open_model(model, 'cpu'), output, fit_share)
     print(f'own poses moved by {found.moved_deg.mean():.2f} degrees on the mean, {found.moved_deg.max():.2f} at most')
     for turned, count, apart in found.consistency.by_turn():
         print(f'turned by {turned:>5} degrees: {count:6d} samples, estimates {apart:.2f} degrees from the label')

@@ -2,6 +2,9 @@
 
 A sample's label is D R_base: the turn D is exact, so the network's estimates of one portrait's pictures must differ by the turns alone.
 Their mean, turned back, is better than any of them.
+
+An error that the network makes on all pictures of a person stays in that mean, and a network trained on such labels confirms it. The
+portrait's fit to MediaPipe's points states the own pose independently, so the own pose may be a mean of both opinions.
 """
 
 from __future__ import annotations
@@ -45,8 +48,14 @@ class Labels:
         return float(self.moved_deg.mean()) < SETTLED_DEG
 
 
-def label(model: Model, folder: Path) -> Labels:
-    """Labels the finished shards of a dataset anew, in place."""
+def label(model: Model, folder: Path, fit_share: float = 0.0) -> Labels:
+    """Labels the finished shards of a dataset anew, in place.
+
+    Args:
+        model: the network.
+        folder: the dataset.
+        fit_share: weight of the fit's own pose, from 0 to 1; the rest is the network's.
+    """
     manifest = read_manifest(folder)
     shards = finished_shards(folder, manifest)
     parts = [read_turns(folder, shard) for shard in shards]
@@ -54,16 +63,17 @@ def label(model: Model, folder: Path) -> Labels:
     of_shard = [np.load(shard_path(folder, s) / 'samples.npz')['identity'] for s in shards]
     person = np.concatenate(of_shard)
     people = int(person.max()) + 1
-    before = np.tile(np.eye(3), (people, 1, 1))
+    R_fit = np.tile(np.eye(3), (people, 1, 1))
     for who, part in zip(of_shard, parts, strict=True):
-        before[np.unique(who)] = part['R_fit']
+        R_fit[np.unique(who)] = part['R_fit']
+    before = R_fit.copy()
     if (folder / OWN_POSES).exists():
         known = np.load(folder / OWN_POSES)['R_base']
         before[: len(known)] = known
     R = estimates(model, SyntheticCrops([folder], None))
     R_base = before.copy()
     there = np.unique(person)
-    R_base[there] = own_poses(R, D, person, people)[there]
+    R_base[there] = between(own_poses(R, D, person, people)[there], R_fit[there], fit_share)
     labels = D @ R_base[person]
     start = 0
     for shard in shards:
@@ -73,6 +83,21 @@ def label(model: Model, folder: Path) -> Labels:
     np.savez(folder / OWN_POSES, R_base=R_base)
     agreement = SelfConsistency(person, geometry.geodesic_deg(np.eye(3), D), geometry.geodesic_deg(labels, R))
     return Labels(R_base, geometry.geodesic_deg(before, R_base)[there], agreement)
+
+
+def between(R_network: np.ndarray, R_fit: np.ndarray, fit_share: float) -> np.ndarray:
+    """(P, 3, 3) own poses between the network's and the fit's.
+
+    The two define the zero pose differently. The fits are first turned by their mean difference, in the head's frame, so that the
+    network's definition holds.
+
+    Args:
+        R_network: (P, 3, 3) own poses by the network.
+        R_fit: (P, 3, 3) own poses by the fit.
+        fit_share: weight of the fit, from 0 to 1.
+    """
+    definition = geometry.nearest_rotation((np.swapaxes(R_fit, 1, 2) @ R_network).mean(0))
+    return geometry.nearest_rotation((1 - fit_share) * R_network + fit_share * R_fit @ definition)
 
 
 def _relabel(folder: Path, manifest: Manifest, shard: int, R_cam_head: np.ndarray) -> None:
