@@ -157,7 +157,10 @@ def test_a_training_with_another_start_or_teacher_is_not_taken_for_this_one(mate
     assert run(scratch, tmp_path, '--seeds', '1', '--no-faces') == 2
     assert 'final.pt was trained with other weights to begin with' in capsys.readouterr().err
     config = sources.Study(
-        **dict.fromkeys(('renders', 'portraits', 'scans', 'start', 'out', 'file')), teacher=None, samples=24, settings=tuple(TINY)
+        **dict.fromkeys(('renders', 'portraits', 'scans', 'start', 'face_mesh', 'out', 'file')),
+        teacher=None,
+        samples=24,
+        settings=tuple(TINY),
     )
     data = SyntheticCrops([materials['--renders']], 'train')
     way = sources.Way('cpu', start=Path(materials['--start']), teacher=Path(materials['--start']))
@@ -166,12 +169,23 @@ def test_a_training_with_another_start_or_teacher_is_not_taken_for_this_one(mate
 
 
 def test_a_row_takes_its_share_of_portraits_and_scans_by_their_number(tmp_path):
-    study = sources.Study(*map(Path, ('r', 'p', 's')), None, None, tmp_path, tmp_path / 'x.csv', 100)
+    study = sources.Study(*map(Path, ('r', 'p', 's')), None, None, None, tmp_path, tmp_path / 'x.csv', 100)
     assert [study.data(row) for row in sources.ROWS[:3]] == [['r'], ['r', 'p=0.5'], ['r', 's', 'p=0.5']]
     assert [row.name for row in sources.ROWS[3:]] == [
         'renders, portraits 50 %, scans, teacher',
         'renders, portraits 25 %',
         'renders, portraits 75 %',
+        "renders, portraits 50 %, MediaPipe's trunk, pretrained weights",
+        "renders, portraits 50 %, MediaPipe's trunk, random weights",
     ]
-    assert not study.possible(sources.ROWS[3]) and study.possible(sources.ROWS[2])
+    assert not study.possible(sources.ROWS[3]) and study.possible(sources.ROWS[2]) and not study.possible(sources.ROWS[-1])
+
+
+def test_the_rows_of_mediapipes_trunk_begin_with_its_weights_or_with_random_ones(tmp_path):
+    """Never with --start, which is another network; both train all weights of one configuration."""
+    start, mesh = Path('start.pt'), Path('face_landmark.tflite')
+    study = sources.Study(Path('r'), Path('p'), None, None, start, mesh, tmp_path, tmp_path / 'x.csv', 128)
+    assert [study.start_of(row) for row in (sources.ROWS[0], *sources.ROWS[-2:])] == [start, mesh, None]
+    network = study.config(0, trunk=True).network
+    assert (network['kind'], network['frozen'], study.config(0).network['kind']) == ('coarse_to_fine_face_mesh', 0, 'coarse_to_fine')
     assert len({row.folder for row in sources.ROWS}) == len(sources.ROWS)

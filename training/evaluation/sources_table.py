@@ -30,6 +30,11 @@ QUESTIONS = (
     ('A teacher', 'renders, portraits 50 %, scans, teacher', 'renders, portraits 50 %, scans'),
     ('A quarter of portraits instead of half', 'renders, portraits 25 %', 'renders, portraits 50 %'),
     ('Three quarters of portraits instead of half', 'renders, portraits 75 %', 'renders, portraits 50 %'),
+    (
+        "MediaPipe's weights instead of random ones, in its trunk",
+        "renders, portraits 50 %, MediaPipe's trunk, pretrained weights",
+        "renders, portraits 50 %, MediaPipe's trunk, random weights",
+    ),
 )
 """What is asked, the row with it and the row without it."""
 Rows = Sequence[Mapping[str, str]]

@@ -15,8 +15,7 @@ from torch import nn
 
 from ..data.crops import SyntheticCrops
 from ..datasets.label_sheet import draw_axes, sheet
-from ..models import ensemble
-from ..models.face_mesh import FaceMeshTrunk, read_face_mesh
+from ..models import face_mesh
 from ..models.factory import build
 from ..models.resize import fitted
 from . import checkpoint, progress
@@ -89,10 +88,7 @@ class Run:
                 self.print_once(f'resuming {self.path}: --start is not used')
             self._resume()
         elif start is not None:
-            if start.suffix == '.tflite':
-                self._start_from_face_mesh(start)
-            else:
-                self._start_from(checkpoint.load(start))
+            self._start(start)
             self.ema = ExponentialMovingAverage(self.network, config.ema)
         self.schedule.plan(by_time=minutes is not None)
         self.loader: BatchLoader | WorkerLoader = BatchLoader(train_set, config, context.device, self.drawn_size)
@@ -116,13 +112,22 @@ class Run:
         held = isinstance(self.train_set, SyntheticCrops) and self.train_set.hold(self.context.device, int(free * 0.6))
         self.print_once(f'training data {"held on the GPU" if held else "streamed from the host"}')
 
+    def _start(self, path: Path) -> None:
+        """Initialises the network with a checkpoint's averaged weights, or its trunk with MediaPipe's."""
+        if path.suffix != face_mesh.SUFFIX:
+            self._start_from(checkpoint.load(path))
+            return
+        trunk = getattr(self.network, 'trunk', None)
+        if not isinstance(trunk, face_mesh.FaceMeshTrunk):
+            raise ValueError(f'{path} initialises networks of the kind coarse_to_fine_face_mesh, such as the configuration face_mesh, only')
+        face_mesh.read_weights(trunk, path)
+        self.started_from = face_mesh.provenance(path)
+
     def _start_from(self, content: checkpoint.Content) -> None:
         """Initialises the network with another run's averaged weights; a network of another size adapts them (`models.resize`)."""
-        weights, theirs, ours = content['average'], content['config']['network'], self.config.network
+        theirs, ours = content['config']['network'], self.config.network
         try:
-            if theirs['kind'] == 'ensemble':
-                weights, theirs = ensemble.member(weights, theirs, ours['kind'])
-            self.network.load_state_dict(fitted(weights, theirs, self.network, ours))
+            self.network.load_state_dict(fitted(content['average'], theirs, self.network, ours))
         except (RuntimeError, ValueError) as error:
             differ = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
             there, here = (', '.join(f'{key} {of.get(key)}' for key in differ) for of in (theirs, ours))
@@ -131,14 +136,6 @@ class Run:
         self.started_from = checkpoint.history(content)
         self.samples_before = content['samples'] + content.get('samples_before', 0)
         self.rendered &= content.get('rendered', True)
-
-    def _start_from_face_mesh(self, path: Path) -> None:
-        """Initialises a trunk of the kind `FaceMeshTrunk` with MediaPipe's weights."""
-        trunk = getattr(self.network, 'trunk', None)
-        if not isinstance(trunk, FaceMeshTrunk):
-            raise ValueError(f'{path} initialises only networks of the kind coarse_to_fine_face_mesh')
-        read_face_mesh(trunk, path)
-        self.started_from = f'{path.name}, the landmark network of MediaPipe'
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path)

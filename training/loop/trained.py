@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data.crops import SyntheticCrops
+from ..models import face_mesh
 from . import checkpoint
 from .config import RunConfig
 from .distributed import init_distributed, shutdown_distributed
@@ -33,6 +34,11 @@ class Way:
     keep_at: tuple[int, ...] = ()
     start: Path | None = None
     teacher: Path | None = None
+
+
+def beginning(start: Path) -> str:
+    """What a checkpoint that begins with these weights states about them."""
+    return face_mesh.provenance(start) if start.suffix == face_mesh.SUFFIX else checkpoint.history(checkpoint.load(start))
 
 
 def trained(
@@ -63,7 +69,7 @@ def trained(
         if not final.exists():
             raise InterruptedError(f'the training in {out} was stopped: the same command resumes it')
     content = checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
-    began = '' if way.start is None else checkpoint.history(checkpoint.load(way.start))
+    began = '' if way.start is None else beginning(way.start)
     taught = '' if way.teacher is None else weights_hash(checkpoint.load(way.teacher)['average'])
     other = [] if content.get('started_from', '') == began else ['weights to begin with']
     other += [] if (content.get('teacher') or {'hash': ''})['hash'] == taught else ['teacher']

@@ -7,6 +7,7 @@ points, are left out, and so is the branch that tells whether there is a face.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..portraits.mediapipe import read_interpreter
-
+SUFFIX = '.tflite'
 STAGES = ((16, 2), (32, 2), (64, 2), (128, 2), (128, 2), (128, 2))
 """Channels of each stage, and its number of blocks after the one that halves the side."""
 
@@ -96,7 +96,7 @@ class FaceMeshTrunk(nn.Module):
 
 
 @torch.no_grad()
-def read_face_mesh(trunk: FaceMeshTrunk, path: Path) -> None:
+def read_weights(trunk: FaceMeshTrunk, path: Path) -> None:
     """Copies the weights of face_landmark.tflite into a trunk.
 
     Raises:
@@ -127,8 +127,15 @@ def _copy(mine: Tensor, theirs: Tensor) -> None:
     mine.copy_(theirs)
 
 
+def provenance(path: Path) -> str:
+    """Text on the weights in face_landmark.tflite, for the checkpoints that begin with them."""
+    return f'{path.name} of MediaPipe, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}'
+
+
 def _constants(path: Path) -> Iterator[Tensor]:
     """The constants of the layers that lead to the points, in the graph's order: weights and biases, float32."""
+    from ..portraits.mediapipe import read_interpreter  # needs LiteRT, which other networks do not
+
     interpreter = read_interpreter(path.read_bytes())
     layers = [o for o in interpreter._get_ops_details() if o['op_name'] != 'DELEGATE']
     points = max(interpreter.get_output_details(), key=lambda output: math.prod(output['shape']))

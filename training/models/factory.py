@@ -8,7 +8,6 @@ from torch import nn
 
 from .baselines import Classifier, Regressor
 from .coarse_to_fine import CoarseToFine, Normalise
-from .ensemble import Ensemble
 from .face_mesh import FaceMeshTrunk
 from .googlenet import GoogLeNet
 from .paper_network import PaperNetwork
@@ -51,15 +50,10 @@ def _coarse_to_fine_face_mesh(frozen: int = 0, **settings: Any) -> CoarseToFine:
     return CoarseToFine(FaceMeshTrunk(frozen), **settings)
 
 
-def _ensemble(members: list[dict], size: int) -> Ensemble:
-    return Ensemble([build(settings) for settings in members], size)
-
-
 KINDS = {
     'coarse_to_fine': (_coarse_to_fine, CoarseToFine),
     'coarse_to_fine_googlenet': (_coarse_to_fine_googlenet, CoarseToFine),
     'coarse_to_fine_face_mesh': (_coarse_to_fine_face_mesh, CoarseToFine),
-    'ensemble': (_ensemble,),
     'paper': (PaperNetwork,),
     'classifier': (Classifier,),
     'regressor': (Regressor,),

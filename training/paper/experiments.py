@@ -100,7 +100,7 @@ SCALES = {
     ),
     'tiny': Scale('tiny', 0.0625, 64, 4, 8, changes=_TINY),
 }  # fmt: skip
-"""'small' trains each row on 51,200 samples, all rows on a CPU core in two hours, enough for a first comparison; 'medium' trains each row on
+"""'small' trains each row on 51,200 samples, all rows on a CPU core in two hours, for a first comparison; 'medium' trains each row on
 512,000 samples (Table 2 on 1,024,000), an hour or two of a CPU core each; 'tiny' only tests the code."""
 
 

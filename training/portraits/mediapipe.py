@@ -15,6 +15,8 @@ import numpy as np
 
 LANDMARKER = 'face_landmarker.task'
 SEGMENTER = 'selfie_segmentation.tflite'
+FACE_MESH = 'face_landmark.tflite'
+"""An older landmark network. Portraits do not need it; its weights can begin a training (`training.models.face_mesh`)."""
 MESH_POINTS = 468
 """Points of the canonical face; the network's other ten are the irises."""
 

@@ -34,9 +34,13 @@ from ..loop.loader import keep_freed_memory
 from ..loop.sources import open_training_data
 from ..loop.teacher import weights_hash
 from ..loop.trained import Way, trained
+from ..models import face_mesh
 
 CONFIG = 'edge_likelihood'
 """The network of the start, so that no row spends samples on recovering from a change of the network."""
+TRUNK = 'face_mesh'
+"""The network of the rows that show what MediaPipe's weights are worth. They begin with these weights or with random ones and compare with
+each other alone; give them more samples (--samples 51200), because nothing else is learnt before."""
 SETTINGS = ('batch=64', 'ema=0.99', 'optimiser.lr=8e-4', 'schedule.warmup=30')
 """For trainings of some hundred steps; small batches make more of so few samples."""
 TURNS = tuple(f'turn_{low}' for low in self_consistency.BINS_DEG[:-1])
@@ -54,25 +58,28 @@ class Row:
         portraits: share of turned portraits in the samples.
         scans: whether heads with scanned shapes are among the renders, by their number.
         taught: whether a teacher's estimates are further targets.
+        trunk: '', or the weights of the trunk of the configuration `TRUNK`: 'pretrained' (MediaPipe's) or 'random'.
     """
 
     portraits: float = 0.0
     scans: bool = False
     taught: bool = False
+    trunk: str = ''
 
     @property
     def name(self) -> str:
         """Its name in the csv file."""
         portraits = f'portraits {100 * self.portraits:g} %' if self.portraits else ''
-        return ', '.join(filter(None, ['renders', portraits, 'scans' if self.scans else '', 'teacher' if self.taught else '']))
+        trunk = f"MediaPipe's trunk, {self.trunk} weights" if self.trunk else ''
+        return ', '.join(filter(None, ['renders', portraits, 'scans' if self.scans else '', 'teacher' if self.taught else '', trunk]))
 
     @property
     def folder(self) -> str:
         """Its name without spaces."""
-        return self.name.replace(', ', '+').replace(' %', '').replace(' ', '')
+        return self.name.replace(', ', '+').replace(' %', '').replace(' ', '').replace("'", '')
 
 
-ROWS = (Row(), Row(0.5), Row(0.5, True), Row(0.5, True, True), Row(0.25), Row(0.75))
+ROWS = (Row(), Row(0.5), Row(0.5, True), Row(0.5, True, True), Row(0.25), Row(0.75), Row(0.5, trunk='pretrained'), Row(0.5, trunk='random'))
 """In the order of worth."""
 
 
@@ -86,6 +93,7 @@ class Study:
         scans: folder of rendered heads with scanned shapes; None leaves its rows out.
         teacher: checkpoint that teaches; None leaves its rows out.
         start: checkpoint that all rows begin with; None for scratch.
+        face_mesh: MediaPipe's face_landmark.tflite, for the rows of its trunk, which take no other start; None leaves them out.
         out: folder of the trainings.
         file: csv file of the figures.
         samples: number of samples of each training.
@@ -102,6 +110,7 @@ class Study:
     scans: Path | None
     teacher: Path | None
     start: Path | None
+    face_mesh: Path | None
     out: Path
     file: Path
     samples: int
@@ -112,9 +121,10 @@ class Study:
     faces: bool = True
     command: str = ''
 
-    def config(self, seed: int) -> RunConfig:
+    def config(self, seed: int, trunk: bool = False) -> RunConfig:
         """The configuration of a training."""
-        config = read_config(CONFIG, [*SETTINGS, *self.settings, f'seed={seed}'])
+        settings = (*SETTINGS, *self.settings, f'seed={seed}')
+        config = read_config(TRUNK, [*settings, 'network.frozen=0']) if trunk else read_config(CONFIG, settings)
         return replace(config, steps=max(1, self.samples // config.batch))
 
     def data(self, row: Row) -> list[str]:
@@ -124,7 +134,14 @@ class Study:
 
     def possible(self, row: Row) -> bool:
         """Whether the row's materials are given."""
-        return (self.scans is not None or not row.scans) and (self.teacher is not None or not row.taught)
+        needed = ((row.scans, self.scans), (row.taught, self.teacher), (row.trunk, self.face_mesh))
+        return all(material is not None for needs, material in needed if needs)
+
+    def start_of(self, row: Row) -> Path | None:
+        """The weights that a row begins with."""
+        if row.trunk:
+            return self.face_mesh if row.trunk == 'pretrained' else None
+        return self.start
 
     def run(self, row: Row, seed: int) -> dict[str, object] | None:
         """Trains and measures a row; None if the csv file has it.
@@ -132,7 +149,7 @@ class Study:
         Raises:
             ValueError: if the csv file has it with other samples, data, start or teacher.
         """
-        config = self.config(seed)
+        config, start = self.config(seed, bool(row.trunk)), self.start_of(row)
         train_set = open_training_data(self.data(row), config)
         teacher = self.teacher if row.taught else None
         known = {
@@ -140,14 +157,14 @@ class Study:
             'seed': seed,
             'samples': config.steps * config.batch,
             'settings': ' '.join(self.settings),
-            'start': described(self.start),
+            'start': described(start),
             'teacher': described(teacher),
             'data_hash': train_set.data_hash,
         }
         if self.has(known):
             return None
         out = self.out / f'{row.folder}-{seed}'
-        content = trained(config, train_set, out, Way(self.device, self.workers, start=self.start, teacher=teacher))
+        content = trained(config, train_set, out, Way(self.device, self.workers, start=start, teacher=teacher))
         model = open_model(content.path, self.device)
         return {**known, 'trained_by': content['commit'], **self.figures(model)}
 
@@ -199,8 +216,12 @@ class Study:
 
 
 def described(path: Path | None) -> str:
-    """Name and hash of a checkpoint's weights; '' for None."""
-    return '' if path is None else f'{path.name} {weights_hash(checkpoint.load(path)["average"])}'
+    """Name and hash of a checkpoint's weights, or those of MediaPipe's file; '' for None."""
+    if path is None:
+        return ''
+    return (
+        face_mesh.provenance(path) if path.suffix == face_mesh.SUFFIX else f'{path.name} {weights_hash(checkpoint.load(path)["average"])}'
+    )
 
 
 def run_all(study: Study, rows: tuple[Row, ...], seeds: int) -> Iterator[dict[str, object]]:
@@ -229,6 +250,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--scans', type=Path, help='rendered heads with scanned shapes (preset scans)')
     parser.add_argument('--start', type=Path, help='checkpoint that all rows begin with, trained on renders alone')
     parser.add_argument('--teacher', type=Path, help='checkpoint that teaches')
+    parser.add_argument(
+        '--face-mesh', type=Path, help="MediaPipe's face_landmark.tflite (python -m training.portraits fetch), for its trunk"
+    )
     parser.add_argument('--samples', type=positive_int, default=25_600, help='of each training (default 25600)')
     parser.add_argument('--seeds', type=positive_int, default=2, help='trainings of each row (default 2)')
     parser.add_argument('--only', nargs='+', metavar='ROW', choices=[row.name for row in ROWS], help='these rows alone')
@@ -251,6 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
         args.scans,
         args.teacher,
         args.start,
+        args.face_mesh,
         args.out,
         args.results,
         args.samples,
@@ -263,7 +288,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     rows = tuple(row for row in ROWS if not args.only or row.name in args.only)
     for missing in (row for row in rows if not study.possible(row)):
-        print(f'{missing.name}: left out, give --scans and --teacher', file=sys.stderr)
+        print(f'{missing.name}: left out, give --scans, --teacher and --face-mesh', file=sys.stderr)
     for found in run_all(study, rows, args.seeds):
         values = ' '.join(f'{name} {found[name]:.2f}' for name in MEASURES if name in found)
         print(f'{found["row"]}, seed {found["seed"]}: {values}', flush=True)

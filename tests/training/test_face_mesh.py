@@ -1,0 +1,101 @@
+"""MediaPipe's face-landmark network as a trunk: its shape, frozen blocks, export, and its weights where the file is at hand."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from c2f_head_pose.engine import open_engine
+from training.export import Labels, metadata, write_onnx
+from training.loop.config import read_config
+from training.loop.optimiser import make_optimiser
+from training.models import face_mesh
+from training.models.face_mesh import STAGES, FaceMeshTrunk, PReLU
+from training.models.factory import build
+from training.portraits.fetch import sources
+from training.portraits.mediapipe import FACE_MESH, SEGMENTER
+from training.train import main
+
+AT_HAND = pytest.mark.skipif(
+    not (sources().models / FACE_MESH).exists(), reason='needs face_landmark.tflite: python -m training.portraits fetch'
+)
+
+
+def test_the_side_is_halved_six_times():
+    """192 pixels to 3; the last stage has 128 channels."""
+    trunk = FaceMeshTrunk().eval()
+    assert (trunk.stride, trunk.channels, len(trunk.blocks)) == (64, 128, sum(count for _, count in STAGES) + 5)
+    with torch.no_grad():
+        assert trunk(torch.zeros(2, 1, 192, 192)).shape == (2, 128, 3, 3)
+
+
+def test_frozen_blocks_keep_their_weights_and_the_others_learn():
+    config = read_config('face_mesh', ['network.frozen=3'])
+    network = build(config.network)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    optimiser = make_optimiser(network, config)
+    rotation, _, _ = network.train()(torch.randint(0, 256, (2, 1, 192, 192), dtype=torch.uint8))
+    rotation.sum().backward()
+    optimiser.step()
+    moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    first = ('trunk.stem.', 'trunk.activate.', *(f'trunk.blocks.{i}.' for i in range(3)))
+    assert not [name for name in moved if name.startswith(first)]
+    assert {f'trunk.blocks.{i}.pointwise.weight' for i in range(3, 17)} <= moved
+
+
+def test_more_frozen_blocks_than_there_are_name_the_largest_number():
+    with pytest.raises(ValueError, match=r'network\.frozen 18 is not between 0 and 17'):
+        FaceMeshTrunk(18)
+
+
+def test_an_exported_network_has_no_prelu_and_gives_the_same_rotations(tmp_path):
+    """PReLU of slope 0.25 is relu(x) * 0.75 + x * 0.25: -2 becomes -0.5, 2 stays 2."""
+    assert torch.equal(PReLU(1)(torch.tensor([[[[-2.0, 2.0]]]])), torch.tensor([[[[-0.5, 2.0]]]]))
+    onnx = pytest.importorskip('onnx')
+    config = read_config('face_mesh', [])
+    network, path = build(config.network).eval(), tmp_path / 'model.onnx'
+    network.fuse()
+    made_by = {'seed': 0, 'commit': '', 'samples': 0, 'data_hash': ''}
+    write_onnx(network, 192, path, metadata(config, made_by, Labels('face_mesh', '0.1.0'), 'fp32'))
+    assert 'PRelu' not in {node.op_type for node in onnx.load(str(path)).graph.node}
+    crops = np.random.default_rng(1).integers(0, 256, (3, 1, 192, 192), np.uint8)
+    with torch.no_grad():
+        mine = network(torch.from_numpy(crops))[0].numpy()
+    assert np.abs(open_engine(str(path), 'cpu').infer(crops).rotation - mine).max() < 1e-4
+
+
+@AT_HAND
+def test_the_trunk_and_the_files_last_layers_give_the_points_of_mediapipe():
+    """The layers that the trunk leaves out are computed here from the file: 1x1 to 32 channels, one block, 3x3 to 468 points."""
+    from training.portraits.mediapipe import read_interpreter
+
+    path = sources().models / FACE_MESH
+    trunk = FaceMeshTrunk().eval()
+    face_mesh.read_weights(trunk, path)
+    picture = np.random.default_rng(2).random((192, 192), np.float32)
+    rest = list(face_mesh._constants(path))[-10:]
+    with torch.no_grad():
+        x = trunk(4 * (torch.from_numpy(picture)[None, None] - 0.5))
+        x = functional.prelu(functional.conv2d(x, rest[0].permute(0, 3, 1, 2), rest[1]), rest[2].flatten())
+        y = functional.conv2d(x, rest[3].permute(3, 0, 1, 2), rest[4], padding=1, groups=32)
+        x = functional.prelu(x + functional.conv2d(y, rest[5].permute(0, 3, 1, 2), rest[6]), rest[7].flatten())
+        mine = functional.conv2d(x, rest[8].permute(0, 3, 1, 2), rest[9]).flatten().numpy()
+    interpreter = read_interpreter(path.read_bytes())
+    interpreter.set_tensor(interpreter.get_input_details()[0]['index'], np.repeat(picture[None, :, :, None], 3, 3))
+    interpreter.invoke()
+    points = max((interpreter.get_tensor(output['index']) for output in interpreter.get_output_details()), key=np.size)
+    assert np.abs(mine - points.ravel()).max() < 0.01, 'pixels of a crop of 192'
+
+
+@AT_HAND
+def test_another_network_of_mediapipe_is_refused():
+    with pytest.raises(ValueError, match=r'is not face_landmark\.tflite'):
+        face_mesh.read_weights(FaceMeshTrunk(), sources().models / SEGMENTER)
+
+
+def test_only_the_trunk_of_mediapipe_begins_with_its_file(tmp_path, heads, capsys):
+    (tmp_path / FACE_MESH).write_bytes(b'no network')
+    assert (
+        main(['edge', '--data', str(heads), '--out', str(tmp_path / 'run'), '--start', str(tmp_path / FACE_MESH), '--device', 'cpu']) == 2
+    )
+    assert 'initialises networks of the kind coarse_to_fine_face_mesh' in capsys.readouterr().err
