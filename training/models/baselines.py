@@ -133,6 +133,14 @@ class _PooledGoogLeNet(nn.Module):
 BACKBONES = {'alexnet': AlexNet, 'vgg': VGG16, 'resnet50': ResNet50, 'googlenet': _PooledGoogLeNet}
 
 
+def _he(layer: nn.Module) -> None:
+    """He et al. 2015. Glorot's weights halve the variance at each ReLU: after VGG's sixteen layers nothing of a crop would be left, and
+    its training would stay at chance."""
+    if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')
+        nn.init.zeros_(layer.bias)
+
+
 class Classifier(nn.Module):
     """A backbone that classifies a pose by the signs of some angles.
 
@@ -168,7 +176,7 @@ class Classifier(nn.Module):
             layers += [nn.Dropout(dropout), nn.Linear(features, hidden), nn.ReLU(inplace=True)]
             features = hidden
         self.head = nn.Sequential(*layers, nn.Linear(features, 2 ** len(self.by)))
-        self.apply(_initialise)
+        self.apply(_he if backbone == 'vgg' else _initialise)
 
     def classify(self, crops: Tensor) -> Tensor:
         """(B, classes) logits."""
