@@ -135,7 +135,8 @@ BACKBONES = {'alexnet': AlexNet, 'vgg': VGG16, 'resnet50': ResNet50, 'googlenet'
 
 def _he(layer: nn.Module) -> None:
     """He et al. 2015. Glorot's weights halve the variance at each ReLU: after VGG's sixteen layers nothing of a crop would be left, and
-    its training would stay at chance."""
+    its training would stay at chance.
+    """
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
         nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')
         nn.init.zeros_(layer.bias)
