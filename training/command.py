@@ -72,3 +72,19 @@ def add_workers_option(parser: argparse.ArgumentParser) -> None:
     """Adds --workers, the processes that load batches for training on a CPU, and its old name --feeders."""
     parser.add_argument('--workers', type=natural, default=0, help='processes that load and augment batches ahead of training on a CPU')
     parser.add_argument('--feeders', action=Renamed, new='--workers', dest='workers', type=natural)
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --threads, for `use_threads`."""
+    parser.add_argument('--threads', type=positive_int, help='CPU threads of PyTorch and OpenCV (default: one per core)')
+
+
+def use_threads(count: int | None) -> None:
+    """Sets the CPU threads of PyTorch and OpenCV; None leaves them as they are."""
+    if count is None:
+        return
+    import cv2
+    import torch
+
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)

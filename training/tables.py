@@ -14,9 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from .command import Renamed, exits_with_message, natural, positive_float, positive_int
+from .command import Renamed, add_threads_option, exits_with_message, natural, positive_float, positive_int, use_threads
 from .evaluation import results
 from .evaluation.results import Figure, command_of
 from .evaluation.table_text import show
@@ -61,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, default=Path('runs/tables'))
     parser.add_argument('--minutes', type=positive_float, help='time budget of each training')
     parser.add_argument('--workers', type=natural, default=0, help='processes that load batches ahead, on a CPU')
-    parser.add_argument('--threads', type=positive_int, help='CPU threads')
+    add_threads_option(parser)
     parser.add_argument('--results', type=Path, help='folder of the csv files (default training/results)')
     parser.add_argument('--device', default='auto')
     args = parser.parse_args(arguments)
@@ -70,8 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.tiny and args.waiting:
         parser.error('--tiny writes nothing into training/results, --waiting does')
     keep_freed_memory()
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    use_threads(args.threads)
     if args.tiny:
         with tempfile.TemporaryDirectory() as folder:
             print(show(args.number, run_tiny(args.number, Path(folder)), tiny=True))

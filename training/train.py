@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from .command import add_workers_option, exits_with_message, not_negative, positive_float, positive_int
+from .command import add_threads_option, add_workers_option, exits_with_message, not_negative, positive_float, positive_int, use_threads
 from .data.crops import SyntheticCrops
 from .loop.config import read_config
 from .loop.distributed import barrier, init_distributed, shutdown_distributed
@@ -50,13 +50,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('--steps', type=positive_int, help='number of steps, instead of the configured one')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda')
-    parser.add_argument('--threads', type=positive_int, help='CPU threads')
+    add_threads_option(parser)
     add_workers_option(parser)
     parser.add_argument('--limit', type=positive_int, help='train on this many samples only')
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings to change, such as network.gating=hard')
     args = parser.parse_args(arguments)
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    use_threads(args.threads)
     keep_freed_memory()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     config = read_config(args.config, [*args.set, *([f'steps={args.steps}'] if args.steps else [])])

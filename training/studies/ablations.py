@@ -17,7 +17,7 @@ import torch
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
-from ..command import add_workers_option, exits_with_message, positive_int
+from ..command import add_threads_option, add_workers_option, exits_with_message, positive_int, use_threads
 from ..data.crops import SyntheticCrops
 from ..evaluation import results
 from ..loop import checkpoint
@@ -84,12 +84,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--limit', type=positive_int, default=4000, help='number of held-out samples')
     parser.add_argument('--only', nargs='+', choices=names(), default=names(), help='train these configurations only')
     parser.add_argument('--device', default='auto')
-    parser.add_argument('--threads', type=positive_int)
+    add_threads_option(parser)
     add_workers_option(parser)
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings of all, such as network.size=64')
     args = parser.parse_args(arguments)
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    use_threads(args.threads)
     keep_freed_memory()
     changes = [*args.set, f'steps={args.steps}']
     base = read_config(BASE, changes)

@@ -19,10 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-import cv2
-import torch
-
-from ..command import add_workers_option, exits_with_message, positive_int
+from ..command import add_threads_option, add_workers_option, exits_with_message, positive_int, use_threads
 from ..datasets.base import MissingDataError
 from ..evaluation import results, self_consistency
 from ..evaluation.measure import evaluate_synthetic, run_set
@@ -261,13 +258,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--limit', type=positive_int, help='held-out renders, and faces of each test set (default all)')
     parser.add_argument('--no-faces', action='store_true', help='do not evaluate on AFLW2000 and Pointing04')
     parser.add_argument('--device', default='auto')
-    parser.add_argument('--threads', type=positive_int)
+    add_threads_option(parser)
     add_workers_option(parser)
     parser.add_argument('--set', nargs='*', default=[], metavar='KEY=VALUE', help='settings of all rows, such as optimiser.lr=1e-3')
     args = parser.parse_args(arguments)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-        cv2.setNumThreads(args.threads)
+    use_threads(args.threads)
     keep_freed_memory()
     study = Study(
         args.renders,
