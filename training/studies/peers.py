@@ -172,6 +172,10 @@ def table(rows: Sequence[Row]) -> str:
     return '\n'.join(lines) + '\n'
 
 
+SPREAD = 3.0
+"""A plot whose largest error is more than this times its smallest has a logarithmic axis, so that the small ones stay apart."""
+
+
 def pareto(rows: Sequence[Row], path: Path) -> None:
     """Plots error over milliseconds on one thread; a line joins the Pareto front."""
     import matplotlib
@@ -191,7 +195,14 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
             place = {'xytext': (-6, rise), 'ha': 'right'} if crowded and x > 0.2 * width else {'xytext': (6, rise)}
             axis.annotate(name, (x, y), textcoords='offset points', fontsize=8, color=colour, **place)
     axis.set_xlim(0, width)
-    axis.set_ylim(0, 1.1 * max(row.mae_deg for row in rows))
+    errors = [row.mae_deg for row in rows]
+    if max(errors) > SPREAD * min(errors):
+        axis.set_yscale('log')
+        axis.set_ylim(0.8 * min(errors), 1.2 * max(errors))
+        axis.set_yticks(ticks := [t for t in (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30) if 0.8 * min(errors) <= t <= 1.2 * max(errors)], ticks)
+        axis.minorticks_off()
+    else:
+        axis.set_ylim(0, 1.1 * max(errors))
     axis.set_xlabel('milliseconds of processor time a crop, one thread (preprocessing and network)')
     axis.set_ylabel('mean absolute error on AFLW2000-3D, degrees')
     axis.grid(alpha=0.3)
