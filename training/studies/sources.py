@@ -37,7 +37,7 @@ CONFIG = 'edge_likelihood'
 """The network of the start, so that no row spends samples on recovering from a change of the network."""
 TRUNK = 'face_mesh'
 """The network of the rows that show what MediaPipe's weights are worth. They begin with these weights or with random ones and compare with
-each other alone; give them more samples (--samples 51200), because nothing else is learnt before."""
+each other alone, because nothing was learnt before."""
 SETTINGS = ('batch=64', 'ema=0.99', 'optimiser.lr=8e-4', 'schedule.warmup=30')
 """For trainings of some hundred steps; small batches make more of so few samples."""
 TURNS = tuple(f'turn_{low}' for low in self_consistency.BINS_DEG[:-1])
