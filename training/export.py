@@ -11,7 +11,7 @@ import argparse
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,7 +27,7 @@ from c2f_head_pose.decode import softmax
 from c2f_head_pose.engine import open_engine
 from c2f_head_pose.engine.contract import CONTRACT_VERSION, CONVENTION, INPUT, OUTPUTS
 
-from .command import exits_with_message
+from .command import exits_with_message, positive_float
 from .data.crops import SyntheticCrops
 from .data.depth import DEPTH_RANGE_M
 from .evaluation.model_file import DETECTOR_EXTENT
@@ -167,6 +167,7 @@ def export(
     calibrate_on: int = 128,
     symmetric: bool = False,
     std_data: list[str] | None = None,
+    least_std_scale: Sequence[float] = (1, 1, 1),
 ) -> dict[str, Path]:
     """Writes the model files of a checkpoint; if one fails, none is written.
 
@@ -179,6 +180,7 @@ def export(
         target: target of int8: 'cpu' or 'tensorrt'.
         calibrate_on: number of crops for int8 ranges.
         std_data: datasets whose held-out people calibrate the standard deviations (`exporting.calibrate`); None keeps the network's own.
+        least_std_scale: smallest factors of the deviations about x, y, z in that calibration.
         symmetric: whether the files output the mean for a crop and its mirror image (`symmetric.Symmetric`).
 
     Returns:
@@ -205,7 +207,7 @@ def export(
         return Symmetric(network).eval() if symmetric else network
 
     if std_data:
-        content['average'], scale = calibrate(content['average'], ready, config, std_data, data)
+        content['average'], scale = calibrate(content['average'], ready, config, std_data, data, least_std_scale)
         content['calibration'] = note(scale, std_data)
     crops = test_crops(config, data, calibrate_on)
     network, check = ready(content['average']), crops[:128]
@@ -294,6 +296,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         '--calibrate', nargs='+', metavar='DATA', help='datasets whose held-out people calibrate the standard deviations: turned portraits'
     )
+    parser.add_argument(
+        '--least-std-scale',
+        nargs=3,
+        type=positive_float,
+        default=(1, 1, 1),
+        metavar=('X', 'Y', 'Z'),
+        help="with --calibrate: smallest factors, such as an earlier version's, for a network labelled with --fit-share (default 1)",
+    )
     parser.add_argument('--sets', nargs='*', default=[], help='evaluation sets to report each precision on')
     args = parser.parse_args(arguments)
     files = export(
@@ -305,6 +315,7 @@ def main(arguments: list[str] | None = None) -> None:
         args.target,
         symmetric=args.symmetric,
         std_data=args.calibrate,
+        least_std_scale=args.least_std_scale,
     )
     if args.sets:
         report_sets(files, args.sets, args.out)

@@ -80,6 +80,13 @@ def test_networks_with_constant_deviations_are_scaled_and_others_refused():
         std_scale(weights, make, [faces_that_err(make(weights), np.full(3, 30.0), 100)])
 
 
+def test_a_calibration_keeps_at_least_the_scale_that_is_given():
+    """Errors of a hundredth of the deviations would keep 1, 1, 1; given are 1.2, 1, 1.4."""
+    make, weights = maker(SINGLE), weights_of(SINGLE)
+    faces = faces_that_err(make(weights), np.full(3, 0.01), 200)
+    assert np.allclose(std_scale(weights, make, [faces], (1.2, 1.0, 1.4)), (1.2, 1.0, 1.4))
+
+
 @pytest.fixture(scope='module')
 def portraits(tmp_path_factory):
     """Stand-in heads as portraits: 52 held-out pictures in each split, whose fit is 5 degrees about y from the labels' own poses."""

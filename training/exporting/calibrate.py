@@ -12,12 +12,15 @@ counts, and so does the disagreement of two definitions of the zero pose, mostly
 fit's own error counts too, which makes the deviations cautious. Renders may be given as well, with their exact labels; the pooled errors
 then decide. Deviations are widened where they are too narrow and never narrowed: held-out portraits are well lit and taken from the front,
 easier than pictures in use, and there are few people among them. Nothing is measured on a test set of real faces.
+
+The fit is no second opinion for a network whose labels it took part in (`training.portraits label --fit-share`): the network has learnt
+some of the fit's own errors. Such a network keeps at least the scale that was measured before its labels had the fit in them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,22 +91,28 @@ def coverage(ratio: np.ndarray) -> str:
     return f'within 1: {(ratio <= 1).mean():.3f} ({axes}), within 2: {(ratio <= 2).mean():.3f}'
 
 
-def std_scale(weights: dict[str, Tensor], network_of: Callable[[dict[str, Tensor]], nn.Module], faces: list[HeldOut]) -> np.ndarray:
-    """(3,) factors, at least 1, of the deviations about x, y, z with which 68.3 % of the pooled errors or more lie within one.
+def std_scale(
+    weights: dict[str, Tensor],
+    network_of: Callable[[dict[str, Tensor]], nn.Module],
+    faces: list[HeldOut],
+    least: Sequence[float] = (1, 1, 1),
+) -> np.ndarray:
+    """(3,) factors of the deviations about x, y, z with which 68.3 % of the pooled errors or more lie within one.
 
     Args:
         weights: the network's weights.
         network_of: builds the network to export from its weights; a mirrored network is measured with mirroring.
         faces: the faces to measure on.
+        least: smallest factors about x, y, z.
 
     Raises:
         ValueError: for a factor beyond `LARGEST_SCALE`.
     """
-    total = np.ones(3)
+    total = np.asarray(least, float)
     for _ in range(ROUNDS):
         network = network_of(scaled(weights, total))
         before = total
-        total = np.maximum(before * np.quantile(np.concatenate([ratios(network, part) for part in faces]), WITHIN_ONE, axis=0), 1)
+        total = np.maximum(before * np.quantile(np.concatenate([ratios(network, part) for part in faces]), WITHIN_ONE, axis=0), least)
         if (total > LARGEST_SCALE).any():
             raise ValueError(f'scales {total.round(2)} of the standard deviations: these data do not fit the network')
         if (np.abs(total / before - 1) < SETTLED).all():
@@ -133,6 +142,7 @@ def calibrate(
     config: RunConfig,
     folders: list[str],
     also: list[str] | None = None,
+    least: Sequence[float] = (1, 1, 1),
 ) -> tuple[dict[str, Tensor], np.ndarray]:
     """Weights with calibrated deviations and their scale.
 
@@ -144,8 +154,9 @@ def calibrate(
         config: gives the crops' size and margin.
         folders: datasets to calibrate on.
         also: further datasets to print the coverage on.
+        least: smallest factors about x, y, z.
     """
-    scale = std_scale(weights, network_of, [held_out_faces(folder, 'val', config) for folder in folders])
+    scale = std_scale(weights, network_of, [held_out_faces(folder, 'val', config) for folder in folders], least)
     after = scaled(weights, scale)
     print(f'standard deviations about x, y, z times {_listed(scale)}')
     for folder in dict.fromkeys([*folders, *(also or [])]):
