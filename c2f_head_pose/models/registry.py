@@ -33,10 +33,10 @@ _OURS = 'trained by this project: {}'
 SHIPPED = {
     'c2f': ModelFile('c2f.onnx', '72dda0e685512a9f99a70300d593d0ae85e6225920171c0868a95a12307a6cd5', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', 'f44258440bb21cc6e92ca87456c84e70bc6ff5b3f7ddd187e71a3b826f01f15a', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge.onnx', '62768c9bb5394a26d3be1524f0fea54255ee3416a7ff0dfb2866ea156e304fd7', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', 'e55361955bc7548fdebc6410e8e1d6bfd251cc8493ebedfb4ffcd9aef7afb6b1', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge_int8.onnx', 'e6fc38171379ff073ccabe64ee1abeaa8c138ab0e407b07c7a4221860ae05f6f', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
         'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e', 'Apache-2.0', _OURS.format('c2f_depth.md')
