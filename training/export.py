@@ -300,12 +300,13 @@ def main(arguments: list[str] | None = None) -> None:
         '--least-std-scale',
         nargs=3,
         type=positive_float,
-        default=(1, 1, 1),
         metavar=('X', 'Y', 'Z'),
         help="with --calibrate: smallest factors, such as an earlier version's, for a network labelled with --fit-share (default 1)",
     )
     parser.add_argument('--sets', nargs='*', default=[], help='evaluation sets to report each precision on')
     args = parser.parse_args(arguments)
+    if args.least_std_scale and not args.calibrate:
+        parser.error('--least-std-scale is for --calibrate')
     files = export(
         args.checkpoint,
         args.out,
@@ -315,7 +316,7 @@ def main(arguments: list[str] | None = None) -> None:
         args.target,
         symmetric=args.symmetric,
         std_data=args.calibrate,
-        least_std_scale=args.least_std_scale,
+        least_std_scale=args.least_std_scale or (1, 1, 1),
     )
     if args.sets:
         report_sets(files, args.sets, args.out)

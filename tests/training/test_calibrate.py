@@ -146,3 +146,9 @@ def test_too_few_held_out_faces_are_refused(tmp_path):
     stand_in.write(tmp_path, 10, 48)
     with pytest.raises(ValueError, match=r'held-out faces of the split .val. in the poses of use, 50 are needed'):
         held_out_faces(tmp_path, 'val', SINGLE)
+
+
+def test_a_least_scale_without_a_calibration_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        export.main(['x.pt', '--name', 'x', '--out', str(tmp_path), '--least-std-scale', '1', '1', '1.2'])
+    assert '--least-std-scale is for --calibrate' in capsys.readouterr().err
