@@ -12,6 +12,7 @@ from training.loop.optimiser import make_optimiser
 from training.models import face_mesh
 from training.models.face_mesh import STAGES, FaceMeshTrunk, PReLU
 from training.models.factory import build
+from training.models.tflite import read_interpreter
 from training.portraits.fetch import sources
 from training.portraits.mediapipe import FACE_MESH, SEGMENTER
 from training.train import main
@@ -67,8 +68,6 @@ def test_an_exported_network_has_no_prelu_and_gives_the_same_rotations(tmp_path)
 @AT_HAND
 def test_the_trunk_and_the_files_last_layers_give_the_points_of_mediapipe():
     """The layers that the trunk leaves out are computed here from the file: 1x1 to 32 channels, one block, 3x3 to 468 points."""
-    from training.portraits.mediapipe import read_interpreter
-
     path = sources().models / FACE_MESH
     trunk = FaceMeshTrunk().eval()
     face_mesh.read_weights(trunk, path)

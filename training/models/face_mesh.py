@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .tflite import read_interpreter
+
 SUFFIX = '.tflite'
 STAGES = ((16, 2), (32, 2), (64, 2), (128, 2), (128, 2), (128, 2))
 """Channels of each stage, and its number of blocks after the one that halves the side."""
@@ -134,8 +136,6 @@ def provenance(path: Path) -> str:
 
 def _constants(path: Path) -> Iterator[Tensor]:
     """The constants of the layers that lead to the points, in the graph's order: weights and biases, float32."""
-    from ..portraits.mediapipe import read_interpreter  # needs LiteRT, which other networks do not
-
     interpreter = read_interpreter(path.read_bytes())
     layers = [o for o in interpreter._get_ops_details() if o['op_name'] != 'DELEGATE']
     points = max(interpreter.get_output_details(), key=lambda output: math.prod(output['shape']))

@@ -13,6 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..models.tflite import read_interpreter
+
 LANDMARKER = 'face_landmarker.task'
 SEGMENTER = 'selfie_segmentation.tflite'
 FACE_MESH = 'face_landmark.tflite'
@@ -83,17 +85,6 @@ class MediaPipe:
         crop = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
         mask = _run(self._segments, crop)[0].reshape(size, size).astype(np.float32)
         return np.clip(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
-
-
-def read_interpreter(content: bytes) -> Any:
-    """LiteRT's interpreter of a .tflite file's content. Raises RuntimeError without LiteRT."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise RuntimeError('LiteRT is not installed: pip install ai-edge-litert') from error
-    interpreter = Interpreter(model_content=content, num_threads=1)
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 def _run(interpreter: Any, bgr: np.ndarray) -> list[np.ndarray]:
