@@ -183,7 +183,7 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(7.5, 5), constrained_layout=True)
+    figure, axis = plt.subplots(figsize=(9, 6), constrained_layout=True)
     width = 1.45 * max(row.cpu_ms for row in rows)  # room for the names
     for kind, marker, colour, rise in zip(dict.fromkeys(row.crop for row in rows), 'os', ('#2f6fde', '#d64545'), (5, -12)):
         points = sorted((row.cpu_ms, row.mae_deg, row.network) for row in rows if row.crop == kind)
@@ -191,8 +191,9 @@ def pareto(rows: Sequence[Row], path: Path) -> None:
         best = [point for i, point in enumerate(points) if all(point[1] < other[1] for other in points[:i])]
         axis.plot([x for x, _, _ in best], [y for _, y, _ in best], '-', color=colour, linewidth=0.8, alpha=0.6)
         for i, (x, y, name) in enumerate(points):
-            crowded = i + 1 < len(points) and points[i + 1][0] - x < 0.2 * width  # the next point is at the name's place
-            place = {'xytext': (-6, rise), 'ha': 'right'} if crowded and x > 0.2 * width else {'xytext': (6, rise)}
+            # the next point is at the name's place
+            crowded = i + 1 < len(points) and points[i + 1][0] - x < 0.2 * width and abs(points[i + 1][1] / y - 1) < 0.1
+            place = {'xytext': (0, 2 * rise), 'ha': 'center'} if crowded else {'xytext': (6, rise)}
             axis.annotate(name, (x, y), textcoords='offset points', fontsize=8, color=colour, **place)
     axis.set_xlim(0, width)
     errors = [row.mae_deg for row in rows]
