@@ -81,10 +81,11 @@ def test_networks_with_constant_deviations_are_scaled_and_others_refused():
 
 
 def test_a_calibration_keeps_at_least_the_scale_that_is_given():
-    """Errors of a hundredth of the deviations would keep 1, 1, 1; given are 1.2, 1, 1.4."""
+    """Errors of a hundredth of the deviations would keep 1, 1, 1; given are 1.2, 1, 1.4. Nothing is narrowed: 0.5 counts as 1."""
     make, weights = maker(SINGLE), weights_of(SINGLE)
     faces = faces_that_err(make(weights), np.full(3, 0.01), 200)
     assert np.allclose(std_scale(weights, make, [faces], (1.2, 1.0, 1.4)), (1.2, 1.0, 1.4))
+    assert np.allclose(std_scale(weights, make, [faces], (0.5, 1.0, 1.4)), (1.0, 1.0, 1.4))
 
 
 @pytest.fixture(scope='module')

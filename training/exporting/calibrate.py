@@ -103,12 +103,12 @@ def std_scale(
         weights: the network's weights.
         network_of: builds the network to export from its weights; a mirrored network is measured with mirroring.
         faces: the faces to measure on.
-        least: smallest factors about x, y, z.
+        least: smallest factors about x, y, z; those below 1 count as 1.
 
     Raises:
         ValueError: for a factor beyond `LARGEST_SCALE`.
     """
-    total = np.asarray(least, float)
+    total = least = np.maximum(least, 1.0)
     for _ in range(ROUNDS):
         network = network_of(scaled(weights, total))
         before = total
@@ -154,7 +154,7 @@ def calibrate(
         config: gives the crops' size and margin.
         folders: datasets to calibrate on.
         also: further datasets to print the coverage on.
-        least: smallest factors about x, y, z.
+        least: smallest factors about x, y, z; those below 1 count as 1.
     """
     scale = std_scale(weights, network_of, [held_out_faces(folder, 'val', config) for folder in folders], least)
     after = scaled(weights, scale)
