@@ -179,6 +179,7 @@ def test_a_row_takes_its_share_of_portraits_and_scans_by_their_number(tmp_path):
         "renders, portraits 50 %, MediaPipe's trunk, random weights",
     ]
     assert not study.possible(sources.ROWS[3]) and study.possible(sources.ROWS[2]) and not study.possible(sources.ROWS[-1])
+    assert len({row.folder for row in sources.ROWS}) == len(sources.ROWS)
 
 
 def test_the_rows_of_mediapipes_trunk_begin_with_its_weights_or_with_random_ones(tmp_path):
@@ -188,4 +189,3 @@ def test_the_rows_of_mediapipes_trunk_begin_with_its_weights_or_with_random_ones
     assert [study.start_of(row) for row in (sources.ROWS[0], *sources.ROWS[-2:])] == [start, mesh, None]
     network = study.config(0, trunk=True).network
     assert (network['kind'], network['frozen'], study.config(0).network['kind']) == ('coarse_to_fine_face_mesh', 0, 'coarse_to_fine')
-    assert len({row.folder for row in sources.ROWS}) == len(sources.ROWS)
