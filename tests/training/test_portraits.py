@@ -29,6 +29,7 @@ from training.synthetic.assets import facekit
 from training.synthetic.dataset import people_of
 from training.synthetic.layout import write_manifest
 from training.synthetic.people.heads import normals
+from training.synthetic.people.landmarks import rigid_alignment
 
 pytestmark = pytest.mark.render
 
@@ -61,7 +62,8 @@ class Sitter:
         gray = 0.55 + 0.12 * np.sin(0.8 * x + 1) + 0.12 * np.sin(0.9 * y) + 0.1 * np.sin(0.5 * z)
         self.colours = np.stack([gray, 0.9 * gray, 0.8 * gray], -1)
         self.R_cam_head = geometry.rotation_from_ypr_deg(ypr_deg)
-        self.R_cam_mesh = self.R_cam_head @ model.head_from_mesh
+        to_mean = rigid_alignment(model.points(self.vertices), model.points(model.neutral))  # an identity is not a turn
+        self.R_cam_mesh = self.R_cam_head @ model.head_from_mesh @ to_mean
 
     def seen(self, D, K, shift, size):
         """The picture and coverage after a turn D, drawn from the truth."""
@@ -151,6 +153,28 @@ def test_closing_the_eyes_changes_the_eyes_alone(portrait, turner):
     assert away.max() < reach
 
 
+def test_another_identity_changes_the_face_and_neither_its_pose_nor_the_collar(portrait, model):
+    own = portrait.shaped(Pose(np.eye(3)))
+    other = portrait.shaped(Pose(np.eye(3), identity=np.random.default_rng(2).normal(0, 1, 100)))
+    face, changed = model.points(own), model.points(other)
+    # rotation of the camera's frame; the jaw's points, where the head's turn begins to fall to the torso's, stay a little behind
+    assert np.degrees(np.linalg.norm(geometry.rotation_vector(rigid_alignment(changed, face)))) < 0.2
+    assert 0.001 < np.linalg.norm(changed - face, axis=1).mean() < 0.03  # metres
+    collar = model.neutral[:, 1] < -17
+    assert collar.any() and np.allclose(own[collar], other[collar], atol=1e-9)
+
+
+def test_an_expression_is_taken_away_by_its_share(model, fitter):
+    smile = np.zeros(len(model.expression))
+    smile[[list(model.expression).index(f'mouthSmile_{side}') for side in 'LR']] = 0.9
+    points = model.points(fitter.shaped(np.zeros(100), smile)) @ CAMERA_FROM_MESH.T * PX_PER_CM + [SIZE / 2, SIZE / 2, 0]
+    smiling = Portrait(model, fitter.fit(points), np.full((SIZE, SIZE, 3), 128, np.uint8), np.ones((SIZE, SIZE), np.float32))
+    own, half, none = (smiling.shaped(Pose(np.eye(3), relaxed=share)) for share in (0.0, 0.5, 1.0))
+    corner = np.abs(model.expression['mouthSmile_L']).max(1).argmax()
+    assert none[corner, 1] - own[corner, 1] > 0.003  # metres, y down: the corner comes down again
+    assert np.allclose(half, (own + none) / 2, atol=1e-9)
+
+
 def test_turns_are_as_far_as_the_table_allows_and_the_neck_no_farther_than_it_can():
     R = geometry.rotation_from_ypr_deg([10, 5, 0])
     variety = Variety(pictures=400, as_taken=3, upright=0)
@@ -160,6 +184,9 @@ def test_turns_are_as_far_as_the_table_allows_and_the_neck_no_farther_than_it_ca
     assert np.abs(ypr[3:, 0]).max() <= 90 + 1e-6
     assert np.abs(ypr[3:, 1]).max() <= 50 + 1e-6
     assert abs(np.histogram(ypr[3:, 0], 2, (-90, 90))[0][0] - 198.5) < 40  # uniform: sd of the half's count is 10
+    assert [pose.identity is None and not pose.morphs for pose in poses[:3]] == [True] * 3
+    assert 0.6 < np.mean([pose.identity is not None for pose in poses]) < 0.8
+    assert 0.35 < np.mean([pose.relaxed > 0 for pose in poses]) < 0.65
     neck = [np.degrees(np.linalg.norm(geometry.rotation_vector(p.D))) * (1 - p.torso_share) for p in poses]
     assert max(neck) <= 80  # 60 where the torso takes no more than it must
 

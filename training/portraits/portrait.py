@@ -8,7 +8,7 @@ import numpy as np
 
 from c2f_head_pose import geometry
 from training.synthetic.people.heads import normals
-from training.synthetic.people.landmarks import SELLION
+from training.synthetic.people.landmarks import SELLION, rigid_alignment
 from training.synthetic.scene.crops import crop_camera
 
 from .fit import Fit, Fitter
@@ -33,6 +33,8 @@ class Pose:
         morphs: expression name to the strength that is added.
         gaze_deg: gaze of both eyes, to the person's left and up.
         light: the relighting's light.
+        identity: (100,) added to the fit's, in standard deviations: the portrait's colours on another face; None for its own.
+        relaxed: share of the portrait's own expression that is taken away.
     """
 
     D: np.ndarray
@@ -41,6 +43,8 @@ class Pose:
     morphs: dict[str, float] = field(default_factory=dict)
     gaze_deg: tuple[float, float] = (0.0, 0.0)
     light: Light = UNLIT
+    identity: np.ndarray | None = None
+    relaxed: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +87,19 @@ class Portrait:
         self.sheet = round_sheet(model, fit, self.vertices, person)
         self._follow = follow_of(self.vertices[:, 1])
         self._head = {mouth: head_triangles(model, mouth) for mouth in (False, True)}
+        self._neutral = model.neutral + np.tensordot(fit.identity.astype(np.float32), model.identity, 1)
+        self._expression = np.tensordot(fit.expression.astype(np.float32), np.stack(list(model.expression.values())), 1)
         self._body = self.sheet.triangles + len(self.vertices)
         self._constant = self._attributes()
 
     @property
     def R_cam_head(self) -> np.ndarray:
-        """(3, 3) as the fit has it: MediaPipe's depth is not metric, so its pitch is off by some degrees."""
-        return self.fit.R_cam_mesh @ self.model.head_from_mesh.T
+        """(3, 3) as the fit has it: MediaPipe's depth is not metric, so its pitch is off by some degrees.
+
+        The neutral face is aligned to the mean face, as the renders' are: an identity is not a turn.
+        """
+        to_mean = rigid_alignment(self.model.points(self._neutral), self.model.points(self.model.neutral))
+        return self.fit.R_cam_mesh @ to_mean.T @ self.model.head_from_mesh.T
 
     def _attributes(self) -> np.ndarray:
         """(N, 18) float32 inputs of the vertex program for the expression of the portrait."""
@@ -109,23 +119,36 @@ class Portrait:
         out[n:, 9] = 1.0
         return out
 
-    def shaped(self, morphs: dict[str, float], gaze_deg: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
-        """(V, 3) metres, camera axes, of the head with an expression and a gaze added."""
+    def shaped(self, pose: Pose) -> np.ndarray:
+        """(V, 3) metres, camera axes, of the head with a pose's face, expression and gaze, as it stands in the portrait."""
         vertices = self.vertices.copy()
-        if any(gaze_deg):
-            left, up = np.radians(gaze_deg)
+        if pose.identity is not None:
+            vertices = self._reshaped(vertices, pose.identity)
+        if any(pose.gaze_deg):
+            left, up = np.radians(pose.gaze_deg)
             R = geometry.rotation_from_vector(np.array([0.0, left, 0.0])) @ geometry.rotation_from_vector(np.array([-up, 0.0, 0.0]))
             for side in (False, True):
                 eye = self.model.eye(side)
                 centre = (vertices[eye].min(0) + vertices[eye].max(0)) / 2
                 vertices[eye] = (vertices[eye] - centre) @ R.T + centre
-        for name, strength in morphs.items():
+        for name, strength in pose.morphs.items():
             vertices += strength * self.model.expression[name]
+        if pose.relaxed:
+            vertices -= pose.relaxed * self._expression
         return vertices @ self.fit.R_cam_mesh.T / 100
+
+    def _reshaped(self, vertices: np.ndarray, identity: np.ndarray) -> np.ndarray:
+        """(V, 3) vertices with another identity, laid on the fit's by the face: a chin that is longer is no head that looks up."""
+        moves = np.tensordot(identity.astype(np.float32), self.model.identity, 1)
+        face = self.model.points(self._neutral)
+        other = face + self.model.points(moves)
+        R = rigid_alignment(other, face)
+        laid = face.mean(0) + (vertices + moves - other.mean(0)) @ R.T
+        return vertices + self._follow[: len(vertices), None] * (laid - vertices)  # the collar stays
 
     def draw(self, turner: Turner, pose: Pose, size: int, margin: float) -> Drawn:
         """A square picture about the face's landmarks; `turner.load` had this portrait's colours."""
-        shaped = self.shaped(pose.morphs, pose.gaze_deg)
+        shaped = self.shaped(pose)
         surface = self._constant
         surface[: len(shaped), :3] = shaped
         pivot = self.fit.R_cam_mesh @ _PIVOT_CM / 100
