@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from training.portraits.mediapipe import IBUG68, MESH_POINTS
+from training.portraits.variety import MOVEMENTS, SIDED_MOVEMENTS
 
 RADII, MIDDLE = np.array([8.0, 16.0, 10.0]), np.array([0.0, -2.0, 0.0])
 VERTICES = 26719
@@ -79,12 +80,16 @@ def write_ball_head(path: Path) -> Path:
     strength = 0.25 / np.sqrt(1 + np.arange(100))[:, None, None]
     identity[:, :SKIN] = strength * np.sin(vertices[:SKIN] @ waves + rng.uniform(0, 6, (100, 1, 3)))
     names = ['jawOpen', *(f'eye{name}_{side}' for side in 'LR' for name in ('Blink', 'LookUp', 'LookDown', 'LookIn', 'LookOut'))]
+    names += [*MOVEMENTS, *(f'{name}_{side}' for name in SIDED_MOVEMENTS for side in 'LR')]
     expression = {name: np.zeros((VERTICES, 3)) for name in names}
     for name, side in (('eyeBlink_L', 1), ('eyeBlink_R', -1)):
         d = vertices[:SKIN] - on_egg(np.array([3.2 * side]), np.array([3.3]))
         expression[name][:SKIN, 1] = -0.9 * np.exp(-(d**2).sum(1) / 1.0**2)
     lower = np.clip((-4.0 - vertices[:SKIN, 1]) / 2, 0, 1) * np.clip(vertices[:SKIN, 2] / 4, 0, 1)
     expression['jawOpen'][:SKIN, 1] = -3.0 * lower
+    corner = np.exp(-(((np.abs(vertices[:SKIN, 0]) - 2.5) / 1.0) ** 2) - ((vertices[:SKIN, 1] + 4.0) / 1.0) ** 2) * (vertices[:SKIN, 2] > 0)
+    for side, sign in (('L', 1), ('R', -1)):
+        expression[f'mouthSmile_{side}'][:SKIN, 1] = corner * (sign * vertices[:SKIN, 0] > 0)
     landmarks = on_egg(*landmark_places().T)
     nearest = ((landmarks[:, None] - vertices[None, :9409]) ** 2).sum(-1).argmin(1)
     np.savez(

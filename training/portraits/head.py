@@ -30,6 +30,7 @@ _RANGES = (  # first vertex and kind of each part that is drawn; vertices from _
     (21451, EYE),
 )
 _END = 24591
+IDENTITY_MODES = 100
 _LEFT_EYE = (21451, 23021)
 _RIGHT_EYE = (23021, _END)
 

@@ -9,9 +9,15 @@ import numpy as np
 
 from c2f_head_pose import geometry
 
+from .head import IDENTITY_MODES
 from .portrait import Pose
 from .turn import UNLIT, Light
 
+SIDED_MOVEMENTS = (
+    *('browDown', 'browOuterUp', 'cheekPuff', 'cheekRaiser', 'cheekSquint', 'eyeSquint', 'eyeWide', 'mouthDimple', 'mouthFrown'),
+    *('mouthPress', 'mouthSmile', 'mouthStretch', 'mouthUpperUp', 'noseSneer'),
+)
+MOVEMENTS = ('browInnerUp_L', 'browInnerUp_R', 'jawForward', 'jawLeft', 'jawRight', 'mouthFunnel', 'mouthLeft', 'mouthPucker', 'mouthRight')
 _NECK_LIMIT_DEG = 60.0  # a neck turns no further: the torso takes the rest
 
 
@@ -31,6 +37,9 @@ class Variety:
         closed_eyes: share of pictures with closed eyes.
         open_mouth: share with an open mouth.
         gaze: share whose eyes look elsewhere.
+        animated: share with another expression: some of its own is taken away, up to three movements are added.
+        reshaped: share with another identity, the portrait's colours on it.
+        reshaped_sd: standard deviation of what is added to each mode of the identity, in standard deviations of people.
         relit: share that is relit.
         distance_m: uniform in the logarithm between these; portraits themselves are taken from afar.
         far: share seen from very far, without perspective.
@@ -47,6 +56,9 @@ class Variety:
     closed_eyes: float = 0.4
     open_mouth: float = 0.25
     gaze: float = 0.5
+    animated: float = 0.5
+    reshaped: float = 0.7
+    reshaped_sd: float = 0.9
     relit: float = 0.5
     distance_m: tuple[float, float] = (0.5, 3.0)
     far: float = 0.3
@@ -87,7 +99,7 @@ def draw_poses(rng: np.random.Generator, R_cam_head: np.ndarray, variety: Variet
 
 
 def _face(rng: np.random.Generator, variety: Variety) -> dict[str, Any]:
-    """Expression and gaze, as `Pose` takes them."""
+    """Identity, expression and gaze, as `Pose` takes them."""
     out: dict[str, float] = {}
     gaze = (0.0, 0.0)
     if rng.random() < variety.gaze:
@@ -101,7 +113,15 @@ def _face(rng: np.random.Generator, variety: Variety) -> dict[str, Any]:
         out |= {'eyeBlink_L': closed, 'eyeBlink_R': closed}
     if rng.random() < variety.open_mouth:
         out['jawOpen'] = rng.uniform(0.1, 0.7)
-    return {'morphs': out, 'gaze_deg': gaze}
+    face: dict[str, Any] = {'morphs': out, 'gaze_deg': gaze}
+    if rng.random() < variety.animated:
+        face['relaxed'] = rng.uniform(0, 0.8)
+        for movement in rng.choice([*SIDED_MOVEMENTS, *MOVEMENTS], rng.integers(4), replace=False):
+            strength = rng.uniform(0.1, 0.8)
+            out |= dict.fromkeys([movement] if movement in MOVEMENTS else [f'{movement}_{side}' for side in 'LR'], strength)
+    if rng.random() < variety.reshaped:
+        face['identity'] = rng.normal(0, variety.reshaped_sd, IDENTITY_MODES)
+    return face
 
 
 def _light(rng: np.random.Generator) -> Light:
