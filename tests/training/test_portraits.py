@@ -199,16 +199,24 @@ def test_the_zero_pose_is_the_canonical_faces(model):
     assert np.isclose(np.degrees(np.arctan2(model.zero[2, 1], model.zero[1, 1])), pitch, atol=1e-3)
 
 
-def test_an_own_pose_between_two_opinions_has_the_networks_zero_and_half_of_their_difference():
-    """Two people. The fit's zero is 3 degrees off for both; beyond that it differs about z by +4 and -4 degrees: half of it is 2."""
+def test_an_own_pose_between_two_opinions_has_the_fits_zero_and_half_of_their_difference():
+    """Two people. The fit's zero is 3 degrees about y away; beyond that it differs about z by +4 and -4 degrees: half is 2."""
     network = geometry.rotation_from_ypr_deg(np.array([[10.0, 0, 0], [-20, 5, 0]]))
     apart = np.stack([cv2.Rodrigues(np.radians([0.0, 0, angle]))[0] for angle in (4, -4)])
     zero = cv2.Rodrigues(np.radians([0.0, 3, 0]))[0]
     fit = network @ apart @ zero
-    assert np.allclose(between(network, fit, 0.0), network, atol=1e-9)
+    assert np.abs(geometry.geodesic_deg(between(network, fit, 0.0), network @ zero)).max() < 0.02
     half = between(network, fit, 0.5)
-    assert np.abs(geometry.geodesic_deg(half, network) - 2).max() < 0.02
-    assert np.abs(geometry.geodesic_deg(half, between(network, fit, 1.0)) - 2).max() < 0.02
+    assert np.abs(geometry.geodesic_deg(half, network @ zero) - 2).max() < 0.02
+    assert np.abs(geometry.geodesic_deg(half, fit) - 2).max() < 0.02
+    assert np.abs(geometry.geodesic_deg(between(network, fit, 1.0), fit)).max() < 1e-6
+
+
+def test_a_difference_of_zeros_about_other_axes_is_chance():
+    """Everybody's fit leans by a degree about x: the network's poses stay level."""
+    network = geometry.rotation_from_ypr_deg(np.array([[10.0, 0, 0], [-20, 5, 0]]))
+    leaning = network @ cv2.Rodrigues(np.radians([1.0, 0, 0]))[0]
+    assert np.abs(geometry.geodesic_deg(between(network, leaning, 0.0), network)).max() < 0.02
 
 
 def test_a_dataset_joins_renders_format_and_is_labelled_anew_without_drawing(tmp_path, model, fitter, turner, capsys):
