@@ -36,6 +36,7 @@ from .exporting.quantise import quantise
 from .loop import checkpoint
 from .loop.config import RunConfig, config_of
 from .loop.validate import held_out
+from .models.coarse_to_fine import CoarseToFine
 from .models.symmetric import Symmetric
 
 OPSET = 17
@@ -202,8 +203,8 @@ def export(
     def ready(weights: dict[str, Tensor], half: bool = False) -> nn.Module:
         network = checkpoint.network_of(checkpoint.Content(source, {**content, 'average': weights}))
         network.fuse()
-        if half:
-            network.trunk = HalfTrunk(network.trunk)
+        for part in [part for part in network.modules() if isinstance(part, CoarseToFine)] if half else []:
+            part.trunk = HalfTrunk(part.trunk)
         return Symmetric(network).eval() if symmetric else network
 
     if std_data:

@@ -10,7 +10,7 @@ from training.export import Labels, metadata, write_onnx
 from training.loop.config import read_config
 from training.loop.optimiser import make_optimiser
 from training.models import face_mesh
-from training.models.face_mesh import STAGES, FaceMeshTrunk, PReLU
+from training.models.face_mesh import STAGES, FaceMeshTrunk, FacePoints, PReLU
 from training.models.factory import build
 from training.models.tflite import read_interpreter
 from training.portraits.fetch import sources
@@ -86,6 +86,43 @@ def test_the_trunk_and_the_files_last_layers_give_the_points_of_mediapipe():
     assert np.abs(mine - points.ravel()).max() < 0.01, 'pixels of a crop of 192'
 
 
+def test_points_are_found_in_crops_of_192_pixels_only():
+    with pytest.raises(ValueError, match=r'network\.size 128 is not 192'):
+        build({**read_config('face_points').network, 'size': 128})
+
+
+def test_points_are_features_that_neither_place_nor_size_changes_and_that_no_training_moves():
+    """The points of a crop: their mean is 0, the root mean square of x and y is 1; the heads learn, the network stays."""
+    config = read_config('face_points')
+    network = build(config.network).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    crops = torch.randint(0, 256, (3, 1, 192, 192), dtype=torch.uint8)
+    points = network.trunk(network.normalise(crops)).reshape(3, 468, 3)
+    assert points.mean(1).abs().max() < 1e-4 and (points[..., :2].square().mean((1, 2)) - 1).abs().max() < 1e-3
+    optimiser = make_optimiser(network, config)
+    network(crops)[0].sum().backward()
+    optimiser.step()
+    moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert 'squeeze.0.weight' in moved and not [name for name in moved if name.startswith('trunk.')]
+
+
+@AT_HAND
+def test_the_points_are_those_of_mediapipe():
+    """As features, to a thousandth of the face's size, with bfloat16 around them: pixels of a crop of 192 would be off by half of one."""
+    path = sources().models / FACE_MESH
+    trunk = FacePoints().eval()
+    face_mesh.read_weights(trunk, path)
+    picture = np.random.default_rng(2).random((192, 192), np.float32)
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        mine = trunk(4 * (torch.from_numpy(picture)[None, None] - 0.5)).reshape(468, 3).numpy()
+    interpreter = read_interpreter(path.read_bytes())
+    interpreter.set_tensor(interpreter.get_input_details()[0]['index'], np.repeat(picture[None, :, :, None], 3, 3))
+    interpreter.invoke()
+    points = max((interpreter.get_tensor(output['index']) for output in interpreter.get_output_details()), key=np.size).reshape(468, 3)
+    points = points - points.mean(0)
+    assert np.abs(points / np.sqrt((points[:, :2] ** 2).mean()) - mine).max() < 1e-3
+
+
 @AT_HAND
 def test_another_network_of_mediapipe_is_refused():
     with pytest.raises(ValueError, match=r'is not face_landmark\.tflite'):
@@ -97,4 +134,4 @@ def test_only_the_trunk_of_mediapipe_begins_with_its_file(tmp_path, heads, capsy
     assert (
         main(['edge', '--data', str(heads), '--out', str(tmp_path / 'run'), '--start', str(tmp_path / FACE_MESH), '--device', 'cpu']) == 2
     )
-    assert 'initialises networks of the kind coarse_to_fine_face_mesh' in capsys.readouterr().err
+    assert 'initialises networks of the configurations face_mesh and face_points' in capsys.readouterr().err

@@ -16,7 +16,7 @@ CAMERA, HEAD = np.diag([-1.0, 1, 1]), np.diag([1.0, -1, 1])
 class Says(torch.nn.Module):
     """Answers the left half of a batch with one pose and the right half with another."""
 
-    size = 8
+    size, modality = 8, 'rgb'
 
     def __init__(self, *answers):
         super().__init__()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..models.area import area_weights
 from ..models.rotations import ypr_from_rotation
 from ..models.settings import check_ranges
 from .crops import Crops
@@ -258,14 +259,9 @@ def shrink(crops: Tensor, size: int) -> Tensor:
         ValueError: for a size above S.
     """
     side = crops.shape[-1]
-    if size > side:
-        raise ValueError(f'crops of {side} pixels cannot shrink to {size}')
     if size == side:
         return crops
-    edges = torch.arange(size + 1, device=crops.device, dtype=torch.float32) * (side / size)
-    first = torch.arange(side, device=crops.device, dtype=torch.float32)
-    covered = torch.minimum(edges[1:, None], first + 1) - torch.maximum(edges[:-1, None], first)
-    weights = covered.clamp(min=0) * (size / side)  # (size, side): each row adds up to 1
+    weights = area_weights(side, size, crops.device)
     return (weights @ crops.float() @ weights.T + 0.5).clamp(0, 255).to(torch.uint8)
 
 

@@ -129,11 +129,12 @@ def scaled(weights: dict[str, Tensor], scale: np.ndarray) -> dict[str, Tensor]:
     factor = torch.from_numpy(np.asarray(scale, np.float32))
     if 'std_rad' in weights:
         return {**weights, 'std_rad': weights['std_rad'] * factor}
-    if 'regressors.bias' not in weights:
+    biases = {name: bias.clone() for name, bias in weights.items() if name.endswith('regressors.bias')}
+    if not biases:
         raise ValueError('this network has no standard deviations to calibrate')
-    bias = weights['regressors.bias'].clone()
-    bias[:, 6:] += factor.log()
-    return {**weights, 'regressors.bias': bias}
+    for bias in biases.values():
+        bias[:, 6:] += factor.log()
+    return {**weights, **biases}
 
 
 def calibrate(

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..data.crops import SyntheticCrops
 from ..datasets.label_sheet import draw_axes, sheet
-from ..models import face_mesh
+from ..models import ensemble, face_mesh
 from ..models.factory import build
 from ..models.resize import fitted
 from . import checkpoint, progress
@@ -118,16 +118,18 @@ class Run:
             self._start_from(checkpoint.load(path))
             return
         trunk = getattr(self.network, 'trunk', None)
-        if not isinstance(trunk, face_mesh.FaceMeshTrunk):
-            raise ValueError(f'{path} initialises networks of the kind coarse_to_fine_face_mesh, such as the configuration face_mesh, only')
+        if not isinstance(trunk, (face_mesh.FaceMeshTrunk, face_mesh.FacePoints)):
+            raise ValueError(f'{path} initialises networks of the configurations face_mesh and face_points only')
         face_mesh.read_weights(trunk, path)
         self.started_from = face_mesh.provenance(path)
 
     def _start_from(self, content: checkpoint.Content) -> None:
         """Initialises the network with another run's averaged weights; a network of another size adapts them (`models.resize`)."""
-        theirs, ours = content['config']['network'], self.config.network
+        weights, theirs, ours = content['average'], content['config']['network'], self.config.network
         try:
-            self.network.load_state_dict(fitted(content['average'], theirs, self.network, ours))
+            if theirs['kind'] == 'ensemble':
+                weights, theirs = ensemble.member(weights, theirs, ours['kind'])
+            self.network.load_state_dict(fitted(weights, theirs, self.network, ours))
         except (RuntimeError, ValueError) as error:
             differ = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
             there, here = (', '.join(f'{key} {of.get(key)}' for key in differ) for of in (theirs, ours))

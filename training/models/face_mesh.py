@@ -1,8 +1,8 @@
 """The trunk of MediaPipe's face-landmark network (468 points), whose weights were learnt on photographs and are Apache-2.0.
 
 Residual blocks of a depthwise 3x3 and a 1x1 convolution with PReLU, in six stages of half the side each. Source: the graph of
-mediapipe/modules/face_landmark/face_landmark.tflite in the wheel mediapipe 0.10.21; its last four layers, from 128 channels to the
-points, are left out, and so is the branch that tells whether there is a face.
+mediapipe/modules/face_landmark/face_landmark.tflite in the wheel mediapipe 0.10.21, without the branch that tells whether there is a face.
+`FaceMeshTrunk` ends before its last layers, from 128 channels to the points; `FacePoints` has them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch.nn import functional
 from .tflite import read_interpreter
 
 SUFFIX = '.tflite'
+POINTS = 468
 STAGES = ((16, 2), (32, 2), (64, 2), (128, 2), (128, 2), (128, 2))
 """Channels of each stage, and its number of blocks after the one that halves the side."""
 
@@ -97,8 +98,38 @@ class FaceMeshTrunk(nn.Module):
         return self.blocks(self.activate(self.stem(functional.pad(x, (0, 1, 0, 1)))))
 
 
+class FacePoints(nn.Module):
+    """The whole network, all of it frozen, as a trunk whose features are the points.
+
+    A network that is trained on renders and portraits forgets other faces; one whose weights stay as they are finds the points of faces
+    as on the photographs that it learnt from. Heads that see the points alone cannot tell a render from a photograph.
+    """
+
+    channels, stride = 3 * POINTS, 192
+
+    def __init__(self):
+        super().__init__()
+        width = FaceMeshTrunk.channels // 4
+        self.mesh = FaceMeshTrunk()
+        self.reduce, self.activate = nn.Conv2d(FaceMeshTrunk.channels, width, 1), PReLU(width)
+        self.last = Block(width, width)
+        self.points = nn.Conv2d(width, self.channels, self.stride // FaceMeshTrunk.stride)
+        self.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1, 192, 192) of zero mean and unit deviation to (B, 1404, 1, 1): x, y, z of each point about their mean, in units of the
+        root mean square of x and y.
+        """
+        with torch.autocast(x.device.type, enabled=False):  # 8 bits are too few for a place among 192 pixels
+            points = self.points(self.last(self.activate(self.reduce(self.mesh(x.float())))))
+            points = points.reshape(-1, POINTS, 3)
+            points = points - points.mean(1, keepdim=True)
+            size = points[..., :2].square().mean((1, 2), keepdim=True).add(1e-6).sqrt()
+            return (points / size).reshape(-1, self.channels, 1, 1)
+
+
 @torch.no_grad()
-def read_weights(trunk: FaceMeshTrunk, path: Path) -> None:
+def read_weights(trunk: FaceMeshTrunk | FacePoints, path: Path) -> None:
     """Copies the weights of face_landmark.tflite into a trunk.
 
     Raises:

@@ -8,10 +8,12 @@ from torch import nn
 
 from .baselines import Classifier, Regressor
 from .coarse_to_fine import CoarseToFine, Normalise
-from .face_mesh import FaceMeshTrunk
+from .ensemble import Ensemble
+from .face_mesh import FaceMeshTrunk, FacePoints
 from .googlenet import GoogLeNet
 from .paper_network import PaperNetwork
 from .settings import checked
+from .symmetric import Symmetric
 from .trunk import ResidualTrunk
 
 
@@ -50,10 +52,27 @@ def _coarse_to_fine_face_mesh(frozen: int = 0, **settings: Any) -> CoarseToFine:
     return CoarseToFine(FaceMeshTrunk(frozen), **settings)
 
 
+def _coarse_to_fine_face_points(size: int, **settings: Any) -> CoarseToFine:
+    if size != FacePoints.stride:
+        raise ValueError(f'network.size {size} is not {FacePoints.stride}, the only size that the network of the points reads')
+    return CoarseToFine(FacePoints(), size, **settings)
+
+
+def _symmetric(network: dict[str, Any], size: int) -> Symmetric:
+    return Symmetric(build({**network, 'size': size}))
+
+
+def _ensemble(members: list[dict], size: int) -> Ensemble:
+    return Ensemble([build(settings) for settings in members], size)
+
+
 KINDS = {
     'coarse_to_fine': (_coarse_to_fine, CoarseToFine),
     'coarse_to_fine_googlenet': (_coarse_to_fine_googlenet, CoarseToFine),
     'coarse_to_fine_face_mesh': (_coarse_to_fine_face_mesh, CoarseToFine),
+    'coarse_to_fine_face_points': (_coarse_to_fine_face_points, CoarseToFine),
+    'ensemble': (_ensemble,),
+    'symmetric': (_symmetric,),
     'paper': (PaperNetwork,),
     'classifier': (Classifier,),
     'regressor': (Regressor,),

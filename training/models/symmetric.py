@@ -22,7 +22,7 @@ class Symmetric(nn.Module):
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
-        self.size = network.size
+        self.size, self.modality = network.size, network.modality
         self.register_buffer('camera', torch.tensor([-1.0, 1.0, 1.0]), persistent=False)  # mirroring negates x (to the right)
         self.register_buffer('head', torch.tensor([1.0, -1.0, 1.0]), persistent=False)  # and y (to the person's left)
 
@@ -40,3 +40,7 @@ class Symmetric(nn.Module):
         # mirroring maps L1, L2, L3, L4 to L4, L3, L2, L1
         chance = (logits[:count].softmax(1) + logits[count:].flip(1).softmax(1)) / 2
         return mean, variance.sqrt(), chance.clamp(min=1e-12).log()
+
+    def fuse(self) -> None:
+        """Prepares the network for export."""
+        self.network.fuse()

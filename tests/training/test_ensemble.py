@@ -1,0 +1,113 @@
+"""Ensembles: the weighted mean of several networks, joining checkpoints, and training a member on."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_training import ALONE, tiny_config
+from torch import nn
+
+from c2f_head_pose import crop, geometry
+from c2f_head_pose.engine import open_engine
+from training import join
+from training.data.crops import SyntheticCrops
+from training.export import Labels, export
+from training.loop import checkpoint
+from training.loop.run import Run
+from training.models.ensemble import Ensemble
+from training.models.symmetric import Symmetric
+
+
+class Says(nn.Module):
+    """A network that gives one yaw and deviation for every crop, and keeps the last pixels it was shown."""
+
+    modality = 'rgb'
+
+    def __init__(self, yaw_deg, std_deg, size=8):
+        super().__init__()
+        self.R = torch.from_numpy(geometry.rotation_from_ypr_deg([yaw_deg, 0, 0])).float()
+        self.std, self.size, self.shown = np.radians(std_deg), size, None
+
+    def forward(self, crops):
+        self.shown = crops
+        n = len(crops)
+        return self.R.expand(n, 3, 3), torch.full((n, 3), self.std), torch.zeros(n, 4)
+
+
+def yaw_deg(R):
+    return geometry.ypr_deg_from_rotation(R.double().numpy())[:, 0]
+
+
+@pytest.mark.parametrize(('std_deg', 'expected'), [((4.0, 4.0), 5.0), ((2.0, 6.0), 1.0), ((6.0, 2.0), 9.0)])
+def test_estimates_are_weighted_by_their_precision(std_deg, expected):
+    """0 and 10 degrees; deviations of 2 and 6 weigh as 9 to 1. To 0.05 degrees the mean of rotations is the mean of the angles."""
+    ensemble = Ensemble([Says(0, std_deg[0]), Says(10, std_deg[1])], 8)
+    R, std, _ = ensemble(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+    assert np.abs(yaw_deg(R) - expected).max() < 0.05
+    weight = expected / 10
+    about_z = (1 - weight) * (std_deg[0] ** 2 + expected**2) + weight * (std_deg[1] ** 2 + (10 - expected) ** 2)
+    assert np.abs(np.degrees(std[:, 2].numpy()) - np.sqrt(about_z)).max() < 0.05  # of the mixture: they disagree about z alone
+    assert np.abs(np.degrees(std[:, 0].numpy()) - np.hypot(*(np.sqrt([1 - weight, weight]) * std_deg))).max() < 0.05
+
+
+def test_a_member_of_smaller_crops_sees_them_reduced_by_area():
+    small = Says(0, 4, size=6)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 1, 8, 8), np.uint8)
+    Ensemble([Says(0, 4), small], 8)(torch.from_numpy(pixels))
+    theirs = np.stack([crop.resize(image[0], 6) for image in pixels]).astype(float)
+    assert small.shown.shape == (2, 1, 6, 6) and np.abs(small.shown[:, 0].numpy() - theirs).max() <= 0.51  # theirs is rounded
+
+
+def test_members_of_two_modalities_are_refused():
+    other = Says(0, 4)
+    other.modality = 'depth'
+    with pytest.raises(ValueError, match='all of one modality'):
+        Ensemble([Says(0, 4), other], 8)
+
+
+@pytest.fixture(scope='module')
+def two(heads, tmp_path_factory):
+    """Checkpoints of networks of 48 and 64 pixels."""
+    out = []
+    for size in (48, 64):
+        folder = tmp_path_factory.mktemp(f'of{size}')
+        config = tiny_config(network=tiny_config().network | {'size': size}, steps=3, seed=size, log_every=100)
+        Run(config, SyntheticCrops([heads], 'train'), None, folder, ALONE).go()
+        out.append(folder / 'final.pt')
+    return out
+
+
+def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_path):
+    assert join.main(['--mirrored', str(two[0]), str(two[1]), '--out', str(tmp_path / 'both.pt')]) in (None, 0)
+    export(tmp_path / 'both.pt', tmp_path / 'files', Labels('both', '0.1.0'), ['fp32'], [str(heads)])
+    members = [checkpoint.network_of(checkpoint.load(path)).eval() for path in two]
+    expected = Ensemble([Symmetric(members[0]), members[1]], 64)
+    crops = np.random.default_rng(3).integers(0, 256, (4, 1, 64, 64), np.uint8)
+    found = open_engine(str(tmp_path / 'files' / 'both.onnx'), 'cpu').infer(crops)
+    with torch.no_grad():
+        R, std, _ = expected(torch.from_numpy(crops))
+    assert geometry.geodesic_deg(found.rotation, R.numpy()).max() < 0.05
+    assert np.abs(found.rotation_std_rad - std.numpy()).max() < 1e-3
+
+
+def test_a_member_is_trained_on_from_the_joined_checkpoint(two, heads, tmp_path):
+    content = join.join([two[0], two[1]], 'both', mirrored=1)
+    checkpoint.save(tmp_path / 'both.pt', **content)
+    config = tiny_config(network=checkpoint.load(two[0])['config']['network'], steps=3, log_every=100)
+    run = Run(config, SyntheticCrops([heads], 'train'), None, tmp_path / 'run', ALONE, start=tmp_path / 'both.pt')
+    theirs = checkpoint.load(two[0])['average']
+    assert all(torch.equal(value, theirs[name]) for name, value in run.network.state_dict().items())
+
+
+@pytest.mark.parametrize(('names', 'told'), [(['one.pt'], 'needs at least two checkpoints'), (['one.pt', 'none.pt'], 'none.pt')])
+def test_what_cannot_be_joined_is_told_in_a_line(two, tmp_path, capsys, names, told):
+    (tmp_path / 'one.pt').write_bytes(two[0].read_bytes())
+    assert join.main([*(str(tmp_path / name) for name in names), '--out', str(tmp_path / 'both.pt')]) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count('\n') == 1 and not (tmp_path / 'both.pt').exists()
+
+
+def test_a_network_that_is_no_member_is_not_trained_on(two, heads, tmp_path):
+    checkpoint.save(tmp_path / 'both.pt', **join.join(list(two), 'both'))
+    with pytest.raises(ValueError, match='has no member of the kind paper'):
+        config = tiny_config(network={'kind': 'paper', 'size': 48})
+        Run(config, SyntheticCrops([heads], 'train'), None, tmp_path / 'run', ALONE, start=tmp_path / 'both.pt')

@@ -1,0 +1,77 @@
+"""Joins trained networks into an ensemble: `python -m training.join [--mirrored FIRST.pt] SECOND.pt ... --out ENSEMBLE.pt`.
+
+The file is a checkpoint as training writes it: it can be exported, evaluated, and teach. `training.train --start ENSEMBLE.pt` trains the
+member of the configuration's kind on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from .command import exits_with_message
+from .loop import checkpoint
+from .models.ensemble import joined
+
+
+def join(paths: list[Path], name: str, mirrored: int = 0) -> dict[str, Any]:
+    """The content of the ensemble's checkpoint.
+
+    Args:
+        paths: checkpoints of the members. The largest one's settings of the crop hold for all.
+        mirrored: number of the first members that read each crop's mirror image too.
+        name: the ensemble's name.
+
+    Raises:
+        ValueError: for a single checkpoint, or members that read crops of other margins.
+    """
+    if len(paths) < 2:
+        raise ValueError('an ensemble needs at least two checkpoints')
+    contents = [checkpoint.load(path) for path in paths]
+    largest = max(contents, key=lambda content: content['config']['network']['size'])
+    margins = {content['config'].get('augment', {}).get('margin') for content in contents}
+    if len(margins) > 1:
+        raise ValueError(f'the members read crops of the margins {sorted(map(str, margins))}: train them with one')
+    members = [content['config']['network'] for content in contents]
+    weights = [content['average'] for content in contents]
+    for i in range(mirrored):
+        members[i] = {'kind': 'symmetric', 'size': members[i]['size'], 'network': members[i]}
+        weights[i] = {f'network.{name}': value for name, value in weights[i].items()}
+    network = {'kind': 'ensemble', 'size': largest['config']['network']['size'], 'members': members}
+    return {
+        'average': joined(weights),
+        'config': {**largest['config'], 'name': name, 'network': network},
+        'step': 0,
+        'samples': sum(content['samples'] for content in contents),
+        'samples_before': sum(content.get('samples_before', 0) for content in contents),
+        'seed': largest['seed'],
+        'commit': checkpoint.commit(),
+        'started_from': '; with '.join(
+            f'{path.name}: {checkpoint.history(content)}' for path, content in zip(paths, contents, strict=True)
+        ),
+        'data_hash': '+'.join(dict.fromkeys(content['data_hash'] for content in contents)),
+        'data': list(dict.fromkeys(name for content in contents for name in content['data'])),
+        'rendered': all(content.get('rendered', True) for content in contents),
+    }
+
+
+@exits_with_message(ValueError, OSError)
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.join', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('checkpoints', type=Path, nargs='*', help='members')
+    parser.add_argument('--mirrored', type=Path, action='append', default=[], help="a member that reads each crop's mirror image too")
+    parser.add_argument('--out', type=Path, required=True)
+    args = parser.parse_args(arguments)
+    content = join([*args.mirrored, *args.checkpoints], args.out.stem, len(args.mirrored))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.save(args.out, **content)
+    print(f'{args.out}: {len(content["config"]["network"]["members"])} networks, crops of {content["config"]["network"]["size"]} pixels')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

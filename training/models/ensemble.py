@@ -1,0 +1,85 @@
+"""An ensemble: the mean of several networks' estimates for one crop, weighted by the precision that each states.
+
+Networks that learnt from different data err independently, so their mean errs less than the best of them (Dietterich 2000, Ensemble
+methods in machine learning).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .area import area_weights
+from .rotations import rotation_from_columns, sine_vector
+
+PREFIX = 'members.'
+
+
+class Ensemble(nn.Module):
+    """Wraps networks of the model contract.
+
+    Args:
+        members: the networks; each reads crops of its own size.
+        size: side of the ensemble's crops, pixels, at least that of every member; smaller members read the crop reduced.
+    """
+
+    def __init__(self, members: list[nn.Module], size: int):
+        super().__init__()
+        if not members or any(member.modality != members[0].modality for member in members):
+            raise ValueError('an ensemble needs members, all of one modality')
+        if members[0].modality == 'depth' and any(member.size != size for member in members):
+            raise ValueError('members that read depth need one size: holes in depth do not shrink as pictures do')
+        self.size, self.modality = size, members[0].modality
+        self.members = nn.ModuleList(members)
+        for i, member in enumerate(members):
+            self.register_buffer(f'area_{i}', area_weights(size, member.size), persistent=False)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The model contract's outputs: the weighted mean rotation, its deviations, and the weighted mean of the categories' chances."""
+        pixels = crops.float()
+        outputs = []
+        for i, member in enumerate(self.members):
+            area = getattr(self, f'area_{i}')
+            outputs.append(member(pixels if member.size == self.size else area @ pixels @ area.T))
+        rotations, stds, logits = (torch.stack(values, 1) for values in zip(*outputs, strict=True))
+        variances = stds.square()
+        weights = 1 / variances.mean(2)
+        weights = (weights / weights.sum(1, keepdim=True))[:, :, None]
+        columns = rotations.transpose(2, 3).flatten(2)
+        mean = rotation_from_columns((weights * columns).sum(1)[:, :6])
+        apart = sine_vector(mean.transpose(1, 2)[:, None] @ rotations)
+        variance = (weights * (variances + apart.square())).sum(1)
+        chance = (weights * logits.softmax(2)).sum(1)
+        return mean, variance.sqrt(), chance.clamp(min=1e-12).log()
+
+    def fuse(self) -> None:
+        """Prepares the members for export."""
+        for member in self.members:
+            member.fuse()
+
+
+def joined(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The weights of an ensemble of networks with these weights."""
+    return {f'{PREFIX}{i}.{name}': value for i, state in enumerate(states) for name, value in state.items()}
+
+
+def member(state: dict[str, Tensor], config: dict[str, Any], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights and settings of an ensemble's member of a kind.
+
+    Args:
+        state: the ensemble's weights.
+        config: its settings.
+        kind: kind of the member.
+
+    Raises:
+        ValueError: if it has no such member.
+    """
+    for i, settings in enumerate(config['members']):
+        start = f'{PREFIX}{i}.'
+        if settings['kind'] == 'symmetric':
+            start, settings = f'{start}network.', settings['network']
+        if settings['kind'] == kind:
+            return {name[len(start) :]: value for name, value in state.items() if name.startswith(start)}, settings
+    raise ValueError(f'the ensemble has no member of the kind {kind}')
