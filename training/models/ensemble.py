@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .area import area_weights
+from .area import AreaReduction
 from .rotations import rotation_from_columns, sine_vector
 
 PREFIX = 'members.'
@@ -33,16 +33,14 @@ class Ensemble(nn.Module):
             raise ValueError('members that read depth need one size: holes in depth do not shrink as pictures do')
         self.size, self.modality = size, members[0].modality
         self.members = nn.ModuleList(members)
-        for i, member in enumerate(members):
-            self.register_buffer(f'area_{i}', area_weights(size, member.size), persistent=False)
+        self.reductions = nn.ModuleList(AreaReduction(size, member.size) for member in members)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The model contract's outputs: the weighted mean rotation, its deviations, and the weighted mean of the categories' chances."""
         pixels = crops.float()
         outputs = []
-        for i, member in enumerate(self.members):
-            area = getattr(self, f'area_{i}')
-            outputs.append(member(pixels if member.size == self.size else area @ pixels @ area.T))
+        for member, reduced in zip(self.members, self.reductions, strict=True):
+            outputs.append(member(pixels if member.size == self.size else reduced(pixels)))
         rotations, stds, logits = (torch.stack(values, 1) for values in zip(*outputs, strict=True))
         variances = stds.square()
         weights = 1 / variances.mean(2)

@@ -40,6 +40,27 @@ class PReLU(nn.PReLU):
         return functional.conv2d(functional.relu(x), 1 - slope, groups=len(slope)) + functional.conv2d(x, slope, groups=len(slope))
 
 
+def _halving(convolution: nn.Conv2d, x: Tensor) -> Tensor:
+    """A convolution of kernel 3 and stride 2 with TensorFlow's padding, which is at the end only.
+
+    Exported, padding of 1 on every side and a row and a column of zeros before the kernel: the same without ONNX's Pad, for which
+    ONNX Runtime leaves its blocked layout.
+    """
+    if not torch.onnx.is_in_onnx_export():
+        return convolution(functional.pad(x, (0, 1, 0, 1)))
+    weight = convolution.weight
+    weight = torch.cat([torch.zeros_like(weight[:, :, :1]), weight], 2)
+    weight = torch.cat([torch.zeros_like(weight[:, :, :, :1]), weight], 3)
+    return functional.conv2d(x, weight, convolution.bias, 2, 1, groups=convolution.groups)
+
+
+def _widened(x: Tensor, missing: int) -> Tensor:
+    """(B, C, H, W) to (B, C + missing, H, W), zeros in the new channels; exported as a convolution, for the same reason."""
+    if not torch.onnx.is_in_onnx_export():
+        return functional.pad(x, (0, 0, 0, 0, 0, missing))
+    return functional.conv2d(x, torch.eye(x.shape[1] + missing, x.shape[1])[:, :, None, None])
+
+
 class Block(nn.Module):
     """Residual block: depthwise 3x3, 1x1, sum, PReLU.
 
@@ -58,13 +79,12 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels_in, H, W) to (B, channels_out, H / stride, W / stride)."""
-        y = x
+        y = _halving(self.depthwise, x) if self.stride == 2 else self.depthwise(x)
         if self.stride == 2:
-            x, y = functional.max_pool2d(x, 2), functional.pad(x, (0, 1, 0, 1))  # TensorFlow pads at the end only
-        y = self.pointwise(self.depthwise(y))
+            x = functional.max_pool2d(x, 2)
         if self.missing:
-            x = functional.pad(x, (0, 0, 0, 0, 0, self.missing))
-        return self.activate(x + y)
+            x = _widened(x, self.missing)
+        return self.activate(x + self.pointwise(y))
 
 
 class FaceMeshTrunk(nn.Module):
@@ -95,7 +115,7 @@ class FaceMeshTrunk(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1, S, S) of zero mean and unit deviation to (B, 128, S / 64, S / 64)."""
         x = 0.5 + 0.25 * x  # the network was trained on pixels from 0 to 1
-        return self.blocks(self.activate(self.stem(functional.pad(x, (0, 1, 0, 1)))))
+        return self.blocks(self.activate(_halving(self.stem, x)))
 
 
 class FacePoints(nn.Module):
