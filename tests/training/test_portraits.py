@@ -20,7 +20,7 @@ from training.portraits.__main__ import main
 from training.portraits.dataset import ShardMaker, manifest_of, split_of, write_people
 from training.portraits.fetch import fetch_pictures
 from training.portraits.fit import CAMERA_FROM_MESH, Fitter
-from training.portraits.head import HeadModel
+from training.portraits.head import MOUTH, SKIN, TEETH, HeadModel
 from training.portraits.label import between
 from training.portraits.portrait import Portrait, Pose
 from training.portraits.turn import Turner
@@ -173,6 +173,19 @@ def test_an_expression_is_taken_away_by_its_share(model, fitter):
     corner = np.abs(model.expression['mouthSmile_L']).max(1).argmax()
     assert none[corner, 1] - own[corner, 1] > 0.003  # metres, y down: the corner comes down again
     assert np.allclose(half, (own + none) / 2, atol=1e-9)
+
+
+def test_a_smiles_teeth_are_the_portraits_until_the_mouth_is_opened(portrait, turner, monkeypatch):
+    """The inside of the mouth takes the portrait's colours where it is, and is painted where jaws open: nobody has seen it."""
+    inside = np.isin(portrait.model.kind, (MOUTH, TEETH))
+    shares = []
+    drawn = turner.draw
+    monkeypatch.setattr(turner, 'draw', lambda surface, *rest: (shares.append(surface[: len(inside), 9].copy()), drawn(surface, *rest))[1])
+    for morphs in ({}, {'jawOpen': 0.5}, {}):
+        portrait.draw(turner, Pose(np.eye(3), morphs=morphs), 64, 2.2)
+    closed, opened, again = shares
+    assert (closed[inside] == 1).all() and (opened[portrait.model.kind == MOUTH] == 0).all()
+    assert (closed[~inside] == opened[~inside])[portrait.model.kind[~inside] == SKIN].all() and (again == closed).all()
 
 
 def test_turns_are_as_far_as_the_table_allows_and_the_neck_no_farther_than_it_can():

@@ -149,8 +149,9 @@ class Portrait:
     def draw(self, turner: Turner, pose: Pose, size: int, margin: float) -> Drawn:
         """A square picture about the face's landmarks; `turner.load` had this portrait's colours."""
         shaped = self.shaped(pose)
-        surface = self._constant
+        surface, mouth = self._constant, self.texture.smile > 0
         surface[: len(shaped), :3] = shaped
+        surface[: len(shaped)][mouth, 9] = (self.texture.trust if 'jawOpen' in pose.morphs else self.texture.smile)[mouth]
         pivot = self.fit.R_cam_mesh @ _PIVOT_CM / 100
         landmarks = (shaped[self.model.landmarks68] - pivot) @ pose.D.T + pivot
         shift = np.array([0, 0, pose.distance_m]) - landmarks[SELLION]

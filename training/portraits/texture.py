@@ -24,7 +24,8 @@ class Texture:
 
     Attributes:
         uv: (V, 2) own place in the portrait, 0..1.
-        trust: (V,) 0..1 of it.
+        trust: (V,) 0..1 of it; none inside the mouth.
+        smile: (V,) 0..1, the same inside the mouth while it is no wider open than in the portrait: a smile's teeth are the portrait's.
         mirrored_uv: (V, 2) of the vertex on the other side.
         mirrored_trust: (V,).
         gain: (V,) brightness of the vertex's surroundings over those of the one on the other side.
@@ -34,6 +35,7 @@ class Texture:
 
     uv: np.ndarray
     trust: np.ndarray
+    smile: np.ndarray
     mirrored_uv: np.ndarray
     mirrored_trust: np.ndarray
     gain: np.ndarray
@@ -82,6 +84,7 @@ def paint(
     inside = cv2.remap(cv2.erode(person, np.ones((5, 5))), at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderValue=0)[0]
     trust = facing * facing * (3 - 2 * facing) * seen * np.clip(2 * inside - 0.6, 0, 1)
     inner = np.isin(model.kind, (MOUTH, GUMS))
+    smile = inside * np.isin(model.kind, (MOUTH, GUMS, TEETH))
     trust[inner] = 0
     trust = np.minimum(trust, _smoothed(model, trust))  # no spots
     own = cv2.remap(image, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0].astype(float) / 255
@@ -102,7 +105,7 @@ def paint(
     fill[teeth] = np.array([0.66, 0.72, 0.75]) * shade[:, None]
     grain = hair * np.clip(4 * _contrast(image, at, upper * trust), 0, 0.5)
     uv = pixels[:, :2] / [width, height]
-    return Texture(uv, trust, uv[other], mirrored_trust, gain, np.clip(fill, 0, 1), grain)
+    return Texture(uv, trust, smile, uv[other], mirrored_trust, gain, np.clip(fill, 0, 1), grain)
 
 
 def depth_picture(pixels: np.ndarray, triangles: np.ndarray, depth: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
