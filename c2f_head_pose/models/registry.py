@@ -31,12 +31,12 @@ class ModelFile:
 _OURS = 'trained by this project: {}'
 
 SHIPPED = {
-    'c2f': ModelFile('c2f.onnx', '72dda0e685512a9f99a70300d593d0ae85e6225920171c0868a95a12307a6cd5', 'Apache-2.0', _OURS.format('c2f.md')),
+    'c2f': ModelFile('c2f.onnx', '0ec4b4f7a15e406e57fbeda917a3b5f1758d5944f272062561e97f570ce6d99d', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', '62768c9bb5394a26d3be1524f0fea54255ee3416a7ff0dfb2866ea156e304fd7', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge.onnx', '3931dc6f643ca72e815e19107b6283ecb9cac8b98a5bf4778fe8f22f37be07d7', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', 'e6fc38171379ff073ccabe64ee1abeaa8c138ab0e407b07c7a4221860ae05f6f', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge_int8.onnx', '3c64fd6a52bdd7c09d8a19997881b9f90f52e6ddfeb4a8615219324e7bcd21b6', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
         'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e', 'Apache-2.0', _OURS.format('c2f_depth.md')
