@@ -37,6 +37,7 @@ from .loop import checkpoint
 from .loop.config import RunConfig, config_of
 from .loop.validate import held_out
 from .models.coarse_to_fine import CoarseToFine
+from .models.face_mesh import FacePoints
 from .models.symmetric import Symmetric
 
 OPSET = 17
@@ -204,7 +205,8 @@ def export(
         network = checkpoint.network_of(checkpoint.Content(source, {**content, 'average': weights}))
         network.fuse()
         for part in [part for part in network.modules() if isinstance(part, CoarseToFine)] if half else []:
-            part.trunk = HalfTrunk(part.trunk)
+            if not isinstance(part.trunk, FacePoints):  # half precision is too coarse for places in a crop
+                part.trunk = HalfTrunk(part.trunk)
         return Symmetric(network).eval() if symmetric else network
 
     if std_data:

@@ -25,12 +25,14 @@ def join(paths: list[Path], name: str, mirrored: int = 0) -> dict[str, Any]:
         name: the ensemble's name.
 
     Raises:
-        ValueError: for a single checkpoint, or members that read crops of other margins.
+        ValueError: for a single checkpoint, or members that read crops of two modalities or of other margins.
     """
     if len(paths) < 2:
         raise ValueError('an ensemble needs at least two checkpoints')
     contents = [checkpoint.load(path) for path in paths]
     largest = max(contents, key=lambda content: content['config']['network']['size'])
+    if len(modalities := {content['config']['modality'] for content in contents}) > 1:
+        raise ValueError(f'the members read {" and ".join(sorted(modalities))}: an ensemble reads one modality')
     margins = {content['config'].get('augment', {}).get('margin') for content in contents}
     if len(margins) > 1:
         raise ValueError(f'the members read crops of the margins {sorted(map(str, margins))}: train them with one')

@@ -106,6 +106,13 @@ def test_what_cannot_be_joined_is_told_in_a_line(two, tmp_path, capsys, names, t
     assert told in error and error.count('\n') == 1 and not (tmp_path / 'both.pt').exists()
 
 
+def test_checkpoints_of_two_modalities_are_not_joined(two, heads, tmp_path):
+    config = tiny_config(modality='depth', network=tiny_config().network | {'modality': 'depth'}, steps=1)
+    Run(config, SyntheticCrops([heads], 'train', depth=True), None, tmp_path, ALONE).go()
+    with pytest.raises(ValueError, match='the members read depth and rgb: an ensemble reads one modality'):
+        join.join([two[0], tmp_path / 'final.pt'], 'both')
+
+
 def test_a_network_that_is_no_member_is_not_trained_on(two, heads, tmp_path):
     checkpoint.save(tmp_path / 'both.pt', **join.join(list(two), 'both'))
     with pytest.raises(ValueError, match='has no member of the kind paper'):

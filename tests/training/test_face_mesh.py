@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional
 
 from c2f_head_pose.engine import open_engine
-from training.export import Labels, metadata, write_onnx
+from training.export import Labels, export, metadata, write_onnx
+from training.loop import checkpoint
 from training.loop.config import read_config
 from training.loop.optimiser import make_optimiser
 from training.models import face_mesh
@@ -84,6 +85,23 @@ def test_the_trunk_and_the_files_last_layers_give_the_points_of_mediapipe():
     interpreter.invoke()
     points = max((interpreter.get_tensor(output['index']) for output in interpreter.get_output_details()), key=np.size)
     assert np.abs(mine - points.ravel()).max() < 0.01, 'pixels of a crop of 192'
+
+
+def test_heads_on_points_are_not_trained_without_the_network_that_finds_them(tmp_path, heads, capsys):
+    assert main(['face_points', '--data', str(heads), '--out', str(tmp_path / 'run'), '--device', 'cpu']) == 2
+    assert 'give --start face_landmark.tflite' in capsys.readouterr().err
+
+
+def test_half_precision_leaves_the_points_single(tmp_path):
+    onnx = pytest.importorskip('onnx')
+    config, path = read_config('face_points'), tmp_path / 'points.pt'
+    network = build(config.network)
+    checkpoint.save(
+        path, average=network.state_dict(), config=config.as_dict(), step=0, samples=0, seed=0, commit='', data_hash='', data=[]
+    )
+    found = export(path, tmp_path / 'files', Labels('points', '0.1.0'), ['fp32', 'fp16'])
+    kinds = {tensor.data_type for tensor in onnx.load(str(found['fp16'])).graph.initializer if len(tensor.dims) == 4}
+    assert kinds == {onnx.TensorProto.FLOAT}
 
 
 def test_points_are_found_in_crops_of_192_pixels_only():

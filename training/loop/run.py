@@ -90,6 +90,11 @@ class Run:
         elif start is not None:
             self._start(start)
             self.ema = ExponentialMovingAverage(self.network, config.ema)
+        elif isinstance(getattr(self.network, 'trunk', None), face_mesh.FacePoints):
+            raise ValueError(
+                f"{config.name} trains heads on MediaPipe's network, whose weights it does not change: give --start face_landmark.tflite, "
+                'which `python -m training.portraits fetch` fetches'
+            )
         self.schedule.plan(by_time=minutes is not None)
         self.loader: BatchLoader | WorkerLoader = BatchLoader(train_set, config, context.device, self.drawn_size)
         if workers and context.device.type == 'cpu':
