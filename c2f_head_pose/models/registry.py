@@ -31,7 +31,7 @@ class ModelFile:
 _OURS = 'trained by this project: {}'
 
 SHIPPED = {
-    'c2f': ModelFile('c2f.onnx', '0ec4b4f7a15e406e57fbeda917a3b5f1758d5944f272062561e97f570ce6d99d', 'Apache-2.0', _OURS.format('c2f.md')),
+    'c2f': ModelFile('c2f.onnx', 'f63d2a47438bb633a956d41c158c0713bd11c3ff1544571c0e68065e732d7dc1', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
         'c2f_edge.onnx', '3931dc6f643ca72e815e19107b6283ecb9cac8b98a5bf4778fe8f22f37be07d7', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),

@@ -54,13 +54,6 @@ def _halving(convolution: nn.Conv2d, x: Tensor) -> Tensor:
     return functional.conv2d(x, weight, convolution.bias, 2, 1, groups=convolution.groups)
 
 
-def _widened(x: Tensor, missing: int) -> Tensor:
-    """(B, C, H, W) to (B, C + missing, H, W), zeros in the new channels; exported as a convolution, for the same reason."""
-    if not torch.onnx.is_in_onnx_export():
-        return functional.pad(x, (0, 0, 0, 0, 0, missing))
-    return functional.conv2d(x, torch.eye(x.shape[1] + missing, x.shape[1])[:, :, None, None])
-
-
 class Block(nn.Module):
     """Residual block: depthwise 3x3, 1x1, sum, PReLU.
 
@@ -76,14 +69,15 @@ class Block(nn.Module):
         self.depthwise = nn.Conv2d(channels_in, channels_in, 3, stride, 2 - stride, groups=channels_in)
         self.pointwise = nn.Conv2d(channels_in, channels_out, 1)
         self.activate = PReLU(channels_out)
+        self.register_buffer('identity', torch.eye(channels_out, channels_in)[:, :, None, None], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels_in, H, W) to (B, channels_out, H / stride, W / stride)."""
         y = _halving(self.depthwise, x) if self.stride == 2 else self.depthwise(x)
         if self.stride == 2:
             x = functional.max_pool2d(x, 2)
-        if self.missing:
-            x = _widened(x, self.missing)
+        if self.missing:  # zeros in the new channels; exported as a convolution, again without Pad
+            x = functional.conv2d(x, self.identity) if torch.onnx.is_in_onnx_export() else functional.pad(x, (0, 0, 0, 0, 0, self.missing))
         return self.activate(x + self.pointwise(y))
 
 
