@@ -34,7 +34,7 @@ def average(first: Path, second: Path, of_second: float) -> dict[str, Any]:
         for name, value in b['average'].items()
     }
     return {
-        **{key: value for key, value in dict(b).items() if key not in ('network', 'optimiser', 'generator')},
+        **{key: b[key] for key in checkpoint.WEIGHTS if key in b},
         'average': weights,
         'started_from': f'{b.get("started_from", "")}; averaged with {first.name} ({1 - of_second:g})',
         'commit': checkpoint.commit(),

@@ -204,9 +204,11 @@ def export(
     def ready(weights: dict[str, Tensor], half: bool = False) -> nn.Module:
         network = checkpoint.network_of(checkpoint.Content(source, {**content, 'average': weights}))
         network.fuse()
-        for part in [part for part in network.modules() if isinstance(part, CoarseToFine)] if half else []:
-            if not isinstance(part.trunk, FacePoints):  # half precision is too coarse for places in a crop
-                part.trunk = HalfTrunk(part.trunk)
+        if half:
+            for part in list(network.modules()):
+                # half precision is too coarse for places in a crop
+                if isinstance(part, CoarseToFine) and not isinstance(part.trunk, FacePoints):
+                    part.trunk = HalfTrunk(part.trunk)
         return Symmetric(network).eval() if symmetric else network
 
     if std_data:

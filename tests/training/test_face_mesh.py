@@ -23,6 +23,14 @@ AT_HAND = pytest.mark.skipif(
 )
 
 
+def points_of(path, picture):
+    """(468, 3) that LiteRT finds in a gray picture, (192, 192) from 0 to 1."""
+    interpreter = read_interpreter(path.read_bytes())
+    interpreter.set_tensor(interpreter.get_input_details()[0]['index'], np.repeat(picture[None, :, :, None], 3, 3))
+    interpreter.invoke()
+    return max((interpreter.get_tensor(output['index']) for output in interpreter.get_output_details()), key=np.size).reshape(468, 3)
+
+
 def test_the_side_is_halved_six_times():
     """192 pixels to 3; the last stage has 128 channels."""
     trunk = FaceMeshTrunk().eval()
@@ -80,11 +88,7 @@ def test_the_trunk_and_the_files_last_layers_give_the_points_of_mediapipe():
         y = functional.conv2d(x, rest[3].permute(3, 0, 1, 2), rest[4], padding=1, groups=32)
         x = functional.prelu(x + functional.conv2d(y, rest[5].permute(0, 3, 1, 2), rest[6]), rest[7].flatten())
         mine = functional.conv2d(x, rest[8].permute(0, 3, 1, 2), rest[9]).flatten().numpy()
-    interpreter = read_interpreter(path.read_bytes())
-    interpreter.set_tensor(interpreter.get_input_details()[0]['index'], np.repeat(picture[None, :, :, None], 3, 3))
-    interpreter.invoke()
-    points = max((interpreter.get_tensor(output['index']) for output in interpreter.get_output_details()), key=np.size)
-    assert np.abs(mine - points.ravel()).max() < 0.01, 'pixels of a crop of 192'
+    assert np.abs(mine - points_of(path, picture).ravel()).max() < 0.01, 'pixels of a crop of 192'
 
 
 def test_heads_on_points_are_not_trained_without_the_network_that_finds_them(tmp_path, heads, capsys):
@@ -133,10 +137,7 @@ def test_the_points_are_those_of_mediapipe():
     picture = np.random.default_rng(2).random((192, 192), np.float32)
     with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
         mine = trunk(4 * (torch.from_numpy(picture)[None, None] - 0.5)).reshape(468, 3).numpy()
-    interpreter = read_interpreter(path.read_bytes())
-    interpreter.set_tensor(interpreter.get_input_details()[0]['index'], np.repeat(picture[None, :, :, None], 3, 3))
-    interpreter.invoke()
-    points = max((interpreter.get_tensor(output['index']) for output in interpreter.get_output_details()), key=np.size).reshape(468, 3)
+    points = points_of(path, picture)
     points = points - points.mean(0)
     assert np.abs(points / np.sqrt((points[:, :2] ** 2).mean()) - mine).max() < 1e-3
 

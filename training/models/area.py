@@ -26,7 +26,7 @@ def area_weights(side: int, size: int, device: torch.device | str = 'cpu') -> Te
 class AreaReduction(nn.Module):
     """The same for (B, 1, side, side), as one convolution of the smallest whole blocks: three pixels become two from 192 to 128.
 
-    An eighth of the time of two matrix products in ONNX Runtime.
+    A third of the time of two matrix products in ONNX Runtime.
     """
 
     def __init__(self, side: int, size: int):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .rotations import rotation_from_columns, rotation_from_ypr, sine_vector, ypr_from_rotation
+from .rotations import mixture, rotation_from_columns, rotation_from_ypr, ypr_from_rotation
 from .subspaces import SUBSPACES, anchors
 
 STD_RANGE_RAD = (math.radians(0.2), math.radians(60.0))
@@ -170,12 +170,7 @@ class CoarseToFine(nn.Module):
             weights = nn.functional.one_hot(raw.logits.argmax(1), raw.logits.shape[1]).to(raw.stds.dtype)
         else:
             weights = raw.logits.softmax(1)
-        weights = weights[:, None]
-        columns = raw.rotations.transpose(-1, -2).reshape(-1, raw.stds.shape[1], 9)  # of each rotation, one after the other
-        rotation = rotation_from_columns((weights @ columns).squeeze(1)[:, :6])
-        apart = sine_vector(rotation.transpose(-1, -2)[:, None] @ raw.rotations)
-        variance = (weights @ (raw.stds.square() + apart.detach().square())).squeeze(1)
-        return rotation, variance.sqrt()
+        return mixture(weights, raw.rotations, raw.stds)
 
     def category_logits(self, logits: Tensor) -> Tensor:
         """(B, 4) logits of L1..L4: the probabilities of each category's sub-spaces are summed."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .area import AreaReduction
-from .rotations import rotation_from_columns, sine_vector
+from .rotations import mixture
 
 PREFIX = 'members.'
 
@@ -33,24 +33,17 @@ class Ensemble(nn.Module):
             raise ValueError('members that read depth need one size: holes in depth do not shrink as pictures do')
         self.size, self.modality = size, members[0].modality
         self.members = nn.ModuleList(members)
-        self.reductions = nn.ModuleList(AreaReduction(size, member.size) for member in members)
+        self.reductions = nn.ModuleList(nn.Identity() if member.size == size else AreaReduction(size, member.size) for member in members)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The model contract's outputs: the weighted mean rotation, its deviations, and the weighted mean of the categories' chances."""
         pixels = crops.float()
-        outputs = []
-        for member, reduced in zip(self.members, self.reductions, strict=True):
-            outputs.append(member(pixels if member.size == self.size else reduced(pixels)))
+        outputs = [member(reduced(pixels)) for member, reduced in zip(self.members, self.reductions, strict=True)]
         rotations, stds, logits = (torch.stack(values, 1) for values in zip(*outputs, strict=True))
-        variances = stds.square()
-        weights = 1 / variances.mean(2)
-        weights = (weights / weights.sum(1, keepdim=True))[:, :, None]
-        columns = rotations.transpose(2, 3).flatten(2)
-        mean = rotation_from_columns((weights * columns).sum(1)[:, :6])
-        apart = sine_vector(mean.transpose(1, 2)[:, None] @ rotations)
-        variance = (weights * (variances + apart.square())).sum(1)
-        chance = (weights * logits.softmax(2)).sum(1)
-        return mean, variance.sqrt(), chance.clamp(min=1e-12).log()
+        precision = 1 / stds.square().mean(2)
+        weights = precision / precision.sum(1, keepdim=True)
+        chance = (weights[:, :, None] * logits.softmax(2)).sum(1)
+        return *mixture(weights, rotations, stds), chance.clamp(min=1e-12).log()
 
     def fuse(self) -> None:
         """Prepares the members for export."""

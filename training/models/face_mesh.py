@@ -115,8 +115,8 @@ class FaceMeshTrunk(nn.Module):
 class FacePoints(nn.Module):
     """The whole network, all of it frozen, as a trunk whose features are the points.
 
-    A network that is trained on renders and portraits forgets other faces; one whose weights stay as they are finds the points of faces
-    as on the photographs that it learnt from. Heads that see the points alone cannot tell a render from a photograph.
+    A network that is trained on renders and portraits forgets other faces; one whose weights stay as they are finds the points of
+    photographs as it did before. On renders it finds them badly (training/RESULTS.md).
     """
 
     channels, stride = 3 * POINTS, 192

@@ -49,6 +49,25 @@ def rotation_from_columns(columns: Tensor) -> Tensor:
     return _reshaped(torch.cat([xy, z], -1), 1, 3, 3).transpose(-1, -2)
 
 
+def mixture(weights: Tensor, rotations: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean of several estimates and its deviations: the estimates' own, and their disagreement, which has no gradient.
+
+    Args:
+        weights: (B, K), each row adds up to 1.
+        rotations: (B, K, 3, 3).
+        stds: (B, K, 3) rad.
+
+    Returns:
+        (B, 3, 3), and (B, 3) rad.
+    """
+    weights = weights[:, None]
+    columns = rotations.transpose(-1, -2).reshape(-1, stds.shape[1], 9)  # of each rotation, one after the other
+    rotation = rotation_from_columns((weights @ columns).squeeze(1)[:, :6])
+    apart = sine_vector(rotation.transpose(-1, -2)[:, None] @ rotations)
+    variance = (weights @ (stds.square() + apart.detach().square())).squeeze(1)
+    return rotation, variance.sqrt()
+
+
 def _reshaped(x: Tensor, last: int, *shape: int) -> Tensor:
     """Reshapes the last dimensions; all others but the first become constants, so the exported graph computes no shapes."""
     kept = x.dim() - last

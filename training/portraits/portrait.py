@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -87,18 +88,18 @@ class Portrait:
         self.sheet = round_sheet(model, fit, self.vertices, person)
         self._follow = follow_of(self.vertices[:, 1])
         self._head = {mouth: head_triangles(model, mouth) for mouth in (False, True)}
-        self._neutral = model.neutral + np.tensordot(fit.identity.astype(np.float32), model.identity, 1)
+        self._face = model.points(model.neutral + np.tensordot(fit.identity.astype(np.float32), model.identity, 1))  # at rest
         self._expression = np.tensordot(fit.expression.astype(np.float32), np.stack(list(model.expression.values())), 1)
         self._body = self.sheet.triangles + len(self.vertices)
         self._constant = self._attributes()
 
-    @property
+    @cached_property
     def R_cam_head(self) -> np.ndarray:
         """(3, 3) as the fit has it: MediaPipe's depth is not metric, so its pitch is off by some degrees.
 
         The neutral face is aligned to the mean face, as the renders' are: an identity is not a turn.
         """
-        to_mean = rigid_alignment(self.model.points(self._neutral), self.model.points(self.model.neutral))
+        to_mean = rigid_alignment(self._face, self.model.points(self.model.neutral))
         return self.fit.R_cam_mesh @ to_mean.T @ self.model.head_from_mesh.T
 
     def _attributes(self) -> np.ndarray:
@@ -140,10 +141,9 @@ class Portrait:
     def _reshaped(self, vertices: np.ndarray, identity: np.ndarray) -> np.ndarray:
         """(V, 3) vertices with another identity, laid on the fit's by the face: a chin that is longer is no head that looks up."""
         moves = np.tensordot(identity.astype(np.float32), self.model.identity, 1)
-        face = self.model.points(self._neutral)
-        other = face + self.model.points(moves)
-        R = rigid_alignment(other, face)
-        laid = face.mean(0) + (vertices + moves - other.mean(0)) @ R.T
+        other = self._face + self.model.points(moves)
+        R = rigid_alignment(other, self._face)
+        laid = self._face.mean(0) + (vertices + moves - other.mean(0)) @ R.T
         return vertices + self._follow[: len(vertices), None] * (laid - vertices)  # the collar stays
 
     def draw(self, turner: Turner, pose: Pose, size: int, margin: float) -> Drawn:
