@@ -138,6 +138,21 @@ def test_the_background_is_nowhere_in_a_turned_portrait(portrait, turner):
         assert (drawn.image[drawn.alpha == 0] == 0).all()  # premultiplied
 
 
+@pytest.mark.parametrize('background', [True, False])
+def test_the_photograph_itself_is_cut_as_the_drawn_portrait_is(portrait, turner, background):
+    turner.load(portrait.image, portrait.person)
+    drawn, cut = portrait.draw(turner, Pose(np.eye(3)), 192, 2.2), portrait.cut(192, 2.2, background)
+    assert np.allclose(cut.landmarks68_px, drawn.landmarks68_px, atol=1e-3)
+    assert np.allclose(cut.K_crop, drawn.K_crop) and np.allclose(cut.t_cam_head_m, drawn.t_cam_head_m)
+    (x1, y1), (x2, y2) = drawn.landmarks68_px.min(0).astype(int), drawn.landmarks68_px.max(0).astype(int)
+    face = np.zeros(cut.alpha.shape, bool)
+    face[y1:y2, x1:x2] = drawn.alpha[y1:y2, x1:x2] == 255
+    apart = [np.abs(np.roll(cut.image, shift, 1).astype(int) - drawn.image)[face].mean() for shift in (-1, 0, 1)]
+    assert apart[1] < 2 and apart[1] < min(apart[0], apart[2])  # to less than a pixel
+    wall = cut.image[(drawn.alpha == 0) & (cut.alpha == 255)]
+    assert (len(wall) > 1000 and np.abs(np.median(wall, 0) - [200, 40, 40]).max() <= 2) if background else len(wall) < 20
+
+
 def test_closing_the_eyes_changes_the_eyes_alone(portrait, turner):
     turner.load(portrait.image, portrait.person)
     opened = portrait.draw(turner, Pose(np.eye(3)), 192, 2.2)
@@ -243,19 +258,41 @@ def test_a_dataset_joins_renders_format_and_is_labelled_anew_without_drawing(tmp
     maker.make(0)
     D = np.load(folder / 'turns' / 'shard-00000.npz')['D']
     image = (folder / 'shard-00000' / 'image.npy').read_bytes()
+    assert (SyntheticCrops([folder], None).table['t_cam_head_m'][[0, 1, 4, 5], 2] == 100).all()  # the photographs
     for expected in ('train on these labels', 'settled\n'):
         assert main(['label', '--output', str(folder)]) is None
         assert expected in capsys.readouterr().out
         crops = SyntheticCrops([folder], None)
         R = crops.table['R_cam_head'].reshape(2, 4, 3, 3)
         relative = R @ np.swapaxes(R[:, :1], -1, -2)
-        assert np.allclose(relative.reshape(8, 3, 3), D, atol=1e-9)  # the first picture of each is as taken: D is the identity
+        assert np.allclose(relative.reshape(8, 3, 3), D, atol=1e-9)  # the first picture of each is the photograph: D is the identity
     assert (folder / 'shard-00000' / 'image.npy').read_bytes() == image
     batch = augment(crops.gather(np.arange(8)), 96, Augmentation(), torch.Generator().manual_seed(1))
     assert torch.isfinite(batch.rotation).all() and torch.isfinite(batch.landmarks).all()
     far = crops.table['t_cam_head_m'][:, 2] == 100
     apart = geometry.geodesic_deg(crops.table['R_crop_head'], crops.table['R_cam_head'])
     assert far.any() and apart[far].max() < 0.1  # seen from afar a crop's ray is the optical axis
+
+
+def test_a_dataset_takes_the_own_poses_of_another_of_the_same_portraits(tmp_path, model, fitter, turner, capsys):
+    def made(name, pictures, people=('one', 'two')):
+        folder, variety = tmp_path / name, Variety(pictures=pictures)
+        manifest = manifest_of(2, variety, 1, 'a test')
+        write_manifest(folder, manifest)
+        write_people(folder, list(people))
+        ShardMaker(folder, variety, manifest, lambda person: Sitter(model, fitter, turner, seed=person).portrait(fitter)).make(0)
+        return folder
+
+    labelled, photographs, others = made('labelled', 3), made('photographs', 2), made('others', 2, ('one', 'three'))
+    assert main(['label', '--own-poses', str(labelled), '--output', str(photographs)]) == 2
+    assert 'label it by a network first' in capsys.readouterr().err
+    assert main(['label', '--output', str(labelled)]) is None
+    assert main(['label', '--own-poses', str(labelled), '--output', str(photographs)]) is None
+    theirs, mine = (SyntheticCrops([folder], None).table['R_cam_head'] for folder in (labelled, photographs))
+    assert np.allclose(mine[[0, 1, 2, 3]], theirs[[0, 0, 3, 3]], atol=1e-6)
+    capsys.readouterr()
+    assert main(['label', '--own-poses', str(labelled), '--output', str(others)]) == 2
+    assert 'not of the same portraits' in capsys.readouterr().err
 
 
 def test_who_is_held_out_depends_on_nobody_else(tmp_path):

@@ -23,11 +23,13 @@ def main(arguments: list[str] | None = None) -> None:
     turn = steps.add_parser('turn', help='make the dataset, labelled by the fits; a run that was stopped goes on where it was')
     turn.add_argument('--output', type=Path, default=OUTPUT)
     turn.add_argument('--pictures', type=positive_int, default=16, help='of each portrait (default 16)')
+    turn.add_argument('--as-taken', type=natural, default=2, help='so many of them are the photograph itself (default 2)')
     turn.add_argument('--limit', type=positive_int, help='only the first so many portraits')
     turn.add_argument('--seed', type=natural, default=1)
     turn.add_argument('--workers', type=positive_int, default=os.cpu_count() or 1, help='processes (default: one per core)')
     label = steps.add_parser('label', help='label the dataset anew by a network; nothing is drawn again')
     label.add_argument('--model', default='c2f_edge', help='a shipped name, an .onnx file or a checkpoint (default c2f_edge)')
+    label.add_argument('--own-poses', type=Path, help='another dataset of the same portraits: take theirs, no network is asked')
     label.add_argument('--output', type=Path, default=OUTPUT)
     label.add_argument(
         '--fit-share',
@@ -46,8 +48,15 @@ def main(arguments: list[str] | None = None) -> None:
         from .fetch import sources
         from .variety import Variety
 
+        if options.as_taken > options.pictures:
+            raise ValueError(f'--as-taken {options.as_taken}: a portrait has only {options.pictures} pictures (--pictures)')
+        variety = Variety(pictures=options.pictures, as_taken=options.as_taken)
         command = 'python -m training.portraits ' + shlex.join(arguments if arguments is not None else sys.argv[1:])
-        turn_all(sources(), options.output, Variety(pictures=options.pictures), options.seed, options.workers, command, options.limit)
+        turn_all(sources(), options.output, variety, options.seed, options.workers, command, options.limit)
+    elif options.own_poses:
+        from .label import label_as
+
+        print(f'{label_as(options.own_poses, options.output)} pictures have the own poses of {options.own_poses}')
     else:
         _label(options.model, options.output, options.fit_share)
 

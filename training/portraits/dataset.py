@@ -159,7 +159,10 @@ class ShardMaker:
             self.turner.load(portrait.image, portrait.person)
             fits.append(portrait.R_cam_head)
             for number, pose in enumerate(draw_poses(rng, portrait.R_cam_head, self.variety)):
-                drawn = portrait.draw(self.turner, pose, CROP_SIZE, CROP_MARGIN)
+                if number < self.variety.as_taken:
+                    drawn = portrait.cut(CROP_SIZE, CROP_MARGIN, background=number % 2 == 0)
+                else:
+                    drawn = portrait.draw(self.turner, pose, CROP_SIZE, CROP_MARGIN)
                 gray = cv2.cvtColor(drawn.image, cv2.COLOR_BGR2GRAY)
                 row = _row(person, portrait, pose, drawn, self.manifest.seed)
                 writer.put((person - first) * pictures + number, gray, drawn.alpha, np.zeros(gray.shape, np.uint16), row)

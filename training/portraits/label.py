@@ -19,7 +19,8 @@ from training.data.crops import SyntheticCrops
 from training.data.portrait_turns import read_turns
 from training.evaluation.model_file import Model
 from training.evaluation.self_consistency import SelfConsistency, estimates, own_poses
-from training.synthetic.layout import Manifest, finished_shards, read_manifest, shard_path
+from training.synthetic.dataset import read_people
+from training.synthetic.layout import finished_shards, read_manifest, shard_path
 from training.synthetic.scene.crops import crop_rotation
 
 SETTLED_DEG = 0.2
@@ -74,13 +75,7 @@ def label(model: Model, folder: Path, fit_share: float = 0.0) -> Labels:
     R_base = before.copy()
     there = np.unique(person)
     R_base[there] = between(own_poses(R, D, person, people)[there], R_fit[there], fit_share)
-    labels = D @ R_base[person]
-    start = 0
-    for shard in shards:
-        count = manifest.shard_count(shard)
-        _relabel(folder, manifest, shard, labels[start : start + count])
-        start += count
-    np.savez(folder / OWN_POSES, R_base=R_base)
+    labels = _relabel(folder, R_base)
     agreement = SelfConsistency(person, geometry.geodesic_deg(np.eye(3), D), geometry.geodesic_deg(labels, R))
     return Labels(R_base, geometry.geodesic_deg(before, R_base)[there], agreement)
 
@@ -102,12 +97,33 @@ def between(R_network: np.ndarray, R_fit: np.ndarray, fit_share: float) -> np.nd
     return geometry.nearest_rotation((1 - fit_share) * anchored + fit_share * R_fit)
 
 
-def _relabel(folder: Path, manifest: Manifest, shard: int, R_cam_head: np.ndarray) -> None:
-    path = shard_path(folder, shard) / 'samples.npz'
-    with np.load(path) as z:
-        columns = {name: z[name] for name in z.files}
-    columns['R_cam_head'] = R_cam_head
-    columns['R_crop_head'] = np.stack([crop_rotation(K, R, manifest.crop_size) for K, R in zip(columns['K_crop'], R_cam_head, strict=True)])
-    part = path.with_name('samples.part.npz')
-    np.savez(part, **columns)
-    part.replace(path)
+def label_as(other: Path, folder: Path) -> int:
+    """Labels a dataset by the own poses of another one of the same portraits; returns the number of pictures.
+
+    Raises:
+        ValueError: if the other has not been labelled, or its portraits are others.
+    """
+    if not (other / OWN_POSES).exists():
+        raise ValueError(f'{other} has no {OWN_POSES}: label it by a network first')
+    if read_people(other) != read_people(folder):
+        raise ValueError(f'{other} and {folder} are not of the same portraits: their identities.csv differ')
+    return len(_relabel(folder, np.load(other / OWN_POSES)['R_base']))
+
+
+def _relabel(folder: Path, R_base: np.ndarray) -> np.ndarray:
+    """Writes the labels that follow from (P, 3, 3) own poses; returns them, (N, 3, 3)."""
+    manifest = read_manifest(folder)
+    labels = []
+    for shard in finished_shards(folder, manifest):
+        path = shard_path(folder, shard) / 'samples.npz'
+        with np.load(path) as z:
+            columns = {name: z[name] for name in z.files}
+        R = read_turns(folder, shard)['D'] @ R_base[columns['identity']]
+        columns['R_cam_head'] = R
+        columns['R_crop_head'] = np.stack([crop_rotation(K, R_, manifest.crop_size) for K, R_ in zip(columns['K_crop'], R, strict=True)])
+        part = path.with_name('samples.part.npz')
+        np.savez(part, **columns)
+        part.replace(path)
+        labels.append(R)
+    np.savez(folder / OWN_POSES, R_base=R_base)
+    return np.concatenate(labels)

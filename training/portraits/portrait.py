@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import cv2
 import numpy as np
 
 from c2f_head_pose import geometry
@@ -21,6 +22,9 @@ from .turn import UNLIT, Light, Turner
 
 _PIVOT_CM = np.array([0.0, -4.0, -1.0])  # where a head turns on its neck, mesh axes
 _FRAME_PX_PER_M = 600.0  # of the frame that the crop is cut from; any value gives the same crop
+
+FAR_M = 100.0
+"""Camera to sellion of a picture without perspective."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +44,7 @@ class Pose:
 
     D: np.ndarray
     torso_share: float = 0.4
-    distance_m: float = 100.0
+    distance_m: float = FAR_M
     morphs: dict[str, float] = field(default_factory=dict)
     gaze_deg: tuple[float, float] = (0.0, 0.0)
     light: Light = UNLIT
@@ -79,6 +83,7 @@ class Portrait:
 
     def __init__(self, model: HeadModel, fit: Fit, image: np.ndarray, person: np.ndarray):
         self.model, self.fit, self.person = model, fit, person
+        self.photograph = image
         self.vertices = add_hair(model, fit, person)
         camera = fit.R_cam_mesh @ self.vertices.T
         depth = depth_picture(fit.in_picture(self.vertices)[:, :2], head_triangles(model, mouth=False), camera[2], person.shape)
@@ -156,14 +161,47 @@ class Portrait:
         landmarks = (shaped[self.model.landmarks68] - pivot) @ pose.D.T + pivot
         shift = np.array([0, 0, pose.distance_m]) - landmarks[SELLION]
         placed = landmarks + shift
-        focal = _FRAME_PX_PER_M * pose.distance_m
-        K_crop, _ = crop_camera(np.diag([focal, focal, 1.0]), placed, np.eye(3), margin, size)
+        K_crop = _crop_camera(placed, margin, size)
         turn = geometry.rotation_vector(pose.D)
         image, alpha = turner.draw(
             surface, self._head['jawOpen' in pose.morphs], self._body, K_crop, size, pivot, turn, turn * pose.torso_share, shift, pose.light
         )
-        pixels = placed @ K_crop.T
-        return Drawn(image, alpha, K_crop, placed[SELLION], pixels[:, :2] / pixels[:, 2:] + 0.5)
+        return Drawn(image, alpha, K_crop, placed[SELLION], _in_crop(placed, K_crop))
+
+    def cut(self, size: int, margin: float, background: bool) -> Drawn:
+        """The photograph itself, cropped as `draw` does: nothing in it is drawn.
+
+        Args:
+            size: side of the crop, pixels.
+            margin: side of the crop over that of the landmarks' box.
+            background: whether its own background stays; beyond the photograph's edge there is none.
+        """
+        landmarks = self.vertices[self.model.landmarks68] @ self.fit.R_cam_mesh.T / 100
+        placed = landmarks + [0, 0, FAR_M] - landmarks[SELLION]
+        K_crop = _crop_camera(placed, margin, size)
+        scale = K_crop[0, 0] / FAR_M / (100 * self.fit.pixels_per_cm)  # crop pixels per pixel of the photograph
+        pixels = _in_crop(placed, K_crop)
+        moved = pixels[SELLION] - scale * self.fit.in_picture(self.vertices[self.model.landmarks68[[SELLION]]])[0, :2]
+        coverage = np.ones_like(self.person) if background else self.person
+        layers = np.dstack([self.photograph * coverage[..., None], 255 * coverage]).astype(np.float32)
+        finer = int(np.ceil(1 / scale))  # no pixel of the photograph is skipped
+        # continuous coordinates count from the first pixel's corner, warpAffine's from its centre
+        matrix = np.column_stack([scale * finer * np.eye(2), finer * moved + 0.5 * (scale * finer - 1)])
+        fine = cv2.warpAffine(layers, matrix, (size * finer, size * finer), flags=cv2.INTER_LINEAR)
+        cut = np.rint(cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)).astype(np.uint8)
+        return Drawn(np.ascontiguousarray(cut[..., :3]), np.ascontiguousarray(cut[..., 3]), K_crop, placed[SELLION], pixels)
+
+
+def _crop_camera(placed: np.ndarray, margin: float, size: int) -> np.ndarray:
+    """(3, 3) camera matrix of the crop about landmarks, (68, 3) metres, whose sellion is on the optical axis."""
+    focal = _FRAME_PX_PER_M * placed[SELLION, 2]
+    return crop_camera(np.diag([focal, focal, 1.0]), placed, np.eye(3), margin, size)[0]
+
+
+def _in_crop(placed: np.ndarray, K_crop: np.ndarray) -> np.ndarray:
+    """(N, 2) continuous crop pixels of (N, 3) metres in the camera frame."""
+    pixels = placed @ K_crop.T
+    return pixels[:, :2] / pixels[:, 2:] + 0.5
 
 
 class Builder:

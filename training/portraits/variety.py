@@ -10,7 +10,7 @@ import numpy as np
 from c2f_head_pose import geometry
 
 from .head import IDENTITY_MODES
-from .portrait import Pose
+from .portrait import FAR_M, Pose
 from .turn import UNLIT, Light
 
 SIDED_MOVEMENTS = (
@@ -27,7 +27,7 @@ class Variety:
 
     Attributes:
         pictures: number of pictures of each portrait.
-        as_taken: how many of these show the portrait as it stands, only relit.
+        as_taken: how many of these are the photograph itself: with its background, without it, and so on in turn.
         upright: share of the others that is nearly upright: normally distributed.
         upright_sd_deg: standard deviations of their yaw, pitch and roll.
         yaw_deg: largest yaw of the rest, which are turned far: uniform up to this either way.
@@ -46,7 +46,7 @@ class Variety:
     """
 
     pictures: int = 16
-    as_taken: int = 1
+    as_taken: int = 2
     upright: float = 0.27
     upright_sd_deg: tuple[float, float, float] = (18.0, 12.0, 8.0)
     yaw_deg: float = 90.0
@@ -72,26 +72,22 @@ def draw_poses(rng: np.random.Generator, R_cam_head: np.ndarray, variety: Variet
         R_cam_head: (3, 3) of the portrait, about.
         variety: the pictures' differences.
     """
-    poses = []
-    for number in range(variety.pictures):
-        if number < variety.as_taken:
-            D = np.eye(3)
+    poses = [Pose(np.eye(3))] * variety.as_taken
+    for _ in range(variety.pictures - variety.as_taken):
+        if rng.random() < variety.upright:
+            ypr = rng.normal(0, variety.upright_sd_deg)
         else:
-            if rng.random() < variety.upright:
-                ypr = rng.normal(0, variety.upright_sd_deg)
-            else:
-                pitch = np.clip(rng.normal(0, variety.pitch_sd_deg), -variety.pitch_deg, variety.pitch_deg)
-                ypr = np.array([rng.uniform(-variety.yaw_deg, variety.yaw_deg), pitch, rng.normal(0, variety.roll_sd_deg)])
-            D = geometry.rotation_from_ypr_deg(ypr) @ R_cam_head.T
+            pitch = np.clip(rng.normal(0, variety.pitch_sd_deg), -variety.pitch_deg, variety.pitch_deg)
+            ypr = np.array([rng.uniform(-variety.yaw_deg, variety.yaw_deg), pitch, rng.normal(0, variety.roll_sd_deg)])
+        D = geometry.rotation_from_ypr_deg(ypr) @ R_cam_head.T
         turn = np.degrees(np.linalg.norm(geometry.rotation_vector(D)))
         needed = max(0.0, turn - _NECK_LIMIT_DEG) / max(turn, 1.0)
-        far = number < variety.as_taken or rng.random() < variety.far
         poses.append(
             Pose(
                 D,
                 torso_share=float(rng.uniform(max(0.2, needed), max(0.6, needed))),
-                distance_m=100.0 if far else float(np.exp(rng.uniform(*np.log(variety.distance_m)))),
-                **(_face(rng, variety) if number >= variety.as_taken else {}),
+                distance_m=FAR_M if rng.random() < variety.far else float(np.exp(rng.uniform(*np.log(variety.distance_m)))),
+                **_face(rng, variety),
                 light=_light(rng) if rng.random() < variety.relit else UNLIT,
             )
         )
