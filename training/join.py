@@ -1,4 +1,4 @@
-"""Joins trained networks into an ensemble: `python -m training.join [--mirrored FIRST.pt] SECOND.pt ... --out ENSEMBLE.pt`.
+"""Joins trained networks into an ensemble: `python -m training.join [--mirrored FIRST.pt] SECOND.pt ... [--upright] --out ENSEMBLE.pt`.
 
 The file is a checkpoint as training writes it: it can be exported, evaluated, and teach. `training.train --start ENSEMBLE.pt` trains the
 member of the configuration's kind on.
@@ -16,13 +16,14 @@ from .loop import checkpoint
 from .models.ensemble import joined
 
 
-def join(paths: list[Path], name: str, mirrored: int = 0) -> dict[str, Any]:
+def join(paths: list[Path], name: str, mirrored: int = 0, upright: bool = False) -> dict[str, Any]:
     """The content of the ensemble's checkpoint.
 
     Args:
         paths: checkpoints of the members. The largest one's settings of the crop hold for all.
         mirrored: number of the first members that read each crop's mirror image too.
         name: the ensemble's name.
+        upright: whether all but the first read crops turned upright by the first one's estimate.
 
     Raises:
         ValueError: for a single checkpoint, or members that read crops of two modalities or of other margins.
@@ -41,7 +42,7 @@ def join(paths: list[Path], name: str, mirrored: int = 0) -> dict[str, Any]:
     for i in range(mirrored):
         members[i] = {'kind': 'symmetric', 'size': members[i]['size'], 'network': members[i]}
         weights[i] = {f'network.{name}': value for name, value in weights[i].items()}
-    network = {'kind': 'ensemble', 'size': largest['config']['network']['size'], 'members': members}
+    network = {'kind': 'ensemble', 'size': largest['config']['network']['size'], 'members': members, 'upright': upright}
     return {
         'average': joined(weights),
         'config': {**largest['config'], 'name': name, 'network': network},
@@ -67,9 +68,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('checkpoints', type=Path, nargs='*', help='members')
     parser.add_argument('--mirrored', type=Path, action='append', default=[], help="a member that reads each crop's mirror image too")
+    parser.add_argument(
+        '--upright', action='store_true', help="all but the first read each crop turned upright by the first one's estimate"
+    )
     parser.add_argument('--out', type=Path, required=True)
     args = parser.parse_args(arguments)
-    content = join([*args.mirrored, *args.checkpoints], args.out.stem, len(args.mirrored))
+    content = join([*args.mirrored, *args.checkpoints], args.out.stem, len(args.mirrored), args.upright)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.save(args.out, **content)
     print(f'{args.out}: {len(content["config"]["network"]["members"])} networks, crops of {content["config"]["network"]["size"]} pixels')

@@ -113,6 +113,19 @@ def test_the_heads_own_roll_becomes_the_drawn_one(crops):
     assert np.median(roll) < 1.5 and roll.max() < 10
 
 
+def test_the_heads_tilt_in_the_picture_becomes_the_drawn_one(crops):
+    """The head's z axis then points up in the picture at every yaw, but for the turn of the view's own ray."""
+    batch = crops.gather(np.arange(40))
+    how = augment.Augmentation(roll_of='upright', roll_sd_deg=0.0, roll_wide_share=0.0, shift_sd=0.0)
+
+    def tilts(R):
+        return np.degrees(np.abs(np.arctan2(R[:, 0, 2], -R[:, 1, 2])))
+
+    after = tilts(augment.rotation_in_view(batch, augment.random_view(batch, how, generator(3))).numpy())
+    assert np.median(tilts(batch.R_cam_head.numpy())) > 3
+    assert np.median(after) < 1.5 and after.max() < 10
+
+
 def test_a_centred_view_has_the_renderers_label(crops):
     """The stored crop is centred on the landmarks' box, so the plain view's label is the dataset's own R_crop_head."""
     batch = crops.gather(np.arange(40))

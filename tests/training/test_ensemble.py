@@ -22,9 +22,9 @@ class Says(nn.Module):
 
     modality = 'rgb'
 
-    def __init__(self, yaw_deg, std_deg, size=8):
+    def __init__(self, yaw_deg, std_deg, size=8, roll_deg=0.0):
         super().__init__()
-        self.R = torch.from_numpy(geometry.rotation_from_ypr_deg([yaw_deg, 0, 0])).float()
+        self.R = torch.from_numpy(geometry.rotation_from_ypr_deg([yaw_deg, 0, roll_deg])).float()
         self.std, self.size, self.shown = np.radians(std_deg), size, None
 
     def forward(self, crops):
@@ -57,6 +57,32 @@ def test_a_member_of_smaller_crops_sees_them_reduced_by_area():
     assert small.shown.shape == (2, 1, 6, 6) and np.abs(small.shown[:, 0].numpy() - theirs).max() <= 0.51  # theirs is rounded
 
 
+@pytest.mark.parametrize(('roll_deg', 'quarters'), [(90.0, 1), (-90.0, -1), (0.0, 0)])
+def test_an_upright_ensembles_later_members_see_the_head_that_the_first_finds_upright(roll_deg, quarters):
+    """Roll counts clockwise in the picture. The second finds no roll in what it is shown, so it agrees with the first."""
+    first, second = Says(0, 4, roll_deg=roll_deg), Says(0, 4)
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 1, 8, 8), np.uint8))
+    R, std, _ = Ensemble([first, second], 8, upright=True)(pixels)
+    assert torch.equal(second.shown, torch.rot90(pixels, quarters, (2, 3)).float())  # counter-clockwise
+    assert geometry.geodesic_deg(R.double().numpy(), first.R.double().numpy()).max() < 0.05
+    assert np.abs(np.degrees(std.numpy()) - 4).max() < 0.05
+
+
+def test_an_upright_ensembles_categories_are_the_first_ones():
+    first, second = Says(10, 4, roll_deg=90), Says(0, 4)
+    first.forward = lambda crops: (*Says.forward(first, crops)[:2], torch.tensor([[0.0, 5, 0, 0]]).expand(len(crops), 4))
+    _, _, logits = Ensemble([first, second], 8, upright=True)(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+    assert torch.allclose(logits.softmax(1)[0], torch.tensor([0.0, 5, 0, 0]).softmax(0), atol=1e-6)
+
+
+def test_crops_of_depth_are_not_turned_upright():
+    members = [Says(0, 4), Says(0, 4)]
+    for member in members:
+        member.modality = 'depth'
+    with pytest.raises(ValueError, match='depth are not turned upright'):
+        Ensemble(members, 8, upright=True)
+
+
 def test_members_of_two_modalities_are_refused():
     other = Says(0, 4)
     other.modality = 'depth'
@@ -76,11 +102,13 @@ def two(heads, tmp_path_factory):
     return out
 
 
-def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_path):
-    assert join.main(['--mirrored', str(two[0]), str(two[1]), '--out', str(tmp_path / 'both.pt')]) in (None, 0)
+@pytest.mark.parametrize('upright', [False, True])
+def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_path, upright):
+    options = ['--mirrored', str(two[0]), str(two[1]), *(['--upright'] if upright else [])]
+    assert join.main([*options, '--out', str(tmp_path / 'both.pt')]) in (None, 0)
     export(tmp_path / 'both.pt', tmp_path / 'files', Labels('both', '0.1.0'), ['fp32'], [str(heads)])
     members = [checkpoint.network_of(checkpoint.load(path)).eval() for path in two]
-    expected = Ensemble([Symmetric(members[0]), members[1]], 64)
+    expected = Ensemble([Symmetric(members[0]), members[1]], 64, upright)
     crops = np.random.default_rng(3).integers(0, 256, (4, 1, 64, 64), np.uint8)
     found = open_engine(str(tmp_path / 'files' / 'both.onnx'), 'cpu').infer(crops)
     with torch.no_grad():

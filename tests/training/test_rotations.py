@@ -46,6 +46,19 @@ def test_columns_give_the_nearest_rotation_of_their_plane():
     assert np.allclose(tilted[:, 1], [np.sin(np.radians(15)), np.cos(np.radians(15)), 0], atol=1e-5)
 
 
+def test_tilt_is_what_turning_the_picture_takes_away():
+    """A head that looks down by 20 degrees in profile, its picture turned clockwise by 50: what is left points up in the picture."""
+    ypr = np.array([[30.0, -10, 0], [89, 0, 0], [-60, 30, 0]])
+    R = geometry.rotation_from_ypr_deg(ypr)
+    upright = rotations.tilt(torch.from_numpy(R)).numpy()
+    assert np.abs((np.swapaxes(upright, 1, 2) @ R)[:, 0, 2]).max() < 1e-9
+    angle = np.radians(50)
+    turned = rotations.about_optical_axis(torch.tensor([np.cos(angle)] * 3), torch.tensor([np.sin(angle)] * 3)).numpy()
+    found = rotations.tilt(torch.from_numpy(turned @ R)).numpy()
+    assert np.abs(found - turned @ upright).max() < 1e-9
+    assert np.abs(found[1] - turned[1]).max() < 1e-2  # without pitch and roll nothing but the picture's turn is there
+
+
 def test_categories_follow_table_1_and_the_package():
     """Yaw and pitch (+, +) is L1, (+, -) L2, (-, -) L3, (-, +) L4: written out here from the angles."""
     ypr = random_ypr()

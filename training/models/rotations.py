@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 HEAD_AXES = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (-1.0, 0.0, 0.0))
 """R_cam_head of a face looking straight into the camera (DESIGN section 3); R_cv = R_cam_head @ HEAD_AXES.T."""
@@ -133,6 +133,32 @@ def face_direction(R: Tensor) -> tuple[Tensor, Tensor]:
     """
     x, y, z = R[..., 0, 0], R[..., 1, 0], R[..., 2, 0]
     return torch.atan2(-x, -z), torch.asin((-y).clamp(-1, 1))
+
+
+def about_optical_axis(cosine: Tensor, sine: Tensor) -> Tensor:
+    """(B, 3, 3) rotations about the camera's z axis of (B,) cosines and sines.
+
+    A picture that is turned clockwise by an angle shows this rotation times R_cam_head.
+    """
+    zero, one = torch.zeros_like(cosine), torch.ones_like(cosine)
+    rows = [torch.stack(row, 1) for row in ((cosine, -sine, zero), (sine, cosine, zero), (zero, zero, one))]
+    return torch.stack(rows, 1)
+
+
+def tilt(R: Tensor) -> Tensor:
+    """By what turn about the optical axis heads are rotated from upright in the picture.
+
+    A head is upright where its z axis points up in the picture. Unlike the roll this is what turning the picture takes away at every yaw.
+    For a head seen exactly from above or below it is arbitrary.
+
+    Args:
+        R: (B, 3, 3) R_cam_head.
+
+    Returns:
+        (B, 3, 3) T about the camera's z axis; T^T R is upright.
+    """
+    up = nn.functional.normalize(R[:, :2, 2], dim=1)
+    return about_optical_axis(-up[:, 1], up[:, 0])
 
 
 def category_of(R: Tensor) -> Tensor:
