@@ -53,7 +53,7 @@ def test_tilt_is_what_turning_the_picture_takes_away():
     upright = rotations.tilt(torch.from_numpy(R)).numpy()
     assert np.abs((np.swapaxes(upright, 1, 2) @ R)[:, 0, 2]).max() < 1e-9
     angle = np.radians(50)
-    turned = rotations.about_optical_axis(torch.tensor([np.cos(angle)] * 3), torch.tensor([np.sin(angle)] * 3)).numpy()
+    turned = rotations.about_optical_axis(torch.tensor([[np.cos(angle), np.sin(angle)]] * 3)).numpy()
     found = rotations.tilt(torch.from_numpy(turned @ R)).numpy()
     assert np.abs(found - turned @ upright).max() < 1e-9
     assert np.abs(found[1] - turned[1]).max() < 1e-2  # without pitch and roll nothing but the picture's turn is there

@@ -182,7 +182,7 @@ def rotation_in_view(crops: Crops, view: View) -> Tensor:
     left = torch.stack([view.mirror, torch.ones_like(view.mirror), torch.ones_like(view.mirror)], 1)
     right = torch.stack([torch.ones_like(view.mirror), view.mirror, torch.ones_like(view.mirror)], 1)
     R = left[:, :, None] * R * right[:, None, :]
-    return about_optical_axis(view.roll.cos(), view.roll.sin()) @ R
+    return about_optical_axis(torch.stack([view.roll.cos(), view.roll.sin()], 1)) @ R
 
 
 def ray_rotations(rays: Tensor) -> Tensor:

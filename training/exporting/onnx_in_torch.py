@@ -149,6 +149,7 @@ def _function(kind: str, a: dict[str, Any], n: list[list[int] | None]) -> Callab
         'Slice': lambda x, *_: _sliced(x, n),
         'Split': lambda x, *_: x.split(n[1] if len(n) > 1 and n[1] else x.shape[axis] // a['num_outputs'], axis),
         'OneHot': lambda i, _, v: torch.where(functional.one_hot(i.long(), int(n[1][0])).movedim(-1, a.get('axis', -1)) > 0, v[1], v[0]),  # type: ignore[index]
+        'GridSample': lambda x, at: functional.grid_sample(x, at, a['mode'].decode(), a['padding_mode'].decode(), bool(a['align_corners'])),
         'DepthToSpace': lambda x: _pixels_of_channels(x, a),
         'LRN': lambda x: functional.local_response_norm(x, a['size'], a.get('alpha', 1e-4), a.get('beta', 0.75), a.get('bias', 1.0)),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 HEAD_AXES = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (-1.0, 0.0, 0.0))
 """R_cam_head of a face looking straight into the camera (DESIGN section 3); R_cv = R_cam_head @ HEAD_AXES.T."""
@@ -19,6 +19,11 @@ _HALF_DIFFERENCES = (
     (0.0, -0.5, 0.0), (0.5, 0.0, 0.0), (0.0, 0.0, 0.0),
 )  # fmt: skip
 """From a flattened 3x3 matrix to (R21 - R12, R02 - R20, R10 - R01) / 2."""
+
+_TURN = ((1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0), (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+_TURN_AXIS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+"""A flattened turn about the camera's z axis is cosine and sine times the first, plus the second."""
+_UP_TO_COSINE_SINE = ((0.0, 1.0), (-1.0, 0.0))
 
 
 def rotation_from_columns(columns: Tensor) -> Tensor:
@@ -135,14 +140,12 @@ def face_direction(R: Tensor) -> tuple[Tensor, Tensor]:
     return torch.atan2(-x, -z), torch.asin((-y).clamp(-1, 1))
 
 
-def about_optical_axis(cosine: Tensor, sine: Tensor) -> Tensor:
-    """(B, 3, 3) rotations about the camera's z axis of (B,) cosines and sines.
+def about_optical_axis(cosine_sine: Tensor) -> Tensor:
+    """(B, 3, 3) rotations about the camera's z axis of (B, 2) cosines and sines.
 
     A picture that is turned clockwise by an angle shows this rotation times R_cam_head.
     """
-    zero, one = torch.zeros_like(cosine), torch.ones_like(cosine)
-    rows = [torch.stack(row, 1) for row in ((cosine, -sine, zero), (sine, cosine, zero), (zero, zero, one))]
-    return torch.stack(rows, 1)
+    return (cosine_sine @ cosine_sine.new_tensor(_TURN) + cosine_sine.new_tensor(_TURN_AXIS)).reshape(-1, 3, 3)
 
 
 def tilt(R: Tensor) -> Tensor:
@@ -157,8 +160,9 @@ def tilt(R: Tensor) -> Tensor:
     Returns:
         (B, 3, 3) T about the camera's z axis; T^T R is upright.
     """
-    up = nn.functional.normalize(R[:, :2, 2], dim=1)
-    return about_optical_axis(-up[:, 1], up[:, 0])
+    up = R[:, :2, 2]
+    length = (up.square().sum(1, keepdim=True) + _TINY * _TINY).sqrt()
+    return about_optical_axis(up @ up.new_tensor(_UP_TO_COSINE_SINE) / length)
 
 
 def category_of(R: Tensor) -> Tensor:
