@@ -20,7 +20,8 @@ def join(paths: list[Path], name: str, mirrored: int = 0, upright: bool = False)
     """The content of the ensemble's checkpoint.
 
     Args:
-        paths: checkpoints of the members. The largest one's settings of the crop hold for all.
+        paths: checkpoints of the members. The settings of the crop are those of the one with the largest crops, or of the first if
+            the others read upright ones.
         mirrored: number of the first members that read each crop's mirror image too.
         name: the ensemble's name.
         upright: whether all but the first read crops turned upright by the first one's estimate.
@@ -31,7 +32,9 @@ def join(paths: list[Path], name: str, mirrored: int = 0, upright: bool = False)
     if len(paths) < 2:
         raise ValueError('an ensemble needs at least two checkpoints')
     contents = [checkpoint.load(path) for path in paths]
-    largest = max(contents, key=lambda content: content['config']['network']['size'])
+    size = max(content['config']['network']['size'] for content in contents)
+    # its augmentation draws the crops that the ensemble is measured on: where the others read upright ones, the first one's
+    leading = contents[0] if upright else next(content for content in contents if content['config']['network']['size'] == size)
     if len(modalities := {content['config']['modality'] for content in contents}) > 1:
         raise ValueError(f'the members read {" and ".join(sorted(modalities))}: an ensemble reads one modality')
     margins = {content['config'].get('augment', {}).get('margin') for content in contents}
@@ -42,14 +45,14 @@ def join(paths: list[Path], name: str, mirrored: int = 0, upright: bool = False)
     for i in range(mirrored):
         members[i] = {'kind': 'symmetric', 'size': members[i]['size'], 'network': members[i]}
         weights[i] = {f'network.{name}': value for name, value in weights[i].items()}
-    network = {'kind': 'ensemble', 'size': largest['config']['network']['size'], 'members': members, 'upright': upright}
+    network = {'kind': 'ensemble', 'size': size, 'members': members, 'upright': upright}
     return {
         'average': joined(weights),
-        'config': {**largest['config'], 'name': name, 'network': network},
+        'config': {**leading['config'], 'name': name, 'network': network},
         'step': 0,
         'samples': sum(content['samples'] for content in contents),
         'samples_before': sum(content.get('samples_before', 0) for content in contents),
-        'seed': largest['seed'],
+        'seed': leading['seed'],
         'commit': checkpoint.commit(),
         'started_from': '; with '.join(
             f'{path.name}: {checkpoint.history(content)}' for path, content in zip(paths, contents, strict=True)

@@ -117,6 +117,11 @@ def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_
     assert np.abs(found.rotation_std_rad - std.numpy()).max() < 1e-3
 
 
+def test_an_ensembles_crops_are_drawn_as_the_largest_members_or_where_others_read_upright_ones_as_the_firsts(two):
+    assert [join.join(list(two), 'both', upright=upright)['seed'] for upright in (False, True)] == [64, 48]
+    assert [join.join(list(two), 'both', upright=upright)['config']['network']['size'] for upright in (False, True)] == [64, 64]
+
+
 def test_a_member_is_trained_on_from_the_joined_checkpoint(two, heads, tmp_path):
     content = join.join([two[0], two[1]], 'both', mirrored=1)
     checkpoint.save(tmp_path / 'both.pt', **content)
