@@ -11,6 +11,7 @@ from c2f_head_pose.engine import open_engine
 from training import join
 from training.data.crops import SyntheticCrops
 from training.export import Labels, export
+from training.exporting.onnx_in_torch import OnnxInTorch
 from training.loop import checkpoint
 from training.loop.run import Run
 from training.models.ensemble import Ensemble
@@ -115,6 +116,9 @@ def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_
         R, std, _ = expected(torch.from_numpy(crops))
     assert geometry.geodesic_deg(found.rotation, R.numpy()).max() < 0.05
     assert np.abs(found.rotation_std_rad - std.numpy()).max() < 1e-3
+    with torch.no_grad():
+        again = OnnxInTorch(tmp_path / 'files' / 'both.onnx', 4)(torch.from_numpy(crops))[0]
+    assert geometry.geodesic_deg(again.numpy(), R.numpy()).max() < 0.05
 
 
 def test_an_ensembles_crops_are_drawn_as_the_largest_members_or_where_others_read_upright_ones_as_the_firsts(two):

@@ -293,6 +293,11 @@ def test_a_dataset_takes_the_own_poses_of_another_of_the_same_portraits(tmp_path
     capsys.readouterr()
     assert main(['label', '--own-poses', str(labelled), '--output', str(others)]) == 2
     assert 'not of the same portraits' in capsys.readouterr().err
+    (labelled / 'shard-00000').rename(tmp_path / 'lost')
+    assert main(['label', '--own-poses', str(labelled), '--output', str(photographs)]) == 2
+    assert 'no pictures of 2 of the portraits' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(['label', '--own-poses', str(labelled), '--model', 'c2f', '--output', str(photographs)])
 
 
 def test_who_is_held_out_depends_on_nobody_else(tmp_path):

@@ -47,7 +47,7 @@ def test_columns_give_the_nearest_rotation_of_their_plane():
 
 
 def test_tilt_is_what_turning_the_picture_takes_away():
-    """A head that looks down by 20 degrees in profile, its picture turned clockwise by 50: what is left points up in the picture."""
+    """What is left of a head points up in the picture; a picture that is turned by 50 degrees more has its head tilted by 50 more."""
     ypr = np.array([[30.0, -10, 0], [89, 0, 0], [-60, 30, 0]])
     R = geometry.rotation_from_ypr_deg(ypr)
     upright = rotations.tilt(torch.from_numpy(R)).numpy()

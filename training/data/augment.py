@@ -147,12 +147,12 @@ def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> 
     if how.mirror:
         view = replace(view, mirror=torch.where(u[:, 3] < 0.5, -1.0, 1.0))
     roll = torch.deg2rad(torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg * (2 * u[:, 2] - 1), how.roll_sd_deg * g[:, 3]))
-    R = rotation_in_view(crops, view)
     if how.roll_of == 'head':
         # the roll of a head that faces away is not defined: its picture is rotated by the random roll alone
+        R = rotation_in_view(crops, view)
         roll = roll - torch.where(R[:, 2, 0] < 0, ypr_from_rotation(R)[:, 2], 0.0)
     elif how.roll_of == 'upright':
-        turn = tilt(R)
+        turn = tilt(rotation_in_view(crops, view))
         roll = roll - torch.atan2(turn[:, 1, 0], turn[:, 0, 0])
     turned = replace(view, roll=roll, half=torch.ones_like(view.half))
     matrix = turned.matrix()

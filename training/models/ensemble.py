@@ -35,12 +35,10 @@ class Ensemble(nn.Module):
             raise ValueError('members that read depth need one size: holes in depth do not shrink as pictures do')
         if members[0].modality == 'depth' and upright:
             raise ValueError('crops of depth are not turned upright: holes in depth do not turn as pictures do')
-        self.size, self.modality, self.upright = size, members[0].modality, upright
+        self.size, self.modality = size, members[0].modality
         self.members = nn.ModuleList(members)
         self.reductions = nn.ModuleList(nn.Identity() if member.size == size else AreaReduction(size, member.size) for member in members)
-        centres = (torch.arange(size) + 0.5) * (2 / size) - 1
-        grid = torch.stack(torch.meshgrid(centres, centres, indexing='xy'), -1).reshape(1, -1, 2)
-        self.register_buffer('grid', grid if upright else None, persistent=False)
+        self.register_buffer('grid', _pixel_centres(size) if upright else None, persistent=False)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The model contract's outputs: the weighted mean rotation, its deviations, and the weighted mean of the categories' chances.
@@ -49,12 +47,14 @@ class Ensemble(nn.Module):
         """
         pixels = crops.float()
         outputs = [self.members[0](self.reductions[0](pixels))]
-        turn = tilt(outputs[0][0]) if self.upright else None
-        if turn is not None:
+        if self.grid is None:
+            outputs += [member(reduced(pixels)) for member, reduced in zip(self.members[1:], self.reductions[1:], strict=True)]
+        else:
+            turn, logits = tilt(outputs[0][0]), outputs[0][2]
             pixels = self._turned_back(pixels, turn)
-        for member, reduced in zip(self.members[1:], self.reductions[1:], strict=True):
-            R, std, logits = member(reduced(pixels))
-            outputs.append((R, std, logits) if turn is None else (turn @ R, std, outputs[0][2]))
+            for member, reduced in zip(self.members[1:], self.reductions[1:], strict=True):
+                R, std, _ = member(reduced(pixels))
+                outputs.append((turn @ R, std, logits))
         rotations, stds, logits = (torch.stack(values, 1) for values in zip(*outputs, strict=True))
         precision = 1 / stds.square().mean(2)
         weights = precision / precision.sum(1, keepdim=True)
@@ -74,6 +74,12 @@ class Ensemble(nn.Module):
         """Prepares the members for export."""
         for member in self.members:
             member.fuse()
+
+
+def _pixel_centres(size: int) -> Tensor:
+    """(1, size * size, 2) x, y of a picture's pixels, row by row, [-1, 1] from edge to edge."""
+    centres = (torch.arange(size) + 0.5) * (2 / size) - 1
+    return torch.stack(torch.meshgrid(centres, centres, indexing='xy'), -1).reshape(1, -1, 2)
 
 
 def joined(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ _TURN = ((1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0), (0.0, -1.0, 0.0, 1.0, 0.
 _TURN_AXIS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 """A flattened turn about the camera's z axis is cosine and sine times the first, plus the second."""
 _UP_TO_COSINE_SINE = ((0.0, 1.0), (-1.0, 0.0))
+"""From where an upright head's z axis points in a picture turned clockwise, x and y, to cosine and sine of the turn."""
 
 
 def rotation_from_columns(columns: Tensor) -> Tensor:

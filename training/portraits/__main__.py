@@ -28,8 +28,9 @@ def main(arguments: list[str] | None = None) -> None:
     turn.add_argument('--seed', type=natural, default=1)
     turn.add_argument('--workers', type=positive_int, default=os.cpu_count() or 1, help='processes (default: one per core)')
     label = steps.add_parser('label', help='label the dataset anew by a network; nothing is drawn again')
-    label.add_argument('--model', default='c2f_edge', help='a shipped name, an .onnx file or a checkpoint (default c2f_edge)')
-    label.add_argument('--own-poses', type=Path, help='another dataset of the same portraits: take theirs, no network is asked')
+    opinion = label.add_mutually_exclusive_group()
+    opinion.add_argument('--model', default='c2f_edge', help='a shipped name, an .onnx file or a checkpoint (default c2f_edge)')
+    opinion.add_argument('--own-poses', type=Path, help='another dataset of the same portraits: take theirs, no network is asked')
     label.add_argument('--output', type=Path, default=OUTPUT)
     label.add_argument(
         '--fit-share',

@@ -61,7 +61,7 @@ def label(model: Model, folder: Path, fit_share: float = 0.0) -> Labels:
     shards = finished_shards(folder, manifest)
     parts = [read_turns(folder, shard) for shard in shards]
     D = np.concatenate([part['D'] for part in parts])
-    of_shard = [np.load(shard_path(folder, s) / 'samples.npz')['identity'] for s in shards]
+    of_shard = _people_of(folder, shards)
     person = np.concatenate(of_shard)
     people = int(person.max()) + 1
     R_fit = np.tile(np.eye(3), (people, 1, 1))
@@ -101,13 +101,21 @@ def label_as(other: Path, folder: Path) -> int:
     """Labels a dataset by the own poses of another one of the same portraits; returns the number of pictures.
 
     Raises:
-        ValueError: if the other has not been labelled, or its portraits are others.
+        ValueError: if the other has not been labelled, lacks somebody, or its portraits are others.
     """
     if not (other / OWN_POSES).exists():
         raise ValueError(f'{other} has no {OWN_POSES}: label it by a network first')
     if read_people(other) != read_people(folder):
         raise ValueError(f'{other} and {folder} are not of the same portraits: their identities.csv differ')
+    mine, theirs = (set().union(*_people_of(at, finished_shards(at, read_manifest(at)))) for at in (folder, other))
+    if missing := mine - theirs:
+        raise ValueError(f'{other} has no pictures of {len(missing)} of the portraits: turn and label all of them there first')
     return len(_relabel(folder, np.load(other / OWN_POSES)['R_base']))
+
+
+def _people_of(folder: Path, shards: list[int]) -> list[np.ndarray]:
+    """(N,) identity of each picture of each shard."""
+    return [np.load(shard_path(folder, shard) / 'samples.npz')['identity'] for shard in shards]
 
 
 def _relabel(folder: Path, R_base: np.ndarray) -> np.ndarray:
