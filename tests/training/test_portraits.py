@@ -5,6 +5,7 @@ import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -298,6 +299,16 @@ def test_a_dataset_takes_the_own_poses_of_another_of_the_same_portraits(tmp_path
     assert 'no pictures of 2 of the portraits' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(['label', '--own-poses', str(labelled), '--model', 'c2f', '--output', str(photographs)])
+
+
+@pytest.mark.parametrize(('options', 'told'), [(['--pictures', '1'], 'no .jpg'), (['--pictures', '3', '--as-taken', '4'], '--as-taken 4')])
+def test_a_portrait_of_one_picture_is_the_photograph_and_more_photographs_than_pictures_are_refused(
+    tmp_path, monkeypatch, capsys, options, told
+):
+    """The first gets as far as the empty folder of pictures."""
+    monkeypatch.setattr('training.portraits.fetch.sources', lambda: SimpleNamespace(portraits=tmp_path))
+    assert main(['turn', '--output', str(tmp_path / 'out'), *options]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_who_is_held_out_depends_on_nobody_else(tmp_path):

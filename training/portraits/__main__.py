@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     turn = steps.add_parser('turn', help='make the dataset, labelled by the fits; a run that was stopped goes on where it was')
     turn.add_argument('--output', type=Path, default=OUTPUT)
     turn.add_argument('--pictures', type=positive_int, default=16, help='of each portrait (default 16)')
-    turn.add_argument('--as-taken', type=natural, default=2, help='so many of them are the photograph itself (default 2)')
+    turn.add_argument('--as-taken', type=natural, help='so many of them are the photograph itself (default 2, if there are as many)')
     turn.add_argument('--limit', type=positive_int, help='only the first so many portraits')
     turn.add_argument('--seed', type=natural, default=1)
     turn.add_argument('--workers', type=positive_int, default=os.cpu_count() or 1, help='processes (default: one per core)')
@@ -49,9 +49,10 @@ def main(arguments: list[str] | None = None) -> None:
         from .fetch import sources
         from .variety import Variety
 
-        if options.as_taken > options.pictures:
-            raise ValueError(f'--as-taken {options.as_taken}: a portrait has only {options.pictures} pictures (--pictures)')
-        variety = Variety(pictures=options.pictures, as_taken=options.as_taken)
+        as_taken = min(Variety.as_taken, options.pictures) if options.as_taken is None else options.as_taken
+        if as_taken > options.pictures:
+            raise ValueError(f'--as-taken {as_taken}: a portrait has only {options.pictures} pictures (--pictures)')
+        variety = Variety(pictures=options.pictures, as_taken=as_taken)
         command = 'python -m training.portraits ' + shlex.join(arguments if arguments is not None else sys.argv[1:])
         turn_all(sources(), options.output, variety, options.seed, options.workers, command, options.limit)
     elif options.own_poses:
