@@ -1,7 +1,7 @@
 """Compares our figures with the paper's claims: reproduced, contradicted, or undecided.
 
 Every sentence is computed from the csv files of training/results, so a page claims no more than the figures support. Rows are compared at
-a scale that they share: of the scales with the most rows, the largest.
+the largest scale at which all that the question is about were trained.
 """
 
 from __future__ import annotations
@@ -79,13 +79,12 @@ def _estimate(
 
 
 def _at_a_shared_scale(measures: Mapping[str, Measure], needed: Sequence[str]) -> tuple[str, dict[str, Estimate]]:
-    """The scale with the most figures, of equal ones the largest, and its figures by name; '' without a scale that has all needed ones."""
-    best: tuple[str, dict[str, Estimate]] = ('', {})
+    """The largest scale that has all needed figures, and its figures by name; '' without one."""
     for scale in reversed(SCALES):
         found = {name: value for name, measure in measures.items() if (value := measure(scale)) is not None}
-        if len(found) > max(len(best[1]), 1) and all(name in found for name in needed):
-            best = (scale, found)
-    return best
+        if all(name in found for name in needed):
+            return scale, found
+    return '', {}
 
 
 def _verdict(as_claimed: bool, first: Estimate, second: Estimate) -> str:
@@ -111,20 +110,20 @@ def strategies(folder: Path | None = None) -> str:
 
 def trunks(folder: Path | None = None) -> str:
     """Table 3: whether GoogLeNet is the best trunk."""
-    scale, found = _at_a_shared_scale({row: partial(accuracy, folder, 3, row, 'synthetic') for row in TABLES[3].rows}, ('Our method',))
+    rows = tuple(TABLES[3].rows)
+    scale, found = _at_a_shared_scale({row: partial(accuracy, folder, 3, row, 'synthetic') for row in rows}, rows)
     if not scale:
         return NOT_YET
     best = max((row for row in found if row != 'Our method'), key=lambda row: found[row].value)
     verdict = _verdict(found['Our method'].value > found[best].value, found['Our method'], found[best])
-    missing = [row for row in TABLES[3].rows if row not in found]
-    return f'{verdict}: {_listed(found, "%")} ({scale}' + (f'; not trained: {", ".join(missing)})' if missing else ')')
+    return f'{verdict}: {_listed(found, "%")} ({scale})'
 
 
 def cascade(folder: Path | None = None) -> str:
     """Table 4: whether the cascade is better than one regressor."""
     rows = ('Our method', 'Single GoogLeNet regressor', 'Liu et al.', 'Ahn et al.')
     measures = {row: partial(mean_error, folder, 4, row, 'synthetic', ANGLES) for row in rows}
-    scale, found = _at_a_shared_scale(measures, ('Our method',))
+    scale, found = _at_a_shared_scale(measures, rows[:2])
     if not scale:
         return NOT_YET
     rival = min((row for row in found if row != 'Our method'), key=lambda row: found[row].value)
