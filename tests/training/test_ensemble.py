@@ -76,6 +76,14 @@ def test_an_upright_ensembles_categories_are_the_first_ones():
     assert torch.allclose(logits.softmax(1)[0], torch.tensor([0.0, 5, 0, 0]).softmax(0), atol=1e-6)
 
 
+@pytest.mark.parametrize(('deviation_deg', 'share'), [(0.8, 1 / (1 + 1 / 100**2)), (8, 1 / 2), (16, 1 / 17)])
+def test_an_upright_ensembles_later_members_count_less_where_the_first_is_unsure(deviation_deg, share):
+    """Both state one deviation s, so the second's weight to the first's is 1 to 1 + (s / 8 degrees)^4; small turns add up so."""
+    R, _, _ = Ensemble([Says(0, deviation_deg), Says(2, deviation_deg)], 8, upright=True)(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
+    towards = geometry.geodesic_deg(R.double().numpy(), Says(0, 1).R.double().numpy()[None])
+    assert towards == pytest.approx(2 * share / (1 + share), abs=0.03)
+
+
 def test_crops_of_depth_are_not_turned_upright():
     members = [Says(0, 4), Says(0, 4)]
     for member in members:

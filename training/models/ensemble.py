@@ -6,6 +6,7 @@ methods in machine learning).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -16,6 +17,9 @@ from .area import AreaReduction
 from .rotations import mixture, tilt
 
 PREFIX = 'members.'
+UPRIGHT_WITHIN_DEG = 8.0
+"""Deviation of the first estimate, degrees, beyond which the crops that it turns upright are not to be relied on: heads in those that
+`face_points` learns from are tilted by as much (`roll_sd_deg`)."""
 
 
 class Ensemble(nn.Module):
@@ -24,7 +28,8 @@ class Ensemble(nn.Module):
     Args:
         members: the networks; each reads crops of its own size.
         size: side of the ensemble's crops, pixels, at least that of every member; smaller members read the crop reduced.
-        upright: whether the members after the first read the crop turned upright, by the first one's estimate.
+        upright: whether the members after the first read the crop turned upright, by the first one's estimate; the less sure that is, the
+            less they count.
     """
 
     def __init__(self, members: list[nn.Module], size: int, upright: bool = False):
@@ -56,7 +61,12 @@ class Ensemble(nn.Module):
                 R, std, _ = member(reduced(pixels))
                 outputs.append((turn @ R, std, logits))
         rotations, stds, logits = (torch.stack(values, 1) for values in zip(*outputs, strict=True))
-        precision = 1 / stds.square().mean(2)
+        variance = stds.square().mean(2)
+        if self.grid is not None:
+            # (B, 1): a head in a crop that an unsure estimate turned may be tilted, and the others do not know
+            doubt = 1 + (variance[:, :1] / math.radians(UPRIGHT_WITHIN_DEG) ** 2).square()
+            variance = torch.cat([variance[:, :1], variance[:, 1:] * doubt], 1)
+        precision = 1 / variance
         weights = precision / precision.sum(1, keepdim=True)
         chance = (weights[:, :, None] * logits.softmax(2)).sum(1)
         return *mixture(weights, rotations, stds), chance.clamp(min=1e-12).log()
