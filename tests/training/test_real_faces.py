@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip('torch', reason='needs torch: make test installs it')
 
-from c2f_head_pose import geometry
+from c2f_head_pose import crop, geometry
 from c2f_head_pose.types import FaceBox
 from training.datasets.base import Face
 from training.studies import real_faces
@@ -52,6 +52,18 @@ def test_the_worst_width_over_the_best():
     assert found['MAE at 1.25 times the box'] == pytest.approx(1) and found['MAE at 1.36 times the box'] == pytest.approx(1)
     assert found['MAE at 1.5 times the box'] == pytest.approx(2) and found['MAE at 1.65 times the box'] == pytest.approx(2)
     assert found['worst over best width'] == pytest.approx(2)
+
+
+def test_squares_off_centre_over_centred_ones():
+    """A black picture with a white border from row and column 10: a square of side 40 at 12 is black in its corner, and white there when it
+    moves by 4 to the left or top: 4 degrees twice, 2 twice and 2 where it is, so 3 over 2.
+    """
+    picture = np.full((100, 100, 3), 255, np.uint8)
+    picture[10:, 10:] = 0
+    square = crop.CropSquare(12, 12, 40)
+    found = {name: value for name, _, value in real_faces.shift_measures(WiderIsWorse(), np.zeros((1, 3)), [picture], [square])}
+    assert found['geodesic shifted by 0.1 of the side'] == pytest.approx(3, abs=1e-6)
+    assert found['geodesic of shifted over centred'] == pytest.approx(1.5)
 
 
 def test_without_any_set_the_command_names_where_to_get_them(tmp_path, monkeypatch, capsys):

@@ -1,8 +1,9 @@
 """Measures what a network's mean error on real faces does not show: `python -m training.studies.real_faces [MODEL ...] [--peers FOLDER]`.
 
-For each network: yaw, pitch and roll of AFLW2000's faces within yaw 60; its error on faces that are rolled, over that on upright ones;
-and Pointing'04 in squares of other widths, as other detectors' boxes give them, the worst width's error over the best one's. The sets are
-found as `python -m training.evaluate` finds them. Figures go to training/results/real_faces.csv.
+For each network: yaw, pitch and roll of AFLW2000's faces within yaw 60; its error on faces that are rolled, over that on upright ones; in
+squares off centre, over that in centred ones; and Pointing'04 in squares of other widths, as other detectors' boxes give them, the worst
+width's error over the best one's. The sets are found as `python -m training.evaluate` finds them. Figures go to
+training/results/real_faces.csv.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -31,6 +33,8 @@ ROLLS_DEG = ((0.0, 10.0), (10.0, 30.0), (30.0, 60.0))
 """From and below which absolute roll faces are taken together; the first are upright."""
 WIDTHS = (1.25, 1.36, 1.5, 1.65)
 """Sides of the square over the larger extent of Pointing'04's own box."""
+SHIFT = 0.1
+"""How far a square is moved, over its side."""
 FIELDS = ('set', 'network', 'measure', 'n', 'value', 'command', 'commit')
 Measure = tuple[str, int, float]
 
@@ -38,9 +42,11 @@ Measure = tuple[str, int, float]
 def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
     """Yields name, faces and value of each measure on faces with landmarks, each in its landmarks' square."""
     truth = np.array([face.ypr_deg for face in faces])
-    R = rotations(network, [face.read() for face in faces], [landmark_square(face, network.margin) for face in faces])
+    images, squares = [face.read() for face in faces], [landmark_square(face, network.margin) for face in faces]
+    R = rotations(network, images, squares)
     yield from angle_measures(truth, R)
     yield from roll_measures(truth, R)
+    yield from shift_measures(network, truth, images, squares)
 
 
 def angle_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
@@ -74,6 +80,27 @@ def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]
         means.append(float(error[among].mean()) if among.any() else float('nan'))
         yield f'geodesic at roll {low:g} to {high:g}', int(among.sum()), means[-1]
     yield 'geodesic of rolled over upright', int((roll >= ROLLS_DEG[-1][0]).sum()), means[-1] / means[0]
+
+
+def shift_measures(
+    network: HeadPoseNetwork, truth_ypr_deg: np.ndarray, images: Sequence[np.ndarray], squares: Sequence[crop.CropSquare]
+) -> Iterator[Measure]:
+    """Yields the mean geodesic error in squares moved by `SHIFT` to the left, right, top and bottom, and over that where they are.
+
+    Args:
+        network: the network.
+        truth_ypr_deg: (N, 3).
+        images: N pictures.
+        squares: N squares about the faces.
+    """
+    truth = geometry.rotation_from_ypr_deg(truth_ypr_deg)
+    errors = []
+    for x, y in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+        moved = [replace(s, left=s.left + round(x * SHIFT * s.side), top=s.top + round(y * SHIFT * s.side)) for s in squares]
+        errors.append(float(geometry.geodesic_deg(truth, rotations(network, images, moved)).mean()))
+    shifted = float(np.mean(errors[1:]))
+    yield f'geodesic shifted by {SHIFT:g} of the side', len(images), shifted
+    yield 'geodesic of shifted over centred', len(images), shifted / errors[0]
 
 
 def width_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
