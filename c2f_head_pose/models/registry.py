@@ -31,12 +31,12 @@ class ModelFile:
 _OURS = 'trained by this project: {}'
 
 SHIPPED = {
-    'c2f': ModelFile('c2f.onnx', 'f63d2a47438bb633a956d41c158c0713bd11c3ff1544571c0e68065e732d7dc1', 'Apache-2.0', _OURS.format('c2f.md')),
+    'c2f': ModelFile('c2f.onnx', '7d065389aa5c0ff95855071c051eba5e22401f2d9e78f0318ee96a097c198787', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', '3931dc6f643ca72e815e19107b6283ecb9cac8b98a5bf4778fe8f22f37be07d7', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge.onnx', 'f30502c0e355e4815b23541c888671d2d96e411a535af87ede5270e25aaad508', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', '3c64fd6a52bdd7c09d8a19997881b9f90f52e6ddfeb4a8615219324e7bcd21b6', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge_int8.onnx', '4cb98530c1cb04f342d764fb3dae7bfa0ce2bdc4ba1aa86a3d32f2aacc1d7e24', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
         'c2f_depth.onnx', '64154363db7447895b61c40528212bb12a9d1523e1055a4de46ce8d4bd941f6e', 'Apache-2.0', _OURS.format('c2f_depth.md')
