@@ -77,7 +77,11 @@ def _unfit_for_tensorrt(graph: onnx.GraphProto) -> str:
 
 
 def _trunk(graph: onnx.GraphProto) -> set[int]:
-    """Returns the indices of the nodes that have a layer at or before them and a layer at or after them."""
+    """Returns the indices of the nodes that have a layer at or before them and a layer at or after them.
+
+    How a picture is sampled is geometry, not a layer's work: what computes a GridSample's grid counts as decoding, and what it samples as
+    an input (half precision moves a pixel's place in a crop of 192 by a tenth of a pixel).
+    """
     sizes = {c.name: int(np.prod(c.dims)) for c in graph.initializer}
 
     def is_layer(node: onnx.NodeProto) -> bool:
@@ -85,10 +89,13 @@ def _trunk(graph: onnx.GraphProto) -> set[int]:
             node.op_type == 'MatMul' and any(sizes.get(name, 0) >= _SMALLEST_LAYER for name in node.input)
         )
 
+    def inputs(node: onnx.NodeProto) -> set[str]:
+        return set(node.input[:1] if node.op_type == 'GridSample' else node.input)
+
     after: set[str] = set()
     downstream = set()
     for i, node in enumerate(graph.node):
-        if is_layer(node) or after & set(node.input):
+        if is_layer(node) or after & inputs(node):
             downstream.add(i)
             after |= set(node.output)
     before: set[str] = set()
@@ -96,7 +103,7 @@ def _trunk(graph: onnx.GraphProto) -> set[int]:
     for i in reversed(range(len(graph.node))):
         node = graph.node[i]
         if is_layer(node) or before & set(node.output):
-            before |= set(node.input)
+            before |= inputs(node)
             if i in downstream:
                 trunk.add(i)
     return trunk

@@ -57,6 +57,31 @@ def test_only_what_lies_between_the_first_and_the_last_layer_becomes_half():
     assert geometry_nodes(small_model()) == {'cast', 'normalise', 'relu', 'geometry'}
 
 
+def test_where_a_second_network_samples_the_picture_stays_in_full_precision():
+    """The first Conv's outputs (2 of them, at 5x5 pixels) are the grid by which the second's picture is sampled: half would move pixels."""
+    weights = {'first': np.ones((2, 1, 1, 1), np.float32), 'second': np.ones((1, 1, 1, 1), np.float32), 'size': np.float32(5)}
+    nodes = [
+        helper.make_node('Cast', ['crops'], ['real'], 'cast', to=TensorProto.FLOAT),
+        helper.make_node('Conv', ['real', 'first'], ['estimate'], 'first_layer'),
+        helper.make_node('Div', ['estimate', 'size'], ['places'], 'decode'),
+        helper.make_node('Transpose', ['places'], ['grid'], 'last', perm=[0, 2, 3, 1]),
+        helper.make_node('GridSample', ['real', 'grid'], ['turned'], 'sample', mode='nearest'),
+        helper.make_node('Conv', ['turned', 'second'], ['out'], 'second_layer'),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        'two',
+        [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
+        [helper.make_tensor_value_info('out', TensorProto.FLOAT, ['batch', 1, 5, 5])],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in weights.items()],
+    )
+    two = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    assert geometry_nodes(two) == {'cast', 'decode', 'last', 'sample'}
+    types = types_of(with_precision(two, 'fp16', 'two'))
+    assert types['grid'] == types['turned'] == TensorProto.FLOAT
+    assert types['estimate_half'] == types['out_half'] == TensorProto.FLOAT16
+
+
 @pytest.mark.parametrize('name', sorted(SHIPPED))
 def test_a_shipped_model_in_fp16_gives_the_same_rotations_within_half_a_degree(name, tmp_path):
     path = model_path(name)
