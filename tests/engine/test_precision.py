@@ -11,6 +11,18 @@ from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, wi
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 
 
+def model_of(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], shape: list[object]) -> onnx.ModelProto:
+    """A model from `crops` of 5x5 pixels, uint8, to `out` of a shape."""
+    graph = helper.make_graph(
+        nodes,
+        'small',
+        [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
+        [helper.make_tensor_value_info('out', TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+
+
 def small_model(bias: float = 0.0, zero: np.ndarray | None = None) -> onnx.ModelProto:
     """Normalise (x / 255), Conv 3x3, Relu, a 3x3 'geometry' MatMul; quantised before the Conv when `zero` is given."""
     weights = np.full((4, 1, 3, 3), 0.1, np.float32)
@@ -32,14 +44,7 @@ def small_model(bias: float = 0.0, zero: np.ndarray | None = None) -> onnx.Model
         helper.make_node('Relu', ['features'], ['relu'], 'relu'),
         helper.make_node('MatMul', ['relu', 'turn'], ['out'], 'geometry'),
     ]
-    graph = helper.make_graph(
-        nodes,
-        'small',
-        [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
-        [helper.make_tensor_value_info('out', TensorProto.FLOAT, ['batch', 4, 3, 3])],
-        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    return model_of(nodes, constants, ['batch', 4, 3, 3])
 
 
 def types_of(model: onnx.ModelProto) -> dict[str, int]:
@@ -68,14 +73,7 @@ def test_where_a_second_network_samples_the_picture_stays_in_full_precision():
         helper.make_node('GridSample', ['real', 'grid'], ['turned'], 'sample', mode='nearest'),
         helper.make_node('Conv', ['turned', 'second'], ['out'], 'second_layer'),
     ]
-    graph = helper.make_graph(
-        nodes,
-        'two',
-        [helper.make_tensor_value_info('crops', TensorProto.UINT8, ['batch', 1, 5, 5])],
-        [helper.make_tensor_value_info('out', TensorProto.FLOAT, ['batch', 1, 5, 5])],
-        [numpy_helper.from_array(np.asarray(v), k) for k, v in weights.items()],
-    )
-    two = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    two = model_of(nodes, weights, ['batch', 1, 5, 5])
     assert geometry_nodes(two) == {'cast', 'decode', 'last', 'sample'}
     types = types_of(with_precision(two, 'fp16', 'two'))
     assert types['grid'] == types['turned'] == TensorProto.FLOAT
