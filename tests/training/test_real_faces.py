@@ -61,7 +61,8 @@ def test_squares_off_centre_over_centred_ones():
     picture = np.full((100, 100, 3), 255, np.uint8)
     picture[10:, 10:] = 0
     square = crop.CropSquare(12, 12, 40)
-    found = {name: value for name, _, value in real_faces.shift_measures(WiderIsWorse(), np.zeros((1, 3)), [picture], [square])}
+    R = geometry.rotation_from_ypr_deg(np.array([[2.0, 0, 0]]))
+    found = {name: value for name, _, value in real_faces.shift_measures(WiderIsWorse(), np.zeros((1, 3)), R, [picture], [square])}
     assert found['geodesic shifted by 0.1 of the side'] == pytest.approx(3, abs=1e-6)
     assert found['geodesic of shifted over centred'] == pytest.approx(1.5)
 

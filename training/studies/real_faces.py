@@ -46,7 +46,7 @@ def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterat
     R = rotations(network, images, squares)
     yield from angle_measures(truth, R)
     yield from roll_measures(truth, R)
-    yield from shift_measures(network, truth, images, squares)
+    yield from shift_measures(network, truth, R, images, squares)
 
 
 def angle_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
@@ -83,24 +83,25 @@ def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]
 
 
 def shift_measures(
-    network: HeadPoseNetwork, truth_ypr_deg: np.ndarray, images: Sequence[np.ndarray], squares: Sequence[crop.CropSquare]
+    network: HeadPoseNetwork, truth_ypr_deg: np.ndarray, R: np.ndarray, images: Sequence[np.ndarray], squares: Sequence[crop.CropSquare]
 ) -> Iterator[Measure]:
     """Yields the mean geodesic error in squares moved by `SHIFT` to the left, right, top and bottom, and over that where they are.
 
     Args:
         network: the network.
         truth_ypr_deg: (N, 3).
+        R: (N, 3, 3) estimates in the squares.
         images: N pictures.
         squares: N squares about the faces.
     """
     truth = geometry.rotation_from_ypr_deg(truth_ypr_deg)
     errors = []
-    for x, y in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+    for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1)):
         moved = [replace(s, left=s.left + round(x * SHIFT * s.side), top=s.top + round(y * SHIFT * s.side)) for s in squares]
         errors.append(float(geometry.geodesic_deg(truth, rotations(network, images, moved)).mean()))
-    shifted = float(np.mean(errors[1:]))
+    shifted = float(np.mean(errors))
     yield f'geodesic shifted by {SHIFT:g} of the side', len(images), shifted
-    yield 'geodesic of shifted over centred', len(images), shifted / errors[0]
+    yield 'geodesic of shifted over centred', len(images), shifted / float(geometry.geodesic_deg(truth, R).mean())
 
 
 def width_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterator[Measure]:
