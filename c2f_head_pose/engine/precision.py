@@ -49,7 +49,7 @@ def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.
 
 
 def geometry_nodes(model: onnx.ModelProto) -> set[str]:
-    """Returns the names of the nodes that stay fp32 in an fp16 engine: normalisation before the first layer, decoding after the last."""
+    """Returns the names of the nodes that stay fp32 in an fp16 engine: normalisation before the first layer, sampling, and decoding."""
     trunk = _trunk(model.graph)
     return {node_name(node) for i, node in enumerate(model.graph.node) if i not in trunk}
 
@@ -80,7 +80,7 @@ def _trunk(graph: onnx.GraphProto) -> set[int]:
     """Returns the indices of the nodes that have a layer at or before them and a layer at or after them.
 
     How a picture is sampled is geometry, not a layer's work: what computes a GridSample's grid counts as decoding, and what it samples as
-    an input (half precision moves a pixel's place in a crop of 192 by a tenth of a pixel).
+    an input (half precision moves places in a crop of 192 by up to a tenth of a pixel).
     """
     sizes = {c.name: int(np.prod(c.dims)) for c in graph.initializer}
 
@@ -110,7 +110,7 @@ def _trunk(graph: onnx.GraphProto) -> set[int]:
 
 
 def _half(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
-    """Converts the trunk to fp16; normalisation, decoding, inputs and outputs keep their types."""
+    """Converts the trunk to fp16; normalisation, sampling, decoding, inputs and outputs keep their types."""
     model = _with_own_weights(model)
     typed = onnx.shape_inference.infer_shapes(model)
     kinds = {v.name: v.type.tensor_type.elem_type for v in [*typed.graph.value_info, *typed.graph.input, *typed.graph.output]}
