@@ -30,7 +30,7 @@ class EstimatorOptions:
         smoothing_position: smooth positions too; nothing is smoothed without `smoothing`.
         smoothing_position_min_cutoff_hz: cutoff for a head that stays where it is, Hz.
         smoothing_position_beta: growth of the cutoff with speed, Hz per m/s. At the defaults a head that moves at
-            0.5 m/s lags by 28 ms, a slower one by more (61 ms on sample/head_motion, where the jitter falls from 11.1 to 3.1 mm:
+            0.5 m/s lags by 23 ms, a slower one by more (52 ms on sample/head_motion, where the jitter falls from 11.3 to 2.7 mm:
             python -m training.studies.position_jitter).
     """
 
@@ -41,11 +41,11 @@ class EstimatorOptions:
     rescan_period_s: float = 1.0
     track_timeout_s: float = 0.5
     smoothing: bool = True
-    smoothing_min_cutoff_hz: float = 1.5
+    smoothing_min_cutoff_hz: float = 0.5
     smoothing_beta: float = 3.0
     smoothing_position: bool = True
-    smoothing_position_min_cutoff_hz: float = 1.0
-    smoothing_position_beta: float = 5.0
+    smoothing_position_min_cutoff_hz: float = 0.5
+    smoothing_position_beta: float = 3.0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value that cannot work, naming it."""

@@ -26,7 +26,7 @@ SHIFTS_S = np.arange(0.0, 0.3, 0.005)
 MAX_GAP_S = 0.2
 """Courses are not interpolated over longer gaps."""
 CUTOFFS_HZ, BETAS = (0.5, 1.0, 1.5, 3.0, 6.0), (0.0, 1.0, 3.0, 10.0)
-POSITION_CUTOFFS_HZ, POSITION_BETAS = (0.5, 1.0, 2.0), (0.0, 5.0, 20.0)
+POSITION_CUTOFFS_HZ, POSITION_BETAS = (0.5, 1.0, 2.0), (0.0, 3.0, 20.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from c2f_head_pose.estimator import EstimatorOptions, HeadPoseEstimator
-from c2f_head_pose.geometry import geodesic_deg, rotation_from_vector, rotation_from_ypr_deg
+from c2f_head_pose.geometry import geodesic_deg, rotation_from_vector, rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.smooth import PositionFilter, RotationFilter
 from c2f_head_pose.types import Camera
 
@@ -28,11 +28,20 @@ def test_noise_of_a_still_head_is_halved_at_least():
     assert smoothed[60:].mean() < 0.5 * raw[60:].mean()
 
 
-def test_a_turn_at_90_degrees_a_second_lags_less_than_60_milliseconds():
-    """Behind by less than 90 * 0.06 = 5.4 degrees in the middle of the turn."""
+def test_a_turn_at_90_degrees_a_second_lags_less_than_40_milliseconds():
+    """Behind by less than 90 * 0.04 = 3.6 degrees in the middle of the turn."""
     yaw = np.clip((np.arange(90) - 20) / 30 * 90, -0.0, 90) - 45
     turn = rotation_from_ypr_deg(np.stack([yaw, 0 * yaw, 0 * yaw], 1))
-    assert geodesic_deg(turn, run(turn))[30:50].max() < 5.4
+    assert geodesic_deg(turn, run(turn))[30:50].max() < 3.6
+
+
+@pytest.mark.parametrize('steps, most_deg', [(1, 2.5), (6, 1.5), (30, 0.5)])
+def test_a_turn_of_30_degrees_that_ends_at_once_is_overshot_by_little_and_back_within_half_a_second(steps, most_deg):
+    yaw = np.clip((np.arange(60) - 10) / steps, 0, 1) * 30
+    smoothed = run(rotation_from_ypr_deg(np.stack([yaw, 0 * yaw, 0 * yaw], 1)))
+    beyond = ypr_deg_from_rotation(smoothed)[:, 0] - 30
+    assert beyond.max() < most_deg
+    assert np.abs(beyond[10 + steps + 15 :]).max() < 0.3
 
 
 def test_smoothing_crosses_gimbal_lock_and_half_a_turn_without_a_jump():
@@ -76,14 +85,14 @@ def test_noise_of_a_still_heads_position_is_halved_at_least():
     assert np.diff(smoothed[60:, 2]).std() < 0.25 * np.diff(noisy[60:, 2]).std()
 
 
-def test_a_head_that_moves_at_half_a_metre_a_second_lags_less_than_30_milliseconds():
-    """Behind by less than 0.5 * 0.03 = 0.015 m once it moves, and never by more than 0.025 m (50 ms), in any direction."""
+def test_a_head_that_moves_at_half_a_metre_a_second_lags_less_than_25_milliseconds():
+    """Behind by less than 0.5 * 0.025 = 0.0125 m once it moves, and never by more than 0.03 m (60 ms), in any direction."""
     travelled = np.clip((np.arange(90) - 20) / 30 * 0.5, 0, None)
     for direction in ([1, 0, 0], [0.6, 0, 0.8], [0, -0.6, -0.8]):
         places = [0, 0, 2] + travelled[:, None] * np.array(direction)
         behind = np.linalg.norm(positions(places) - places, axis=1)
-        assert behind.max() < 0.025
-        assert behind[60:].max() < 0.015
+        assert behind.max() < 0.03
+        assert behind[60:].max() < 0.0125
 
 
 def test_the_first_position_is_taken_as_it_is_and_a_stamp_that_does_not_advance_changes_nothing():
@@ -94,11 +103,14 @@ def test_the_first_position_is_taken_as_it_is_and_a_stamp_that_does_not_advance_
 
 
 def test_a_position_follows_the_first_order_low_pass_of_its_cutoff():
-    """beta 0, cutoff 1 / (2 pi) Hz, dt 1 s: the weight is 1 / (1 + 1) = 1/2, so a step of 1 m is taken by halves: 1/2, 3/4, 7/8."""
+    """beta 0, cutoff 1 / (2 pi) Hz, dt 1 s: the weight is 1 / (1 + 1) = 1/2, so a step of 1 m is taken by halves: 1/2, 3/4, 7/8.
+
+    A second is long enough that no movement is expected to go on.
+    """
     smoother = PositionFilter()
     smoother.update(np.zeros(3), 0.0, 1 / (2 * np.pi), 0.0)
     taken = [smoother.update(np.array([1.0, 0, 0]), stamp_s, 1 / (2 * np.pi), 0.0)[0] for stamp_s in (1.0, 2.0, 3.0)]
-    np.testing.assert_allclose(taken, [0.5, 0.75, 0.875], rtol=1e-12)
+    np.testing.assert_allclose(taken, [0.5, 0.75, 0.875], rtol=1e-7)
 
 
 @pytest.fixture(scope='module')
@@ -128,9 +140,9 @@ def passing():
 
 
 def test_a_moving_camera_does_not_smear_a_still_head_that_is_smoothed_in_a_fixed_frame(passing):
-    """In the camera's frame the head moves at 0.48 m/s, so the filter is 28 ms, 13 mm, behind; in the room's it does not move."""
+    """In the camera's frame the head moves at 0.48 m/s, so the filter is 23 ms, 11 mm, behind; in the room's it does not move."""
     behind_m = {name: np.mean((raw - smoothed)[10:, 0]) for name, (raw, smoothed) in passing.items()}
-    assert 0.008 < behind_m['camera'] < 0.02
+    assert 0.006 < behind_m['camera'] < 0.016
     assert abs(behind_m['room']) < 0.002
 
 
