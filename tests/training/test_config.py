@@ -129,7 +129,7 @@ def test_the_size_that_a_configuration_states_of_its_network_is_right(name, told
     assert f'{told} parameters' in (CONFIGS / f'{name}.yaml').read_text().splitlines()[0]
 
 
-@pytest.mark.parametrize(('file', 'configuration'), [('c2f', 'edge_128'), ('c2f_edge', 'edge_fast'), ('depth_deep', 'depth_deep')])
+@pytest.mark.parametrize(('file', 'configuration'), [('c2f', 'edge_128'), ('c2f_edge', 'edge_fast'), ('c2f_depth', 'depth')])
 def test_a_checkpoint_in_the_repository_is_a_beginning_for_its_configuration(file, configuration):
     content = checkpoint.load(CONFIGS.parent / 'checkpoints' / f'{file}.pt')
     assert content['config']['network'] == read_config(configuration).network
