@@ -39,7 +39,7 @@ SHIPPED = {
         'c2f_edge_int8.onnx', '4cb98530c1cb04f342d764fb3dae7bfa0ce2bdc4ba1aa86a3d32f2aacc1d7e24', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
-        'c2f_depth.onnx', '9f428aff9dfc9f5f5e93963a7421ac845c843bb49517e9fd2797723d7d7648cc', 'Apache-2.0', _OURS.format('c2f_depth.md')
+        'c2f_depth.onnx', '43d4c396028c7cc1a71138a25119f1f69ddc7b12b002930df4994889cdd9be26', 'Apache-2.0', _OURS.format('c2f_depth.md')
     ),
 }
 
