@@ -103,7 +103,8 @@ def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, worker
     done = finished_shards(output, manifest)
     missing = [shard for shard in range(manifest.shards) if shard not in done]
     workers = max(1, min(workers, len(missing)))
-    os.environ['LP_NUM_THREADS'] = '0'  # llvmpipe: processes instead of threads
+    # processes instead of threads, for llvmpipe and numpy: on a busy machine threads wait for each other
+    os.environ |= {'LP_NUM_THREADS': '0', 'OPENBLAS_NUM_THREADS': '1'}
     context = multiprocessing.get_context('spawn')
     with context.Pool(workers, _begin, (sources, output, variety, manifest, found)) as pool:
         for ready, shard in enumerate(pool.imap_unordered(_make_shard, missing), 1):
