@@ -39,7 +39,7 @@ SHIPPED = {
         'c2f_edge_int8.onnx', '4cb98530c1cb04f342d764fb3dae7bfa0ce2bdc4ba1aa86a3d32f2aacc1d7e24', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
-        'c2f_depth.onnx', '43d4c396028c7cc1a71138a25119f1f69ddc7b12b002930df4994889cdd9be26', 'Apache-2.0', _OURS.format('c2f_depth.md')
+        'c2f_depth.onnx', 'dd5e2d57c6b741fd7b1a2726c8107eaad64c26b94fbae47c0943bc2e433f6666', 'Apache-2.0', _OURS.format('c2f_depth.md')
     ),
 }
 
