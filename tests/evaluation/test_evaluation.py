@@ -332,6 +332,7 @@ def test_an_interrupted_run_leaves_valid_partial_results(tmp_path):
         cwd=Path(__file__).parents[2],
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts in the background ignores it
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (
