@@ -18,7 +18,7 @@ from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.types import HeadPose
 
 from ..command import exits_with_message
-from ..evaluation.results import write_rows
+from ..evaluation.results import command_of, write_rows
 from ..loop import checkpoint
 from ..synthetic.recordings.sequence import SequenceFrame, render_sequence
 
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
         of = [row for row in rows if row['way'] == way]
         print(f'all, {way}: error {np.mean([r["geodesic"] for r in of]):.2f}, jitter {np.mean([r["jitter"] for r in of]):.2f} degrees')
     if args.out:
-        command = f'python -m training.studies.temporal {Path(args.model).name} --seconds {args.seconds:g}'
+        command = command_of('training.studies.temporal', sys.argv[1:] if arguments is None else arguments)
         shared = {'command': command, 'commit': checkpoint.commit()}
         write_rows(args.out, FIELDS, [row | shared for row in rows])
 
