@@ -1,6 +1,6 @@
 """Smooths a head's rotation on SO(3) and its position over time: a One-Euro filter about a damped trend.
 
-The head is expected to go on as it moved, less and less over `TREND_S`; what differs from that passes the One-Euro filter. So a turn lags
+The head is expected to go on as it moved, less and less over `_TREND_S`; what differs from that passes the One-Euro filter. So a turn lags
 less than behind the filter alone, and a still head may be smoothed more. Where a movement ends abruptly, the smoothed one goes a little
 too far (2 degrees after a jump of 30).
 
@@ -19,7 +19,7 @@ from .geometry import rotation_from_vector, rotation_vector
 from .options import EstimatorOptions
 from .types import HeadPose
 
-TREND_S = 0.06
+_TREND_S = 0.06
 """After this time a movement is expected to have slowed to 1/e, seconds."""
 _TREND_CUTOFF_HZ = 6.0
 _SPEED_CUTOFF_HZ = 1.0
@@ -139,7 +139,7 @@ class _Course:
             return np.zeros(3)
         self._stamp_s = stamp_s
         self._speed = self._speed + _alpha(_SPEED_CUTOFF_HZ, dt) * (difference / dt - self._speed)
-        expected = np.exp(-dt / TREND_S) * dt * self._trend
+        expected = np.exp(-dt / _TREND_S) * dt * self._trend
         step = expected + _alpha(min_cutoff_hz + beta * float(np.linalg.norm(self._speed)), dt) * (difference - expected)
         self._trend = self._trend + _alpha(_TREND_CUTOFF_HZ, dt) * (step / dt - self._trend)
         return step

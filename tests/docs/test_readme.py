@@ -120,7 +120,7 @@ def test_the_errors_by_angle_and_the_stated_deviations_are_those_with_the_detect
     assert [f'{100 * float(accurate[k]):.0f}' for k in ('within_1', 'within_2')] == [once, twice]
 
 
-def test_the_version_of_the_manifest_is_the_changelogs_newest_and_every_network_has_one_of_its_cards():
+def test_the_version_of_the_manifest_is_the_changelogs_newest_and_each_network_states_that_of_its_card():
     """A network has the version of the release that brought it, in its card and in its file."""
     from c2f_head_pose.engine.onnxruntime_engine import open_session
     from c2f_head_pose.models.registry import model_path
