@@ -18,8 +18,8 @@ from training.data.augment import Augmentation, augment
 from training.data.crops import SyntheticCrops
 from training.evaluation.self_consistency import own_poses
 from training.portraits.__main__ import main
-from training.portraits.dataset import ShardMaker, manifest_of, split_of, write_people
-from training.portraits.fetch import fetch_pictures
+from training.portraits.dataset import ShardMaker, manifest_of, reduced, split_of, write_people
+from training.portraits.fetch import COLLECTIONS, Collection, fetch_pictures, person_of
 from training.portraits.fit import CAMERA_FROM_MESH, Fitter
 from training.portraits.head import MOUTH, SKIN, TEETH, HeadModel
 from training.portraits.label import between
@@ -347,28 +347,58 @@ def test_own_poses_are_the_mean_turned_back_and_near_turns_count_more():
     assert np.isclose(geometry.geodesic_deg(found, base), 0.57, atol=0.08)
 
 
-def test_pictures_are_fetched_once_and_a_changed_one_is_refused(tmp_path, served):
-    """The service has two pictures and one page that is none."""
+def test_pictures_are_fetched_once_and_a_changed_one_is_refused(tmp_path, collection):
+    """The service has two pictures, one of them in a folder, and one page that is none."""
     said = []
-    fetch_pictures(tmp_path, ['a', 'b', 'page', 'absent'], served, said.append, 0)
+    fetch_pictures(tmp_path, collection('a', 'one/b', 'page', 'absent'), said.append, 0)
     assert sorted(p.name for p in tmp_path.glob('*.jpg')) == ['a.jpg', 'b.jpg']
-    assert '2 portraits could not be fetched' in said[-1]
-    fetch_pictures(tmp_path, ['a', 'b'], 'http://127.0.0.1:9/{}', said.append, 0)  # nothing is asked for again
+    assert 'somebody, CC0' in said[0] and '2 portraits (somebody) could not be fetched' in said[-1]
+    fetch_pictures(tmp_path, collection('a', 'one/b', address='http://127.0.0.1:9/{}'), said.append, 0)  # nothing is asked for again
     (tmp_path / 'a.jpg').write_bytes(b'something else')
     with pytest.raises(ValueError, match=r'a\.jpg changed since it was fetched'):
-        fetch_pictures(tmp_path, ['a', 'b'], served, said.append, 0)
+        fetch_pictures(tmp_path, collection('a', 'one/b'), said.append, 0)
 
 
-def test_no_service_means_a_line_that_names_the_way_out(tmp_path):
+def test_no_service_means_a_line_that_names_the_way_out(tmp_path, collection):
     with pytest.raises(RuntimeError, match='PORTRAITS_DIR'):
-        fetch_pictures(tmp_path, ['a', 'b'], 'http://127.0.0.1:9/{}', lambda _: None, 0)
+        fetch_pictures(tmp_path, collection('a', 'b', address='http://127.0.0.1:9/{}'), lambda _: None, 0)
+
+
+def test_the_collections_name_every_picture_once_and_hold_out_a_person_with_all_pictures():
+    """874 members of the Congress, and 102 people of the London set, neutral and smiling."""
+    names = [[place.rpartition('/')[2] for place in source.places()] for source in COLLECTIONS]
+    people = [{person_of(name) for name in of_source} for of_source in names]
+    assert [len(of_source) for of_source in names] == [874, 204] and [len(of_source) for of_source in people] == [874, 102]
+    assert len({name for of_source in names for name in of_source}) == 1078 and not people[0] & people[1]
+    assert all(split_of(name) == split_of(person_of(name)) for of_source in names for name in of_source)
+
+
+def test_a_large_picture_is_reduced_with_its_face():
+    """A face 680 high in 900 x 1200 becomes 340 high in 450 x 600; one of 340 stays as it is."""
+    image = np.zeros((1200, 900, 3), np.uint8)
+    small, box = reduced(image, np.array([100.0, 200.0, 600.0, 880.0]))
+    assert small.shape == (600, 450, 3) and box.tolist() == [50, 100, 300, 440]
+    assert reduced(image, np.array([0.0, 0.0, 300.0, 340.0]))[0] is image
+
+
+@pytest.fixture
+def collection(tmp_path_factory, served):
+    """Makes a collection of the given places."""
+
+    def make(*places, address=served):
+        path = tmp_path_factory.mktemp('list') / 'list.csv'
+        path.write_text('\n'.join(['place', *places]) + '\n')
+        return Collection('somebody', 'CC0', address, path)
+
+    return make
 
 
 @pytest.fixture
 def served(tmp_path_factory):
     """The address of a service on this machine."""
     folder = tmp_path_factory.mktemp('served')
-    for name in 'ab':
+    (folder / 'one').mkdir()
+    for name in ('a', 'b', 'one/b'):
         cv2.imwrite(str(folder / f'{name}.jpg'), np.full((20, 16, 3), 90, np.uint8))
     (folder / 'page.jpg').write_text('<html>moved</html>')
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))

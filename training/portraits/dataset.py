@@ -28,7 +28,7 @@ from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, PORTRAITS, M
 from training.synthetic.scene.crops import crop_rotation
 from training.synthetic.writer import ShardWriter
 
-from .fetch import Sources
+from .fetch import COLLECTIONS, Sources, person_of
 from .head import HeadModel
 from .mediapipe import MediaPipe
 from .portrait import Builder, Drawn, Portrait, Pose
@@ -37,6 +37,9 @@ from .variety import Variety, draw_poses
 
 CROP_SIZE, CROP_MARGIN = 192, 2.2
 """As the renders' preset `wide` has them, so that both join."""
+
+FACE_PX = 340
+"""Largest height of a portrait's face: as the smallest collection has them. More pixels cost time and no crop shows them."""
 
 _PEOPLE_PER_SHARD = 25
 _SPLITS = ('train',) * 18 + ('val', 'test')  # by person, as the renders'
@@ -79,7 +82,7 @@ def manifest_of(people: int, variety: Variety, seed: int, command: str) -> Manif
         crop_size=CROP_SIZE,
         crop_margin=CROP_MARGIN,
         command=command,
-        licences={'portraits of unitedstates/images': 'public domain', 'ICT-FaceKit': 'MIT', 'MediaPipe networks': 'Apache-2.0'},
+        licences={source.whose: source.licence for source in COLLECTIONS} | {'ICT-FaceKit': 'MIT', 'MediaPipe networks': 'Apache-2.0'},
         settings={k: v for k, v in asdict(variety).items() if isinstance(v, (int, float))},
     )
 
@@ -111,6 +114,14 @@ def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, worker
             print(f'shard {shard}: {ready} of {len(missing)}', flush=True)
 
 
+def reduced(image: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture and the box of its face, (4,) x1 y1 x2 y2, reduced so that the box is `FACE_PX` high at most."""
+    scale = FACE_PX / float(box[3] - box[1])
+    if scale >= 1:
+        return image, box
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), box * scale
+
+
 _maker: ShardMaker | None = None
 
 
@@ -123,7 +134,7 @@ def _begin(sources: Sources, output: Path, variety: Variety, manifest: Manifest,
     def portrait_of(person: int) -> Portrait:
         image = cv2.imread(str(sources.portraits / found[person].name))
         assert image is not None
-        return builder.build(image, found[person].box)
+        return builder.build(*reduced(image, found[person].box))
 
     _maker = ShardMaker(output, variety, manifest, portrait_of)
 
@@ -195,8 +206,8 @@ def _row(person: int, portrait: Portrait, pose: Pose, drawn: Drawn, seed: int) -
 
 
 def split_of(name: str) -> str:
-    """The split of a person, by the name alone, so that every dataset holds out the same people, whoever else is in it."""
-    return _SPLITS[int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], 'big') % len(_SPLITS)]
+    """The split of a picture, by its person's name alone, so that every dataset holds out the same people, whoever else is in it."""
+    return _SPLITS[int.from_bytes(hashlib.sha256(person_of(name).encode()).digest()[:8], 'big') % len(_SPLITS)]
 
 
 def write_people(output: Path, names: list[str]) -> None:

@@ -28,10 +28,6 @@ from training.synthetic.assets.fetch import cache_dir
 
 from .mediapipe import FACE_MESH, LANDMARKER, SEGMENTER
 
-LIST = Path(__file__).with_name('portraits.csv')
-"""Ids of the portraits, one a row."""
-
-PORTRAIT_ADDRESS = 'https://unitedstates.github.io/images/congress/450x550/{}.jpg'
 LANDMARKER_ADDRESS = 'https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/' + LANDMARKER
 LANDMARKER_SHA256 = '64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff'
 MEDIAPIPE_WHEEL = 'mediapipe==0.10.21'
@@ -45,6 +41,51 @@ _WHEEL_OPTIONS = ('--python-version', '3.11', '--platform', 'manylinux_2_28_x86_
 _WHEEL_TIMEOUT_S = 600.0  # 35 MB
 _TIMEOUT_S = 60
 _PAUSE_S = 0.1  # between pictures: a free service
+_IN_VAIN = 10  # so many first pictures of a collection that cannot be had mean that none can
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Portraits of one source.
+
+    Attributes:
+        whose: whom they show.
+        licence: their licence.
+        address: a picture's address, with {} for its place.
+        list: file with the places, one a row; the last part of a place is the picture's name.
+    """
+
+    whose: str
+    licence: str
+    address: str
+    list: Path
+
+    def places(self) -> list[str]:
+        """Places of the pictures."""
+        with open(self.list, newline='') as file:
+            return [row['place'] for row in csv.DictReader(file)]
+
+
+COLLECTIONS = (
+    Collection(
+        'members of the United States Congress',
+        'public domain',
+        'https://unitedstates.github.io/images/congress/450x550/{}.jpg',
+        Path(__file__).with_name('congress.csv'),
+    ),
+    Collection(
+        'Face Research Lab London Set',
+        'CC BY 4.0',
+        'https://raw.githubusercontent.com/debruine/webmorphR.stim/fa8b78fda2d659bb74ce62fcd99c4407551d2a77/inst/{}.jpg',
+        Path(__file__).with_name('london.csv'),
+    ),
+)
+"""A picture's person is its name up to the first `_` (`person_of`); no two collections name a person alike."""
+
+
+def person_of(name: str) -> str:
+    """The person that a picture shows, who may have several: its name up to the first `_`."""
+    return name.partition('_')[0]
 
 
 @dataclass(frozen=True)
@@ -52,7 +93,7 @@ class Sources:
     """Where the materials lie.
 
     Attributes:
-        portraits: folder of .jpg pictures, one person each.
+        portraits: folder of .jpg pictures of one person each (`person_of`).
         models: folder with MediaPipe's networks.
         head: the .npz of ICT-FaceKit.
     """
@@ -98,18 +139,13 @@ def fetch(facekit_at: Path | None = None, say: Callable[[str], None] = print) ->
             np.savez(part, **facekit.read_facekit(facekit_at))
             part.replace(where.head)
     if not os.environ.get('PORTRAITS_DIR'):
-        fetch_pictures(where.portraits, listed(), PORTRAIT_ADDRESS, say)
+        for collection in COLLECTIONS:
+            fetch_pictures(where.portraits, collection, say)
     return where
 
 
-def listed() -> list[str]:
-    """Ids of the portraits."""
-    with open(LIST, newline='') as file:
-        return [row['id'] for row in csv.DictReader(file)]
-
-
-def fetch_pictures(folder: Path, ids: list[str], address: str, say: Callable[[str], None], pause_s: float = _PAUSE_S) -> None:
-    """Fetches the pictures that are missing and notes their sha256, so that a later run sees whether they are still the same.
+def fetch_pictures(folder: Path, collection: Collection, say: Callable[[str], None], pause_s: float = _PAUSE_S) -> None:
+    """Fetches a collection's pictures that are missing and notes their sha256, so that a later run sees whether they are still the same.
 
     The service replaces pictures now and then, so no sum is fixed in advance: a picture must decode, and keep the sum of its first fetch.
 
@@ -123,19 +159,21 @@ def fetch_pictures(folder: Path, ids: list[str], address: str, say: Callable[[st
         path = folder / f'{name}.jpg'
         if path.exists() and _sha256(path.read_bytes()) != digest:
             raise ValueError(f'{path} changed since it was fetched: delete it and {folder / SUMS} to accept another picture')
-    missing, lost = [name for name in ids if not (folder / f'{name}.jpg').exists()], []
+    by_name = {place.rpartition('/')[2]: place for place in collection.places()}
+    missing, lost = [name for name in by_name if not (folder / f'{name}.jpg').exists()], []
     if missing:
-        say(f'fetching {len(missing)} portraits (public domain) into {folder}')
-    for name in missing:
+        say(f'fetching {len(missing)} portraits ({collection.whose}, {collection.licence}) into {folder}')
+    for tried, name in enumerate(missing):
+        address = collection.address.format(by_name[name])
         try:
-            content = _download(address.format(name))
+            content = _download(address)
         except RuntimeError as error:
             lost.append(str(error))
-            if len(lost) == 10 and len(sums) == 0:
+            if len(lost) == tried + 1 == _IN_VAIN:
                 break
             continue
         if cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) is None:
-            lost.append(f'{address.format(name)} is no picture')
+            lost.append(f'{address} is no picture')
             continue
         (folder / f'{name}.part').write_bytes(content)
         (folder / f'{name}.part').replace(folder / f'{name}.jpg')
@@ -143,7 +181,7 @@ def fetch_pictures(folder: Path, ids: list[str], address: str, say: Callable[[st
         _write_sums(folder, sums)
         time.sleep(pause_s)
     if lost:
-        say(f'{len(lost)} portraits could not be fetched, the first: {lost[0]}')
+        say(f'{len(lost)} portraits ({collection.whose}) could not be fetched, the first: {lost[0]}')
     if not any(folder.glob('*.jpg')):
         raise RuntimeError(f'no portrait could be fetched ({lost[0]}): set PORTRAITS_DIR to a folder of portraits at hand')
 
