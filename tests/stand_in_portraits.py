@@ -7,6 +7,7 @@ import numpy as np
 from c2f_head_pose import geometry
 from training.data.portrait_turns import turns_folder
 from training.synthetic import stand_in
+from training.synthetic.dataset import read_splits
 from training.synthetic.layout import PORTRAITS, finished_shards, read_manifest, shard_path, write_manifest
 
 BASE = np.stack([geometry.rotation_from_ypr_deg((2 * i, -i, i)) for i in range(10)])
@@ -21,6 +22,9 @@ def write_portraits(folder, count, size=64, shard_size=260, limits_deg=(20, 15, 
     manifest = read_manifest(folder)
     (folder / 'manifest.json').unlink()
     write_manifest(folder, replace(manifest, preset=PORTRAITS))
+    splits = read_splits(folder)
+    rows = [f'{person},{splits[person]},person{10 * seed + person}' for person in range(10)]
+    (folder / 'identities.csv').write_text('\n'.join(['id,split,name', *rows]) + '\n')
     turns_folder(folder).mkdir()
     for shard in finished_shards(folder, manifest):
         with np.load(shard_path(folder, shard) / 'samples.npz') as samples:

@@ -30,10 +30,9 @@ def test_a_group_is_the_mean_over_its_people_and_a_person_that_over_the_ranges_o
     By gray 2, 4, 0, 1, 3, 5: the darkest third is 2 and 4, apart 2 and 4: 3, and its standard error sqrt(2) / sqrt(2) = 1. The middle is 0
     and 1: (5 + 1) / 2 = 3, standard error 2. All: (5 + 1 + 2 + 3 + 4 + 5) / 6.
     """
-    found = SelfConsistency(
-        np.array([0, 0, 0, 1, 2, 3, 4, 5]), np.array([5.0, 6, 50, 5, 5, 5, 70, 5]), np.array([1.0, 3, 8, 1, 2, 3, 4, 5])
-    )
-    rows = portrait_groups.by_group(found, {0: 90.0, 1: 95.0, 2: 30.0, 3: 150.0, 4: 60.0, 5: 200.0})
+    found = SelfConsistency(np.array(list('00012345')), np.array([5.0, 6, 50, 5, 5, 5, 70, 5]), np.array([1.0, 3, 8, 1, 2, 3, 4, 5]))
+    groups = portrait_groups.by_gray({'0': 90.0, '1': 95.0, '2': 30.0, '3': 150.0, '4': 60.0, '5': 200.0})
+    rows = portrait_groups.by_group(found, groups)
     assert [(row['group'], row['people'], row['pictures']) for row in rows] == [
         ('all', 6, 8),
         ('darkest third', 2, 2),
@@ -43,6 +42,32 @@ def test_a_group_is_the_mean_over_its_people_and_a_person_that_over_the_ranges_o
     assert [row['turns'] for row in rows] == pytest.approx([20 / 6, 3, 3, 4])
     assert [row['turns_se'] for row in rows[1:]] == pytest.approx([1, 2, 1])
     assert (rows[1]['gray_from'], rows[1]['gray_to']) == (30, 60)
+
+
+def test_a_statement_makes_a_group_of_everybody_who_shares_it_and_a_person_of_two_portraits_counts_once(tmp_path):
+    """a has the portraits a_1 and a_2, 1 and 3 apart: 2 on the mean; with b, 4 apart, the women's mean is 3, its standard error 1.
+
+    c, the only man, is 5 apart and has no standard error; d is in the table alone, e in the dataset alone.
+    """
+    (tmp_path / 'portraits').mkdir()
+    rows = '0,train,a_1', '1,train,a_2', '2,test,b_1', '3,val,c_1', '4,val,e'
+    (tmp_path / 'portraits' / 'identities.csv').write_text('\n'.join(('id,split,name', *rows)) + '\n')
+    people = portrait_groups.names_of(tmp_path / 'portraits', np.arange(5))
+    assert people.tolist() == ['a', 'a', 'b', 'c', 'e']
+    table = tmp_path / 'table.csv'
+    table.write_text('person,age,gender\na,20,female\nb,30,female\nc,40,male\nd,50,male\n')
+    groups = portrait_groups.by_statement(table, ['gender'], set(people.tolist()))
+    found = portrait_groups.by_group(SelfConsistency(people, np.full(5, 5.0), np.array([1.0, 3, 4, 5, 9])), groups)
+    assert [(row['group'], row['people'], row['pictures'], row['turns']) for row in found] == [
+        ('all', 3, 4, pytest.approx(11 / 3)),
+        ('female', 2, 3, 3),
+        ('male', 1, 1, 5),
+    ]
+    assert found[1]['turns_se'] == pytest.approx(1) and found[2]['turns_se'] == ''
+    with pytest.raises(ValueError, match=r"no column 'sex'; it has person, age, gender"):
+        portrait_groups.by_statement(table, ['sex'], {'a'})
+    with pytest.raises(ValueError, match=r'nobody of the dataset, whose people are e'):
+        portrait_groups.by_statement(table, ['gender'], {'e'})
 
 
 def test_the_command_measures_each_model_on_the_held_out_people_alone(tmp_path, heads, capsys):
@@ -66,3 +91,14 @@ def test_the_command_measures_each_model_on_the_held_out_people_alone(tmp_path, 
     ]
     assert all(0 < float(row['turns']) < 180 and float(row['turns_se']) > 0 for row in rows)
     assert 0 < float(rows[1]['gray_from']) <= float(rows[1]['gray_to']) <= float(rows[2]['gray_from']) < 255
+    table = tmp_path / 'table.csv'
+    names = [row['name'] for row in csv.DictReader((folder / 'identities.csv').open())]
+    table.write_text('\n'.join(['who,hat', *(f'{name},{"with" if i < 4 else "without"}' for i, name in enumerate(names))]) + '\n')
+    assert portrait_groups.main([*command, '--stated', str(table), '--by', 'hat']) is None
+    assert [line.split(' degrees')[0].split(':')[0] for line in capsys.readouterr().out.splitlines()[-3:]] == [
+        'tiny all               10 people',
+        'tiny with               4 people',
+        'tiny without            6 people',
+    ]
+    with pytest.raises(SystemExit):
+        portrait_groups.main([*command, '--stated', str(table)])

@@ -16,10 +16,11 @@ from ball_head import canonical, write_ball_head
 from c2f_head_pose import geometry
 from training.data.augment import Augmentation, augment
 from training.data.crops import SyntheticCrops
+from training.data.portrait_turns import person_of
 from training.evaluation.self_consistency import own_poses
 from training.portraits.__main__ import main
 from training.portraits.dataset import ShardMaker, manifest_of, reduced, split_of, write_people
-from training.portraits.fetch import COLLECTIONS, Collection, fetch_pictures, person_of
+from training.portraits.fetch import COLLECTIONS, Collection, fetch_pictures
 from training.portraits.fit import CAMERA_FROM_MESH, Fitter
 from training.portraits.head import MOUTH, SKIN, TEETH, HeadModel
 from training.portraits.label import between
@@ -352,6 +353,7 @@ def test_pictures_are_fetched_once_and_a_changed_one_is_refused(tmp_path, collec
     said = []
     fetch_pictures(tmp_path, collection('a', 'one/b', 'page', 'absent'), said.append, 0)
     assert sorted(p.name for p in tmp_path.glob('*.jpg')) == ['a.jpg', 'b.jpg']
+    assert (tmp_path / 'who.csv').read_text() == 'name,age\na,20\n'
     assert 'somebody, CC0' in said[0] and '2 portraits (somebody) could not be fetched' in said[-1]
     fetch_pictures(tmp_path, collection('a', 'one/b', address='http://127.0.0.1:9/{}'), said.append, 0)  # nothing is asked for again
     (tmp_path / 'a.jpg').write_bytes(b'something else')
@@ -388,7 +390,7 @@ def collection(tmp_path_factory, served):
     def make(*places, address=served):
         path = tmp_path_factory.mktemp('list') / 'list.csv'
         path.write_text('\n'.join(['place', *places]) + '\n')
-        return Collection('somebody', 'CC0', address, path)
+        return Collection('somebody', 'CC0', address, path, served.replace('{}.jpg', 'who.csv') if address == served else '')
 
     return make
 
@@ -401,6 +403,7 @@ def served(tmp_path_factory):
     for name in ('a', 'b', 'one/b'):
         cv2.imwrite(str(folder / f'{name}.jpg'), np.full((20, 16, 3), 90, np.uint8))
     (folder / 'page.jpg').write_text('<html>moved</html>')
+    (folder / 'who.csv').write_text('name,age\na,20\n')
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
     with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
         thread = Thread(target=server.serve_forever)

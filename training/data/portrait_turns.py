@@ -1,4 +1,4 @@
-"""The turns of a dataset of portraits: each sample's exact turn, and each portrait's own pose by its fit and by its labels."""
+"""The turns of a dataset of portraits: each sample's exact turn, each portrait's own pose by its fit and by its labels, and its person."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ..synthetic.layout import finished_shards, read_manifest, shard_path
+
+
+def person_of(name: str) -> str:
+    """The person that a picture shows, who may have several: its name up to the first `_`."""
+    return name.partition('_')[0]
 
 
 def turns_folder(folder: Path) -> Path:

@@ -64,18 +64,31 @@ def robustness() -> str:
 
 def portrait_groups() -> str:
     """Makes the table of held-out portraits by how dark the faces are."""
-    rows = read('portrait_groups.csv')
+    return _of_portraits('portrait_groups.csv', gray=True)
+
+
+def stated_groups() -> str:
+    """Makes the table of portraits by what the people state of themselves."""
+    return _of_portraits('stated_groups.csv', gray=False)
+
+
+def _of_portraits(name: str, gray: bool) -> str:
+    rows = read(name)
     models = list(dict.fromkeys(row['model'] for row in rows))
     found = {(row['group'], row['model']): row for row in rows}
     return table(
-        ['', 'gray', 'people', *models],
+        ['', *(['gray'] if gray else []), 'people', *models],
         (
             [
                 group,
-                f'{number(first, "gray_from", 0)} to {number(first, "gray_to", 0)}',
+                *([f'{number(first, "gray_from", 0)} to {number(first, "gray_to", 0)}'] if gray else []),
                 first['people'],
-                *(f'{number(row, "turns")} ± {number(row, "turns_se")}' for row in (found[group, model] for model in models)),
+                *(_with_error(found[group, model]) for model in models),
             ]
             for group, first in ((group, found[group, models[0]]) for group in dict.fromkeys(row['group'] for row in rows))
         ),
     )
+
+
+def _with_error(row: Row) -> str:
+    return number(row, 'turns') + (f' ± {number(row, "turns_se")}' if row['turns_se'] else '')

@@ -101,14 +101,14 @@ def compare(R: np.ndarray, D: np.ndarray, person: np.ndarray) -> SelfConsistency
     return SelfConsistency(person, geometry.geodesic_deg(np.eye(3), D), geometry.geodesic_deg(labels, R))
 
 
-def of_held_out(model: Model, folder: Path) -> SelfConsistency:
-    """The self-consistency of a network on the people of a dataset of portraits who are held out of training.
+def of_people(model: Model, folder: Path, splits: tuple[str, ...] = HELD_OUT) -> SelfConsistency:
+    """The self-consistency of a network on people of a dataset of portraits: those who are held out of training, or other splits.
 
     Raises:
-        ValueError: for a dataset that is no set of turned portraits, or has nobody held out.
+        ValueError: for a dataset that is no set of turned portraits, or has nobody in a split.
     """
     found = []
-    for split in HELD_OUT:
+    for split in splits:
         crops = SyntheticCrops([folder], split)
         if crops.rendered:
             raise ValueError(f'{folder} is no dataset of turned portraits: make one with `python -m training.portraits turn`')

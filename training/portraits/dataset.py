@@ -22,13 +22,13 @@ import numpy as np
 
 from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.options import EstimatorOptions
-from training.data.portrait_turns import turns_folder
+from training.data.portrait_turns import person_of, turns_folder
 from training.synthetic.dataset import read_people
 from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, PORTRAITS, Manifest, finished_shards, shard_path, write_manifest
 from training.synthetic.scene.crops import crop_rotation
 from training.synthetic.writer import ShardWriter
 
-from .fetch import COLLECTIONS, Sources, person_of
+from .fetch import COLLECTIONS, Sources
 from .head import HeadModel
 from .mediapipe import MediaPipe
 from .portrait import Builder, Drawn, Portrait, Pose

@@ -53,12 +53,14 @@ class Collection:
         licence: their licence.
         address: a picture's address, with {} for its place.
         list: file with the places, one a row; the last part of a place is the picture's name.
+        table: address of a table of what the people state of themselves; '' if there is none.
     """
 
     whose: str
     licence: str
     address: str
     list: Path
+    table: str = ''
 
     def places(self) -> list[str]:
         """Places of the pictures."""
@@ -66,6 +68,7 @@ class Collection:
             return [row['place'] for row in csv.DictReader(file)]
 
 
+_WEBMORPH = 'https://raw.githubusercontent.com/debruine/webmorphR.stim/fa8b78fda2d659bb74ce62fcd99c4407551d2a77/'
 COLLECTIONS = (
     Collection(
         'members of the United States Congress',
@@ -76,16 +79,12 @@ COLLECTIONS = (
     Collection(
         'Face Research Lab London Set',
         'CC BY 4.0',
-        'https://raw.githubusercontent.com/debruine/webmorphR.stim/fa8b78fda2d659bb74ce62fcd99c4407551d2a77/inst/{}.jpg',
+        _WEBMORPH + 'inst/{}.jpg',
         Path(__file__).with_name('london.csv'),
+        _WEBMORPH + 'data-raw/london_info.csv',
     ),
 )
-"""A picture's person is its name up to the first `_` (`person_of`); no two collections name a person alike."""
-
-
-def person_of(name: str) -> str:
-    """The person that a picture shows, who may have several: its name up to the first `_`."""
-    return name.partition('_')[0]
+"""A picture's person is its name up to the first `_` (`training.data.portrait_turns.person_of`); no two collections name a person alike."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class Sources:
     """Where the materials lie.
 
     Attributes:
-        portraits: folder of .jpg pictures of one person each (`person_of`).
+        portraits: folder of .jpg pictures of one person each (`training.data.portrait_turns.person_of`).
         models: folder with MediaPipe's networks.
         head: the .npz of ICT-FaceKit.
     """
@@ -175,11 +174,13 @@ def fetch_pictures(folder: Path, collection: Collection, say: Callable[[str], No
         if cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) is None:
             lost.append(f'{address} is no picture')
             continue
-        (folder / f'{name}.part').write_bytes(content)
-        (folder / f'{name}.part').replace(folder / f'{name}.jpg')
+        _write(folder / f'{name}.jpg', content)
         sums[name] = _sha256(content)
         _write_sums(folder, sums)
         time.sleep(pause_s)
+    table = folder / collection.table.rpartition('/')[2]
+    if collection.table and not table.exists() and any((folder / f'{name}.jpg').exists() for name in by_name):
+        _write(table, _download(collection.table))
     if lost:
         say(f'{len(lost)} portraits ({collection.whose}) could not be fetched, the first: {lost[0]}')
     if not any(folder.glob('*.jpg')):
@@ -207,6 +208,10 @@ def _sha256(content: bytes) -> str:
 def _store(path: Path, content: bytes, sha256: str) -> None:
     if _sha256(content) != sha256:
         raise RuntimeError(f'{path.name} as fetched has sha256 {_sha256(content)}, not {sha256}: fetch it by other means into {path}')
+    _write(path, content)
+
+
+def _write(path: Path, content: bytes) -> None:
     part = path.with_suffix('.part')
     part.write_bytes(content)
     part.replace(path)

@@ -192,7 +192,7 @@ class Study:
     def figures(self, model: Model) -> dict[str, object]:
         """Computes MEASURES of a model, degrees; None for a test set that is not at hand."""
         clean, disturbed = (evaluate_synthetic(model, str(self.renders), how, 'test', self.limit or 4000) for how in (False, True))
-        turned = self_consistency.of_held_out(model, self.portraits)
+        turned = self_consistency.of_people(model, self.portraits)
         faces: dict[str, object] = {}
         for column, name, crop_name in TEST_FACES if self.faces else ():
             try:
