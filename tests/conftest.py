@@ -1,5 +1,6 @@
 """A ROS domain of the tests' own on this machine only, messages that check their fields, and one question for the rendered heads."""
 
+import contextlib
 import functools
 import os
 import random
@@ -13,6 +14,10 @@ os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
 os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(Path(__file__).parents[1] / 'config' / 'fastdds.xml')
 
 import pytest
+
+# torch's optimisers import it, which crashes the process if a test has drawn by EGL before: both have an LLVM of their own.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
 
 
 @functools.cache
