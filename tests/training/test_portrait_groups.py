@@ -76,6 +76,8 @@ def test_the_command_measures_each_model_on_the_held_out_people_alone(tmp_path, 
     write_portraits(folder, 60)
     Run(tiny_config(steps=1), SyntheticCrops([heads], 'train'), None, tmp_path / 'run', ALONE).go()
     command = [str(tmp_path / 'run' / 'final.pt'), '--portraits', str(folder), '--results', str(tmp_path / 'rows.csv')]
+    assert portrait_groups.main([command[0], '--portraits', str(heads)]) == 2
+    assert 'is no dataset of turned portraits' in capsys.readouterr().err
     assert portrait_groups.main(command) == 2
     assert '2 held-out people are too few' in capsys.readouterr().err and not (tmp_path / 'rows.csv').exists()
     people = (folder / 'identities.csv').read_text()

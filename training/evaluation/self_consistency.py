@@ -21,6 +21,7 @@ from .model_file import Model
 
 BINS_DEG = (0, 10, 25, 45, 65, 90)
 HELD_OUT = ('val', 'test')
+NO_PORTRAITS = '{} is no dataset of turned portraits: make one with `python -m training.portraits turn`'
 _NEAR_DEG = 25.0  # standard deviation of the weight of a picture over its turn: estimates of far turns err more
 _BACKGROUNDS = (60.0, 140.0)
 _AT_ONCE = 512
@@ -111,7 +112,7 @@ def of_people(model: Model, folder: Path, splits: tuple[str, ...] = HELD_OUT) ->
     for split in splits:
         crops = SyntheticCrops([folder], split)
         if crops.rendered:
-            raise ValueError(f'{folder} is no dataset of turned portraits: make one with `python -m training.portraits turn`')
+            raise ValueError(NO_PORTRAITS.format(folder))
         turns = {int(shard): read_turns(folder, int(shard))['D'] for shard in np.unique(crops.where[:, 1])}
         D = np.stack([turns[int(shard)][row] for _, shard, row in crops.where])
         found.append((estimates(model, crops), D, crops.table['identity']))

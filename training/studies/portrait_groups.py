@@ -23,7 +23,7 @@ from ..data.crops import SyntheticCrops
 from ..data.portrait_turns import person_of
 from ..evaluation import results
 from ..evaluation.model_file import open_model
-from ..evaluation.self_consistency import BINS_DEG, HELD_OUT, SelfConsistency, of_people
+from ..evaluation.self_consistency import BINS_DEG, HELD_OUT, NO_PORTRAITS, SelfConsistency, of_people
 from ..loop.checkpoint import commit
 from ..synthetic.dataset import read_people
 from ..synthetic.layout import LIGHTS
@@ -65,9 +65,15 @@ class Group:
 
 
 def names_of(folder: Path, identity: np.ndarray) -> np.ndarray:
-    """(N,) names of the people of (N,) identities of a dataset of portraits."""
-    names = {number: person_of(name) for number, (name,) in read_people(folder).items()}
-    return np.array([names[int(number)] for number in identity])
+    """(N,) names of the people of (N,) identities of a dataset of portraits.
+
+    Raises:
+        ValueError: for a dataset of renders.
+    """
+    people = read_people(folder)
+    if any(len(columns) != 1 for columns in people.values()):
+        raise ValueError(NO_PORTRAITS.format(folder))
+    return np.array([person_of(*people[int(number)]) for number in identity])
 
 
 def grays(folder: Path) -> dict[str, float]:
