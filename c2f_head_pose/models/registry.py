@@ -31,7 +31,7 @@ class ModelFile:
 _OURS = 'trained by this project: {}'
 
 SHIPPED = {
-    'c2f': ModelFile('c2f.onnx', '7d065389aa5c0ff95855071c051eba5e22401f2d9e78f0318ee96a097c198787', 'Apache-2.0', _OURS.format('c2f.md')),
+    'c2f': ModelFile('c2f.onnx', '2e3461c89f68ada23a2c403bb0fc994acf8d7964b1981701aae5e999ac40ea33', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
         'c2f_edge.onnx', 'f30502c0e355e4815b23541c888671d2d96e411a535af87ede5270e25aaad508', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
