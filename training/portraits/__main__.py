@@ -1,4 +1,4 @@
-"""Public-domain portraits turned in 3D into a training dataset: `python -m training.portraits {fetch,turn,label}`."""
+"""Portraits of public domain and CC BY 4.0 turned in 3D into a training dataset: `python -m training.portraits {fetch,turn,label}`."""
 
 from __future__ import annotations
 
