@@ -94,7 +94,10 @@ def produce(
     workers = min(workers, len(missing))
     for _ in range(workers):
         tasks.put(None)
-    os.environ['LP_NUM_THREADS'] = '0' if workers > 1 else str(os.cpu_count() or 1)  # llvmpipe: processes instead of threads
+    # processes instead of threads, for llvmpipe and numpy, whose threads wait for each other on a busy machine
+    os.environ['LP_NUM_THREADS'] = '0' if workers > 1 else str(os.cpu_count() or 1)
+    if workers > 1:
+        os.environ['OPENBLAS_NUM_THREADS'] = '1'
     if device == 'cpu':
         os.environ['LIBGL_ALWAYS_SOFTWARE'] = '1'
     processes = [
