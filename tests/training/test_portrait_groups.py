@@ -52,7 +52,7 @@ def test_a_statement_makes_a_group_of_everybody_who_shares_it_and_a_person_of_tw
     (tmp_path / 'portraits').mkdir()
     rows = '0,train,a_1', '1,train,a_2', '2,test,b_1', '3,val,c_1', '4,val,e'
     (tmp_path / 'portraits' / 'identities.csv').write_text('\n'.join(('id,split,name', *rows)) + '\n')
-    people = portrait_groups.names_of(tmp_path / 'portraits', np.arange(5))
+    people = portrait_groups.names_of(tmp_path / 'portraits')
     assert people.tolist() == ['a', 'a', 'b', 'c', 'e']
     table = tmp_path / 'table.csv'
     table.write_text('person,age,gender\na,20,female\nb,30,female\nc,40,male\nd,50,male\n')

@@ -62,18 +62,14 @@ def robustness() -> str:
     return table(['the paper / c2f_edge', 'n', *ANGLES, 'coarse, %'], lines)
 
 
-def portrait_groups() -> str:
-    """Makes the table of held-out portraits by how dark the faces are."""
-    return _of_portraits('portrait_groups.csv', gray=True)
+def portrait_groups(name: str) -> str:
+    """Makes the table of portraits by group: how dark the faces are, or what people state of themselves.
 
-
-def stated_groups() -> str:
-    """Makes the table of portraits by what the people state of themselves."""
-    return _of_portraits('stated_groups.csv', gray=False)
-
-
-def _of_portraits(name: str, gray: bool) -> str:
+    Args:
+        name: the csv's name.
+    """
     rows = read(name)
+    gray = bool(rows[0]['gray_from'])
     models = list(dict.fromkeys(row['model'] for row in rows))
     found = {(row['group'], row['model']): row for row in rows}
     return table(

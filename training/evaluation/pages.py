@@ -15,7 +15,7 @@ from pathlib import Path
 from ..paper.published import ANGLES
 from ..paper.published import TABLES as PAPER
 from . import sources_table
-from .group_tables import accurate_people, groups, people, portrait_groups, robustness, stated_groups
+from .group_tables import accurate_people, groups, people, portrait_groups, robustness
 from .markdown import Row, number, read, table
 from .paper_answers import answers
 from .paper_tables import paper_table, scales
@@ -212,7 +212,8 @@ TABLES: dict[str, Callable[[], str]] = {
     'robustness': robustness, 'over time': over_time, 'crop width': crop_width,
     'ablations': ablations, 'small ablations': small_ablations,
     **{f'table {number}': partial(paper_table, number) for number in PAPER},
-    'sources': sources, 'portrait groups': portrait_groups, 'stated groups': stated_groups, 'accurate people': accurate_people,
+    **{f'{kind} groups': partial(portrait_groups, f'{kind}_groups.csv') for kind in ('portrait', 'stated')},
+    'sources': sources, 'accurate people': accurate_people,
     'answers': answers, 'learning curve': learning_curve, 'scales of the tables': scales,
 }  # fmt: skip
 

@@ -52,19 +52,19 @@ class Collection:
         whose: whom they show.
         licence: their licence.
         address: a picture's address, with {} for its place.
-        list: file with the places, one a row; the last part of a place is the picture's name.
+        listed_in: file with the places, one a row; the last part of a place is the picture's name.
         table: address of a table of what the people state of themselves; '' if there is none.
     """
 
     whose: str
     licence: str
     address: str
-    list: Path
+    listed_in: Path
     table: str = ''
 
     def places(self) -> list[str]:
         """Places of the pictures."""
-        with open(self.list, newline='') as file:
+        with open(self.listed_in, newline='') as file:
             return [row['place'] for row in csv.DictReader(file)]
 
 

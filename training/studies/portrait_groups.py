@@ -64,8 +64,8 @@ class Group:
     gray: tuple[float, float] | None = None
 
 
-def names_of(folder: Path, identity: np.ndarray) -> np.ndarray:
-    """(N,) names of the people of (N,) identities of a dataset of portraits.
+def names_of(folder: Path) -> np.ndarray:
+    """The person's name of each identity of a dataset of portraits.
 
     Raises:
         ValueError: for a dataset of renders.
@@ -73,10 +73,10 @@ def names_of(folder: Path, identity: np.ndarray) -> np.ndarray:
     people = read_people(folder)
     if any(len(columns) != 1 for columns in people.values()):
         raise ValueError(NO_PORTRAITS.format(folder))
-    return np.array([person_of(*people[int(number)]) for number in identity])
+    return np.array([person_of(*people[identity]) for identity in range(len(people))])
 
 
-def grays(folder: Path) -> dict[str, float]:
+def grays(folder: Path, names: np.ndarray) -> dict[str, float]:
     """Gray of each held-out person's face: the median over the pictures that are nearly frontal and not relit, else over all."""
     found: dict[str, list[float]] = {}
     for split in HELD_OUT:
@@ -86,7 +86,7 @@ def grays(folder: Path) -> dict[str, float]:
         forward = crops.table['R_crop_head'][:, :, 0]  # the way the face looks, camera axes
         frontal = -forward[:, 2] > np.cos(np.radians(FRONTAL_DEG))
         usable = frontal & (crops.table['light'] == LIGHTS.index('soft'))
-        people = names_of(folder, crops.table['identity'])
+        people = names[crops.table['identity']]
         for person in np.unique(people):
             of = people == person
             found[str(person)] = gray[of & usable] if (of & usable).any() else gray[of]
@@ -181,17 +181,17 @@ def main(arguments: list[str] | None = None) -> None:
     if bool(args.stated) != bool(args.by):
         parser.error('--stated and --by: neither means anything alone')
     command = results.command_of('training.studies.portrait_groups', sys.argv[1:] if arguments is None else arguments)
+    names = names_of(args.portraits)
     if args.stated:
         splits: tuple[str, ...] = ('train', *HELD_OUT)
-        everybody = names_of(args.portraits, np.array(sorted(read_people(args.portraits))))
-        groups = by_statement(args.stated, args.by, {str(person) for person in everybody})
+        groups = by_statement(args.stated, args.by, set(names.tolist()))
     else:
-        splits, groups = HELD_OUT, by_gray(grays(args.portraits))
+        splits, groups = HELD_OUT, by_gray(grays(args.portraits, names))
     rows = []
     for source in args.models:
         model = open_model(source)
         found = of_people(model, args.portraits, splits)
-        for row in by_group(replace(found, person=names_of(args.portraits, found.person)), groups):
+        for row in by_group(replace(found, person=names[found.person]), groups):
             rows.append({'model': model.name, **row, 'command': command, 'commit': commit(), 'data_hash': model.data_hash})
             gray = f'gray {row["gray_from"]:5.1f} to {row["gray_to"]:5.1f}, ' if row['gray_from'] else ''
             apart = f'{row["turns"]:.2f}' + (f' ± {row["turns_se"]:.2f}' if row['turns_se'] else '')
