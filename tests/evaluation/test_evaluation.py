@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +210,8 @@ def test_the_drivers_attention_covers_the_sample_recording_without_holes(tmp_pat
     distraction once they have lasted long_driving_s together. That time counts from the first road frame to the last; the span of them
     lasts until the next frame, 1/30 s longer. Both settings keep away from what a network's errors decide: the road is seen for 0.2 and
     0.3 s, the default gap_s, and before the look to the left for 0.4; the looks last 4 s together, the default long_driving_s."""
-    monkeypatch.setattr(monitor, 'AttentionSettings', partial(AttentionSettings, gap_s=0.36, long_driving_s=3.5))
+    settings = AttentionSettings(gap_s=0.36, long_driving_s=3.5)
+    monkeypatch.setattr(monitor, 'AttentionSettings', lambda: settings)
     sample = ZONES.parents[1] / 'sample' / 'head_motion'
     assert run(sample, '--output', tmp_path, '--no-video', '--no-poses', '--attention', ZONES) == 0
     spans = metrics_of(tmp_path)['recordings'][0]['attention']
@@ -228,11 +228,11 @@ def test_the_drivers_attention_covers_the_sample_recording_without_holes(tmp_pat
     road, lap = at[6.5], at[7.3]
     between = [s for s in spans if at[4.4]['begin_s'] <= s['begin_s'] < lap['begin_s']]
     aside = [s['end_s'] - s['begin_s'] for s in between if s['reason'] == 'glance']
-    assert all(s['end_s'] - s['begin_s'] < 0.36 + 1 / 30 for s in between if s['reason'] == 'road')
+    assert all(s['end_s'] - s['begin_s'] < settings.gap_s + 1 / 30 for s in between if s['reason'] == 'road')
     assert (road['begin_s'], road['end_s']) == (pytest.approx(6.4, abs=0.1), lap['begin_s'])
     distracted = next(s for s in spans if s['state'] == 'distracted')
     assert distracted['reason'] == 'long_distraction'
-    assert distracted['begin_s'] == pytest.approx(lap['begin_s'] + 3.5 - sum(aside), abs=0.04)
+    assert distracted['begin_s'] == pytest.approx(lap['begin_s'] + settings.long_driving_s - sum(aside), abs=0.04)
     assert {s['state'] for s in spans[1:] if s['end_s'] <= distracted['begin_s']} == {'attentive'}
     assert {s['state'] for s in spans[1:]} == {'attentive', 'distracted'}
 
