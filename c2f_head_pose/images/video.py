@@ -37,7 +37,7 @@ def is_address(source: str) -> bool:
 
 def without_password(source: str) -> str:
     """An address as it may be shown and stored: without user and password."""
-    return re.sub(r'(?<=://)[^/@]*@', '', source) if is_address(source) else source
+    return re.sub(r'(?<=://)[^/?#]*@', '', source) if is_address(source) else source
 
 
 class Video:

@@ -222,4 +222,16 @@ def test_an_address_is_distinguished_from_a_path():
         False,
         False,
     ]
-    assert without_password('rtsp://user:word@host/1?a=b@c') == 'rtsp://host/1?a=b@c'
+
+
+@pytest.mark.parametrize(
+    'address, shown',
+    [
+        ('rtsp://user:word@host/1?a=b@c', 'rtsp://host/1?a=b@c'),
+        ('rtsp://user:p@ssword@host/1', 'rtsp://host/1'),
+        ('http://host:8080/video', 'http://host:8080/video'),
+        ('http://host?to=a@b', 'http://host?to=a@b'),
+    ],
+)
+def test_an_address_is_shown_without_user_and_password(address, shown):
+    assert without_password(address) == shown
