@@ -33,7 +33,7 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tu
     Args:
         box: the face, pixels.
         camera: camera of the image that the depth is registered to.
-        depth_m: (H, W) float32 metres along the optical axis, NaN unknown.
+        depth_m: (H, W) float32 metres along the optical axis, NaN or 0 unknown.
 
     Returns:
         (3,) position and (3,) standard deviation in the camera's optical frame, metres; None if too few pixels have depth.
@@ -41,11 +41,11 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tu
     x, y = box.centre
     half_width, half_height = 0.25 * box.width, 0.25 * box.height
     height, width = depth_m.shape
-    patch = depth_m[
-        max(0, int(y - half_height)) : min(height, int(y + half_height) + 1),
-        max(0, int(x - half_width)) : min(width, int(x + half_width) + 1),
-    ]
-    known = patch[np.isfinite(patch)]
+    # Both ends are clipped: a negative one would count from the far edge.
+    top, bottom = np.clip([int(y - half_height), int(y + half_height) + 1], 0, height)
+    left, right = np.clip([int(x - half_width), int(x + half_width) + 1], 0, width)
+    patch = depth_m[top:bottom, left:right]
+    known = patch[np.isfinite(patch) & (patch > 0)]
     if known.size == 0 or known.size < _LEAST_VALID * patch.size:
         return None
     ray, extent = _ray_and_extent(box, camera)

@@ -17,7 +17,7 @@ class Frame:
     Attributes:
         image: (H, W) gray or (H, W, 3) BGR, uint8; None for depth alone.
         camera: calibration of the image; None if unknown.
-        depth_m: (H, W) float metres along the optical axis, NaN unknown, registered to the image; None without depth.
+        depth_m: (H, W) float metres along the optical axis, NaN or 0 unknown, registered to the image; None without depth.
         stamp_s: the stamp in seconds; None for an image that stands alone.
 
     Raises:
@@ -41,11 +41,13 @@ class Frame:
         return array.shape[:2]
 
     def check_shapes(self) -> None:
-        """Raises ValueError if the calibration or the depth belongs to an image of another size."""
+        """Raises ValueError if the calibration or the depth belongs to an image of another size, or the depth is not in metres."""
         shape = self.shape
         camera, depth_m = self.camera, self.depth_m
         if camera is not None and (camera.height, camera.width) != shape:
             raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {shape[1]}x{shape[0]}')
+        if depth_m is not None and not np.issubdtype(depth_m.dtype, np.floating):
+            raise ValueError(f'depth_m must be float metres, got {depth_m.dtype}; divide millimetres by 1000')
         if depth_m is not None and depth_m.shape != shape:
             raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
 

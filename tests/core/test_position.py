@@ -119,3 +119,19 @@ def test_positions_are_smoothed_where_there_are_stamps_and_a_camera():
         unsmoothed, own_again = distances(**off)
         np.testing.assert_array_equal(unsmoothed, own_again)
         np.testing.assert_array_equal(unsmoothed, own)
+
+
+@pytest.mark.parametrize('unknown', [np.nan, 0.0])
+def test_unknown_depth_is_left_out_of_the_median_however_it_is_written(unknown):
+    """Two thirds of the box are holes, as a sensor leaves beside a near face."""
+    depth_m = np.full((1000, 2000), unknown, np.float32)
+    depth_m[:, 480:500] = 0.8
+    t_m, _ = position_from_depth(FaceBox(460, 460, 540, 540), CENTRED, depth_m)
+    assert t_m[2] == pytest.approx(0.8)
+
+
+def test_a_box_whose_middle_lies_left_of_the_image_has_no_depth():
+    """Columns -63 to -13 are its middle half: not the row's other end, at 4 m."""
+    depth_m = np.full((1000, 2000), 4.0, np.float32)
+    assert position_from_depth(FaceBox(-88, 450, 12, 550), CENTRED, depth_m) is None
+    assert position_from_depth(FaceBox(450, -88, 550, 12), CENTRED, depth_m) is None
