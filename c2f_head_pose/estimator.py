@@ -152,7 +152,7 @@ class HeadPoseEstimator:
         Args:
             image: (H, W) gray or (H, W, 3) BGR, uint8; None for depth alone, which needs depth_m, camera and a depth model.
             camera: the image's calibration; without it rotations are relative to the ray through each face, and positions unknown.
-            depth_m: (H, W) float metres along the optical axis, NaN unknown, registered to the image; positions need a camera.
+            depth_m: (H, W) float metres along the optical axis, NaN or 0 unknown, registered to the image; positions need a camera.
             stamp_s: the image's stamp, seconds; faces are then tracked and smoothed. None treats the image as a single one.
             boxes: (N, 4) x1 y1 x2 y2 of known faces, pixels; they replace detection, and are not tracked even with a stamp.
             fixed_frame: function that returns the camera's place in a frame that does not move with it, such as a room's or a
@@ -169,24 +169,25 @@ class HeadPoseEstimator:
         frame = Frame(image, camera, depth_m, stamp_s)
         self._check_models(frame)
         frame.check_shapes()
+        options = self.options  # one set for the whole image: another thread may replace it meanwhile
         self.stages = stages = StageClock()
-        faces = self._find(frame) if boxes is None else [Face(box) for box in checked_boxes(boxes, frame.shape)]
+        faces = self._find(frame, options) if boxes is None else [Face(box) for box in checked_boxes(boxes, frame.shape)]
         stages.end('detect')
-        crops = self._crops(frame, faces)
+        crops = self._crops(frame, faces, options.image_rotation)
         stages.end('crop')
         estimates = self._infer([crop.pixels for crop in crops], [crop.engine for crop in crops])
         stages.end('infer')
         poses: dict[Face, HeadPose] = {}
         for crop, estimate in zip(crops, estimates):
-            pose = self._turned(estimate, crop.square, camera)
+            pose = self._turned(estimate, crop.square, camera, options.image_rotation)
             poses[crop.face] = fuse(poses[crop.face], pose) if crop.face in poses else pose
         poses = {face: self._placed(pose, face, frame) for face, pose in poses.items()}
         stages.end('decode')
         tracked = stamp_s is not None and any(face.track_id is not None for face in poses)
         if tracked:
             self._filters = {track_id: one for track_id, one in self._filters.items() if self._finder.follows(track_id)}
-        place = fixed_frame() if tracked and fixed_frame is not None and self.options.smoothing else None
-        answers = [self._smoothed(pose, face, frame, place) for face, pose in poses.items()]
+        place = fixed_frame() if tracked and fixed_frame is not None and options.smoothing else None
+        answers = [self._smoothed(pose, face, frame, place, options) for face, pose in poses.items()]
         stages.end('smooth')
         return answers
 
@@ -219,33 +220,30 @@ class HeadPoseEstimator:
                 'camera and an estimator with a depth model'
             )
 
-    def _find(self, frame: Frame) -> list[Face]:
+    def _find(self, frame: Frame, options: EstimatorOptions) -> list[Face]:
         if frame.image is not None:
-            return self._finder.find_faces(frame.image, frame.stamp_s, self.options)
+            return self._finder.find_faces(frame.image, frame.stamp_s, options)
         assert frame.depth_m is not None and frame.camera is not None
-        return self._finder.find_heads(frame.depth_m, frame.camera, frame.stamp_s, self.options)
+        return self._finder.find_heads(frame.depth_m, frame.camera, frame.stamp_s, options)
 
     # Estimate poses.
 
-    def _crops(self, frame: Frame, faces: list[Face]) -> list[_Crop]:
+    def _crops(self, frame: Frame, faces: list[Face], rotation_deg: int) -> list[_Crop]:
         """Each face's upright crop for each network that can read it."""
         crops = []
         if frame.image is not None and self._engine is not None:
             size, margin = self._engine.contract.input_size, self._engine.contract.detector_margin
             for face in faces:
                 square = square_about(face.box, margin)
-                crops.append(_Crop(face, self._engine, square, self._upright(cut_gray(frame.image, square, size))))
+                crops.append(_Crop(face, self._engine, square, turn_upright(cut_gray(frame.image, square, size), rotation_deg)))
         if frame.depth_m is not None and self._depth_engine is not None:
             contract = self._depth_engine.contract
             for face in faces:
                 square = square_about(face.box, contract.detector_margin)
                 pixels = depth_crop(frame.depth_m, square, contract.input_size, contract.depth_range_m)
                 if enough_depth(pixels):
-                    crops.append(_Crop(face, self._depth_engine, square, self._upright(pixels)))
+                    crops.append(_Crop(face, self._depth_engine, square, turn_upright(pixels, rotation_deg)))
         return crops
-
-    def _upright(self, crop: np.ndarray) -> np.ndarray:
-        return turn_upright(crop, self.options.image_rotation)
 
     def _infer(self, crops: list[np.ndarray], engines: list[Engine]) -> list[HeadPose]:
         """One pose for each crop, from the engine at the same index."""
@@ -256,9 +254,9 @@ class HeadPoseEstimator:
                 poses += decode(engine.infer(np.stack(own[first : first + _LARGEST_BATCH])[:, None]))
         return poses
 
-    def _turned(self, pose: HeadPose, square: CropSquare, camera: Camera | None) -> HeadPose:
+    def _turned(self, pose: HeadPose, square: CropSquare, camera: Camera | None, rotation_deg: int) -> HeadPose:
         """A crop's pose in the camera's frame, or without a camera relative to the ray through the crop's centre."""
-        R_ray_head = turn_rotation_back(pose.R_cam_head, self.options.image_rotation)
+        R_ray_head = turn_rotation_back(pose.R_cam_head, rotation_deg)
         if camera is None:
             return replace(pose, R_cam_head=R_ray_head)
         return replace(pose, R_cam_head=ray_rotation(pixel_ray(camera, *square.centre)) @ R_ray_head)
@@ -285,7 +283,9 @@ class HeadPoseEstimator:
         measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
         return measured or position_from_size(face.box, frame.camera) or (None, None)
 
-    def _smoothed(self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None) -> HeadPose:
+    def _smoothed(
+        self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None, options: EstimatorOptions
+    ) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:
             return pose
-        return self._filters.setdefault(face.track_id, PoseFilter()).update(pose, frame.stamp_s, self.options, place)
+        return self._filters.setdefault(face.track_id, PoseFilter()).update(pose, frame.stamp_s, options, place)

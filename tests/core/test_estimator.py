@@ -106,6 +106,24 @@ def test_position_comes_from_depth_where_there_is_depth(estimator, image):
     assert unknown.t_std_m[2] > 3 * pose.t_std_m[2], 'without depth the position is a guess from size, and says so'
 
 
+def test_options_that_change_during_an_image_hold_from_the_next(image):
+    """A replaced rotation must not turn a pose back by another angle than its crop was turned by."""
+    estimator = HeadPoseEstimator.load('c2f_edge', device='cpu')
+    box = box_about(320, 240)
+    (before,) = estimator.estimate(image, boxes=box)
+    infer = estimator._infer
+
+    def infer_while_options_change(crops, engines):
+        estimator.options = EstimatorOptions(image_rotation=180)
+        return infer(crops, engines)
+
+    estimator._infer = infer_while_options_change
+    (during,) = estimator.estimate(image, boxes=box)
+    (after,) = estimator.estimate(image, boxes=box)
+    np.testing.assert_array_equal(during.R_cam_head, before.R_cam_head)
+    assert geodesic_deg(after.R_cam_head, before.R_cam_head) > 5
+
+
 def test_without_a_camera_the_position_is_unknown(estimator, image):
     (pose,) = estimator.estimate(image, boxes=[[280, 200, 360, 280]])
     assert pose.t_cam_head_m is None
@@ -135,6 +153,7 @@ def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
         (None, {}, 'uint8'),
         (np.zeros((100, 100), np.uint8), dict(camera=camera()), 'calibrated for 640x480'),
         (np.zeros((100, 100), np.uint8), dict(depth_m=np.zeros((50, 50))), 'registered'),
+        (np.zeros((100, 100), np.uint8), dict(depth_m=np.zeros((100, 100), np.uint16)), 'divide millimetres by 1000'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[1, 2, 3]]), r'\(N, 4\)'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[50, 50, 10, 60]]), 'x2 > x1'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[0, 0, np.nan, 10]]), 'finite'),
