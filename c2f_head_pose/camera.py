@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.polynomial import Polynomial
 
 from .types import Camera
 
 _NO_TURN = np.zeros(3)
+_FAR_PX = 0.5
+"""A ray that is seen farther from its pixel is not the pixel's."""
 _COEFFICIENTS = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,), 'fisheye': (4,), '': (0, 4, 5)}
 
 
@@ -100,7 +104,8 @@ def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndar
         points: x, y in pixels from the image's left and top edge, continuous (the first pixel covers [0, 1) x [0, 1)).
 
     Returns:
-        (N, 3) float64 unit vectors in the camera's optical frame.
+        (N, 3) float64 unit vectors in the camera's optical frame. A pixel that the lens' polynomial does not reach has the
+        outermost ray in its direction.
 
     Raises:
         ValueError: for a calibration with impossible numbers, which has no ray through one of the pixels.
@@ -123,6 +128,48 @@ def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndar
     return np.array(rays)
 
 
+def reaches_corners(camera: Camera) -> bool:
+    """Whether the polynomial of a lens reaches the image's corners; always for a fisheye, whose corners are often dark."""
+    if camera.D.size == 0 or camera.distortion_model == 'equidistant':
+        return True
+    corners = np.array([(x, y) for x in (0.0, camera.width) for y in (0.0, camera.height)])
+    seen = cv2.projectPoints(pixel_rays(camera, corners.tolist()), _NO_TURN, _NO_TURN, camera.K, camera.D)[0].reshape(-1, 2) + 0.5
+    return bool((np.abs(seen - corners) < _FAR_PX).all())
+
+
+def largest_radius(D: np.ndarray) -> float:
+    """The distance from the optical axis at z = 1 up to which a lens' radial polynomial grows; infinite if it always does.
+
+    Args:
+        D: (n,) coefficients of 'plumb_bob' or 'rational_polynomial'. Beyond the radius a second point is seen in the same pixel, so the
+            polynomial is not valid there.
+    """
+    return _largest_radius(tuple(D.tolist()))
+
+
+@functools.lru_cache(maxsize=16)
+def _largest_radius(D: tuple[float, ...]) -> float:
+    k1, k2, _, _, k3, k4, k5, k6 = (*D, *8 * [0.0])[:8]
+    squared, above, below = Polynomial([0, 1]), Polynomial([1, k1, k2, k3]), Polynomial([1, k4, k5, k6])
+    slope = (above + 2 * squared * above.deriv()) * below - 2 * squared * above * below.deriv()  # of r above / below, times below^2
+    return math.sqrt(_least_root(slope, below))
+
+
+@functools.lru_cache(maxsize=16)
+def _largest_angle_rad(D: tuple[float, ...]) -> float:
+    """The angle up to which a fisheye's polynomial grows, at most pi."""
+    return min(math.pi, math.sqrt(_least_root(Polynomial([1, *(k * power for k, power in zip(D, (3, 5, 7, 9)))]))))
+
+
+def _least_root(*polynomials: Polynomial) -> float:
+    """The least positive real root; infinite without any, or where the numbers are impossible."""
+    if not all(np.isfinite(polynomial.coef).all() for polynomial in polynomials):
+        return math.inf
+    with np.errstate(all='ignore'):
+        roots = np.concatenate([polynomial.trim().roots() for polynomial in polynomials])
+    return min((root.real for root in roots if abs(root.imag) < 1e-9 * abs(root) and root.real > 0), default=math.inf)
+
+
 def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
     length = math.hypot(x, y, z)
     return (x / length, y / length, z / length) if length < math.inf else (math.nan, math.nan, math.nan)
@@ -137,11 +184,10 @@ def _pinhole(camera: Camera, pixels: Sequence[tuple[float, float]]) -> list[tupl
 def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     """(N, 2) normalised image points of (N, 2) pixels: OpenCV's five fixed-point steps, then Newton's method for strong distortion."""
     points = cv2.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
-    step = 1e-6
+    step, converged = 1e-6, False
     for _ in range(8):
         around = np.array([points, points + [step, 0], points + [0, step]]).reshape(-1, 2)
-        seen = cv2.projectPoints(np.column_stack([around, np.ones(len(around))]), _NO_TURN, _NO_TURN, camera.K, camera.D)[0]
-        seen = seen.reshape(3, -1, 2)
+        seen = _seen(camera, around).reshape(3, -1, 2)
         off = pixels - seen[0]
         (a, c), (b, d) = ((seen[1:] - seen[0]) / step).transpose(0, 2, 1)  # columns of each point's 2x2 slope
         determinant = a * d - b * c
@@ -151,8 +197,23 @@ def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
         determinant = np.where(good, determinant, np.inf)
         points = points + np.column_stack([d * off[:, 0] - b * off[:, 1], a * off[:, 1] - c * off[:, 0]]) / determinant[:, None]
         if not (np.abs(off).max(1) >= 1e-7)[good].any():
+            converged = bool(good.all())
             break
-    return points
+    limit = largest_radius(camera.D)
+    if limit == math.inf:
+        return points
+    reached = np.hypot(*points.T) <= limit
+    if not converged:
+        reached &= np.abs(_seen(camera, points) - pixels).max(1) < _FAR_PX
+    if reached.all():
+        return points
+    directions = np.array(_pinhole(camera, pixels.tolist()))
+    return np.where(reached[:, None], points, limit * directions / np.linalg.norm(directions, axis=1, keepdims=True))
+
+
+def _seen(camera: Camera, points: np.ndarray) -> np.ndarray:
+    """(N, 2) pixels in which (N, 2) normalised image points are seen."""
+    return cv2.projectPoints(np.column_stack([points, np.ones(len(points))]), _NO_TURN, _NO_TURN, camera.K, camera.D)[0].reshape(-1, 2)
 
 
 def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, float]:
@@ -163,8 +224,9 @@ def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, 
     distorted = math.hypot(x, y)
     if distorted < 1e-12:
         return 0.0, 0.0, 1.0
-    theta = distorted
-    k1, k2, k3, k4 = camera.D.tolist()
+    k1, k2, k3, k4 = D = tuple(camera.D.tolist())
+    limit = _largest_angle_rad(D)
+    theta = min(distorted, limit)
     for _ in range(20):
         t2 = theta * theta
         if not t2 < 1e30:
@@ -173,10 +235,9 @@ def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, 
         slope = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
         if abs(slope) < 1e-9:
             break
-        theta -= value / slope
+        theta = min(max(theta - value / slope, 0.0), limit)
         if abs(value) < 1e-14:
             break
-    theta = min(max(theta, 0.0), math.pi)
     return math.sin(theta) * x / distorted, math.sin(theta) * y / distorted, math.cos(theta)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .camera import largest_radius
 from .types import Camera
 
 _UNKNOWN_M = np.float32(1e9)
@@ -119,19 +120,10 @@ def _distort(camera: Camera, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, 
         distorted_x = distorted_x + r2 * (k[8] + r2 * k[9])
         distorted_y = distorted_y + r2 * (k[10] + r2 * k[11])
     # Beyond the angle at which the radius stops growing the polynomial is not valid; such points are not in the image.
-    reach = _largest_radius(k)
-    if np.isfinite(reach):
+    reach = largest_radius(camera.D)
+    if reach < np.inf:
         distorted_x = np.where(r2 < reach * reach, distorted_x, np.float32(np.nan))
     return distorted_x, distorted_y
-
-
-def _largest_radius(k: np.ndarray) -> float:
-    """The normalised radius up to which the polynomial of a lens is monotonic; infinite if it is monotonic up to 80 degrees."""
-    r = np.linspace(0, np.tan(np.radians(80)), 400)
-    r2 = r * r
-    distorted = r * (1 + r2 * (k[0] + r2 * (k[1] + r2 * k[4]))) / (1 + r2 * (k[5] + r2 * (k[6] + r2 * k[7])))
-    falls = np.flatnonzero(np.diff(distorted) <= 0)
-    return float(r[falls[0]]) if falls.size else np.inf
 
 
 def _without_gaps(nearest_m: np.ndarray) -> np.ndarray:

@@ -283,9 +283,7 @@ class HeadPoseEstimator:
         measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
         return measured or position_from_size(face.box, frame.camera) or (None, None)
 
-    def _smoothed(
-        self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None, options: EstimatorOptions
-    ) -> HeadPose:
+    def _smoothed(self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None, options: EstimatorOptions) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:
             return pose
         return self._filters.setdefault(face.track_id, PoseFilter()).update(pose, frame.stamp_s, options, place)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..camera import calibration_of, camera_from_info
+from ..camera import calibration_of, camera_from_info, reaches_corners
 from ..topic_names import is_rectified
 from ..types import Camera
 from .log import Notices
@@ -60,6 +60,7 @@ class Calibration:
             self._known = known
             self._camera, self.status = self._read(info, width, height, rectified)
             self._watch_rectification(info, rectified)
+            self._watch_reach()
         if self._camera is None:
             self._notices.throttled('camera_info', f'{self.status}; {UNCORRECTED}', 30.0)
         elif self._notices.forget('camera_info'):
@@ -80,6 +81,19 @@ class Calibration:
         self._notices.once(
             'rectified',
             f'{doubt}. camera_info describes both kinds (K and D, or P) and they differ: with the wrong one angles and positions are wrong',
+        )
+
+    def _watch_reach(self) -> None:
+        """Warns where the lens' polynomial ends before the image does."""
+        if self._camera is None or reaches_corners(self._camera):
+            self._notices.forget('reach')
+            return
+        doubt = "camera_info's distortion (D) does not reach the image's corners"
+        self.status = f'{self.status}; {doubt}'
+        self._notices.once(
+            'reach',
+            f'{doubt}: faces there are answered as if at the outermost place that it reaches. Calibrate with pictures of the target in '
+            'the corners, or as rational_polynomial or equidistant',
         )
 
     @staticmethod

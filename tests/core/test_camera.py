@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from c2f_head_pose.camera import camera_from_info, pixel_ray
+from c2f_head_pose.camera import camera_from_info, largest_radius, pixel_ray, pixel_rays, reaches_corners
 from c2f_head_pose.types import Camera
 
 K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
@@ -69,6 +69,46 @@ def test_rays_through_a_distorting_lens_project_back_to_their_pixel(model, D):
         project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
         seen = project(ray, np.zeros(3), np.zeros(3), camera.K, camera.D)[0].ravel()
         np.testing.assert_allclose(seen + 0.5, [x, y], atol=1e-3)
+
+
+@pytest.mark.parametrize('D', [[-0.25, 0, 0, 0, 0], [-0.4, 0.06, 0, 0, 0], [-0.25, 0, 0.001, -0.001, 0]])
+def test_a_pixel_that_the_lens_does_not_reach_has_the_outermost_ray_in_its_direction(D):
+    """k1 = -0.25, k2 = 0: the radius r (1 - 0.25 r^2) grows up to r = sqrt(1 / 0.75) = 1.1547, 49.1 degrees, seen at 0.7698 f = 293 pixels.
+
+    The image's corner is 400 pixels away, up and to the right; its neighbours beyond the limit look the same way.
+    """
+    limit = largest_radius(np.array(D))
+    if D[1] == 0:
+        assert limit == pytest.approx(np.sqrt(4 / 3))
+    camera = Camera(640, 480, np.array([[380.0, 0, 319.5], [0, 380, 239.5], [0, 0, 1]]), np.array(D))
+    rays = pixel_rays(camera, [(320 + 0.8 * radius, 240 - 0.6 * radius) for radius in (100, 200, 240, 320, 360, 400)])
+    radii = np.hypot(*(rays[:, :2] / rays[:, 2:]).T)
+    assert (np.diff(radii[:3]) > 0).all()
+    np.testing.assert_allclose(radii[3:], limit, rtol=1e-9)
+    np.testing.assert_allclose(np.degrees(np.arctan2(rays[:, 1], rays[:, 0])), -36.87, atol=0.1)
+
+
+def test_a_fisheyes_pixel_beyond_its_polynomial_has_the_outermost_ray_too():
+    """theta (1 - 0.2 theta^2) grows up to theta = sqrt(1 / 0.6) = 1.291 rad = 74 degrees, seen at 0.8607 f = 258.2 pixels."""
+    camera = Camera(640, 640, np.array([[300.0, 0, 319.5], [0, 300, 319.5], [0, 0, 1]]), np.array([-0.2, 0, 0, 0]), 'equidistant')
+    rays = pixel_rays(camera, [(320 + radius, 320) for radius in (100, 250, 260, 300)])
+    angles = np.arctan2(rays[:, 0], rays[:, 2])
+    assert (np.diff(angles[:3]) > 0).all()
+    np.testing.assert_allclose(angles[2:], np.sqrt(1 / 0.6), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    'model, D, reached',
+    [
+        ('plumb_bob', [], True),
+        ('plumb_bob', [-0.35, 0.15, 0.001, -0.002, 0], True),
+        ('plumb_bob', [-0.25, 0, 0, 0, 0], False),
+        ('equidistant', [-0.2, 0, 0, 0], True),
+    ],
+)
+def test_a_calibration_knows_whether_it_reaches_the_images_corners(model, D, reached):
+    camera = Camera(640, 480, np.array([[380.0, 0, 319.5], [0, 380, 239.5], [0, 0, 1]]), np.array(D, float), model)
+    assert reaches_corners(camera) is reached
 
 
 def test_a_fisheye_sees_beyond_90_degrees_off_its_axis():

@@ -176,6 +176,16 @@ def test_agreement_or_a_lens_without_distortion_is_not_warned_of(graph, topic, r
     assert 'set rectified' not in ' '.join(graph.log) + node._session.calibration.status
 
 
+def test_a_lens_model_that_ends_within_the_image_is_warned_of(graph):
+    """k1 = -0.5 at f = 500: nothing is seen beyond 272 pixels from the centre, the corners are 400 away."""
+    node = start(graph, {'image': '/cam/image_raw'})
+    info = camera_info(focal=500.0)
+    info.d = [-0.5, 0.0, 0.0, 0.0, 0.0]
+    calibrated(graph, node, '/cam/image_raw', info)
+    graph.wait_for_log("does not reach the image's corners", 'Calibrate with pictures')
+    assert 'does not reach' in node._session.calibration.status
+
+
 def calibrated(graph, node, topic, info):
     infos = graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
     graph.wait_until(infos.get_subscription_count, 'a subscription of camera_info')
