@@ -157,6 +157,13 @@ class DepthAlignment:
         self.status = f'{self.method}, in {took_ms:.0f} ms'
         return registered_m
 
+    def camera(self, shape: tuple[int, ...]) -> Camera | None:
+        """The camera of the depth images themselves, for depth of (H, W) pixels; None without a usable calibration of this size."""
+        if self._info is None:
+            return None
+        camera = next((one for one in self._cameras(self._info)[0] if one is not None), None)
+        return camera if camera is not None and (camera.height, camera.width) == shape else None
+
     @property
     def registered_by_driver(self) -> bool:
         """Whether the last depth was in the image's pixels already."""
@@ -185,12 +192,7 @@ class DepthAlignment:
             return
         self._known = ()
         assert view.camera is not None
-        cameras, found = [], 'is uncalibrated'
-        for rectified in sorted((False, True), key=lambda one: one != bool(is_rectified(self._topic))):
-            try:
-                cameras.append(camera_from_info(info, rectified))
-            except ValueError as error:
-                found = f'cannot be used ({error})'
+        cameras, found = self._cameras(info)
         camera = next((one for one in cameras if one is not None), None)
         if camera is None or (camera.height, camera.width) != shape:
             if camera is not None:
@@ -203,6 +205,16 @@ class DepthAlignment:
         self._matches = any(one is not None and _same_pixels(one, view.camera) for one in cameras)
         self._registration = DepthRegistration(camera, view.camera)
         self._known = known
+
+    def _cameras(self, info: Any) -> tuple[list[Camera | None], str]:
+        """The cameras that a camera_info describes, the one first that the topic's name speaks for; and why there is none."""
+        cameras, found = [], 'is uncalibrated'
+        for rectified in sorted((False, True), key=lambda one: one != bool(is_rectified(self._topic))):
+            try:
+                cameras.append(camera_from_info(info, rectified))
+            except ValueError as error:
+                found = f'cannot be used ({error})'
+        return cameras, found
 
 
 def _same_pixels(a: Camera, b: Camera) -> bool:

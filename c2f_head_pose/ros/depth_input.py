@@ -35,6 +35,14 @@ class DepthTiming:
     stopped_s: float
 
 
+@dataclass(frozen=True)
+class _Missing:
+    """Why an image has no depth: of a kind, which is reported once, in words, whose numbers may change from image to image."""
+
+    kind: str
+    reason: str
+
+
 class DepthInput:
     """Pairs depth with images by stamp. Depth arrives in the executor's thread, images are answered in the worker's.
 
@@ -82,20 +90,22 @@ class DepthInput:
             (H, W) of the image, float32 metres, NaN unknown.
         """
         message = self._paired(stamp_s(view.header), timing)
-        if isinstance(message, str):
+        if message is None:
+            return None
+        if isinstance(message, _Missing):
             self._degrade(message)
             return None
         try:
             depth_m = self.alignment.align(depth_from_message(message), message.header, view)
         except ImageError as error:
-            self._degrade(f'depth image on {self._topic} cannot be read: {error}')
+            self._degrade(_Missing('unreadable', f'depth image on {self._topic} cannot be read: {error}'))
             return None
         except DepthError as error:
             self.unregistered = str(error)
             if self._clock() - self._since_s < timing.stopped_s:  # calibrations and TF may still arrive
                 self.status, self.degraded = str(error), True
                 return None
-            self._degrade(str(error))
+            self._degrade(_Missing('unregistered', str(error)))
             return None
         forgotten = [self._notices.forget(key) for key in self._reported]
         if any(forgotten):
@@ -105,7 +115,7 @@ class DepthInput:
         return depth_m
 
     def _paired(self, image_s: float, timing: DepthTiming) -> Any:
-        """The depth message of a stamp, or the reason why there is none; an empty reason is not reported."""
+        """The depth message of a stamp, or what is missing; None where that is not worth a report."""
         end = self._clock() + timing.wait_s
         with self._changed:
             while True:
@@ -116,32 +126,27 @@ class DepthInput:
                     return nearest
                 now = self._clock()
                 if self.last_s is None and now - self._since_s < timing.stopped_s:
-                    return ''  # a camera may take as long to start
+                    return None  # a camera may take as long to start
                 if self.last_s is None:
-                    reason = f'no depth image has come on {self._topic}; remap depth/image to the registered depth, or set modality to rgb'
-                elif now - self.last_s > timing.stopped_s:
-                    reason = f'depth images on {self._topic} have stopped; look at the depth camera'
-                elif now < end and (nearest is None or stamp_s(self._kept[-1].header) < image_s):
+                    remedy = 'remap depth/image to the registered depth, or set modality to rgb'
+                    return _Missing('never came', f'no depth image has come on {self._topic}; {remedy}')
+                if now - self.last_s > timing.stopped_s:
+                    return _Missing('stopped', f'depth images on {self._topic} have stopped; look at the depth camera')
+                if now < end and (nearest is None or stamp_s(self._kept[-1].header) < image_s):
                     self._changed.wait(end - now)
                     continue
-                else:
-                    self._unpaired += 1
-                    if self._unpaired < _UNPAIRED_IN_ROW and not self.degraded:
-                        return ''
-                    reason = (
-                        f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; '
-                        'let the driver synchronise them, or raise depth_tolerance_s'
-                    )
-                return reason
+                self._unpaired += 1
+                if self._unpaired < _UNPAIRED_IN_ROW and not self.degraded:
+                    return None
+                remedy = 'let the driver synchronise them, or raise depth_tolerance_s'
+                return _Missing('unpaired', f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; {remedy}')
 
-    def _degrade(self, reason: str) -> None:
-        """Reports why an image has no depth."""
-        if reason:
-            # One notice a reason, also where two reasons alternate; the numbers in it may change from image to image.
-            key = f'depth: {reason.split(",")[0].split(";")[0]}'
-            self._reported.add(key)
-            self.status, self.degraded = reason, True
-            self._notices.once(key, f'{reason}. Until then heads are answered from the image alone')
+    def _degrade(self, missing: _Missing) -> None:
+        """Reports why an image has no depth, each kind of reason once, also where two alternate."""
+        key = f'depth {missing.kind}'
+        self._reported.add(key)
+        self.status, self.degraded = missing.reason, True
+        self._notices.once(key, f'{missing.reason}. Until then heads are answered from the image alone')
 
 
 def depth_picture(depth_m: np.ndarray) -> np.ndarray:

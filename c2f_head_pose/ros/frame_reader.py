@@ -77,10 +77,7 @@ class FrameReader:
         parameters = self._parameters()
         if depth_alone:
             depth_m = depth_from_message(message)
-            camera = self._calibration.camera(depth_m.shape[1], depth_m.shape[0], parameters.rectified)
-            if camera is None:
-                raise ImageError(f'heads are found in depth by their size in metres, which needs camera_info: {self._calibration.status}')
-            return Frame(message.header, None, depth_m, camera)
+            return Frame(message.header, None, depth_m, self._depth_camera(depth_m.shape, parameters.rectified))
         image = self._converter.image(message)
         camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified)
         if self._depth is None:
@@ -88,3 +85,11 @@ class FrameReader:
         view = ImageView(message.header, (image.shape[0], image.shape[1]), camera, parameters.rectified)
         timing = DepthTiming(parameters.depth_tolerance_s, parameters.depth_wait_s, parameters.silence_timeout_s)
         return Frame(message.header, image, self._depth.depth_m(view, timing), camera)
+
+    def _depth_camera(self, shape: tuple[int, ...], rectified: bool) -> Camera:
+        """The camera of a depth image that stands alone: of its own calibration where it came beside images, else of theirs."""
+        camera = None if self._depth is None else self._depth.alignment.camera(shape)
+        camera = camera or self._calibration.camera(shape[1], shape[0], rectified)
+        if camera is None:
+            raise ImageError(f'heads are found in depth by their size in metres, which needs camera_info: {self._calibration.status}')
+        return camera

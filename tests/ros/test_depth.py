@@ -91,6 +91,15 @@ def test_two_reasons_that_alternate_are_logged_once_each(paired):
     assert len(paired.heard) == 2 and '4x4' in paired.heard[0] and 'not stamped like the images' in paired.heard[1]
 
 
+def test_depth_that_cannot_be_read_is_logged_once_however_its_bytes_vary(paired):
+    """JPEG of depth, as image_transport sends it: the reason names the number of bytes, which differs from image to image."""
+    for number in range(20):
+        paired.depth.put(CompressedImage(header=header(1.0 + number), format='16UC1; jpeg compressed', data=bytes(100 + number)))
+        assert paired.get(1.0 + number) is None
+    assert len(paired.heard) == 1 and 'cannot be read' in paired.heard[0]
+    assert len(paired.depth._reported) == 1
+
+
 def test_depth_of_another_size_is_refused_with_the_remedy(paired):
     """Not reported in the first second: a calibration may still come."""
     paired.depth.put(depth_message(np.full((4, 4), 1000), 1.0))
@@ -172,10 +181,10 @@ def depth_model(tmp_path_factory) -> str:
     return str(path)
 
 
-def calibrate(graph, node):
+def calibrate(graph, node, focal=575.0):
     infos = graph.probe.create_publisher(CameraInfo, '/camera_info', SENSOR)
     graph.wait_until(infos.get_subscription_count, 'a subscription of camera_info')
-    infos.publish(camera_info(focal=575.0))
+    infos.publish(camera_info(focal=focal))
     graph.wait_until(lambda: node._session.calibration.received, 'the camera_info')
 
 
@@ -254,3 +263,23 @@ def test_when_images_stop_heads_are_found_in_depth_alone_and_images_take_over_ag
     images.publish(image_message(noise(), 3.0))
     graph.wait_until(lambda: results.markers[-1].markers[0].header.stamp.sec == 3, 'an answer to the image')
     graph.wait_for_log('images arrive on /image')
+
+
+def test_depth_alone_is_placed_by_its_own_calibration_where_it_is_not_the_images(graph, depth_model):
+    """The depth camera has f = 575 px, the colour camera 900: read with the latter, a head 0.1 m aside would be at 0.06 m."""
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='rgbd', depth_model=depth_model, silence_timeout_s=0.5)
+    calibrate(graph, node, focal=900.0)
+    infos = graph.probe.create_publisher(CameraInfo, '/depth/camera_info', SENSOR)
+    graph.wait_until(infos.get_subscription_count, 'a subscription of the depth camera_info')
+    infos.publish(camera_info(focal=575.0))
+    depths, images = graph.image_publisher(topic='/depth/image'), graph.image_publisher()
+    images.publish(image_message(noise(), 1.0))
+    graph.wait_until(lambda: results.markers, 'an answer')
+    graph.wait_until(lambda: node._session.silence, 'the images to have stopped')
+    depths.publish(depth_message(a_doll(), 2.0))
+    graph.wait_until(lambda: results.poses, 'a pose from depth')
+    position = results.poses[0].pose.pose.position
+    middle_m = np.array([0.1, -0.05, 1.2])
+    sellion_m = middle_m * (1 - 0.09 / np.linalg.norm(middle_m))
+    np.testing.assert_allclose([position.x, position.y, position.z], sellion_m, atol=0.025)
