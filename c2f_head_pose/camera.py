@@ -155,9 +155,17 @@ def _largest_radius(D: tuple[float, ...]) -> float:
     return math.sqrt(_least_root(slope, below))
 
 
+def largest_angle_rad(D: np.ndarray) -> float:
+    """The angle from the optical axis up to which a fisheye's polynomial grows, radians, at most pi.
+
+    Args:
+        D: (4,) coefficients of 'equidistant'.
+    """
+    return _largest_angle_rad(tuple(D.tolist()))
+
+
 @functools.lru_cache(maxsize=16)
 def _largest_angle_rad(D: tuple[float, ...]) -> float:
-    """The angle up to which a fisheye's polynomial grows, at most pi."""
     return min(math.pi, math.sqrt(_least_root(Polynomial([1, *(k * power for k, power in zip(D, (3, 5, 7, 9)))]))))
 
 
@@ -224,8 +232,8 @@ def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, 
     distorted = math.hypot(x, y)
     if distorted < 1e-12:
         return 0.0, 0.0, 1.0
-    k1, k2, k3, k4 = D = tuple(camera.D.tolist())
-    limit = _largest_angle_rad(D)
+    k1, k2, k3, k4 = camera.D.tolist()
+    limit = largest_angle_rad(camera.D)
     theta = min(distorted, limit)
     for _ in range(20):
         t2 = theta * theta

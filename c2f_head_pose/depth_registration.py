@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .camera import largest_radius
+from .camera import largest_angle_rad, largest_radius
 from .types import Camera
 
 _UNKNOWN_M = np.float32(1e9)
@@ -108,6 +108,7 @@ def _distort(camera: Camera, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, 
         theta = np.arctan(r)
         t2 = theta * theta
         scale = theta * (1 + t2 * (k[0] + t2 * (k[1] + t2 * (k[2] + t2 * k[3])))) / np.maximum(r, np.float32(1e-9))
+        scale = np.where(theta <= largest_angle_rad(camera.D), scale, np.float32(np.nan))
         return np.where(r > 1e-9, x * scale, x), np.where(r > 1e-9, y * scale, y)
     k = np.concatenate([k, np.zeros(14 - k.size, np.float32)])
     numerator = 1 + r2 * (k[0] + r2 * (k[1] + r2 * k[4]))
@@ -119,11 +120,23 @@ def _distort(camera: Camera, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, 
     if k[8:12].any():
         distorted_x = distorted_x + r2 * (k[8] + r2 * k[9])
         distorted_y = distorted_y + r2 * (k[10] + r2 * k[11])
+    if k[12:].any():
+        distorted_x, distorted_y = _tilted(distorted_x, distorted_y, *k[12:].tolist())
     # Beyond the angle at which the radius stops growing the polynomial is not valid; such points are not in the image.
     reach = largest_radius(camera.D)
     if reach < np.inf:
         distorted_x = np.where(r2 < reach * reach, distorted_x, np.float32(np.nan))
     return distorted_x, distorted_y
+
+
+def _tilted(x: np.ndarray, y: np.ndarray, tau_x: float, tau_y: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points as a sensor sees them that is tilted by tau_x and tau_y, radians (OpenCV's calib3d, tilted sensor)."""
+    (sx, cx), (sy, cy) = ((np.sin(tau), np.cos(tau)) for tau in (tau_x, tau_y))
+    R = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]])
+    tilt = np.array([[R[2, 2], 0, -R[0, 2]], [0, R[2, 2], -R[1, 2]], [0, 0, 1]]) @ R
+    (a, b, c), (d, e, f), (g, h, i) = tilt.astype(np.float32)
+    w = g * x + h * y + i
+    return (a * x + b * y + c) / w, (d * x + e * y + f) / w
 
 
 def _without_gaps(nearest_m: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Depth of one camera as another would measure it."""
 
+import cv2
 import numpy as np
 import pytest
 
-from c2f_head_pose.depth_registration import DepthRegistration
+from c2f_head_pose.depth_registration import DepthRegistration, _distort
 from c2f_head_pose.types import Camera
 
 EYE = np.eye(3)
@@ -115,6 +116,20 @@ def test_points_beyond_the_angle_at_which_a_polynomial_folds_back_are_not_in_the
     wide, here = camera(focal=150.0), camera(focal=300.0, D=(-0.35, 0, 0, 0))
     registered = DepthRegistration(wide, here).register(single_point(320 + 240, 240, 1.0, wide), EYE, np.zeros(3))
     assert not np.isfinite(registered).any()
+
+
+def test_points_beyond_the_angle_at_which_a_fisheye_folds_back_are_not_in_the_image():
+    """theta (1 - 0.2 theta^2) grows up to 74 degrees: a point at 80 degrees would be seen where one at 68 is."""
+    x, _ = _distort(camera(D=(-0.2, 0, 0, 0), model='equidistant'), np.tan(np.radians(np.float32([68, 80]))), np.zeros(2, np.float32))
+    assert np.isfinite(x[0]) and np.isnan(x[1])
+
+
+def test_a_tilted_sensor_sees_a_point_where_opencv_says():
+    lens = camera(D=(-0.2, 0.05, 0.001, -0.002, 0.0, 0, 0, 0, 0.01, 0, -0.01, 0, 0.05, -0.03), model='rational_polynomial')
+    points = np.float32([[0, 0], [0.4, -0.3], [-0.2, 0.5]])
+    x, y = _distort(lens, *points.T)
+    seen = cv2.projectPoints(np.column_stack([points, np.ones(3)]), np.zeros(3), np.zeros(3), np.eye(3), lens.D)[0].reshape(-1, 2)
+    np.testing.assert_allclose(np.column_stack([x, y]), seen, atol=1e-5)
 
 
 def test_focal_lengths_beyond_reason_register_without_a_fault():
