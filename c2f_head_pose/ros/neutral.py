@@ -21,6 +21,8 @@ from ..geometry import HEAD_AXES, geodesic_deg, nearest_rotation, quaternion_fro
 from ..types import HeadPose
 
 KINDS = ('person', 'mount')
+LONGEST_WINDOW_S = 30.0
+"""The longest time that a neutral is learned from."""
 _LEAST_SAMPLES = 5
 _LARGEST_SPREAD_DEG = 5.0
 
@@ -71,17 +73,19 @@ NONE = Neutral('person', np.eye(3))
 
 
 class NeutralLearner:
-    """Remembers the last second or so of the primary face; thread-safe."""
+    """Remembers the primary face for `LONGEST_WINDOW_S`; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen: deque[tuple[float, int | None, HeadPose]] = deque(maxlen=600)
+        self._seen: deque[tuple[float, int | None, HeadPose]] = deque()
 
     def add(self, at_s: float, pose: HeadPose | None) -> None:
         """Keeps an image's primary face as it was estimated, without any neutral; None for an image without a face."""
         with self._lock:
             if pose is not None:
                 self._seen.append((at_s, pose.track_id, pose))
+            while self._seen and at_s - self._seen[0][0] > LONGEST_WINDOW_S:
+                self._seen.popleft()
 
     def forget(self) -> None:
         """Forgets everything seen."""

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from ..options import EstimatorOptions
 from ..turn import ROTATIONS_DEG
+from .neutral import LONGEST_WINDOW_S
 
 
 class Change(enum.Enum):
@@ -227,7 +228,7 @@ class Parameters(ParameterTable):
         "the mount's (looks straight ahead; corrects angles).",
         choices=('person', 'mount'),
     )
-    neutral_window_s: float = parameter(1.0, '`~/set_neutral` learns from the images of so long.', 's', 0.1, 30.0)
+    neutral_window_s: float = parameter(1.0, '`~/set_neutral` learns from the images of so long.', 's', 0.1, LONGEST_WINDOW_S)
     neutral_folder: str = parameter(
         '',
         "Folder of the neutral's files, one for each camera; empty for c2f_head_pose in $ROS_HOME or ~/.ros.",

@@ -28,6 +28,15 @@ def learned(kind, poses, **given):
     return learner.learn(kind, 0.1 * len(poses), given.get('window_s', 1.0))
 
 
+def test_the_longest_window_is_learned_from_whole_and_no_more_is_kept():
+    """A minute at 60 images a second; the person looks down for the first half and straight for the second."""
+    learner = NeutralLearner()
+    for number in range(3600):
+        learner.add(number / 60, head((0.0, -20.0 if number < 1800 else 0.0, 0.0)))
+    assert 1799 <= len(learner._seen) <= 1802
+    assert geodesic_deg(learner.learn('mount', 59.99, 29.9).R, np.eye(3)) < 0.1
+
+
 def test_a_persons_neutral_makes_the_same_look_read_as_into_the_camera():
     """A face that reads as pitch -8 while it looks into the camera, 45 degrees off the axis: its x then points back along the ray."""
     t = np.array([1.0, 0.0, 1.0])
