@@ -24,6 +24,7 @@ from .statistics import Answer, Statistics
 
 _REPEAT_S = 30.0
 _FOREIGN_CLOCK_S = 60.0  # an image older or newer than this was not stamped by our clock
+_TF_REFUSES_S = 5.0  # tf2 keeps 10 s, and may be some seconds ahead of the images
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,8 @@ class FrameWorker:
             return None
         if stamp_s < self._last_stamp_s:
             self._parts.estimator.reset()
+            if self._parts.mount is not None and self._last_stamp_s - stamp_s > _TF_REFUSES_S:
+                self._parts.mount.forget()
             self._notices.once(
                 'time jump',
                 f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracking and smoothing restart; this is '

@@ -55,6 +55,10 @@ class TfLookup:
             raise FrameError(str(error)) from None
         return transform_from_message(found)
 
+    def forget(self) -> None:
+        """Forgets the transforms that change: tf2 refuses those of a time that is 10 s before the newest that it has."""
+        self._buffer.clear()
+
     def destroy(self) -> None:
         """Stops listening."""
         self._listener.unregister()
@@ -103,6 +107,9 @@ class FixedMount:
         """The mount, whatever the image."""
         return self._mount
 
+    def forget(self) -> None:
+        """Does nothing: a fixed mount is the same at all times."""
+
     def destroy(self) -> None:
         """Does nothing: a fixed mount holds no subscriptions."""
 
@@ -142,6 +149,10 @@ class TfMount:
                 'publish it (robot_state_publisher, static_transform_publisher), or set target_frame_from to mount'
             ) from None
         return Mount(self._target, R_target_cam, t_target_cam_m)
+
+    def forget(self) -> None:
+        """Forgets what TF has said of other times, for stamps that begin anew."""
+        self.tf.forget()
 
     def destroy(self) -> None:
         """Stops listening to TF."""

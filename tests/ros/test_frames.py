@@ -55,12 +55,17 @@ def test_a_pose_is_moved_whole_and_its_stamp_stays():
 
 
 class Buffer:
-    """Stands in for tf2_ros's: knows the mount until 10 s."""
+    """Stands in for tf2_ros's: knows the mount until 10 s, and before the time of a recording's second pass once that was cleared."""
+
+    cleared = 0
 
     def lookup_transform(self, target, source, time, timeout):
         if time.nanoseconds > 10e9:
             raise TransformError('would extrapolate into the future')
         return TransformStamped(transform=_mount_transform())
+
+    def clear(self):
+        Buffer.cleared += 1
 
 
 class TransformError(Exception):
@@ -106,6 +111,16 @@ def test_the_node_answers_in_the_target_frame_and_angles_stay_the_cameras(graph)
     assert (results.poses[0].header.frame_id, results.poses[0].header.stamp.sec) == ('base_link', 3)
     assert results.poses[0].pose.pose.position.x < -0.5, 'before a camera that looks back'
     assert results.angles[0].header.frame_id == 'camera_optical'
+
+
+def test_a_recording_that_begins_again_is_answered_by_the_transforms_of_its_new_pass(graph, tf2):
+    """tf2 refuses transforms of more than 10 s before its newest, unless it is cleared; images out of order are no reason to."""
+    results, before = graph.hear_results(), Buffer.cleared
+    _, images = with_a_face(graph, target_frame='base_link')
+    for number, (stamp, cleared) in enumerate(((9.0, 0), (8.9, 0), (9.9, 0), (1.0, 1), (2.0, 1))):
+        images.publish(image_message(noise(), stamp))
+        graph.wait_until(lambda n=number: len(results.poses) > n, 'a pose')
+        assert Buffer.cleared - before == cleared
 
 
 def test_without_the_transform_nothing_wrong_is_published_and_the_reason_is_reported(graph, tf2):
