@@ -104,19 +104,10 @@ def test_half_of_the_crops_are_centred_as_the_detectors_boxes_are(crops):
     assert np.abs(middle[shifted, 1] - 0.175).max() < 1e-3 and np.abs(middle[~shifted]).max() < 1e-3
 
 
-def test_the_heads_own_roll_becomes_the_drawn_one(crops):
-    """With a drawn roll of 0 every head comes out upright, whatever it was rendered with, but for the turn of the view's own ray."""
-    batch = crops.gather(np.arange(40))
-    how = augment.Augmentation(roll_sd_deg=0.0, roll_wide_share=0.0, shift_sd=0.0)
-    R = augment.rotation_in_view(batch, augment.random_view(batch, how, generator(3)))
-    roll = np.abs(geometry.ypr_deg_from_rotation(R.numpy())[:, 2])
-    assert np.median(roll) < 1.5 and roll.max() < 10
-
-
 def test_the_heads_tilt_in_the_picture_becomes_the_drawn_one(crops):
     """The head's z axis then points up in the picture at every yaw, but for the turn of the view's own ray."""
     batch = crops.gather(np.arange(40))
-    how = augment.Augmentation(roll_of='upright', roll_sd_deg=0.0, roll_wide_share=0.0, shift_sd=0.0)
+    how = augment.Augmentation(roll_sd_deg=0.0, roll_wide_share=0.0, shift_sd=0.0)
 
     def tilts(R):
         return np.degrees(np.abs(np.arctan2(R[:, 0, 2], -R[:, 1, 2])))

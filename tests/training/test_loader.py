@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from c2f_head_pose.geometry import rotation_from_ypr_deg
 from training.data import crops as batches
 from training.data.crops import Focus, SyntheticCrops
 from training.loop.config import config_of, read_config
@@ -104,6 +105,15 @@ def test_a_folder_with_a_share_is_drawn_that_often_whatever_its_size_and_poses(t
     poses = Focus(elevation_sd_deg=20).weights(data.R_crop_head)
     assert np.allclose(weights[few] / weights[few][0], poses[few] / poses[few][0])
     assert SyntheticCrops(two_folders, None).draw_weights(None) is None
+
+
+def test_a_head_is_drawn_by_the_pose_that_it_has_once_its_picture_is_turned_upright():
+    """Yaw 60, roll 40 is yaw 53, pitch -34 upright: the face looks asin(cos 53 sin 34) = 19.6 degrees down. As rendered it looks level."""
+    R = torch.from_numpy(rotation_from_ypr_deg(np.array([[60.0, 0, 40], [0.0, 0, 40]]))).float()
+    leaning, level = Focus(elevation_sd_deg=25, floor=0.0).weights(R)
+    assert leaning == pytest.approx(np.exp(-0.5 * (19.6 / 25) ** 2), rel=0.02) and level == pytest.approx(1)
+    as_rendered = read_config('edge_plain_poses', ['focus.elevation_sd_deg=25']).make_focus()
+    np.testing.assert_allclose(as_rendered.weights(R), 1, atol=1e-6)
 
 
 def test_shares_change_the_datas_hash_and_are_read_from_the_command_line(two_folders):

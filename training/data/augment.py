@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..models.area import area_weights
-from ..models.rotations import about_optical_axis, tilt, ypr_from_rotation
+from ..models.rotations import about_optical_axis, tilt
 from ..models.settings import check_ranges
 from .crops import Crops
 from .photometric import PhotometricAugmentation, disturb, random_background
@@ -60,8 +60,8 @@ class Augmentation:
         stretch_share: share of samples, 0..1, in which the box itself and not the square about it is resized to the square, as many tools
             and FSA-Net's published AFLW2000 crops do; profiles have narrow boxes and so become twice as wide.
         detector_share: share of samples, 0..1, whose crop is centred as YuNet's box is, at `DETECTOR_OFFSET`.
-        roll_of: 'head' rotates the picture so that the head's roll becomes the random one, whatever it was in the render; 'upright'
-            likewise with the head's tilt in the picture (`rotations.tilt`); 'picture' rotates the picture by the random roll.
+        roll_of: 'upright' rotates the picture so that the head's tilt in it (`rotations.tilt`) becomes the random roll, whatever it was
+            in the render; 'picture' rotates the picture by the random roll.
         roll_sd_deg: standard deviation of the random roll, normally distributed.
         roll_wide_deg: limit of a uniform random roll, which `roll_wide_share` of the samples get instead.
         roll_wide_share: 0..1.
@@ -76,7 +76,7 @@ class Augmentation:
     squeeze_sd: float = 0.10
     stretch_share: float = 0.1
     detector_share: float = 0.5
-    roll_of: str = 'head'
+    roll_of: str = 'upright'
     roll_sd_deg: float = 18.0
     roll_wide_deg: float = 90.0
     roll_wide_share: float = 0.15
@@ -86,8 +86,8 @@ class Augmentation:
 
     def __post_init__(self):
         check_ranges(self, RANGES, 'augment.')
-        if self.roll_of not in ('head', 'upright', 'picture'):
-            raise ValueError(f"roll_of {self.roll_of!r} is none of 'head', 'upright', 'picture'")
+        if self.roll_of not in ('upright', 'picture'):
+            raise ValueError(f"roll_of {self.roll_of!r} is neither 'upright' nor 'picture'")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,11 +147,7 @@ def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> 
     if how.mirror:
         view = replace(view, mirror=torch.where(u[:, 3] < 0.5, -1.0, 1.0))
     roll = torch.deg2rad(torch.where(u[:, 1] < how.roll_wide_share, how.roll_wide_deg * (2 * u[:, 2] - 1), how.roll_sd_deg * g[:, 3]))
-    if how.roll_of == 'head':
-        # the roll of a head that faces away is not defined: its picture is rotated by the random roll alone
-        R = rotation_in_view(crops, view)
-        roll = roll - torch.where(R[:, 2, 0] < 0, ypr_from_rotation(R)[:, 2], 0.0)
-    elif how.roll_of == 'upright':
+    if how.roll_of == 'upright':
         turn = tilt(rotation_in_view(crops, view))
         roll = roll - torch.atan2(turn[:, 1, 0], turn[:, 0, 0])
     turned = replace(view, roll=roll, half=torch.ones_like(view.half))

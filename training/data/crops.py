@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.rotations import face_direction, ypr_from_rotation
+from ..models.rotations import face_direction, tilt, ypr_from_rotation
 from ..synthetic.dataset import SyntheticDataset, people_of, read_people
 from ..synthetic.layout import COLUMNS, PORTRAITS
 
@@ -246,14 +246,18 @@ class Focus:
         elevation_sd_deg: standard deviation of the weights, a Gaussian of the face's elevation.
         azimuth_deg: beyond this azimuth the weights decrease as a Gaussian of standard deviation 10 degrees.
         floor: smallest weight, so that every pose is still trained.
+        upright: weighs the pose that the head has once its picture is turned upright, as `augment.roll_of: upright` turns it.
     """
 
     elevation_sd_deg: float = 35.0
     azimuth_deg: float = 90.0
     floor: float = 0.1
+    upright: bool = True
 
     def weights(self, R: Tensor) -> np.ndarray:
         """Computes the (N,) weights of (N, 3, 3) rotations, floor to 1."""
+        if self.upright:
+            R = tilt(R).transpose(1, 2) @ R
         azimuth, elevation = (torch.rad2deg(a).abs().double().numpy() for a in face_direction(R))
         beyond = np.maximum(azimuth - self.azimuth_deg, 0) / 10
         return self.floor + (1 - self.floor) * np.exp(-0.5 * ((elevation / self.elevation_sd_deg) ** 2 + beyond**2))

@@ -123,7 +123,9 @@ class RunConfig:
 
     def make_focus(self) -> Focus | None:
         """The sampling weights by pose, or None for uniform sampling."""
-        return None if self.focus is None else Focus(**checked(self.focus, 'focus', Focus))
+        if self.focus is None:
+            return None
+        return Focus(**{'upright': self.augmentation().roll_of == 'upright', **checked(self.focus, 'focus', Focus)})
 
     def make_schedule(self) -> Schedule:
         """The learning-rate schedule."""
