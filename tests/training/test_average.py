@@ -38,6 +38,25 @@ def test_weights_lie_between_both_and_say_where_they_come_from(two, tmp_path):
     assert np.isclose(np.linalg.det(rotation[0].numpy()), 1, atol=1e-4)
 
 
+def test_a_mean_is_of_renders_alone_where_both_are_and_names_the_data_of_both(two, tmp_path):
+    portraits, mean = tmp_path / 'portraits.pt', tmp_path / 'mean.pt'
+    content = {**checkpoint.load(two[0])}
+    checkpoint.save(portraits, **{**content, 'rendered': False, 'data': ['portraits'], 'data_hash': 'f' * 16})
+    for first, second in ((portraits, two[1]), (two[1], portraits)):
+        assert average.main([str(first), str(second), '--out', str(mean)]) in (None, 0)
+        found = checkpoint.load(mean)
+        assert not found['rendered'] and set(found['data']) == {'portraits', *content['data']}
+        assert found['data_hash'].count('+') == 1 and 'f' * 16 in found['data_hash']
+        assert 'portraits' in checkpoint.history(found)
+
+
+def test_deviations_that_were_calibrated_differently_have_no_mean(two, tmp_path, capsys):
+    calibrated = tmp_path / 'calibrated.pt'
+    checkpoint.save(calibrated, **{**checkpoint.load(two[0]), 'calibration': {'std_scale': '1.1 1.4 1.2'}})
+    assert average.main([str(two[1]), str(calibrated), '--out', str(tmp_path / 'mean.pt')]) == 2
+    assert 'calibrated differently' in capsys.readouterr().err
+
+
 def test_two_networks_have_no_average(two, heads, tmp_path, capsys):
     config = tiny_config(network=tiny_config().network | {'size': 64}, steps=1)
     Run(config, SyntheticCrops([heads], 'train'), None, tmp_path / 'other', ALONE).go()
