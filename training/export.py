@@ -212,6 +212,8 @@ def export(
         return Symmetric(network).eval() if symmetric else network
 
     if std_data:
+        if content.get('calibration'):
+            raise ValueError(f"{source}'s deviations are calibrated already: leave --calibrate out, or give what it was exported from")
         content['average'], scale = calibrate(content['average'], ready, config, std_data, data, least_std_scale)
         content['calibration'] = note(scale, std_data)
     crops = test_crops(config, data, calibrate_on)

@@ -139,6 +139,8 @@ def test_the_exported_file_and_weights_state_calibrated_deviations(portraits, tm
     assert other.rotation_std_rad == pytest.approx(own.rotation_std_rad * scale, rel=2e-3)
     content = checkpoint.load(tmp_path / 'scaled' / 'x.pt')
     std = estimate(checkpoint.network_of(content), torch.from_numpy(crops))[1]
+    again = [str(tmp_path / 'scaled' / 'x.pt'), *command[1:], '--out', str(tmp_path / 'twice'), '--calibrate', str(portraits)]
+    assert export.main(again) == 2 and 'calibrated already' in capsys.readouterr().err
     assert std == pytest.approx(other.rotation_std_rad, rel=1e-4) and content['calibration']['std_scale'] == meta['std_scale']
 
 
