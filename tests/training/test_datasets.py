@@ -7,11 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from real_sets import write_biwi, write_boston
 from scipy.io import savemat
 
 from c2f_head_pose import geometry
 from c2f_head_pose.types import FaceBox
+from training.data.augment import Augmentation, random_view
 from training.datasets import biwi, boston
 from training.datasets import face_crops as protocols
 from training.datasets import registry as datasets
@@ -275,18 +277,33 @@ def test_crops_by_name_keep_their_centre():
 
 
 def test_real_faces_train_beside_renders(tmp_path):
-    from training.data.crops import SyntheticCrops
+    from training.data.crops import Focus, SyntheticCrops
     from training.synthetic import stand_in
 
     stand_in.write(tmp_path, 20, 96)
     image = np.full((200, 200, 3), 77, np.uint8)
     real = RealCrops([Face('x', np.array([30.0, 0, np.nan]), lambda: image, box=FaceBox(80, 80, 120, 120))] * 3, 96)
     both = JoinedCrops(SyntheticCrops([tmp_path], None), real)
-    assert len(both) == 40
-    batch = both.gather(np.array([25, 0, 39]))
+    assert len(both) == 20 + 3
+    batch = both.gather(np.array([21, 0, 22]))
     assert (batch.image[0] == 77).any() and not (batch.image[1] == 77).all()
-    assert len(JoinedCrops(SyntheticCrops([tmp_path], None, limit=2), real)) == 2 + 3
+    for focus in (None, Focus(elevation_sd_deg=10, floor=0.0)):
+        weights = both.draw_weights(focus)
+        assert weights[:20].sum() == pytest.approx(1) and weights[20:].sum() == pytest.approx(1)
     assert geometry.geodesic_deg(batch.R_cam_head[0].numpy(), geometry.rotation_from_ypr_deg(np.array([30.0, 0, 0]))) < 0.01
+
+
+@pytest.mark.parametrize('roll_deg', [20, -45, 90])
+def test_a_box_without_landmarks_is_as_wide_however_its_picture_is_turned(roll_deg):
+    """Also where the box itself and not the square about it is cut (`stretch_share`), whose sides must not follow the turn."""
+    face = Face('x', np.array([0.0, 0, roll_deg]), lambda: np.full((200, 200, 3), 77, np.uint8), box=FaceBox(80, 80, 120, 120))
+    batch = RealCrops([face], 96).gather(np.zeros(8, int))
+    still = dict.fromkeys(('shift_sd', 'squeeze_sd', 'detector_share', 'roll_sd_deg', 'roll_wide_share', 'border_share'), 0.0)
+    how = Augmentation(margin=1.0, zoom=1.0, stretch_share=1.0, **still)
+    view = random_view(batch, how, torch.Generator().manual_seed(2))
+    assert np.degrees(view.roll.abs().numpy()) == pytest.approx(abs(roll_deg), abs=0.1)
+    width, height = view.half.T
+    assert np.allclose(2 * height, 96 / 2.2, rtol=0.01) and (width / height > 0.74).all() and (width / height < 1.01).all()
 
 
 def test_real_faces_beyond_the_limits_are_left_out_and_counted():

@@ -69,7 +69,7 @@ LANDMARKS = tiny_config().network | {'landmarks': True}
 def test_own_pictures_train_alone_or_beside_renders(joined, heads, own, tmp_path, capsys):
     """What is trained on is said, labels are drawn, and batches drawn ahead train the same network to the bit.
 
-    Alone: five crops. Joined: 16 rendered ones of the split 'train', and as many pictures.
+    Alone: five crops. Joined: 16 rendered ones of the split 'train', and the pictures.
     """
     config = config_file(tmp_path / 'tiny.yaml', network=LANDMARKS, steps=2)
     data = ['--data', *([str(heads)] if joined else []), own]
@@ -77,7 +77,7 @@ def test_own_pictures_train_alone_or_beside_renders(joined, heads, own, tmp_path
         command = [config, *data, '--out', str(tmp_path / out), '--device', 'cpu', '--workers', workers]
         assert train.main(command) is None
     told = capsys.readouterr()
-    words = '32 training crops (heads; 5 of csv:faces.csv), 2 held out' if joined else '5 training crops (5 of csv:faces.csv), 0 held out'
+    words = '21 training crops (heads; 5 of csv:faces.csv), 2 held out' if joined else '5 training crops (5 of csv:faces.csv), 0 held out'
     assert words in told.out
     assert '1 of 6 faces left out' in told.out and '1 faces without roll' in told.out and 'axes.png' in told.out
     assert ('no validation' in told.err) != joined

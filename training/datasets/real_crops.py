@@ -11,7 +11,7 @@ import torch
 
 from c2f_head_pose import crop, geometry
 
-from ..data.crops import Crops, SyntheticCrops
+from ..data.crops import Crops, Focus, SyntheticCrops
 from .base import Face
 from .face_crops import box_square, landmark_square
 
@@ -82,14 +82,20 @@ class RealCrops:
         digest.update(self.images.numpy().tobytes())
         return digest.hexdigest()[:16]
 
+    def draw_weights(self, focus: Focus | None) -> np.ndarray | None:
+        """Computes the (N,) relative frequency of each sample in training; None if all have the same."""
+        return None if focus is None else focus.weights(self.R_crop_head)
+
     def gather(self, rows: np.ndarray) -> Crops:
         """Returns the samples with these row numbers."""
         index = torch.from_numpy(rows)
-        # landmarks of an upright frontal face: the corners of the box, and the eyes, which the sunglasses' augmentation needs
-        low, high, middle = self.size / 2 - self.size / MARGIN / 2, self.size / 2 + self.size / MARGIN / 2, self.size / 2
-        points = torch.tensor([[low, low], [high, high]]).repeat(34, 1)
-        points[36:42] = torch.tensor([(low + middle) / 2, (low + middle) / 2])
-        points[42:48] = torch.tensor([(high + middle) / 2, (low + middle) / 2])
+        # in place of landmarks: a circle in the box, whose bounds are the same however the picture is turned, and the eyes of an upright
+        # frontal face, which the sunglasses' augmentation needs
+        middle, radius = self.size / 2, self.size / MARGIN / 2
+        angles = torch.arange(56) * (2 * torch.pi / 56)
+        circle = middle + radius * torch.stack([angles.cos(), angles.sin()], 1)
+        eyes = torch.tensor([[middle - radius / 2, middle - radius / 2], [middle + radius / 2, middle - radius / 2]])
+        points = torch.cat([circle[:36], eyes.repeat_interleave(6, 0), circle[36:]])
         image = self.images[index]
         alpha, points = torch.full_like(image, 255), points.expand(len(rows), 68, 2)
         return Crops(image, alpha, None, self.R_cam_head[index], self.K[index], self.boxes[index], points)
@@ -112,7 +118,7 @@ def stored_camera(face: Face, square: crop.CropSquare, size: int) -> np.ndarray:
 
 
 class JoinedCrops:
-    """Two sets of crops as one. The second is repeated to at least the length of the first, so that both have the same weight."""
+    """Two sets of crops as one, each of which is half of the samples drawn, whatever their sizes and poses."""
 
     depth = False
 
@@ -121,11 +127,16 @@ class JoinedCrops:
             raise ValueError(f'crops of {first.size} and of {second.size} pixels do not join: give RealCrops size={first.size}')
         self.first, self.second, self.size = first, second, first.size
         self.sets = [*first.sets, *second.sets]
-        self.rows = np.arange(max(len(first), len(second))) % len(second)
-        self.R_crop_head = torch.cat([first.R_crop_head, second.R_crop_head[self.rows]])
+        self.R_crop_head = torch.cat([first.R_crop_head, second.R_crop_head])
 
     def __len__(self) -> int:
-        return len(self.first) + len(self.rows)
+        return len(self.first) + len(self.second)
+
+    def draw_weights(self, focus: Focus | None) -> np.ndarray:
+        """Computes the (N,) relative frequency of each sample in training; `focus` weighs by pose within each set."""
+        halves = [part.draw_weights(focus) for part in (self.first, self.second)]
+        halves = [np.ones(len(part)) if half is None else half for part, half in zip((self.first, self.second), halves)]
+        return np.concatenate([half / half.sum() for half in halves])
 
     @property
     def data_hash(self) -> str:
@@ -140,7 +151,7 @@ class JoinedCrops:
             parts.append(self.first.gather(rows[synthetic]))
             places.append(np.flatnonzero(synthetic))
         if not synthetic.all():
-            parts.append(self.second.gather(self.rows[rows[~synthetic] - len(self.first)]))
+            parts.append(self.second.gather(rows[~synthetic] - len(self.first)))
             places.append(np.flatnonzero(~synthetic))
         joined = Crops(*(None if v is None else torch.cat([getattr(p, name) for p in parts]) for name, v in vars(parts[0]).items()))
         return joined[torch.from_numpy(np.argsort(np.concatenate(places)))]

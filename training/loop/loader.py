@@ -15,7 +15,7 @@ import torch
 from c2f_head_pose.memory import keep_freed
 
 from ..data.augment import Batch
-from ..data.crops import Shuffler, SyntheticCrops
+from ..data.crops import Shuffler
 from ..data.modalities import CROP_FUNCTIONS
 from .config import RunConfig
 from .sources import TrainingCrops, without_landmarks
@@ -47,12 +47,7 @@ class BatchLoader:
 
     def __init__(self, data: TrainingCrops, config: RunConfig, device: torch.device | str = 'cpu', size: int = 0):
         self.data, self.config, self.device, self.size = data, config, device, size or config.size
-        focus = config.make_focus()
-        if isinstance(data, SyntheticCrops):
-            weights = data.draw_weights(focus)
-        else:
-            weights = None if focus is None else focus.weights(data.R_crop_head)
-        self.shuffler = Shuffler(len(data), config.batch, config.seed, weights)
+        self.shuffler = Shuffler(len(data), config.batch, config.seed, data.draw_weights(config.make_focus()))
         self.without_landmarks = without_landmarks(data)
         self.generator = torch.Generator(device)
 

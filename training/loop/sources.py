@@ -42,7 +42,7 @@ def open_training_data(sources: list[str], config: RunConfig, limit: int | None 
 
     Args:
         sources: rendered dataset folders, each with its share of the samples where wanted (`FOLDER=0.5`), and `csv:FILE` of the user's own
-            labelled pictures (`datasets.user_csv`). Joined with rendered crops, these are repeated until both count alike.
+            labelled pictures (`datasets.user_csv`). Joined with rendered crops, these are half of the samples drawn.
         config: gives the modality and the pose limits.
         limit: largest number of rendered crops, or of pictures where nothing is rendered.
         axes: picture to write, with the labels drawn on the user's own faces.
@@ -88,7 +88,7 @@ def own_faces(files: list[str]) -> list[Face]:
 
 
 def without_landmarks(data: TrainingCrops) -> np.ndarray:
-    """(N,) bool: samples without landmarks of their own, whose landmarks are only the corners of their box."""
+    """(N,) bool: samples without landmarks of their own, whose landmarks are only a circle in their box."""
     if isinstance(data, JoinedCrops):
         return np.arange(len(data)) >= len(data.first)
     return np.full(len(data), isinstance(data, RealCrops))
