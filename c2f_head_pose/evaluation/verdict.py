@@ -97,7 +97,8 @@ def _print_verdict(record: dict[str, Any], output: Path) -> None:
             std_s = alignment['time_offset_std_s']
             margin = f' +- {1e3 * std_s:.0f}' if std_s is not None and std_s == std_s else ''
             found = alignment['time_offset_found']
-            offset = f'{1e3 * alignment["time_offset_s"]:+.0f}{margin} ms' if found else 'unknown, because the head hardly moves'
+            unknown = 'unknown, because the head hardly moves or the truth has few samples'
+            offset = f'{1e3 * alignment["time_offset_s"]:+.0f}{margin} ms' if found else unknown
             print(
                 f'{entry["name"]}: truth against estimates: time offset {offset}, mount rotation {alignment["rotation_deg"]:.2f} deg '
                 f"({alignment['side']} side; it includes the model's bias)"

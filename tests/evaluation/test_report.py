@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -111,6 +112,14 @@ def test_the_report_draws_what_there_is_without_truth_and_for_several_recordings
         assert 'CONSOLE' not in log and '<g class="attention">' not in dom
         assert 'aria-label="Yaw, pitch, roll and error over time"' in dom
         assert ('aria-label="Recording"' in dom) == (len(recordings) > 1)
+
+
+def test_an_offset_that_was_tried_at_0_alone_leaves_no_plot(tmp_path):
+    one, alignment = scored()
+    alone = replace(alignment, time_offset_s=0.0, time_offset_std_s=float('nan'), time_offset_found=False, curve=np.array([[0.0, 2.0]]))
+    dom, log = browse(f'file://{report(tmp_path, (one, alone))}', tmp_path)
+    assert 'CONSOLE' not in log and 'NaN' not in dom
+    assert 'the truth has few samples' in dom and 'aria-label="Angle left over time offset"' not in dom
 
 
 def test_a_report_without_a_single_image_reports_why(tmp_path):

@@ -250,6 +250,19 @@ def test_an_offset_is_not_claimed_for_a_head_that_rests():
     assert not found.time_offset_found and found.time_offset_s == 0
 
 
+@pytest.mark.parametrize('labelled', [np.arange(0, 300, 10), *(np.sort(np.random.default_rng(k).choice(300, 40, False)) for k in range(3))])
+def test_truth_at_keyframes_gives_a_rotation_and_no_false_offset(labelled):
+    """Ten seconds at 30 Hz with the truth of 30 or 40 images, at their own stamps: without an offset it is known for all of them, at
+    other offsets only between labelled neighbours and where an offset of some images meets a stamp by chance."""
+    stamps_s, R = 1.7e9 + np.arange(300) / 30, moving_head(10.0)[1][(np.arange(300) * 100 / 30).astype(int)]
+    estimates = R @ np.array([rotation_from_vector(v) for v in np.radians(2) * RNG.standard_normal((300, 3))])
+    mount = rotation_from_vector(np.radians(5) * np.array([0.6, 0.0, 0.8]))
+    head = TruthHead('h', stamps_s[labelled], quaternions_from_rotations(R[labelled] @ mount.T))
+    found = estimate_alignment([Pairs(head, stamps_s[labelled], estimates[labelled])], 0.1)
+    assert not found.time_offset_found and found.time_offset_s == 0
+    assert found.samples >= len(labelled) / 2 and geodesic_deg(found.R, mount) < 1.5
+
+
 def test_a_likelier_convention_is_pointed_out():
     t, R = moving_head()
     head = TruthHead('h', t, quaternions_from_rotations(R @ AXES['gaze'].T))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,10 +18,14 @@ from .heads import AXES, PARENTS, Truth, TruthHead
 
 _SEARCH_S = 0.5
 _COARSE_S = 0.02
+_OFFSETS_S = _COARSE_S * np.arange(-round(_SEARCH_S / _COARSE_S), round(_SEARCH_S / _COARSE_S) + 1)
+"""(51,) offsets that are tried first; the middle one is exactly 0, for truth that is known only at the images' own stamps."""
 _FINE_S = 0.001
 _PARTS = 8
 _LARGEST_SAMPLE = 3000
 _LEAST_SAMPLE = 20
+_LEAST_SHARE = 0.5
+"""An offset is tried only if the truth is known there for this share of the pairs for which it is known without one."""
 _LEAST_GAIN = 0.02
 """The offset counts as found if the residual a quarter of a second beside it is larger by this fraction and by 0.2 degrees."""
 _LEAST_GAIN_DEG = 0.2
@@ -39,7 +44,7 @@ class Alignment:
     Attributes:
         time_offset_s: delay of the truth's stamps, seconds: the truth for an image at t has the stamp t + offset.
         time_offset_std_s: standard error of the offset, seconds, from the scatter over parts of the recording; NaN if it was not found.
-        time_offset_found: whether the head moves enough to determine the offset.
+        time_offset_found: whether the head moves enough, and the truth has samples enough, to determine the offset.
         side: side of the rotation: 'head' (R_right, of a tracker on the head or the model's bias) or 'camera' (R_left).
         rotations: by side, the (3, 3) rotation that fits best.
         residuals_deg: by side, the mean angle between truth and estimates after that rotation, degrees; angles above 60 count as 60.
@@ -115,7 +120,7 @@ def estimate_alignment(pairs: Sequence[Pairs], max_gap_s: float) -> Alignment | 
     fits = _Fits(thinned, max_gap_s)
     if fits.at(0.0, 'head') is None or fits.at(0.0, 'head').samples < _LEAST_SAMPLE:  # type: ignore[union-attr]
         return None
-    curves = {side: fits.curve(np.arange(-_SEARCH_S, _SEARCH_S + 1e-9, _COARSE_S), side) for side in ('head', 'camera')}
+    curves = {side: fits.curve(_OFFSETS_S, side) for side in ('head', 'camera')}
     best = {side: fits.refine(curve, side) for side, curve in curves.items()}
     side = 'camera' if best['camera'].residual_deg < _CAMERA_WINS_BY * best['head'].residual_deg else 'head'
     curve, fit = curves[side], best[side]
@@ -199,7 +204,11 @@ class _Fit:
 
 
 class _Fits:
-    """Computes the best rotation and the residual for a time offset."""
+    """Computes the best rotation and the residual for a time offset.
+
+    Truth with long gaps, such as that of keyframes, is known for few pairs at some offsets; a rotation that fits these few pairs says
+    nothing about the offset, so such offsets have no fit.
+    """
 
     def __init__(self, pairs: Sequence[Pairs], max_gap_s: float) -> None:
         self._pairs, self._max_gap_s = pairs, max_gap_s
@@ -213,13 +222,18 @@ class _Fits:
             estimates.append(pair.R[known])
         return np.concatenate(truths), np.concatenate(estimates)
 
+    @cached_property
+    def _least(self) -> int:
+        """The smallest number of pairs with a known truth at which an offset has a fit."""
+        return max(1, round(_LEAST_SHARE * len(self._both(0.0)[0])))
+
     def raw_deg(self, offset_s: float) -> float:
         truth, estimate = self._both(offset_s)
         return _residual_deg(truth, estimate) if len(truth) else float('nan')
 
     def at(self, offset_s: float, side: str) -> _Fit | None:
         truth, estimate = self._both(offset_s)
-        if len(truth) == 0:
+        if len(truth) < self._least:
             return None
         relative = np.swapaxes(truth, 1, 2) @ estimate if side == 'head' else estimate @ np.swapaxes(truth, 1, 2)
         R = median_rotation(relative)
@@ -241,8 +255,8 @@ class _Fits:
                 high = b
             else:
                 low = a
-        fit = self.at((low + high) / 2, side)
-        assert fit is not None
+        fit = self.at((low + high) / 2, side) or self.at(lowest, side)
+        assert fit is not None  # every point of the curve has a fit
         return fit
 
 

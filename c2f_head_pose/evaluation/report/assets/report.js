@@ -134,12 +134,12 @@
     if (!a) return;
     const change = entry.alignment_change;
     box.innerHTML = `<h2>Truth against estimates</h2><p class="note">${escapeText(entry.truth || '')}</p>
-      <table><tr><td class="wrap">Time offset of the truth</td><td class="number"><b>${a.time_offset_found ? `${a.time_offset_s >= 0 ? '+' : '−'}${fixed(Math.abs(1000 * a.time_offset_s), 0)}${known(a.time_offset_std_s) ? ` ± ${fixed(1000 * a.time_offset_std_s, 0)}` : ''} ms` : 'unknown, because the head hardly moves'}</b></td></tr>
+      <table><tr><td class="wrap">Time offset of the truth</td><td class="number"><b>${a.time_offset_found ? `${a.time_offset_s >= 0 ? '+' : '−'}${fixed(Math.abs(1000 * a.time_offset_s), 0)}${known(a.time_offset_std_s) ? ` ± ${fixed(1000 * a.time_offset_std_s, 0)}` : ''} ms` : 'unknown, because the head hardly moves or the truth has few samples'}</b></td></tr>
       <tr><td class="wrap">Rotation between the two, on the ${a.side}'s side: the mounting of the truth and the model's own bias, which nothing here tells apart</td><td class="number"><b>${fixed(a.rotation_deg)}°</b></td></tr>
       <tr><td class="wrap">Mean angle left: as stated; aligned</td><td class="number">${fixed(a.residual_raw_deg)}°; ${fixed(a.residuals_deg[a.side])}°</td></tr>
-      ${change ? `<tr><td class="wrap">Against the baseline: offset; rotation</td><td class="number"><b>${fixed(1000 * change.time_offset_s, 0)} ms; ${fixed(change.rotation_deg)}°</b></td></tr>` : ''}</table>
-      <p class="note" style="margin-top:10px">Angle left over the time offset tried:</p>`;
-    const holder = add(box, '<div></div>');
+      ${change ? `<tr><td class="wrap">Against the baseline: offset; rotation</td><td class="number"><b>${fixed(1000 * change.time_offset_s, 0)} ms; ${fixed(change.rotation_deg)}°</b></td></tr>` : ''}</table>`;
+    if (a.curve.length < 2) return;
+    const holder = add(box, '<p class="note" style="margin-top:10px">Angle left over the time offset tried:</p><div></div>');
     const ys = a.curve.map(p => p[1]), low = Math.min(...ys), high = Math.max(...ys);
     plot(holder, 170, (width, height) => {
       const f = frame(width, height, [a.curve[0][0], a.curve[a.curve.length - 1][0]], [Math.max(0, low - 0.15 * (high - low) - 0.05), high], {xLabel: 'offset of the truth, s', yFormat: v => label(v) + '°', top: 14});
