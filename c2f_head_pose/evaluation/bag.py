@@ -25,7 +25,7 @@ from ..recordings.reader import folder_name
 from . import gate, results
 from .attention.timeline import driver_monitor
 from .environment import environment
-from .evaluate import Options, evaluate_recording, load_estimator, names_of
+from .evaluate import Evaluated, Options, evaluate_recording, load_estimator, names_of
 from .truth.heads import AXES, PARENTS
 from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
@@ -86,28 +86,71 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: int) -> list[Done]:
+    """Evaluates the recordings; after an interruption, those that were left out have an entry that says so."""
     names = names_of(paths, folder_name)
     folders = [output if len(paths) == 1 else output / name for name in names]
-    todo = [(path, name, folder) for path, name, folder in zip(paths, names, folders)]
-    if jobs == 1 or len(todo) == 1:
-        done: list[Done] = []
-        for path, name, folder in todo:
-            done.append(_evaluate_one(path, name, folder, options, f'[{len(done) + 1}/{len(todo)}] ' if len(todo) > 1 else ''))
-            if done[-1].interrupted:
-                break
-        return done
-    with ProcessPoolExecutor(min(jobs, len(todo)), multiprocessing.get_context('spawn')) as pool:
+    done: dict[int, Done] = {}
+    try:
+        if jobs == 1 or len(paths) == 1:
+            for k, (path, name, folder) in enumerate(zip(paths, names, folders)):
+                done[k] = _evaluate_one(path, name, folder, options, f'[{k + 1}/{len(paths)}] ' if len(paths) > 1 else '')
+                if done[k].interrupted:
+                    break
+        else:
+            _evaluate_side_by_side(list(zip(paths, names, folders)), options, jobs, done)
+    except KeyboardInterrupt:
+        pass  # the recordings that are not done are left out
+    return [done[k] if k in done else _left_out(path, name) for k, (path, name) in enumerate(zip(paths, names))]
+
+
+def _evaluate_side_by_side(todo: Sequence[tuple[Path, str, Path]], options: Options, jobs: int, done: dict[int, Done]) -> None:
+    """Evaluates (path, name, folder) of recordings in several processes, and adds each result to `done` by its index."""
+    with ProcessPoolExecutor(min(jobs, len(todo)), multiprocessing.get_context('spawn'), _stop_when_told) as pool:
         futures: dict[Future[Done], int] = {
-            pool.submit(_evaluate_one, path, name, folder, options, f'{name}: '): k for k, (path, name, folder) in enumerate(todo)
+            pool.submit(_evaluate_in_worker, path, name, folder, options, f'{name}: '): k for k, (path, name, folder) in enumerate(todo)
         }
-        finished: dict[int, Done] = {}
         try:
             for future in as_completed(futures):
-                finished[futures[future]] = future.result()
+                done[futures[future]] = future.result()
         except KeyboardInterrupt:
+            for worker in multiprocessing.active_children():  # a terminal signals to them too, `kill` and supervisors do not
+                worker.terminate()
             pool.shutdown(cancel_futures=True)
-            finished |= {k: f.result() for f, k in futures.items() if f.done() and not f.cancelled() and f.exception() is None}
-    return [finished[k] for k in sorted(finished)]
+            done.update({k: f.result() for f, k in futures.items() if f.done() and not f.cancelled() and f.exception() is None})
+
+
+class _Stop:
+    """The signal handler of a worker. The first signal interrupts the recording that is being evaluated, whose results are kept."""
+
+    told = evaluating = False
+
+    def __call__(self, signal_number: int, frame: Any) -> None:
+        first, self.told = not self.told, True
+        if first and self.evaluating:  # an exception while the process waits for a recording would break the pool
+            raise KeyboardInterrupt
+
+
+_stop = _Stop()
+
+
+def _stop_when_told() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+
+
+def _evaluate_in_worker(path: Path, name: str, folder: Path, options: Options, prefix: str) -> Done:
+    _stop.evaluating = True
+    try:
+        if _stop.told:
+            raise KeyboardInterrupt
+        return _evaluate_one(path, name, folder, options, prefix)
+    finally:
+        _stop.evaluating = False
+
+
+def _left_out(path: Path, name: str) -> Done:
+    left_out = Evaluated(name, str(path), errors=['interrupted before this recording was evaluated'])
+    return Done(results.recording_record(left_out), None, (), {}, interrupted=True)
 
 
 def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix: str) -> Done:

@@ -25,9 +25,9 @@ class Done:
         entry: the recording's entry in metrics.json.
         scored: the results; None if no image could be read.
         worst: thumbnails of the worst frames.
-        environment: versions and hardware of the evaluation.
+        environment: versions and hardware of the evaluation; empty for a recording that was left out.
         folder: folder of the recording's files; None for an earlier result.
-        interrupted: the user interrupted the evaluation.
+        interrupted: the user interrupted the evaluation, during this recording or before it.
     """
 
     entry: dict[str, Any]
@@ -56,7 +56,7 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
         for entry, before in zip([d.entry for d in done], baseline['recordings']):
             entry['alignment_change'] = results.alignment_change(entry['alignment'], before['alignment'])
     verdicts = [gate.judge(expression, overall) for expression in fail_if]
-    facts = done[0].environment if done else {}
+    facts = next((d.environment for d in done if d.environment), {})
     record = results.result_record(command, facts, [d.entry for d in done], overall, changes, verdicts)
     results.write_json(output / 'metrics.json', record)
     if len(done) > 1:

@@ -329,26 +329,47 @@ def test_an_empty_recording_is_reported(tmp_path, capsys):
     assert 'no image topic' in capsys.readouterr().err
 
 
-def test_an_interrupted_run_leaves_valid_partial_results(tmp_path):
-    bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=60, rate_hz=15.0)))
+def interrupted(signal_number, bags, folder, written):
+    """Exit code of evaluate_bag, to which a signal is sent as soon as each of these files has some rows."""
     process = subprocess.Popen(
-        [sys.executable, '-m', 'c2f_head_pose.evaluation.bag', bag, '--output', tmp_path / 'out'],
+        [sys.executable, '-m', 'c2f_head_pose.evaluation.bag', *bags, '--output', folder, '--jobs', str(len(written))],
         cwd=Path(__file__).parents[2],
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts in the background ignores it
     )
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and (
-        not (tmp_path / 'out' / 'frames.csv').exists() or (tmp_path / 'out' / 'frames.csv').stat().st_size < 2000
-    ):
+    while time.monotonic() < deadline and not all(file.exists() and file.stat().st_size >= 2000 for file in written):
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    process.send_signal(signal_number)
+    return process.wait(60)
+
+
+@pytest.fixture(scope='module')
+def long_bag(tmp_path_factory):
+    """A minute at 15 Hz: 900 images, which no machine evaluates before it is interrupted."""
+    return write_bag(tmp_path_factory.mktemp('long') / 'bag', scene_recording(Scene(duration_s=60, rate_hz=15.0)))
+
+
+def test_an_interrupted_run_leaves_valid_partial_results(tmp_path, long_bag):
+    assert interrupted(signal.SIGINT, [long_bag], tmp_path / 'out', [tmp_path / 'out' / 'frames.csv']) == 130
     record = metrics_of(tmp_path / 'out')
     assert 0 < record['overall']['images']['n'] < 900 and not record['complete']
     assert (tmp_path / 'out' / 'poses.mcap').exists() and (tmp_path / 'out' / 'report.html').exists()
     assert set(rows_of(tmp_path / 'out')[0]) == set(COLUMNS)
+
+
+@pytest.mark.parametrize('signal_number', [signal.SIGTERM, signal.SIGINT])
+def test_an_interruption_of_the_command_alone_interrupts_its_workers_too(tmp_path, long_bag, signal_number):
+    """kill and supervisors send the signal to one process, a terminal to all. Two of three recordings have begun; the third has an entry,
+    so that it is not taken for evaluated."""
+    out = tmp_path / 'out'
+    assert interrupted(signal_number, [long_bag] * 3, out, [out / 'bag' / 'frames.csv', out / 'bag_2' / 'frames.csv']) == 130
+    record = metrics_of(out)
+    assert not record['complete'] and [r['name'] for r in record['recordings']] == ['bag', 'bag_2', 'bag_3']
+    assert all(0 < r['figures']['images']['n'] < 900 for r in record['recordings'][:2])
+    assert 'figures' not in record['recordings'][2] and 'interrupted' in record['recordings'][2]['errors'][0]
+    assert record['environment']['model'].startswith('c2f_edge')
 
 
 def test_memory_is_bounded_by_a_hundred_and_fifty_bytes_a_face():
