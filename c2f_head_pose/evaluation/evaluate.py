@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..estimator import EstimatorOptions, HeadPoseEstimator
 from ..finder import mute_findings
 from ..recordings.bagfile import BagError, BagFile
@@ -192,12 +194,18 @@ def _finish(run: FrameResults, result: Evaluated, options: Options, wall_s: floa
         result.errors.append('no image could be read')
         return
     truth = run.truth
+    truth_known = None
+    if truth is not None:
+        truth_known = truth.known_at(images['stamp_s'], options.max_gap_s)
+        if unknown := int(np.count_nonzero(~truth_known & ~images['unreadable'])):
+            result.notes['images at which the truth is unknown: their faces are neither right nor false'] = unknown
     series = Series(
         run.faces.array(),
         images,
         tuple(h.name for h in truth.heads) if truth else (),
         truth.complete if truth else False,
         tuple(run.tracks),
+        truth_known,
     )
     aligned = None
     if truth is not None and len(series.matched):

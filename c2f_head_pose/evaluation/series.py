@@ -83,6 +83,7 @@ class Series:
         heads: names of the true heads.
         complete_truth: the truth holds all heads in view, so a face without a true head is a false one.
         tracks: ids of the tracked faces, as text, in the order of their appearance.
+        truth_known: (m,) bool, whether the truth has samples around each image; None, as in results of earlier versions, counts as True.
     """
 
     faces: np.ndarray = field(default_factory=lambda: np.zeros(0, FACE))
@@ -90,6 +91,14 @@ class Series:
     heads: tuple[str, ...] = ()
     complete_truth: bool = False
     tracks: tuple[str, ...] = ()
+    truth_known: np.ndarray | None = None
+
+    @property
+    def false_faces(self) -> int | None:
+        """Number of faces without a true head where the truth is known; None if the truth need not hold all heads in view."""
+        if not self.complete_truth:
+            return None
+        return int(self.images['unmatched'][slice(None) if self.truth_known is None else self.truth_known].sum())
 
     @property
     def found(self) -> np.ndarray:
@@ -110,6 +119,7 @@ class Series:
             heads=np.array(self.heads, dtype=str),
             complete_truth=self.complete_truth,
             tracks=np.array(self.tracks, dtype=str),
+            truth_known=np.ones(len(self.images), bool) if self.truth_known is None else self.truth_known,
         )
 
     @classmethod
@@ -128,6 +138,7 @@ class Series:
                 tuple(map(str, stored['heads'])),
                 bool(stored['complete_truth']),
                 tuple(map(str, stored['tracks'])),
+                stored.get('truth_known'),
             )
 
 

@@ -172,14 +172,14 @@ def _images(scored: Sequence[Scored]) -> dict[str, Any]:
 def _detection(scored: Sequence[Scored]) -> dict[str, Any]:
     images = _pooled([s.series.images for s in scored])
     heads, missed, unmatched = (int(images[name].sum()) for name in ('heads', 'missed', 'unmatched'))
-    complete = bool(scored) and all(s.series.complete_truth for s in scored)
+    false_faces = [s.series.false_faces for s in scored]
     out: dict[str, Any] = {
         'true_heads': heads,
         'missed': missed,
         'rate': (heads - missed) / heads if heads else None,
         'rate_facing': None,
         'unmatched': unmatched,
-        'false_faces': unmatched if complete else None,
+        'false_faces': None if None in false_faces else sum(filter(None, false_faces)),
         'id_switches': sum(id_switches(s.series) for s in scored) if heads else None,
     }
     faces = _pooled([s.series.faces[s.series.faces['head'] >= 0] for s in scored])

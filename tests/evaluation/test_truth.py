@@ -54,6 +54,30 @@ def test_interpolation_goes_along_the_geodesic_and_stops_at_gaps():
     assert np.isnan(q[~known]).all()
 
 
+def test_samples_as_far_apart_as_the_largest_gap_are_interpolated_however_their_stamps_are_rounded():
+    """As seconds since 1970 stamps are multiples of 2^-22 s, so of samples at exactly 10 Hz half are more than 0.1 s apart."""
+    stamps_s = 1.7e9 + np.arange(100) / 10
+    assert 20 < np.count_nonzero(np.diff(stamps_s) > 0.1) < 80
+    q = quaternions_from_rotations(np.repeat(np.eye(3)[None], 100, axis=0))
+    assert interpolate(stamps_s, q, stamps_s[:-1] + 0.03, 0.1)[1].all()
+    assert not interpolate(stamps_s[::2], q[::2], stamps_s[:-2:2] + 0.03, 0.19)[1].any()
+
+
+def test_the_truth_is_known_where_every_source_has_samples_around_it():
+    """One source from 0 to 1 s and from 2 to 3 s, whose only head leaves at 0.5 s while its messages go on; another from 0 to 2.5 s.
+    0.7 is known although nobody is there, 1.5 lies in a gap, 2.7 after the other's end, -0.1 before both."""
+    times_s = np.arange(31) / 10
+    q = quaternions_from_rotations(np.repeat(np.eye(3)[None], 31, axis=0))
+    head = TruthHead('h', times_s[:6], q[:6])
+    one = Truth((head,), 'x', sampled_s=(np.delete(times_s, slice(11, 20)),))
+    both = Truth((head,), 'x', sampled_s=(*one.sampled_s, times_s[:26]))
+    at_s = np.array([-0.1, 0.25, 0.7, 1.5, 2.25, 2.7])
+    assert one.known_at(at_s, 0.1).tolist() == [False, True, True, False, True, True]
+    assert both.known_at(at_s, 0.1).tolist() == [False, True, True, False, True, False]
+    assert both.delayed(0.2).known_at(at_s + 0.2, 0.1).tolist() == both.known_at(at_s, 0.1).tolist()
+    assert Truth((head,), 'x').known_at(at_s, 0.1).tolist() == [False, True, False, False, False, False]
+
+
 def test_the_median_rotation_ignores_a_third_of_outliers():
     true = rotation_from_ypr_deg(np.array([20.0, -10, 5]))
     R = np.array([true] * 20 + list(random_rotations(10)))

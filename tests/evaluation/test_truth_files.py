@@ -1,6 +1,7 @@
 """Truth files as spreadsheets, loggers and other tools write them: read alike, or refused with both ranges and the likely cause."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from bag_making import CAMERA, START_NS, Recording, Scene, compressed_message, i
 
 from c2f_head_pose.evaluation.evaluate import Options, evaluate_recording, load_estimator
 from c2f_head_pose.evaluation.rotations import rotations_from_quaternions
+from c2f_head_pose.evaluation.series import Series
+from c2f_head_pose.evaluation.summary import summarise
 from c2f_head_pose.evaluation.truth.csv_file import read_csv
 from c2f_head_pose.evaluation.truth.heads import Truth
 from c2f_head_pose.evaluation.truth.stamps import describe_gap
@@ -155,6 +158,21 @@ def test_radians_in_columns_of_degrees_are_reported(tmp_path, turning):
 
 def test_degrees_are_not_taken_for_radians(tmp_path, turning):
     assert evaluated(tmp_path, turning, 1.0).errors == []
+
+
+def test_faces_after_the_end_of_a_complete_truth_are_not_false(tmp_path, turning):
+    """30 images at 15 Hz with a face each. The truth has the first 12; at the other 18 it is unknown, which their faces do not pay for."""
+    path, angles, estimator = turning
+    lines = ''.join(f'{ns},{y!r},{p!r},{r!r}\n' for ns, y, p, r in angles[:12])
+    (tmp_path / 't.csv').write_text(f'stamp_ns,yaw_deg,pitch_deg,roll_deg\n{lines}')
+    options = Options(video=False, poses=False, truth=(str(tmp_path / 't.csv'),), truth_complete=True)
+    done = evaluate_recording(path, 'bag', tmp_path / 'out', options, estimator)
+    assert done.errors == [] and [n for note, n in done.notes.items() if 'the truth is unknown' in note] == [18]
+    done.scored.series.save(tmp_path / 'series.npz')
+    stored = replace(done.scored, series=Series.load(tmp_path / 'series.npz'))
+    for scored in (done.scored, stored):
+        detection = summarise([scored])['detection']
+        assert (detection['true_heads'], detection['unmatched'], detection['false_faces']) == (12, 18, 0)
 
 
 def test_the_evaluation_ends_with_both_ranges_where_a_truth_has_its_own_clock(tmp_path, turning):

@@ -75,6 +75,8 @@ class Truth:
         parent: key of PARENTS, the stated parent frame.
         located: whether positions show the heads' places in the image.
         as_radians: the heads with their angles read as radians, if the numbers allow it; empty otherwise.
+        sampled_s: for each source the (k,) stamps of its samples, seconds, also of those in which nobody is in view; empty for one source
+            whose samples are those of the heads.
     """
 
     heads: tuple[TruthHead, ...]
@@ -85,6 +87,20 @@ class Truth:
     parent: str = 'optical'
     located: bool = False
     as_radians: tuple[TruthHead, ...] = ()
+    sampled_s: tuple[np.ndarray, ...] = ()
+
+    @property
+    def samples_s(self) -> tuple[np.ndarray, ...]:
+        """For each source the (k,) stamps of its samples, seconds, in any order."""
+        return self.sampled_s or (np.concatenate([np.zeros(0), *(h.stamps_s for h in self.heads)]),)
+
+    def known_at(self, at_s: np.ndarray, max_gap_s: float) -> np.ndarray:
+        """Whether every source has a sample at each of (m,) times, or samples around it that are near enough; see rotations.bracket.
+
+        Returns:
+            (m,) bool; False where a face without a true head may still be a true one.
+        """
+        return np.all([bracket(np.unique(stamps_s), at_s, max_gap_s)[2] for stamps_s in self.samples_s], axis=0)
 
     def stated_in(self, axes: str, parent: str) -> Truth:
         """Returns the truth with the same numbers read in another convention.
@@ -102,7 +118,7 @@ class Truth:
     def delayed(self, seconds: float) -> Truth:
         """Returns the truth with all stamps later by some seconds."""
         heads, as_radians = (tuple(replace(h, stamps_s=h.stamps_s + seconds) for h in part) for part in (self.heads, self.as_radians))
-        return replace(self, heads=heads, as_radians=as_radians)
+        return replace(self, heads=heads, as_radians=as_radians, sampled_s=tuple(s + seconds for s in self.sampled_s))
 
 
 def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) -> TruthHead:

@@ -62,6 +62,7 @@ def read_truth(bag: BagFile | None, sources: Sequence[str], frame_id: str, compl
         parts[0].frame_id,
         complete or any(p.complete for p in parts),
         as_radians=as_radians,
+        sampled_s=tuple(stamps_s for p in parts for stamps_s in p.samples_s),
     )
 
 
@@ -82,18 +83,22 @@ def _read_topic(bag: BagFile, topic: str) -> Truth:
     if kind not in POSE_TYPES:
         raise BagError(f'{topic} has type {kind}, which holds no head rotation; known are {", ".join(POSE_TYPES)}, tf:FRAME, and CSV')
     rows: dict[str, list[tuple[float, ...]]] = {}
+    sampled_s: list[float] = []
+    complete = kind.endswith('Detection3DArray')
     has_position = kind != 'geometry_msgs/msg/QuaternionStamped'
     frame = ''
     for message in bag.messages([topic]):
         decoded = message.decode()
         frame = frame_of(decoded)
+        sampled_s.append(stamp_s(decoded))
         for name, q, t in POSE_TYPES[kind](decoded):
             rows.setdefault(name, []).append((stamp_s(decoded), q.x, q.y, q.z, q.w, *((t.x, t.y, t.z) if t is not None else ())))
     return Truth(
         tuple(make_head(name, r, has_position) for name, r in checked(rows, topic).items()),
         f'{topic} ({kind})',
         frame,
-        complete=kind.endswith('Detection3DArray'),
+        complete=complete,
+        sampled_s=(np.array(sampled_s),) if complete else (),  # a message without detections says that nobody is in view
     )
 
 
