@@ -58,7 +58,7 @@ _NEED_TRUTH = ('geodesic_deg', 'yaw_deg', 'pitch_deg', 'roll_deg', 'mae_deg', 'b
 
 
 def figure(metrics: Mapping[str, Any], name: str) -> float | None:
-    """Returns a figure by its dotted name; None where it is unknown.
+    """Returns a figure by its dotted name; None where it is unknown, that is None, NaN or infinite.
 
     Raises:
         UnknownFigureError: for a name that these metrics lack, with the known ones.
@@ -81,7 +81,7 @@ def figure(metrics: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, (Mapping, list, str)):
         inside = f'; did you mean {name}.{next(iter(value))}?' if isinstance(value, Mapping) and value else ''
         raise GateError(f'{name} is not a number{inside}')
-    return float(value)
+    return float(value) if math.isfinite(value) else None  # as in metrics.json; each comparison with NaN would be False
 
 
 class _Parser:

@@ -73,6 +73,15 @@ def test_a_figure_that_is_not_known_leaves_the_gate_undecided():
     assert judge('mae_deg > 3', METRICS) == {'expression': 'mae_deg > 3', 'failed': True, 'verdict': 'FAILED'}
 
 
+def test_a_figure_that_is_not_a_number_is_not_known():
+    """No head is 10 degrees from a border between sub-spaces: the share of right ones among none is NaN, which metrics.json has as null."""
+    figures = {'coarse': {'beyond_10': float('nan')}, 'ci95': {'coarse.beyond_10': [0.0, 1.0]}}
+    for condition in ('coarse.beyond_10 < 0.9', 'not (coarse.beyond_10 < 0.9)', 'coarse.beyond_10 != 1'):
+        assert judge(condition, figures)['failed'] is None
+    known = {'coarse': {'beyond_10': 0.9}, 'ci95': {'coarse.beyond_10': [0.8, 1.0]}}
+    assert compare(figures, known) == [] and compare(known, figures) == []
+
+
 def test_a_change_counts_only_beyond_both_confidence_intervals():
     """Half-widths 0.3 and 0.4 make a margin of 0.5: 5.0 -> 5.4 may be chance, -> 5.6 is worse, -> 4.4 better; a rate the other way."""
 
