@@ -110,9 +110,18 @@ def calibration_curve(sigmas: np.ndarray) -> list[list[float]]:
     return [[p, float((sigmas <= NormalDist().inv_cdf(0.5 + p / 2)).mean())] for p in levels] if sigmas.size else []
 
 
-def blocks(stamps_s: np.ndarray, start_s: float) -> np.ndarray:
-    """Returns the (n,) numbers of the two-second blocks of (n,) stamps in a recording that starts at start_s, seconds."""
-    return np.maximum(np.floor((stamps_s - start_s) / BLOCK_S), 0).astype(int)
+def blocks(stamps_s: np.ndarray, images_s: np.ndarray) -> np.ndarray:
+    """Numbers a recording's blocks of two seconds from 0 on. Only blocks with an image count, as a clock that jumps skips millions.
+
+    Args:
+        stamps_s: (n,) stamps of some of the images, seconds.
+        images_s: (m,) stamps of all images, seconds, m > 0.
+
+    Returns:
+        (n,) number of the block of each stamp.
+    """
+    some, every = (np.floor((s - images_s.min()) / BLOCK_S) for s in (stamps_s, images_s))
+    return np.searchsorted(np.unique(every), some)
 
 
 def bootstrap(recordings: Sequence[Mapping[str, tuple[np.ndarray, np.ndarray]]], seed: int = 0) -> dict[str, list[float]]:

@@ -209,13 +209,12 @@ def _latency(scored: Sequence[Scored]) -> dict[str, Any]:
 def _block_sums(scored: Scored) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Sums and counts in blocks of time for each figure with a confidence interval."""
     series = scored.series
-    start_s = float(series.images['stamp_s'].min()) if len(series.images) else 0.0
     out: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def add(name: str, stamps_s: np.ndarray, values: np.ndarray) -> None:
         known = np.isfinite(values)
         if known.any():
-            number = blocks(stamps_s, start_s)[known]
+            number = blocks(stamps_s, series.images['stamp_s'])[known]
             out[name] = np.bincount(number, values[known]), np.bincount(number).astype(float)
 
     rows = series.matched
