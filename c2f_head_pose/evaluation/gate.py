@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     '==': operator.eq,
     '!=': operator.ne,
 }
+_UNCOUNTED = 'latency_ms.'
+"""Figures that depend on what else the machine does, so that their intervals do not hold for another run."""
 _HIGHER_IS_BETTER = ('detection.rate', 'images.coverage', 'images.readable', 'coarse.beyond_0')
 
 
@@ -209,27 +211,36 @@ class Change:
     verdict: str
 
 
-def compare(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[Change]:
+def compare(now: Mapping[str, Any], before: Mapping[str, Any], same_recordings: bool = False) -> list[Change]:
     """Compares all figures that have a confidence interval in both evaluations.
 
     Args:
         now: the `overall` of this evaluation's metrics.json.
         before: the `overall` of the earlier one's.
+        same_recordings: both evaluated the same recordings, so how much recordings differ does not matter.
 
     Returns:
         The changes, in order of the names; those within the margin have the verdict 'same'.
     """
     changes = []
-    for name in sorted(set(now.get('ci95') or {}) & set(before.get('ci95') or {})):
+    these = same_recordings and 'ci95_of_these' in now and 'ci95_of_these' in before
+    intervals, intervals_before = (m.get('ci95_of_these' if these else 'ci95') or {} for m in (now, before))
+    for name in sorted(set(intervals) & set(intervals_before)):
         value, earlier = figure(now, name), figure(before, name)
         if value is None or earlier is None:
             continue
-        margin = math.hypot(*((high - low) / 2 for low, high in (now['ci95'][name], before['ci95'][name])))
+        margin = math.hypot(*((high - low) / 2 for low, high in (intervals[name], intervals_before[name])))
         difference = value - earlier
         gain = difference if name in _HIGHER_IS_BETTER else -difference
         verdict = 'same' if abs(difference) <= margin else 'better' if gain > 0 else 'worse'
         changes.append(Change(name, earlier, value, margin, verdict))
     return changes
+
+
+def count_changes(changes: Sequence[Change]) -> dict[str, int]:
+    """Counts the verdicts `better`, `worse` and `same` of all figures but latencies, for conditions."""
+    counted = [c.verdict for c in changes if not c.figure.startswith(_UNCOUNTED)]
+    return {verdict: counted.count(verdict) for verdict in ('better', 'worse', 'same')}
 
 
 def check(expression: str) -> None:

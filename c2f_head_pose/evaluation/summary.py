@@ -82,7 +82,10 @@ def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
     out['stated_std_deg'] = _spread(_pooled([s.series.found for s in scored])['std_deg'].mean(axis=1))
     out['latency_ms'] = _latency(scored)
     out['agreement_deg'] = _spread(_pooled([s.series.found for s in scored])['other_deg'])
-    out['ci95'] = bootstrap([_block_sums(s) for s in scored])
+    block_sums = [_block_sums(s) for s in scored]
+    out['ci95'] = bootstrap(block_sums)
+    if len(scored) > 1:
+        out['ci95_of_these'] = bootstrap(block_sums, resample_recordings=False)
     return out
 
 

@@ -50,9 +50,11 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
     """
     scored = [d.scored for d in done if d.scored is not None]
     overall = summarise(scored) if scored else {}
-    changes = None if baseline is None else gate.compare(overall, baseline['overall'])
-    if baseline is not None and changes is not None:
-        overall['baseline'] = {v: sum(c.verdict == v for c in changes) for v in ('better', 'worse', 'same')}
+    changes = None
+    if baseline is not None:
+        names, names_before = (sorted(r['name'] for r in recordings) for recordings in ([d.entry for d in done], baseline['recordings']))
+        changes = gate.compare(overall, baseline['overall'], names == names_before)
+        overall['baseline'] = gate.count_changes(changes)
         for entry, before in zip([d.entry for d in done], baseline['recordings']):
             entry['alignment_change'] = results.alignment_change(entry['alignment'], before['alignment'])
     verdicts = [gate.judge(expression, overall) for expression in fail_if]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from c2f_head_pose.evaluation.gate import GateError, UnknownFigureError, compare, evaluate, judge
+from c2f_head_pose.evaluation.gate import GateError, UnknownFigureError, compare, count_changes, evaluate, judge
 
 METRICS = {'geodesic_deg': {'mean': 5.0, 'p95': 12.0}, 'detection': {'rate': 0.9, 'false_faces': None}, 'mae_deg': 4.0, 'by_yaw': []}
 
@@ -99,6 +99,33 @@ def test_a_change_counts_only_beyond_both_confidence_intervals():
             'detection.rate': 'better',
         }
     assert compare({'ci95': {}}, before) == []
+
+
+def test_a_change_on_the_same_recordings_is_not_lost_among_their_differences():
+    """The recordings differ much, so the mean of others may be 3 degrees off; of these it is known to 0.1. An earlier metrics.json lacks
+    the intervals of these recordings, so both are compared by the others."""
+
+    def metrics(mean):
+        parts = {'ci95': {'geodesic_deg.mean': [mean - 3, mean + 3]}, 'ci95_of_these': {'geodesic_deg.mean': [mean - 0.1, mean + 0.1]}}
+        return {'geodesic_deg': {'mean': mean}} | parts
+
+    before = metrics(5.0)
+    assert [c.verdict for c in compare(metrics(5.5), before, same_recordings=True)] == ['worse']
+    assert [c.verdict for c in compare(metrics(5.5), before)] == ['same']
+    del before['ci95_of_these']
+    assert [c.verdict for c in compare(metrics(5.5), before, same_recordings=True)] == ['same']
+
+
+def test_a_busy_machine_does_not_trip_the_gate_of_a_baseline():
+    """The network is 1 ms slower and 1 degree better: both changes are listed, the latency is counted nowhere."""
+
+    def metrics(mean, ms):
+        parts = {'geodesic_deg.mean': [mean - 0.1, mean + 0.1], 'latency_ms.infer.mean': [ms - 0.1, ms + 0.1]}
+        return {'geodesic_deg': {'mean': mean}, 'latency_ms': {'infer': {'mean': ms}}, 'ci95': parts}
+
+    changes = compare(metrics(4.0, 3.0), metrics(5.0, 2.0))
+    assert {c.figure: c.verdict for c in changes} == {'geodesic_deg.mean': 'better', 'latency_ms.infer.mean': 'worse'}
+    assert count_changes(changes) == {'better': 1, 'worse': 0, 'same': 0}
 
 
 @pytest.mark.parametrize('name', ['geodesic_deg.mean', 'aligned.geodesic_deg.p95', 'unsmoothed.yaw_deg.mae'])
