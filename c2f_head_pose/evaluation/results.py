@@ -149,6 +149,7 @@ def load_result(folder: Path) -> tuple[dict[str, Any], Scored, list[Thumbnail]]:
     record = read_metrics(folder / 'metrics.json')
     try:
         entry = record['recordings'][0]
+        entry.pop('alignment_change', None)  # against the baseline of that evaluation, not of this one
         aligned = np.load(folder / _ALIGNED, allow_pickle=False).astype(float) if (folder / _ALIGNED).is_file() else None
         wall_s = (entry.get('figures') or {}).get('images', {}).get('wall_s') or 0.0
         stored = json.loads((folder / _WORST).read_text())['worst'] if (folder / _WORST).is_file() else []

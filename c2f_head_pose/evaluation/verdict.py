@@ -55,7 +55,7 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
         names, names_before = (sorted(r['name'] for r in recordings) for recordings in ([d.entry for d in done], baseline['recordings']))
         changes = gate.compare(overall, baseline['overall'], names == names_before)
         overall['baseline'] = gate.count_changes(changes)
-        for entry, before in zip([d.entry for d in done], baseline['recordings']):
+        for entry, before in _pairs([d.entry for d in done], baseline['recordings']):
             entry['alignment_change'] = results.alignment_change(entry['alignment'], before['alignment'])
     verdicts = [gate.judge(expression, overall) for expression in fail_if]
     facts = next((d.environment for d in done if d.environment), {})
@@ -77,6 +77,14 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
     if any(v['failed'] is None for v in verdicts):
         return UNDECIDED
     return PASSED if record['complete'] else PARTIAL
+
+
+def _pairs(now: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Pairs entries of the same name; one recording and one are paired even if a folder was renamed."""
+    if len(now) == len(before) == 1:
+        return [(now[0], before[0])]
+    named = {entry['name']: entry for entry in before}
+    return [(entry, named[entry['name']]) for entry in now if entry['name'] in named]
 
 
 def _print_verdict(record: dict[str, Any], output: Path) -> None:
