@@ -21,7 +21,8 @@ from .zones import ZoneMap, ZoneMass, azimuth_elevation_deg
 
 __all__ = ['Attention', 'AttentionMonitor', 'AttentionSettings', 'Motion', 'Reason', 'State']
 
-_BACKWARDS_S = 1.0
+BACKWARDS_S = 1.0
+"""A stamp that is older by this much or more means that time jumped; one that is less old is late and is ignored."""
 _MAX_STD_DEG = 180.0
 _CONFIDENCE_S = 0.5
 _SAME_HEAD_M = 0.35
@@ -111,7 +112,7 @@ class AttentionMonitor:
             return self._now
         stamp_s = float(stamp_s)
         last_s = self._now.stamp_s
-        if last_s is not None and stamp_s <= last_s - _BACKWARDS_S:
+        if last_s is not None and stamp_s <= last_s - BACKWARDS_S:
             self.reset()
             last_s = None
         if last_s is not None and stamp_s <= last_s:

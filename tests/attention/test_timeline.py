@@ -36,6 +36,26 @@ def test_a_hole_in_the_recording_is_a_span_of_its_own():
     ]
 
 
+def test_spans_go_on_after_a_stamp_that_jumps():
+    """Ten seconds of the road from 100.0; one frame at 400.0, as of a clock that is set and set back; ten seconds more from 110.0. The
+    stamp at 110.0 is older by more than BACKWARDS_S, so the monitor forgets the driver and is attentive again at 111.0."""
+    spans = timeline((100, looks(10, 'road_ahead')), (400, looks(0.1, 'road_ahead')), (110, looks(10, 'road_ahead')))
+    assert [(s.begin_s, s.end_s, s.state, s.reason) for s in spans] == [
+        (100.0, 101.0, State.UNKNOWN, Reason.NO_EVIDENCE),
+        (101.0, 110.9, State.ATTENTIVE, Reason.ROAD),
+        (110.9, 400.0, State.UNKNOWN, Reason.STALE),
+        (400.0, 400.0, State.UNKNOWN, Reason.NO_EVIDENCE),
+        (110.0, 111.0, State.UNKNOWN, Reason.NO_EVIDENCE),
+        (111.0, 119.9, State.ATTENTIVE, Reason.ROAD),
+    ]
+
+
+def test_a_stamp_that_is_a_little_older_is_ignored():
+    """0.5 s late, which the monitor ignores too."""
+    on_time = timeline((0, looks(5, 'road_ahead')))
+    assert timeline((0, looks(5, 'road_ahead')), (4.4, looks(0.1, 'lap'))) == on_time
+
+
 def test_frames_in_which_nobody_could_look_are_unknown_and_none_at_all_is_no_span():
     """None from 5.0: seen last at 4.9, unknown from 7.0 on."""
     spans = timeline((0, looks(5, 'road_ahead')), (5, blind(4)))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...attention.monitor import Attention, AttentionMonitor, Motion, Reason, State
+from ...attention.monitor import BACKWARDS_S, Attention, AttentionMonitor, Motion, Reason, State
 from ...attention.vehicle_profile import load_zones
 from ...attention.zones import camera_mount
 from ...types import HeadPose
@@ -40,12 +40,18 @@ class AttentionTimeline:
 
     def __init__(self, monitor: AttentionMonitor) -> None:
         self._monitor = monitor
+        self._before_jumps: list[Span] = []
         self._spans: list[Span] = []
         self._zones: dict[str, int] = {}
         self._last_s: float | None = None
 
     def take(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> None:
-        """Processes one frame; see AttentionMonitor.update for the arguments. A stamp that does not increase is ignored."""
+        """Processes one frame; see AttentionMonitor.update for the arguments, and for stamps that do not increase.
+
+        Where time jumps back, the span ends at the frame before, and another one begins at this frame.
+        """
+        if self._last_s is not None and stamp_s <= self._last_s - BACKWARDS_S:
+            self._before_jumps, self._spans, self._last_s = self.spans(), [], None
         if self._last_s is not None:
             if not stamp_s > self._last_s:
                 return
@@ -56,10 +62,10 @@ class AttentionTimeline:
         self._last_s = stamp_s
 
     def spans(self) -> list[Span]:
-        """Returns the spans so far, in order and without gaps; stale input is a separate span."""
+        """Returns the spans so far, in order and, between jumps back in time, without gaps; stale input is a separate span."""
         if not self._spans or self._last_s is None:
-            return []
-        return [*self._spans[:-1], replace(self._spans[-1], end_s=self._last_s)]
+            return self._before_jumps
+        return [*self._before_jumps, *self._spans[:-1], replace(self._spans[-1], end_s=self._last_s)]
 
     def _extend(self, attention: Attention, stamp_s: float) -> None:
         spans, zones = self._spans, self._zones
