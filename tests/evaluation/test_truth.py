@@ -184,6 +184,7 @@ def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path, sto
         head = read_truth(bag, ['tf:head'], FRAME_ID).heads[0]
         expected = [(R_world_link[k] @ R_link_optical).T @ R_tracker_head[k] for k in range(5)]
         assert np.allclose(rotations_from_quaternions(head.quaternions), expected, atol=1e-6)
+        assert np.array_equal(read_truth(bag, ['tf:/head'], f'/{FRAME_ID}').heads[0].quaternions, head.quaternions)  # as ROS 1 names frames
         assert np.allclose(head.t_cam_head_m[0], R_link_optical.T @ np.array([1.0, 0.5, 0]), atol=1e-6)  # (2, 0.5) - (1, 0)
         with pytest.raises(BagError, match='no frame nose'):
             read_truth(bag, ['tf:nose'], FRAME_ID)

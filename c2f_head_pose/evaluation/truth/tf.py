@@ -28,6 +28,7 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
     if not topics:
         raise BagError(f'{bag.path.name} has no TF ({TF_TYPES[0]}) to find {frame} in')
     edges = _read_edges(bag, topics)
+    frame, camera_frame = frame.lstrip('/'), camera_frame.lstrip('/')
     if frame not in edges:
         raise BagError(f'TF has no frame {frame}; it has {", ".join(sorted(edges)) or "none"}')
     up, down = _to_root(edges, frame), _to_root(edges, camera_frame)
