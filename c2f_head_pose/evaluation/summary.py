@@ -89,12 +89,8 @@ def summarise(scored: Sequence[Scored]) -> dict[str, Any]:
     return out
 
 
-def spread(values: np.ndarray) -> dict[str, float] | None:
-    """Returns n, mean, std, p50, p90, p95, p99 and max of the finite values; None without any."""
-    return _spread(values)
-
-
 def _spread(values: np.ndarray) -> dict[str, float] | None:
+    """Returns n, mean, std, p50, p90, p95, p99 and max of the finite values; None without any."""
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
     if not len(values):
