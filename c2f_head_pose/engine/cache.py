@@ -120,7 +120,8 @@ class EngineCache:
             with self._lock(key.file, wait):
                 if plan := self.find(key):
                     return CachedEngine(plan)
-                self._remove_leftovers(key.file)
+                for name in (key.file, key.timing_file):
+                    self._remove_leftovers(name)
                 plan = build()
                 return CachedEngine(plan, self._try_write(key.file, plan, asdict(key), must_keep), built=True)
         except CacheError as error:
@@ -202,7 +203,11 @@ class EngineCache:
             yield
 
     def _remove_leftovers(self, name: str) -> None:
-        """Removes partly written files of builders that were killed. The caller holds the lock, so no running builder owns one."""
+        """Removes partly written files of builders that were killed.
+
+        The caller holds the engine's lock, so no running builder owns one of the engine. One of the timing cache may be that of a builder
+        of another engine, which then only stores its timings the next time.
+        """
         for part in self.folder.glob(f'{name}.*.part'):
             part.unlink(missing_ok=True)
 

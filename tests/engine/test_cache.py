@@ -177,6 +177,15 @@ def test_a_builder_killed_while_writing_leaves_nothing_that_is_loaded_and_its_le
     assert list(cache.folder.glob('*.part')) == [] and cache.find(KEY) == PLAN
 
 
+def test_leftovers_of_the_timing_cache_go_too(cache):
+    cache.get(KEY, lambda: PLAN)
+    cache.discard(KEY)
+    (cache.folder / f'{KEY.timing_file}.x1y2z3.part').write_bytes(b'half')
+    (cache.folder / 'mine.part').write_bytes(b'of somebody else')
+    assert cache.get(KEY, lambda: PLAN).built
+    assert [p.name for p in cache.folder.glob('*.part')] == ['mine.part']
+
+
 def test_a_folder_that_cannot_be_written_gives_the_engine_and_reports_it(tmp_path):
     """A file where the folder should be: refused to root as well, who ignores permissions."""
     (tmp_path / 'file').touch()
