@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         '--precision', nargs='+', choices=tuple(ELEMENT_BYTES), help="cuda: precisions to measure (default: each model's own)"
     )
-    parser.add_argument('--threads', type=int, default=1, help='cpu: threads of ONNX Runtime (default %(default)s)')
+    parser.add_argument('--threads', type=int, help='cpu: threads of ONNX Runtime (default 1)')
     parser.add_argument('--seconds', type=float, help='time for each stage (default 1); with --path, for each table (default 20)')
     parser.add_argument(
         '--starts', type=int, default=5, help='with --path: number of processes that are started to measure the start (default %(default)s)'
@@ -46,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error('--batch must be at least 1')
     if options.path and options.device != 'cpu':
         parser.error('--path measures the CPU; use it with --device cpu')
+    if options.path and (unused := [f'--{name}' for name in ('batch', 'precision', 'threads') if getattr(options, name) is not None]):
+        parser.error(f'--path chooses its own threads and faces; leave out {" and ".join(unused)}')
     seconds = options.seconds or 1.0
     try:
         if options.path:
@@ -56,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.device == 'cuda':
             report = bench_cuda(models, batches, options.precision, seconds, lambda text: print(text, file=sys.stderr))
         else:
-            report = bench_cpu(models, batches, options.threads, seconds)
+            report = bench_cpu(models, batches, 1 if options.threads is None else options.threads, seconds)
     except (ModelError, RuntimeError) as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1

@@ -76,3 +76,10 @@ def test_the_path_is_of_the_cpu(capsys):
     with pytest.raises(SystemExit):
         bench.main(['--path', '--device', 'cuda'])
     assert '--path measures the CPU' in capsys.readouterr().err
+
+
+def test_the_path_refuses_options_that_it_would_ignore(capsys, monkeypatch):
+    monkeypatch.setattr(bench, 'bench_path', None)
+    with pytest.raises(SystemExit):
+        bench.main(['--path', '--threads', '2', '--batch', '4'])
+    assert 'leave out --batch and --threads' in capsys.readouterr().err
