@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from c2f_head_pose.attention.vehicle_profile import load_zones
-from c2f_head_pose.evaluation.attention.drive import Decision, NoisyHeads, judge, score
+from c2f_head_pose.evaluation.attention.drive import Decision, NoisyHeads, append_rows, judge, score
 from c2f_head_pose.evaluation.attention.script import Distraction, Glance, Script, head_deg, scripted_drive
 from c2f_head_pose.geometry import rotation_vector
 
@@ -106,3 +106,15 @@ def test_the_command_writes_a_script_and_scores_decisions_made_elsewhere(tmp_pat
     assert 'zone_accuracy            1.0' in printed
     assert f'long_missed              {sum(d["kind"] == "long" for d in drive["distractions"])}' in printed
     assert (tmp_path / 'drive.csv').read_text().count('\n') == 2
+
+
+def test_rows_are_appended_to_a_file_with_the_same_columns_only(tmp_path):
+    path = tmp_path / 'drive.csv'
+    append_rows(path, [{'a': 1, 'b': 2}])
+    append_rows(path, [{'a': 3, 'b': 4}])
+    before = path.read_bytes()
+    assert before == b'a,b\r\n1,2\r\n3,4\r\n'
+    for other in ({'a': 5}, {'b': 5, 'a': 6}, {'a': 5, 'b': 6, 'c': 7}):
+        with pytest.raises(ValueError, match='other columns'):
+            append_rows(path, [other])
+    assert path.read_bytes() == before

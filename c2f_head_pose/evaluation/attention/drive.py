@@ -207,6 +207,24 @@ def _rows(scores: Iterable[tuple[dict[str, object], DriveScore]]) -> list[dict[s
     return [{key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
 
 
+def append_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Appends rows to a CSV file, which gets a header if it is new or empty.
+
+    Raises:
+        ValueError: for a file with other columns, which the rows would not fit.
+    """
+    columns = list(rows[0])
+    with path.open('a+', newline='') as file:
+        file.seek(0)
+        header = next(csv.reader(file), None)
+        if header not in (None, columns):
+            raise ValueError(f'--csv {path} has other columns than these figures, from another version or command; name a new file')
+        writer = csv.DictWriter(file, columns)
+        if header is None:
+            writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     """Runs a scripted drive, and prints zone accuracy, timing of the states, false alarms and missed distractions."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -272,12 +290,10 @@ def main() -> None:
     for row in rows:
         print('\n'.join(f'{key:24} {value}' for key, value in row.items()), end='\n\n')
     if args.csv:
-        new = not args.csv.exists()
-        with args.csv.open('a', newline='') as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            if new:
-                writer.writeheader()
-            writer.writerows(rows)
+        try:
+            append_rows(args.csv, rows)
+        except ValueError as error:
+            parser.error(str(error))
 
 
 if __name__ == '__main__':

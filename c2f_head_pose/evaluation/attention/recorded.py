@@ -10,7 +10,6 @@ c2f_head_pose.ros.measure.attention_drive has played the drive.
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import json
 import sys
@@ -32,7 +31,7 @@ from ...recordings.reader import Notes, UnreadableImage
 from ...recordings.topics import choose_topics
 from ...types import HeadPose
 from ..sources import estimate_frames
-from .drive import Decision, DriveScore, NoisyHeads, judge, score
+from .drive import Decision, DriveScore, NoisyHeads, append_rows, judge, score
 from .script import TURN_S, Distraction, Glance, Script
 
 GRAPH_FILE = 'said_graph.json'
@@ -292,7 +291,11 @@ def main(arguments: list[str] | None = None) -> int:
     if graph is not None:
         rows.append(_report(drive, 'ROS graph', graph, dict.fromkeys((f.name for f in dataclasses.fields(PerceptionError)), '')))
     if chosen.csv:
-        _append(chosen.csv, rows)
+        try:
+            append_rows(chosen.csv, rows)
+        except ValueError as error:
+            print(f'attention_recorded: {error}', file=sys.stderr)
+            return 1
     return 0
 
 
@@ -306,15 +309,6 @@ def _report(drive: Drive, name: str, decisions: Sequence[Decision], error: dict[
     for target, zones in confusions(drive.script, decisions).items():
         print(f'    {target:20} decided', ', '.join(f'{zone} {100 * share:.0f} %' for zone, share in list(zones.items())[:4]))
     return row
-
-
-def _append(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    new = not path.exists()
-    with path.open('a', newline='') as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        if new:
-            writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == '__main__':
