@@ -33,10 +33,10 @@ _OURS = 'trained by this project: {}'
 SHIPPED = {
     'c2f': ModelFile('c2f.onnx', '2e3461c89f68ada23a2c403bb0fc994acf8d7964b1981701aae5e999ac40ea33', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', 'ad53d02874aa3ea2a2838b3fa0288027ce216be551186da5dda89bd3c4e5a3a0', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge.onnx', '7ba12595c4dfcd843c0d3da2fdba65fda542c4782d4e65f61a135c65ebf7ee2e', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', '7f2a564a190566631dc9259fc3b3f9eaae473eddcd45a94d1ba9db1726caf609', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge_int8.onnx', 'a0ca128e8c8f365324d92835094ac2347914a6a2b0556e51c7a047c5f21b34c0', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
         'c2f_depth.onnx', 'dd5e2d57c6b741fd7b1a2726c8107eaad64c26b94fbae47c0943bc2e433f6666', 'Apache-2.0', _OURS.format('c2f_depth.md')

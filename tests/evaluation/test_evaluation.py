@@ -208,12 +208,14 @@ def test_the_drivers_attention_covers_the_sample_recording_without_holes(tmp_pat
     driver's mirror) and up until 6.4 s, and down by 28 from 6.7 to 7.8 s (the lap). Attentive after return_s = 1 s of the road.
     Between the looks to the left, up and into the lap the road is seen for less than gap_s each time, so they are one glance: it is a long
     distraction once they have lasted long_driving_s together. That time counts from the first road frame to the last; the span of them
-    lasts until the next frame, 1/30 s longer. Both settings keep away from what a network's errors decide: the road is seen for 0.2 and
-    0.3 s, the default gap_s, and before the look to the left for 0.4; the looks last 4 s together, the default long_driving_s."""
+    lasts until the next frame, 1/30 s longer. Settings and zones keep away from what a network's errors decide: the road is seen for 0.2
+    and 0.3 s, the default gap_s, and before the look to the left for 0.4; the looks last 4 s together, the default long_driving_s; the roof
+    begins 17 degrees up at the zones' own head_share, 13 here, and the look up, by 22 degrees, is read as 15 to 18."""
     settings = AttentionSettings(gap_s=0.36, long_driving_s=3.5)
     monkeypatch.setattr(monitor, 'AttentionSettings', lambda: settings)
-    sample = ZONES.parents[1] / 'sample' / 'head_motion'
-    assert run(sample, '--output', tmp_path, '--no-video', '--no-poses', '--attention', ZONES) == 0
+    zones, sample = tmp_path / 'zones.yaml', ZONES.parents[1] / 'sample' / 'head_motion'
+    zones.write_text(ZONES.read_text().replace('elevation: 0.7', 'elevation: 0.55'))
+    assert run(sample, '--output', tmp_path, '--no-video', '--no-poses', '--attention', zones) == 0
     spans = metrics_of(tmp_path)['recordings'][0]['attention']
     assert spans[0]['begin_s'] == 0 and spans[-1]['end_s'] == pytest.approx(299 / 30, abs=1e-3)
     assert all(a['end_s'] == b['begin_s'] and a['begin_s'] < a['end_s'] for a, b in itertools.pairwise(spans))
