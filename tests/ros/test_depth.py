@@ -248,16 +248,22 @@ def test_rgbd_fuses_with_the_shipped_depth_model_unless_set_otherwise(graph):
     assert node._parts.estimator.reads_depth
 
 
-def test_when_images_stop_heads_are_found_in_depth_alone_and_images_take_over_again(graph, depth_model):
-    results = graph.hear_results()
-    node = graph.head_pose_node(modality='rgbd', depth_model=depth_model, silence_timeout_s=0.5)
-    calibrate(graph, node)
+def depth_alone_after_images(graph, node, results):
+    """Publishes an image, waits until images count as stopped, and has depth answered alone; returns the images' publisher."""
     depths, images = graph.image_publisher(topic='/depth/image'), graph.image_publisher()
     images.publish(image_message(noise(), 1.0))
     graph.wait_until(lambda: results.markers, 'an answer')
     graph.wait_until(lambda: node._session.silence, 'the images to have stopped')
     depths.publish(depth_message(a_doll(), 2.0))
     graph.wait_until(lambda: results.poses, 'a pose from depth')
+    return images
+
+
+def test_when_images_stop_heads_are_found_in_depth_alone_and_images_take_over_again(graph, depth_model):
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='rgbd', depth_model=depth_model, silence_timeout_s=0.5)
+    calibrate(graph, node)
+    images = depth_alone_after_images(graph, node, results)
     assert results.poses[0].header.stamp.sec == 2
     graph.wait_for_state('degraded: heads are found in depth alone')
     images.publish(image_message(noise(), 3.0))
@@ -273,12 +279,7 @@ def test_depth_alone_is_placed_by_its_own_calibration_where_it_is_not_the_images
     infos = graph.probe.create_publisher(CameraInfo, '/depth/camera_info', SENSOR)
     graph.wait_until(infos.get_subscription_count, 'a subscription of the depth camera_info')
     infos.publish(camera_info(focal=575.0))
-    depths, images = graph.image_publisher(topic='/depth/image'), graph.image_publisher()
-    images.publish(image_message(noise(), 1.0))
-    graph.wait_until(lambda: results.markers, 'an answer')
-    graph.wait_until(lambda: node._session.silence, 'the images to have stopped')
-    depths.publish(depth_message(a_doll(), 2.0))
-    graph.wait_until(lambda: results.poses, 'a pose from depth')
+    depth_alone_after_images(graph, node, results)
     position = results.poses[0].pose.pose.position
     middle_m = np.array([0.1, -0.05, 1.2])
     sellion_m = middle_m * (1 - 0.09 / np.linalg.norm(middle_m))
