@@ -23,6 +23,8 @@ _SELLION_FROM_MIDDLE_M = np.array([0.09, 0.0, 0.0])
 _MIDDLE_STD_M = 0.015
 """Standard deviation of each axis; python -m training.studies.depth_heads measures a median of 1.8 cm over all three."""
 _LEAST_VALID = 0.1
+_LEAST_EXTENT = 1e-6
+"""A face that seems this small is at 165 km: the calibration is impossible."""
 _WIDEST_RAD = math.radians(170)
 """The limit keeps the tangent finite; no face is as wide."""
 
@@ -83,7 +85,7 @@ def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.nda
         (3,) position and (3,) standard deviation in the camera's optical frame, metres; None for a box without extent.
     """
     ray, extent = _ray_and_extent(box, camera)
-    if extent <= 0:
+    if extent < _LEAST_EXTENT:
         return None
     range_m = FACE_EXTENT_M / extent
     along_m, across_m = _FACE_EXTENT_STD * range_m, _CENTRE_STD * FACE_EXTENT_M

@@ -46,8 +46,9 @@ class Frame:
         camera, depth_m = self.camera, self.depth_m
         if camera is not None and (camera.height, camera.width) != shape:
             raise ValueError(f'the camera is calibrated for {camera.width}x{camera.height}, the image has {shape[1]}x{shape[0]}')
-        if depth_m is not None and not np.issubdtype(depth_m.dtype, np.floating):
-            raise ValueError(f'depth_m must be float metres, got {depth_m.dtype}; divide millimetres by 1000')
+        if depth_m is not None and not (isinstance(depth_m, np.ndarray) and np.issubdtype(depth_m.dtype, np.floating)):
+            got = getattr(depth_m, 'dtype', type(depth_m).__name__)
+            raise ValueError(f'depth_m must be an array of float metres, got {got}; divide millimetres by 1000')
         if depth_m is not None and depth_m.shape != shape:
             raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
 

@@ -154,6 +154,7 @@ def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
         (np.zeros((100, 100), np.uint8), dict(camera=camera()), 'calibrated for 640x480'),
         (np.zeros((100, 100), np.uint8), dict(depth_m=np.zeros((50, 50))), 'registered'),
         (np.zeros((100, 100), np.uint8), dict(depth_m=np.zeros((100, 100), np.uint16)), 'divide millimetres by 1000'),
+        (np.zeros((100, 100), np.uint8), dict(depth_m=[[0.8]]), 'array of float metres, got list'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[1, 2, 3]]), r'\(N, 4\)'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[50, 50, 10, 60]]), 'x2 > x1'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[0, 0, np.nan, 10]]), 'finite'),

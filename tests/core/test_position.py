@@ -135,3 +135,8 @@ def test_a_box_whose_middle_lies_left_of_the_image_has_no_depth():
     depth_m = np.full((1000, 2000), 4.0, np.float32)
     assert position_from_depth(FaceBox(-88, 450, 12, 550), CENTRED, depth_m) is None
     assert position_from_depth(FaceBox(450, -88, 550, 12), CENTRED, depth_m) is None
+
+
+def test_a_lens_of_impossible_strength_gives_no_position_from_size():
+    camera = Camera(1000, 1000, K, np.array([1e200, 0, 0, 0, 0]), 'plumb_bob')
+    assert position_from_size(FaceBox(417.5, 417.5, 582.5, 582.5), camera) is None
