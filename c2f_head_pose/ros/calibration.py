@@ -44,6 +44,11 @@ class Calibration:
         """Whether any camera_info has arrived."""
         return self._info is not None
 
+    @property
+    def frame_id(self) -> str:
+        """The frame of the newest camera_info; empty before the first."""
+        return '' if self._info is None else self._info.header.frame_id
+
     def camera(self, width: int, height: int, rectified: bool) -> Camera | None:
         """The camera for an image of this size; None, with a throttled warning, where the calibration cannot be used.
 

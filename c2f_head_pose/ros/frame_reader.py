@@ -77,7 +77,7 @@ class FrameReader:
         parameters = self._parameters()
         if depth_alone:
             depth_m = depth_from_message(message)
-            return Frame(message.header, None, depth_m, self._depth_camera(depth_m.shape, parameters.rectified))
+            return Frame(message.header, None, depth_m, self._depth_camera(message.header, depth_m.shape, parameters.rectified))
         image = self._converter.image(message)
         camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified)
         if self._depth is None:
@@ -86,10 +86,18 @@ class FrameReader:
         timing = DepthTiming(parameters.depth_tolerance_s, parameters.depth_wait_s, parameters.silence_timeout_s)
         return Frame(message.header, image, self._depth.depth_m(view, timing), camera)
 
-    def _depth_camera(self, shape: tuple[int, ...], rectified: bool) -> Camera:
+    def _depth_camera(self, header: Any, shape: tuple[int, ...], rectified: bool) -> Camera:
         """The camera of a depth image that stands alone: of its own calibration where it came beside images, else of theirs."""
-        camera = None if self._depth is None else self._depth.alignment.camera(shape)
-        camera = camera or self._calibration.camera(shape[1], shape[0], rectified)
+        if self._depth is not None:
+            if camera := self._depth.alignment.camera(shape):
+                return camera
+            frames = [frame_id.lstrip('/') for frame_id in (header.frame_id, self._calibration.frame_id)]
+            if all(frames) and frames[0] != frames[1]:
+                raise ImageError(
+                    f'depth is in frame {frames[0]}, camera_info in {frames[1]}: publish the calibration of the depth images beside them '
+                    '(depth/camera_info)'
+                )
+        camera = self._calibration.camera(shape[1], shape[0], rectified)
         if camera is None:
             raise ImageError(f'heads are found in depth by their size in metres, which needs camera_info: {self._calibration.status}')
         return camera

@@ -284,3 +284,17 @@ def test_depth_alone_is_placed_by_its_own_calibration_where_it_is_not_the_images
     middle_m = np.array([0.1, -0.05, 1.2])
     sellion_m = middle_m * (1 - 0.09 / np.linalg.norm(middle_m))
     np.testing.assert_allclose([position.x, position.y, position.z], sellion_m, atol=0.025)
+
+
+def test_depth_of_another_frame_is_not_placed_by_the_images_calibration(graph, depth_model):
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='rgbd', depth_model=depth_model, silence_timeout_s=0.5)
+    calibrate(graph, node)
+    depths, images = graph.image_publisher(topic='/depth/image'), graph.image_publisher()
+    images.publish(image_message(noise(), 1.0))
+    graph.wait_until(lambda: node._session.silence, 'the images to have stopped')
+    message = depth_message(a_doll(), 2.0)
+    message.header.frame_id = 'camera_depth_optical_frame'
+    depths.publish(message)
+    graph.wait_for_log('depth is in frame camera_depth_optical_frame, camera_info in camera_optical', 'depth/camera_info')
+    assert not results.poses
