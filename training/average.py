@@ -42,9 +42,7 @@ def average(first: Path, second: Path, of_second: float) -> dict[str, Any]:
         'average': weights,
         'started_from': f'{b.get("started_from", "")}; averaged with {first.name} ({1 - of_second:g}): {of_first}',
         'commit': checkpoint.commit(),
-        'data_hash': '+'.join(dict.fromkeys((*a['data_hash'].split('+'), *b['data_hash'].split('+')))),
-        'data': list(dict.fromkeys((*a['data'], *b['data']))),
-        'rendered': a.get('rendered', True) and b.get('rendered', True),
+        **checkpoint.data_of((a, b)),
     }
 
 

@@ -57,9 +57,7 @@ def join(paths: list[Path], name: str, mirrored: int = 0, upright: bool = False)
         'started_from': '; with '.join(
             f'{path.name}: {checkpoint.history(content)}' for path, content in zip(paths, contents, strict=True)
         ),
-        'data_hash': '+'.join(dict.fromkeys(content['data_hash'] for content in contents)),
-        'data': list(dict.fromkeys(name for content in contents for name in content['data'])),
-        'rendered': all(content.get('rendered', True) for content in contents),
+        **checkpoint.data_of(contents),
     }
 
 

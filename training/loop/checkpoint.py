@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,15 @@ def history(content: dict[str, Any]) -> str:
     own = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
     taught = f'taught by {teacher["name"]} {teacher["hash"]} ({teacher["trained_on"]})' if teacher else ''
     return '; '.join(filter(None, [own, taught, content.get('started_from')]))
+
+
+def data_of(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The entries that say what weights made of several checkpoints were trained on: each dataset once, renders alone only if all are."""
+    return {
+        'data_hash': '+'.join(dict.fromkeys(part for content in contents for part in content['data_hash'].split('+'))),
+        'data': list(dict.fromkeys(name for content in contents for name in content['data'])),
+        'rendered': all(content.get('rendered', True) for content in contents),
+    }
 
 
 def light(content: Content, half: bool = False) -> dict[str, Any]:
