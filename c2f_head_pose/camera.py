@@ -133,8 +133,8 @@ def reaches_corners(camera: Camera) -> bool:
     if camera.D.size == 0 or camera.distortion_model == 'equidistant':
         return True
     corners = np.array([(x, y) for x in (0.0, camera.width) for y in (0.0, camera.height)])
-    seen = cv2.projectPoints(pixel_rays(camera, corners.tolist()), _NO_TURN, _NO_TURN, camera.K, camera.D)[0].reshape(-1, 2) + 0.5
-    return bool((np.abs(seen - corners) < _FAR_PX).all())
+    rays = pixel_rays(camera, corners.tolist())
+    return bool((np.abs(_seen(camera, rays[:, :2] / rays[:, 2:]) + 0.5 - corners) < _FAR_PX).all())
 
 
 def largest_radius(D: np.ndarray) -> float:

@@ -161,7 +161,7 @@ class DepthAlignment:
         """The camera of the depth images themselves, for depth of (H, W) pixels; None without a usable calibration of this size."""
         if self._info is None:
             return None
-        camera = next((one for one in self._cameras(self._info)[0] if one is not None), None)
+        camera = next(iter(self._cameras(self._info)[0]), None)
         return camera if camera is not None and (camera.height, camera.width) == shape else None
 
     @property
@@ -193,7 +193,7 @@ class DepthAlignment:
         self._known = ()
         assert view.camera is not None
         cameras, found = self._cameras(info)
-        camera = next((one for one in cameras if one is not None), None)
+        camera = next(iter(cameras), None)
         if camera is None or (camera.height, camera.width) != shape:
             if camera is not None:
                 found = f'is for {camera.width}x{camera.height} pixels'
@@ -202,18 +202,21 @@ class DepthAlignment:
                 f'camera_info on {self._info_topic} {found}, depth has {shape[1]}x{shape[0]}; {self._wording.supply} the calibration '
                 f'of these depth images, {self._remedy}',
             )
-        self._matches = any(one is not None and _same_pixels(one, view.camera) for one in cameras)
+        self._matches = any(_same_pixels(one, view.camera) for one in cameras)
         self._registration = DepthRegistration(camera, view.camera)
         self._known = known
 
-    def _cameras(self, info: Any) -> tuple[list[Camera | None], str]:
+    def _cameras(self, info: Any) -> tuple[list[Camera], str]:
         """The cameras that a camera_info describes, the one first that the topic's name speaks for; and why there is none."""
-        cameras, found = [], 'is uncalibrated'
+        cameras: list[Camera] = []
+        found = 'is uncalibrated'
         for rectified in sorted((False, True), key=lambda one: one != bool(is_rectified(self._topic))):
             try:
-                cameras.append(camera_from_info(info, rectified))
+                camera = camera_from_info(info, rectified)
             except ValueError as error:
                 found = f'cannot be used ({error})'
+            else:
+                cameras += [] if camera is None else [camera]
         return cameras, found
 
 
