@@ -83,6 +83,13 @@ COLLECTIONS = (
         Path(__file__).with_name('london.csv'),
         _WEBMORPH + 'data-raw/london_info.csv',
     ),
+    Collection(
+        'Young Adult White Faces, photographed in Canada',
+        'CC BY 4.0',
+        _WEBMORPH + 'inst/{}.jpg',
+        Path(__file__).with_name('canada.csv'),
+        _WEBMORPH + 'data-raw/canada_info.csv',
+    ),
 )
 """A picture's person is its name up to the first `_` (`training.data.portrait_turns.person_of`); no two collections name a person alike."""
 
