@@ -81,7 +81,7 @@ def find_inputs(paths: list[str], output: Path | None = None) -> Inputs:
         output: folder of the drawings; files in it are no inputs.
 
     Raises:
-        ValueError: for a path that does not exist or is none of these, or that its own drawing would overwrite.
+        ValueError: for a path that does not exist or is none of these, or an input that a drawing would overwrite.
     """
     sources: list[Source] = []
     others: list[Path] = []
@@ -89,11 +89,13 @@ def find_inputs(paths: list[str], output: Path | None = None) -> Inputs:
     for path in paths:
         found, beside = _sources(path, output)
         others += beside
-        for source in found:
-            drawing = _numbered(source.drawing, taken)
-            if output and isinstance(source.what, Path) and (output / drawing).resolve() == source.what.resolve():
-                raise ValueError(f'the drawing of {source.what} would overwrite it; name another folder with --output')
-            sources.append(replace(source, drawing=drawing))
+        sources += [replace(source, drawing=_numbered(source.drawing, taken)) for source in found]
+    if output is not None:
+        files = {source.what.resolve(): source.what for source in sources if isinstance(source.what, Path)}
+        for source in sources:
+            if (lost := files.get((output / source.drawing).resolve())) is not None:
+                it = 'it' if lost == source.what else lost
+                raise ValueError(f'the drawing of {source.what} would overwrite {it}; name another folder with --output')
     return Inputs(sources, others)
 
 

@@ -43,6 +43,19 @@ def test_a_drawing_never_overwrites_its_picture(picture, capsys):
     assert picture.read_bytes() == before
 
 
+def test_a_drawing_never_overwrites_another_input(picture, tmp_path, capsys):
+    """Both drawings that come first have the name of the input that comes second, which is not read by then."""
+    (tmp_path / 'other').mkdir()
+    cv2.imwrite(str(tmp_path / 'other' / 'face.jpg'), 255 - FACE)
+    mov, mp4 = (video(tmp_path / f'drive.{ending}', 10) for ending in ('mov', 'mp4'))
+    before = picture.read_bytes(), mp4.read_bytes()
+    assert demo.main([str(tmp_path / 'other' / 'face.jpg'), str(picture), '--output', str(picture.parent)]) == 2
+    assert demo.main([str(mov), str(mp4), '--output', str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f'would overwrite {picture};' in said and f'the drawing of {mov} would overwrite {mp4};' in said
+    assert (picture.read_bytes(), mp4.read_bytes()) == before
+
+
 def test_pictures_of_one_name_get_a_drawing_each(picture, tmp_path):
     (tmp_path / 'other').mkdir()
     cv2.imwrite(str(tmp_path / 'other' / 'face.jpg'), 255 - FACE)
