@@ -105,9 +105,9 @@ def bench_cpu(models: Sequence[str], batches: Sequence[int], threads: int, secon
     report = _new_report({'device': f'cpu (onnxruntime {onnxruntime.__version__}, threads: {threads})'}, {'fp32': ceilings})
     for name in models:
         path = model_path(name)
+        engine = OnnxRuntimeEngine(path, threads)  # first, because it refuses a damaged file
         model = onnx.load(path)
         precision = 'int8' if natural_precision(model) == 'int8' else 'fp32'
-        engine = OnnxRuntimeEngine(path, threads)
         for batch in batches:
             crops = crops_for(engine, batch)
             timings = {stage: measure(run, seconds) for stage, run in stages_of(engine, crops).items()}

@@ -11,6 +11,7 @@ from c2f_head_pose.bench import command as bench
 from c2f_head_pose.bench import networks
 from c2f_head_pose.bench.roofline import Ceilings, Work, ceiling_model, count_work, floor_s
 from c2f_head_pose.engine import cuda, open_engine
+from c2f_head_pose.models.registry import model_path
 
 
 def two_layers() -> onnx.ModelProto:
@@ -57,8 +58,6 @@ def test_the_ceiling_model_is_to_the_contract_and_nearly_all_matrix_products(tmp
 
 
 def test_work_of_the_shipped_edge_model_scales_with_the_batch():
-    from c2f_head_pose.models.registry import model_path
-
     model = onnx.load(model_path('c2f_edge'))
     one, eight = (sum(w.flops for w in count_work(model, batch)) for batch in (1, 8))
     assert eight == 8 * one and 0.05e9 < one < 0.15e9
@@ -76,6 +75,14 @@ def test_the_cpu_benchmark_writes_a_table_and_json(tmp_path, capsys, monkeypatch
     assert set(row['stages']) == {'network', 'crop_to_pose'} and row['stages']['crop_to_pose']['runs'] >= 5
     assert row['floor_ms'] > 0 and row['over_floor'] == pytest.approx(row['stages']['network']['median_ms'] / row['floor_ms'])
     assert written['machine']['processor'] and written['command'].startswith('python -m c2f_head_pose.bench')
+
+
+def test_a_damaged_model_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(networks, 'cpu_ceilings', lambda folder, threads: Ceilings(1e11, 1e10))
+    path = tmp_path / 'half.onnx'
+    path.write_bytes(model_path('c2f_edge').read_bytes()[:200_000])
+    assert bench.main([str(path)]) == 1
+    assert f'bench: {path} cannot be read as an ONNX model' in capsys.readouterr().err
 
 
 @pytest.mark.skipif(cuda.has_driver(), reason='there is an NVIDIA driver here')

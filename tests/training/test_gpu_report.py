@@ -97,3 +97,12 @@ def test_without_a_gpu_the_named_report_has_the_reason_and_no_figure(tmp_path, m
     assert main([*models, '--json', str(tmp_path / 'new' / 'gpu.json')]) == 1
     content = json.loads((tmp_path / 'new' / 'gpu.json').read_text())
     assert content['skipped'].startswith('no NVIDIA driver') and not content['reports'] and not content['aims']
+
+
+def test_a_damaged_model_is_named(tmp_path, capsys):
+    from training.exporting.gpu_report import main
+
+    path = tmp_path / 'half.onnx'
+    path.write_bytes(model_path('c2f_edge').read_bytes()[:200_000])
+    assert main([str(path)]) == 1
+    assert f'gpu_report: {path} cannot be read as an ONNX model' in capsys.readouterr().err

@@ -22,6 +22,7 @@ import onnx
 from c2f_head_pose.bench.interleaved import Timing
 from c2f_head_pose.bench.networks import Report, bench_cuda, table
 from c2f_head_pose.engine.buckets import BUCKETS
+from c2f_head_pose.engine.build import load_onnx
 from c2f_head_pose.engine.precision import natural_precision
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 
@@ -93,13 +94,14 @@ def main(arguments: list[str] | None = None) -> int:
     reports = []
     try:
         for model in models:
-            quantised = natural_precision(onnx.load(model_path(model))) == 'int8'
+            path = model_path(model)
+            quantised = natural_precision(load_onnx(path.read_bytes(), path)) == 'int8'
             report = bench_cuda([model], BUCKETS, ['int8'] if quantised else ['fp32', 'fp16'], options.seconds, _print_progress)
             reports.append(report)
             content['reports'].append(asdict(report))
-            content['aims'] += aims_of(report, model_path(model).stem)
+            content['aims'] += aims_of(report, path.stem)
             if not options.no_torch and not quantised:
-                content['torch'][model] = _torch_rows(model_path(model))
+                content['torch'][model] = _torch_rows(path)
     except (ModelError, RuntimeError) as error:
         print(f'gpu_report: {error}', file=sys.stderr)
         content['skipped'] = str(error)
