@@ -17,6 +17,9 @@ from .roofline import ELEMENT_BYTES
 from .whole_path import bench_path, page
 
 _CPU_BATCHES = (1, 4, 16)
+_STARTS = 5
+_NOT_WITH = {'--path': ('batch', 'precision', 'threads'), '--device cpu': ('precision', 'starts'), '--device cuda': ('threads', 'starts')}
+"""Options without effect, by what is measured: `--path` chooses its own threads and faces."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--threads', type=int, help='cpu: threads of ONNX Runtime (default 1)')
     parser.add_argument('--seconds', type=float, help='time for each stage (default 1); with --path, for each table (default 20)')
     parser.add_argument(
-        '--starts', type=int, default=5, help='with --path: number of processes that are started to measure the start (default %(default)s)'
+        '--starts', type=int, help=f'with --path: number of processes that are started to measure the start (default {_STARTS})'
     )
     parser.add_argument(
         '--path', action='store_true', help='cpu: measure each stage and the whole path from an image, instead of the networks'
@@ -46,12 +49,16 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error('--batch must be at least 1')
     if options.path and options.device != 'cpu':
         parser.error('--path measures the CPU; use it with --device cpu')
-    if options.path and (unused := [f'--{name}' for name in ('batch', 'precision', 'threads') if getattr(options, name) is not None]):
-        parser.error(f'--path chooses its own threads and faces; leave out {" and ".join(unused)}')
+    way = '--path' if options.path else f'--device {options.device}'
+    if unused := [f'--{name}' for name in _NOT_WITH[way] if getattr(options, name) is not None]:
+        parser.error(f'leave out {" and ".join(unused)}: there is no such setting with {way}')
+    starts = _STARTS if options.starts is None else options.starts
+    if starts < 1:
+        parser.error('--starts must be at least 1')
     seconds = options.seconds or 1.0
     try:
         if options.path:
-            path_report = bench_path(models, options.seconds or 20.0, options.starts, report=lambda text: print(text, file=sys.stderr))
+            path_report = bench_path(models, options.seconds or 20.0, starts, report=lambda text: print(text, file=sys.stderr))
             _write(options.json, path_report)
             print(page(path_report), end='')
             return 0

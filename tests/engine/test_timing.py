@@ -78,8 +78,19 @@ def test_the_path_is_of_the_cpu(capsys):
     assert '--path measures the CPU' in capsys.readouterr().err
 
 
-def test_the_path_refuses_options_that_it_would_ignore(capsys, monkeypatch):
-    monkeypatch.setattr(bench, 'bench_path', None)
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        ('--path --threads 2 --batch 4', 'leave out --batch and --threads'),
+        ('--precision fp16', 'leave out --precision: there is no such setting with --device cpu'),
+        ('--device cuda --threads 2', 'leave out --threads'),
+        ('--starts 3', 'leave out --starts'),
+        ('--path --starts 0', '--starts must be at least 1'),
+    ],
+)
+def test_options_that_would_be_ignored_or_fail_at_the_end_are_refused_at_once(arguments, said, capsys, monkeypatch):
+    for way in ('bench_path', 'bench_cpu', 'bench_cuda'):
+        monkeypatch.setattr(bench, way, None)
     with pytest.raises(SystemExit):
-        bench.main(['--path', '--threads', '2', '--batch', '4'])
-    assert 'leave out --batch and --threads' in capsys.readouterr().err
+        bench.main(arguments.split())
+    assert said in capsys.readouterr().err
