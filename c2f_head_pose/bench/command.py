@@ -59,21 +59,21 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.path:
             path_report = bench_path(models, options.seconds or 20.0, starts, report=lambda text: print(text, file=sys.stderr))
-            _write(options.json, path_report)
             print(page(path_report), end='')
+            _write(options.json, path_report)
             return 0
         if options.device == 'cuda':
             report = bench_cuda(models, batches, options.precision, seconds, lambda text: print(text, file=sys.stderr))
         else:
             report = bench_cpu(models, batches, 1 if options.threads is None else options.threads, seconds)
-    except (ModelError, RuntimeError) as error:
+        print(f'{report.machine["device"]}, {report.machine["processor"]}, load {report.machine["load"]}')
+        for precision, ceilings in report.ceilings.items():
+            print(f'ceilings at {precision}: {ceilings.flops_s / 1e12:.3g} TFLOP/s, {ceilings.bytes_s / 1e9:.3g} GB/s')
+        print(table(report))
+        _write(options.json, report)
+    except (ModelError, OSError, RuntimeError) as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1
-    _write(options.json, report)
-    print(f'{report.machine["device"]}, {report.machine["processor"]}, load {report.machine["load"]}')
-    for precision, ceilings in report.ceilings.items():
-        print(f'ceilings at {precision}: {ceilings.flops_s / 1e12:.3g} TFLOP/s, {ceilings.bytes_s / 1e9:.3g} GB/s')
-    print(table(report))
     return 0
 
 

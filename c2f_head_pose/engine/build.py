@@ -17,7 +17,7 @@ import onnx
 
 from ..models.registry import ModelError, model_path
 from . import cuda
-from .cache import CacheError, EngineCache, EngineKey
+from .cache import EngineCache, EngineKey
 from .onnxruntime_engine import OnnxRuntimeEngine
 from .parity import LIMITS_DEG, Parity, compare
 from .precision import PRECISIONS, natural_precision
@@ -210,16 +210,16 @@ def main(arguments: list[str] | None = None) -> int:
             if options.compute_capability
             else _provision(options.model, options.precision, EngineCache(options.engines), progress, options.again)
         )
-    except (ModelError, CacheError, RuntimeError) as error:  # EngineError, CudaError and TensorRT's errors are RuntimeErrors
+        if options.json == '-':
+            print(json.dumps(summary, indent=2))
+        elif not options.for_program:
+            print(_sentence(summary))
+        if options.json and options.json != '-':
+            Path(options.json).parent.mkdir(parents=True, exist_ok=True)
+            Path(options.json).write_text(json.dumps(summary, indent=2) + '\n')
+    except (ModelError, OSError, RuntimeError) as error:  # EngineError, CudaError and TensorRT's errors are RuntimeErrors
         print(f'build_engine: {error}', file=sys.stderr)
         return 1
-    text = json.dumps(summary, indent=2)
-    if options.json == '-':
-        print(text)
-    elif options.json:
-        Path(options.json).write_text(text + '\n')
-    if options.json != '-' and not options.for_program:
-        print(_sentence(summary))
     return 0
 
 

@@ -77,6 +77,13 @@ def test_the_cpu_benchmark_writes_a_table_and_json(tmp_path, capsys, monkeypatch
     assert written['machine']['processor'] and written['command'].startswith('python -m c2f_head_pose.bench')
 
 
+def test_a_json_file_that_cannot_be_written_is_named_below_the_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(networks, 'cpu_ceilings', lambda folder, threads: Ceilings(1e11, 1e10))
+    assert bench.main(['c2f_edge', '--batch', '1', '--seconds', '0.02', '--json', str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert '| c2f_edge | fp32 | 1 |' in out and err.startswith('bench: ') and str(tmp_path) in err
+
+
 def test_a_damaged_model_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(networks, 'cpu_ceilings', lambda folder, threads: Ceilings(1e11, 1e10))
     path = tmp_path / 'half.onnx'

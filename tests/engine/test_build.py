@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
+from c2f_head_pose.bench.roofline import ceiling_model
 from c2f_head_pose.engine import cuda, open_engine
 from c2f_head_pose.engine.build import main
 from c2f_head_pose.engine.parity import sample_crops
@@ -74,6 +75,16 @@ def test_every_shipped_model_builds_for_three_generations_of_gpus(name, precisio
     summary = json.loads(out)
     assert summary['bytes'] > 100_000 and summary['precision'] == precision and summary['parity'] is None
     assert 'SM120' in summary['device'] and '%' in err
+
+
+@needs_rtx
+def test_the_summary_is_written_into_a_new_folder_and_one_that_cannot_be_is_named(tmp_path, capsys):
+    path = ceiling_model(tmp_path)
+    check = [str(path), '--precision', 'fp32', '--compute-capability', 'SM89', '--json']
+    assert main([*check, str(tmp_path / 'new' / 'summary.json')]) == 0
+    assert json.loads((tmp_path / 'new' / 'summary.json').read_text())['model'] == str(path)
+    assert main([*check, str(path / 'summary.json')]) == 1
+    assert f"build_engine: [Errno 17] File exists: '{path}'" in capsys.readouterr().err
 
 
 @needs_rtx
