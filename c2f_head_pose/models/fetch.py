@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import http.client
 import os
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def _official_bytes(file: Path | None, report: Callable[[str], None]) -> bytes:
         report(f'fetching the face detector from {name}')
         try:
             data = read()
-        except (OSError, ValueError, KeyError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, http.client.HTTPException, subprocess.SubprocessError, zipfile.BadZipFile) as error:
             answer = str(error)
         else:
             digest = hashlib.sha256(data).hexdigest()

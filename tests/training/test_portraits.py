@@ -349,12 +349,12 @@ def test_own_poses_are_the_mean_turned_back_and_near_turns_count_more():
 
 
 def test_pictures_are_fetched_once_and_a_changed_one_is_refused(tmp_path, collection):
-    """The service has two pictures, one of them in a folder, and one page that is none."""
+    """The service has two pictures, one of them in a folder, one page that is none, and one picture that it breaks off."""
     said = []
-    fetch_pictures(tmp_path, collection('a', 'one/b', 'page', 'absent'), said.append, 0)
+    fetch_pictures(tmp_path, collection('a', 'one/b', 'page', 'absent', 'broken_off'), said.append, 0)
     assert sorted(p.name for p in tmp_path.glob('*.jpg')) == ['a.jpg', 'b.jpg']
     assert (tmp_path / 'who.csv').read_text() == 'name,age\na,20\n'
-    assert 'somebody, CC0' in said[0] and '2 portraits (somebody) could not be fetched' in said[-1]
+    assert 'somebody, CC0' in said[0] and '3 portraits (somebody) could not be fetched' in said[-1]
     fetch_pictures(tmp_path, collection('a', 'one/b', address='http://127.0.0.1:9/{}'), said.append, 0)  # nothing is asked for again
     (tmp_path / 'a.jpg').write_bytes(b'something else')
     with pytest.raises(ValueError, match=r'a\.jpg changed since it was fetched'):
@@ -395,6 +395,18 @@ def collection(tmp_path_factory, served):
     return make
 
 
+class Service(SimpleHTTPRequestHandler):
+    """Serves a folder, and breaks off one picture."""
+
+    def do_GET(self):
+        if 'broken_off' not in self.path:
+            return super().do_GET()
+        self.send_response(200)
+        self.send_header('Content-Length', '1000')
+        self.end_headers()
+        self.wfile.write(b'half')
+
+
 @pytest.fixture
 def served(tmp_path_factory):
     """The address of a service on this machine."""
@@ -404,7 +416,7 @@ def served(tmp_path_factory):
         cv2.imwrite(str(folder / f'{name}.jpg'), np.full((20, 16, 3), 90, np.uint8))
     (folder / 'page.jpg').write_text('<html>moved</html>')
     (folder / 'who.csv').write_text('name,age\na,20\n')
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    handler = partial(Service, directory=str(folder))
     with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()

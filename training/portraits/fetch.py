@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import http.client
 import os
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -228,7 +228,7 @@ def _download(address: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as reply:
             return reply.read()
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, http.client.HTTPException) as error:  # also of a connection that breaks off; URLError is an OSError
         raise RuntimeError(f'{address} cannot be fetched: {error}') from error
 
 
