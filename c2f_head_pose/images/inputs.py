@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -101,7 +102,9 @@ def find_inputs(paths: list[str], output: Path | None = None) -> Inputs:
 
 def _sources(path: str, output: Path | None) -> tuple[list[Source], list[Path]]:
     """The sources that a path names, and the files of a folder that are no pictures."""
-    file = Path(path.removeprefix('file://'))
+    if path.startswith('file://'):
+        path = unquote(path.removeprefix('file://'))  # as file managers copy it, with %20 for a space
+    file = Path(path)
     if file.is_file():
         # A GIF that is named is read with all its images.
         picture = is_picture(file) and file.suffix.lower() != '.gif'

@@ -35,6 +35,14 @@ def test_a_wrong_path_is_refused_before_any_other_is_read(picture):
         find_inputs([str(picture), 'nowhere.jpg'])
 
 
+def test_a_file_may_be_named_by_its_address_as_file_managers_copy_it(picture):
+    spaced = picture.with_name('my face.jpg')
+    spaced.write_bytes(picture.read_bytes())
+    assert [f.name for f in find_inputs([spaced.as_uri()]).frames()] == [str(spaced)]
+    with pytest.raises(ValueError, match=rf'^{picture.parent}/no where\.jpg does not exist'):
+        find_inputs([picture.with_name('no where.jpg').as_uri()])
+
+
 def test_a_drawing_never_overwrites_its_picture(picture, capsys):
     before = picture.read_bytes()
     assert demo.main([str(picture.parent), '--output', str(picture.parent)]) == 2
