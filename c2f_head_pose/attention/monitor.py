@@ -94,6 +94,7 @@ class AttentionMonitor:
         self._nobody_since_s = np.inf
         self._road_mass = 0.0
         self._face_id: str | None = None
+        self._others: set[str | None] = set()
 
     def update(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> Attention:
         """Processes one frame.
@@ -121,7 +122,7 @@ class AttentionMonitor:
         if last_s is not None:
             self._elapse(last_s, stamp_s, motion)
         evidence = self._look(stamp_s, heads)
-        self._take(stamp_s, evidence)
+        self._take(stamp_s, evidence, heads or [])
         return self._conclude(stamp_s, evidence, motion)
 
     def at(self, now_s: float) -> Attention:
@@ -170,7 +171,10 @@ class AttentionMonitor:
         return bool(((self.R_vehicle_cam @ head.t_cam_head_m)[1] > 0) == (self.seat == 'left'))
 
     def _possible_drivers(self, stamp_s: float, heads: Sequence[HeadPose]) -> list[HeadPose]:
-        """The driver's head by its id if it is in the frame; else the heads on the driver's side and near the last position."""
+        """The driver's head by its id if it is in the frame; else the heads on the driver's side that can be the driver under a new id.
+
+        These are near the last position, and were not in view beside the driver under the id that they have.
+        """
         heads = [head for head in heads if self._in_seat(head)]
         followed = [head for head in heads if self._face_id is not None and head.face_id == self._face_id]
         if followed or stamp_s - self._seen_s > self.settings.uncertain_s:
@@ -179,7 +183,8 @@ class AttentionMonitor:
         return [
             head
             for head in heads
-            if last is None or head.t_cam_head_m is None or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M
+            if head.face_id not in self._others
+            and (last is None or head.t_cam_head_m is None or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M)
         ]
 
     def _elapse(self, last_s: float, stamp_s: float, motion: Motion) -> None:
@@ -197,8 +202,8 @@ class AttentionMonitor:
         if self._before.raw_deg is not None and stamp_s - last_s <= s.max_step_s:
             self._natural.learn(stamp_s - last_s, *self._before.raw_deg, motion.speed_mps, motion.yaw_rate_rps)
 
-    def _take(self, stamp_s: float, evidence: _Evidence) -> None:
-        """Stores a frame's evidence as the last one."""
+    def _take(self, stamp_s: float, evidence: _Evidence, heads: Sequence[HeadPose]) -> None:
+        """Stores a frame's evidence as the last one, and who was in view beside the driver."""
         before, self._before = self._before, evidence
         self._nobody_since_s = min(self._nobody_since_s, stamp_s) if evidence.why is Reason.NOBODY else np.inf
         if evidence.mass is None:
@@ -210,6 +215,7 @@ class AttentionMonitor:
             self._glances.see_road(stamp_s - self._road_s, before.on_road)
             self._road_s = stamp_s
         self._seen, self._seen_s, self._face_id = evidence, stamp_s, evidence.head.face_id
+        self._others = {head.face_id for head in heads} - {None, self._face_id}
         self._nods.update(stamp_s, evidence.head_deg[1])
 
     def _conclude(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> Attention:

@@ -1,7 +1,7 @@
 """Which head is the driver's when others are in view, or when the driver is lost."""
 
 import numpy as np
-from attention_scenes import ABSENT, ATTENTIVE, STARTED, UNKNOWN, drive, head, looks, nobody
+from attention_scenes import ABSENT, ATTENTIVE, DISTRACTED, STARTED, UNKNOWN, drive, head, looks, nobody
 
 from c2f_head_pose.attention.monitor import Motion
 from c2f_head_pose.types import FaceBox, HeadPose
@@ -46,6 +46,23 @@ def test_a_passenger_is_never_taken_for_a_driver_who_is_lost():
         assert all(a.face_id != 'face_2' or a.stamp_s > 1011.9 for a in said.decisions)
     alone = drive([[driver, passenger]] * 100, [[passenger]] * 100, seat='left')
     assert alone.changes() == [*STARTED, (12.0, UNKNOWN)], 'with the seat given, not at all'
+
+
+def test_without_positions_one_lost_image_does_not_make_the_passenger_the_driver():
+    """The camera is not calibrated. The driver's face is lost in the image at 10.0 alone, and looks into the lap from 10.1 on. The
+    passenger, in view all the time, watches the road. The glance is 3.0 s long at 13.1."""
+    passenger = head(0, 0, track_id=2)
+    said = drive([[head(0, 0, track_id=1), passenger]] * 100, [[passenger]], [[head(-9, -34, track_id=1), passenger]] * 50)
+    assert said.changes() == [*STARTED, (13.1, DISTRACTED)]
+    assert said.at(10.0).face_id == said.at(14.0).face_id == 'face_1'
+
+
+def test_without_positions_a_driver_found_again_under_a_new_number_goes_on():
+    """Only the driver's id is new after 0.8 s; the passenger has the same as before."""
+    passenger = head(0, -40, track_id=2)
+    said = drive([[head(0, 0, track_id=1), passenger]] * 100, [[passenger]] * 8, [[passenger, head(0, 0, track_id=5)]] * 50)
+    assert said.changes() == STARTED
+    assert said.at(14.0).face_id == 'face_5'
 
 
 def test_a_driver_found_again_under_a_new_number_goes_on():
