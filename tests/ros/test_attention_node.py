@@ -102,6 +102,19 @@ def test_input_that_stops_is_unknown_within_its_time_and_reported_repeatedly(gra
     assert {s.data for s in driver.states[count:]} == {'unknown'}
 
 
+def test_a_camera_whose_stamp_stands_still_is_stale_although_poses_arrive(graph):
+    """The last new stamp is 102.0; stale_s = 1 s later, and not in between again, the state is unknown, and the log names the stamp."""
+    driver = Driver(graph)
+    assert driver.look(ROAD, 2)['state'] == 'attentive'
+    frozen = messages.head_pose(header(driver.stamp_s), head(*ROAD))
+    graph.wait_until(lambda: driver.poses.publish(frozen) or driver.decision()['reason'] == 'stale', 'stale')
+    count = len(driver.decisions)
+    graph.wait_until(lambda: driver.poses.publish(frozen) or any('the stamp of an earlier one' in line for line in graph.log), 'the cause')
+    assert {driver.decision(i)['reason'] for i in range(count, len(driver.decisions))} == {'stale'}
+    assert driver.node._frames_ignored > 0
+    assert driver.look(ROAD, 1.125)['state'] == 'attentive'
+
+
 def status_of(publisher, text='', **stated):
     """A status as the head_pose node publishes it: the text is for people, the values are for programs."""
     values = [KeyValue(key=key, value=value) for key, value in stated.items()]

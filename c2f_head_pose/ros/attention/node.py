@@ -82,6 +82,7 @@ class AttentionNode(Node):
         self._motion, self._motion_s = Motion(), -np.inf
         self._reports = PoseReports()
         self._frames = self._frames_ignored = 0
+        self._ignored_s: float | None = None
         self._latency_s: float | None = None
         self._targets, self._looks = Targets(self, self._notices), Looks()
         self._outputs = AttentionOutputs(self)
@@ -147,11 +148,14 @@ class AttentionNode(Node):
     # One frame.
 
     def _frame(self, header: Any, heads: list[HeadPose]) -> None:
-        at_s, monitor = stamp_s(header), self._monitor_for(header.frame_id)
+        """Decides at a frame. One that is late or repeated is no input, so a camera whose stamps stand still becomes stale."""
+        at_s = stamp_s(header)
         self._frames += 1
         if self._stamp_s is not None and self._stamp_s - _LATE_S < at_s <= self._stamp_s:
             self._frames_ignored += 1
-        elif self._stamp_s is not None and at_s <= self._stamp_s:
+            self._ignored_s = time.monotonic()
+            return
+        if self._stamp_s is not None and at_s <= self._stamp_s:
             self._notices.once(
                 'time jump',
                 f'stamps went back by {self._stamp_s - at_s:.3f} s: everything learned is deleted; this is normal '
@@ -161,7 +165,7 @@ class AttentionNode(Node):
         self._known_s = at_s, self._play.now_s()
         self._latency_s = self.get_clock().now().nanoseconds * 1e-9 - at_s
         placed = self._mount_applies(header.frame_id)
-        self._attention = monitor.frame(at_s, heads if placed else None, self._current_motion())
+        self._attention = self._monitor_for(header.frame_id).frame(at_s, heads if placed else None, self._current_motion())
         self._header = Header(stamp=header.stamp, frame_id=header.frame_id)
         self._publish(self._attention, heads)
 
@@ -236,6 +240,8 @@ class AttentionNode(Node):
     def _silence(self) -> str:
         topics = [self.resolve_topic_name(name) for name in ('head_pose', *(['head_poses'] if Detection3DArray is not None else []))]
         silent = f'no head poses for {self._silent_s():.1f} s, so the state is unknown: '
+        if self._ignored_s is not None and time.monotonic() - self._ignored_s < _QUIET_S:
+            return silent + 'those that arrive have the stamp of an earlier one, or an older one; correct header.stamp in the camera driver'
         if not self._pose_publishers():
             return silent + f'nobody publishes {" or ".join(topics)}; start head_pose_node, or remap head_pose:=/head_pose/head_pose'
         return silent + f'{", ".join(sorted(self._pose_publishers()))} finds no face or has no image; see /diagnostics'
