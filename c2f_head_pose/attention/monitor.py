@@ -252,11 +252,11 @@ class AttentionMonitor:
         if stamp_s - self._seen_s > s.uncertain_s:
             return State.UNKNOWN, self._before.why
         broken = self._glances.broken_rule(stamp_s, motion)
+        judged = motion.speed_mps is None or motion.speed_mps >= s.judged_from_mps
         if broken is not None:
-            judged = motion.speed_mps is None or motion.speed_mps >= s.judged_from_mps
             return (State.DISTRACTED, broken) if judged else (State.UNKNOWN, Reason.NOT_JUDGED)
         if self._now.state is not State.ATTENTIVE and not reached(self._glances.road_run_s, s.return_s):
-            if self._now.state is State.DISTRACTED:
+            if self._now.state is State.DISTRACTED and judged:
                 return State.DISTRACTED, Reason.RETURNING if self._seen.on_road else self._now.reason
             return State.UNKNOWN, Reason.NO_EVIDENCE
         if stamp_s - self._road_s > s.long_driving_s:

@@ -90,6 +90,15 @@ def test_the_same_glance_at_speed_or_at_an_unknown_speed_is_a_distraction():
         assert said.changes() == [*STARTED, (13.0, DISTRACTED)]
 
 
+def test_a_driver_who_stops_while_returning_to_the_road_is_no_longer_called_distracted():
+    """Lap from 10.0 to 14.0, distracted at 13.0; the car stands from 14.5 on, while the driver looks ahead and aside in turns, never
+    1 s ahead: unknown from 14.5. Ahead from 19.8 on: attentive 1 s later."""
+    motion = [TOWN] * 145 + [Motion(0.0, 0.0)] * 100
+    at_the_lights = (looks(0.9, 'road_ahead') + looks(2, 'driver_window')) * 2
+    said = drive(looks(10, 'road_ahead'), looks(4, 'lap'), at_the_lights, looks(1.5, 'road_ahead'), motion=motion)
+    assert said.changes() == [*STARTED, (13.0, DISTRACTED), (14.5, UNKNOWN), (20.8, ATTENTIVE)]
+
+
 def test_a_driver_who_pulls_away_still_reading_the_phone_is_distracted_at_once():
     """Standing at lights with the phone in the lap from 10.0: unknown at 13.0; at 20.0 the car is above 20 km/h."""
     motion = [Motion(0.0, 0.0)] * 200 + [TOWN] * 20
