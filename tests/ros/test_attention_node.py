@@ -235,6 +235,15 @@ def test_speed_decides_which_glances_count_and_becomes_stale(graph):
     assert driver.look(LAP, 3.5)['state'] == 'distracted'
 
 
+def test_a_seat_that_has_no_effect_because_positions_are_unknown_is_logged(graph):
+    """Without camera_info a pose has no position: a variance of 1e6."""
+    driver = Driver(graph, seat='left')
+    driver.look(ROAD, 0.125)
+    assert not any('seat' in line for line in graph.log)
+    driver.poses.publish(messages.head_pose(header(driver.stamp_s + 1), head(*ROAD)))
+    graph.wait_for_log("seat is 'left'", 'no position', 'camera_info')
+
+
 def test_poses_in_the_vehicles_frame_need_no_mount(graph):
     driver = Driver(graph, camera_azimuth_deg=90.0)
     assert driver.look(ROAD, 2, frame_id='base_link', mount=np.eye(3))['state'] == 'attentive'

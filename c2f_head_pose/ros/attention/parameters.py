@@ -43,7 +43,8 @@ class AttentionParameters(ParameterTable):
     vehicle_frame: str = parameter('base_link', 'Poses in this frame are in vehicle axes (x forward, y left, z up) and need no mount.')
     seat: str = parameter(
         'any',
-        "The driver's seat, seen from the camera in the direction of travel; heads on the other side are ignored.",
+        "The driver's seat, seen from the camera in the direction of travel; heads on the other side are ignored. "
+        'Needs a calibrated camera.',
         choices=('any', 'left', 'right'),
     )
     assumed_std_deg: float = parameter(
