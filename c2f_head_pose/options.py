@@ -23,7 +23,7 @@ class EstimatorOptions:
             or 270. Results stay in the image's pixels and the camera's frame.
         rescan_period_s: the whole image is searched for new faces within this time, seconds; in streams the search is spread over the
             images of that time.
-        track_timeout_s: a face unseen for longer loses its id, seconds.
+        track_timeout_s: a face unseen for longer loses its id, seconds; images up to 2 s apart follow each other, so one in each keeps it.
         smoothing: smooth rotations and positions over time (only where images have stamps).
         smoothing_min_cutoff_hz: cutoff for a still head, Hz; lower is steadier and slower.
         smoothing_beta: growth of the cutoff with speed, Hz per rad/s; higher lags less in turns.

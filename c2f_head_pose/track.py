@@ -22,6 +22,8 @@ _SMALL_ONE_BY_ONE = 12
 """With more faces than this that are too small for it, a search of the whole image at twice the resolution costs less."""
 _GATE = 0.6
 """A face moves less than this part of its size between images, or it is another face."""
+_SLOWEST_S = 2.0
+"""Images no further apart than this follow each other: a face seen in one and found in the next was not unseen between them."""
 _UNCHANGED_PERIODS = 5
 """A tile is searched at least once in so many periods, even where it looks as it did: a face at the threshold may score higher then."""
 
@@ -112,7 +114,9 @@ class FaceTracker:
 
     def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
         """Deletes the tracks of faces that were not seen for too long, and those beyond `max_faces`."""
-        kept = [t for t in self._tracks if stamp_s - t.seen_s <= options.track_timeout_s][: options.max_faces]
+        timeout_s = options.track_timeout_s
+        limits_s = [max(timeout_s, _SLOWEST_S) if t.track_id in self._seen_ids else timeout_s for t in self._tracks]
+        kept = [t for t, limit_s in zip(self._tracks, limits_s) if stamp_s - t.seen_s <= limit_s][: options.max_faces]
         if len(kept) < len(self._tracks) or options != self._options:
             self._watch.forget()
         self._tracks, self._options = kept, options

@@ -140,5 +140,5 @@ def test_faces_refused_in_depth_are_forgotten_when_images_come(detector):
     tracker, options = FaceTracker(detector), EstimatorOptions(max_faces=1)
     tracker.follow([FaceBox(100 * i, 0, 100 * i + 50, 50, 0.9) for i in range(3)], 1.0, options)
     assert tracker.refused == 2
-    tracker.update(image, 2.0, options)
+    tracker.update(image, 4.0, options)
     assert tracker.refused == 0

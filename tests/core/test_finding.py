@@ -216,6 +216,22 @@ def test_an_id_is_kept_when_the_same_stamp_comes_twice(detector):
     assert first.track_id == second.track_id
 
 
+@pytest.mark.parametrize('period_s, ids', [(1.0, [1, 1, 1]), (2.5, [1, 2, 3])])
+def test_a_face_in_every_image_keeps_its_id_where_images_are_rarer_than_track_timeout_s(detector, period_s, ids):
+    """Images up to 2 s apart follow each other, although track_timeout_s is 0.5 s; after longer it may be somebody else."""
+    image, _ = scene(640, 480, [120], 'gray', seed=1)
+    tracker, options = FaceTracker(detector), EstimatorOptions()
+    assert [track.track_id for k in range(3) for track in tracker.update(image, k * period_s, options)] == ids
+
+
+def test_a_face_that_is_missed_for_track_timeout_s_loses_its_id_where_images_are_rare(detector):
+    """One image a second, in the second of them nobody: unseen for 2 s in the third."""
+    image, _ = scene(640, 480, [120], 'gray', seed=1)
+    blank, _ = scene(640, 480, [], 'gray', seed=1)
+    tracker, options = FaceTracker(detector), EstimatorOptions()
+    assert [[track.track_id for track in tracker.update(one, k, options)] for k, one in enumerate((image, blank, image))] == [[1], [], [2]]
+
+
 def test_min_face_px_finds_smaller_faces_than_the_default(detector):
     """15 pixels in 1920x1080, where the default is 48: 9 pixels at its finest resolution."""
     image, (place,) = scene(1920, 1080, [15], 'gray', seed=2)
