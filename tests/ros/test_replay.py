@@ -152,6 +152,16 @@ def test_a_folder_of_pictures_is_played_in_natural_order_and_again_when_looping(
     assert [stamp_ns(image) for image in images[:3]] == [10**9, 10**9 + 20_000_000, 10**9 + 40_000_000]
 
 
+def test_a_recording_without_a_readable_image_ends_with_the_reason_when_looping(graph, tmp_path):
+    """Pictures that are none take no time, so to play them again and again would fill the log and a processor."""
+    for number in range(3):
+        (tmp_path / f'{number}.jpg').write_bytes(b'no picture')
+    node = replay(graph, tmp_path, loop=True, wait_for_subscriber_s=0.0)
+    graph.wait_for_log('no image on', 'could be read')
+    graph.wait_until(lambda: node.finished, 'the end', deadline_s=5.0)
+    assert node.exit_status == 1
+
+
 def test_the_node_answers_a_replayed_recording(graph, tmp_path):
     """At 2 Hz, so that even a busy machine answers one image before the next comes."""
     results = graph.hear_results()

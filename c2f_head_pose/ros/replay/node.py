@@ -187,10 +187,9 @@ class ReplayNode(Node):
     def _play(self) -> None:
         try:
             self._wait_for_subscribers()
-            while not self._playhead.stopped.is_set():
-                self._play_once()
-                if not self._value('loop'):
-                    break
+            again = True
+            while again and not self._playhead.stopped.is_set():
+                again = self._play_once() and self._value('loop')
             for publisher in self._outputs.values():
                 if not self._playhead.stopped.is_set():
                     publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
@@ -218,7 +217,8 @@ class ReplayNode(Node):
                 f'no subscription of {image.topic_name} in {limit_s:g} s, playing without one; remap the subscriber, or set topics:=plain'
             )
 
-    def _play_once(self) -> None:
+    def _play_once(self) -> bool:
+        """Plays the recording; returns whether it has an image to play again."""
         try:
             count = total = late = 0
             first_s = None
@@ -229,7 +229,7 @@ class ReplayNode(Node):
                     self._round = _Round(first_s, entry.time_ns, entry.stamp_ns, self.get_clock().now().nanoseconds)
                     self._playhead.begin(first_s)
                 if not self._playhead.reach(entry.at_s, partial(self._publish, entry)):
-                    return
+                    return False
                 late += self._seconds_since(entry.at_s) > _LATE_S
                 total += 1
                 count += entry.topic == self._recording.output
@@ -245,6 +245,7 @@ class ReplayNode(Node):
             )
         )
         self._report(count, skipped)
+        return count > 0
 
     def _report(self, count: int, skipped: Notes) -> None:
         """Logs what could not be read; the process's exit status tells it too where the recording is damaged or held no readable image."""
