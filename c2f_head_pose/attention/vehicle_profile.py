@@ -39,12 +39,17 @@ def _read_profile(path: Path) -> dict:
         raise ValueError(f'{path}: a vehicle profile needs `name` and either `zones` or `mirror_of`')
     if not isinstance(profile.get('mirror_of', ''), str):
         raise ValueError(f'{path}: mirror_of must be the name of a file')
+    mirrored = 'mirror_of' in profile
+    if unknown := set(profile) - ({'name', 'mirror_of'} if mirrored else {'name', 'zones', 'head_share'}):
+        raise ValueError(f'{path}: unknown keys {sorted(map(str, unknown))}' + (' beside mirror_of; use zones instead' if mirrored else ''))
     return profile
 
 
 def _zone_map(path: Path, profile: dict) -> ZoneMap:
     try:
         share = profile.get('head_share', {})
+        if unknown := set(share) - {'azimuth', 'elevation'}:
+            raise ValueError(f'head_share: unknown keys {sorted(map(str, unknown))}; it has azimuth and elevation')
         zones = tuple(_zone_from_yaml(entry) for entry in profile['zones'])
         return ZoneMap(profile['name'], zones, (float(share.get('azimuth', 1.0)), float(share.get('elevation', 1.0))))
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:

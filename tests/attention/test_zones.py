@@ -164,6 +164,22 @@ def test_a_profile_that_is_none_is_refused_with_its_path(tmp_path, text):
         load_zones(path)
 
 
+@pytest.mark.parametrize(
+    'text, named',
+    [
+        ('name: x\nheadshare: {azimuth: 0.8}\nzones: [{name: a, kind: road, cone: [0, 0, 5]}]', 'headshare'),
+        ('name: x\nhead_share: {azimut: 0.8}\nzones: [{name: a, kind: road, cone: [0, 0, 5]}]', 'azimut'),
+        (f'name: x\nhead_share: {{azimuth: 1}}\nmirror_of: {CONFIG}/zones_passenger_car_lhd.yaml', 'head_share'),
+    ],
+)
+def test_a_key_of_a_profile_that_would_have_no_effect_is_refused_by_name(tmp_path, text, named):
+    """A head_share that is misspelt would be 1, and that of a mirrored profile is the other's."""
+    path = tmp_path / 'profile.yaml'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"profile\.yaml: .*unknown keys \['{named}'\]"):
+        load_zones(path)
+
+
 def test_two_profiles_that_mirror_each_other_are_refused(tmp_path):
     (tmp_path / 'one.yaml').write_text('name: one\nmirror_of: two.yaml')
     (tmp_path / 'two.yaml').write_text('name: two\nmirror_of: one.yaml')
