@@ -65,6 +65,16 @@ def test_a_row_that_the_question_does_not_hang_on_does_not_hold_it_at_a_smaller_
     assert '**no**: Our method 5 ± 0.2, Single GoogLeNet regressor 2 ± 0.2 degrees (medium' in line and 'Liu' not in line
 
 
+def test_a_larger_scale_that_lacks_a_trunk_is_shown_beside_the_scale_that_has_all(tmp_path):
+    """All four trunks at small decide; medium, where VGGNet is not trained, is listed without it and without a verdict of its own."""
+    small = {'AlexNet': 90, 'VGGNet': 93, 'ResNet-50': 88, 'Our method': 85}
+    results.write([figure(3, row, 'synthetic', share, scale=SMALL) for row, share in small.items()], tmp_path)
+    results.write([figure(3, row, 'synthetic', 96) for row in ('AlexNet', 'Our method')], tmp_path)
+    (line,) = [line for line in answers(tmp_path).splitlines() if 'Table 3' in line]
+    assert '**no**: AlexNet 90 ± 2, VGGNet 93 ± 1.7, ResNet-50 88 ± 2.1, Our method 85 ± 2.3 % (small; ' in line
+    assert line.endswith('; AlexNet 96 ± 1.3, Our method 96 ± 1.3 % (medium).')
+
+
 def test_the_disturbance_that_costs_most_is_named_first(tmp_path):
     """Of 900: 1.96 sqrt(0.7 x 0.3 / 900) = 3.0 %; each head has two masks, so 450 count: 1.96 sqrt(0.8 x 0.2 / 450) = 3.7 %."""
     rows = {(6, 'angles'): 91, (6, 'intensities'): 90, (6, 'colours'): 88, (7, 'blurred'): 70, (7, 'occlusion'): 80}

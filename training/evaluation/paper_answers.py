@@ -116,7 +116,11 @@ def trunks(folder: Path | None = None) -> str:
         return NOT_YET
     best = max((row for row in found if row != 'Our method'), key=lambda row: found[row].value)
     verdict = _verdict(found['Our method'].value > found[best].value, found['Our method'], found[best])
-    return f'{verdict}: {_listed(found, "%")} ({scale})'
+    text = f'{verdict}: {_listed(found, "%")} ({scale}; our method learns categories from half of its samples, the others from all)'
+    for larger in SCALES[SCALES.index(scale) + 1 :]:
+        some = {row: value for row in rows if (value := accuracy(folder, 3, row, 'synthetic', larger)) is not None}
+        text += f'; {_listed(some, "%")} ({larger})' if 'Our method' in some and len(some) > 1 else ''
+    return text
 
 
 def cascade(folder: Path | None = None) -> str:
