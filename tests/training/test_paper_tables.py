@@ -80,8 +80,10 @@ def test_the_disturbance_that_costs_most_is_named_first(tmp_path):
     rows = {(6, 'angles'): 91, (6, 'intensities'): 90, (6, 'colours'): 88, (7, 'blurred'): 70, (7, 'occlusion'): 80}
     for (table, row), share in rows.items():
         results.write([figure(table, row, 'coarse', share), *errors(table, row, '', 6.0)], tmp_path)
+    results.write([figure(3, 'Our method', 'synthetic', 96)], tmp_path)  # noisy and off centre as in training
     (line,) = [line for line in answers(tmp_path).splitlines() if 'masks' in line]
     assert '? **no**: blur 70 ± 3 % and 6 ± 0.2 degrees, masks 80 ± 3.7 %' in line
+    assert line.endswith('; without any of them 96 ± 1.3 %, with noise and off centre).')
 
 
 def test_questions_without_figures_are_undecided(tmp_path):

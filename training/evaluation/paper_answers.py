@@ -159,7 +159,8 @@ def disturbances(folder: Path | None = None) -> str:
     errors = {name: mean_error(folder, *rows[name], '', ANGLES, scale) for name in order}
     text = ', '.join(f'{name} {found[name]} % and {errors[name]} degrees' for name in order)
     plain = accuracy(folder, 3, 'Our method', 'synthetic', scale)
-    return f'{verdict}: {text} (right sub-space and mean error; {scale}' + (f'; undisturbed {plain} %)' if plain else ')')
+    without = f'; without any of them {plain} %, with noise and off centre' if plain else ''
+    return f'{verdict}: {text} (right sub-space and mean error; {scale}{without})'
 
 
 def depth(folder: Path | None = None) -> str:
