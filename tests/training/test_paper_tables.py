@@ -86,6 +86,14 @@ def test_the_disturbance_that_costs_most_is_named_first(tmp_path):
     assert line.endswith('; without any of them 96 ± 1.3 %, with noise and off centre).')
 
 
+def test_depth_against_colour_is_shown_beside_the_papers_own_figures(tmp_path):
+    """The paper's means: depth (4.23 + 5.16 + 5.39) / 3 = 4.93, colour (5.48 + 4.76 + 4.29) / 3 = 4.84, so it claims no gain."""
+    results.write([*errors(8, 'Our method', 'synthetic', 4.0), *errors(4, 'Our method', 'synthetic', 5.0)], tmp_path)
+    (line,) = [line for line in answers(tmp_path).splitlines() if 'depth' in line]
+    assert 'the paper does not say so)? **yes**: depth 4 ± 0.2, colour 5 ± 0.2 degrees (medium; ' in line
+    assert '; the paper, on Biwi, 4.93 and 4.84; ' in line
+
+
 def test_questions_without_figures_are_undecided(tmp_path):
     lines = answers(tmp_path).splitlines()
     assert len(lines) == 6 and all(line.endswith('? not trained yet.') for line in lines)
