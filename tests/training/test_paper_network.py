@@ -174,7 +174,7 @@ def test_the_cascade_uses_the_regressor_of_the_most_likely_category():
     assert torch.allclose(rotation, rotation_from_ypr(torch.tensor([[yaw, 0.0, 0.0]], dtype=torch.float32)), atol=1e-6)
 
 
-def test_imagenet_weights_give_the_same_output_in_the_gray_trunk_with_true_5x5(tmp_path):
+def test_imagenet_weights_give_each_convolution_of_the_gray_trunk_the_same_output_with_true_5x5(tmp_path):
     """The first filters are summed over colour and 3x3 filters ringed with zeros: a gray picture thrice is the same sum."""
     trunk, theirs = GoogLeNet('batch'), {}
     names = {'conv1': 'conv1', 'conv2_reduce': 'conv2', 'conv2': 'conv3'}

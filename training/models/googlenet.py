@@ -106,8 +106,9 @@ class GoogLeNet(nn.Module):
 def load_imagenet(trunk: GoogLeNet, path: str | Path) -> None:
     """Loads ImageNet weights in torchvision's layout (a state dict, `googlenet-*.pth`) into a batch-normalised trunk.
 
-    Two differences are converted so that the output for a gray picture stays the same: the red, green and blue filters are summed, and
-    the 3x3 filters that torchvision has in place of 5x5 (for compatibility) get a ring of zeros.
+    Two differences are converted so that each convolution's output for a gray picture stays the same: the red, green and blue filters are
+    summed, and the 3x3 filters that torchvision has in place of 5x5 (for compatibility) get a ring of zeros. A third one stays: before
+    inception 5a the trunk takes maxima over 3x3 as published in 2015, torchvision over 2x2, so 5a and 5b see somewhat larger values.
 
     Raises:
         ValueError: for a file of another layout, or a trunk without batch normalisation or of another width.
