@@ -31,7 +31,7 @@ class ModelFile:
 _OURS = 'trained by this project: {}'
 
 SHIPPED = {
-    'c2f': ModelFile('c2f.onnx', '2e3461c89f68ada23a2c403bb0fc994acf8d7964b1981701aae5e999ac40ea33', 'Apache-2.0', _OURS.format('c2f.md')),
+    'c2f': ModelFile('c2f.onnx', 'cef8812d12f20f44b04f167e26b248ea681f8820c1cf8da7343622d493d2bee5', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
         'c2f_edge.onnx', '7ba12595c4dfcd843c0d3da2fdba65fda542c4782d4e65f61a135c65ebf7ee2e', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
