@@ -158,7 +158,7 @@ class _FrameReader:
             self._waiting.append(_Waiting(self._index, message, decoded, self._info))
             self._index += 1
         elif message.topic == self._choice.depth:
-            self._depths.append((stamp_ns(decoded), decoded))
+            self._depths.append((stamp_ns(decoded) or message.log_ns, decoded))
         else:
             self._info = decoded
         newest_depth_ns = self._depths[-1][0] if self._depths else -1

@@ -182,6 +182,17 @@ def test_images_without_stamps_take_their_recording_time(tmp_path):
     assert any('recording time' in n for n in notes.counts) and frames[0].camera is None
 
 
+def test_depth_without_stamps_takes_its_recording_time_too(tmp_path):
+    """Depth of 1 m, 2 m and 3 m, each recorded 5 ms after its image."""
+    made, depth = Recording(), '/camera/depth/image_raw'
+    for k in range(3):
+        at_ns, far = START_NS + k * 100_000_000, np.full((480, 640), 1000 * (k + 1), np.uint16)
+        made.add('/image', 'sensor_msgs/msg/Image', at_ns, lambda s: image_message(s, PICTURES[0], 0))
+        made.add(depth, 'sensor_msgs/msg/Image', at_ns + 5_000_000, lambda s, far=far: image_message(s, far, 0, '16UC1'))
+    frames, _ = frames_of(write_bag(tmp_path / 'bag', made))
+    assert [float(frame.depth_m[0, 0]) for frame in frames] == pytest.approx([1, 2, 3])
+
+
 def test_depth_that_is_late_missing_or_unregistered_costs_only_the_depth(tmp_path):
     made = recording(count=4)
     for k, shape, delay_ms in ((0, (480, 640), 0), (1, (240, 320), 0), (2, (480, 640), 50)):
