@@ -99,6 +99,10 @@ class HeadPoseEstimator:
         """
         engine = open_engine(model, device, threads)
         if engine.contract.modality == 'depth':
+            if depth_model is not None:
+                raise ModelError(
+                    f'model {engine.contract.name!r} reads depth: leave out depth_model, or name one that reads images as model'
+                )
             return cls(None, None, options, engine)
         depth_engine = open_engine(depth_model, device, threads) if depth_model is not None else None
         return cls(engine, FaceDetector(threads=threads), options, depth_engine)

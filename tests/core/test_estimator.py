@@ -195,3 +195,9 @@ def test_a_box_that_reaches_beyond_the_image_is_answered(estimator, image):
 def test_a_missing_model_is_refused():
     with pytest.raises(ModelError, match='no model'):
         HeadPoseEstimator.load('nothing')
+
+
+def test_a_second_model_beside_one_that_reads_depth_is_refused():
+    """It would have no effect."""
+    with pytest.raises(ModelError, match='leave out depth_model'):
+        HeadPoseEstimator.load('c2f_depth', depth_model='c2f_depth')
