@@ -32,6 +32,17 @@ def test_results_replace_their_own_cell_and_not_run_replaces_no_figure(tmp_path)
     assert 'synthetic 98.11 / 99' in shown and 'real 92.03 / 91' in shown
 
 
+def test_a_training_that_was_cut_short_replaces_no_figure_of_more_samples(tmp_path, capsys):
+    whole, two = 'small: x, 800 iterations, 51200 samples, paper', {'seeds': 2, 'spread': '1'}
+    results.write([figure(scale=whole, **two), figure(cell='real', scale=whole)], tmp_path)
+    results.write([figure(value='60', scale='small: x, 165 iterations, 10560 samples, paper')], tmp_path)
+    assert capsys.readouterr().err == 'table 2, pitch: 10560 samples of training do not replace the figures on file, of 102400\n'
+    results.write([figure(value='70', scale=whole), figure(cell='real', value='90', scale=whole)], tmp_path)
+    assert {f.cell: f.value for f in results.read(2, tmp_path)} == {'synthetic': '98', 'real': '90'}
+    results.write([figure(value='97', scale=whole, **two)], tmp_path)
+    assert results.read(2, tmp_path)[0].value == '97'
+
+
 def test_figures_of_two_scales_stand_beside_each_other_the_larger_first(tmp_path):
     """A small figure fills a gap and never replaces a full one; a later one of the same scale does."""
     results.write([figure(), figure(cell='real', value=NOT_RUN)], tmp_path)

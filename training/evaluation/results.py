@@ -6,6 +6,7 @@ import csv
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -60,6 +61,12 @@ class Figure:
             return ''
         return name if (name := self.scale.partition(':')[0]) in SCALES else SCALES[-1]
 
+    @property
+    def samples(self) -> int:
+        """Samples of all its trainings; 0 where the scale does not state them."""
+        found = re.search(r'(\d+) samples', self.scale)
+        return int(found[1]) * self.seeds if found and self.value != NOT_RUN else 0
+
 
 def path_of(table: int, folder: Path | None = None) -> Path:
     """Returns the csv file of a table."""
@@ -105,12 +112,21 @@ def write(figures: list[Figure], folder: Path | None = None) -> None:
     """Writes figures in place of those of the same rows, cells and scales.
 
     Figures of several scales stand beside each other, so that rows can be compared at a scale that all of them have. 'not run' never
-    replaces a figure, and any figure replaces it.
+    replaces a figure, and any figure replaces it. A figure of fewer samples, as of a training that was cut short or of fewer trainings,
+    replaces none of more, which the error output says.
     """
     (folder or FOLDER).mkdir(parents=True, exist_ok=True)
     for table in sorted({f.table for f in figures}):
-        of_all = [*read(table, folder), *(f for f in figures if f.table == table)]
-        kept = {(f.row, f.cell, f.scale_name): f for f in of_all}
+        kept: dict[tuple[str, str, str], Figure] = {}
+        refused: dict[str, str] = {}
+        for f in [*read(table, folder), *(f for f in figures if f.table == table)]:
+            on_file = kept.setdefault((f.row, f.cell, f.scale_name), f)
+            if f.samples >= on_file.samples:
+                kept[f.row, f.cell, f.scale_name] = f
+            else:
+                refused[f.row] = f'{f.samples} samples of training do not replace the figures on file, of {on_file.samples}'
+        for row, why in refused.items():
+            print(f'table {table}, {row}: {why}', file=sys.stderr)
         filled = {(row, cell) for row, cell, scale in kept if scale}
         kept = {key: f for key, f in kept.items() if key[2] or key[:2] not in filled}
         with open(path_of(table, folder), 'w', newline='') as file:
