@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from .metrics import jitter_deg
+from .metrics import jitter_deg, student_t95
 from .rotations import interpolate, rotations_from_quaternions
 from .series import Series, runs
 
@@ -20,8 +20,6 @@ _LAG_STEP_S = 0.01
 _LAG_LEAST_SPEED_DEG_S = 10.0
 _LAG_SAMPLE = 4000
 _CONFIDENCE = 0.95
-_T = {1: 12.706, 2: 4.303, 3: 3.182}
-"""Student's t with which an interval holds 95 %, by degrees of freedom."""
 _LEAST_BLOCKS = 2
 _REPLICATES = 1000
 BLOCK_S = 2.0
@@ -179,9 +177,7 @@ def bootstrap(
 def _small_sample_factor(n: int) -> float:
     """Factor that widens the bootstrap's interval of n blocks or recordings: Student's t for the normal quantile, and n - 1 for n.
 
-    Source: Hesterberg 2015, What Teachers Should Know About the Bootstrap, section 3.2 (expanded percentile interval); t by
-    Abramowitz and Stegun 26.7.5, whose error is below 2 % from 4 degrees of freedom on, and by their table 26.10 below.
+    Source: Hesterberg 2015, What Teachers Should Know About the Bootstrap, section 3.2 (expanded percentile interval).
     """
     z, nu = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2), n - 1
-    t = _T[nu] if nu in _T else z + (z**3 + z) / (4 * nu) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * nu**2)
-    return float(t / z * np.sqrt(n / nu))
+    return float(student_t95(nu) / z * np.sqrt(n / nu))

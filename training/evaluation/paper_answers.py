@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from c2f_head_pose.evaluation.metrics import student_t95
+
 from ..paper.published import ANGLES, TABLES
 from . import results
 from .results import SCALES
@@ -19,8 +21,6 @@ from .results import SCALES
 NOT_YET = 'not trained yet'
 Z95 = 1.96
 """Half of a 95 % interval over the standard error."""
-STUDENT95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}
-"""The same over a standard error that is estimated from so many trainings (Student's t); 1.96 over that of two would hold 70 %."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ def _estimate(
         return None
     value = float(figure.value)
     of_sample = deviation(value, float(std.value) if std else math.nan) / math.sqrt(figure.n / REPEATS.get((table, row), 1))
-    of_seeds = float(figure.spread) / math.sqrt(figure.seeds) if figure.spread else 0.0
-    return Estimate(value, math.hypot(Z95 * of_sample, STUDENT95.get(figure.seeds, STUDENT95[5]) * of_seeds))
+    # 1.96 standard errors that are estimated from two trainings would hold 70 %
+    of_seeds = student_t95(figure.seeds - 1) * float(figure.spread) / math.sqrt(figure.seeds) if figure.spread else 0.0
+    return Estimate(value, math.hypot(Z95 * of_sample, of_seeds))
 
 
 def _at_a_shared_scale(measures: Mapping[str, Measure], needed: Sequence[str]) -> tuple[str, dict[str, Estimate]]:
