@@ -39,17 +39,23 @@ def _read_profile(path: Path) -> dict:
         raise ValueError(f'{path}: a vehicle profile needs `name` and either `zones` or `mirror_of`')
     if not isinstance(profile.get('mirror_of', ''), str):
         raise ValueError(f'{path}: mirror_of must be the name of a file')
-    mirrored = 'mirror_of' in profile
-    if unknown := set(profile) - ({'name', 'mirror_of'} if mirrored else {'name', 'zones', 'head_share'}):
-        raise ValueError(f'{path}: unknown keys {sorted(map(str, unknown))}' + (' beside mirror_of; use zones instead' if mirrored else ''))
+    if 'mirror_of' in profile:
+        _refuse_others(profile, {'name', 'mirror_of'}, f'{path}', ' beside mirror_of; use zones instead')
+    else:
+        _refuse_others(profile, {'name', 'zones', 'head_share'}, f'{path}')
     return profile
+
+
+def _refuse_others(mapping: Iterable, known: set[str], where: str, remedy: str = '') -> None:
+    """Refuses keys that would have no effect."""
+    if unknown := set(mapping) - known:
+        raise ValueError(f'{where}: unknown keys {sorted(map(str, unknown))}{remedy}')
 
 
 def _zone_map(path: Path, profile: dict) -> ZoneMap:
     try:
         share = profile.get('head_share', {})
-        if unknown := set(share) - {'azimuth', 'elevation'}:
-            raise ValueError(f'head_share: unknown keys {sorted(map(str, unknown))}; it has azimuth and elevation')
+        _refuse_others(share, {'azimuth', 'elevation'}, 'head_share', '; it has azimuth and elevation')
         zones = tuple(_zone_from_yaml(entry) for entry in profile['zones'])
         return ZoneMap(profile['name'], zones, (float(share.get('azimuth', 1.0)), float(share.get('elevation', 1.0))))
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
@@ -64,9 +70,7 @@ def _zone_from_yaml(entry: dict) -> Zone:
     for key in ('name', 'kind'):
         if not isinstance(entry[key], str):
             raise ValueError(f'a zone: {key} must be a text')
-    unknown = set(entry) - {'name', 'kind', 'polygon', 'cone', 'addw_area'}
-    if unknown:
-        raise ValueError(f'zone {entry.get("name")!r}: unknown keys {sorted(unknown)}')
+    _refuse_others(entry, {'name', 'kind', 'polygon', 'cone', 'addw_area'}, f'zone {entry["name"]!r}')
     cone = entry.get('cone')
     return Zone(
         entry['name'],
