@@ -113,6 +113,11 @@ def read_frames(bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool
     yield from reader.rest()
 
 
+def _time_ns(message: BagMessage, decoded: Any) -> int:
+    """The header's stamp, or the recording time where there is none; `decoded` is None for a message that cannot be decoded."""
+    return (0 if decoded is None else stamp_ns(decoded)) or message.log_ns
+
+
 @dataclass(frozen=True, eq=False)
 class _Waiting:
     """An image that waits for its depth; `decoded` is None for a message that cannot be decoded."""
@@ -125,7 +130,7 @@ class _Waiting:
     @property
     def stamp_ns(self) -> int:
         """The header's stamp, or the recording time where there is none."""
-        return (0 if self.decoded is None else stamp_ns(self.decoded)) or self.message.log_ns
+        return _time_ns(self.message, self.decoded)
 
 
 class _FrameReader:
@@ -158,7 +163,7 @@ class _FrameReader:
             self._waiting.append(_Waiting(self._index, message, decoded, self._info))
             self._index += 1
         elif message.topic == self._choice.depth:
-            self._depths.append((stamp_ns(decoded) or message.log_ns, decoded))
+            self._depths.append((_time_ns(message, decoded), decoded))
         else:
             self._info = decoded
         newest_depth_ns = self._depths[-1][0] if self._depths else -1
