@@ -19,6 +19,7 @@ import onnx
 import onnxruntime
 
 from ..decode import decode
+from ..engine.build import load_onnx
 from ..engine.contract import Engine
 from ..engine.onnxruntime_engine import OnnxRuntimeEngine
 from ..engine.precision import natural_precision
@@ -105,9 +106,9 @@ def bench_cpu(models: Sequence[str], batches: Sequence[int], threads: int, secon
     report = _new_report({'device': f'cpu (onnxruntime {onnxruntime.__version__}, threads: {threads})'}, {'fp32': ceilings})
     for name in models:
         path = model_path(name)
-        engine = OnnxRuntimeEngine(path, threads)  # first, because it refuses a damaged file
-        model = onnx.load(path)
+        model = load_onnx(path.read_bytes(), path)
         precision = 'int8' if natural_precision(model) == 'int8' else 'fp32'
+        engine = OnnxRuntimeEngine(path, threads)
         for batch in batches:
             crops = crops_for(engine, batch)
             timings = {stage: measure(run, seconds) for stage, run in stages_of(engine, crops).items()}
