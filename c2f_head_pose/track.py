@@ -114,9 +114,10 @@ class FaceTracker:
 
     def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
         """Deletes the tracks of faces that were not seen for too long, and those beyond `max_faces`."""
-        timeout_s = options.track_timeout_s
-        limits_s = [max(timeout_s, _SLOWEST_S) if t.track_id in self._seen_ids else timeout_s for t in self._tracks]
-        kept = [t for t, limit_s in zip(self._tracks, limits_s) if stamp_s - t.seen_s <= limit_s][: options.max_faces]
+        limit_s = options.track_timeout_s
+        seen_last_s = max(limit_s, _SLOWEST_S)
+        kept = [t for t in self._tracks if stamp_s - t.seen_s <= (seen_last_s if t.track_id in self._seen_ids else limit_s)]
+        kept = kept[: options.max_faces]
         if len(kept) < len(self._tracks) or options != self._options:
             self._watch.forget()
         self._tracks, self._options = kept, options

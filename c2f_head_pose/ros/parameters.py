@@ -171,7 +171,13 @@ class Parameters(ParameterTable):
     rescan_period_s: float = parameter(
         _OPTIONS.rescan_period_s, 'A new face is found within this time; the search of the whole image is spread over it.', 's', 0.0, 60.0
     )
-    track_timeout_s: float = parameter(_OPTIONS.track_timeout_s, 'A face unseen for so long loses its id.', 's', 0.0, 60.0)
+    track_timeout_s: float = parameter(
+        _OPTIONS.track_timeout_s,
+        'A face unseen for so long loses its id; one that is in every image keeps it where these are up to 2 s apart.',
+        's',
+        0.0,
+        60.0,
+    )
     smoothing: bool = parameter(_OPTIONS.smoothing, "Smooth each face's rotation and position over time.")
     smoothing_min_cutoff_hz: float = parameter(
         _OPTIONS.smoothing_min_cutoff_hz, 'Cutoff of a head at rest: lower is steadier, with more lag.', 'Hz', 0.01, 100.0
