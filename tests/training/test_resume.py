@@ -59,6 +59,16 @@ def test_resumed_run_equals_the_uninterrupted_one(heads, tmp_path):
     assert len(whole['commit']) >= 7 and whole['data_hash'] == data.data_hash
 
 
+def test_a_run_goes_on_in_another_precision(heads, tmp_path):
+    """As on a machine of another kind."""
+    data = SyntheticCrops([heads], 'train')
+    run = Run(tiny_config(precision='bf16'), data, None, tmp_path, ALONE)
+    run.do_step()
+    run.save()
+    Run(tiny_config(precision='auto'), data, None, tmp_path, ALONE).go()
+    assert checkpoint.load(tmp_path / 'final.pt')['step'] == 6
+
+
 def test_a_run_stopped_by_sigterm_writes_its_checkpoint_and_goes_on_with_the_same_result(heads, tmp_path):
     """The signal comes in the third of six steps: that step is finished, and no further one is begun."""
     data = SyntheticCrops([heads], 'train')

@@ -83,7 +83,7 @@ def test_the_medium_scale_trains_half_a_million_samples_a_row_and_more_for_table
     for number in sorted(TABLES):
         for row in experiments.of_table(number, medium):
             config = row.run_config(medium)
-            assert config.steps * config.batch == (1_024_000 if number == 2 else 512_000) and config.precision == 'bf16'
+            assert config.steps * config.batch == (1_024_000 if number == 2 else 512_000) and config.precision == 'auto'
             assert config.optimiser['kind'] == ('sgd' if 'SGD' in row.row else 'adamw')
     ours = experiments.of_table(3, medium)[0].run_config(medium)
     assert (ours.network['width'], ours.network['size']) == (0.5, 96)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from tiny_training import ALONE, NARROW, PAPER, tiny_config, write_config
 
 from c2f_head_pose import geometry
@@ -9,7 +10,7 @@ from c2f_head_pose.evaluation import metrics
 from training import train
 from training.data.augment import Batch
 from training.data.crops import SyntheticCrops
-from training.loop import progress
+from training.loop import optimiser, progress
 from training.loop.run import Run
 from training.loop.validate import category_accuracy, estimate, held_out, measure_std
 from training.models.factory import build
@@ -36,8 +37,8 @@ THREE = ['pitch', 'yaw', 'roll']
 
 # network, loss, steps, learning rate
 CASES = {
-    'ours': ({'kind': 'coarse_to_fine', **SMALL}, 'coarse_to_fine', 150, 3e-3),
-    'ours, depth': ({'kind': 'coarse_to_fine', 'modality': 'depth', **SMALL}, 'coarse_to_fine', 150, 3e-3),
+    'ours': ({'kind': 'coarse_to_fine', **SMALL}, 'coarse_to_fine', 250, 3e-3),
+    'ours, depth': ({'kind': 'coarse_to_fine', 'modality': 'depth', **SMALL}, 'coarse_to_fine', 250, 3e-3),
     'paper': (PAPER, 'paper', 300, 3e-3),
     'paper, depth': ({**PAPER, 'modality': 'depth'}, 'paper', 300, 3e-3),
     'liu': ({'kind': 'regressor', 'style': 'liu', 'size': 96, 'width': 0.25, 'hidden': 32, 'dropout': 0.0}, 'angles', 80, 3e-3),
@@ -52,6 +53,25 @@ CASES = {
         3e-3,
     ),
 }
+
+
+@pytest.mark.parametrize('line, expected', [
+    ('flags\t\t: fpu sse2 avx2 avx512f avx512_bf16 avx512_vnni', 'bf16'),
+    ('Features\t: fp asimd i8mm bf16 dgh', 'bf16'),
+    ('flags\t\t: fpu sse2 avx avx2 fma', 'fp32'),
+    (None, 'fp32'),
+])  # fmt: skip
+def test_a_processor_computes_in_bfloat16_if_it_has_instructions_for_it(line, expected, tmp_path, monkeypatch):
+    """The lines are of a Zen 4, a Neoverse and a Zen 3; a system without this file says nothing."""
+    if line:
+        (tmp_path / 'cpuinfo').write_text(f'processor\t: 0\n{line}\nbogomips\t: 4890.84\n')
+    monkeypatch.setattr(optimiser, '_CPUINFO', tmp_path / 'cpuinfo')
+    optimiser.own_precision.cache_clear()
+    device = torch.device('cpu')
+    assert optimiser.own_precision(device) == expected
+    with optimiser.autocast('auto', device):
+        assert torch.is_autocast_enabled('cpu') == (expected == 'bf16')
+    optimiser.own_precision.cache_clear()
 
 
 @pytest.mark.parametrize('case', CASES)

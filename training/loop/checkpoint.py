@@ -120,8 +120,11 @@ def light(content: Content, half: bool = False) -> dict[str, Any]:
 
 
 def differences(content: dict[str, Any], config: dict[str, Any], data_hash: str) -> list[str]:
-    """Names of the settings that differ from the checkpoint's, and 'data' if the training data do."""
-    other = [name for name, value in config.items() if content['config'].get(name) != value]
+    """Names of the settings that differ from the checkpoint's, and 'data' if the training data do.
+
+    The arithmetic's precision may differ: it belongs to the machine, and a run may go on on another one.
+    """
+    other = [name for name, value in config.items() if name != 'precision' and content['config'].get(name) != value]
     return other + (['data'] if content['data_hash'] != data_hash else [])
 
 

@@ -52,7 +52,7 @@ class RunConfig:
         shards: parts of a batch, each with its own batch statistics; a multiple of the number of processes.
         steps: planned optimiser steps.
         seed: seed of initialisation, order, augmentation and dropout.
-        precision: 'bf16' (autocast) or 'fp32'.
+        precision: 'bf16' (autocast), 'fp32', or 'auto': bf16 on a GPU or CPU with instructions for it, else fp32.
         ema: decay of the exponential moving average of the weights.
         clip: largest norm of the gradient; 0 disables clipping.
         pose_limits_deg: yaw, pitch, roll beyond which samples are excluded, or null.
@@ -74,7 +74,7 @@ class RunConfig:
     shards: int = 1
     steps: int = 10000
     seed: int = 0
-    precision: str = 'bf16'
+    precision: str = 'auto'
     ema: float = 0.999
     clip: float = 1.0
     pose_limits_deg: tuple[float, float, float] | None = None
@@ -88,8 +88,8 @@ class RunConfig:
         check_ranges(self, RANGES)
         if self.batch % self.shards:
             raise ValueError(f'batch {self.batch} does not divide into {self.shards} shards')
-        if self.precision not in ('bf16', 'fp32'):
-            raise ValueError(f"precision {self.precision!r} is neither 'bf16' nor 'fp32'")
+        if self.precision not in ('auto', 'bf16', 'fp32'):
+            raise ValueError(f"precision {self.precision!r} is none of 'auto', 'bf16' and 'fp32'")
         kind = self.optimiser.get('kind')
         if kind not in OPTIMISERS:
             raise ValueError(f"optimiser kind {kind!r} is neither 'adamw' nor 'sgd'")

@@ -25,7 +25,7 @@ from .ema import ExponentialMovingAverage
 from .folder_lock import sole_writer
 from .loader import BatchLoader, WorkerLoader, step_seed
 from .losses import LossFunction, make_loss
-from .optimiser import make_optimiser, precision
+from .optimiser import autocast, make_optimiser
 from .sigterm import catch_sigterm
 from .sources import TrainingCrops
 from .teacher import Teacher
@@ -210,7 +210,7 @@ class Run:
             batch = self.loader.batch(self.step, shard)
             torch.manual_seed(step_seed(self.config, self.step, shard))  # dropout
             batch = replace(batch, crops=batch.crops.contiguous(memory_format=torch.channels_last))
-            with precision(self.config.precision, self.context.device):
+            with autocast(self.config.precision, self.context.device):
                 loss, parts = self.loss(self.network, batch)
             (loss / self.config.shards).backward()
             for name, value in parts.items():

@@ -70,7 +70,6 @@ answer the middle of their sub-space then, roll 9.8 degrees wrong on average whe
 _SMALL = {
     'steps': 800,
     'batch': 64,
-    'precision': 'bf16',
     'ema': 0.99,
     'validate_every': 400,
     'optimiser': _ADAMW,
@@ -79,7 +78,6 @@ _SMALL = {
 _MEDIUM = {
     'steps': 4000,
     'batch': 128,
-    'precision': 'bf16',
     'ema': 0.998,
     'validate_every': 1000,
     'validate_on': 512,
