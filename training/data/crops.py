@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..models.rotations import face_direction, tilt, ypr_from_rotation
+from ..models.settings import check_ranges
 from ..synthetic.dataset import SyntheticDataset, people_of, read_people
 from ..synthetic.layout import COLUMNS, PORTRAITS
 
@@ -253,6 +255,9 @@ class Focus:
     azimuth_deg: float = 90.0
     floor: float = 0.1
     upright: bool = True
+
+    def __post_init__(self):
+        check_ranges(self, {'elevation_sd_deg': (1e-3, inf), 'azimuth_deg': (0, inf), 'floor': (0, 1)}, 'focus.')
 
     def weights(self, R: Tensor) -> np.ndarray:
         """Computes the (N,) weights of (N, 3, 3) rotations, floor to 1."""

@@ -7,12 +7,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..models.settings import check_ranges
 from .jpeg import jpeg
+
+RANGES = {
+    'light': (0, 1),
+    'low_resolution_px': (1, inf),
+    **dict.fromkeys(('gamma', 'contrast'), (1, inf)),
+    **dict.fromkeys(('brightness', 'blur_sd', 'noise_sd'), (0, inf)),
+    **{f'{name}_share': (0, 1) for name in ('light', 'stripes', 'occluder', 'sunglasses', 'blur', 'low_resolution', 'jpeg')},
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,9 @@ class PhotometricAugmentation:
     low_resolution_px: int = 28
     noise_sd: float = 9.0
     jpeg_share: float = 0.3
+
+    def __post_init__(self):
+        check_ranges(self, RANGES, 'augment.photometric.')
 
 
 _BLUR_TAPS = 11

@@ -16,6 +16,7 @@ from ..data.crops import Focus
 from ..data.photometric import PhotometricAugmentation
 from ..models.factory import check_settings
 from ..models.settings import check_ranges, checked
+from .loss_settings import loss_settings
 from .schedule import Schedule
 
 RENAMED = {
@@ -43,7 +44,7 @@ class RunConfig:
     Attributes:
         name: the model's name.
         network: `kind` and its settings, for `models.factory.build`.
-        loss: `kind` and its settings, for `losses.make_loss`.
+        loss: `kind` and its settings, for `loss_settings.loss_settings`.
         augment: changes to `Augmentation`, and under `photometric` to `PhotometricAugmentation`; `photometric: null` disables it.
         optimiser: kind adamw or sgd, lr (the peak learning rate), weight_decay, momentum (sgd).
         schedule: `Schedule`'s settings except peak_lr and steps.
@@ -104,6 +105,7 @@ class RunConfig:
             raise ValueError('network needs a size, pixels')
         check_settings(self.network)
         check_ranges(self, {'size': (8, inf)}, 'network.')
+        loss_settings(self.loss)
         self.augmentation()
         self.make_focus()
         self.make_schedule()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,44 +17,10 @@ from ..models.coarse_to_fine import CoarseToFine
 from ..models.paper_network import PaperNetwork
 from ..models.rotations import category_of, euler_distance_rad, geodesic_rad, rotation_from_ypr, rotation_vector, ypr_from_rotation
 from ..models.subspaces import membership, subspace_of
+from .loss_settings import LossWeights, PaperWeights, loss_settings
 from .teacher import Targets, Teacher
 
 DISTANCES = {'geodesic': geodesic_rad, 'euler': euler_distance_rad}
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the terms of our loss.
-
-    Attributes:
-        answer: geodesic error of the mixture's rotation.
-        experts: geodesic error of each regressor on the poses of its sub-space and its overlap.
-        likelihood: negative log-likelihood of the predicted standard deviations, both the mixture's and each regressor's.
-        category: cross-entropy of the sub-space.
-        landmarks: mean distance of the landmarks, in half sides of the crop, for a network that predicts them.
-        overlap_deg: angle beyond its sub-space in which a regressor still trains.
-        distance: 'geodesic', or 'euler': the Euclidean distance of yaw, pitch and roll, in place of both geodesic errors.
-        likelihood_moves_rotation: whether the likelihood's gradient also reaches the rotation; otherwise it trains the
-            uncertainty alone, and uncertain samples count as much as others for the rotation.
-        teacher_rotation: geodesic distance of the mixture's rotation to a teacher's. This and the next three count only with a teacher.
-        teacher_category: Kullback-Leibler divergence of the categories' probabilities from the teacher's.
-        teacher_std: mean absolute difference of the logarithms of the standard deviations to the teacher's; 0, because the teacher's
-            errors are not the student's.
-        teacher_mirror: whether the teacher's targets are means over the crop and its mirror image.
-    """
-
-    answer: float = 1.0
-    experts: float = 0.5
-    likelihood: float = 0.05
-    category: float = 0.1
-    landmarks: float = 1.0
-    overlap_deg: float = 15.0
-    distance: str = 'geodesic'
-    likelihood_moves_rotation: bool = False
-    teacher_rotation: float = 0.5
-    teacher_category: float = 0.05
-    teacher_std: float = 0.0
-    teacher_mirror: bool = True
 
 
 def coarse_to_fine_loss(
@@ -187,41 +152,24 @@ def angle_loss(network: Regressor, batch: Batch) -> tuple[Tensor, dict[str, Tens
     return loss, {'loss': loss.detach(), 'error_deg': geodesic_rad(rotation_from_ypr(ypr), R).mean() * (180 / math.pi)}
 
 
-def make_loss(config: dict, teacher: Teacher | None = None) -> LossFunction:
-    """Builds the loss function of a configuration's `loss` part: `kind` and the settings of that kind.
+def make_loss(config: dict[str, Any], teacher: Teacher | None = None) -> LossFunction:
+    """Builds the loss function of a configuration's `loss` part.
 
     Args:
-        config: the part.
+        config: the part, as `loss_settings` reads it.
         teacher: gives further targets.
 
     Raises:
         ValueError: for an unknown kind or setting, or a teacher for a loss that takes none.
     """
-    settings = dict(config)
-    kind = settings.pop('kind', None)
-    if kind not in LOSSES:
-        raise ValueError(f'loss kind {kind!r} is none of {sorted(LOSSES)}')
+    settings = loss_settings(config)
+    if isinstance(settings, LossWeights):
+        return partial(coarse_to_fine_loss, weights=settings, teacher=teacher)
     if teacher is not None:
-        if kind != 'coarse_to_fine':
-            raise ValueError(f'loss {kind!r} takes no teacher: only coarse_to_fine does')
-        settings['teacher'] = teacher
-    try:
-        return LOSSES[kind](**settings)
-    except TypeError as error:
-        raise ValueError(f'loss {kind!r}: {error}') from error
-
-
-def _coarse_to_fine(teacher: Teacher | None = None, **settings: Any) -> LossFunction:
-    weights = LossWeights(**settings)
-    if weights.distance not in DISTANCES:
-        raise ValueError(f'distance {weights.distance!r} is none of {sorted(DISTANCES)}')
-    return partial(coarse_to_fine_loss, weights=weights, teacher=teacher)
+        raise ValueError(f'loss {config["kind"]!r} takes no teacher: only coarse_to_fine does')
+    if isinstance(settings, PaperWeights):
+        return partial(paper_loss, category_share=settings.category_share)
+    return classifier_loss if config['kind'] == 'classifier' else angle_loss
 
 
 LossFunction = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]]
-LOSSES = {
-    'coarse_to_fine': _coarse_to_fine,
-    'paper': lambda **settings: partial(paper_loss, **settings),
-    'classifier': lambda: classifier_loss,
-    'angles': lambda: angle_loss,
-}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+
+from ..models.settings import check_ranges
 
 BUDGET_FALL = 0.1
 """Last share of a time budget in which 'poly' and 'constant' decay to zero, because their own curves do not end with the budget."""
@@ -46,6 +49,7 @@ class Schedule:
     def __post_init__(self):
         if self.kind not in ('cooldown', 'poly', 'constant'):
             raise ValueError(f"schedule kind {self.kind!r} is none of 'cooldown', 'poly', 'constant'")
+        check_ranges(self, {'peak_lr': (0, inf), 'warmup': (0, inf), 'power': (0, inf)}, 'schedule.')
         if not 0 <= self.cooldown < 1:
             raise ValueError(f'schedule cooldown {self.cooldown} is not a part of the run, 0 to below 1')
 

@@ -1,7 +1,7 @@
 """Ablations of our network: `python -m training.studies.ablations --data FOLDER --out FOLDER`.
 
-Trains `edge` and every `edge_*` configuration for the same steps from the same seeds, and tests them on the same held-out identities,
-augmented as for `edge`. `edge` is trained with two seeds, so that the table shows the noise. A configuration that has its
+Trains `edge` and every configuration whose base it is for the same steps from the same seeds, and tests them on the same held-out
+identities, augmented as for `edge`. `edge` is trained with two seeds, so that the table shows the noise. A configuration that has its
 `final.pt` is not trained again. Figures go to training/results/ablations.csv.
 """
 
@@ -34,8 +34,8 @@ FIELDS = ('configuration', 'seed', *COLUMNS, 'n', 'iterations', 'samples', 'size
 
 
 def names() -> list[str]:
-    """Returns the names of the configurations, `edge` first."""
-    return [BASE, *sorted(path.stem for path in CONFIGS.glob(f'{BASE}_*.yaml'))]
+    """Returns the names of the configurations, `edge` first; the networks that were made from an ablation are none."""
+    return [BASE, *sorted(path.stem for path in CONFIGS.glob('*.yaml') if f'base: {BASE}' in path.read_text().splitlines())]
 
 
 def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) -> dict[str, float]:
