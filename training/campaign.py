@@ -27,6 +27,7 @@ from .command import exits_with_message, positive_float, positive_int
 from .loop import checkpoint, progress
 from .paper.experiments import ROBUSTNESS, SCALES, of_table
 from .synthetic.layout import finished_shards, read_manifest
+from .synthetic.presets import PRESETS
 
 ROUNDS = 6
 """Parts of a model's budget; each part reads the samples rendered by then."""
@@ -286,7 +287,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         '--hours', type=positive_float, help='of all jobs together; 24 on a GPU, and 13 without one: two or so for edge and one for depth'
     )
-    parser.add_argument('--count', type=positive_int, help='samples to render of every preset; 300000 on a GPU, 20000 without')
+    parser.add_argument(
+        '--count',
+        type=positive_int,
+        help="samples to render of every preset (default on a GPU 300000 and of the paper's as many as it has, without 20000)",
+    )
     parser.add_argument('--scale', choices=('full', 'medium', 'small'), default='full', help='medium, small: the tables alone, on a CPU')
     parser.add_argument('--parallel', type=positive_int, default=1, help='tables to train at the same time at a reduced scale')
     parser.add_argument('--results', type=Path, help='folder of the csv files of a reduced scale (default training/results)')
@@ -299,6 +304,8 @@ def main(arguments: list[str] | None = None) -> int:
     presets = {job.preset for job in JOBS} | {'depth', *ROBUSTNESS}
     hours = args.hours or (24.0 if gpu else 13.0)
     counts = dict.fromkeys(presets, count)
+    if gpu and args.count is None:
+        counts |= {name: PRESETS[name].count for name in ('paper', 'depth', *ROBUSTNESS)}
     if args.scale != 'full':
         hours, counts = args.hours or 24.0, counts | (REDUCED_COUNTS if args.count is None else {})
     elif args.parallel > 1 or args.results:

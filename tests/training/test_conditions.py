@@ -77,3 +77,9 @@ def test_a_model_that_cannot_be_run_is_reported_before_anything_is_rendered(mode
     monkeypatch.setattr(temporal, 'render_sequence', lambda *_, **__: pytest.fail('rendered'))
     assert temporal.main([model]) == 2
     assert f'error: {said}' in capsys.readouterr().err
+
+
+def test_portraits_have_no_such_groups(tmp_path):
+    (tmp_path / 'identities.csv').write_text('id,name\n0,A000360\n')
+    with pytest.raises(ValueError, match='has no age and ethnicity of its people'):
+        conditions.people(tmp_path)

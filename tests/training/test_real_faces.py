@@ -31,9 +31,12 @@ def test_angles_count_within_yaw_60_alone():
 
 
 def test_rolled_faces_over_upright_ones():
-    """Upright faces are 2 and 4 off (3 in the mean), those rolled by 40 and -55 are 5 and 7 off (6): twice the error."""
-    truth = np.array([[0.0, 0, 0], [0, 0, -9], [0, 0, 40], [0, 0, -55]])
-    R = geometry.rotation_from_ypr_deg(truth + np.array([[0.0, 0, 2], [0, 0, -4], [0, 0, 5], [0, 0, -7]]))
+    """Upright faces are 2 and 4 off (3 in the mean), those rolled by 40 and -55 are 5 and 7 off (6): twice the error.
+
+    A roll of 170 counts for neither.
+    """
+    truth = np.array([[0.0, 0, 0], [0, 0, -9], [0, 0, 40], [0, 0, -55], [0, 0, 170]])
+    R = geometry.rotation_from_ypr_deg(truth + np.array([[0.0, 0, 2], [0, 0, -4], [0, 0, 5], [0, 0, -7], [0, 0, 9]]))
     found = {name: (count, value) for name, count, value in real_faces.roll_measures(truth, R)}
     assert found['geodesic at roll 0 to 10'] == (2, pytest.approx(3))
     assert found['geodesic at roll 30 to 60'] == (2, pytest.approx(6))

@@ -1,6 +1,7 @@
 """Rotations on tensors against the package's own, and sub-spaces at their borders."""
 
 import numpy as np
+import pytest
 import torch
 
 from c2f_head_pose import geometry
@@ -81,3 +82,24 @@ def test_every_direction_lies_in_one_cell_and_membership_falls_over_the_overlap(
     assert belongs[0] == 1
     assert abs(float(belongs[3]) - (1 - azimuth / 15)) < 1e-6
     assert belongs[1] == belongs[2] == 0
+
+
+def test_sub_spaces_overlap_behind_the_head_too():
+    """A face 179 degrees to the left is 1 degree outside of the cells on the right, of 15 in which they still train."""
+    R = torch.from_numpy(geometry.rotation_from_ypr_deg(np.array([[179.0, -30.0, 0.0]])))
+    azimuth = float(torch.rad2deg(rotations.face_direction(R)[0]))
+    for cells, right in (('four', 3), ('eight', 7)):
+        belongs = subspaces.membership(R, subspaces.SUBSPACES[cells], 15)[0]
+        assert float(belongs[right]) == pytest.approx(1 - (180 - azimuth) / 15, abs=1e-4)
+        assert int((belongs > 0.5).sum()) == 2
+
+
+@pytest.mark.parametrize('ypr, category', [((0, 20, 5), 0), ((0, -20, 5), 1), ((-20, 0, 5), 3), ((0, 0, 0), 0)])
+def test_an_angle_of_0_is_positive_also_after_a_turn_of_some_ten_millionths(ypr, category):
+    R = geometry.rotation_from_ypr_deg(np.array(ypr, float))
+    turns = np.stack([geometry.rotation_from_vector(v) for v in np.random.default_rng(0).normal(0, 1e-7, (50, 3))])
+    turned = torch.from_numpy(turns @ R).float()
+    assert rotations.category_of(turned).tolist() == [category] * 50
+    for cells in subspaces.SUBSPACES.values():
+        assert [cells[k].category for k in subspaces.subspace_of(turned, cells)] == [category] * 50
+        assert (subspaces.membership(turned, cells, 0).sum(1) == 1).all()

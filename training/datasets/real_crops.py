@@ -17,7 +17,7 @@ from .face_crops import box_square, landmark_square
 
 MARGIN = 2.2
 """Side of the stored crop over the landmarks' larger extent, as in the renders."""
-_FAR = 1e6
+_FAR = 1e8
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,8 @@ class Run:
 
     def _train(self, pause_s: float | None, stopped: Callable[[], bool]) -> dict[str, float]:
         if self.step >= self.schedule.last_step and (self.out / 'final.pt').exists():
-            self.print_once(f'done before: {self.out / "final.pt"}, {self.step} steps. Give a larger --minutes to go on, or another --out')
+            more = 'another --out' if self.minutes is None else 'a larger --minutes to go on, or another --out'
+            self.print_once(f'done before: {self.out / "final.pt"}, {self.step} steps. Give {more}')
             return {}
         log = progress.Log(self.out, self.step) if self.context.is_main else None
         if self.context.is_main and self.step == 0:

@@ -8,6 +8,8 @@ from torch import Tensor
 HEAD_AXES = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0), (-1.0, 0.0, 0.0))
 """R_cam_head of a face looking straight into the camera (DESIGN section 3); R_cv = R_cam_head @ HEAD_AXES.T."""
 
+ON_BORDER = 1e-6
+"""Sine of 0.00006 degrees: a yaw or pitch labelled 0 counts as positive, also where a crop's shift turns it by less, below 0."""
 _TINY = 1e-6
 _CROSS_LEFT, _CROSS_RIGHT = [1, 2, 0, 2, 0, 1], [5, 3, 4, 4, 5, 3]
 """Indices into (x, y) of the factors of x cross y: x1 y2, x2 y0, x0 y1, which count positive, then x2 y1, x0 y2, x1 y0."""
@@ -168,5 +170,5 @@ def tilt(R: Tensor) -> Tensor:
 
 def category_of(R: Tensor) -> Tensor:
     """(...) int64, 0..3 for L1..L4 of the paper's Table 1, by the signs of (yaw, pitch): (+, +), (+, -), (-, -), (-, +)."""
-    yaw_left, pitch_up = R[..., 0, 0] <= 0, R[..., 1, 0] <= 0
+    yaw_left, pitch_up = R[..., 0, 0] <= ON_BORDER, R[..., 1, 0] <= ON_BORDER
     return torch.where(yaw_left, torch.where(pitch_up, 0, 1), torch.where(pitch_up, 3, 2))

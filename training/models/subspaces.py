@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .rotations import face_direction, rotation_from_ypr
+from .rotations import ON_BORDER, face_direction, rotation_from_ypr
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,11 @@ def membership(R: Tensor, cells: tuple[Subspace, ...], overlap_deg: float) -> Te
     Returns:
         (B, K) in [0, 1]: 1 inside the cell, decreasing linearly outside.
     """
-    azimuth, elevation = (torch.rad2deg(a)[:, None] for a in face_direction(R))
+    azimuth, elevation = _direction_deg(R)
     low_a, high_a = (torch.tensor([c.azimuth_deg[i] for c in cells], device=R.device) for i in (0, 1))
     low_e, high_e = (torch.tensor([c.elevation_deg[i] for c in cells], device=R.device) for i in (0, 1))
-    outside = torch.stack([low_a - azimuth, azimuth - high_a, low_e - elevation, elevation - high_e]).amax(0).clamp(min=0)
+    from_middle = torch.remainder(azimuth - (low_a + high_a) / 2 + 180, 360) - 180  # either way round: cells meet at 180 degrees too
+    outside = torch.stack([from_middle.abs() - (high_a - low_a) / 2, low_e - elevation, elevation - high_e]).amax(0).clamp(min=0)
     if overlap_deg <= 0:
         return (outside <= 0).to(R.dtype)
     return (1 - outside / overlap_deg).clamp(min=0)
@@ -80,7 +81,7 @@ def membership(R: Tensor, cells: tuple[Subspace, ...], overlap_deg: float) -> Te
 
 def subspace_of(R: Tensor, cells: tuple[Subspace, ...]) -> Tensor:
     """(B,) int64 index of the sub-space that contains each pose."""
-    azimuth, elevation = (torch.rad2deg(a)[:, None] for a in face_direction(R))
+    azimuth, elevation = _direction_deg(R)
     inside = torch.stack(
         [
             (
@@ -94,3 +95,10 @@ def subspace_of(R: Tensor, cells: tuple[Subspace, ...]) -> Tensor:
         1,
     )
     return inside.to(torch.uint8).argmax(1)
+
+
+def _direction_deg(R: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, 1) azimuth and elevation of the face's direction; 0 is just above, as for `category_of`."""
+    border = math.degrees(ON_BORDER)
+    azimuth, elevation = (torch.rad2deg(a)[:, None] for a in face_direction(R))
+    return torch.where(azimuth.abs() < border, border, azimuth), torch.where(elevation.abs() < border, border, elevation)

@@ -64,10 +64,16 @@ def answers(model: Model, folder: Path, split: str | None, disturbed: bool) -> A
 
 
 def people(folder: Path) -> dict[int, tuple[str, str, str]]:
-    """Returns sex, age band and the ethnicity of the largest weight by identity id."""
+    """Returns sex, age band and the ethnicity of the largest weight by identity id.
+
+    Raises:
+        ValueError: for a dataset of portraits, which has no such figures.
+    """
     out = {}
     with open(folder / 'identities.csv', newline='') as file:
         for row in csv.DictReader(file):
+            if 'age_years' not in row:
+                raise ValueError(f'{folder} has no age and ethnicity of its people, as renders have: give rendered heads')
             band = int(np.clip(np.searchsorted(AGES, float(row['age_years']), 'right') - 1, 0, len(AGES) - 2))
             race = RACES[int(np.argmax([float(row[name]) for name in RACES]))]
             out[int(row['id'])] = (row['sex'], f'{AGES[band]} to {AGES[band + 1] - 1} years', race)
