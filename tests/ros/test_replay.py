@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy')
 
 import rclpy
-from geometry_msgs.msg import PoseStamped, TransformStamped
+from bag_making import Scene, pose_message, scene_recording, write_bag
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from ros_calls import stamp_ns
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.ros
 
 FRAMES = 6
 PICTURE = noise(48, 64)
+POSE_TYPE = 'geometry_msgs/msg/PoseWithCovarianceStamped'
 JPEG = cv2.imencode('.jpg', PICTURE)[1].ravel()
 
 
@@ -140,6 +142,40 @@ def test_compressed_pictures_can_be_passed_on_as_they_are(graph, tmp_path):
     replay(graph, record(tmp_path, 'mcap'), transport='recorded', topics='plain')
     graph.wait_until(lambda: len(images) == FRAMES, 'all images')
     assert bytes(images[0].data) == JPEG.tobytes()
+
+
+def recorded_beside(pose_topic: str, tmp_path: Path) -> Path:
+    """A second of images with poses on a topic."""
+    recording = scene_recording(Scene(duration_s=1.0, rate_hz=5.0), truth='none')
+    for _, _, log_ns, _ in recording.messages[:]:
+        recording.add(pose_topic, POSE_TYPE, log_ns, lambda store, ns=log_ns: covariance_pose(store, ns))
+    return write_bag(tmp_path / 'bag', recording)
+
+
+def covariance_pose(store, stamp: int):
+    pose = pose_message(store, np.eye(3), stamp)
+    with_covariance = store.types['geometry_msgs/msg/PoseWithCovariance'](pose=pose.pose, covariance=np.zeros(36))
+    return store.types[POSE_TYPE](header=pose.header, pose=with_covariance)
+
+
+@pytest.mark.parametrize('topic', ['/head_pose/head_pose', '/front/head_pose/head_pose'])
+def test_recorded_answers_of_a_head_pose_node_are_not_published_beside_those_of_the_running_one(tmp_path, topic):
+    """Both would have the images' stamps, so whoever listens could not tell them apart."""
+    recording = Recording(recorded_beside(topic, tmp_path), plain_names=True)
+    assert sorted(recording.topics) == ['camera_info', 'image']
+    assert recording.notes == [f'{topic} holds answers of an earlier head_pose node and is not published']
+
+
+def test_other_poses_are_published_with_a_warning_where_another_node_publishes_them_too(graph, tmp_path):
+    path = recorded_beside('/dms/pose', tmp_path)
+    assert Recording(path).notes == []
+    graph.probe.create_publisher(PoseWithCovarianceStamped, '/dms/pose', 10)
+    graph.hear(Image, '/image')
+    poses = graph.hear(PoseWithCovarianceStamped, '/dms/pose')
+    replay(graph, path, topics='plain')
+    graph.wait_for_log('another node publishes /dms/pose too')
+    graph.wait_until(lambda: poses, 'a recorded pose')
+    assert len([line for line in graph.log if 'another node publishes' in line]) == 1
 
 
 def test_a_folder_of_pictures_is_played_in_natural_order_and_again_when_looping(graph, tmp_path):

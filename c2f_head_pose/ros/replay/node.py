@@ -187,6 +187,7 @@ class ReplayNode(Node):
     def _play(self) -> None:
         try:
             self._wait_for_subscribers()
+            self._warn_of_others()
             again = True
             while again and not self._playhead.stopped.is_set():
                 again = self._play_once() and self._value('loop')
@@ -216,6 +217,15 @@ class ReplayNode(Node):
             self.get_logger().warning(
                 f'no subscription of {image.topic_name} in {limit_s:g} s, playing without one; remap the subscriber, or set topics:=plain'
             )
+
+    def _warn_of_others(self) -> None:
+        """Logs on which of its topics other nodes publish too. On /tf several nodes are the rule."""
+        for topic in (publisher.topic_name for publisher in self._outputs.values()):
+            if topic != '/tf' and self.count_publishers(topic) > 1:
+                self.get_logger().warning(
+                    f"another node publishes {topic} too, and subscribers cannot tell its messages from the recording's: end that node, or "
+                    'remap the topic of one of both'
+                )
 
     def _play_once(self) -> bool:
         """Plays the recording; returns whether it has an image to play again."""

@@ -37,6 +37,8 @@ _TYPES = {
     **dict.fromkeys(TF_TYPES, TFMessage),
 }
 _STATIC = 'tf_static'
+_ANSWERS = '/head_pose/head_pose'
+"""Ending of the topic on which a node head_pose answers, in any namespace."""
 _WORDING = Wording('the parameter image_topic')
 
 
@@ -68,7 +70,7 @@ class Entry:
 
 
 class Recording:
-    """One image topic of a recording with its calibration and depth, and the poses beside it.
+    """One image topic of a recording with its calibration and depth, and the poses beside it, except those that a node head_pose answered.
 
     Attributes:
         topics: name to publish under, and ROS type.
@@ -102,7 +104,10 @@ class Recording:
         self._decoded = [topic for topic in pictures if decode and recorded[topic].endswith('CompressedImage')]
         self._depth_topic = choice.depth
         self._names = self._output_names(choice, plain_names)
-        self._names |= {topic: topic for topic, type_ in recorded.items() if type_ in _POSE_TYPES}
+        poses = [topic for topic, type_ in recorded.items() if type_ in _POSE_TYPES]
+        answers = [topic for topic in poses if topic.endswith(_ANSWERS)]
+        self._names |= {topic: topic for topic in poses if topic not in answers}
+        self.notes += [f'{topic} holds answers of an earlier head_pose node and is not published' for topic in answers]
         self.static_transforms = None
         if choice.transforms and TFMessage is None:
             self.notes.append('TF, which depth needs to be registered, is not published: install ros-$ROS_DISTRO-tf2-msgs (apt)')
