@@ -26,6 +26,7 @@ from ..evaluation.evaluate import Options, evaluate_recording
 from ..evaluation.sources import check_frame, poses_from_message
 from ..evaluation.verdict import Done, conclude
 from ..files import stamp_ns
+from ..recordings.locate import locate
 from ..recordings.reader import Frame, folder_name
 from ..types import HeadPose
 from . import process as running
@@ -37,6 +38,8 @@ except ImportError:
 
 _QUEUE = 1000
 _QUIET_S = 2.0
+_START_TIMEOUT_S = 120.0
+"""A replay may have to unpack its recording before it publishes anything."""
 
 
 class LiveAnswers:
@@ -71,9 +74,10 @@ class LiveAnswers:
 
 
 class EvaluationNode(Node):
-    """Collects what the node under evaluation publishes.
+    """Collects what the node under evaluation publishes, until the replay is over.
 
-    Topics: `pose` (PoseWithCovarianceStamped), `poses` (Detection3DArray, where vision_msgs is installed), `camera_info`.
+    Topics: `pose` (PoseWithCovarianceStamped), `poses` (Detection3DArray, where vision_msgs is installed), `camera_info`; of `image` only
+    the publishers are watched.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -81,7 +85,7 @@ class EvaluationNode(Node):
         self.answers = LiveAnswers()
         self.exit_status = 0
         self._heard_s = time.monotonic()
-        self._replayed = False
+        self._seen: set[str] = set()
         qos = QoSProfile(depth=_QUEUE)
         self.create_subscription(PoseWithCovarianceStamped, 'pose', self._on_pose, qos)
         if Detection3DArray is not None:
@@ -90,17 +94,22 @@ class EvaluationNode(Node):
             self.get_logger().warning(
                 'vision_msgs is not installed: only the primary face of each image is evaluated; apt install ros-$ROS_DISTRO-vision-msgs'
             )
-        self._info = self.create_subscription(CameraInfo, 'camera_info', self._on_info, qos)
+        self.create_subscription(CameraInfo, 'camera_info', self._on_info, qos)
+        self._replayed = [self.resolve_topic_name(name) for name in ('image', 'camera_info')]
         self.get_logger().info(
-            f'listening to {self.resolve_topic_name("pose")}, {self.resolve_topic_name("poses")} and {self._info.topic_name}'
+            f'listening to {self.resolve_topic_name("pose")} and {self.resolve_topic_name("poses")} until the replay of '
+            f'{" and ".join(self._replayed)} is over, or has not begun for {_START_TIMEOUT_S:.0f} s'
         )
 
     @property
     def finished(self) -> bool:
-        """Whether the replay has been there, has gone, and nothing more comes."""
-        self._replayed |= self.count_publishers(self._info.topic_name) > 0
-        gone = self._replayed and self.count_publishers(self._info.topic_name) == 0
-        return gone and time.monotonic() - self._heard_s > _QUIET_S
+        """Whether the replay has been there, has gone, and nothing more comes; or whether it has not begun in time."""
+        present = {topic for topic in self._replayed if self.count_publishers(topic)}
+        self._seen |= present
+        silent_s = time.monotonic() - self._heard_s
+        if not self._seen:
+            return silent_s > _START_TIMEOUT_S
+        return present != self._seen and silent_s > _QUIET_S
 
     def _on_info(self, message: CameraInfo) -> None:
         self._heard_s = time.monotonic()
@@ -146,6 +155,7 @@ def main(args: list[str] | None = None) -> int:
         print('error: name the one bag that is replayed', file=sys.stderr)
         return 2
     try:
+        locate(chosen.bag[0])
         baseline = bag.prepare(chosen)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
@@ -155,7 +165,10 @@ def main(args: list[str] | None = None) -> int:
     if status or not collected:
         return status or 2
     if not len(collected[0]):
-        print('error: no pose came; is head_pose running, and are pose, poses and camera_info remapped to its topics?', file=sys.stderr)
+        print(
+            'error: no pose came; did the replay and head_pose begin, and are image, camera_info, pose and poses remapped to their topics?',
+            file=sys.stderr,
+        )
         return 2
     return evaluate_live(chosen.bag[0], chosen.output, options, collected[0], ['evaluation_node', *arguments], baseline, chosen.fail_if)
 

@@ -10,12 +10,15 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy')
 
 from bag_making import Scene, scene_recording, write_bag
+from sensor_msgs.msg import CameraInfo, Image
 
 from c2f_head_pose.evaluation import bag as evaluate_bag
 from c2f_head_pose.evaluation.poses_bag import PosesWriter, covariance
 from c2f_head_pose.evaluation.sources import poses_from_message
 from c2f_head_pose.geometry import rotation_from_ypr_deg
+from c2f_head_pose.ros import evaluation_node
 from c2f_head_pose.ros.child_node import ChildNode, end_all
+from c2f_head_pose.ros.evaluation_node import EvaluationNode
 from c2f_head_pose.types import FaceBox, HeadPose
 
 pytestmark = pytest.mark.ros
@@ -63,6 +66,31 @@ def test_live_and_offline_agree_frame_by_frame_where_nothing_was_dropped(tmp_pat
     record = json.loads((tmp_path / 'live' / 'metrics.json').read_text())
     assert record['overall']['latency_ms']['publish']['p50'] > 0
     assert (tmp_path / 'live' / 'report.html').exists()
+
+
+@pytest.mark.parametrize('topic', ['/image', '/camera_info'])
+def test_the_replay_is_over_when_what_it_published_has_gone(graph, topic):
+    """A recording without calibration has images alone; where `image` is not remapped, there is camera_info alone."""
+    node = graph.add(EvaluationNode(context=graph.context))
+    replay = graph.stranger()
+    publisher = replay.create_publisher(Image if topic == '/image' else CameraInfo, topic, 10)
+    graph.wait_until(lambda: node.finished or node.count_publishers(topic), 'the replay')
+    graph.spin_for(2.5)
+    assert not node.finished
+    replay.destroy_publisher(publisher)
+    graph.wait_until(lambda: node.finished, 'the end', deadline_s=10.0)
+
+
+def test_a_replay_that_does_not_begin_is_not_waited_for_for_ever(graph, monkeypatch):
+    monkeypatch.setattr(evaluation_node, '_START_TIMEOUT_S', 0.5)
+    node = graph.add(EvaluationNode(context=graph.context))
+    assert not node.finished
+    graph.wait_until(lambda: node.finished, 'the end', deadline_s=5.0)
+
+
+def test_a_recording_that_does_not_exist_is_refused_at_once(tmp_path, capsys):
+    assert evaluation_node.main(['evaluation_node', str(tmp_path / 'nowhere'), '--output', str(tmp_path / 'output')]) == 2
+    assert 'error: there is no recording' in capsys.readouterr().err
 
 
 def wait_for_text(path, text, seconds=30.0):
