@@ -374,15 +374,45 @@ def test_an_offset_skips_what_is_before_it_and_loop_and_clock_go_back_to_it(grap
 @pytest.mark.parametrize(
     'offset_s, words',
     [
-        (-1.0, r'start_offset_s cannot be -1\.0: use 0 or more'),
-        (float('nan'), 'cannot be nan: use 0 or more'),
+        (-1.0, r'start_offset_s cannot be -1\.0: use a number, 0 to'),
+        (float('nan'), 'cannot be nan: use a number, 0 to'),
         (0.26, r'start_offset_s cannot be 0\.26: .*recorded is 0\.25 s long'),
         (float('inf'), r'cannot be inf: .*0\.25 s long'),
     ],
 )
 def test_an_offset_that_is_not_in_the_recording_is_refused_with_its_length(graph, tmp_path, offset_s, words):
-    with pytest.raises(BagError, match=words):
+    with pytest.raises(ValueError, match=words):
         replay(graph, record(tmp_path, 'mcap'), start_offset_s=offset_s)
+
+
+def test_a_whole_number_is_taken_for_a_parameter_that_is_a_number(graph, tmp_path):
+    """As `-p rate:=2` gives it. Pictures 1, 2 and 3 are recorded 1 s apart, which takes 1 s at twice the rate."""
+    images = graph.hear(Image, '/image')
+    node = replay(graph, pictures(tmp_path, 4), rate=2, picture_rate_hz=1, start_offset_s=1, wait_for_subscriber_s=5)
+    graph.wait_until(lambda: node.finished and len(images) == 3, 'the images')
+    assert numbers(images) == [1, 2, 3] and node.get_parameter('rate').value == 2
+    assert 0.9 < float(graph.wait_for_log('played 3 images').split(' in ')[1].split()[0]) < 1.5
+
+
+@pytest.mark.parametrize(
+    'name, value, words',
+    [
+        ('rate', 0.0, r'rate cannot be 0\.0: use a number, 0\.01 to 1000'),
+        ('rate', 'fast', "rate cannot be 'fast'"),
+        ('wait_for_subscriber_s', -1.0, 'use a number, 0 to'),
+        ('topics', 'short', 'use recorded or plain'),
+        ('loop', 1, 'use true or false'),
+        ('image_topic', 7, 'use a text'),
+    ],
+)
+def test_a_wrong_parameter_is_refused_with_what_it_may_be(graph, tmp_path, name, value, words):
+    with pytest.raises(ValueError, match=words):
+        replay(graph, pictures(tmp_path, 1), **{name: value})
+
+
+def test_a_misspelt_parameter_is_warned_of(graph, tmp_path):
+    replay(graph, pictures(tmp_path, 1), start_ofset_s=0.0)
+    graph.wait_for_log('start_ofset_s is not known', 'did you mean start_offset_s?')
 
 
 def start_process(*arguments) -> subprocess.Popen:

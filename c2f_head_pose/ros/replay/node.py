@@ -15,13 +15,12 @@ import argparse
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -33,11 +32,12 @@ from std_srvs.srv import SetBool
 from ...counting import counted
 from ...files import stamp_ns
 from ...recordings.bagfile import BagError
-from ...recordings.pictures import PICTURE_RATE_HZ
 from ...recordings.reader import Notes
 from .. import process
+from ..declaration import DeclaredParameters
 from ..messages import time_message
 from ..qos import latched, replayed
+from .parameters import ReplayParameters
 from .playhead import Playhead
 from .recording import Entry, Recording
 
@@ -45,25 +45,6 @@ _SETTLED_S = 1.0
 _ACKNOWLEDGED_S = 2.0
 _LATE_S = 0.1
 _CLOCK_PERIOD_S = 0.01
-
-_PARAMETERS = {
-    'path': ('', 'A rosbag2 folder, an .mcap, .db3 or .bag file, or a folder of pictures; the command line can give it instead.'),
-    'image_topic': ('', 'The image topic in the recording; empty to find it as evaluate_bag does.'),
-    'transport': ('raw', 'raw: compressed pictures are decoded, so that `image` is fed; recorded: published as they are.'),
-    'topics': (
-        'recorded',
-        'recorded: under the names in the recording; plain: `image`, `camera_info`, `depth/image` and `depth/camera_info`.',
-    ),
-    'stamps': ('recorded', 'recorded: kept; now: shifted so that the first is now, and by each pause; the clock too.'),
-    'rate': (1.0, '1.0 is real time, 0.5 half as fast.'),
-    'picture_rate_hz': (PICTURE_RATE_HZ, 'Pictures a second, for a folder of pictures.'),
-    'start_offset_s': (0.0, 'Begin this far into the recording; loop goes back there.'),
-    'loop': (False, 'Start again at the end.'),
-    'clock': (False, "Publish the recording's time on /clock, 100 times a second and before each message; nothing while paused."),
-    'start_paused': (False, 'Publish nothing until ~/pause continues it.'),
-    'wait_for_subscriber_s': (30.0, 'Wait at most this long for a subscriber of the image; 0 starts at once.'),
-}
-_CHOICES = {'transport': ('raw', 'recorded'), 'topics': ('recorded', 'plain'), 'stamps': ('recorded', 'now')}
 
 
 @dataclass(frozen=True)
@@ -98,22 +79,24 @@ class ReplayNode(Node):
             **kwargs: for rclpy's Node.
 
         Raises:
-            BagError: for a recording or a parameter that cannot be used.
+            BagError: for a recording that cannot be used.
+            ParameterError: for parameters that cannot be used, naming each, its value and the remedy.
         """
         super().__init__('replay', **kwargs)
-        for name, (default, text) in _PARAMETERS.items():
-            self.declare_parameter(name, default, ParameterDescriptor(description=text, read_only=True))
-        self._check_parameters()
-        path = path or self._value('path')
+        self.configured = False
+        declared = DeclaredParameters(self, lambda: None, ReplayParameters)
+        declared.check()
+        self._settings = declared.parameters
+        path = path or self._settings.path
         if not path:
             raise BagError('no recording is named; run replay_node PATH, or set the parameter path')
         self._path = Path(path).expanduser()
         self._recording = Recording(
             self._path,
-            self._value('image_topic'),
-            self._value('transport') == 'raw',
-            self._value('topics') == 'plain',
-            self._value('picture_rate_hz'),
+            self._settings.image_topic,
+            self._settings.transport == 'raw',
+            self._settings.topics == 'plain',
+            self._settings.picture_rate_hz,
         )
         for reason in self._recording.reasons:
             self.get_logger().info(reason)
@@ -128,11 +111,11 @@ class ReplayNode(Node):
             self.create_publisher(type(static), '/tf_static', latched()).publish(static)
         self.exit_status = 0
         self._check_offset()
-        self._playhead = Playhead(self._value('rate'))
-        if self._value('start_paused'):
+        self._playhead = Playhead(self._settings.rate)
+        if self._settings.start_paused:
             self._playhead.pause(True)
         self._round: _Round | None = None
-        self._clock_output = self.create_publisher(ClockMessage, '/clock', 10) if self._value('clock') else None
+        self._clock_output = self.create_publisher(ClockMessage, '/clock', 10) if self._settings.clock else None
         if self._clock_output is not None:
             self.create_timer(
                 _CLOCK_PERIOD_S, lambda: self._playhead.while_playing(self._publish_clock), clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -157,21 +140,8 @@ class ReplayNode(Node):
         self._recording.close()
         super().destroy_node()
 
-    def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
-
-    def _check_parameters(self) -> None:
-        for name, choices in _CHOICES.items():
-            if self._value(name) not in choices:
-                raise BagError(f'{name} cannot be {self._value(name)!r}: use {" or ".join(choices)}')
-        for name in ('rate', 'picture_rate_hz'):
-            if not 0.01 <= self._value(name) <= 1000:
-                raise BagError(f'{name} cannot be {self._value(name)}: use a number, 0.01 to 1000')
-        if not self._value('start_offset_s') >= 0:
-            raise BagError(f'start_offset_s cannot be {self._value("start_offset_s")}: use 0 or more seconds')
-
     def _check_offset(self) -> None:
-        offset_s, length_s = self._value('start_offset_s'), self._recording.length_s
+        offset_s, length_s = self._settings.start_offset_s, self._recording.length_s
         if offset_s > length_s or (offset_s > 0 and next(self._recording.entries(offset_s), None) is None):
             raise BagError(f'start_offset_s cannot be {offset_s:g}: {self._path} is {length_s:.6g} s long')
 
@@ -190,7 +160,7 @@ class ReplayNode(Node):
             self._warn_of_others()
             again = True
             while again and not self._playhead.stopped.is_set():
-                again = self._play_once() and self._value('loop')
+                again = self._play_once() and self._settings.loop
             for publisher in self._outputs.values():
                 if not self._playhead.stopped.is_set():
                     publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
@@ -202,7 +172,7 @@ class ReplayNode(Node):
         """Waits for a subscriber of the image, and then until no further one has come for a while."""
         image = self._outputs[self._recording.output]
         awaited = [*self._outputs.values(), *([self._clock_output] if self._clock_output else [])]
-        limit_s = self._value('wait_for_subscriber_s')
+        limit_s = self._settings.wait_for_subscriber_s
         start = settled = time.monotonic()
         known = -1
         if limit_s > 0:
@@ -233,7 +203,7 @@ class ReplayNode(Node):
             count = total = late = 0
             first_s = None
             skipped = Notes()
-            for entry in self._recording.entries(self._value('start_offset_s'), skipped):
+            for entry in self._recording.entries(self._settings.start_offset_s, skipped):
                 if first_s is None:  # the clock starts once the first picture is decoded, or it would be late
                     first_s = entry.at_s
                     self._round = _Round(first_s, entry.time_ns, entry.stamp_ns, self.get_clock().now().nanoseconds)
@@ -270,19 +240,19 @@ class ReplayNode(Node):
 
     def _seconds_since(self, at_s: float) -> float:
         """Seconds of playing since a position that was passed."""
-        return (self._playhead.at_s - at_s) / self._value('rate')
+        return (self._playhead.at_s - at_s) / self._settings.rate
 
     def _publish(self, entry: Entry) -> None:
         if self._clock_output is not None:
             self._publish_clock()
-        if self._value('stamps') == 'now':
+        if self._settings.stamps == 'now':
             for part in entry.stamped:
-                played_s = (stamp_ns(part) - self._round.first_stamp_ns) * 1e-9 / self._value('rate')
+                played_s = (stamp_ns(part) - self._round.first_stamp_ns) * 1e-9 / self._settings.rate
                 part.header.stamp = self._shifted(played_s)
         self._outputs[entry.topic].publish(entry.message)
 
     def _publish_clock(self) -> None:
-        if self._value('stamps') == 'now':
+        if self._settings.stamps == 'now':
             time_ = self._shifted(self._seconds_since(self._round.first_s))
         else:
             time_ = time_message(self._round.first_ns + round((self._playhead.at_s - self._round.first_s) * 1e9))
@@ -297,7 +267,7 @@ def main(args: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='parameters:\n' + '\n'.join(f'  {name} ({default!r}): {text}' for name, (default, text) in _PARAMETERS.items()),
+        epilog='parameters:\n' + '\n'.join(f'  {row.name} ({row.default!r}): {row.metadata["text"]}' for row in fields(ReplayParameters)),
     )
     parser.add_argument('path', nargs='?', default='', help='rosbag2 folder, .mcap, .db3 or .bag file, or folder of pictures')
     path = parser.parse_args(remove_ros_args(sys.argv if args is None else args)[1:]).path
