@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy')
 
 import rclpy
-from bag_making import Scene, pose_message, scene_recording, write_bag
+from bag_making import START_NS, Scene, info_message, pose_message, scene_recording, write_bag
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from rclpy.parameter import Parameter
 from rclpy.time import Time
@@ -33,11 +33,13 @@ from c2f_head_pose.recordings.bagfile import BagError
 from c2f_head_pose.ros.replay.node import ReplayNode
 from c2f_head_pose.ros.replay.playhead import Playhead
 from c2f_head_pose.ros.replay.recording import Entry, Recording
+from c2f_head_pose.types import Camera
 
 pytestmark = pytest.mark.ros
 
 FRAMES = 6
 PICTURE = noise(48, 64)
+INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
 POSE_TYPE = 'geometry_msgs/msg/PoseWithCovarianceStamped'
 JPEG = cv2.imencode('.jpg', PICTURE)[1].ravel()
 
@@ -359,6 +361,39 @@ def test_a_bag_is_read_from_an_offset_on(tmp_path, kind):
     assert entries[0].at_s == pytest.approx(0.15)
     assert len(list(recording.entries(0.05))) == 15 and len(list(recording.entries())) == 18
     assert recording.length_s == pytest.approx(0.25)
+
+
+def calibrated_at(tmp_path: Path, kind: str, *at_s: float) -> Path:
+    """Two seconds of images, 0.2 s apart, with camera_info of another focal length (100, 200, ...) at each of these times."""
+    recording = scene_recording(Scene(duration_s=2.0, rate_hz=5.0), truth='none')
+    recording.messages = [message for message in recording.messages if not message[1].endswith('CameraInfo')]
+    for number, seconds in enumerate(at_s, 1):
+        ns, camera = START_NS + round(seconds * 1e9), Camera(640, 480, np.diag([100.0 * number, 100.0 * number, 1.0]))
+        recording.add('/camera/camera_info', INFO_TYPE, ns, lambda store, ns=ns, camera=camera: info_message(store, camera, ns))
+    return write_bag(tmp_path / 'calibrated', recording, kind)
+
+
+@pytest.mark.parametrize('kind', ['mcap', 'sqlite3', 'rosbag1'])
+def test_a_calibration_that_was_latched_before_an_offset_comes_first(tmp_path, kind):
+    """Images at 0, 0.2, ... 1.8 s: seven of them from 0.5 s on, with the newer of the two calibrations, which are never sent again."""
+    entries = list(Recording(calibrated_at(tmp_path, kind, 0.0, 0.1), plain_names=True).entries(0.5))
+    assert [entry.topic for entry in entries] == ['camera_info'] + 7 * ['image']
+    assert entries[0].message.k[0] == 200.0
+    assert (entries[0].at_s, entries[0].time_ns, entries[0].stamp_ns) == (entries[1].at_s, entries[1].time_ns, entries[1].stamp_ns)
+    assert [stamp_ns(entry.message) for entry in entries[1:]] == [START_NS + k * 200_000_000 for k in range(3, 10)]
+
+
+@pytest.mark.parametrize(('next_s', 'focals'), [(0.9, [200.0]), (1.7, [100.0, 200.0])])
+def test_a_calibration_before_an_offset_is_left_out_where_the_next_one_comes_within_a_second(tmp_path, next_s, focals):
+    entries = Recording(calibrated_at(tmp_path, 'mcap', 0.0, next_s), plain_names=True).entries(0.5)
+    assert [entry.message.k[0] for entry in entries if entry.topic == 'camera_info'] == focals
+
+
+def test_a_latched_calibration_is_published_after_an_offset_in_each_round(graph, tmp_path):
+    infos, images = graph.hear(CameraInfo, '/camera_info'), graph.hear(Image, '/image')
+    replay(graph, calibrated_at(tmp_path, 'mcap', 0.0), topics='plain', start_offset_s=1.7, loop=True, stamps='now')
+    graph.wait_until(lambda: len(images) > 2 and len(infos) > 2, 'three rounds')
+    assert stamp_ns(infos[0]) == stamp_ns(images[0])
 
 
 def test_an_offset_skips_what_is_before_it_and_loop_and_clock_go_back_to_it(graph, tmp_path):

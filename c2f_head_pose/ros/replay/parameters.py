@@ -33,7 +33,9 @@ class ReplayParameters(ParameterTable):
     )
     rate: float = _at_start(1.0, '1.0 is real time, 0.5 half as fast.', '', 0.01, 1000.0)
     picture_rate_hz: float = _at_start(PICTURE_RATE_HZ, 'Pictures a second, for a folder of pictures.', 'Hz', 0.01, 1000.0)
-    start_offset_s: float = _at_start(0.0, 'Begin this far into the recording; loop goes back there.', 's', 0.0, math.inf)
+    start_offset_s: float = _at_start(
+        0.0, 'Begin this far into the recording, with the calibration that holds there; loop goes back there.', 's', 0.0, math.inf
+    )
     loop: bool = _at_start(False, 'Start again at the end.')
     clock: bool = _at_start(
         False, "Publish the recording's time on /clock, 100 times a second and before each message; nothing while paused."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ _TYPES = {
 _STATIC = 'tf_static'
 _ANSWERS = '/head_pose/head_pose'
 """Ending of the topic on which a node head_pose answers, in any namespace."""
+_SOON_NS = 10**9
 _WORDING = Wording('the parameter image_topic')
 
 
@@ -103,6 +106,7 @@ class Recording:
         pictures = [topic for topic in (choice.image, choice.depth) if topic]
         self._decoded = [topic for topic in pictures if decode and recorded[topic].endswith('CompressedImage')]
         self._depth_topic = choice.depth
+        self._calibrations = [topic for topic in (choice.camera_info, choice.depth_info) if topic]
         self._names = self._output_names(choice, plain_names)
         poses = [topic for topic, type_ in recorded.items() if type_ in _POSE_TYPES]
         answers = [topic for topic in poses if topic.endswith(_ANSWERS)]
@@ -151,13 +155,23 @@ class Recording:
         """Yields the messages in the order of recording; those that cannot be read are skipped.
 
         Args:
-            from_s: leaves out what comes earlier, in seconds since the recording's first entry.
+            from_s: leaves out what comes earlier, in seconds since the recording's first entry. A calibration that was recorded
+                earlier, and does not come again soon, is the first entry then, with the stamp of the first message after it.
             skipped: counts the messages that are left out because they cannot be read.
         """
         skipped = Notes() if skipped is None else skipped
-        bits = SignificantBits()
         start_ns = next((message.log_ns for message in self._bag.messages(self._names)), 0)
-        for message in self._bag.messages(self._names, start_ns + round(from_s * 1e9)):
+        entries = self._entries(start_ns, start_ns + round(from_s * 1e9), skipped)
+        first = next(entries, None)
+        if first is not None:
+            yield from self._calibrations_before(first) if from_s > 0 else ()
+            yield first
+            yield from entries
+
+    def _entries(self, start_ns: int, from_ns: int, skipped: Notes) -> Iterator[Entry]:
+        """The messages recorded from a time on."""
+        bits = SignificantBits()
+        for message in self._bag.messages(self._names, from_ns):
             try:
                 published = self._to_publish(message, bits)
             except (BagError, ImageError) as error:
@@ -165,6 +179,18 @@ class Recording:
                 skipped.add(f'{kind} on {message.topic} that cannot be read are left out', str(error))
                 continue
             yield Entry((message.log_ns - start_ns) * 1e-9, message.log_ns, self._names[message.topic], published)
+
+    def _calibrations_before(self, first: Entry) -> Iterator[Entry]:
+        """The calibrations that hold at an entry, with its stamp, unless they come again soon: a driver that latches one sends it once."""
+        for topic in self._calibrations:
+            following = next(self._bag.messages([topic], first.time_ns), None)
+            if following is not None and following.log_ns < first.time_ns + _SOON_NS:
+                continue
+            for message in deque(takewhile(lambda message: message.log_ns < first.time_ns, self._bag.messages([topic])), maxlen=1):
+                with suppress(BagError):
+                    info = to_ros(CameraInfo, message.decode())
+                    info.header.stamp = messages.time_message(first.stamp_ns)
+                    yield replace(first, topic=self._names[topic], message=info)
 
     def _to_publish(self, message: BagMessage, bits: SignificantBits) -> Any:
         decoded = message.decode()
