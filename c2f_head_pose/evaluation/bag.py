@@ -77,7 +77,7 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
         gate.check(expression)
     if chosen.attention:
         try:
-            driver_monitor(chosen.attention, chosen.camera_elevation_deg)
+            driver_monitor(chosen.attention, chosen.camera_elevation_deg, chosen.image_rotation)
         except (ValueError, OSError) as error:
             raise ValueError(f'--attention: {error}') from error
     elif chosen.camera_elevation_deg:

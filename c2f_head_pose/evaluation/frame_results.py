@@ -50,7 +50,10 @@ class FrameResults:
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
         self.tracks: dict[str, int] = {}
         self._options = options
-        self.attention = AttentionTimeline(driver_monitor(options.attention, options.camera_elevation_deg)) if options.attention else None
+        self.attention = None
+        if options.attention:
+            monitor = driver_monitor(options.attention, options.camera_elevation_deg, options.image_rotation)
+            self.attention = AttentionTimeline(monitor)
         self._matcher = Matcher(by_position=truth is not None and truth.located)
         self._csv = FramesWriter(folder / 'frames.csv')
         open_files.callback(self._csv.close)
