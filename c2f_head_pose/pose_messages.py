@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .geometry import category_index, rotation_from_quaternion
+from .geometry import rotation_from_quaternion
 from .types import CATEGORIES, HeadPose
 
 UNKNOWN_VARIANCE_M2 = 1e6
@@ -40,7 +40,7 @@ def head_from_message(
         face_id: id of the face as published; empty where the message has none.
         track_id: id of the face's track, for a message without an id.
         score: score of the detection.
-        category: 'L1'..'L4' as published; any other text is replaced by the category of the rotation.
+        category: 'L1'..'L4' as published; any other text is an unknown category.
 
     Returns:
         The head pose in the header's frame.
@@ -56,13 +56,12 @@ def head_from_message(
     variance = np.diag(stated)[:3]
     if t is not None and (not np.all(np.isfinite(t)) or not np.any(t) or not np.all(np.abs(variance) < _LEAST_UNKNOWN_M2)):
         t = None
-    if category not in CATEGORIES:
-        category = CATEGORIES[int(category_index(R))] if np.isfinite(R).all() else CATEGORIES[0]
+    known = category in CATEGORIES
     return HeadPose(
         R,
         std_deg,
-        category,
-        np.eye(len(CATEGORIES))[CATEGORIES.index(category)],
+        category if known else '',
+        np.array([float(name == category) for name in CATEGORIES]) if known else np.full(len(CATEGORIES), np.nan),
         score=float(score),
         track_id=track_id,
         t_cam_head_m=t,

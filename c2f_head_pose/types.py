@@ -88,8 +88,9 @@ class HeadPose:
         rotation_std_deg: (3,) float64 standard deviation, degrees, of the rotation vector d in
             R_true = R_cam_head exp([d]x), about the head's x, y, z axes (roll, pitch, yaw).
         category: the paper's sub-space, 'L1'..'L4' (Table 1): pitch and yaw both >= 0; pitch < 0; both < 0; yaw < 0. Of the head as the
-            crop shows it, so near 0 it may differ from the signs of the angles after the ray's correction.
-        category_probabilities: (4,) float64, of L1..L4, sum 1.
+            crop shows it, so near 0 it may differ from the signs of the angles after the ray's correction. '' for a pose read from a
+            message that states none.
+        category_probabilities: (4,) float64, of L1..L4, sum 1; NaN where the category is unknown.
         box: the detected face (never the widened crop); None for a ready-cut crop.
         score: detection score in [0, 1].
         track_id: the tracker's id, stable across frames; None for a single image, or for a pose read from a message.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..geometry import geodesic_deg
+from ..camera import pixel_ray
+from ..geometry import category_index, geodesic_deg, ray_rotation
 from ..recordings.reader import Frame, UnreadableImage
-from ..types import CATEGORIES, HeadPose
+from ..turn import turn_rotation_back
+from ..types import CATEGORIES, Camera, HeadPose
 from .attention.timeline import AttentionTimeline, driver_monitor
 from .frames_csv import FramesWriter
 from .options import Options
@@ -84,7 +87,7 @@ class FrameResults:
             self._face(frame, pose, other_deg, None if k is None else present[k][:2], times)
         missed = [head for j, head in enumerate(present) if j not in matched]
         for number, q, _ in missed:
-            self.faces.add(frame.index, frame.stamp_s, MISSED, number, _UNKNOWN, _UNKNOWN, q, _UNKNOWN[:3], -1, np.nan)
+            self.faces.add(frame.index, frame.stamp_s, MISSED, number, _UNKNOWN, _UNKNOWN, q, _UNKNOWN[:3], _UNKNOWN, -1, np.nan)
             assert self.truth is not None
             self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
         if not poses and not missed:
@@ -105,6 +108,9 @@ class FrameResults:
         unsmoothed = pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed
         R_true = None if head is None else rotations_from_quaternions(head[1])[0]
         name = '' if head is None or self.truth is None else self.truth.heads[head[0]].name
+        R_crop_cam = _crop_rotation(pose, frame.camera, self._options.image_rotation)
+        if not pose.category:
+            pose = replace(pose, category=_category(R_crop_cam @ unsmoothed))
         self.faces.add(
             frame.index,
             frame.stamp_s,
@@ -114,10 +120,12 @@ class FrameResults:
             quaternions_from_rotations(unsmoothed)[0],
             _UNKNOWN if head is None else head[1],
             pose.rotation_std_deg,
+            quaternions_from_rotations(R_crop_cam)[0],
             CATEGORIES.index(pose.category),
             other_deg,
         )
-        self._csv.face(frame.index, frame.stamp_ns, pose, name, R_true, other_deg, times)
+        true_category = '' if R_true is None else _category(R_crop_cam @ R_true)
+        self._csv.face(frame.index, frame.stamp_ns, pose, name, R_true, true_category, other_deg, times)
         if R_true is not None:
             score = float(geodesic_deg(R_true, pose.R_cam_head))
             caption = f'{score:.1f} deg off'
@@ -129,3 +137,20 @@ class FrameResults:
             score = float(np.mean(pose.rotation_std_deg))
             caption = f'stated deviation {score:.1f} deg'
         self.worst.offer(score, frame.index, frame.stamp_s, caption, frame.image, pose, frame.camera)
+
+
+def _category(R_crop_head: np.ndarray) -> str:
+    return CATEGORIES[int(category_index(R_crop_head))]
+
+
+def _crop_rotation(pose: HeadPose, camera: Camera | None, image_rotation: int) -> np.ndarray:
+    """Computes the (3, 3) rotation from the camera's axes to those of a face's upright crop, in which categories are.
+
+    Of a recorded pose, which has no box, the ray to its position stands for that through the crop's centre; without one, the optical axis.
+    """
+    R_cam_ray = np.eye(3)
+    if pose.box is not None and camera is not None:
+        R_cam_ray = ray_rotation(pixel_ray(camera, *pose.box.centre))
+    elif pose.box is None and pose.t_cam_head_m is not None and pose.t_cam_head_m[2] > 0:
+        R_cam_ray = ray_rotation(pose.t_cam_head_m)
+    return (R_cam_ray @ turn_rotation_back(np.eye(3), image_rotation)).T

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import category_index, geodesic_deg, ypr_deg_from_rotation
-from ..types import CATEGORIES, HeadPose
+from ..geometry import geodesic_deg, ypr_deg_from_rotation
+from ..types import HeadPose
 from .rotations import quaternions_from_rotations
 
 _FLUSH_S = 1.0
@@ -77,7 +77,15 @@ class FramesWriter:
         self._flushed = time.monotonic()
 
     def face(
-        self, frame: int, stamp_ns: int, pose: HeadPose, head: str, R_true: np.ndarray | None, other_deg: float, times_ms: tuple[float, ...]
+        self,
+        frame: int,
+        stamp_ns: int,
+        pose: HeadPose,
+        head: str,
+        R_true: np.ndarray | None,
+        true_category: str,
+        other_deg: float,
+        times_ms: tuple[float, ...],
     ) -> None:
         """Writes a face.
 
@@ -87,6 +95,7 @@ class FramesWriter:
             pose: the face's pose.
             head: name of the true head; '' for none.
             R_true: (3, 3) true R_cam_head; None for a face without a true head, which is 'unmatched'.
+            true_category: category of the true head as the face's crop shows it; '' without a true head.
             other_deg: angle to the second model's estimate, degrees; NaN without.
             times_ms: milliseconds of the stages, in the order of `series.STAGES`; NaN unknown.
         """
@@ -108,15 +117,15 @@ class FramesWriter:
             *(f'{v:.8f}' for v in quaternions_from_rotations(unsmoothed)[0]),
             *(f'{v:.3f}' for v in pose.rotation_std_deg),
             *((None,) * 3 if pose.t_cam_head_m is None else (f'{v:.4f}' for v in pose.t_cam_head_m)),
-            *_truth(R_true),
+            *_truth(R_true, true_category),
             *(None if e is None else f'{e:.5f}' for e in errors),
             _number(other_deg),
             *map(_number, times_ms),
         )
 
     def miss(self, frame: int, stamp_ns: int, head: str, R_true: np.ndarray, times_ms: tuple[float, ...]) -> None:
-        """Writes a true head without a face; see `face` for the arguments."""
-        self._write(frame, stamp_ns, 'missed', None, head, *(None,) * 23, *_truth(R_true), *(None,) * 3, *map(_number, times_ms))
+        """Writes a true head without a face, so without a crop for a category; see `face` for the arguments."""
+        self._write(frame, stamp_ns, 'missed', None, head, *(None,) * 23, *_truth(R_true, ''), *(None,) * 3, *map(_number, times_ms))
 
     def empty(self, frame: int, stamp_ns: int, event: str, times_ms: tuple[float, ...]) -> None:
         """Writes an image without a face or a true head ('nobody'), without a result ('dropped'), or that is 'unreadable'."""
@@ -137,8 +146,8 @@ def _rotation(R: np.ndarray) -> list[str]:
     return [f'{v:.8f}' for v in quaternions_from_rotations(R)[0]] + [f'{v:.4f}' for v in ypr_deg_from_rotation(R)]
 
 
-def _truth(R: np.ndarray | None) -> list[str | None]:
-    return [None] * 8 if R is None else [*_rotation(R), CATEGORIES[int(category_index(R))]]
+def _truth(R: np.ndarray | None, category: str) -> list[str | None]:
+    return [None] * 8 if R is None else [*_rotation(R), category]
 
 
 def _number(value: float) -> str | None:

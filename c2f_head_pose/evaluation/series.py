@@ -19,12 +19,14 @@ FACE = np.dtype(
         ('q_unsmoothed', 'f4', 4),
         ('q_true', 'f4', 4),
         ('std_deg', 'f4', 3),
+        ('q_crop', 'f4', 4),
         ('category', 'i1'),
         ('other_deg', 'f4'),
     ]
 )
 """A face, or a true head that was missed (track -2, no q). track: index into `Series.tracks`, -1 without a track; head: index into
-`Series.heads`, -1 without a true head; q: x y z w of R_cam_head; other_deg: angle to the second model's estimate."""
+`Series.heads`, -1 without a true head; q: x y z w of R_cam_head; q_crop: of the rotation from the camera's axes to the face's upright
+crop's, in which `category` is; other_deg: angle to the second model's estimate."""
 IMAGE = np.dtype(
     [
         ('frame', 'i4'),

@@ -125,7 +125,7 @@ def _error_figures(faces: np.ndarray, R_true: np.ndarray, column: str) -> dict[s
     pitch = np.degrees(np.arcsin(np.clip(-R_true[:, 1, 0], -1, 1)))
     out['by_yaw'] = by_bin(yaw, errors.geodesic_deg, YAW_EDGES_DEG)
     out['by_pitch'] = by_bin(pitch, errors.geodesic_deg, PITCH_EDGES_DEG)
-    out['coarse'] = coarse_accuracy(R_true, np.eye(len(CATEGORIES))[faces['category']])
+    out['coarse'] = coarse_accuracy(rotations_from_quaternions(faces['q_crop']) @ R_true, np.eye(len(CATEGORIES))[faces['category']])
     out['calibration'] = _calibration(R_true, R, faces['std_deg'])
     return out
 
@@ -228,7 +228,8 @@ def _block_sums(scored: Scored) -> dict[str, tuple[np.ndarray, np.ndarray]]:
                 add(f'{prefix}{name}geodesic_deg.mean', rows['stamp_s'][known], errors.geodesic_deg)
                 for i, axis in enumerate(AXES):
                     add(f'{prefix}{name}{axis}_deg.mae', rows['stamp_s'][known], errors.absolute_deg[:, i])
-        add('coarse.beyond_0', rows['stamp_s'], (rows['category'] == category_index(truths[''])).astype(float))
+        in_crop = rotations_from_quaternions(rows['q_crop']) @ truths['']
+        add('coarse.beyond_0', rows['stamp_s'], (rows['category'] == category_index(in_crop)).astype(float))
     heads = series.faces[series.faces['head'] >= 0]
     add('detection.rate', heads['stamp_s'], np.isfinite(heads['q'][:, 0]).astype(float))
     answered = series.images[~series.images['dropped']]

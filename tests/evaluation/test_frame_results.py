@@ -1,5 +1,6 @@
 """What an evaluation makes of poses and truth image by image, without a network."""
 
+import csv
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -9,22 +10,37 @@ from attention_scenes import CONFIG, LHD, head
 from bag_making import CAMERA, FRAME_ID, START_NS
 
 from c2f_head_pose.attention.zones import azimuth_elevation_deg
+from c2f_head_pose.camera import pixel_ray
 from c2f_head_pose.evaluation.frame_results import FrameResults
 from c2f_head_pose.evaluation.options import Options
+from c2f_head_pose.evaluation.rotations import quaternions_from_rotations
+from c2f_head_pose.evaluation.series import Series
 from c2f_head_pose.evaluation.sources import Answer
+from c2f_head_pose.evaluation.summary import Scored, summarise
+from c2f_head_pose.evaluation.truth.heads import Truth, TruthHead
+from c2f_head_pose.files import seconds_from_ns
+from c2f_head_pose.geometry import category_index, ray_rotation, rotation_from_ypr_deg
 from c2f_head_pose.recordings.reader import Frame
 from c2f_head_pose.turn import turn_rotation_back
+from c2f_head_pose.types import CATEGORIES, FaceBox, HeadPose
+
+STAMPS_NS = START_NS + 100_000_000 * np.arange(40)
+STAMPS_S = np.array([seconds_from_ns(ns) for ns in STAMPS_NS.tolist()])
 
 
-def results(folder, poses, truth=None, frames=1, camera=CAMERA, **options):
-    """The results of images at 10 Hz with the same poses in each."""
+def results(folder, answers, truth=None, **options):
+    """The results of images at 10 Hz with the poses of each."""
     image = np.zeros((CAMERA.height, CAMERA.width), np.uint8)
     with ExitStack() as files:
         run = FrameResults(folder, Options(video=False, poses=False, **options), truth, files)
-        for k in range(frames):
-            stamp_ns = START_NS + k * 100_000_000
-            run.take(Answer(Frame(k, stamp_ns, stamp_ns, FRAME_ID, image, camera, None), poses, [np.nan] * len(poses)))
+        for k, (poses, stamp_ns) in enumerate(zip(answers, STAMPS_NS.tolist())):
+            run.take(Answer(Frame(k, stamp_ns, stamp_ns, FRAME_ID, image, CAMERA, None), poses, [np.nan] * len(poses)))
     return run
+
+
+def rows_of(folder):
+    with (folder / 'frames.csv').open(newline='') as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize('rotation_deg', [0, 90, 180, 270])
@@ -33,5 +49,29 @@ def test_the_zones_of_a_turned_camera_are_those_of_the_upright_camera(tmp_path, 
     """Poses stay in the camera's frame, so a head that rests on a zone has another rotation in each camera, but points at the same zone."""
     upright = head(*azimuth_elevation_deg(LHD.centre(zone)))
     turned = replace(upright, R_cam_head=turn_rotation_back(upright.R_cam_head, rotation_deg))
-    run = results(tmp_path, [turned], frames=20, attention=str(CONFIG / 'zones_passenger_car_lhd.yaml'), image_rotation=rotation_deg)
+    run = results(tmp_path, [[turned]] * 20, attention=str(CONFIG / 'zones_passenger_car_lhd.yaml'), image_rotation=rotation_deg)
     assert {span.zone for span in run.attention.spans()} == {zone}
+
+
+@pytest.mark.parametrize('rotation_deg', [0, 90, 180, 270])
+@pytest.mark.parametrize('form', ['estimated', 'detection', 'pose'])
+def test_categories_of_the_truth_are_those_that_the_crop_shows(tmp_path, rotation_deg, form):
+    """A perfect network: it names the sub-space of the head in its upright crop, and the rotation is the true one. The faces are up to 28
+    degrees off the axis, so that their signs of yaw and pitch in the camera's frame are often others, and in a turned camera always. A
+    detection has its category and position, but no box; a pose has no category either. Alignment with the identity changes nothing."""
+    rng = np.random.default_rng(0)
+    answers, R_true = [], []
+    for R_crop in rotation_from_ypr_deg(rng.normal(0, (20, 15, 5), (len(STAMPS_NS), 3))):
+        x, y = rng.uniform((40, 40), (600, 440))
+        ray = pixel_ray(CAMERA, x, y)
+        R_true.append(ray_rotation(ray) @ turn_rotation_back(R_crop, rotation_deg))
+        category = '' if form == 'pose' else CATEGORIES[int(category_index(R_crop))]
+        box = FaceBox(x - 40, y - 50, x + 40, y + 50) if form == 'estimated' else None
+        answers.append([HeadPose(R_true[-1], np.ones(3), category, np.full(4, np.nan), box, track_id=1, t_cam_head_m=0.7 * ray)])
+    heads = (TruthHead('head', STAMPS_S, quaternions_from_rotations(np.array(R_true))),)
+    run = results(tmp_path, answers, Truth(heads, 'x'), image_rotation=rotation_deg)
+    scored = Scored('x', Series(run.faces.array(), run.images.array(), ('head',)), np.array(R_true), 1.0)
+    figures = summarise([scored])
+    assert figures['coarse'] == figures['aligned']['coarse'] == dict.fromkeys(figures['coarse'], 1.0)
+    assert figures['ci95']['coarse.beyond_0'] == [1, 1]
+    assert {(row['category'], row['true_category']) for row in rows_of(tmp_path)} == {(name, name) for name in CATEGORIES}
