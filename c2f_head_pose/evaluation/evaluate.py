@@ -199,6 +199,10 @@ def _finish(run: FrameResults, result: Evaluated, options: Options, wall_s: floa
         truth_known = truth.known_at(images['stamp_s'], options.max_gap_s)
         if unknown := int(np.count_nonzero(~truth_known & ~images['unreadable'])):
             result.notes['images at which the truth is unknown: their faces are neither right nor false'] = unknown
+        if run.unplaced:
+            note = 'images at which the truth does not say where every head is: such a head is left out, and no face is false'
+            result.notes[note] = len(run.unplaced)
+            truth_known &= ~np.isin(images['frame'], run.unplaced)
     series = Series(
         run.faces.array(),
         images,

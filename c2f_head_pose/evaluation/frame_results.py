@@ -43,6 +43,7 @@ class FrameResults:
         truth: the truth; None without.
         faces: one row for each face found or missed.
         images: one row for each image.
+        unplaced: indices of the images at which the truth does not say where every head is.
         tracks: index of each track's id.
         attention: the driver's attention over time; None where it was not requested.
         worst: the frames with the largest errors.
@@ -51,6 +52,7 @@ class FrameResults:
     def __init__(self, folder: Path, options: Options, truth: Truth | None, open_files: ExitStack) -> None:
         self.truth, self.worst = truth, WorstFrames()
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
+        self.unplaced: list[int] = []
         self.tracks: dict[str, int] = {}
         self._options = options
         self.attention = None
@@ -79,8 +81,7 @@ class FrameResults:
         frame, poses = answer.frame, answer.poses
         if self.attention:
             self.attention.take(frame.stamp_s, None if answer.dropped else poses)
-        known = self.truth is not None and not answer.dropped
-        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s) if self.truth and known else []
+        present = [] if answer.dropped else self._present(frame)
         matched = self._matcher.match(poses, [t for _, _, t in present], frame.camera)
         times = (*(answer.stage_ms.get(s, float('nan')) for s in ('detect', 'crop', 'infer', 'decode')), answer.total_ms, answer.publish_ms)
         for pose, other_deg, k in zip(poses, answer.other_deg, matched):
@@ -99,6 +100,17 @@ class FrameResults:
             self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
         if self._video:
             self._video.write(frame.image, poses, frame.camera, frame.stamp_s)
+
+    def _present(self, frame: Frame) -> list[tuple[int, np.ndarray, np.ndarray | None]]:
+        """Returns the true heads as present_at does; of several that are told apart by position, those whose position is known."""
+        if self.truth is None:
+            return []
+        present = present_at(self.truth.heads, frame.stamp_s, self._options.max_gap_s)
+        placed = [head for head in present if head[2] is not None]
+        if len(self.truth.heads) == 1 or not self.truth.located or len(placed) == len(present):
+            return present
+        self.unplaced.append(frame.index)
+        return placed
 
     def _track(self, pose: HeadPose) -> int:
         """Returns the index of a face's id in `tracks`, to which a new id is added."""

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from attention_scenes import CONFIG, LHD, head
-from bag_making import CAMERA, FRAME_ID, START_NS
+from bag_making import CAMERA, FRAME_ID, START_NS, Recording, image_message, info_message, write_bag
 
 from c2f_head_pose.attention.zones import azimuth_elevation_deg
 from c2f_head_pose.camera import pixel_ray
+from c2f_head_pose.evaluation.evaluate import evaluate_recording
 from c2f_head_pose.evaluation.frame_results import FrameResults
 from c2f_head_pose.evaluation.options import Options
 from c2f_head_pose.evaluation.rotations import quaternions_from_rotations
@@ -19,7 +20,7 @@ from c2f_head_pose.evaluation.sources import Answer
 from c2f_head_pose.evaluation.summary import Scored, summarise
 from c2f_head_pose.evaluation.truth.heads import Truth, TruthHead
 from c2f_head_pose.files import seconds_from_ns
-from c2f_head_pose.geometry import category_index, ray_rotation, rotation_from_ypr_deg
+from c2f_head_pose.geometry import HEAD_AXES, category_index, ray_rotation, rotation_from_ypr_deg
 from c2f_head_pose.recordings.reader import Frame
 from c2f_head_pose.turn import turn_rotation_back
 from c2f_head_pose.types import CATEGORIES, FaceBox, HeadPose
@@ -75,3 +76,31 @@ def test_categories_of_the_truth_are_those_that_the_crop_shows(tmp_path, rotatio
     assert figures['coarse'] == figures['aligned']['coarse'] == dict.fromkeys(figures['coarse'], 1.0)
     assert figures['ci95']['coarse.beyond_0'] == [1, 1]
     assert {(row['category'], row['true_category']) for row in rows_of(tmp_path)} == {(name, name) for name in CATEGORIES}
+
+
+class TwoFaces:
+    """Answers every image with a face at 200, 240 and one at 440, 240 px."""
+
+    def of(self, frame):
+        boxes = [FaceBox(x - 40, 190, x + 40, 290) for x in (200, 440)]
+        return [HeadPose(HEAD_AXES, np.ones(3), 'L1', np.eye(4)[0], box, track_id=k) for k, box in enumerate(boxes)], 0.0
+
+
+@pytest.mark.parametrize('unplaced', [('b',), ('a', 'b')])
+def test_a_head_whose_place_is_unknown_is_left_out_at_that_image(tmp_path, unplaced):
+    """Two people in five images, and a truth that holds everybody. Focal length 600: at 1 m they are at -0.2 and 0.2 m. In the third image
+    the positions of one or both are empty cells: those are neither heads nor missed, and their faces are nobody's, but not false."""
+    made, lines = Recording(), ['stamp_ns,id,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z_m']
+    for k, ns in enumerate(STAMPS_NS[:5].tolist()):
+        image = np.zeros((CAMERA.height, CAMERA.width), np.uint8)
+        made.add('/image', 'sensor_msgs/msg/Image', ns, lambda s, n=ns, image=image: image_message(s, image, n, 'mono8'))
+        made.add('/camera_info', 'sensor_msgs/msg/CameraInfo', ns, lambda s, n=ns: info_message(s, CAMERA, n))
+        lines += [f'{ns},{name},0,0,0,' + (',,' if k == 2 and name in unplaced else f'{x},0,1') for name, x in (('a', -0.2), ('b', 0.2))]
+    (tmp_path / 't.csv').write_text('\n'.join(lines))
+    options = Options(video=False, poses=False, truth=(str(tmp_path / 't.csv'),), truth_complete=True)
+    done = evaluate_recording(write_bag(tmp_path / 'bag', made), 'bag', tmp_path, options, None, answers=TwoFaces())
+    assert done.errors == [] and [n for note, n in done.notes.items() if 'where every head is' in note] == [1]
+    figures, lost = summarise([done.scored]), len(unplaced)
+    detection = figures['detection']
+    assert (detection['true_heads'], detection['missed'], detection['unmatched'], detection['false_faces']) == (10 - lost, 0, lost, 0)
+    assert figures['geodesic_deg']['n'] == 10 - lost

@@ -307,6 +307,7 @@ def test_faces_are_paired_with_heads_by_where_they_are():
     heads = [np.array([0.1, 0, 1.0]), np.array([-0.2, 0, 1.0])]
     faces = [face_at(560, 100), face_at(205, 238), face_at(372, 244)]
     assert Matcher(True).match(faces, heads, CAMERA) == [None, 1, 0]
+    assert Matcher(True).match(faces, [heads[0], None], CAMERA) == [None, None, 0], 'the place of one is unknown'
     assert Matcher(True).match([], heads, CAMERA) == []
     assert Matcher(True).match(faces, [], CAMERA) == [None] * 3
 

@@ -34,7 +34,7 @@ class Matcher:
 
         Args:
             poses: the faces that were found.
-            positions: (3,) position of each true head in view, camera frame, metres; None unknown.
+            positions: (3,) position of each true head in view, camera frame, metres; None unknown: without a face if others are known.
             camera: the image's camera; None unknown.
 
         Returns:
@@ -46,7 +46,7 @@ class Matcher:
         matched: list[int | None] = [None] * len(poses)
         if not poses or not positions:
             return matched
-        if self._by_position and all(p is not None for p in positions) and (camera is not None or poses[0].box is None):
+        if self._by_position and any(p is not None for p in positions) and (camera is not None or poses[0].box is None):
             costs = [(_distance(pose, t, camera), i, j) for i, pose in enumerate(poses) for j, t in enumerate(positions) if t is not None]
             taken: set[int] = set()
             for cost, i, j in sorted(costs):
