@@ -85,7 +85,8 @@ class ZoneMap:
         name: name of the vehicle.
         zones: zones in order of precedence, in degrees of gaze, as measured in the car.
         head_share: fraction of a gaze's (azimuth, elevation) that the head turns; the eyes turn the rest. It shrinks the zones towards
-            straight ahead, from directions of the eyes to directions of the face.
+            straight ahead, from directions of the eyes to directions of the face; a cone stays a cone, whose radius shrinks by the
+            geometric mean.
 
     Raises:
         ValueError: for zones without a road, equal names, a share outside of (0, 1], or an impossible shape.
@@ -157,7 +158,7 @@ class ZoneMap:
             edges = [a + steps * (b - a) for a, b in zip(corners, np.roll(corners, -1, axis=0))]
             around = np.concatenate([*edges, corners[:1]])
         else:
-            axis, radius = self.centre(name), np.radians(zone.cone_deg[2])
+            axis, radius = self.centre(name), _shared_radius(zone.cone_deg[2], self.head_share)
             side = np.cross(axis, np.eye(3)[int(np.argmin(np.abs(axis)))])
             side /= np.linalg.norm(side)
             turns = np.linspace(0, 2 * np.pi, 33)[:, None]
@@ -239,6 +240,11 @@ def _shared(azimuth_elevation: Sequence[float], head_share: tuple[float, float])
     return azimuth_elevation[0] * head_share[0], azimuth_elevation[1] * head_share[1]
 
 
+def _shared_radius(radius_deg: float, head_share: tuple[float, float]) -> float:
+    """A cone's radius in radians for the face: of the circle with the area of the ellipse to which the shares shrink it."""
+    return float(np.radians(radius_deg * np.sqrt(head_share[0] * head_share[1])))
+
+
 def _half_spaces(zone: Zone, head_share: tuple[float, float]) -> np.ndarray:
     """(n, 4) rows (normal, offset); a direction u is inside the zone if normal . u >= offset for every row."""
     if zone.kind not in KINDS:
@@ -251,7 +257,7 @@ def _half_spaces(zone: Zone, head_share: tuple[float, float]) -> np.ndarray:
         radius = zone.cone_deg[2]
         if not 0 < radius < 90:
             raise ValueError(f'zone {zone.name!r}: the radius must be between 0 and 90 degrees, got {radius:g}')
-        return np.array([[*direction(*_shared(zone.cone_deg[:2], head_share)), np.cos(np.radians(radius))]])
+        return np.array([[*direction(*_shared(zone.cone_deg[:2], head_share)), np.cos(_shared_radius(radius, head_share))]])
     corners = np.array([direction(*_shared(corner, head_share)) for corner in zone.polygon_deg])
     if len(corners) < 3:
         raise ValueError(f'zone {zone.name!r}: a polygon needs three corners or more, got {len(corners)}')

@@ -75,6 +75,17 @@ def test_a_zone_is_assigned_by_mass_not_by_the_point():
     assert blurred.probabilities['sign'] == pytest.approx(0.044, abs=0.01) and blurred.most_probable == 'wide'
 
 
+def test_a_cone_shrinks_by_the_share_of_the_head_as_a_polygon_does():
+    """A driver turns the head by half of each gaze. The road reaches 20 degrees of gaze aside, so 10 of the head: 9 are inside, 11 are not.
+    With shares of 0.8 and 0.45 the cone keeps a circle's area, 20 sqrt(0.36) = 12 degrees, where an ellipse had 16 and 9."""
+    square, cone = (Zone('road', 'road', ((20, -20), (20, 20), (-20, 20), (-20, -20))), Zone('road', 'road', cone_deg=(0, 0, 20)))
+    for zone in (square, cone):
+        zones = ZoneMap('test', (zone,), (0.5, 0.5))
+        assert [zones.zone_of(direction(*at)) for at in ((9, 0), (11, 0), (0, 9), (0, 11))] == ['road', ELSEWHERE, 'road', ELSEWHERE]
+    uneven = ZoneMap('test', (cone,), (0.8, 0.45))
+    assert [uneven.zone_of(direction(*at)) for at in ((11.9, 0), (12.1, 0), (0, 11.9), (0, 12.1))] == ['road', ELSEWHERE] * 2
+
+
 def test_half_the_mass_lies_on_each_side_of_an_edge():
     """The face points at a polygon's edge 10 degrees to the left: half of it is inside, whatever the deviation."""
     zones = ZoneMap('test', (Zone('road', 'road', ((10, 60), (10, -60), (-60, -60), (-60, 60))),))
@@ -187,10 +198,11 @@ def test_two_profiles_that_mirror_each_other_are_refused(tmp_path):
         load_zones(tmp_path / 'one.yaml')
 
 
-def test_the_outline_runs_along_the_edge():
+@pytest.mark.parametrize('head_share', [(1.0, 1.0), (0.8, 0.6)])
+def test_the_outline_runs_along_the_edge(head_share):
     """A step towards the middle is inside the zone, a step outwards is not: for polygons and for a cone."""
     square = Zone('square', 'away', ((-60, -20), (-60, 20), (-20, 20), (-20, -20)))
-    zones = ZoneMap('test', (Zone('cone', 'road', cone_deg=(10, 5, 12)), square))
+    zones = ZoneMap('test', (Zone('cone', 'road', cone_deg=(10, 5, 12)), square), head_share)
     for name in ('cone', 'square'):
         middle = zones.centre(name)
         outline = zones.outline(name)
