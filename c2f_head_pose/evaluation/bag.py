@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,20 @@ from ..recordings.reader import folder_name
 from . import gate, results
 from .attention.timeline import driver_monitor
 from .environment import environment
-from .evaluate import Evaluated, Options, evaluate_recording, load_estimator, names_of
+from .evaluate import Evaluated, Options, evaluate_recording, load_estimator, load_second, names_of
 from .truth.heads import AXES, PARENTS
 from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
 _PROGRESS_S = 0.5
 _PROGRESS_LOG_S = 10.0
+_OF_THE_ESTIMATOR = {
+    'model': '--model',
+    'second_model': '--second-model',
+    'smoothing': '--no-smoothing',
+    'max_faces': '--max-faces',
+    'min_face_px': '--min-face-px',
+}
+"""Options that decide what an estimator finds, so without effect on recorded poses."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +73,7 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Optio
 
 
 def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
-    """Reads the baseline, and checks it, the gates and the zones before any recording is evaluated.
+    """Reads the baseline, and checks it, the gates, the zones and which options go together before any recording is evaluated.
 
     Returns:
         The baseline's metrics.json; None without.
@@ -75,6 +83,9 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
     """
     for expression in chosen.fail_if:
         gate.check(expression)
+    unused = [option for name, option in _OF_THE_ESTIMATOR.items() if getattr(chosen, name) not in ('', getattr(Options, name))]
+    if chosen.recorded_topic and unused:
+        raise ValueError(f'leave out {" and ".join(unused)}: no estimator runs with --recorded-topic')
     if chosen.attention:
         try:
             driver_monitor(chosen.attention, chosen.camera_elevation_deg, chosen.image_rotation)
@@ -159,7 +170,7 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
         entry, scored, worst = results.load_result(path)
         return Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
     estimator = load_estimator(options)
-    second = load_estimator(replace(options, model=options.second_model)) if options.second_model else None
+    second = load_second(options)
     facts = environment(
         None if estimator is None else options.model,
         None if estimator is None else estimator.model_name,

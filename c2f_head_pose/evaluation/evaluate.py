@@ -13,6 +13,7 @@ import numpy as np
 
 from ..estimator import EstimatorOptions, HeadPoseEstimator
 from ..finder import mute_findings
+from ..models.registry import ModelError
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice, first_message, frame_of
 from ..recordings.reader import Notes, UnreadableImage
@@ -29,7 +30,7 @@ from .truth.heads import Truth
 from .truth.read import read_truth
 from .truth.stamps import describe_gap
 
-__all__ = ['Evaluated', 'Options', 'evaluate_recording', 'load_estimator', 'names_of']
+__all__ = ['Evaluated', 'Options', 'evaluate_recording', 'load_estimator', 'load_second', 'names_of']
 
 
 @dataclass(eq=False)
@@ -82,6 +83,23 @@ def load_estimator(options: Options) -> HeadPoseEstimator | None:
         smoothing=options.smoothing, max_faces=options.max_faces, min_face_px=options.min_face_px, image_rotation=options.image_rotation
     )
     return HeadPoseEstimator.load(options.model, options.device, options.threads, wanted)
+
+
+def load_second(options: Options) -> HeadPoseEstimator | None:
+    """Opens the estimator of the model that is compared on the same faces; returns None without one.
+
+    Raises:
+        ModelError: for a model that cannot be used or reads depth, naming the option.
+    """
+    if not options.second_model:
+        return None
+    try:
+        second = load_estimator(replace(options, model=options.second_model))
+    except ModelError as error:
+        raise ModelError(f'--second-model: {error}') from error
+    if second is not None and second.reads_depth:
+        raise ModelError(f'--second-model: model {options.second_model!r} reads depth; name one that reads images')
+    return second
 
 
 def evaluate_recording(
