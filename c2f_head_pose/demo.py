@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from .draw import draw_poses
 from .estimator import HeadPoseEstimator
 from .finder import mute_findings
 from .images.inputs import Frame, Inputs, find_inputs, listed
+from .images.paths import utf8_path
 from .models.registry import ModelError
 from .options import EstimatorOptions, add_finding_arguments
 from .types import Finding, HeadPose
@@ -62,8 +64,10 @@ class _Drawings:
         path = self._folder / frame.output
         path.parent.mkdir(parents=True, exist_ok=True)
         if frame.stamp_s is None:
-            if not cv2.imwrite(str(path), drawing):
+            encoded, data = cv2.imencode(path.suffix, drawing)
+            if not encoded:
                 raise OSError(f'{path} cannot be written')
+            path.write_bytes(data.tobytes())
             return
         if path != self._video_path:
             self.close()
@@ -111,7 +115,9 @@ class _Findings:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns 0 when every frame was read, 1 when some could not be read, 2 when none could."""
+    """Runs the command; returns 0 when every frame was read, and drawn if requested, 1 when some were not, 2 when none could be read."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')  # a file may have a name that the terminal cannot show
     parser = argparse.ArgumentParser(prog=typed_name('demo'), description=__doc__)
     parser.add_argument(
         'path', nargs='+', help='picture, folder of pictures, video, webcam (0 or /dev/video0) or address (rtsp://..., http://...)'
@@ -142,9 +148,10 @@ def _prepare_outputs(options: argparse.Namespace) -> None:
     """Checks that the results can be written before any image is processed. Creates folders, but no files.
 
     Raises:
-        OSError: naming what cannot be written.
+        OSError, ValueError: naming what cannot be written.
     """
     if options.output:
+        utf8_path(options.output)
         if options.output.exists() and not options.output.is_dir():
             raise NotADirectoryError(f'--output {options.output} is a file; name a folder')
         options.output.mkdir(parents=True, exist_ok=True)
@@ -158,7 +165,7 @@ def _prepare_outputs(options: argparse.Namespace) -> None:
 
 def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespace) -> int:
     records: list[dict[str, Any]] = []
-    problems = faces = 0
+    problems = undrawn = faces = 0
     drawings = _Drawings(options.output) if options.output else None
     last_output = None
     findings = _Findings()
@@ -166,8 +173,7 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
         for frame in inputs.frames():
             if frame.image is None:
                 problems += 1
-                _end_line()
-                print(f'demo: {frame.problem}', file=sys.stderr)
+                _print_problem(frame.problem)
                 continue
             if frame.stamp_s is not None and frame.output != last_output:
                 estimator.reset()
@@ -177,7 +183,11 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
             faces += len(poses)
             records.append(_record(frame, poses))
             if drawings:
-                drawings.write(frame, draw_poses(frame.image, poses))
+                try:
+                    drawings.write(frame, draw_poses(frame.image, poses))
+                except (OSError, cv2.error) as error:
+                    undrawn += 1
+                    _print_problem(error)
             _progress(frame.name, len(records), faces, poses)
     except KeyboardInterrupt:
         print('\nstopped', file=sys.stderr)
@@ -185,10 +195,10 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
         if drawings:
             drawings.close()
         _end_line()
-    _report(records, problems, inputs.others, options)
+        _report(records, problems, undrawn, inputs.others, options)
     for line in findings.lines():
         print(line)
-    return 0 if not problems else 1 if records else 2
+    return 0 if not problems and not undrawn else 1 if records else 2
 
 
 def _record(frame: Frame, poses: list[HeadPose]) -> dict[str, Any]:
@@ -196,7 +206,7 @@ def _record(frame: Frame, poses: list[HeadPose]) -> dict[str, Any]:
     return {'image': frame.name, **stamp, 'faces': [pose_record(p) for p in poses]}
 
 
-def _report(records: list[dict[str, Any]], problems: int, others: list[Path], options: argparse.Namespace) -> None:
+def _report(records: list[dict[str, Any]], problems: int, undrawn: int, others: list[Path], options: argparse.Namespace) -> None:
     """Writes the JSON, unless no frame was read, and prints a summary."""
     if options.json and records:
         options.json.write_text(json.dumps(records, indent=1))
@@ -204,6 +214,7 @@ def _report(records: list[dict[str, Any]], problems: int, others: list[Path], op
     print(
         f'{counted(len(records), "image")}, {counted(faces, "face")}, {counted(empty, "image")} without a face'
         + (f', {counted(problems, "input")} not readable or not complete' if problems else '')
+        + (f', {counted(undrawn, "drawing")} not written' if undrawn else '')
     )
     if others:
         what = 'is no picture and was' if len(others) == 1 else 'are no pictures and were'
@@ -221,6 +232,11 @@ def _report(records: list[dict[str, Any]], problems: int, others: list[Path], op
             print(f'wrote {written}')
     if not options.json and not options.output:
         print('to keep the results: --json FILE, --output DIR')
+
+
+def _print_problem(problem: object) -> None:
+    _end_line()
+    print(f'demo: {problem}', file=sys.stderr)
 
 
 def _end_line() -> None:

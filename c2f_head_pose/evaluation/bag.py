@@ -18,6 +18,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..images.paths import utf8_path
 from ..models.registry import ModelError
 from ..options import add_finding_arguments
 from ..recordings.pictures import PICTURE_RATE_HZ
@@ -73,7 +74,7 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Optio
 
 
 def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
-    """Reads the baseline, and checks it, the gates, the zones and which options go together before any recording is evaluated.
+    """Reads the baseline, and checks it and every other argument before any recording is evaluated.
 
     Returns:
         The baseline's metrics.json; None without.
@@ -81,6 +82,8 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
     Raises:
         ValueError: naming the argument that is wrong.
     """
+    for path in (chosen.output, *chosen.bag):
+        utf8_path(path.resolve())
     for expression in chosen.fail_if:
         gate.check(expression)
     unused = [option for name, option in _OF_THE_ESTIMATOR.items() if getattr(chosen, name) not in ('', getattr(Options, name))]

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from .encoded import ImageError
+from .paths import shown_path
 from .pictures import find_pictures, is_picture, read_picture
 from .video import Video, camera_number, is_address, without_password
 
@@ -24,7 +25,7 @@ class Frame:
     """A picture to estimate.
 
     Attributes:
-        name: the file's path; for a frame of a video, its path or address, '#' and the frame's number.
+        name: the file's path as `shown_path` returns it; for a frame of a video, its path or address, '#' and the frame's number.
         output: path of its drawing inside the output folder.
         image: (H, W, 3) BGR uint8; None where the file could not be read or ends before it should.
         stamp_s: seconds from the video's start, by its container; None for a picture, which stands alone.
@@ -103,7 +104,7 @@ def find_inputs(paths: list[str], output: Path | None = None) -> Inputs:
 def _sources(path: str, output: Path | None) -> tuple[list[Source], list[Path]]:
     """The sources that a path names, and the files of a folder that are no pictures."""
     if path.startswith('file://'):
-        path = unquote(path.removeprefix('file://'))  # as file managers copy it, with %20 for a space
+        path = unquote(path.removeprefix('file://'), errors='surrogateescape')  # as file managers copy it, with %20 for a space
     file = Path(path)
     if file.is_file():
         # A GIF that is named is read with all its images.
@@ -133,7 +134,7 @@ def _drawable(picture: Path) -> Path:
 def listed(files: list[Path]) -> str:
     """Up to five names, and how many more."""
     more = f' and {len(files) - _NAMED_FILES} more' if len(files) > _NAMED_FILES else ''
-    return ', '.join(file.name for file in files[:_NAMED_FILES]) + more
+    return ', '.join(shown_path(file.name) for file in files[:_NAMED_FILES]) + more
 
 
 def _numbered(name: Path, taken: set[Path]) -> Path:
@@ -148,14 +149,15 @@ def _numbered(name: Path, taken: set[Path]) -> Path:
 
 def _picture(source: Source) -> Iterator[Frame]:
     assert isinstance(source.what, Path)
+    name = shown_path(source.what)
     try:
-        yield Frame(str(source.what), source.drawing, read_picture(source.what))
+        yield Frame(name, source.drawing, read_picture(source.what))
     except ImageError as error:
-        yield Frame(str(source.what), source.drawing, None, problem=f'{source.what} {error}')
+        yield Frame(name, source.drawing, None, problem=f'{name} {error}')
 
 
 def _video_frames(source: Source) -> Iterator[Frame]:
-    name = without_password(str(source.what))
+    name = without_password(shown_path(source.what))
     try:
         video = Video(source.what)
     except ValueError as error:

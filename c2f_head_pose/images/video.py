@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from .containers import missing_part
+from .paths import utf8_path
 
 _LIVE_FPS = 30.0
 _OPEN_TIMEOUT_MS = 10_000
@@ -55,9 +56,11 @@ class Video:
             source: path of a file; or as text the number or device file of a webcam, or an address.
 
         Raises:
-            ValueError: for a webcam or address that cannot be opened, with what to check. A file that cannot be read has no frames.
+            ValueError: for a webcam or address that cannot be opened, with what to check, or a file whose name is not UTF-8. A file that
+                cannot be read has no frames.
         """
-        self._video = cv2.VideoCapture(str(source)) if isinstance(source, Path) else _opened(source)
+        name = utf8_path(source)
+        self._video = cv2.VideoCapture(name) if isinstance(source, Path) else _opened(name)
         self._path = source if isinstance(source, Path) else None
         count, fps = (self._video.get(number) for number in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
         counted = 1 < count < 1e9

@@ -26,6 +26,7 @@ from ..counting import counted
 from ..files import stamp_ns
 from ..geometry import rotation_from_quaternion, ypr_deg_from_rotation
 from ..images import image_from_message
+from ..images.paths import utf8_path
 from . import transport
 from .child_node import ChildNode, end_all, isolate_graph
 from .demo_results import Recording, write
@@ -178,8 +179,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise FileNotFoundError(f'no recording {options.bag}; name an existing one with --bag')
         if importlib.util.find_spec('matplotlib') is None:
             raise ModuleNotFoundError("the plot needs matplotlib: pip install matplotlib, or '.[ros,demo]'")
+        utf8_path(options.output)
         options.output.mkdir(parents=True, exist_ok=True)
-    except (OSError, ImportError) as error:
+    except (OSError, ImportError, ValueError) as error:
         print(f'demo: {error}', file=sys.stderr)
         return 1
     print(f'replaying {options.bag.name} through replay_node and head_pose (logs in {options.output}/)')

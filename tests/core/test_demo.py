@@ -1,11 +1,14 @@
 """The command `demo` in a newcomer's hands: odd files, odd folders, wrong paths."""
 
 import json
+import os
 import re
+from unittest import mock
 
 import cv2
 import numpy as np
 import pytest
+import video_making as making
 
 import sample
 from c2f_head_pose import demo
@@ -146,3 +149,57 @@ def test_a_picture_with_more_faces_than_allowed_is_named(picture, capsys):
 def test_a_missing_webcam_is_reported_with_what_to_check(capsys):
     assert demo.main(['987']) == 2
     assert 'webcam 987 cannot be opened: check that it is plugged in (/dev/video987)' in capsys.readouterr().err
+
+
+def latin_1(path, name: str):
+    """A path whose name has its bytes of Latin-1, as old cameras and archives write it."""
+    return path.with_name(os.fsdecode(name.encode('latin-1')))
+
+
+def test_a_picture_whose_name_is_not_utf8_is_read_drawn_and_named(picture, tmp_path, capfd):
+    named = latin_1(picture, 'caf\u00e9.jpg')
+    picture.rename(named)
+    latin_1(picture, 'l\u00e9gende.txt').write_text('a letter')
+    assert demo.main([str(named.parent), '--json', str(tmp_path / 'poses.json'), '--output', str(tmp_path / 'out')]) == 0
+    assert os.listdir(tmp_path / 'out') == [named.name]
+    (record,) = json.loads((tmp_path / 'poses.json').read_text())
+    assert record['image'] == f'{tmp_path}/in/caf\\xe9.jpg'
+    assert r'1 other file in the folders is no picture and was not read: l\xe9gende.txt' in capfd.readouterr().out
+    assert [frame.problem for frame in find_inputs([f'file://{tmp_path}/in/caf%E9.jpg']).frames()] == ['']
+
+
+def test_a_video_or_output_whose_name_is_not_utf8_is_refused_and_the_rest_goes_on(picture, tmp_path, capsys):
+    """OpenCV's VideoCapture and VideoWriter end the process on such a name."""
+    drive = latin_1(making.mp4(tmp_path / 'drive.mp4', 3), 'allee\u00e9.mp4')
+    (tmp_path / 'drive.mp4').rename(drive)
+    assert demo.main([str(drive), str(picture), '--output', str(tmp_path / 'out')]) == 1
+    assert r'allee\xe9.mp4 cannot be used: its name is not UTF-8; rename it' in capsys.readouterr().err
+    assert demo.main([str(picture), '--output', str(latin_1(tmp_path, 'out\u00e9'))]) == 2
+    assert r'out\xe9 cannot be used' in capsys.readouterr().err
+
+
+def test_a_drawing_that_cannot_be_written_is_counted_and_the_rest_goes_on(picture, tmp_path, capsys):
+    """A folder has the name of the drawing; WebP holds no picture wider than 16383 pixels."""
+    (tmp_path / 'out' / 'face.jpg').mkdir(parents=True)
+    drive = making.mp4(tmp_path / 'drive.mp4', 3)
+    (tmp_path / 'out' / 'drive.mp4').mkdir()
+    for name in ('zebra.jpg', 'wide.webp'):
+        (picture.parent / name).write_bytes(picture.read_bytes())
+    cv2.imwrite(str(picture.parent / 'wide.png'), np.full((20, 16400, 3), 90, np.uint8))
+    (picture.parent / 'wide.png').rename(picture.parent / 'wide.webp')
+    arguments = [str(picture.parent), str(drive), '--json', str(tmp_path / 'poses.json'), '--output', str(tmp_path / 'out')]
+    assert demo.main(arguments) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith('6 images, 2 faces, 4 images without a face, 3 drawings not written\n')
+    assert len(re.findall(r'^demo: .*(face\.jpg|wide\.webp|drive\.mp4)', shown.err, re.M)) == 3
+    assert len(json.loads((tmp_path / 'poses.json').read_text())) == 6
+    assert (tmp_path / 'out' / 'zebra.jpg').is_file()
+
+
+def test_results_until_an_error_are_kept(picture, tmp_path, monkeypatch, capsys):
+    (picture.parent / 'zebra.jpg').write_bytes(picture.read_bytes())
+    monkeypatch.setattr(demo, 'draw_poses', mock.Mock(side_effect=[FACE, ValueError('the second cannot be drawn')]))
+    arguments = [str(picture.parent), '--json', str(tmp_path / 'poses.json'), '--output', str(tmp_path / 'out')]
+    assert demo.main(arguments) == 2
+    assert 'the second cannot be drawn' in capsys.readouterr().err
+    assert len(json.loads((tmp_path / 'poses.json').read_text())) == 2

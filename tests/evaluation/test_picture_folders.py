@@ -36,3 +36,16 @@ def test_the_pictures_of_a_folder_are_counted_in_the_singular_or_plural(tmp_path
         cv2.imwrite(str(tmp_path / 'in' / f'{name}.png'), np.full((120, 160, 3), 90, np.uint8))
     assert evaluate_bag.main([str(tmp_path / 'in'), '--output', str(tmp_path / 'out')]) == 0
     assert capsys.readouterr().out.count(counted) == 1
+
+
+def test_a_name_that_is_not_utf8_is_refused_before_a_recording_is_read(tmp_path, capsys):
+    """OpenCV's VideoWriter ends the process on such a folder, and the report's title holds the recording's name."""
+    for folder in ('in', 'in\udce9'):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / 'image.png'), np.full((120, 160, 3), 90, np.uint8))
+        (tmp_path / folder / '0.png').write_bytes((tmp_path / 'image.png').read_bytes())
+    assert evaluate_bag.main([str(tmp_path / 'in'), '--output', str(tmp_path / 'out\udce9')]) == 2
+    assert evaluate_bag.main([str(tmp_path / 'in\udce9'), '--output', str(tmp_path / 'out')]) == 2
+    said = capsys.readouterr().err
+    assert r'out\xe9 cannot be used: its name is not UTF-8; rename it' in said and r'in\xe9 cannot be used' in said
+    assert not (tmp_path / 'out').exists()

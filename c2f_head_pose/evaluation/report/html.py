@@ -39,7 +39,7 @@ def write_report(path: Path, record: Mapping[str, Any], parts: Sequence[tuple[Sc
     for name, piece in pieces.items():
         page = page.replace('{{' + name + '}}', piece, 1)
     part = path.with_name(path.name + '.part')
-    part.write_text(page, encoding='utf-8')
+    part.write_text(page, encoding='utf-8', errors='backslashreplace')
     part.replace(path)
 
 
