@@ -11,12 +11,11 @@ import cv2
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from .types import Camera
+from .types import Camera, checked_calibration
 
 _NO_TURN = np.zeros(3)
 _FAR_PX = 0.5
 """A ray that is seen farther from its pixel is not the pixel's."""
-_COEFFICIENTS = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,), 'fisheye': (4,), '': (0, 4, 5)}
 
 
 def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
@@ -40,34 +39,14 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
     intrinsics = P[:, :3].copy() if rectified else K.copy()
     if intrinsics[0, 0] == 0:
         return None
-    if not np.isfinite(intrinsics).all() or intrinsics[0, 0] < 0 or intrinsics[1, 1] <= 0:
-        raise ValueError(
-            f"CameraInfo.{'p' if rectified else 'k'} cannot be a camera's: focal lengths must be finite and positive, got "
-            f'{intrinsics[0, 0]:g} and {intrinsics[1, 1]:g}; calibrate with camera_calibration'
-        )
-    if intrinsics[1, 0] != 0 or not np.array_equal(intrinsics[2], [0, 0, 1]):
-        raise ValueError(
-            f"CameraInfo.{'p' if rectified else 'k'} cannot be a camera's: its second row must begin with 0 and its third row "
-            f'must be 0, 0, 1, got {intrinsics[1:].tolist()}; calibrate with camera_calibration'
-        )
-    D = np.zeros(0) if rectified else np.asarray(_field(info, 'd'), float).ravel()
-    model = info.distortion_model
-    if not rectified:
-        if model not in _COEFFICIENTS:
-            raise ValueError(
-                f'CameraInfo.distortion_model {model!r} is not known; use one of '
-                f'{", ".join(m for m in _COEFFICIENTS if m)}, or rectify the image (image_proc) and set rectified'
-            )
-        if D.size not in (0, *_COEFFICIENTS[model]) or not np.isfinite(D).all():
-            raise ValueError(f'CameraInfo.d has {D.size} values, {model!r} needs {" or ".join(map(str, _COEFFICIENTS[model]))} finite ones')
+    D, model = (np.zeros(0), '') if rectified else (_field(info, 'd'), info.distortion_model)
+    names = f'CameraInfo.{"p" if rectified else "k"}', 'CameraInfo.d', 'CameraInfo.distortion_model'
+    intrinsics, D, model = checked_calibration(intrinsics, D, model, names)
     roi = info.roi
     binning = np.array([max(info.binning_x, 1), max(info.binning_y, 1)], float)
     intrinsics[:2, 2] -= [roi.x_offset, roi.y_offset]
     intrinsics[:2] /= binning[:, None]
     width, height = (roi.width or info.width) / binning[0], (roi.height or info.height) / binning[1]
-    model = 'plumb_bob' if rectified or not model else 'equidistant' if model == 'fisheye' else model
-    if not np.any(D):  # an equidistant lens without coefficients is still a fisheye: angle = radius / f
-        D = np.zeros(4 if model == 'equidistant' else 0)
     camera = Camera(int(width), int(height), intrinsics, D, model)
     pixel_rays(camera, [(0, 0), (width, height)])
     return camera

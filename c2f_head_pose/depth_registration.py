@@ -66,7 +66,7 @@ def _rays(camera: Camera) -> np.ndarray:
     """(3, H * W) float32 directions with z = 1 through each pixel; NaN where a fisheye's ray does not point forward."""
     columns, rows = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
     pixels = np.stack([columns.ravel(), rows.ravel()], 1)
-    if camera.distortion_model == 'equidistant' and camera.D.size:
+    if camera.distortion_model == 'equidistant':
         points = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
     else:
         y = (pixels[:, 1] - camera.K[1, 2]) / camera.K[1, 1]

@@ -10,6 +10,9 @@ from . import geometry
 from .counting import counted
 
 CATEGORIES = ('L1', 'L2', 'L3', 'L4')
+_OPENCV_COEFFICIENTS = (4, 5, 8, 12, 14)
+_COEFFICIENTS = {'plumb_bob': _OPENCV_COEFFICIENTS, 'rational_polynomial': _OPENCV_COEFFICIENTS, 'equidistant': (4,)}
+_SAME_MODEL = {'': 'plumb_bob', 'fisheye': 'equidistant'}
 FACE_EXTENT_M = 0.165
 """Larger extent of the detector's box about an adult's face: 1.3 times the 68 landmarks' height of 0.127 m."""
 
@@ -63,12 +66,17 @@ class FaceBox:
 class Camera:
     """A calibrated pinhole or fisheye camera, for the pixels of the image that it belongs to.
 
+    It takes what `cv2.calibrateCamera` and `cv2.fisheye.calibrate` return: D of any shape, and 'fisheye' for 'equidistant'.
+
     Attributes:
         width: image width in pixels, after binning and region of interest.
         height: image height in pixels, likewise.
         K: (3, 3) float64 intrinsics in pixels, likewise.
-        D: (n,) float64 distortion coefficients; empty for a rectified image.
+        D: (n,) float64 distortion coefficients; empty for a pinhole, four zeros for a fisheye without distortion (angle = radius / f).
         distortion_model: 'plumb_bob', 'rational_polynomial' or 'equidistant' (sensor_msgs/distortion_models.hpp).
+
+    Raises:
+        ValueError: for numbers that no camera has or an unknown distortion model, naming the field and the remedy.
     """
 
     width: int
@@ -76,6 +84,51 @@ class Camera:
     K: np.ndarray
     D: np.ndarray = field(default_factory=lambda: np.zeros(0))
     distortion_model: str = 'plumb_bob'
+
+    def __post_init__(self) -> None:
+        checked = checked_calibration(self.K, self.D, self.distortion_model)
+        for name, value in zip(('K', 'D', 'distortion_model'), checked):
+            object.__setattr__(self, name, value)
+
+
+def checked_calibration(
+    K: np.ndarray, D: np.ndarray, distortion_model: str, names: tuple[str, str, str] = ('K', 'D', 'distortion_model')
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Returns a calibration as `Camera` has it.
+
+    Args:
+        K: (3, 3) intrinsics.
+        D: distortion coefficients of any shape.
+        distortion_model: its name; 'fisheye' is 'equidistant', and none is 'plumb_bob'.
+        names: the names of the three for errors.
+
+    Raises:
+        ValueError: as `Camera` does.
+    """
+    K, D = np.asarray(K, float), np.asarray(D, float).ravel()
+    model = _SAME_MODEL.get(distortion_model, distortion_model)
+    if K.shape != (3, 3):
+        raise ValueError(f"{names[0]} cannot be a camera's: it must be (3, 3), got {K.shape}")
+    if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
+        raise ValueError(
+            f"{names[0]} cannot be a camera's: focal lengths must be finite and positive, got "
+            f'{K[0, 0]:g} and {K[1, 1]:g}; calibrate with camera_calibration'
+        )
+    if K[1, 0] != 0 or K[2].tolist() != [0, 0, 1]:
+        raise ValueError(
+            f"{names[0]} cannot be a camera's: its second row must begin with 0 and its third row "
+            f'must be 0, 0, 1, got {K[1:].tolist()}; calibrate with camera_calibration'
+        )
+    if model not in _COEFFICIENTS:
+        known = ', '.join((*_COEFFICIENTS, 'fisheye'))
+        raise ValueError(
+            f'{names[2]} {distortion_model!r} is not known; use one of {known}, or rectify the image (in ROS: image_proc, set rectified)'
+        )
+    if D.size not in (0, *_COEFFICIENTS[model]) or not np.isfinite(D).all():
+        raise ValueError(f'{names[1]} has {D.size} values, {model!r} needs {" or ".join(map(str, _COEFFICIENTS[model]))} finite ones')
+    if not D.any():
+        D = np.zeros(4 if model == 'equidistant' else 0)
+    return K, D, model
 
 
 @dataclass(frozen=True, eq=False)

@@ -154,6 +154,40 @@ def test_a_fisheye_without_coefficients_is_still_a_fisheye(model, D):
     np.testing.assert_allclose(ray, [np.sin(1), 0, np.cos(1)], atol=1e-12)
 
 
+@pytest.mark.parametrize(('model', 'D'), [('plumb_bob', [-0.3, 0.1, 0, 0, 0]), ('equidistant', [0.02, -0.01, 0.004, -0.001])])
+def test_a_camera_takes_what_opencvs_calibrations_return(model, D):
+    """`cv2.calibrateCamera` returns D of (1, 5) or (5, 1), `cv2.fisheye.calibrate` of (4, 1)."""
+    ray = pixel_ray(Camera(640, 480, K, np.array(D), model), 600, 100)
+    names = ('fisheye', 'equidistant') if model == 'equidistant' else (model,)
+    for name in names:
+        for shape in ((1, -1), (-1, 1)):
+            camera = Camera(640, 480, K.tolist(), np.array(D).reshape(shape), name)
+            np.testing.assert_array_equal(pixel_ray(camera, 600, 100), ray)
+            assert camera.D.shape == (len(D),) and camera.K.dtype == float
+
+
+def test_a_camera_whose_fisheye_has_no_coefficients_is_a_fisheye():
+    """As in CameraInfo: 500 pixels at f = 500 are 1 rad."""
+    camera = Camera(1000, 1000, np.array([[500.0, 0, -0.5], [0, 500, -0.5], [0, 0, 1]]), distortion_model='fisheye')
+    np.testing.assert_allclose(pixel_ray(camera, 500, 0), [np.sin(1), 0, np.cos(1)], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('K', 'D', 'model', 'named'),
+    [
+        (np.zeros((3, 3)), [], 'plumb_bob', r"^K cannot be a camera's: focal lengths must be finite and positive, got 0 and 0"),
+        (K.ravel(), [], 'plumb_bob', r'^K .* must be \(3, 3\), got \(9,\)'),
+        (K, [0.1, 0.2], 'plumb_bob', '^D has 2 values'),
+        (K, [0.1, 0.2, 0, 0, 0], 'equidistant', "^D has 5 values, 'equidistant' needs 4"),
+        (K, [0.1, 0.2, 0, np.nan], 'equidistant', '^D has 4 values'),
+        (K, [0.1, 0.2, 0, 0], 'KANNALA_BRANDT', "'KANNALA_BRANDT' is not known; use one of plumb_bob, .*, fisheye"),
+    ],
+)
+def test_a_calibration_that_is_no_cameras_is_refused_when_the_camera_is_made(K, D, model, named):
+    with pytest.raises(ValueError, match=named):
+        Camera(640, 480, K, np.array(D), model)
+
+
 @pytest.mark.parametrize('model', ['equidistant', 'plumb_bob', 'rational_polynomial'])
 def test_a_rectified_image_is_a_pinholes_whatever_lens_took_it(model):
     """P is the pinhole that the image was rectified to: 500 pixels at f = 500 are 45 degrees."""
