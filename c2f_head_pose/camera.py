@@ -206,26 +206,35 @@ def _seen(camera: Camera, points: np.ndarray) -> np.ndarray:
 def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, float]:
     """The ray of a normalised image point (x, y). The angle is solved for, because a ray beyond 90 degrees has no form (u, v, 1).
 
+    Newton's method alone fails near the limit, where the slope may be 0: where it leaves the interval of the angle, the interval is halved.
+
     Source: Kannala and Brandt 2006, the model of OpenCV's fisheye functions.
     """
     distorted = math.hypot(x, y)
     if distorted < 1e-12:
         return 0.0, 0.0, 1.0
-    k1, k2, k3, k4 = camera.D.tolist()
-    limit = largest_angle_rad(camera.D)
-    theta = min(distorted, limit)
-    for _ in range(20):
-        t2 = theta * theta
-        if not t2 < 1e30:
+    k1, k2, k3, k4 = k = camera.D.tolist()
+    low, high = 0.0, largest_angle_rad(camera.D)
+    theta = min(distorted, high) if distorted < _fisheye_radius(k, high) else high
+    for _ in range(60):
+        value = _fisheye_radius(k, theta) - distorted
+        if not math.isfinite(value):
             return math.nan, math.nan, math.nan
-        value = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))) - distorted
+        low, high = (theta, high) if value < 0 else (low, theta)
+        if abs(value) < 1e-14 or low == high:
+            break
+        t2 = theta * theta
         slope = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
-        if abs(slope) < 1e-9:
-            break
-        theta = min(max(theta - value / slope, 0.0), limit)
-        if abs(value) < 1e-14:
-            break
+        step = theta - value / slope if slope > 1e-9 else math.inf
+        theta = step if low < step < high else (low + high) / 2
     return math.sin(theta) * x / distorted, math.sin(theta) * y / distorted, math.cos(theta)
+
+
+def _fisheye_radius(k: Sequence[float], theta: float) -> float:
+    """The distance from the principal point, in focal lengths, at which a ray theta off the optical axis is seen."""
+    k1, k2, k3, k4 = k
+    t2 = theta * theta
+    return theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4))))
 
 
 def _field(info: Any, name: str) -> Any:

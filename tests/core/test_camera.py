@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from c2f_head_pose.camera import camera_from_info, largest_radius, pixel_ray, pixel_rays, reaches_corners
+from c2f_head_pose.camera import camera_from_info, largest_angle_rad, largest_radius, pixel_ray, pixel_rays, reaches_corners
 from c2f_head_pose.types import Camera
 
 K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
@@ -95,6 +95,23 @@ def test_a_fisheyes_pixel_beyond_its_polynomial_has_the_outermost_ray_too():
     angles = np.arctan2(rays[:, 0], rays[:, 2])
     assert (np.diff(angles[:3]) > 0).all()
     np.testing.assert_allclose(angles[2:], np.sqrt(1 / 0.6), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    'D',
+    [
+        [-0.2, 0, 0, 0],  # the slope at the limit, 74 degrees, is 0
+        [0.0829, 0.0043, 0.0104, -0.0139],  # a fit of an ideal stereographic lens
+        [0.02, -0.01, 0.004, -0.001],
+    ],
+)
+def test_a_fisheyes_ray_is_right_up_to_the_limit_of_its_polynomial(D):
+    """Each angle is seen at theta (1 + k1 theta^2 + ...), and the ray of that pixel has the angle again."""
+    camera = Camera(2000, 2000, np.array([[300.0, 0, 999.5], [0, 300, 999.5], [0, 0, 1]]), np.array(D), 'equidistant')
+    angles = np.linspace(0, 0.999, 200) * largest_angle_rad(camera.D)
+    seen = angles * (1 + angles**2 * np.polyval(D[::-1], angles**2))
+    rays = pixel_rays(camera, [(1000 + 300 * radius, 1000) for radius in seen])
+    np.testing.assert_allclose(np.arctan2(rays[:, 0], rays[:, 2]), angles, atol=1e-9)
 
 
 @pytest.mark.parametrize(
