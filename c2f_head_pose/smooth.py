@@ -34,9 +34,12 @@ class PoseFilter:
     def __init__(self) -> None:
         self._rotation: RotationFilter | None = None
         self._position: PositionFilter | None = None
+        self._fixed = False
 
     def update(self, pose: HeadPose, stamp_s: float, options: EstimatorOptions, place: CameraPlace | None = None) -> HeadPose:
         """Smooths the pose at a stamp. A filter that is switched off, or whose input is unknown, restarts at its next input.
+
+        Both restart where the frame of smoothing becomes the fixed one or the camera's.
 
         Args:
             pose: this image's pose in the camera's frame.
@@ -47,6 +50,8 @@ class PoseFilter:
         Returns:
             The smoothed pose in the camera's frame.
         """
+        if self._fixed != (place is not None):
+            self._fixed, self._rotation, self._position = place is not None, None, None
         R_fixed_cam, t_fixed_cam_m = (np.eye(3), np.zeros(3)) if place is None else place
         if not options.smoothing:
             self._rotation = None

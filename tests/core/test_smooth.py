@@ -8,8 +8,8 @@ import pytest
 
 from c2f_head_pose.estimator import EstimatorOptions, HeadPoseEstimator
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_vector, rotation_from_ypr_deg, ypr_deg_from_rotation
-from c2f_head_pose.smooth import PositionFilter, RotationFilter
-from c2f_head_pose.types import Camera
+from c2f_head_pose.smooth import PoseFilter, PositionFilter, RotationFilter
+from c2f_head_pose.types import Camera, HeadPose
 
 OPTIONS = EstimatorOptions()
 CUTOFF_HZ, BETA = OPTIONS.smoothing_min_cutoff_hz, OPTIONS.smoothing_beta
@@ -111,6 +111,17 @@ def test_a_position_follows_the_first_order_low_pass_of_its_cutoff():
     smoother.update(np.zeros(3), 0.0, 1 / (20 * np.pi), 0.0)
     taken = [smoother.update(np.array([1.0, 0, 0]), stamp_s, 1 / (20 * np.pi), 0.0)[0] for stamp_s in (10.0, 20.0, 30.0)]
     np.testing.assert_allclose(taken, [0.5, 0.75, 0.875], rtol=1e-12)
+
+
+def test_smoothing_restarts_where_the_fixed_frame_comes_or_goes():
+    """A still head half a metre ahead; the room's axes are turned and its origin is a metre away, so a mixed value is far from both."""
+    R_room_cam = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+    pose = HeadPose(np.eye(3), np.ones(3), 'L1', np.full(4, 0.25), t_cam_head_m=np.array([0, 0, 0.5]))
+    smoother = PoseFilter()
+    for step, place in enumerate([None, None, (R_room_cam, np.array([1.0, 0, 1])), (R_room_cam, np.array([1.0, 0, 1])), None, None]):
+        smoothed = smoother.update(pose, 1 + step / 30, EstimatorOptions(), place)
+        np.testing.assert_allclose(smoothed.R_cam_head, np.eye(3), atol=1e-9)
+        np.testing.assert_allclose(smoothed.t_cam_head_m, pose.t_cam_head_m, atol=1e-9)
 
 
 @pytest.fixture(scope='module')
