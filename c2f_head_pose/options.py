@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 
 from .tiles import LEAST_FACE_PX
@@ -60,10 +61,10 @@ class EstimatorOptions:
             ('image_rotation', self.image_rotation in ROTATIONS_DEG, 'one of 0, 90, 180 and 270'),
             ('rescan_period_s', self.rescan_period_s >= 0, 'at least 0'),
             ('track_timeout_s', self.track_timeout_s >= 0, 'at least 0'),
-            ('smoothing_min_cutoff_hz', self.smoothing_min_cutoff_hz > 0, 'more than 0'),
-            ('smoothing_beta', self.smoothing_beta >= 0, 'at least 0'),
-            ('smoothing_position_min_cutoff_hz', self.smoothing_position_min_cutoff_hz > 0, 'more than 0'),
-            ('smoothing_position_beta', self.smoothing_position_beta >= 0, 'at least 0'),
+            ('smoothing_min_cutoff_hz', 0 < self.smoothing_min_cutoff_hz < math.inf, 'more than 0 and finite'),
+            ('smoothing_beta', 0 <= self.smoothing_beta < math.inf, 'at least 0 and finite'),
+            ('smoothing_position_min_cutoff_hz', 0 < self.smoothing_position_min_cutoff_hz < math.inf, 'more than 0 and finite'),
+            ('smoothing_position_beta', 0 <= self.smoothing_position_beta < math.inf, 'at least 0 and finite'),
         ):
             if not right:
                 raise ValueError(f'{name} must be {allowed}, got {getattr(self, name)!r}')

@@ -113,6 +113,15 @@ def test_a_position_follows_the_first_order_low_pass_of_its_cutoff():
     np.testing.assert_allclose(taken, [0.5, 0.75, 0.875], rtol=1e-12)
 
 
+@pytest.mark.parametrize('value', [float('inf'), float('nan'), -1.0])
+@pytest.mark.parametrize('place', ['', 'position_'])
+@pytest.mark.parametrize('name', ['min_cutoff_hz', 'beta'])
+def test_an_option_that_would_give_no_number_is_refused(name, place, value):
+    """An infinite cutoff's weight is infinity / infinity."""
+    with pytest.raises(ValueError, match=f'smoothing_{place}{name} must be .* and finite, got {value}'):
+        EstimatorOptions(**{f'smoothing_{place}{name}': value})
+
+
 def test_smoothing_restarts_where_the_fixed_frame_comes_or_goes():
     """A still head half a metre ahead; the room's axes are turned and its origin is a metre away, so a mixed value is far from both."""
     R_room_cam = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
