@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,6 +42,7 @@ _RAW_SUFFIXES = ('.arw', '.cr2', '.cr3', '.dng', '.nef', '.orf', '.pef', '.raf',
 """Raw files of cameras: most begin like a TIFF and hold a thumbnail first, which must not be taken for the picture."""
 _BEHIND_ALPHA = 128
 """Level of the neutral gray that transparent pixels are laid over."""
+_EXIF_CHUNKS = {'PNG': (b'eXIf',), 'WebP': (b'EXIF',)}
 _HEAD_BYTES = 64
 _CONVERT = 'convert it to JPEG or PNG'
 
@@ -81,7 +83,8 @@ def read_picture(path: Path) -> np.ndarray:
     """The pixels of a picture file, turned upright by its EXIF orientation.
 
     The format is found from the content; OpenCV reads most, Pillow (with pillow-heif) AVIF and HEIC, where installed. 16 bits are scaled by
-    the picture's own number of significant bits, transparent pixels are laid over a neutral gray (level 128).
+    the picture's own number of significant bits, transparent pixels are laid over a neutral gray (level 128). A picture with such pixels is
+    turned upright where Pillow is installed.
 
     Returns:
         (H, W, 3) BGR uint8.
@@ -137,6 +140,9 @@ def _by_opencv(data: bytes, kind: str) -> np.ndarray | None:
             if pixels.ndim == 3 and pixels.shape[2] == 4:
                 # In bitmaps of 32 bits the fourth byte is mostly padding, all 0.
                 padding = kind == 'BMP' and not pixels[..., 3].any()
+                if pixels.dtype == np.uint8 and any(chunk in data for chunk in _EXIF_CHUNKS.get(kind, ())):
+                    with contextlib.suppress(ImageError):
+                        return _by_pillow(data, kind)  # IMREAD_UNCHANGED, which alone reads alpha, does not turn it upright
                 return np.ascontiguousarray(pixels[..., :3]) if padding else _opaque(pixels)
         pixels = cv2.imdecode(encoded, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)  # unlike IMREAD_UNCHANGED turns it upright
     except cv2.error:

@@ -257,6 +257,18 @@ def test_pictures_are_turned_upright_by_their_exif():
         assert np.abs(read.astype(int) - upright).mean() < 3, kind
 
 
+@pytest.mark.parametrize('kind', ['PNG', 'WEBP'])
+def test_pictures_with_transparent_pixels_are_turned_upright_too(kind):
+    Image = pytest.importorskip('PIL.Image')
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = np.dstack([PICTURE[..., ::-1], np.full(PICTURE.shape[:2], 255, np.uint8)])
+    stored[:40, :, 3] = 0
+    shown = np.where(stored[..., 3:] > 0, PICTURE, 128).astype(np.uint8)
+    read = decode_picture(pillow(stored, kind, exif=exif.tobytes(), lossless=True))
+    np.testing.assert_array_equal(read, cv2.rotate(shown, cv2.ROTATE_90_CLOCKWISE))
+
+
 @pytest.mark.parametrize(
     ('name', 'make', 'told'),
     [
