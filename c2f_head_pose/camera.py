@@ -13,7 +13,7 @@ from numpy.polynomial import Polynomial
 
 from .types import Camera, checked_calibration
 
-_NO_TURN = np.zeros(3)
+_NO_TURN, _UNIT = np.zeros(3), np.eye(3)
 _FAR_PX = 0.5
 """A ray that is seen farther from its pixel is not the pixel's."""
 
@@ -170,7 +170,8 @@ def _pinhole(camera: Camera, pixels: Sequence[tuple[float, float]]) -> list[tupl
 
 def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     """(N, 2) normalised image points of (N, 2) pixels: OpenCV's five fixed-point steps, then Newton's method for strong distortion."""
-    points = cv2.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
+    shown = np.array(_pinhole(camera, pixels.tolist()))
+    points = cv2.undistortPoints(shown[:, None], _UNIT, camera.D).reshape(-1, 2)
     step, converged = 1e-6, False
     for _ in range(8):
         around = np.array([points, points + [step, 0], points + [0, step]]).reshape(-1, 2)
@@ -194,13 +195,13 @@ def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
         reached &= np.abs(_seen(camera, points) - pixels).max(1) < _FAR_PX
     if reached.all():
         return points
-    directions = np.array(_pinhole(camera, pixels.tolist()))
-    return np.where(reached[:, None], points, limit * directions / np.linalg.norm(directions, axis=1, keepdims=True))
+    return np.where(reached[:, None], points, limit * shown / np.linalg.norm(shown, axis=1, keepdims=True))
 
 
 def _seen(camera: Camera, points: np.ndarray) -> np.ndarray:
-    """(N, 2) pixels in which (N, 2) normalised image points are seen."""
-    return cv2.projectPoints(np.column_stack([points, np.ones(len(points))]), _NO_TURN, _NO_TURN, camera.K, camera.D)[0].reshape(-1, 2)
+    """(N, 2) pixels in which (N, 2) normalised image points are seen. K is applied here, because OpenCV ignores its skew."""
+    distorted = cv2.projectPoints(np.column_stack([points, np.ones(len(points))]), _NO_TURN, _NO_TURN, _UNIT, camera.D)[0]
+    return distorted.reshape(-1, 2) @ camera.K[:2, :2].T + camera.K[:2, 2]
 
 
 def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, float]:

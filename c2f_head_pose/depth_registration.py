@@ -65,17 +65,14 @@ class DepthRegistration:
 def _rays(camera: Camera) -> np.ndarray:
     """(3, H * W) float32 directions with z = 1 through each pixel; NaN where a fisheye's ray does not point forward."""
     columns, rows = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
-    pixels = np.stack([columns.ravel(), rows.ravel()], 1)
+    y = (rows.ravel() - camera.K[1, 2]) / camera.K[1, 1]
+    points = shown = np.stack([(columns.ravel() - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0], y], 1)
     if camera.distortion_model == 'equidistant':
-        points = cv2.fisheye.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
-    else:
-        y = (pixels[:, 1] - camera.K[1, 2]) / camera.K[1, 1]
-        shown = np.stack([(pixels[:, 0] - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0], y], 1)
-        points = shown
-        if camera.D.size:
-            points = cv2.undistortPoints(pixels[:, None], camera.K, camera.D).reshape(-1, 2)
-            for _ in range(_STEPS):  # OpenCV's own five are too few for strong distortion
-                points = points + shown - np.stack(_distort(camera, *points.T), 1)
+        points = cv2.fisheye.undistortPoints(shown[:, None], np.eye(3), camera.D).reshape(-1, 2)
+    elif camera.D.size:
+        points = cv2.undistortPoints(shown[:, None], np.eye(3), camera.D).reshape(-1, 2)
+        for _ in range(_STEPS):  # OpenCV's own five are too few for strong distortion
+            points = points + shown - np.stack(_distort(camera, *points.T), 1)
     return np.vstack([points.T, np.ones(len(points))]).astype(np.float32)
 
 

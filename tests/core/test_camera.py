@@ -71,6 +71,22 @@ def test_rays_through_a_distorting_lens_project_back_to_their_pixel(model, D):
         np.testing.assert_allclose(seen + 0.5, [x, y], atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ('model', 'D'),
+    [
+        ('plumb_bob', [-0.35, 0.15, 0.001, -0.002, -0.03]),
+        ('rational_polynomial', [0.5, -0.2, 0.001, 0.0005, 0.05, 0.8, -0.1, 0.02]),
+        ('equidistant', [0.02, -0.01, 0.004, -0.001]),
+    ],
+)
+def test_rays_do_not_depend_on_the_axes_of_the_sensors_pixels(model, D):
+    """A point seen at (x, y) by pixels without skew is seen at x + skew (y - cy) / fy by pixels with it. OpenCV ignores K[0, 1]."""
+    skewed = K + [[0, 8, 0], [0, 0, 0], [0, 0, 0]]
+    points = [(20.0, 30.0), (630.0, 470.0), (500.0, 100.0)]
+    rays = pixel_rays(Camera(640, 480, skewed, np.array(D), model), [(x + 8 * (y - 240.5) / 510, y) for x, y in points])
+    np.testing.assert_allclose(rays, pixel_rays(Camera(640, 480, K, np.array(D), model), points), atol=1e-9)
+
+
 @pytest.mark.parametrize('D', [[-0.25, 0, 0, 0, 0], [-0.4, 0.06, 0, 0, 0], [-0.25, 0, 0.001, -0.001, 0]])
 def test_a_pixel_that_the_lens_does_not_reach_has_the_outermost_ray_in_its_direction(D):
     """k1 = -0.25, k2 = 0: the radius r (1 - 0.25 r^2) grows up to r = sqrt(1 / 0.75) = 1.1547, 49.1 degrees, seen at 0.7698 f = 293 pixels.

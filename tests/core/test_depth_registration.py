@@ -1,5 +1,7 @@
 """Depth of one camera as another would measure it."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -68,6 +70,15 @@ def test_a_point_lands_where_the_image_cameras_lens_shows_it(D, model, x, column
     depth_camera, here = camera(), camera(D=D, model=model)
     registered = DepthRegistration(depth_camera, here).register(single_point(int(320 + 500 * x), 240, 1.0, depth_camera), EYE, np.zeros(3))
     assert where(registered)[0] == [(column, 240)]
+
+
+@pytest.mark.parametrize('D, model', [((), 'plumb_bob'), ((-0.2, 0, 0, 0, 0), 'plumb_bob'), ((0.02, -0.01, 0, 0), 'equidistant')])
+def test_a_camera_whose_pixels_are_skewed_measures_as_itself(D, model):
+    """A skew of 40 is 40 * 200 / 500 = 16 columns at row 440, which the way there and the way back must both have."""
+    plain = camera(D=D, model=model)
+    here = replace(plain, K=plain.K + [[0, 40, 0], [0, 0, 0], [0, 0, 0]])
+    registered = DepthRegistration(here, here).register(single_point(500, 440, 1.0, here), EYE, np.zeros(3))
+    assert where(registered)[0] == [(500, 440)]
 
 
 def test_the_depth_cameras_own_lens_is_undone():
