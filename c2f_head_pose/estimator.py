@@ -20,7 +20,7 @@ from .options import EstimatorOptions
 from .smooth import CameraPlace, PoseFilter
 from .stages import StageClock
 from .turn import turn_rotation_back, turn_upright
-from .types import Camera, Finding, HeadPose
+from .types import Camera, FaceBox, Finding, HeadPose
 
 __all__ = ['EstimatorOptions', 'HeadPoseEstimator']
 
@@ -148,7 +148,7 @@ class HeadPoseEstimator:
         camera: Camera | None = None,
         depth_m: np.ndarray | None = None,
         stamp_s: float | None = None,
-        boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
+        boxes: Sequence[Sequence[float] | FaceBox] | np.ndarray | None = None,
         fixed_frame: FixedFrame | None = None,
     ) -> list[HeadPose]:
         """Estimates the head poses in an image, in an image with depth, or in depth alone.
@@ -158,7 +158,7 @@ class HeadPoseEstimator:
             camera: the image's calibration; without it rotations are relative to the ray through each face, and positions unknown.
             depth_m: (H, W) float metres along the optical axis, NaN or 0 unknown, registered to the image; positions need a camera.
             stamp_s: the image's stamp, seconds; faces are then tracked and smoothed. None treats the image as a single one.
-            boxes: (N, 4) x1 y1 x2 y2 of known faces, pixels; they replace detection, and are not tracked even with a stamp.
+            boxes: (N, 4) x1 y1 x2 y2 of known faces, pixels, or FaceBoxes; they replace detection, and are not tracked even with a stamp.
             fixed_frame: function that returns the camera's place in a frame that does not move with it, such as a room's or a
                 vehicle's: (3, 3) R_fixed_cam and (3,) t_fixed_cam_m. Smoothing then runs in that frame, so that the camera's motion is
                 not smoothed into the head's; the result stays in the camera's frame. Called at most once, after the networks.

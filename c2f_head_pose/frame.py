@@ -9,6 +9,9 @@ import numpy as np
 
 from .types import Camera, FaceBox
 
+_LARGEST_BOX = 4
+"""Such a box, in longer sides of the image, shows a sixteenth of a face at most, and its crop takes memory by the square of its side."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -65,8 +68,9 @@ def check_image(image: np.ndarray) -> None:
 
 
 def checked_boxes(boxes: Sequence | np.ndarray, shape: tuple[int, ...]) -> list[FaceBox]:
-    """Checks a caller's boxes; each must overlap the image of shape (height, width)."""
-    array = np.asarray(boxes, float).reshape(-1, 4) if len(boxes) == 0 else np.asarray(boxes, float)
+    """Checks a caller's boxes, rows of numbers or FaceBoxes; each must overlap the image of shape (height, width)."""
+    rows = [(box.x1, box.y1, box.x2, box.y2) if isinstance(box, FaceBox) else box for box in boxes]
+    array = np.asarray(rows, float) if rows else np.zeros((0, 4))
     if array.ndim != 2 or array.shape[1] != 4:
         raise ValueError(f'boxes must be (N, 4) x1 y1 x2 y2, got shape {array.shape}')
     if not np.isfinite(array).all() or (array[:, 2:] <= array[:, :2]).any():
@@ -75,4 +79,9 @@ def checked_boxes(boxes: Sequence | np.ndarray, shape: tuple[int, ...]) -> list[
     for i, (x1, y1, x2, y2) in enumerate(array.tolist()):
         if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
             raise ValueError(f'boxes[{i}] {[x1, y1, x2, y2]} lies outside the image of {width}x{height} pixels')
-    return [FaceBox(*box) for box in array.tolist()]
+        if max(x2 - x1, y2 - y1) > _LARGEST_BOX * max(width, height):
+            raise ValueError(
+                f'boxes[{i}] {[x1, y1, x2, y2]} is more than {_LARGEST_BOX} times as large as the image of {width}x{height} pixels; '
+                'give x1 y1 x2 y2 in pixels of this image'
+            )
+    return [box if isinstance(box, FaceBox) else FaceBox(*row) for box, row in zip(boxes, array.tolist())]

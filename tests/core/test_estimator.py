@@ -138,6 +138,14 @@ def test_an_image_without_faces_gives_an_empty_list(estimator):
     assert estimator.estimate_crops([]) == []
 
 
+def test_boxes_of_an_earlier_estimate_are_taken_with_their_scores(estimator, image):
+    box = FaceBox(280, 200, 360, 280, score=0.7)
+    (pose,) = estimator.estimate(image, boxes=[box])
+    (same,) = estimator.estimate(image, boxes=[[280, 200, 360, 280]])
+    np.testing.assert_array_equal(pose.R_cam_head, same.R_cam_head)
+    assert (pose.box, pose.score, same.box, same.score) == (box, 0.7, FaceBox(280, 200, 360, 280), 1.0)
+
+
 @pytest.mark.parametrize('shape', [(1, 1), (1, 1, 3), (1, 2000), (2000, 1, 3), (3, 2)])
 def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
     assert estimator.estimate(np.zeros(shape, np.uint8)) == []
@@ -158,6 +166,7 @@ def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
         (np.zeros((100, 100), np.uint8), dict(boxes=[[1, 2, 3]]), r'\(N, 4\)'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[50, 50, 10, 60]]), 'x2 > x1'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[0, 0, np.nan, 10]]), 'finite'),
+        (np.zeros((100, 100), np.uint8), dict(boxes=[[-2e5, 0, 2e5, 50]]), r'boxes\[0\] .* 4 times as large as the image of 100x100'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[-500, -500, -300, -300]]), r'boxes\[0\] .* outside the image of 100x100'),
         (np.zeros((100, 200), np.uint8), dict(boxes=[[10, 10, 50, 50], [10, 100, 50, 150]]), r'boxes\[1\] .* outside the image of 200x100'),
         (np.zeros((100, 200), np.uint8), dict(boxes=[[200, 10, 240, 50]]), r'boxes\[0\]'),
