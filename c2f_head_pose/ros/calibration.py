@@ -19,25 +19,36 @@ class Calibration:
 
     Attributes:
         status: text for diagnostics: the calibration, or why it cannot be used.
+        borrowed: the calibration in use was published for other images.
     """
 
-    def __init__(self, notices: Notices, topic: str) -> None:
+    def __init__(self, notices: Notices, topic: str, info_topic: str, remap: str) -> None:
         """Starts without a calibration.
 
         Args:
             notices: reports what is wrong, and when it is right again.
             topic: the images' topic; its name is compared with the parameter `rectified`.
+            info_topic: the topic of their camera_info, for messages.
+            remap: the name by which the user remaps it, for messages.
         """
-        self.status = 'no camera_info yet'
+        self.status = f'no camera_info on {info_topic} yet'
+        self.borrowed = False
         self._notices = notices
         self._topic = topic
+        self._info_topic = info_topic
+        self._remap = remap
         self._info: Any = None
         self._known: tuple = ()
         self._camera: Camera | None = None
 
     def update(self, info: Any) -> None:
         """Takes a sensor_msgs/CameraInfo; called from another thread than `camera`."""
-        self._info = info
+        self._info, self.borrowed = info, False
+
+    def borrow(self, info: Any) -> None:
+        """Takes the camera_info of other images, which serves until one of these images has come."""
+        if self._info is None or self.borrowed:
+            self._info, self.borrowed = info, True
 
     @property
     def received(self) -> bool:
@@ -49,21 +60,23 @@ class Calibration:
         """The frame of the newest camera_info; empty before the first."""
         return '' if self._info is None else self._info.header.frame_id
 
-    def camera(self, width: int, height: int, rectified: bool) -> Camera | None:
+    def camera(self, width: int, height: int, rectified: bool, frame_id: str) -> Camera | None:
         """The camera for an image of this size; None, with a throttled warning, where the calibration cannot be used.
 
         Args:
             width: the image's width, pixels.
             height: the image's height, pixels.
             rectified: the image is rectified.
+            frame_id: the image's frame.
         """
         info = self._info
         if info is None:
             return None
-        known = (width, height, rectified, *calibration_of(info))
+        known = (width, height, rectified, frame_id, info.header.frame_id, *calibration_of(info))
         if known != self._known:
             self._known = known
             self._camera, self.status = self._read(info, width, height, rectified)
+            self._watch_frame(info.header.frame_id, frame_id)
             self._watch_rectification(info, rectified)
             self._watch_reach()
         if self._camera is None:
@@ -71,6 +84,17 @@ class Calibration:
         elif self._notices.forget('camera_info'):
             self._notices.say('camera_info can be used now: orientations are in the camera frame')
         return self._camera
+
+    def _watch_frame(self, info_frame: str, image_frame: str) -> None:
+        """Warns where camera_info seems to be another camera's. It is used all the same: some drivers name frames carelessly."""
+        if self._camera is None or not frames_differ(info_frame, image_frame):
+            return
+        doubt = f'camera_info on {self._info_topic} is of frame {info_frame}, the images on {self._topic} of {image_frame}'
+        self.status = f'{self.status}; {doubt}'
+        self._notices.once(
+            'info frame',
+            f'{doubt}: if these are two cameras, angles and positions are wrong; remap {self._remap} to the calibration of these images',
+        )
 
     def _watch_rectification(self, info: Any, rectified: bool) -> None:
         """Warns where the topic's name and the parameter `rectified` disagree and the answer depends on it."""
@@ -115,6 +139,11 @@ class Calibration:
                 "publish the calibration of this image (of the same driver mode, through image_proc's resize node)"
             )
         return camera, f'calibrated, {"rectified" if rectified else info.distortion_model or "no distortion model"}'
+
+
+def frames_differ(a: str, b: str) -> bool:
+    """Whether two frame_ids are known and of two frames; a leading slash makes no difference."""
+    return '' not in (a, b) and a.lstrip('/') != b.lstrip('/')
 
 
 def _rectification_matters(info: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from ..depth_alignment import ImageView
 from ..images import ImageError, depth_from_message
 from ..types import Camera
-from .calibration import Calibration
+from .calibration import Calibration, frames_differ
 from .depth_input import DepthInput, DepthTiming, depth_picture
 from .image_converter import ImageConverter
 from .parameters import Parameters
@@ -79,7 +79,7 @@ class FrameReader:
             depth_m = depth_from_message(message)
             return Frame(message.header, None, depth_m, self._depth_camera(message.header, depth_m.shape, parameters.rectified))
         image = self._converter.image(message)
-        camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified)
+        camera = self._calibration.camera(image.shape[1], image.shape[0], parameters.rectified, message.header.frame_id)
         if self._depth is None:
             return Frame(message.header, image, None, camera)
         view = ImageView(message.header, (image.shape[0], image.shape[1]), camera, parameters.rectified)
@@ -87,17 +87,17 @@ class FrameReader:
         return Frame(message.header, image, self._depth.depth_m(view, timing), camera)
 
     def _depth_camera(self, header: Any, shape: tuple[int, ...], rectified: bool) -> Camera:
-        """The camera of a depth image that stands alone: of its own calibration where it came beside images, else of theirs."""
-        if self._depth is not None:
-            if camera := self._depth.alignment.camera(shape):
-                return camera
-            frames = [frame_id.lstrip('/') for frame_id in (header.frame_id, self._calibration.frame_id)]
-            if all(frames) and frames[0] != frames[1]:
-                raise ImageError(
-                    f'depth is in frame {frames[0]}, camera_info in {frames[1]}: publish the calibration of the depth images beside them '
-                    '(depth/camera_info)'
-                )
-        camera = self._calibration.camera(shape[1], shape[0], rectified)
+        """The camera of a depth image that stands alone: of its own calibration, else of the images' whose frame it is in."""
+        if self._depth is not None and (camera := self._depth.alignment.camera(shape)):
+            return camera
+        of_images = self._depth is not None or self._calibration.borrowed
+        frames = header.frame_id, self._calibration.frame_id
+        if of_images and frames_differ(*frames):
+            raise ImageError(
+                f'depth is in frame {frames[0]}, camera_info in {frames[1]}: publish the calibration of the depth images beside them '
+                '(depth/camera_info)'
+            )
+        camera = self._calibration.camera(shape[1], shape[0], rectified, header.frame_id)
         if camera is None:
             raise ImageError(f'heads are found in depth by their size in metres, which needs camera_info: {self._calibration.status}')
         return camera

@@ -52,6 +52,11 @@ class Source:
     beside_images: bool = False
 
     @property
+    def info_remap(self) -> str:
+        """The name by which the user remaps the images' calibration."""
+        return 'depth/camera_info' if self.is_depth else 'camera_info'
+
+    @property
     def type_name(self) -> str:
         """The message type as the graph names it, such as sensor_msgs/msg/Image."""
         return f'{self.message_type.__module__.split(".")[0]}/msg/{self.message_type.__name__}'

@@ -132,7 +132,7 @@ class Parameters(ParameterTable):
     modality: str = parameter(
         'rgb',
         'rgb: images alone; rgbd: also `depth/image`, registered to the image by the driver, or '
-        'here from `depth/camera_info` and TF; depth: `depth/image` alone.',
+        'here from `depth/camera_info` and TF; depth: `depth/image` alone, with `depth/camera_info`.',
         choices=('rgb', 'depth', 'rgbd'),
         change=Change.UNCONFIGURED,
     )

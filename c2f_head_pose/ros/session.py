@@ -81,8 +81,9 @@ class Session:
         parts.estimator.reset()
         self._source = self._main_source()
         topic = self._source.topic
-        self.calibration = Calibration(notices, topic)
-        info_topic = node.resolve_topic_name('camera_info')
+        images_info_topic = node.resolve_topic_name('camera_info')
+        info_topic = depth_info_topic(node, self._source) if self._source.is_depth else images_info_topic
+        self.calibration = Calibration(notices, topic, info_topic, self._source.info_remap)
         if parameters().modality == 'rgbd':
             depth = depth_source(node, parameters().depth_transport, beside_images=True)
             self._depth_infos_topic = depth_info_topic(node, depth)
@@ -103,6 +104,8 @@ class Session:
         try:
             self.images_in = self._inputs.add(self._source.message_type, topic, self._on_image)
             self._infos_in = self._inputs.add(CameraInfo, info_topic, self.calibration.update)
+            if images_info_topic != info_topic:
+                self._inputs.add(CameraInfo, images_info_topic, self.calibration.borrow)
             if self.depth is not None:
                 self._inputs.add(depth.message_type, depth.topic, self._on_depth)
                 self._inputs.add(CameraInfo, self._depth_infos_topic, self.depth.alignment.update)
@@ -266,8 +269,10 @@ class Session:
         if not self.statistics.images or time.monotonic() - self._since_s < self._parameters().silence_timeout_s:
             return
         if not self.calibration.received:
+            lacking = 'heads are found in depth by their size in metres, which needs it' if self._source.is_depth else UNCORRECTED
             self._notices.once(
-                'no camera_info', f'no camera_info on {self._infos_in.topic}: {UNCORRECTED}; publish it, or remap camera_info:=TOPIC'
+                'no camera_info',
+                f'no camera_info on {self._infos_in.topic}: {lacking}; publish it, or remap {self._source.info_remap}:=TOPIC',
             )
         if self.depth is not None and self.depth.unregistered:
             self._advise_aligned_depth()

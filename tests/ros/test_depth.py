@@ -228,6 +228,41 @@ def test_depth_alone_without_camera_info_reports_why_nothing_comes(graph, depth_
     assert results.markers == []
 
 
+def test_depth_alone_is_placed_by_the_calibration_beside_it_not_by_the_colour_cameras(graph, depth_model):
+    """As head_pose.launch.py depth:= starts it. The depth camera has f = 575 px; by the colour camera's 900 a head 0.1 m aside would be at
+    0.06 m, and by its frame it is refused until the depth camera's has come."""
+    results = graph.hear_results()
+    remaps = {'depth/image': '/cam/depth/image_rect_raw', 'camera_info': '/cam/color/camera_info'}
+    node = graph.head_pose_node(remaps=remaps, modality='depth', depth_model=depth_model)
+    colour = graph.image_publisher(CameraInfo, '/cam/color/camera_info', SENSOR)
+    own = graph.image_publisher(CameraInfo, '/cam/depth/camera_info', SENSOR)
+    depths = graph.image_publisher(topic='/cam/depth/image_rect_raw')
+
+    def send(publisher, message, frame_id='camera_depth'):
+        message.header.frame_id = frame_id
+        publisher.publish(message)
+
+    send(colour, camera_info(focal=900.0), 'camera_color')
+    graph.wait_until(lambda: node._session.calibration.received, 'the camera_info')
+    send(depths, depth_message(a_doll(), 5.0))
+    graph.wait_for_log('depth is in frame camera_depth, camera_info in camera_color', 'depth/camera_info')
+    send(own, camera_info(focal=575.0))
+    graph.wait_until(lambda: not node._session.calibration.borrowed, 'its own camera_info')
+    send(colour, camera_info(focal=900.0), 'camera_color')
+    send(depths, depth_message(a_doll(), 6.0))
+    graph.wait_until(lambda: results.poses, 'a pose')
+    position = results.poses[0].pose.pose.position
+    middle_m = np.array([0.1, -0.05, 1.2])
+    np.testing.assert_allclose([position.x, position.y, position.z], middle_m * (1 - 0.09 / np.linalg.norm(middle_m)), atol=0.04)
+
+
+def test_depth_alone_whose_calibration_is_missing_names_the_topic_beside_it(graph, depth_model):
+    graph.head_pose_node(remaps={'depth/image': '/cam/depth/image'}, modality='depth', depth_model=depth_model, silence_timeout_s=0.5)
+    graph.image_publisher(topic='/cam/depth/image').publish(depth_message(a_doll(), 5.0))
+    graph.wait_for_log('image on /cam/depth/image skipped', 'needs camera_info: no camera_info on /cam/depth/camera_info yet')
+    graph.wait_for_log('no camera_info on /cam/depth/camera_info: heads are found in depth', 'remap depth/camera_info:=TOPIC')
+
+
 def test_depth_alone_without_a_depth_model_is_refused_with_what_is_missing(graph):
     graph.head_pose_node(modality='depth', depth_model='nowhere.onnx')
     graph.wait_for_log('not configured', "modality 'depth' needs a depth model", "no model 'nowhere.onnx'", 'training.export')

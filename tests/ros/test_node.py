@@ -157,6 +157,20 @@ def test_a_calibration_that_cannot_be_used_is_reported_and_the_image_answered_wi
     graph.wait_for_log('camera_info can be used now')
 
 
+@pytest.mark.parametrize('frame_id, warned', [('infra1_optical', True), ('/camera_optical', False), ('', False)])
+def test_a_calibration_of_another_frame_is_warned_of_and_used(graph, frame_id, warned):
+    results = graph.hear_results()
+    graph.node = graph.head_pose_node()
+    info = camera_info()
+    info.header.frame_id = frame_id
+    send_with_info(graph, info)
+    graph.wait_until(lambda: results.markers, 'an answer')
+    status = values(graph.wait_for_state('no face'))['camera']
+    doubt = 'camera_info on /camera_info is of frame infra1_optical, the images on /image of camera_optical'
+    assert status == ('calibrated, plumb_bob' + (f'; {doubt}' if warned else ''))
+    assert any(doubt in line and 'remap camera_info' in line for line in graph.log) == warned
+
+
 def test_missing_camera_info_is_reported_once(graph):
     graph.hear_results()
     graph.head_pose_node(silence_timeout_s=1.0)
