@@ -108,6 +108,12 @@ class FrameWorker:
         else:
             self._statistics.count_answer(answer)
             self._report_recovery(message.header)
+        self.empty_stale_list()
+
+    def empty_stale_list(self) -> None:
+        """Empties REP-155's list when nothing has been answered for a while, for whatever reason: its faces may have left."""
+        if self._statistics.unanswered_s >= self._parameters().silence_timeout_s:
+            self._parts.outputs.nobody_tracked()
 
     def _answer(self, message: Any, depth_alone: bool) -> Answer:
         header, stages = message.header, StageClock()

@@ -146,7 +146,7 @@ class HumansOutput:
         self._tracked.publish(IdsList(header=header, ids=sorted(announced.values())))
 
     def clear(self) -> None:
-        """Publishes that nobody is tracked any more."""
+        """Publishes that nobody is tracked any more, unless that is what was published last."""
         for name in list(self._faces):
             self._remove(name)
         if self._last_header is not None:

@@ -143,7 +143,10 @@ class Outputs:
             self._annotated.publish(messages.image(frame.header, draw.draw_poses(frame.picture(), answer.poses, frame.camera)))
 
     def nobody_tracked(self) -> None:
-        """Empties REP-155's list, which is latched, because without images no face is tracked. Topics of single images publish nothing."""
+        """Empties REP-155's list, which is latched, because without answers no face is tracked; does nothing where it is empty already.
+
+        Topics of single images publish nothing.
+        """
         if self._humans is not None:
             self._humans.clear()
 

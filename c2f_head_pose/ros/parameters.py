@@ -251,7 +251,13 @@ class Parameters(ParameterTable):
         15, 'An announced face is dropped after so many images without it.', '', 1, 1000, change=Change.UNCONFIGURED
     )
     publish_tf: bool = parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
-    silence_timeout_s: float = parameter(3.0, 'After so long without an image the node logs the cause.', 's', 0.1, 4.5)
+    silence_timeout_s: float = parameter(
+        3.0,
+        "After so long without an image the node logs the cause; after so long without an answer it empties REP-155's list.",
+        's',
+        0.1,
+        4.5,
+    )
     autostart: bool = parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
 
     @classmethod

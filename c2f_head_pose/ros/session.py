@@ -29,7 +29,7 @@ from .watchdog import explain_mismatch, explain_silence, published_topics
 
 _REPEAT_S = 30.0
 _FEWEST_LOST, _SHARE_LOST = 10, 0.05
-_SILENCE = object()
+_WAKE_UP = object()
 
 
 class SessionError(RuntimeError):
@@ -96,9 +96,8 @@ class Session:
             parameters,
             lambda: node.get_clock().now().nanoseconds * 1e-9,
         )
-        outputs = parts.outputs
         self._worker: NewestWorker[Any] = NewestWorker(  # nothing of self: see Inputs.clear
-            lambda work: outputs.nobody_tracked() if work is _SILENCE else worker.answer(*work), 'head_pose'
+            lambda work: worker.empty_stale_list() if work is _WAKE_UP else worker.answer(*work), 'head_pose'
         )
         self._frame_worker = worker
         try:
@@ -130,6 +129,7 @@ class Session:
         """Looks whether everything comes; to be called a few times a second."""
         self._inputs.match_publishers()
         self._watch_silence()
+        self._watch_answers()
         self._watch_losses()
         self._watch_surroundings()
         self._surroundings.watch(self.statistics.images, self._parameters().silence_timeout_s)
@@ -137,7 +137,7 @@ class Session:
     def state(self) -> tuple[State, str]:
         """Returns the node's state and the reason for it."""
         statistics = self.statistics
-        if self.silence and self._depth_answers and statistics.last_answer is not None:
+        if self.silence and self._depth_answers and 0 < statistics.unanswered_s < self._parameters().silence_timeout_s:
             return State.DEGRADED, f'heads are found in depth alone: {self.silence}'
         if self.silence:
             return (State.SILENT if statistics.images else State.NO_IMAGE), self.silence
@@ -222,7 +222,7 @@ class Session:
     def _hand_over(self, message: Any, depth_alone: bool) -> None:
         """Puts a message into the worker's mailbox, unless nobody reads the results; counts the image that it replaces there."""
         self._idle = self._parameters().lazy and not self._read_by_somebody()
-        if not self._idle and self._worker.put((message, depth_alone)) not in (None, _SILENCE):
+        if not self._idle and self._worker.put((message, depth_alone)) not in (None, _WAKE_UP):
             self.statistics.count_drop(OVERTAKEN)
 
     def _read_by_somebody(self) -> bool:
@@ -242,12 +242,15 @@ class Session:
         if silent_s < self._parameters().silence_timeout_s:
             return
         reason = explain_silence(self._node, self._source, images.qos, last_s is not None)
-        if not self.silence and not self._depth_answers:
-            self._worker.offer(_SILENCE)
         if reason != self.silence:
             self.silence = reason
             self._notices.forget('silence')
         self._notices.throttled('silence', f'no image for {silent_s:.1f} s: {reason}', _REPEAT_S)
+
+    def _watch_answers(self) -> None:
+        """Wakes the worker where no image does once nothing has been answered for a while."""
+        if self.statistics.unanswered_s >= self._parameters().silence_timeout_s:
+            self._worker.offer(_WAKE_UP)
 
     def _watch_losses(self) -> None:
         """Counts images that were sent and never arrived, and logs it if there are many."""

@@ -59,6 +59,7 @@ class Statistics:
         self.images = 0
         self.answered = 0
         self.last_image_s: float | None = None
+        self._last_answer_s: float | None = None
         self.last_failure = ''
 
     def count_image(self) -> None:
@@ -96,7 +97,14 @@ class Statistics:
         with self._lock:
             self.answered += 1
             self._bad_in_row = self._failed_in_row = 0
-            self._answers.append((self._clock(), answer))
+            self._last_answer_s = self._clock()
+            self._answers.append((self._last_answer_s, answer))
+
+    @property
+    def unanswered_s(self) -> float:
+        """Seconds since the last answer; 0 before the first."""
+        with self._lock:
+            return 0.0 if self._last_answer_s is None else self._clock() - self._last_answer_s
 
     @property
     def model_failing(self) -> bool:

@@ -10,11 +10,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
 from head_poses import HEADER, head
+from ros_calls import depth_message
 from ros_graph import image_message, noise
 
 import sample
@@ -117,18 +119,76 @@ def test_a_recording_that_starts_again_keeps_no_face_of_before(graph):
     assert announced[5] != announced[11]
 
 
-def test_when_images_stop_the_list_is_emptied_once_and_again_after_others_came(graph, monkeypatch):
-    emptied = []
-    monkeypatch.setattr(Outputs, 'nobody_tracked', lambda outputs: emptied.append(outputs))
+@pytest.fixture
+def emptied(monkeypatch):
+    """Has an entry for each request to empty REP-155's list."""
+    times = []
+    monkeypatch.setattr(Outputs, 'nobody_tracked', lambda outputs: times.append(outputs))
+    return times
+
+
+def test_when_images_stop_the_list_is_emptied_and_again_after_others_came(graph, emptied):
     node = graph.head_pose_node(hri=True, silence_timeout_s=0.5)
     publisher = graph.image_publisher()
     for count, frame in enumerate(sample.frames()[:2], 1):
         publisher.publish(image_message(frame.image, frame.stamp_s))
         graph.wait_until(lambda n=count: node._session.statistics.answered == n, 'the answer')
-        emptied.clear()  # before the first image there is silence too
+        emptied.clear()
         graph.wait_until(lambda: emptied, 'the emptied list')
-    graph.spin_for(1.0)
-    assert len(emptied) == 1
+
+
+def cannot_be_read(graph, node, images):
+    return lambda stamp_s: images.publish(image_message(noise(48, 64), stamp_s, step=7))
+
+
+def model_fails(graph, node, images):
+    def failing(*_, **__):
+        raise RuntimeError('no memory')
+
+    node._parts.estimator.estimate = failing
+    return lambda stamp_s: images.publish(image_message(noise(48, 64), stamp_s))
+
+
+def nobody_subscribes(graph, node, images):
+    for subscription in [one for one in graph.probe.subscriptions if one.topic_name.startswith('/head_pose/')]:
+        graph.probe.destroy_subscription(subscription)
+    graph.wait_until(lambda: not node._parts.outputs.listeners, 'the last subscriber to leave')
+    return lambda stamp_s: images.publish(image_message(noise(48, 64), stamp_s))
+
+
+def both_streams_stop(graph, node, images):
+    return lambda stamp_s: None
+
+
+@pytest.mark.parametrize(
+    'parameters, fault, state',
+    [
+        ({}, cannot_be_read, 'images cannot be read'),
+        ({}, model_fails, 'model failed'),
+        ({'lazy': True}, nobody_subscribes, 'idle'),
+        ({'modality': 'rgbd'}, both_streams_stop, 'images have stopped'),
+    ],
+)
+def test_the_list_is_emptied_whatever_the_reason_that_nothing_is_answered(graph, emptied, parameters, fault, state):
+    """It is latched: who subscribes later would take whoever was in view before for present. The state names the reason at once, so of
+    depth that has stopped too it does not say for another ten seconds that heads are found in it."""
+    results = graph.hear_results()
+    node = graph.head_pose_node(hri=True, silence_timeout_s=0.5, **parameters)
+    images = graph.image_publisher()
+    graph.wait_until(lambda: node._parts.outputs.listeners, 'a subscriber')
+    if parameters.get('modality') == 'rgbd':
+        graph.image_publisher(topic='/depth/image').publish(depth_message(np.full((48, 64), 800), 1.0))
+        graph.wait_until(lambda: node._session.depth.last_s, 'the depth')
+    images.publish(image_message(noise(48, 64), 1.0))
+    graph.wait_until(lambda: node._session.statistics.answered == 1, 'the answer')
+    graph.spin_for(0.1)
+    assert not emptied
+    send = fault(graph, node, images)
+    for number in range(20):
+        send(2.0 + number / 32)
+        graph.spin_for(0.1)
+    assert emptied
+    assert results.diagnostics[-1].status[0].message.startswith(state)
 
 
 def test_names_are_short_random_and_never_used_again():
@@ -183,6 +243,9 @@ def test_the_topics_of_a_lost_face_are_removed_and_deactivation_clears_the_list(
     publish(output, head(track_id=5))
     output.clear()
     assert list(output.node.open) == ['/humans/faces/tracked'] and tracked.sent[-1].ids == []
+    before = len(tracked.sent)
+    output.clear()
+    assert len(tracked.sent) == before, 'once is enough'
     assert tracked.acknowledged == tracked.sent, 'a process that ends now must not take the last list along'
     output.destroy()
     assert output.node.open == {}

@@ -96,7 +96,7 @@ def test_an_unknown_parameter_is_reported_with_the_name_meant(graph):
 
 
 def test_an_image_that_replaces_the_wake_up_of_silence_is_not_counted_as_overtaking_one(graph):
-    """The first image is in work while silence is noticed; its wake-up waits in the mailbox, and the second image takes that place."""
+    """The second image is in work while silence is noticed; its wake-up waits in the mailbox, and the third image takes that place."""
     node = graph.head_pose_node(silence_timeout_s=0.3)
     entered, release = threading.Event(), threading.Event()
     estimate = node._parts.estimator.estimate
@@ -108,11 +108,16 @@ def test_an_image_that_replaces_the_wake_up_of_silence_is_not_counted_as_overtak
 
     node._parts.estimator.estimate = slow
     publisher = graph.image_publisher()
-    publisher.publish(image_message(noise(48, 64), 1.0))
-    graph.wait_until(entered.is_set, 'the first image in work')
-    graph.wait_until(lambda: node._session.silence, 'the silence')
-    publisher.publish(image_message(noise(48, 64), 2.0))
-    graph.wait_until(lambda: node._session.statistics.images == 2, 'the second image')
     release.set()
-    graph.wait_until(lambda: node._session.statistics.answered == 2, 'both answers')
+    publisher.publish(image_message(noise(48, 64), 1.0))
+    graph.wait_until(lambda: node._session.statistics.answered == 1, 'the first answer')
+    entered.clear()
+    release.clear()
+    publisher.publish(image_message(noise(48, 64), 2.0))
+    graph.wait_until(entered.is_set, 'the second image in work')
+    graph.wait_until(lambda: node._session._worker._waiting, 'the wake-up')
+    publisher.publish(image_message(noise(48, 64), 3.0))
+    graph.wait_until(lambda: node._session.statistics.images == 3, 'the third image')
+    release.set()
+    graph.wait_until(lambda: node._session.statistics.answered == 3, 'all answers')
     assert sum(node._session.statistics.dropped.values()) == 0

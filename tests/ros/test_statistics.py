@@ -54,6 +54,16 @@ def test_what_is_older_than_the_window_is_forgotten_but_counted():
     assert 'faces' not in values
 
 
+def test_the_time_without_an_answer_begins_with_the_last_answer():
+    clock = Clock()
+    assert Statistics(clock).unanswered_s == 0.0
+    statistics = filled(clock)
+    clock.now = 113.0
+    assert statistics.unanswered_s == 11.0
+    statistics.count_bad_image('bad image', 'why')
+    assert statistics.unanswered_s == 11.0
+
+
 def test_three_failures_in_a_row_are_a_state_and_one_answer_ends_it():
     statistics = Statistics(Clock())
     for number in range(3):
