@@ -24,6 +24,8 @@ from .statistics import Answer, Statistics
 
 _REPEAT_S = 30.0
 _FOREIGN_CLOCK_S = 60.0  # an image older or newer than this was not stamped by our clock
+_LATE_S = 1.0  # an image older than the last by less was overtaken on its way, by more is of a recording that restarted
+_MOST_LATE = 3  # in a row; more are a clock that was set back
 _TF_REFUSES_S = 5.0  # tf2 keeps 10 s, and may be some seconds ahead of the images
 
 
@@ -81,6 +83,7 @@ class FrameWorker:
         self._now_s = now_s
         self._last_stamp_s = 0.0
         self._last_stamp_at_s = 0.0
+        self._late = 0
         self._size: tuple[int, int] | None = None
 
     def answer(self, message: Any, depth_alone: bool) -> None:
@@ -90,6 +93,27 @@ class FrameWorker:
             message: sensor_msgs/Image or CompressedImage.
             depth_alone: it is a depth image.
         """
+        if not self._drop_late(message.header):
+            self._try(message, depth_alone)
+        self.empty_stale_list()
+
+    def _drop_late(self, header: Any) -> bool:
+        """Whether an image is left out because a newer one was answered before: time that goes back would end every track."""
+        stamp_s = messages.stamp_s(header)
+        late_s = self._last_stamp_s - stamp_s
+        if stamp_s == 0.0 or not 0 < late_s < _LATE_S or self._late == _MOST_LATE:
+            self._late = 0
+            return False
+        self._late += 1
+        self._statistics.count_drop('late')
+        self._notices.once(
+            'late',
+            f'an image on {self._topic} came after one that is {late_s:.3f} s newer, and is left out, as are others that come late; '
+            'if that goes on, look for two publishers of this topic',
+        )
+        return True
+
+    def _try(self, message: Any, depth_alone: bool) -> None:
         try:
             answer = self._answer(message, depth_alone)
         except FrameError as error:
@@ -108,7 +132,6 @@ class FrameWorker:
         else:
             self._statistics.count_answer(answer)
             self._report_recovery(message.header)
-        self.empty_stale_list()
 
     def empty_stale_list(self) -> None:
         """Empties REP-155's list when nothing has been answered for a while, for whatever reason: its faces may have left."""

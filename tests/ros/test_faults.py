@@ -24,6 +24,7 @@ from ros_graph import compressed_message, image_message, noise
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage
 
+import sample
 from c2f_head_pose.images import ENCODINGS
 from c2f_head_pose.models.registry import detector_path, fetched_folder
 
@@ -76,6 +77,10 @@ def stamps(results) -> list[float]:
     return [answer.markers[0].header.stamp.sec + answer.markers[0].header.stamp.nanosec * 1e-9 for answer in results.markers]
 
 
+def answered_or_late(node) -> int:
+    return node._session.statistics.answered + node._session.statistics.dropped.get('late', 0)
+
+
 def ask(graph, results, publisher, message) -> None:
     """Publishes one image and waits for its answer."""
     before = len(results.markers)
@@ -109,6 +114,38 @@ def test_stamps_that_jump_forward_and_back_again_are_reported_and_every_image_an
     assert stamps(results) == sent
     graph.wait_for_log('stamps jumped forward by 3949.', 'restart')
     graph.wait_for_log('stamps went back by 3949.500 s')
+
+
+def test_an_image_that_is_delivered_after_its_successor_is_left_out_and_costs_nobody_their_id(graph):
+    """The sixth image of the sample's one head comes after the seventh, as over a network or from a decoder of several threads."""
+    node = graph.head_pose_node()
+    publish, answered = node._parts.outputs.publish, []
+
+    def heard(answer, tf):
+        publish(answer, tf)
+        answered.append((answer.frame.header.stamp.nanosec, [pose.track_id for pose in answer.poses]))
+
+    node._parts.outputs.publish = heard
+    images = graph.image_publisher()
+    messages = [image_message(frame.image, frame.stamp_s) for frame in sample.frames()[:9]]
+    for count, number in enumerate((0, 1, 2, 3, 4, 6, 5, 7, 8), 1):
+        images.publish(messages[number])
+        graph.wait_until(lambda n=count: answered_or_late(node) == n, 'an answer')
+    assert answered == [(messages[number].header.stamp.nanosec, [1]) for number in (0, 1, 2, 3, 4, 6, 7, 8)]
+    graph.wait_for_log('an image on /image came after one', 'is left out', 'two publishers')
+    assert not any('went back' in line for line in graph.log)
+
+
+def test_a_clock_that_is_set_back_by_half_a_second_costs_three_images(graph):
+    results = graph.hear_results()
+    node = graph.head_pose_node()
+    publisher = graph.image_publisher()
+    for count, stamp in enumerate((50.0, 49.5, 49.53125, 49.5625, 49.59375, 49.625), 1):
+        publisher.publish(image_message(SMALL, stamp))
+        graph.wait_until(lambda n=count: answered_or_late(node) == n, 'an answer')
+    graph.wait_until(lambda: len(results.markers) == 3, 'the answers')
+    assert stamps(results) == [50.0, 49.59375, 49.625]
+    graph.wait_for_log('stamps went back by 0.406 s', 'restart')
 
 
 def test_resolution_and_encoding_that_change_in_the_stream_are_answered_and_the_resolution_is_reported(graph):

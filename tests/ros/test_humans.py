@@ -111,8 +111,9 @@ def test_a_recording_that_starts_again_keeps_no_face_of_before(graph):
     node = graph.head_pose_node(hri=True)
     publisher = graph.image_publisher()
     announced = []
-    for count, frame in enumerate(2 * sample.frames()[:6], 1):
-        publisher.publish(image_message(frame.image, frame.stamp_s))
+    passes = [(frame.image, frame.stamp_s + later_s) for later_s in (10.0, 0.0) for frame in sample.frames()[:6]]
+    for count, (image, stamp_s) in enumerate(passes, 1):
+        publisher.publish(image_message(image, stamp_s))
         graph.wait_until(lambda n=count: node._session.statistics.answered == n, 'the answer')
         announced.append(list(node._parts.outputs._names.announced.values()))
     assert [len(names) for names in announced] == 2 * [0, 0, 1, 1, 1, 1]
