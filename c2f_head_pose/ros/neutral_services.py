@@ -1,4 +1,4 @@
-"""Provides the services `~/set_neutral` and `~/clear_neutral`, and holds the neutral in force."""
+"""Provides the services `~/set_neutral` and `~/clear_neutral`, and holds the neutrals by frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from .parameters import Parameters
 
 
 class NeutralServices:
-    """Keeps one camera's neutral. Images are answered in the worker's thread, services in the executor's."""
+    """Keeps a neutral for each frame; one of the person holds in frames that have none, since it belongs to the head.
+
+    Images are answered in the worker's thread, services in the executor's.
+    """
 
     def __init__(self, node: Any, notices: Notices, parameters: Callable[[], Parameters]) -> None:
         """Creates the services.
@@ -31,7 +34,7 @@ class NeutralServices:
         self._notices = notices
         self._parameters = parameters
         self._learner = NeutralLearner()
-        self._neutral = neutral.NONE
+        self._neutrals: dict[str, Neutral] = {}  # by frame, the newest last
         self._camera: str | None = None
         self._services = [
             node.create_service(Trigger, '~/set_neutral', self._set),
@@ -41,26 +44,36 @@ class NeutralServices:
     def start(self) -> None:
         """Forgets what was seen; the file is read again with the next image."""
         self._learner.forget()
+        self._neutrals.clear()
         self._camera = None
 
     def update(self, frame_id: str, primary: HeadPose | None) -> Neutral:
         """Returns the neutral of a camera, which is read from its file first; keeps the image's primary face to learn from."""
         self._learner.add(time.monotonic(), primary)
         if frame_id != self._camera:
-            self._camera, self._neutral = frame_id, neutral.NONE
-            try:
-                found = neutral.load(self._path)
-            except NeutralError as error:
-                self._notices.once('neutral', f'no neutral: {error}')
-            else:
-                if found is not None:
-                    self._neutral = found
-                    self._notices.say(f'neutral of the {found.kind} taken from {self._path}')
-        return self._neutral
+            self._camera = frame_id
+            if frame_id not in self._neutrals:
+                self._load(frame_id)
+        return self._neutrals.get(frame_id) or next(reversed(self._of_the_person().values()), neutral.NONE)
 
-    @property
-    def _path(self) -> Path:
-        return neutral.neutral_path(self._parameters().neutral_folder, self._node.get_fully_qualified_name(), self._camera or '')
+    def _load(self, frame_id: str) -> None:
+        path = self._path(frame_id)
+        try:
+            found = neutral.load(path)
+        except NeutralError as error:
+            self._notices.once('neutral', f'no neutral: {error}')
+            return
+        if found is not None:
+            self._neutrals[frame_id] = found
+            self._notices.say(f'neutral of the {found.kind} taken from {path}')
+        elif self._of_the_person():
+            self._notices.once('neutral elsewhere', f'frame {frame_id} has no neutral: that of the person from another frame holds', 'info')
+
+    def _of_the_person(self) -> dict[str, Neutral]:
+        return {frame_id: held for frame_id, held in list(self._neutrals.items()) if held.kind == 'person'}
+
+    def _path(self, frame_id: str) -> Path:
+        return neutral.neutral_path(self._parameters().neutral_folder, self._node.get_fully_qualified_name(), frame_id)
 
     def _set(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         parameters = self._parameters()
@@ -69,10 +82,12 @@ class NeutralServices:
         except NeutralError as error:
             response.success, response.message = False, str(error)
             return response
-        self._neutral = learned
+        camera = self._camera or ''
+        self._neutrals.pop(camera, None)
+        self._neutrals[camera] = learned
         try:
-            neutral.save(self._path, learned, self._camera or '')
-            response.success, response.message = True, f'neutral of the {learned.kind} learned and kept in {self._path}'
+            neutral.save(self._path(camera), learned, camera)
+            response.success, response.message = True, f'neutral of the {learned.kind} learned and kept in {self._path(camera)}'
         except NeutralError as error:
             response.success, response.message = False, f'neutral of the {learned.kind} learned, but lost at the next start: {error}'
             self._notices.say(response.message, 'warning')
@@ -82,9 +97,12 @@ class NeutralServices:
         if self._camera is None:  # each camera has a file of its own, and the first image names the camera
             response.success, response.message = False, 'no image yet, so it is not known whose neutral: call again when images come'
             return response
-        self._neutral = neutral.NONE
+        frames = {self._camera, *self._of_the_person()}
+        for frame_id in frames:
+            self._neutrals.pop(frame_id, None)
         try:
-            neutral.clear(self._path)
+            for frame_id in frames:
+                neutral.clear(self._path(frame_id))
             response.success, response.message = True, 'no neutral any more: orientations are as estimated'
         except NeutralError as error:
             response.success, response.message = False, f'no neutral until the next start, then it is back: {error}'

@@ -3,6 +3,7 @@
 import os
 import stat
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,10 @@ from std_srvs.srv import Trigger
 
 from c2f_head_pose.geometry import geodesic_deg, ray_rotation, rotation_from_vector, rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.ros import neutral
+from c2f_head_pose.ros.log import Notices
 from c2f_head_pose.ros.neutral import Neutral, NeutralError, NeutralLearner
+from c2f_head_pose.ros.neutral_services import NeutralServices
+from c2f_head_pose.ros.parameters import Parameters
 
 pytestmark = pytest.mark.ros
 
@@ -133,6 +137,51 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
         tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
         with pytest.raises(NeutralError, match='neutral_folder'):
             neutral.save(tmp_path / 'neutral.yaml', neutral.NONE, 'cam')
+
+
+def services(folder, **parameters):
+    """The services without a graph, and a question for the correction of a frame's images in degrees."""
+    node = SimpleNamespace(create_service=lambda *_: None, get_fully_qualified_name=lambda: '/head_pose')
+    log = SimpleNamespace(info=lambda _: None, warning=lambda _: None, error=lambda _: None)
+    made = NeutralServices(node, Notices(log), lambda: Parameters(neutral_folder=str(folder), **parameters))
+    pose = head((10.0, 5.0, 0.0), track_id=1)
+
+    def corrected_deg(frame_id):
+        held = made.update(frame_id, pose)
+        return float(geodesic_deg(held.R_turned_cam @ held.of_poses([pose])[0].R_cam_head, pose.R_cam_head))
+
+    return made, corrected_deg
+
+
+def learn(made, corrected_deg, frame_id):
+    for _ in range(6):
+        corrected_deg(frame_id)
+    return made._set(None, Trigger.Response())
+
+
+def test_the_neutral_of_the_person_holds_in_a_frame_that_has_none_even_where_it_cannot_be_stored(tmp_path):
+    """As when images stop and depth of another frame is answered alone; yaw 10 and pitch 5 are 11.2 degrees."""
+    (tmp_path / 'file').write_text('')
+    made, corrected_deg = services(tmp_path / 'file')
+    assert not learn(made, corrected_deg, 'colour').success
+    assert [corrected_deg(frame) for frame in ('colour', 'depth', 'colour')] == pytest.approx(3 * [11.17], abs=0.01)
+
+
+def test_cleared_in_one_frame_the_neutral_of_the_person_holds_in_none(tmp_path):
+    made, corrected_deg = services(tmp_path)
+    assert learn(made, corrected_deg, 'colour').success
+    assert corrected_deg('depth') > 11
+    assert made._clear(None, Trigger.Response()).success
+    assert [corrected_deg(frame) for frame in ('depth', 'colour')] == pytest.approx([0, 0], abs=1e-6)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_neutral_of_a_mount_and_a_frames_own_hold_in_that_frame_only(tmp_path):
+    made, corrected_deg = services(tmp_path, neutral='mount')
+    assert learn(made, corrected_deg, 'colour').success
+    assert [corrected_deg(frame) for frame in ('depth', 'colour')] == pytest.approx([0, 11.17], abs=0.01)
+    neutral.save(made._path('side'), Neutral('person', rotation_from_vector(np.radians([0.0, 0.0, 30.0]))), 'side')
+    assert [corrected_deg(frame) for frame in ('side', 'colour')] == pytest.approx([30, 11.17], abs=0.01)
 
 
 def test_the_node_learns_keeps_and_clears_its_neutral(graph, tmp_path):
