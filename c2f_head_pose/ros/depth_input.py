@@ -16,7 +16,10 @@ from ..images import ImageError, depth_from_message
 from .log import Notices
 from .messages import stamp_s
 
-_KEPT = 8
+_KEPT_S = 0.5
+_FEWEST_KEPT, _MOST_KEPT = 8, 64
+"""Depth of the last `_KEPT_S` is kept for images that come late, at least and at most so many images of it."""
+_SAME_INSTANT_S = 0.001
 _UNPAIRED_IN_ROW = 10
 
 
@@ -33,6 +36,15 @@ class DepthTiming:
     tolerance_s: float
     wait_s: float
     stopped_s: float
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A depth image, its stamp, and when it came by the clock."""
+
+    message: Any
+    stamp_s: float
+    came_s: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class DepthInput:
         self._topic = topic
         self._clock = clock
         self._changed = threading.Condition()
-        self._kept: deque[Any] = deque(maxlen=_KEPT)
+        self._kept: deque[_Kept] = deque(maxlen=_MOST_KEPT)
         self._unpaired = 0
         self._reported: set[str] = set()
         self._since_s = clock()
@@ -79,8 +91,10 @@ class DepthInput:
     def put(self, message: Any) -> None:
         """Takes a depth image."""
         with self._changed:
-            self._kept.append(message)
             self.last_s = self._clock()
+            self._kept.append(_Kept(message, stamp_s(message.header), self.last_s))
+            while len(self._kept) > _FEWEST_KEPT and self._kept[0].came_s < self.last_s - _KEPT_S:
+                self._kept.popleft()
             self._changed.notify()
 
     def depth_m(self, view: ImageView, timing: DepthTiming) -> np.ndarray | None:
@@ -119,12 +133,16 @@ class DepthInput:
         end = self._clock() + timing.wait_s
         with self._changed:
             while True:
-                nearest = min(self._kept, key=lambda m: abs(stamp_s(m.header) - image_s), default=None)
-                apart_s = np.inf if nearest is None else abs(stamp_s(nearest.header) - image_s)
-                if apart_s <= timing.tolerance_s + 1e-9:
-                    self._unpaired = 0
-                    return nearest
+                # The newest of equals, as where stamps are 0.
+                nearest = min(reversed(self._kept), key=lambda one: abs(one.stamp_s - image_s), default=None)
+                apart_s = np.inf if nearest is None else abs(nearest.stamp_s - image_s)
                 now = self._clock()
+                if nearest is not None and apart_s <= timing.tolerance_s + 1e-9:
+                    if now < end and self._nearer_is_due(image_s, apart_s):
+                        self._changed.wait(end - now)
+                        continue
+                    self._unpaired = 0
+                    return nearest.message
                 if self.last_s is None and now - self._since_s < timing.stopped_s:
                     return None  # a camera may take as long to start
                 if self.last_s is None:
@@ -132,7 +150,7 @@ class DepthInput:
                     return _Missing('never came', f'no depth image has come on {self._topic}; {remedy}')
                 if now - self.last_s > timing.stopped_s:
                     return _Missing('stopped', f'depth images on {self._topic} have stopped; look at the depth camera')
-                if now < end and (nearest is None or stamp_s(self._kept[-1].header) < image_s):
+                if now < end and (nearest is None or self._kept[-1].stamp_s < image_s):
                     self._changed.wait(end - now)
                     continue
                 self._unpaired += 1
@@ -140,6 +158,17 @@ class DepthInput:
                     return None
                 remedy = 'let the driver synchronise them, or raise depth_tolerance_s'
                 return _Missing('unpaired', f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; {remedy}')
+
+    def _nearer_is_due(self, image_s: float, apart_s: float) -> bool:
+        """Whether depth at most half as far from an image as the nearest is still to come, by the rate of depth.
+
+        Streams that are not synchronised stay apart by up to half a period; waiting for the next depth would then cost time for little.
+        """
+        ahead_s = image_s - self._kept[-1].stamp_s
+        if apart_s <= _SAME_INSTANT_S or ahead_s <= 0 or len(self._kept) < 2:
+            return False
+        period_s = float(np.median(np.diff([one.stamp_s for one in self._kept])))
+        return period_s > 0 and abs(ahead_s - max(1, round(ahead_s / period_s)) * period_s) <= apart_s / 2
 
     def _degrade(self, missing: _Missing) -> None:
         """Reports why an image has no depth, each kind of reason once, also where two alternate."""

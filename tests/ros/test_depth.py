@@ -43,7 +43,7 @@ def paired():
         depth=depth,
         heard=heard.lines,
         now=now,
-        get=lambda stamp_s, shape=(2, 3): depth.depth_m(ImageView(header(stamp_s), shape), DepthTiming(0.02, 0.0, 1.0)),
+        get=lambda stamp_s, shape=(2, 3), wait_s=0.0: depth.depth_m(ImageView(header(stamp_s), shape), DepthTiming(0.02, wait_s, 1.0)),
     )
 
 
@@ -55,6 +55,51 @@ def test_the_depth_nearest_in_time_is_taken_within_the_tolerance(paired):
     assert paired.get(0.99)[0, 0] == 1.0
     assert paired.get(1.06) is None
     assert paired.heard == [], 'one image without depth is no news'
+
+
+def millimetres_of(depth_m) -> int:
+    return round(1000 * float(depth_m[0, 0]))
+
+
+@pytest.mark.parametrize('rate_hz', [60, 90])
+def test_depth_of_the_same_instant_is_waited_for_although_the_one_before_is_within_the_tolerance(paired, monkeypatch, rate_hz):
+    """The period of 17 or 11 ms is shorter than the tolerance of 20 ms; depth k reads 1000 + k mm and comes after its image."""
+    for k in range(1, 5):
+        paired.depth.put(depth_message(np.full((2, 3), 1000 + k), k / rate_hz))
+    monkeypatch.setattr(paired.depth._changed, 'wait', lambda _: paired.depth.put(depth_message(np.full((2, 3), 1005), 5 / rate_hz)))
+    assert millimetres_of(paired.get(5 / rate_hz, wait_s=0.02)) == 1005
+    assert millimetres_of(paired.get(6 / rate_hz)) == 1005, 'where none comes in time the one before is good enough'
+
+
+@pytest.mark.parametrize('apart_ms', [1, 12, -12, 20])
+def test_streams_that_are_not_synchronised_cost_no_wait(paired, monkeypatch, apart_ms):
+    """At 30 Hz: 20 ms after a depth image the next is 13 ms away, which is nearer but not worth the time."""
+    monkeypatch.setattr(paired.depth._changed, 'wait', lambda _: pytest.fail('waited'))
+    for k in range(10):
+        paired.depth.put(depth_message(np.full((2, 3), 1000 + k), 1 + k / 30))
+    assert millimetres_of(paired.get(1 + 9 / 30 + apart_ms / 1000, wait_s=0.02)) == 1009
+
+
+def test_of_depth_without_stamps_the_newest_is_taken(paired):
+    for k in range(1, 9):
+        paired.depth.put(depth_message(np.full((2, 3), 1000 * k), 0.0))
+    assert millimetres_of(paired.get(0.0)) == 8000
+
+
+def test_depth_is_kept_for_images_that_come_half_a_second_late_and_no_longer(paired):
+    """Depth at 90 Hz; half a second is 45 of them. At 5 Hz eight are kept, as memory allows, and of a fast replay 64."""
+    for k in range(90):
+        paired.now.s = k / 90
+        paired.depth.put(depth_message(np.full((2, 3), 1000 + k), k / 90))
+    assert millimetres_of(paired.get(45 / 90)) == 1045
+    assert paired.get(10 / 90) is None and 45 <= len(paired.depth._kept) <= 47
+    for k in range(20):
+        paired.now.s = 10 + k / 5
+        paired.depth.put(depth_message(np.full((2, 3), 1000 + k), paired.now.s))
+    assert len(paired.depth._kept) == 8
+    for k in range(1000):
+        paired.depth.put(depth_message(np.full((2, 3), 1000), 20 + k / 90))
+    assert len(paired.depth._kept) == 64
 
 
 def test_depth_of_another_clock_is_reported_once(paired):
@@ -136,7 +181,7 @@ def test_positions_come_from_depth_until_it_stops_mid_way(graph):
     status = graph.wait_for_state('degraded: depth images on /depth/image have stopped')
     assert 'stopped' in values(status)['depth']
     depths.publish(depth_message(np.full((480, 640), 800), 4.0))
-    graph.wait_until(lambda: node._session.depth._kept[-1].header.stamp.sec == 4, 'the depth')
+    graph.wait_until(lambda: node._session.depth._kept[-1].stamp_s == 4.0, 'the depth')
     images.publish(image_message(noise(), 4.0))
     graph.wait_for_log('is good again')
 
