@@ -11,7 +11,7 @@ import numpy as np
 
 from ..geometry import quaternion_from_rotation
 from ..pose_messages import UNKNOWN_VARIANCE_M2
-from ..recordings.bagfile import ros2_typestore
+from ..recordings.bagfile import require_rosbags, ros2_typestore
 from ..types import HeadPose
 
 _HEAD_SIZE_M = (0.20, 0.16, 0.24)
@@ -28,9 +28,13 @@ class PosesWriter:
 
     Args:
         path: the file; replaced if it exists.
+
+    Raises:
+        BagError: where rosbags is not installed.
     """
 
     def __init__(self, path: Path) -> None:
+        require_rosbags()
         from rosbags.rosbag2 import StoragePlugin, Writer
 
         self._path, self._folder = path, path.with_name(path.stem + '.part')

@@ -17,9 +17,9 @@ from .message_types import DECODED, VISION_MSGS, Decoder, ros2_typestore
 from .pictures import PICTURE_RATE_HZ, PictureFolder
 from .rosbag1 import Rosbag1File
 from .sqlite import SqliteFile
-from .storage import BagError, Channel, CutOffError, Storage, unpack_stream
+from .storage import BagError, Channel, CutOffError, Storage, require_rosbags, unpack_stream
 
-__all__ = ['VISION_MSGS', 'BagError', 'BagFile', 'BagMessage', 'Topic', 'ros2_typestore']
+__all__ = ['VISION_MSGS', 'BagError', 'BagFile', 'BagMessage', 'Topic', 'require_rosbags', 'ros2_typestore']
 
 _PART_GAP_NS = 10 * 10**9
 """Parts of one recording follow each other; a pause longer than this means that they are recordings of their own."""
@@ -91,7 +91,7 @@ class BagFile:
         picture_rate_hz: pictures a second, for a folder of pictures.
 
     Raises:
-        BagError: when the path names no recording or several, or nothing in it can be read.
+        BagError: when the path names no recording or several, or nothing in it can be read; without rosbags, which pictures do not need.
     """
 
     def __init__(self, path: str | Path, picture_rate_hz: float = PICTURE_RATE_HZ) -> None:
@@ -181,6 +181,8 @@ class BagFile:
     def _open(self, located: Located, picture_rate_hz: float) -> None:
         if located.pictures:
             self._take(self.path.name, PictureFolder(located.pictures, picture_rate_hz))
+        if located.files:
+            require_rosbags()
         for file in located.files:
             name = file.name
             try:

@@ -78,6 +78,14 @@ class Storage(Protocol):
         ...
 
 
+def require_rosbags() -> None:
+    """Raises BagError, with the remedy, where the module rosbags is missing: it knows ROS's messages, and reads and writes files."""
+    try:
+        import rosbags.typesys  # noqa: F401
+    except ImportError as error:
+        raise BagError(f'recordings are read and written by rosbags, which cannot be imported ({error}); pip install rosbags') from error
+
+
 def read_exactly(file: BinaryIO, size: int) -> bytes:
     """The next bytes of a file.
 

@@ -1,6 +1,7 @@
 """Recordings of every kind as typed frames: topics found, calibration and depth put together, damage told and survived."""
 
 import sqlite3
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from bag_making import CAMERA, FRAME_ID, START_NS, Recording, compressed_message, image_message, info_message, pose_message, write_bag
 
+from c2f_head_pose.evaluation import bag as evaluate_bag
 from c2f_head_pose.evaluation.results import ResultError, load_result
 from c2f_head_pose.evaluation.sources import poses_from_message
 from c2f_head_pose.recordings import rosbag1, storage
@@ -140,6 +142,21 @@ def test_a_path_that_holds_nothing_is_refused(tmp_path):
         BagFile(tmp_path / 'nowhere')
     with pytest.raises(BagError, match='holds no recording'):
         BagFile(tmp_path)
+
+
+def test_without_rosbags_a_recording_is_not_called_damaged_and_the_remedy_is_named(tmp_path, monkeypatch, capsys):
+    path = write_bag(tmp_path / 'bag', recording(2))
+    monkeypatch.setitem(sys.modules, 'rosbags', None)
+    monkeypatch.setitem(sys.modules, 'rosbags.typesys', None)
+    with pytest.raises(BagError, match=r'^recordings are read and written by rosbags, .*; pip install rosbags$'):
+        BagFile(path)
+    (tmp_path / 'pictures').mkdir()
+    cv2.imwrite(str(tmp_path / 'pictures' / '0.png'), np.full((120, 160, 3), 90, np.uint8))
+    assert evaluate_bag.main([str(path), '--output', str(tmp_path / 'out')]) == 2
+    assert evaluate_bag.main([str(tmp_path / 'pictures'), '--output', str(tmp_path / 'out')]) == 2, 'poses.mcap cannot be written'
+    assert evaluate_bag.main([str(tmp_path / 'pictures'), '--output', str(tmp_path / 'out'), '--no-poses']) == 0
+    said = capsys.readouterr().err
+    assert said.count('pip install rosbags') == 2 and 'damaged' not in said
 
 
 def test_an_empty_bag_has_no_image_topic(tmp_path):
