@@ -3,7 +3,7 @@
 from .looking_at import LookingAt, LookingAtSettings
 from .monitor import AttentionMonitor
 from .settings import Attention, AttentionSettings, Motion, Reason, State
-from .vehicle_profile import load_zones
+from .vehicle_profile import find_zones, load_zones
 from .zones import Zone, ZoneMap
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     'State',
     'Zone',
     'ZoneMap',
+    'find_zones',
     'load_zones',
 ]

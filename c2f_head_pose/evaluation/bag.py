@@ -272,7 +272,7 @@ def _parser() -> argparse.ArgumentParser:
     driver.add_argument(
         '--attention',
         metavar='ZONES',
-        help="zones of the vehicle, such as config/zones_passenger_car_lhd.yaml: adds the driver's attention over time, "
+        help="zones of the vehicle, passenger_car_lhd, passenger_car_rhd or a path to a .yaml file: adds the driver's attention over time, "
         'for a camera that faces straight back along the car',
     )
     driver.add_argument(

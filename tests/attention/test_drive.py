@@ -1,6 +1,7 @@
 """The scripted drive and its figures."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,17 @@ def test_the_command_writes_a_script_and_scores_decisions_made_elsewhere(tmp_pat
     assert 'zone_accuracy            1.0' in printed
     assert f'long_missed              {sum(d["kind"] == "long" for d in drive["distractions"])}' in printed
     assert (tmp_path / 'drive.csv').read_text().count('\n') == 2
+
+
+def test_the_command_runs_outside_of_the_checkout_and_names_zones_that_do_not_exist(tmp_path):
+    def run(*args):
+        command = [sys.executable, '-m', 'c2f_head_pose.evaluation.attention.drive', '--minutes', '1', '--rate-hz', '5', *args]
+        return subprocess.run(command, cwd=tmp_path, env=os.environ | {'PYTHONPATH': str(ROOT)}, capture_output=True, text=True)
+
+    assert 'passenger_car_lhd' in run().stdout
+    for zones, words in (('truck', 'shipped are passenger_car_lhd'), ('own.yaml', 'No such file')):
+        ended = run('--zones', zones)
+        assert ended.returncode == 2 and words in ended.stderr.splitlines()[-1] and 'Traceback' not in ended.stderr
 
 
 def test_rows_are_appended_to_a_file_with_the_same_columns_only(tmp_path):

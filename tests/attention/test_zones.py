@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from c2f_head_pose import geometry
-from c2f_head_pose.attention.vehicle_profile import load_zones
+from c2f_head_pose.attention.vehicle_profile import find_zones, load_zones
 from c2f_head_pose.attention.zones import ELSEWHERE, Zone, ZoneMap, azimuth_elevation_deg, camera_mount, direction, head_directions
 
 CONFIG = Path(__file__).parents[2] / 'config'
@@ -189,6 +189,22 @@ def test_a_key_of_a_profile_that_would_have_no_effect_is_refused_by_name(tmp_pat
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"profile\.yaml: .*unknown keys \['{named}'\]"):
         load_zones(path)
+
+
+def test_a_profile_is_found_by_its_name_from_any_folder_or_by_its_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'own.yaml').write_text('name: mine\nzones: [{name: ahead, kind: road, cone: [0, 0, 5]}]')
+    assert find_zones('passenger_car_rhd').name == 'passenger_car_rhd'
+    assert find_zones('own.yaml').name == 'mine'
+    with pytest.raises(ValueError, match='shipped are passenger_car_lhd, passenger_car_rhd; give your own by its path'):
+        find_zones('truck')
+
+
+def test_profiles_of_a_sourced_workspace_are_found_without_ros(tmp_path, monkeypatch):
+    (tmp_path / 'share/c2f_head_pose/config').mkdir(parents=True)
+    (tmp_path / 'share/c2f_head_pose/config/zones_bus.yaml').write_text('name: bus\nzones: [{name: ahead, kind: road, cone: [0, 0, 5]}]')
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'/opt/ros/jazzy:{tmp_path}')
+    assert find_zones('bus').name == 'bus'
 
 
 def test_two_profiles_that_mirror_each_other_are_refused(tmp_path):

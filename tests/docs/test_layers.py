@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
-    ('command_name', 'counting', 'geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles', 'topic_names'),
+    ('command_name', 'config_files', 'counting', 'geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles', 'topic_names'),
     ('transforms', 'types', 'models'),
     ('camera', 'crop', 'frame', 'turn'),
     ('engine', 'options'),

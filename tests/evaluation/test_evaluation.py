@@ -319,6 +319,8 @@ def test_a_truncated_recording_keeps_what_comes_before_and_reports_it(plain, tmp
         (['--recorded-topic', '/a', '--model', 'c2f', '--min-face-px', '40'], 2, 'leave out --model and --min-face-px'),
         (['--recorded-topic', '/nothing', '--image-rotation', '180', '--second-model', ''], 2, 'no topic /nothing'),
         (['--attention', 'nothing.yaml'], 2, 'nothing.yaml'),
+        (['--attention', 'truck'], 2, 'shipped are passenger_car_lhd, passenger_car_rhd'),
+        (['--attention', 'passenger_car_lhd'], 0, ''),
         (['--attention', ZONES.with_name('hri.yaml')], 2, 'a vehicle profile needs'),
         (['--attention', ZONES, '--camera-elevation-deg', '90'], 2, 'camera elevation must be within'),
         (['--camera-elevation-deg', '15'], 2, '--attention'),

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ...attention.monitor import AttentionMonitor, Motion, State
-from ...attention.vehicle_profile import load_zones
+from ...attention.vehicle_profile import find_zones
 from ...attention.zones import ZoneMap, camera_mount
 from ...geometry import rotation_from_vector
 from ...types import HeadPose
@@ -228,7 +228,9 @@ def append_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     """Runs a scripted drive, and prints zone accuracy, timing of the states, false alarms and missed distractions."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument('--zones', type=Path, default=Path('config/zones_passenger_car_lhd.yaml'))
+    parser.add_argument(
+        '--zones', default='passenger_car_lhd', help='name of a shipped vehicle profile, or a path to a .yaml file (default %(default)s)'
+    )
     parser.add_argument('--right-hand-drive', action='store_true', help='mirror the script; use matching --zones')
     parser.add_argument('--minutes', type=float, default=10.0)
     parser.add_argument('--rate-hz', type=float, default=30.0)
@@ -251,7 +253,11 @@ def main() -> None:
     parser.add_argument('--said', dest='decisions', type=Path, help=argparse.SUPPRESS)  # the former name
     args = parser.parse_args()
 
-    zones, script = load_zones(args.zones), scripted_drive(args.minutes, args.seed)
+    try:
+        zones = find_zones(args.zones)
+    except (ValueError, OSError) as error:
+        parser.error(f'--zones: {error}')
+    script = scripted_drive(args.minutes, args.seed)
     share, rest = tuple(args.head_share or zones.head_share), tuple(args.rest_deg)
     if args.write_script:
         stamps = np.arange(int(script.end_s * args.rate_hz)) / args.rate_hz

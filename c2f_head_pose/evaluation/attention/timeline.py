@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ...attention.monitor import BACKWARDS_S, Attention, AttentionMonitor, Motion, Reason, State
-from ...attention.vehicle_profile import load_zones
+from ...attention.vehicle_profile import find_zones
 from ...attention.zones import camera_mount
 from ...types import HeadPose
 
@@ -93,16 +92,16 @@ def attention_timeline(monitor: AttentionMonitor, frames: Iterable[tuple[float, 
     return timeline.spans()
 
 
-def driver_monitor(zones: str | Path, camera_elevation_deg: float, image_rotation: int) -> AttentionMonitor:
+def driver_monitor(zones: str, camera_elevation_deg: float, image_rotation: int) -> AttentionMonitor:
     """Makes a monitor of the driver for a camera that faces straight back along the car.
 
     Args:
-        zones: the vehicle's profile, a file such as config/zones_passenger_car_lhd.yaml.
+        zones: the vehicle's profile: a shipped one's name, such as passenger_car_lhd, or the path of a .yaml file.
         camera_elevation_deg: elevation of the optical axis, degrees, > 0 up.
         image_rotation: clockwise turn in degrees that makes the image upright, by which the camera itself is turned clockwise.
 
     Raises:
-        ValueError: for a wrong profile, naming the file and the mistake, or an elevation beyond 89 degrees.
+        ValueError: for an unknown name, a wrong profile, naming the file and the mistake, or an elevation beyond 89 degrees.
         OSError: when the file cannot be read.
     """
-    return AttentionMonitor(load_zones(zones), camera_mount(180.0, camera_elevation_deg, image_rotation))
+    return AttentionMonitor(find_zones(zones), camera_mount(180.0, camera_elevation_deg, image_rotation))

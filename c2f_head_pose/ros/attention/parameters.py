@@ -6,20 +6,17 @@ python -m c2f_head_pose.ros.attention.parameters --markdown
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...attention.looking_at import LookingAtSettings
 from ...attention.monitor import AttentionSettings
-from ...attention.vehicle_profile import load_zones
+from ...attention.vehicle_profile import find_zones
 from ...attention.zones import ZoneMap, camera_mount
 from .. import parameters
-from ..config_files import config_folders, find_config
 from ..parameters import ParameterTable, parameter
 
 _S = AttentionSettings()
@@ -125,27 +122,6 @@ class AttentionParameters(ParameterTable):
         """Names of the targets of ~/looking_at."""
         names = [name.strip() for name in self.looking_at.split(',')]
         return [] if names == ['none'] else list(dict.fromkeys(name for name in names if name))
-
-
-def find_zones(name: str) -> ZoneMap:
-    """Finds the vehicle profile of a name or path.
-
-    Raises:
-        ValueError: for a file that is no profile, or an unknown name.
-        OSError: for a path that cannot be read.
-    """
-    if name.endswith(('.yaml', '.yml')):
-        return _load_once(Path(name), Path(name).stat().st_mtime_ns)
-    file = f'zones_{name}.yaml'
-    if found := find_config(file):
-        return _load_once(found, found.stat().st_mtime_ns)
-    known = sorted({path.stem.removeprefix('zones_') for folder in config_folders() for path in folder.glob('zones_*.yaml')})
-    raise ValueError(f'no such vehicle profile; shipped are {", ".join(known)}; give your own by its path (….yaml)')
-
-
-@functools.lru_cache(maxsize=4)
-def _load_once(path: Path, changed_ns: int) -> ZoneMap:
-    return load_zones(path)
 
 
 def _setting_names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,16 +10,10 @@ from pathlib import Path
 def config_folders() -> list[Path]:
     """Returns the places where config/ can be, first come first: the checkout, a colcon or ROS installation, a pip installation.
 
-    A place need not exist. The ROS installation is left out where ament or a sourced workspace is missing.
+    A place need not exist. ROS installations are those of the sourced workspaces.
     """
-    folders = [Path(__file__).parents[2] / 'config']
-    try:
-        from ament_index_python.packages import get_package_share_directory
-
-        folders.append(Path(get_package_share_directory('c2f_head_pose')) / 'config')
-    except (ImportError, LookupError, OSError):  # no ament, not built with colcon, no sourced workspace
-        pass
-    return [*folders, Path(sys.prefix) / 'share' / 'c2f_head_pose' / 'config']
+    prefixes = [*filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
+    return [Path(__file__).parents[1] / 'config', *(Path(prefix) / 'share' / 'c2f_head_pose' / 'config' for prefix in prefixes)]
 
 
 def find_config(name: str) -> Path | None:
