@@ -118,6 +118,11 @@ class HeadPoseEstimator:
         return ' and '.join(f'{e.contract.name} {e.contract.version}' for e in (self._engine, self._depth_engine) if e is not None)
 
     @property
+    def reads_images(self) -> bool:
+        """Whether a model of images is loaded; without one, orientations come from depth alone."""
+        return self._engine is not None
+
+    @property
     def reads_depth(self) -> bool:
         """Whether a depth model is loaded, so that orientations can come from depth."""
         return self._depth_engine is not None

@@ -34,6 +34,7 @@ _PROGRESS_S = 0.5
 _PROGRESS_LOG_S = 10.0
 _OF_THE_ESTIMATOR = {
     'model': '--model',
+    'depth_model': '--depth-model',
     'second_model': '--second-model',
     'smoothing': '--no-smoothing',
     'max_faces': '--max-faces',
@@ -179,6 +180,7 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
         None if estimator is None else estimator.model_name,
         None if estimator is None else estimator.device,
         options.threads,
+        None if estimator is None else options.depth_model,
     )
     evaluated = evaluate_recording(path, name, folder, options, estimator, _Progress(prefix), second)
     entry = results.recording_record(evaluated)
@@ -236,7 +238,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder for the results')
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='number of recordings at a time, each in its own process')
     what = parser.add_argument_group('poses to evaluate')
-    what.add_argument('--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s)')
+    what.add_argument(
+        '--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s); one of depth is run on depth alone'
+    )
+    what.add_argument(
+        '--depth-model',
+        metavar='MODEL',
+        help="combine the estimates with a depth model's, such as c2f_depth, as the node's modality rgbd does",
+    )
     what.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
     what.add_argument('--threads', type=int, default=1, help='CPU threads of each network (default %(default)s)')
     what.add_argument('--second-model', metavar='MODEL', help='compare with another model on the same faces')

@@ -14,7 +14,9 @@ from ..models.registry import model_path
 from ..provenance import commit, package_version, processor
 
 
-def environment(model: str | None, model_name: str | None, device: str | None, threads: int) -> dict[str, Any]:
+def environment(
+    model: str | None, model_name: str | None, device: str | None, threads: int, depth_model: str | None = None
+) -> dict[str, Any]:
     """Returns the facts as plain values for metrics.json; None where one is unknown.
 
     Args:
@@ -22,6 +24,7 @@ def environment(model: str | None, model_name: str | None, device: str | None, t
         model_name: the estimator's `model_name`; None likewise.
         device: the estimator's `device`; None likewise.
         threads: CPU threads of each network.
+        depth_model: the depth model that the user named beside it; None without.
     """
     import onnxruntime
 
@@ -30,6 +33,8 @@ def environment(model: str | None, model_name: str | None, device: str | None, t
         'commit': commit(),
         'model': model_name,
         'model_sha256': None if model is None else _sha256(model),
+        'depth_model': depth_model,
+        'depth_model_sha256': None if depth_model is None else _sha256(depth_model),
         'device': device,
         'threads': threads,
         'python': platform.python_version(),

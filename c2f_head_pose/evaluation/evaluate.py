@@ -17,7 +17,7 @@ from ..models.registry import ModelError
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice, first_message, frame_of
 from ..recordings.reader import Notes, UnreadableImage
-from ..recordings.topics import choose_topics
+from ..recordings.topics import choose_depth, choose_topics
 from .attention.timeline import Span
 from .frame_results import FrameResults
 from .options import Options
@@ -82,7 +82,10 @@ def load_estimator(options: Options) -> HeadPoseEstimator | None:
     wanted = EstimatorOptions(
         smoothing=options.smoothing, max_faces=options.max_faces, min_face_px=options.min_face_px, image_rotation=options.image_rotation
     )
-    return HeadPoseEstimator.load(options.model, options.device, options.threads, wanted)
+    estimator = HeadPoseEstimator.load(options.model, options.device, options.threads, wanted, options.depth_model)
+    if options.second_model and not estimator.reads_images:
+        raise ModelError(f'leave out --second-model: model {options.model!r} reads depth alone, without the images to compare on')
+    return estimator
 
 
 def load_second(options: Options) -> HeadPoseEstimator | None:
@@ -94,7 +97,7 @@ def load_second(options: Options) -> HeadPoseEstimator | None:
     if not options.second_model:
         return None
     try:
-        second = load_estimator(replace(options, model=options.second_model))
+        second = load_estimator(replace(options, model=options.second_model, depth_model=None, second_model=None))
     except ModelError as error:
         raise ModelError(f'--second-model: {error}') from error
     if second is not None and second.reads_depth:
@@ -136,8 +139,10 @@ def evaluate_recording(
             bag = open_files.enter_context(BagFile(path, options.picture_rate_hz))
             for note in bag.notes:
                 notes.add(note)
-            choice = choose_topics(bag, options.image, options.camera_info, options.depth, rectified=options.rectified)
+            choice = _choose(bag, options, estimator)
             result.topics = choice.reasons
+            if options.depth_model and estimator is not None and choice.depth is None:
+                raise BagError(f'{bag.path.name} has no depth that is registered to its images: leave out --depth-model')
             truth = _truth(bag, choice, options, result, notes)
             if options.recorded_topic and answers is None:
                 answers = RecordedPoses(open_files.enter_context(BagFile(path)), options.recorded_topic)
@@ -176,6 +181,15 @@ def _go(run: FrameResults, source: Iterator[Answer | UnreadableImage], progress:
         progress(done, total, stamp_s - first_s)
         if done == limit:
             return
+
+
+def _choose(bag: BagFile, options: Options, estimator: HeadPoseEstimator | None) -> TopicChoice:
+    """Chooses the topics: images and what belongs to them, or depth where the estimator reads depth alone."""
+    if estimator is None or estimator.reads_images:
+        return choose_topics(bag, options.image, options.camera_info, options.depth, rectified=options.rectified)
+    if options.image:
+        raise BagError(f'leave out --image: model {options.model!r} reads depth alone, of the topic --depth')
+    return choose_depth(bag, options.camera_info, options.depth)
 
 
 def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluated, notes: Notes) -> Truth | None:

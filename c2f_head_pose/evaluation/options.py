@@ -13,6 +13,7 @@ class Options:
     """Options of an evaluation, with the names and defaults of the command line (evaluate_bag --help)."""
 
     model: str = 'c2f_edge'
+    depth_model: str | None = None
     device: str = 'auto'
     threads: int = 1
     second_model: str | None = None

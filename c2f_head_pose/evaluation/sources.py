@@ -88,7 +88,7 @@ def estimate_frames(
         size, last_ns = frame.image.shape[:2], frame.stamp_ns
         start = time.perf_counter()
         try:
-            poses = estimator.estimate(frame.image, frame.camera, frame.depth_m, frame.stamp_s)
+            poses = estimator.estimate(frame.image if estimator.reads_images else None, frame.camera, frame.depth_m, frame.stamp_s)
         except ValueError as error:
             notes.add('images that the estimator refuses: they are not evaluated', str(error))
             yield UnreadableImage(frame.index, frame.stamp_ns, frame.log_ns)

@@ -37,12 +37,13 @@ class TopicChoice:
     """The topics that are read, and why.
 
     Attributes:
-        image: Image or CompressedImage.
+        image: Image or CompressedImage; of depth alone its topic.
         camera_info: None where there is none: angles are then relative to the ray through each face.
         depth: depth in the images' pixels, or that can be registered to them; None where there is none.
         depth_info: calibration of the depth; None where there is none.
         transforms: topics of TF, where depth needs them to be registered.
         reasons: one sentence a choice, for people.
+        depth_alone: the images are depth, read without colour.
     """
 
     image: str
@@ -51,6 +52,7 @@ class TopicChoice:
     depth_info: str | None = None
     transforms: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    depth_alone: bool = False
 
 
 def folder(topic: str) -> str:

@@ -12,8 +12,10 @@ import numpy as np
 
 from ..camera import camera_from_info
 from ..depth_alignment import DepthError, ImageView
+from ..draw import depth_picture
 from ..files import seconds_from_ns, stamp_ns
-from ..images import ImageError, SignificantBits, image_from_compressed, image_from_message
+from ..images import ImageError, SignificantBits, depth_from_message, image_from_compressed, image_from_message
+from ..topic_names import is_rectified
 from ..types import Camera
 from .bagfile import BagFile, BagMessage
 from .choice import COMPRESSED_TYPE, TopicChoice, first_message
@@ -34,7 +36,7 @@ class Frame:
         stamp_ns: its header's stamp; the recording time where the recording has no stamps.
         log_ns: when it was recorded.
         frame_id: its header's.
-        image: (H, W) gray or (H, W, 3) BGR uint8.
+        image: (H, W) gray or (H, W, 3) BGR uint8; of depth alone a picture of it.
         camera: None where not calibrated.
         depth_m: (H, W) float32 metres; None without.
     """
@@ -137,7 +139,8 @@ class _FrameReader:
     """Joins images, calibration and depth; holds a few images until their depth has been read."""
 
     def __init__(self, bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool) -> None:
-        self._choice, self._notes, self._rectified = choice, notes, rectified
+        self._choice, self._notes = choice, notes
+        self._rectified = rectified or (choice.depth_alone and bool(is_rectified(choice.image)))  # as the node reads depth alone
         self._compressed = bag.topics[choice.image].type == COMPRESSED_TYPE
         self._info = first_message(bag, choice.camera_info) if choice.camera_info else None
         self._camera: Camera | None = None
@@ -182,16 +185,28 @@ class _FrameReader:
         if decoded is None:
             return unreadable
         try:
-            image = (image_from_compressed if self._compressed else image_from_message)(decoded, self._bits)
+            image, depth_m = self._pixels(decoded)
         except ImageError as error:
             self._note_unreadable(error)
             return unreadable
         if stamp_ns(decoded) == 0:
             self._notes.add('images without a stamp: their recording time is used')
         camera = self._camera_for(waiting.info, image)
+        if self._choice.depth_alone:
+            if camera is None:
+                self._notes.add('depth without a calibration is left out: heads are found in it by their size in metres')
+                return unreadable
+            return Frame(waiting.index, waiting.stamp_ns, message.log_ns, decoded.header.frame_id, image, camera, depth_m)
         view = ImageView(decoded.header, (image.shape[0], image.shape[1]), camera, self._rectified)
         depth_m = self._depth_for(waiting.stamp_ns, view)
         return Frame(waiting.index, waiting.stamp_ns, message.log_ns, decoded.header.frame_id, image, camera, depth_m)
+
+    def _pixels(self, decoded: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """The picture of a message, and the depth where it is depth alone."""
+        if self._choice.depth_alone:
+            depth_m = depth_from_message(decoded)
+            return depth_picture(depth_m), depth_m
+        return (image_from_compressed if self._compressed else image_from_message)(decoded, self._bits), None
 
     def _note_unreadable(self, error: Exception) -> None:
         self._notes.add(f'images on {self._choice.image} that cannot be read are left out', str(error))

@@ -64,6 +64,28 @@ def choose_topics(
     return choice if depth == 'none' else topics.depth(choice, depth, rectified)
 
 
+def choose_depth(bag: BagFile, camera_info: str | None = None, depth: str | None = None) -> TopicChoice:
+    """Finds the topic of depth that is read alone, without images, and its calibration.
+
+    Args:
+        bag: the recording.
+        camera_info: name; chosen when None.
+        depth: name, with or without its transport's ending; chosen when None.
+
+    Raises:
+        BagError: when there is no depth or no calibration of it, or a named topic is missing or of another type.
+    """
+    topics = _Topics(bag)
+    name, why = topics.depth_alone(depth)
+    info, why_info = (None, '') if camera_info == 'none' else topics.calibration(name, camera_info)
+    if info is None:
+        raise BagError(
+            f'heads are found in depth by their size in metres, which needs a calibration: record {folder(name)}/camera_info beside '
+            f'{name}, or name one with --camera-info'
+        )
+    return TopicChoice(name, info, reasons=(why, why_info), depth_alone=True)
+
+
 @dataclass(frozen=True)
 class _DepthTrial:
     """The result of registering the first depth image of a topic to the first image.
@@ -145,6 +167,18 @@ class _Topics:
         others = ', '.join(one.depth for one in usable[1:])
         found = usable[0].chosen(f' (also there: {others})' if others else '')
         return replace(found, reasons=(*found.reasons, *(f'{one.why}; it is not used' for one in trials if one.why)))
+
+    def depth_alone(self, named: str | None) -> tuple[str, str]:
+        if named is not None:
+            name = self._recorded(named, COMPRESSED_DEPTH, COMPRESSED)
+            self._require(name, IMAGE_TYPES)
+            return name, f'depth {name} alone (named)'
+        maps = [name for name in self._of_type(IMAGE_TYPES) if self._is_depth(name)]
+        if not maps:
+            raise BagError(f'{self._bag.path.name} has no depth, which the model reads; it holds {_listed(self._bag.topics.values())}')
+        name = min(maps, key=lambda one: (self.calibration(one, None)[0] is None, *self._unlikely_depth(one, one)))
+        others = ', '.join(one for one in maps if one != name)
+        return name, f'depth {name} alone' + (f' (also there: {others}; name one with --depth)' if others else '')
 
     def _view(self, choice: TopicChoice, rectified: bool) -> ImageView | None:
         """The first image with its calibration, which depth is registered to; None where it cannot be read."""

@@ -176,10 +176,3 @@ class DepthInput:
         self._reported.add(key)
         self.status, self.degraded = missing.reason, True
         self._notices.once(key, f'{missing.reason}. Until then heads are answered from the image alone')
-
-
-def depth_picture(depth_m: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 to look at: near is bright, black unknown; 0.4 to 4 m, linear in 1 / z as the eye takes distance."""
-    with np.errstate(divide='ignore', invalid='ignore'):
-        nearness = (1 / depth_m - 1 / 4.0) / (1 / 0.4 - 1 / 4.0)
-    return np.where(np.isfinite(depth_m) & (depth_m > 0), np.clip(32 + 223 * nearness, 32, 255), 0).astype(np.uint8)

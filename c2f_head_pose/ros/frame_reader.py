@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..depth_alignment import ImageView
+from ..draw import depth_picture
 from ..images import ImageError, depth_from_message
 from ..types import Camera
 from .calibration import Calibration, frames_differ
-from .depth_input import DepthInput, DepthTiming, depth_picture
+from .depth_input import DepthInput, DepthTiming
 from .image_converter import ImageConverter
 from .parameters import Parameters
 

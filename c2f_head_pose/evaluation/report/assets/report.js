@@ -276,7 +276,7 @@
   }
 
   function drawEnvironment() {
-    const names = {package: 'package', commit: 'commit', model: 'model', model_sha256: 'model sha256', device: 'device', threads: 'threads a network', python: 'Python', numpy: 'numpy', opencv: 'OpenCV', onnxruntime: 'ONNX Runtime', system: 'system', processor: 'processor', cores: 'cores'};
+    const names = {package: 'package', commit: 'commit', model: 'model', model_sha256: 'model sha256', depth_model: 'depth model', depth_model_sha256: 'depth model sha256', device: 'device', threads: 'threads a network', python: 'Python', numpy: 'numpy', opencv: 'OpenCV', onnxruntime: 'ONNX Runtime', system: 'system', processor: 'processor', cores: 'cores'};
     card(page, 'How it was made', '', `<div class="scroll"><table>${Object.entries(names).filter(([k]) => known(environment[k])).map(([k, name]) => `<tr><td class="soft">${name}</td><td class="wrap"><code>${escapeText(environment[k])}</code></td></tr>`).join('')}<tr><td class="soft">command</td><td class="wrap"><code>${escapeText(record.command.join(' '))}</code></td></tr></table></div>`);
   }
 })();
