@@ -19,7 +19,7 @@ ARGUMENTS = {
     'camera_info': ('camera_info', 'calibration topic'),
     'speed': ('speed', 'geometry_msgs/TwistStamped of the car, linear.x and angular.z; optional'),
     'namespace': ('', 'namespace of both nodes, one for each camera'),
-    'params_file': (os.path.join(SHARE, 'config', 'driver_monitoring.yaml'), "head_pose's parameters, in place of config/driver_monitoring.yaml"),
+    'params_file': (os.path.join(SHARE, 'config', 'driver_monitoring.yaml'), "head_pose's parameters, in place of those of the profile"),
     'attention_params_file': (os.path.join(SHARE, 'config', 'attention.yaml'), "attention's parameters: the mount of the camera, zones"),
 }
 
