@@ -74,9 +74,11 @@ class GlanceTimers:
     def see_road(self, step_s: float, continuous: bool) -> None:
         """Adds time on the road, only between two frames that are both evidence of it; a gap between them adds none.
 
+        The glance away ends with it even across a gap: two frames in a row on the road are no 'out, in, out' however rare images are.
+
         Args:
             step_s: time since the last frame on the road; infinite at the first.
-            continuous: the frame before was on the road too.
+            continuous: the last evidence was on the road too.
         """
         s = self._settings
         if step_s > s.max_step_s + TICK_S:
@@ -84,7 +86,7 @@ class GlanceTimers:
         elif continuous:
             self.road_run_s += step_s
         self._off_run_s = 0.0
-        if reached(self.road_run_s, s.gap_s):
+        if reached(self.road_run_s, s.gap_s) or (continuous and reached(step_s, s.gap_s)):
             self._glance = _Glance()
         if reached(self.road_run_s, s.short_reset_s):
             self._short.clear()

@@ -91,7 +91,7 @@ class AttentionMonitor:
         self._before = _Evidence()
         self._seen: _Evidence = _Evidence()
         self._seen_s = self._road_s = -np.inf
-        self._nobody_since_s = np.inf
+        self._nobody_since_s = self._road_since_s = np.inf
         self._road_mass = 0.0
         self._face_id: str | None = None
         self._others: set[str | None] = set()
@@ -204,7 +204,7 @@ class AttentionMonitor:
 
     def _take(self, stamp_s: float, evidence: _Evidence, heads: Sequence[HeadPose]) -> None:
         """Stores a frame's evidence as the last one, and who was in view beside the driver."""
-        before, self._before = self._before, evidence
+        self._before = evidence
         self._nobody_since_s = min(self._nobody_since_s, stamp_s) if evidence.why is Reason.NOBODY else np.inf
         if evidence.mass is None:
             return
@@ -212,8 +212,9 @@ class AttentionMonitor:
         share = 1 - np.exp(-min(10.0, stamp_s - self._seen_s) / _CONFIDENCE_S)
         self._road_mass += float(share) * (evidence.mass.road - self._road_mass)
         if evidence.on_road:
-            self._glances.see_road(stamp_s - self._road_s, before.on_road)
+            self._glances.see_road(stamp_s - self._road_s, self._seen.on_road)
             self._road_s = stamp_s
+        self._road_since_s = min(self._road_since_s, stamp_s) if evidence.on_road else np.inf
         self._seen, self._seen_s, self._face_id = evidence, stamp_s, evidence.head.face_id
         self._others = {head.face_id for head in heads} - {None, self._face_id}
         self._nods.update(stamp_s, evidence.head_deg[1])
@@ -256,7 +257,8 @@ class AttentionMonitor:
         if broken is not None:
             return (State.DISTRACTED, broken) if judged else (State.UNKNOWN, Reason.NOT_JUDGED)
         if self._now.state is not State.ATTENTIVE and not reached(self._glances.road_run_s, s.return_s):
-            if self._now.state is State.DISTRACTED and judged:
+            # Images too rare for continuous gaze cannot make the driver attentive, but they show that the distraction is over.
+            if self._now.state is State.DISTRACTED and judged and not reached(self._road_s - self._road_since_s, s.return_s):
                 return State.DISTRACTED, Reason.RETURNING if self._seen.on_road else self._now.reason
             return State.UNKNOWN, Reason.NO_EVIDENCE
         if stamp_s - self._road_s > s.long_driving_s:

@@ -1,7 +1,8 @@
 """What the state is when heads are uncertain, hidden or missing, and when input stops."""
 
 import numpy as np
-from attention_scenes import ABSENT, ATTENTIVE, DISTRACTED, LHD, MOUNT, STARTED, UNKNOWN, blind, drive, head, looks, nobody
+import pytest
+from attention_scenes import ABSENT, ATTENTIVE, DISTRACTED, LHD, MOTORWAY, MOUNT, STARTED, UNKNOWN, blind, drive, head, looks, nobody
 
 from c2f_head_pose.attention.monitor import AttentionMonitor, Motion, Reason
 from c2f_head_pose.types import HeadPose
@@ -77,6 +78,43 @@ def test_after_a_hole_in_the_input_attention_must_be_shown_again():
         monitor.update(1000 + i / 10, [head(0, 0)])
     states = [monitor.update(1013 + i / 10, [head(0, 0)]).state for i in range(12)]
     assert states == [UNKNOWN] * 10 + [ATTENTIVE] * 2
+
+
+def slow_drive(image_s, lap, seconds=120):
+    """The decisions about a driver who looks into the lap at the times for which `lap` is true, one image every `image_s` seconds."""
+    monitor = AttentionMonitor(LHD, MOUNT)
+    stamps = np.arange(0, seconds, image_s)
+    return stamps, [monitor.update(1000 + t, [head(-9, -34) if lap(t) else head(0, 0)], MOTORWAY) for t in stamps]
+
+
+@pytest.mark.parametrize('image_s', [0.1, 0.55, 1.0, 2.5])
+def test_short_glances_never_add_up_however_rare_images_are(image_s):
+    """0.8 s in the lap every 20 s, seen in one or two images where they are 0.55 s or more apart: at most 2.5 s, below 3 s. A glance ends
+    with the second image in a row on the road."""
+    _, said = slow_drive(image_s, lambda t: t > 5 and t % 20 < 0.8)
+    assert DISTRACTED not in [a.state for a in said]
+    assert said[-1].off_road_s == 0.0
+
+
+def test_short_glances_never_add_up_where_the_face_is_found_in_every_other_image():
+    """0.8 s in the lap every 20 s; found images are 0.2 s apart, below max_step_s = 0.5 s, so the road is continuous: attentive at 1.0."""
+    glance = looks(0.8, 'lap') + looks(19.2, 'road_ahead')
+    frames = looks(10, 'road_ahead') + glance * 6
+    said = drive([heads if i % 2 == 0 else [] for i, heads in enumerate(frames)])
+    assert said.changes() == STARTED
+    assert said.decisions[-1].off_road_s == 0.0
+
+
+@pytest.mark.parametrize('image_s', [0.55, 1.0])
+def test_a_distraction_ends_on_the_road_however_rare_images_are(image_s):
+    """In the lap from 10 to 18: distracted with the first image 3 s after it began, and over return_s = 1 s after the first image on the
+    road. Such images are more than max_step_s = 0.5 s apart, so the driver is unknown then, not attentive."""
+    stamps, said = slow_drive(image_s, lambda t: 10 <= t < 18, seconds=30)
+    distracted = [t for t, a in zip(stamps, said) if a.state is DISTRACTED]
+    off, back = stamps[stamps >= 10][0], stamps[stamps >= 18][0]
+    assert distracted[0] == stamps[stamps >= off + 2.999][0]
+    assert distracted[-1] == stamps[stamps < back + 0.999][-1]
+    assert said[-1].state is UNKNOWN and said[-1].reason is Reason.NO_EVIDENCE
 
 
 def test_a_bag_that_starts_again_starts_the_decision_again_and_late_frames_are_ignored():
