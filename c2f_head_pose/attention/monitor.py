@@ -173,19 +173,17 @@ class AttentionMonitor:
     def _possible_drivers(self, stamp_s: float, heads: Sequence[HeadPose]) -> list[HeadPose]:
         """The driver's head by its id if it is in the frame; else the heads on the driver's side that can be the driver under a new id.
 
-        These are near the last position, and were not in view beside the driver under the id that they have.
+        These were never in view beside the driver under the id that they have, and for `uncertain_s` they are near the last position.
         """
         heads = [head for head in heads if self._in_seat(head)]
         followed = [head for head in heads if self._face_id is not None and head.face_id == self._face_id]
-        if followed or stamp_s - self._seen_s > self.settings.uncertain_s:
-            return followed or heads
+        if followed:
+            return followed
+        heads = [head for head in heads if head.face_id not in self._others]
         last = None if self._seen.head is None else self._seen.head.t_cam_head_m
-        return [
-            head
-            for head in heads
-            if head.face_id not in self._others
-            and (last is None or head.t_cam_head_m is None or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M)
-        ]
+        if last is None or stamp_s - self._seen_s > self.settings.uncertain_s:
+            return heads
+        return [head for head in heads if head.t_cam_head_m is None or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M]
 
     def _elapse(self, last_s: float, stamp_s: float, motion: Motion) -> None:
         """Adds the time since the last frame to the timers of the last evidence, for as long as that evidence is valid."""
@@ -216,7 +214,7 @@ class AttentionMonitor:
             self._road_s = stamp_s
         self._road_since_s = min(self._road_since_s, stamp_s) if evidence.on_road else np.inf
         self._seen, self._seen_s, self._face_id = evidence, stamp_s, evidence.head.face_id
-        self._others = {head.face_id for head in heads} - {None, self._face_id}
+        self._others |= {head.face_id for head in heads} - {None, self._face_id}
         self._nods.update(stamp_s, evidence.head_deg[1])
 
     def _conclude(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> Attention:
