@@ -236,6 +236,19 @@ def test_speed_decides_which_glances_count_and_becomes_stale(graph):
     assert driver.look(LAP, 3.5)['state'] == 'distracted'
 
 
+def test_a_speed_that_comes_once_a_second_stays_known(graph):
+    """As from most GPS receivers: 20 ms late, or one message lost (2.02 s), it is still known; after three periods it is not."""
+    driver = Driver(graph)
+    speed = graph.probe.create_publisher(TwistStamped, '/speed', SENSOR)
+    graph.wait_until(speed.get_subscription_count, 'a subscription of /speed')
+    speed.publish(TwistStamped())
+    graph.wait_until(lambda: driver.node._current_motion().speed_mps == 0.0, 'the speed')
+    heard_s = driver.node._play.now_s()
+    for age_s, speed_mps in ((1.02, 0.0), (2.02, 0.0), (3.0, None)):
+        driver.node._motion_s = heard_s - age_s
+        assert driver.node._current_motion().speed_mps == speed_mps, age_s
+
+
 def test_a_seat_that_has_no_effect_because_positions_are_unknown_is_logged(graph):
     """Without camera_info a pose has no position: a variance of 1e6."""
     driver = Driver(graph, seat='left')

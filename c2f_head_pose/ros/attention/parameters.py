@@ -47,7 +47,13 @@ class AttentionParameters(ParameterTable):
     assumed_std_deg: float = parameter(
         5.0, 'Deviation assumed for poses whose covariance is 0 throughout, which means unknown.', 'deg', 0.1, 45.0
     )
-    speed_timeout_s: float = parameter(1.0, 'A speed older than this is unknown.', 's', 0.1, 60.0)
+    speed_timeout_s: float = parameter(
+        2.5,
+        'A speed older than this is unknown; longer than two periods of its source, which is 1 s for most GPS receivers.',
+        's',
+        0.1,
+        60.0,
+    )
     long_away_s: float = parameter(
         _S.long_away_s, 'Long distraction: one look at a target that the driving task does not need.', 's', 0.5, 60.0
     )
