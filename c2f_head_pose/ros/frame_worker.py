@@ -85,6 +85,7 @@ class FrameWorker:
         self._last_stamp_at_s = 0.0
         self._late = 0
         self._size: tuple[int, int] | None = None
+        self._primary_id: int | None = None
 
     def answer(self, message: Any, depth_alone: bool) -> None:
         """Answers an image, or counts it and reports why it cannot be answered.
@@ -178,7 +179,9 @@ class FrameWorker:
     def _choose(self, frame: Frame, poses: list[HeadPose], mount: Mount | None) -> FramePoses:
         """The poses as they are published: the primary face chosen, the neutral removed."""
         parameters = self._parameters()
-        primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, frame.size)
+        primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, frame.size, self._primary_id)
+        if primary is not None:
+            self._primary_id = primary.track_id
         offset = self._neutral.update(frame.header.frame_id, primary)
         return FramePoses(
             frame, offset.of_poses(poses), offset.of_poses([primary])[0] if primary is not None else None, mount, offset.R_turned_cam

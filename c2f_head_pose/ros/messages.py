@@ -43,12 +43,18 @@ HEAD_SIZE_M = (0.20, 0.16, 0.24)
 NO_NAMES: Mapping[int, str] = MappingProxyType({})
 """Faces are then called by their track's number."""
 
+_CHALLENGE = 1.2
+"""Width, height or nearness of a face that takes the primary face's place, relative to that: more than boxes differ by from noise."""
 _AXIS_LENGTH_M = 0.15
 _AXIS_COLOURS = ((1.0, 0.2, 0.2), (0.2, 1.0, 0.2), (0.3, 0.5, 1.0))
 
 
 def choose_primary(
-    poses: Sequence[HeadPose], rule: str, region: Sequence[float] = (0.0, 0.0, 1.0, 1.0), size: tuple[int, int] | None = None
+    poses: Sequence[HeadPose],
+    rule: str,
+    region: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
+    size: tuple[int, int] | None = None,
+    before: int | None = None,
 ) -> HeadPose | None:
     """Chooses the face for `~/head_pose`; None if there is none.
 
@@ -58,6 +64,7 @@ def choose_primary(
         region: left, top, right, bottom as parts of width and height; the box's centre must lie in it. The whole image counts
             a face that reaches beyond its edge too.
         size: width and height of the image, pixels; None for no region.
+        before: track of the last primary face, which stays until another is a fifth larger (width and height), or nearer; None for none.
     """
 
     def seated(pose: HeadPose) -> bool:
@@ -66,12 +73,15 @@ def choose_primary(
         x, y = pose.box.centre
         return region[0] <= x / size[0] <= region[2] and region[1] <= y / size[1] <= region[3]
 
+    def lead(pose: HeadPose) -> float:
+        return _CHALLENGE if before is not None and pose.track_id == before else 1.0
+
     def area(pose: HeadPose) -> float:
-        return pose.box.width * pose.box.height if pose.box is not None else 0.0
+        return pose.box.width * pose.box.height * lead(pose) ** 2 if pose.box is not None else 0.0
 
     def rank(pose: HeadPose) -> tuple[float, float]:
         if rule == 'nearest':
-            distance = np.inf if pose.t_cam_head_m is None else float(np.linalg.norm(pose.t_cam_head_m))
+            distance = np.inf if pose.t_cam_head_m is None else float(np.linalg.norm(pose.t_cam_head_m)) / lead(pose)
             return -distance, area(pose)
         if rule == 'longest_tracked':  # ids are given in order of appearance
             return -np.inf if pose.track_id is None else -float(pose.track_id), area(pose)

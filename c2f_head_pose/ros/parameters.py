@@ -197,7 +197,9 @@ class Parameters(ParameterTable):
         _OPTIONS.smoothing_position_beta, 'How fast that cutoff rises with speed: higher lags less.', 'Hz per m/s', 0.0, 1000.0
     )
     primary_face: str = parameter(
-        'largest', 'Which face goes to `~/head_pose` and `~/head_angles`.', choices=('largest', 'nearest', 'longest_tracked')
+        'largest',
+        'Which face goes to `~/head_pose` and `~/head_angles`; the largest or nearest stays until another is a fifth larger, or nearer.',
+        choices=('largest', 'nearest', 'longest_tracked'),
     )
     seat_region: tuple = parameter(
         (0.0, 0.0, 1.0, 1.0),
