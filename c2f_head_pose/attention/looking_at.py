@@ -12,6 +12,9 @@ import numpy as np
 
 from .zones import head_directions
 
+_SLOWEST_S = 2.0
+"""Images further apart than this do not show the same look, even of a person who is in each; the tracker's limit too."""
+
 
 @dataclass(frozen=True)
 class LookingAtSettings:
@@ -23,7 +26,8 @@ class LookingAtSettings:
         enter_mass: looking begins with at least this probability mass in the cone.
         leave_mass: looking ends below this mass; the difference to `enter_mass` is a hysteresis against flicker at the edge.
         dwell_s: time for which the mass must stay beyond a limit, seconds.
-        forget_s: after this time without a detection of the person the result is None, and the decision starts again; seconds.
+        forget_s: after this time without a detection of the person the result is None, and the decision starts again; seconds. A person
+            who is in every image is followed where these are up to 2 s apart.
         max_std_deg: largest standard deviation of a direction that counts as evidence, degrees.
     """
 
@@ -81,9 +85,10 @@ class LookingAt:
             return self.looking
         if stamp_s <= self._stamp_s:
             self._reset()
-        self._stamp_s = stamp_s
         mass = self._mass_at(R_head, rotation_std_deg, to_target)
-        if stamp_s - self._seen_s > s.forget_s:
+        in_every_image = mass is not None and self._seen_s == self._stamp_s
+        self._stamp_s = stamp_s
+        if stamp_s - self._seen_s > (max(s.forget_s, _SLOWEST_S) if in_every_image else s.forget_s):
             self.looking, self.since_s, self.mass, self._verdict = None, None, 0.0, None
         if mass is None:
             return self.looking

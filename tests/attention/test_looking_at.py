@@ -64,6 +64,22 @@ def test_a_person_who_vanishes_is_unknown_after_a_second_not_still_looking():
     assert said[4:15] == [True] * 11 and said[15:] == [None] * 5
 
 
+@pytest.mark.parametrize('period_s', [0.5, 0.99, 1.01, 1.9])
+def test_a_person_in_every_image_is_followed_where_images_are_rare(period_s):
+    """Images further apart than dwell_s = 0.3 s: the second one decides, and looks aside from the sixth on are seen in the seventh."""
+    said = watch([0] * 5 + [60] * 5, rate_hz=1 / period_s)
+    assert said == [None] + [True] * 5 + [False] * 4
+
+
+def test_images_more_than_two_seconds_apart_say_nothing():
+    assert watch([0] * 5, rate_hz=0.45) == [None] * 5
+
+
+def test_a_person_who_is_in_every_other_of_rare_images_only_is_unknown():
+    """Seen every 1.6 s, above forget_s = 1 s."""
+    assert watch([0, None] * 5, rate_hz=1 / 0.8) == [None] * 10
+
+
 def test_an_uncertain_pose_is_no_evidence():
     assert watch([0] * 20, std=np.full(3, 30.0)) == [None] * 20
 

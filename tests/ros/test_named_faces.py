@@ -21,6 +21,7 @@ from rclpy.parameter import Parameter
 from ros_graph import SENSOR, camera_info, header, image_message
 from sensor_msgs.msg import CameraInfo
 
+from c2f_head_pose.attention.looking_at import LookingAtSettings
 from c2f_head_pose.geometry import HEAD_AXES, quaternion_from_rotation, rotation_from_vector
 from c2f_head_pose.ros import messages
 from c2f_head_pose.ros.attention import targets
@@ -186,6 +187,19 @@ def camera_by_tf(graph, monkeypatch):
 
 AHEAD, BACK = (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
 DOWN_AND_BACK = tuple(-np.array([1.0, 0.0, 1.0]) / np.sqrt(2))
+
+
+def test_a_face_that_is_not_in_every_image_is_forgotten_after_a_second():
+    """Two people look at the camera for 0.5 s. One is not seen for 1.5 s, and starts again: forget_s = 1 s. The other, seen in
+    every image, goes on."""
+    looks, settings = targets.Looks(), LookingAtSettings()
+    place = {'camera': targets.Place(np.zeros(3), np.eye(3))}
+    both = [facing((0, 0, -1), name, (0, 0, 1), R_frame=[0.0, -1.0, 0.0]) for name in ('face_1', 'face_2')]
+    for k in range(21):
+        said = looks.update(100 + k / 10, both[:1] if 5 < k < 20 else both, place, settings)
+        if k == 5:
+            assert said == {'face_1': {'camera': True}, 'face_2': {'camera': True}}
+    assert said == {'face_1': {'camera': True}, 'face_2': {'camera': None}}
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,9 @@ class Looks:
                 )
                 for target, place in places.items()
             }
+        for (face, _), look in self._looks.items():
+            if face not in looks:
+                look.update(stamp_s, None, None, None)
         while len(self._looks) > _REMEMBERED:
             self._looks.popitem(last=False)
         return looks
