@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,9 +21,13 @@ _FOLLOWED_ONE_BY_ONE = 5
 _SMALL_ONE_BY_ONE = 12
 """With more faces than this that are too small for it, a search of the whole image at twice the resolution costs less."""
 _GATE = 0.6
-"""A face moves less than this part of its size between images, or it is another face."""
+"""A face is less than this part of its size from where it is expected, or it is another face."""
 _SLOWEST_S = 2.0
 """Images no further apart than this follow each other: a face seen in one and found in the next was not unseen between them."""
+_STEADY_S = 0.1
+"""A face's velocity is averaged over about this time: short enough to follow a walker who stops, long enough for the boxes' noise."""
+_GOES_ON_S = 0.3
+"""A face is expected to go on as it moved for so long after it was last seen; where it then is, it is expected to stay."""
 _UNCHANGED_PERIODS = 5
 """A tile is searched at least once in so many periods, even where it looks as it did: a face at the threshold may score higher then."""
 
@@ -37,12 +41,34 @@ class Track:
         box: the box in which it was last seen.
         seen_s: stamp of the image where it was last seen.
         first_seen_s: stamp of the image where it was first seen.
+        velocity: x and y of the box's velocity in pixels a second.
+        expected: the box where it is expected in the present image.
     """
 
     track_id: int
     box: FaceBox
     seen_s: float
     first_seen_s: float
+    velocity: tuple[float, float] = (0.0, 0.0)
+    expected: FaceBox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expected = self.box
+
+    def see(self, box: FaceBox, stamp_s: float) -> None:
+        """Sets the box in which the face is seen in an image, and what that says about its velocity."""
+        step_s = stamp_s - self.seen_s
+        if step_s > 0:
+            moved = (now - last for now, last in zip(box.centre, self.box.centre))
+            vx, vy = (v + (way - v * step_s) / (step_s + _STEADY_S) for v, way in zip(self.velocity, moved))
+            self.velocity = vx, vy
+        self.box, self.seen_s = box, stamp_s
+
+    def expect(self, stamp_s: float) -> None:
+        """Sets where the face is expected in an image, as it moved until it was last seen."""
+        x, y = (v * min(stamp_s - self.seen_s, _GOES_ON_S) for v in self.velocity)
+        box = self.box
+        self.expected = replace(box, x1=box.x1 + x, y1=box.y1 + y, x2=box.x2 + x, y2=box.y2 + y)
 
 
 class FaceTracker:
@@ -113,7 +139,7 @@ class FaceTracker:
         return self._seen()
 
     def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
-        """Deletes the tracks of faces that were not seen for too long, and those beyond `max_faces`."""
+        """Deletes the tracks of faces that were not seen for too long, and those beyond `max_faces`; expects the others in this image."""
         limit_s = options.track_timeout_s
         seen_last_s = max(limit_s, _SLOWEST_S)
         kept = [t for t in self._tracks if stamp_s - t.seen_s <= (seen_last_s if t.track_id in self._seen_ids else limit_s)]
@@ -122,6 +148,8 @@ class FaceTracker:
             self._watch.forget()
         self._tracks, self._options = kept, options
         self._seen_ids = set()
+        for track in kept:
+            track.expect(stamp_s)
 
     def _seen(self) -> list[Track]:
         return [t for t in self._tracks if t.track_id in self._seen_ids]
@@ -139,7 +167,7 @@ class FaceTracker:
         boxes: list[FaceBox] = []
 
         def look(tracks: list[Track], search: Callable[[np.ndarray, FaceBox, float, int], list[FaceBox]]) -> None:
-            found = (_nearest(t.box, search(image, t.box, _KEEP_THRESHOLD, rotation)) for t in tracks)
+            found = (_nearest(t.expected, search(image, t.expected, _KEEP_THRESHOLD, rotation)) for t in tracks)
             boxes[:] = suppress_overlaps([*boxes, *(box for box in found if box is not None)])
 
         look([t for t in self._tracks if one_by_one or t.track_id in small], detector.detect_near)
@@ -204,19 +232,19 @@ class FaceTracker:
         return [box for box in boxes if not any(same_face(box, other) for other in seen)]
 
     def _missing(self, boxes: list[FaceBox]) -> list[Track]:
-        return [t for t in self._tracks if _nearest(t.box, boxes) is None]
+        return [t for t in self._tracks if _nearest(t.expected, boxes) is None]
 
     def _match(self, boxes: list[FaceBox], stamp_s: float) -> list[FaceBox]:
         """Assigns boxes to the tracks not seen yet, the nearest pair first; returns the boxes without a track."""
         unseen = [t for t in self._tracks if t.track_id not in self._seen_ids]
-        pairs = sorted((_distance(t.box, box), i, j) for i, t in enumerate(unseen) for j, box in enumerate(boxes))
+        pairs = sorted((_distance(t.expected, box), i, j) for i, t in enumerate(unseen) for j, box in enumerate(boxes))
         taken_tracks: set[int] = set()
         taken_boxes: set[int] = set()
         for distance, i, j in pairs:
             if distance < _GATE and i not in taken_tracks and j not in taken_boxes:
                 taken_tracks.add(i)
                 taken_boxes.add(j)
-                unseen[i].box, unseen[i].seen_s = boxes[j], stamp_s
+                unseen[i].see(boxes[j], stamp_s)
                 self._seen_ids.add(unseen[i].track_id)
         return [box for j, box in enumerate(boxes) if j not in taken_boxes]
 
