@@ -22,6 +22,12 @@ _SMALL_ONE_BY_ONE = 12
 """With more faces than this that are too small for it, a search of the whole image at twice the resolution costs less."""
 _GATE = 0.6
 """A face is less than this part of its size from where it is expected, or it is another face."""
+_FASTEST = 9.0
+"""Sizes a second, 1.5 m/s: by so much more a face may be from where it is expected that no followed face is nearer to."""
+_FARTHEST = 1.5
+"""Sizes, 25 cm: a face is no farther than this beyond the gate, however long it was not seen, or it is somebody beside it."""
+_ALIKE = 1.3
+"""A face beyond the gate is at most so many times as large or as small, or it is somebody before or behind it."""
 _SLOWEST_S = 2.0
 """Images no further apart than this follow each other: a face seen in one and found in the next was not unseen between them."""
 _STEADY_S = 0.1
@@ -43,6 +49,7 @@ class Track:
         first_seen_s: stamp of the image where it was first seen.
         velocity: x and y of the box's velocity in pixels a second.
         expected: the box where it is expected in the present image.
+        reach: sizes by which it may be beyond the gate in the present image.
     """
 
     track_id: int
@@ -51,6 +58,7 @@ class Track:
     first_seen_s: float
     velocity: tuple[float, float] = (0.0, 0.0)
     expected: FaceBox = field(init=False)
+    reach: float = 0.0
 
     def __post_init__(self) -> None:
         self.expected = self.box
@@ -65,8 +73,10 @@ class Track:
         self.box, self.seen_s = box, stamp_s
 
     def expect(self, stamp_s: float) -> None:
-        """Sets where the face is expected in an image, as it moved until it was last seen."""
-        x, y = (v * min(stamp_s - self.seen_s, _GOES_ON_S) for v in self.velocity)
+        """Sets where the face is expected in an image, as it moved until it was last seen, and how far from there it may be."""
+        unseen_s = stamp_s - self.seen_s
+        self.reach = min(_FARTHEST, _FASTEST * unseen_s)
+        x, y = (v * min(unseen_s, _GOES_ON_S) for v in self.velocity)
         box = self.box
         self.expected = replace(box, x1=box.x1 + x, y1=box.y1 + y, x2=box.x2 + x, y2=box.y2 + y)
 
@@ -133,6 +143,7 @@ class FaceTracker:
         """Tracks faces that were found by other means, such as heads in depth; arguments and result as of `update`."""
         self._begin(stamp_s, options)
         new = [box for box in self._match(boxes, stamp_s) if box.score >= options.detection_threshold]
+        new = self._match_far(new, stamp_s)
         free = self._free(options)
         self._start(new[:free], stamp_s)
         self._refused = {plan_search(1, 1)[0]: new[free:]}
@@ -166,8 +177,8 @@ class FaceTracker:
             small_px, small = self._smaller_than_found(image, long_side)
         boxes: list[FaceBox] = []
 
-        def look(tracks: list[Track], search: Callable[[np.ndarray, FaceBox, float, int], list[FaceBox]]) -> None:
-            found = (_nearest(t.expected, search(image, t.expected, _KEEP_THRESHOLD, rotation)) for t in tracks)
+        def look(tracks: list[Track], search: Callable[[np.ndarray, FaceBox, float, int], list[FaceBox]], far: bool = False) -> None:
+            found = (_nearest(t, search(image, t.expected, _KEEP_THRESHOLD, rotation), far) for t in tracks)
             boxes[:] = suppress_overlaps([*boxes, *(box for box in found if box is not None)])
 
         look([t for t in self._tracks if one_by_one or t.track_id in small], detector.detect_near)
@@ -182,7 +193,7 @@ class FaceTracker:
                 and not any(same_face(box, other) for other in boxes)
             ]
         missing = self._missing(boxes)
-        look([t for t in missing if t.track_id in small], detector.detect_wider)
+        look([t for t in missing if t.track_id in small], detector.detect_wider, far=True)
         look([t for t in missing if t.track_id not in small and not one_by_one], detector.detect_near)
         return boxes, whole if long_side == WHOLE_LONG_SIDE_PX else None
 
@@ -219,7 +230,8 @@ class FaceTracker:
         # A second look takes time, so nobody is looked at whom there is no place for.
         wanted = len([t for t in self._tracks if t.track_id not in self._seen_ids]) + self._free(options)
         confirmed = self._unknown(self._detector.confirm(image, candidates, coarse, threshold, rotation)) if wanted else []
-        self._start(self._match(confirmed, stamp_s)[: self._free(options)], stamp_s)
+        new = self._match_far(self._match(confirmed, stamp_s), stamp_s)
+        self._start(new[: self._free(options)], stamp_s)
         refused = {
             tile: self._unknown([box for box in boxes if box.score >= threshold]) if not self._free(options) else []
             for tile, boxes in found.items()
@@ -232,21 +244,28 @@ class FaceTracker:
         return [box for box in boxes if not any(same_face(box, other) for other in seen)]
 
     def _missing(self, boxes: list[FaceBox]) -> list[Track]:
-        return [t for t in self._tracks if _nearest(t.expected, boxes) is None]
+        return [t for t in self._tracks if _nearest(t, boxes) is None]
 
-    def _match(self, boxes: list[FaceBox], stamp_s: float) -> list[FaceBox]:
-        """Assigns boxes to the tracks not seen yet, the nearest pair first; returns the boxes without a track."""
+    def _match(self, boxes: list[FaceBox], stamp_s: float, far: bool = False) -> list[FaceBox]:
+        """Assigns boxes to the tracks not seen yet, beyond the gate too if they may be far, the nearest pair first; returns the others."""
         unseen = [t for t in self._tracks if t.track_id not in self._seen_ids]
         pairs = sorted((_distance(t.expected, box), i, j) for i, t in enumerate(unseen) for j, box in enumerate(boxes))
         taken_tracks: set[int] = set()
         taken_boxes: set[int] = set()
         for distance, i, j in pairs:
-            if distance < _GATE and i not in taken_tracks and j not in taken_boxes:
+            if distance < _gate(unseen[i], boxes[j], far) and i not in taken_tracks and j not in taken_boxes:
                 taken_tracks.add(i)
                 taken_boxes.add(j)
                 unseen[i].see(boxes[j], stamp_s)
                 self._seen_ids.add(unseen[i].track_id)
         return [box for j, box in enumerate(boxes) if j not in taken_boxes]
+
+    def _match_far(self, boxes: list[FaceBox], stamp_s: float) -> list[FaceBox]:
+        """As `_match`, beyond the gate too. A face that was refused where it is now is somebody else."""
+        refused = [box for boxes in self._refused.values() for box in boxes]
+        others = [box for box in boxes if any(same_face(box, other) for other in refused)]
+        others += self._match([box for box in boxes if box not in others], stamp_s, far=True)
+        return [box for box in boxes if box in others]
 
     def _free(self, options: EstimatorOptions) -> int:
         """Number of further faces that may be followed."""
@@ -293,10 +312,16 @@ class _Sweep:
         return [tiles[i % len(tiles)] for i in range(begin, min(end, begin + len(tiles)))]
 
 
-def _nearest(face: FaceBox, boxes: list[FaceBox]) -> FaceBox | None:
-    """The box that is the face a moment later; None if none can be."""
-    box = min(boxes, key=lambda b: _distance(face, b), default=None)
-    return box if box is not None and _distance(face, box) < _GATE else None
+def _nearest(track: Track, boxes: list[FaceBox], far: bool = False) -> FaceBox | None:
+    """The box that is the followed face in the present image; None if none can be."""
+    near = [box for box in boxes if _distance(track.expected, box) < _gate(track, box, far)]
+    return min(near, key=lambda box: _distance(track.expected, box), default=None)
+
+
+def _gate(track: Track, box: FaceBox, far: bool) -> float:
+    """The distance from where a face is expected within which a box can be it."""
+    alike = max(track.expected.height, box.height) <= _ALIKE * min(track.expected.height, box.height)
+    return _GATE + track.reach if far and alike else _GATE
 
 
 def _distance(a: FaceBox, b: FaceBox) -> float:

@@ -66,3 +66,48 @@ def test_two_people_who_pass_each_other_keep_their_ids(look, fps, speed_mps, rat
     assert ids[0] == ids[-1] == [1, 2]
     assert {far for _, far in ids} == {2, None}
     assert {near for near, far in ids if far} == {1}
+
+
+@pytest.mark.parametrize('fps', [5, 7.5, 10, 30])
+@pytest.mark.parametrize('speed_mps', [1.0, 1.4])
+@pytest.mark.parametrize('height', [40, 100])
+def test_a_person_who_begins_to_walk_keeps_the_id_at_any_rate(look, fps, speed_mps, height):
+    """1.4 m/s are 8.5 sizes of a face a second: 0.3 sizes an image at 30 Hz, 1.7 at 5 Hz. Faces of 40 pixels are found by tiles only."""
+    ids = [look(k / fps, face(200 + height / 0.165 * speed_mps * max(0, k / fps - 0.5), height=height)) for k in range(int(1.5 * fps))]
+    assert ids == [[1]] * len(ids)
+
+
+@pytest.mark.parametrize('fps', [5, 10, 30])
+def test_a_head_in_depth_that_begins_to_move_keeps_the_id_at_any_rate(fps):
+    """1.4 m/s, as above."""
+    tracker = FaceTracker(None)
+    for k in range(2 * fps):
+        (track,) = tracker.follow([face(200 + 1.4 * PX_PER_M * max(0, k / fps - 0.5))], k / fps, EstimatorOptions())
+        assert track.track_id == 1
+
+
+@pytest.mark.parametrize('max_faces', [1, 10])
+def test_a_driver_who_looks_away_and_leans_over_is_the_driver_at_once(look, max_faces):
+    """Unseen for 0.3 s, then 12 cm, 0.7 sizes, aside; before, the place stayed taken until `track_timeout_s` had passed."""
+    for k in range(30):
+        look(k / 30, face(400), max_faces=max_faces)
+    for k in range(30, 39):
+        look(k / 30, max_faces=max_faces)
+    assert look(39 / 30, face(400 + 0.12 * PX_PER_M), max_faces=max_faces) == [1]
+
+
+@pytest.mark.parametrize('other', [face(400 + 2 * 0.45 * PX_PER_M, height=200), face(580, height=120)])
+def test_somebody_beside_or_behind_a_driver_who_looks_away_is_somebody_else(look, other):
+    """At the next seat, 45 cm or 2.7 sizes aside; or at 60 % of the size, 1.4 sizes aside. They come into view 0.3 s later."""
+    for k in range(39):
+        look(k / 30, *[face(400, height=200)] * (k < 30))
+    assert [look(k / 30, other) for k in range(39, 43)] == [[2]] * 4
+    assert look(43 / 30, face(400, height=200), other) == [1, 2]
+
+
+def test_a_face_beyond_max_faces_does_not_take_the_id_of_one_that_is_lost_beside_it(look):
+    """1.2 sizes aside, and seen there before. It gets the place, and an id of its own, once the lost one's is deleted, after 0.5 s."""
+    for k in range(40):
+        assert look(k / 30, face(400), face(520, score=0.8), max_faces=1) == [1, None]
+    assert [look(k / 30, face(520, score=0.8), max_faces=1) for k in range(40, 54)] == [[None]] * 14
+    assert look(60 / 30, face(520, score=0.8), max_faces=1) == [2]
