@@ -15,7 +15,7 @@ from .tiles import FOUND_PX, WHOLE_LONG_SIDE_PX, Tile, plan_search
 from .types import FaceBox
 
 _KEEP_THRESHOLD = 0.4
-"""A face that is being followed may score lower than a new one; below this it is searched for in the whole image."""
+"""A face that is being followed may score lower than a new one, or as low; below this it is searched for in the whole image."""
 _FOLLOWED_ONE_BY_ONE = 5
 """With more faces than this, one search of the whole image costs less than a search around each."""
 _SMALL_ONE_BY_ONE = 12
@@ -169,6 +169,7 @@ class FaceTracker:
         """Returns the boxes of the followed faces in the next image, and all boxes of the whole image if it had to be searched."""
         assert self._detector is not None, 'a tracker without a detector can only follow'
         detector, rotation = self._detector, options.image_rotation
+        keep = min(_KEEP_THRESHOLD, options.detection_threshold)
         one_by_one = 0 < len(self._tracks) <= _FOLLOWED_ONE_BY_ONE
         long_side = WHOLE_LONG_SIDE_PX
         small_px, small = self._smaller_than_found(image, long_side)
@@ -178,18 +179,18 @@ class FaceTracker:
         boxes: list[FaceBox] = []
 
         def look(tracks: list[Track], search: Callable[[np.ndarray, FaceBox, float, int], list[FaceBox]], far: bool = False) -> None:
-            found = (_nearest(t, search(image, t.expected, _KEEP_THRESHOLD, rotation), far) for t in tracks)
+            found = (_nearest(t, search(image, t.expected, keep, rotation), far) for t in tracks)
             boxes[:] = suppress_overlaps([*boxes, *(box for box in found if box is not None)])
 
         look([t for t in self._tracks if one_by_one or t.track_id in small], detector.detect_near)
         whole = None
         if not one_by_one or self._missing(boxes):
-            whole = detector.detect(image, min(_KEEP_THRESHOLD, CANDIDATE * options.detection_threshold), long_side, rotation)
+            whole = detector.detect(image, min(keep, CANDIDATE * options.detection_threshold), long_side, rotation)
             # Few pixels make a weak box, and a weak box an inexact one: a small face is followed by those above.
             boxes += [
                 box
                 for box in whole
-                if box.score >= (_KEEP_THRESHOLD if max(box.width, box.height) >= small_px else options.detection_threshold)
+                if box.score >= (keep if max(box.width, box.height) >= small_px else options.detection_threshold)
                 and not any(same_face(box, other) for other in boxes)
             ]
         missing = self._missing(boxes)

@@ -111,3 +111,9 @@ def test_a_face_beyond_max_faces_does_not_take_the_id_of_one_that_is_lost_beside
         assert look(k / 30, face(400), face(520, score=0.8), max_faces=1) == [1, None]
     assert [look(k / 30, face(520, score=0.8), max_faces=1) for k in range(40, 54)] == [[None]] * 14
     assert look(60 / 30, face(520, score=0.8), max_faces=1) == [2]
+
+
+@pytest.mark.parametrize('threshold', [0.2, 0.35, 0.6])
+def test_a_face_just_above_any_threshold_is_answered_in_every_image_under_one_id(look, threshold):
+    """Below 0.4 too, which is what a followed face needs where new ones need more."""
+    assert [look(k / 30, face(400, score=threshold + 0.01), detection_threshold=threshold) for k in range(40)] == [[1]] * 40
