@@ -23,9 +23,9 @@ _SMALL_ONE_BY_ONE = 12
 _GATE = 0.6
 """A face is less than this part of its size from where it is expected, or it is another face."""
 _FASTEST = 9.0
-"""Sizes a second, 1.5 m/s: by so much more a face may be from where it is expected that no followed face is nearer to."""
+"""Sizes a second, 1.5 m/s: the gate of a face that nothing is found in grows so fast while the face is not seen."""
 _FARTHEST = 1.5
-"""Sizes, 25 cm: a face is no farther than this beyond the gate, however long it was not seen, or it is somebody beside it."""
+"""Sizes, 25 cm: the gate grows by this much at most, however long a face was not seen; beyond it is somebody beside it."""
 _ALIKE = 1.3
 """A face beyond the gate is at most so many times as large or as small, or it is somebody before or behind it."""
 _SLOWEST_S = 2.0
@@ -34,6 +34,8 @@ _STEADY_S = 0.1
 """A face's velocity is averaged over about this time: short enough to follow a walker who stops, long enough for the boxes' noise."""
 _GOES_ON_S = 0.3
 """A face is expected to go on as it moved for so long after it was last seen; where it then is, it is expected to stay."""
+_AT_REST = 0.05
+"""A face that would go on by less than this part of its size is expected where it was: its velocity may be the boxes' noise."""
 _UNCHANGED_PERIODS = 5
 """A tile is searched at least once in so many periods, even where it looks as it did: a face at the threshold may score higher then."""
 
@@ -78,7 +80,8 @@ class Track:
         self.reach = min(_FARTHEST, _FASTEST * unseen_s)
         x, y = (v * min(unseen_s, _GOES_ON_S) for v in self.velocity)
         box = self.box
-        self.expected = replace(box, x1=box.x1 + x, y1=box.y1 + y, x2=box.x2 + x, y2=box.y2 + y)
+        at_rest = math.hypot(x, y) < _AT_REST * max(box.width, box.height)
+        self.expected = box if at_rest else replace(box, x1=box.x1 + x, y1=box.y1 + y, x2=box.x2 + x, y2=box.y2 + y)
 
 
 class FaceTracker:

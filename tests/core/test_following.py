@@ -5,7 +5,7 @@ import pytest
 
 from c2f_head_pose import EstimatorOptions
 from c2f_head_pose.detect import FaceDetector, suppress_overlaps
-from c2f_head_pose.track import FaceTracker
+from c2f_head_pose.track import FaceTracker, Track
 from c2f_head_pose.types import FaceBox
 
 PX_PER_M = 100 / 0.165
@@ -66,6 +66,15 @@ def test_two_people_who_pass_each_other_keep_their_ids(look, fps, speed_mps, rat
     assert ids[0] == ids[-1] == [1, 2]
     assert {far for _, far in ids} == {2, None}
     assert {near for near, far in ids if far} == {1}
+
+
+def test_a_face_at_rest_is_searched_where_it_was():
+    """Boxes that differ by 2 pixels from image to image must not move the search, on which they depend in turn."""
+    track = Track(1, face(400), 0.0, 0.0)
+    for k in range(1, 30):
+        track.see(face(400 + 2 * (k % 2)), k / 30)
+        track.expect((k + 1) / 30)
+        assert track.expected == track.box
 
 
 @pytest.mark.parametrize('fps', [5, 7.5, 10, 30])
