@@ -27,6 +27,7 @@ from . import gate, results
 from .attention.timeline import driver_monitor
 from .environment import environment
 from .evaluate import Evaluated, Options, evaluate_recording, load_estimator, load_second, names_of
+from .result_files import RESULT_FILES
 from .truth.heads import AXES, PARENTS
 from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
@@ -85,6 +86,7 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
     """
     for path in (chosen.output, *chosen.bag):
         utf8_path(path.resolve())
+    _check_files(chosen)
     for expression in chosen.fail_if:
         gate.check(expression)
     unused = [option for name, option in _OF_THE_ESTIMATOR.items() if getattr(chosen, name) not in ('', getattr(Options, name))]
@@ -100,10 +102,33 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
     return results.read_metrics(chosen.baseline) if chosen.baseline else None
 
 
+def _check_files(chosen: argparse.Namespace) -> None:
+    """Refuses an output folder where results would be taken for a recording, or replace a file that is read.
+
+    Raises:
+        ValueError: naming the folder or file, with the remedy.
+    """
+    read = {path.resolve() for path in (*chosen.bag, *map(Path, filter(None, chosen.truth)))}
+    if len(chosen.bag) > 1 and chosen.output.resolve() in read:
+        raise ValueError(f'{chosen.output} is one of the folders to evaluate; name another --output for the results of all together')
+    for path, folder in zip(chosen.bag, _folders(chosen.bag, chosen.output)):
+        if results.is_result(path):
+            continue
+        if folder.resolve() in read or (folder / 'metadata.yaml').exists():
+            raise ValueError(f'{folder} is the folder of a recording; name another --output for the results of {path}')
+        if lost := next((folder / name for name in RESULT_FILES if (folder / name).resolve() in read), None):
+            raise ValueError(f'{lost} would be overwritten by the results; name another --output')
+
+
+def _folders(paths: Sequence[Path], output: Path) -> list[Path]:
+    """Returns the folder for the files of each recording."""
+    return [output] if len(paths) == 1 else [output / name for name in names_of(paths, folder_name)]
+
+
 def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: int) -> list[Done]:
     """Evaluates the recordings; after an interruption, those that were left out have an entry that says so."""
     names = names_of(paths, folder_name)
-    folders = [output if len(paths) == 1 else output / name for name in names]
+    folders = _folders(paths, output)
     done: dict[int, Done] = {}
     try:
         if jobs == 1 or len(paths) == 1:
@@ -172,7 +197,10 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
     """Evaluates a recording and writes its own files; an earlier result is loaded instead."""
     if results.is_result(path):
         entry, scored, worst = results.load_result(path)
-        return Done(entry | {'name': name}, scored, worst, results.read_metrics(path)['environment'])
+        facts = results.read_metrics(path)['environment']
+        made_with = f'model {facts["model"]}' if facts.get('model') else 'recorded poses'
+        print(f'{prefix}{path} is an earlier result of {made_with}, taken as it is: no other option applies to it', file=sys.stderr)
+        return Done(entry | {'name': name}, scored, worst, facts)
     estimator = load_estimator(options)
     second = load_second(options)
     facts = environment(

@@ -133,8 +133,8 @@ def save_series(folder: Path, scored: Scored, worst: Sequence[Thumbnail]) -> Non
 
 
 def is_result(path: Path) -> bool:
-    """Whether evaluate_bag wrote a folder for one recording."""
-    return (path / _SERIES).is_file() and (path / 'metrics.json').is_file()
+    """Whether evaluate_bag wrote a folder for one recording; a rosbag with results among its own files is a recording."""
+    return (path / _SERIES).is_file() and (path / 'metrics.json').is_file() and not (path / 'metadata.yaml').exists()
 
 
 def load_result(folder: Path) -> tuple[dict[str, Any], Scored, list[Thumbnail]]:
