@@ -222,19 +222,24 @@ def compare(now: Mapping[str, Any], before: Mapping[str, Any], same_recordings: 
     Returns:
         The changes, in order of the names; those within the margin have the verdict 'same'.
     """
+    intervals = _intervals(now, before, 'ci95') | (_intervals(now, before, 'ci95_of_these') if same_recordings else {})
     changes = []
-    these = same_recordings and 'ci95_of_these' in now and 'ci95_of_these' in before
-    intervals, intervals_before = (m.get('ci95_of_these' if these else 'ci95') or {} for m in (now, before))
-    for name in sorted(set(intervals) & set(intervals_before)):
+    for name, both in sorted(intervals.items()):
         value, earlier = figure(now, name), figure(before, name)
         if value is None or earlier is None:
             continue
-        margin = math.hypot(*((high - low) / 2 for low, high in (intervals[name], intervals_before[name])))
+        margin = math.hypot(*((high - low) / 2 for low, high in both))
         difference = value - earlier
         gain = difference if name in _HIGHER_IS_BETTER else -difference
         verdict = 'same' if abs(difference) <= margin else 'better' if gain > 0 else 'worse'
         changes.append(Change(name, earlier, value, margin, verdict))
     return changes
+
+
+def _intervals(now: Mapping[str, Any], before: Mapping[str, Any], kind: str) -> dict[str, tuple[list[float], list[float]]]:
+    """Returns the confidence intervals of one kind of the figures for which both evaluations have one."""
+    intervals, intervals_before = (m.get(kind) or {} for m in (now, before))
+    return {name: (intervals[name], intervals_before[name]) for name in set(intervals) & set(intervals_before)}
 
 
 def count_changes(changes: Sequence[Change]) -> dict[str, int]:

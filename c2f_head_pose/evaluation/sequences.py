@@ -135,7 +135,7 @@ def bootstrap(
         resample_recordings: whether the intervals are to hold for other recordings of the same kind, and not for these alone.
 
     Returns:
-        [low, high] by figure; figures with fewer than two blocks are omitted.
+        [low, high] by figure; figures with fewer than two blocks are omitted, and of these recordings alone those with one block in each.
 
     Source: Kuensch 1989 (blocks); Davison and Hinkley 1997, section 3.8 (two levels).
     """
@@ -168,16 +168,21 @@ def bootstrap(
         if known_blocks[j] >= _LEAST_BLOCKS:
             middle = whole[0, j] / whole[1, j]
             low, high = np.nanquantile(means[:, j], [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
-            units = known_in[j] if resample_recordings and known_in[j] > 1 else known_blocks[j]
-            widened = _small_sample_factor(int(units))
+            n, spent = (known_in[j], 1) if resample_recordings and known_in[j] > 1 else (known_blocks[j], known_in[j])
+            if n == spent:
+                continue
+            widened = _small_sample_factor(int(n), int(n - spent))
             intervals[name] = [float(middle - widened * (middle - low)), float(middle + widened * (high - middle))]
     return intervals
 
 
-def _small_sample_factor(n: int) -> float:
-    """Factor that widens the bootstrap's interval of n blocks or recordings: Student's t for the normal quantile, and n - 1 for n.
+def _small_sample_factor(n: int, degrees: int) -> float:
+    """Factor that widens the bootstrap's interval of n blocks or recordings: Student's t for the normal quantile, and `degrees` for n.
+
+    Args:
+        n: number of blocks or recordings that are resampled.
+        degrees: degrees of freedom: n less one for each mean about which they are resampled.
 
     Source: Hesterberg 2015, What Teachers Should Know About the Bootstrap, section 3.2 (expanded percentile interval).
     """
-    z, nu = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2), n - 1
-    return float(student_t95(nu) / z * np.sqrt(n / nu))
+    return float(student_t95(degrees) / NormalDist().inv_cdf((1 + _CONFIDENCE) / 2) * np.sqrt(n / degrees))

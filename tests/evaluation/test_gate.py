@@ -116,6 +116,21 @@ def test_a_change_on_the_same_recordings_is_not_lost_among_their_differences():
     assert [c.verdict for c in compare(metrics(5.5), before, same_recordings=True)] == ['same']
 
 
+def test_a_figure_without_an_interval_of_these_recordings_is_compared_by_the_other_one():
+    """As of clips that know their error in one block each, and their coverage in several: half-widths of 2 make a margin of 2.828."""
+
+    def metrics(mean):
+        parts = {'ci95': {'geodesic_deg.mean': [mean - 2, mean + 2], 'images.coverage': [0.5, 1.0]}}
+        figures = {'geodesic_deg': {'mean': mean}, 'images': {'coverage': 0.8}}
+        return figures | parts | {'ci95_of_these': {'images.coverage': [0.79, 0.81]}}
+
+    changes = compare(metrics(9.0), metrics(5.0), same_recordings=True)
+    assert [(c.figure, c.verdict, round(c.margin, 3)) for c in changes] == [
+        ('geodesic_deg.mean', 'worse', 2.828),
+        ('images.coverage', 'same', 0.014),
+    ]
+
+
 def test_a_busy_machine_does_not_trip_the_gate_of_a_baseline():
     """The network is 1 ms slower and 1 degree better: both changes are listed, the latency is counted nowhere."""
 
