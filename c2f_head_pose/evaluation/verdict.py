@@ -52,11 +52,11 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
     overall = summarise(scored) if scored else {}
     changes = None
     if baseline is not None:
-        names, names_before = (sorted(r['name'] for r in recordings) for recordings in ([d.entry for d in done], baseline['recordings']))
-        changes = gate.compare(overall, baseline['overall'], names == names_before)
+        now, before = (_measured(recordings) for recordings in ([d.entry for d in done], baseline['recordings']))
+        changes = gate.compare(overall, baseline['overall'], now == before)
         overall['baseline'] = gate.count_changes(changes)
-        for entry, before in _pairs([d.entry for d in done], baseline['recordings']):
-            entry['alignment_change'] = results.alignment_change(entry['alignment'], before['alignment'])
+        for entry, earlier in _pairs([d.entry for d in done], baseline['recordings']):
+            entry['alignment_change'] = results.alignment_change(entry['alignment'], earlier['alignment'])
     verdicts = [gate.judge(expression, overall) for expression in fail_if]
     facts = next((d.environment for d in done if d.environment), {})
     record = results.result_record(command, facts, [d.entry for d in done], overall, changes, verdicts)
@@ -77,6 +77,15 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
     if any(v['failed'] is None for v in verdicts):
         return UNDECIDED
     return PASSED if record['complete'] else PARTIAL
+
+
+def _measured(entries: Sequence[dict[str, Any]]) -> list[tuple[str, bool, int]]:
+    """Returns what figures are of: each recording's name, whether it was evaluated whole, and its number of images.
+
+    One that cannot be read now, or no longer to its end, leaves figures of other recordings.
+    """
+    images = [(entry.get('figures') or {}).get('images') or {} for entry in entries]
+    return sorted((entry['name'], entry['complete'], i.get('n', 0) + i.get('unreadable', 0)) for entry, i in zip(entries, images))
 
 
 def _pairs(now: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
