@@ -25,6 +25,11 @@ _AHEAD = 4
 _WINDOW_NS = 3 * 10**9
 _MATCH_NS = 500_000
 """A recorded pose belongs to the image with its stamp; half a millisecond allows for stamps that were stored as a float."""
+_DETECTIONS = 'vision_msgs/msg/Detection3DArray'
+_UNTOLD = (
+    'images without a pose message, counted as those in which nobody was found: a topic of one pose cannot tell them from dropped ones; '
+    'evaluate a Detection3DArray, such as ~/head_poses'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,7 @@ def answered_frames(
         bag: the recording.
         choice: the recording's topics.
         notes: receives what is unusual about the recording.
-        answers: returns the poses of an image; an image without poses was dropped.
+        answers: returns the poses of an image; an image without a message was dropped, or nobody was found.
         rectified: the images are rectified; see read_frames.
     """
     for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
@@ -117,6 +122,9 @@ def answered_frames(
             yield frame
             continue
         answer = answers.of(frame)
+        if answer is None and not answers.tell_nobody:
+            notes.add(_UNTOLD)
+            answer = [], float('nan')
         if answer is None:
             notes.add('images without a pose message (dropped)')
             yield Answer(frame, [], [], dropped=True)
@@ -125,10 +133,16 @@ def answered_frames(
 
 
 class Answers(Protocol):
-    """Finds the poses of an image."""
+    """Finds the poses of an image.
+
+    Attributes:
+        tell_nobody: whether there is a message for an image in which nobody was found, so that one without a message was dropped.
+    """
+
+    tell_nobody: bool
 
     def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
-        """Returns the poses and publish_ms of an image; None for a dropped image."""
+        """Returns the poses and publish_ms of an image; None for an image without a message."""
         ...
 
 
@@ -138,6 +152,9 @@ class RecordedPoses:
     Args:
         bag: the recording, opened for this object only.
         topic: topic of type Detection3DArray, PoseWithCovarianceStamped, PoseStamped or QuaternionStamped, in the images' frame.
+
+    Attributes:
+        tell_nobody: see Answers.
 
     Raises:
         BagError: for a topic that is missing or holds no poses.
@@ -149,7 +166,7 @@ class RecordedPoses:
         self._kind = bag.topics[topic].type
         if self._kind not in POSE_TYPES:
             raise BagError(f'{topic} has type {self._kind}, which holds no poses; name a topic of type {", ".join(POSE_TYPES)}')
-        self._topic = topic
+        self._topic, self.tell_nobody = topic, self._kind == _DETECTIONS
         self._messages = bag.messages([topic])
         self._held: dict[int, tuple[list[HeadPose], float]] = {}
         self._read_to_ns = -1
@@ -198,7 +215,7 @@ def poses_from_message(message: Any, kind: str) -> list[HeadPose]:
         message: a message of one of POSE_TYPES.
         kind: the message's type.
     """
-    if kind == 'vision_msgs/msg/Detection3DArray':
+    if kind == _DETECTIONS:
         heads = heads_from_detections(message)
     elif kind == 'geometry_msgs/msg/PoseWithCovarianceStamped':
         heads = [head_from_message(message.pose.pose.orientation, message.pose.pose.position, message.pose.covariance, track_id=1)]

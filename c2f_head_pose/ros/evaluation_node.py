@@ -43,9 +43,14 @@ _START_TIMEOUT_S = 120.0
 
 
 class LiveAnswers:
-    """Poses by their image's stamp, with the time from the image's arrival (its camera_info's) to theirs."""
+    """Poses by their image's stamp, with the time from the image's arrival (its camera_info's) to theirs.
+
+    Attributes:
+        tell_nobody: see evaluation.sources.Answers; True once a result with every face has come.
+    """
 
     def __init__(self) -> None:
+        self.tell_nobody = False
         self._poses: dict[int, tuple[str, list[HeadPose]]] = {}
         self._arrival_s: dict[int, float] = {}
         self._image_arrival_s: dict[int, float] = {}
@@ -59,6 +64,7 @@ class LiveAnswers:
 
     def add(self, stamp_ns: int, frame_id: str, poses: list[HeadPose], now_s: float, complete: bool) -> None:
         """Adds a result; one with every face replaces one with the primary face only."""
+        self.tell_nobody |= complete
         if complete or stamp_ns not in self._poses:
             self._poses[stamp_ns] = frame_id, poses
         self._arrival_s.setdefault(stamp_ns, now_s)
@@ -92,7 +98,8 @@ class EvaluationNode(Node):
             self.create_subscription(Detection3DArray, 'poses', self._on_poses, qos)
         else:
             self.get_logger().warning(
-                'vision_msgs is not installed: only the primary face of each image is evaluated; apt install ros-$ROS_DISTRO-vision-msgs'
+                'vision_msgs is not installed: only the primary face of each image is evaluated, and an image without an answer '
+                'counts as one in which nobody was found; apt install ros-$ROS_DISTRO-vision-msgs'
             )
         self.create_subscription(CameraInfo, 'camera_info', self._on_info, qos)
         self._replayed = [self.resolve_topic_name(name) for name in ('image', 'camera_info')]

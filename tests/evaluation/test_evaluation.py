@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bag_making import CAMERA, START_NS, Recording, Scene, image_message, info_message, scene_recording, write_bag
+from bag_making import CAMERA, START_NS, Recording, Scene, image_message, info_message, pose_message, scene_recording, write_bag
 
 from c2f_head_pose.attention import AttentionSettings, monitor
 from c2f_head_pose.evaluation import bag as evaluate_bag
@@ -166,11 +166,28 @@ def test_recorded_poses_score_as_the_estimator_that_made_them(plain, tmp_path):
         assert run(bag, '--output', tmp_path / source, '--no-video', '--recorded-topic', f'/head_pose/{source}') == 0
         overall = metrics_of(tmp_path / source)['overall']
         lost = int(source == 'head_pose')
-        assert (overall['images']['dropped'], overall['detection']['missed'], overall['geodesic_deg']['n']) == (lost, 0, 60 - lost)
+        assert (overall['images']['dropped'], overall['detection']['missed'], overall['geodesic_deg']['n']) == (0, lost, 60 - lost)
         if not lost:
             assert overall['geodesic_deg']['mean'] == pytest.approx(before['geodesic_deg']['mean'], abs=1e-4)
         assert overall['latency_ms']['publish']['p50'] == pytest.approx(32, abs=0.1)  # recorded 2 ms after its stamp, then 30
         assert overall['calibration']['rms_ratio'] == pytest.approx(before['calibration']['rms_ratio'], rel=0.03 if lost else 1e-3)
+
+
+def test_a_face_that_a_topic_of_one_pose_misses_is_missed_and_not_dropped(tmp_path):
+    """The true pose is recorded at every second of ten images, as a node does that finds nobody in the others."""
+    scene, topic = Scene(duration_s=1.0, rate_hz=10.0), '/head_pose/head_pose'
+    made, kind = scene_recording(scene), 'geometry_msgs/msg/PoseStamped'
+    for t in scene.times_s[::2]:
+        ns = START_NS + round(t * 1e9)
+        made.add(topic, kind, ns + 3_000_000, lambda s, n=ns, t=t: pose_message(s, scene.truth(t), n, position_m=scene.position_m(t)))
+    bag = write_bag(tmp_path / 'bag', made)
+    gates = ['--fail-if', 'images.coverage < 0.9', '--fail-if', 'detection.rate < 0.98']
+    assert run(bag, '--output', tmp_path / 'out', '--no-video', '--recorded-topic', topic, *gates) == 1
+    record = metrics_of(tmp_path / 'out')
+    images, detection = record['overall']['images'], record['overall']['detection']
+    assert (images['n'], images['dropped'], images['coverage'], detection['missed'], detection['rate']) == (10, 0, 0.5, 5, 0.5)
+    assert all(gate['failed'] for gate in record['gate'])
+    assert [n for note, n in record['recordings'][0]['notes'].items() if 'Detection3DArray' in note] == [5]
 
 
 def test_the_video_and_thumbnails_show_the_faces(plain):

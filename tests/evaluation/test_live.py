@@ -9,16 +9,18 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from bag_making import Scene, scene_recording, write_bag
+from bag_making import START_NS, Scene, scene_recording, write_bag
 from sensor_msgs.msg import CameraInfo, Image
 
 from c2f_head_pose.evaluation import bag as evaluate_bag
+from c2f_head_pose.evaluation.evaluate import Options, evaluate_recording
 from c2f_head_pose.evaluation.poses_bag import PosesWriter, covariance
 from c2f_head_pose.evaluation.sources import poses_from_message
+from c2f_head_pose.evaluation.summary import summarise
 from c2f_head_pose.geometry import rotation_from_ypr_deg
 from c2f_head_pose.ros import evaluation_node
 from c2f_head_pose.ros.child_node import ChildNode, end_all
-from c2f_head_pose.ros.evaluation_node import EvaluationNode
+from c2f_head_pose.ros.evaluation_node import EvaluationNode, LiveAnswers
 from c2f_head_pose.types import FaceBox, HeadPose
 
 pytestmark = pytest.mark.ros
@@ -86,6 +88,18 @@ def test_a_replay_that_does_not_begin_is_not_waited_for_for_ever(graph, monkeypa
     node = graph.add(EvaluationNode(context=graph.context))
     assert not node.finished
     graph.wait_until(lambda: node.finished, 'the end', deadline_s=5.0)
+
+
+@pytest.mark.parametrize('every_face', [True, False])
+def test_an_image_without_a_live_answer_was_dropped_only_where_there_are_answers_of_nobody(tmp_path, every_face):
+    """Two images of five are answered, each with a face. With vision_msgs a node answers an image of nobody too; without, it is silent."""
+    scene, answers = Scene(duration_s=1.0, rate_hz=5.0), LiveAnswers()
+    for t in scene.times_s[:2]:
+        answers.add(START_NS + round(t * 1e9), '', [HeadPose(scene.truth(t), np.ones(3), 'L1', np.eye(4)[0])], 0.0, every_face)
+    bag = write_bag(tmp_path / 'bag', scene_recording(scene))
+    done = evaluate_recording(bag, 'bag', tmp_path / 'out', Options(video=False), None, answers=answers)
+    images = summarise([done.scored])['images']
+    assert (images['dropped'], images['coverage']) == ((3, 1.0) if every_face else (0, 0.4))
 
 
 def test_a_recording_that_does_not_exist_is_refused_at_once(tmp_path, capsys):
