@@ -1,7 +1,7 @@
 """Evaluates head poses on recordings (rosbags), and writes figures, a report and a verdict. Needs no ROS.
 
 Exit codes: 0 evaluated, and every gate passed; 1 a --fail-if condition holds; 2 nothing could be evaluated, or the command is
-wrong; 3 evaluated in part: a recording was damaged, or its truth could not be used; 4 a --fail-if condition could not be
+wrong; 3 evaluated in part: a recording was damaged or lost, or its truth could not be used; 4 a --fail-if condition could not be
 decided; 130 interrupted, the results until then are kept.
 """
 
@@ -12,8 +12,9 @@ import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
 _PROGRESS_S = 0.5
 _PROGRESS_LOG_S = 10.0
+_INTERRUPTED = 'interrupted before this recording was evaluated'
+_KILLED = 'the system killed the process that evaluated this recording, as it does where memory runs out; evaluate it alone'
 _OF_THE_ESTIMATOR = {
     'model': '--model',
     'depth_model': '--depth-model',
@@ -126,36 +129,48 @@ def _folders(paths: Sequence[Path], output: Path) -> list[Path]:
 
 
 def _evaluate_all(paths: Sequence[Path], output: Path, options: Options, jobs: int) -> list[Done]:
-    """Evaluates the recordings; after an interruption, those that were left out have an entry that says so."""
+    """Evaluates the recordings; those that were left out have an entry that says why."""
     names = names_of(paths, folder_name)
-    folders = _folders(paths, output)
+    todo = dict(enumerate(zip(paths, names, _folders(paths, output))))
     done: dict[int, Done] = {}
+    interrupted = False
     try:
         if jobs == 1 or len(paths) == 1:
-            for k, (path, name, folder) in enumerate(zip(paths, names, folders)):
+            for k, (path, name, folder) in todo.items():
                 done[k] = _evaluate_one(path, name, folder, options, f'[{k + 1}/{len(paths)}] ' if len(paths) > 1 else '')
                 if done[k].interrupted:
-                    break
+                    raise KeyboardInterrupt
         else:
-            _evaluate_side_by_side(list(zip(paths, names, folders)), options, jobs, done)
+            _evaluate_side_by_side(todo, options, jobs, done)
+            for k in sorted(todo.keys() - done.keys()):  # a process that was killed ended the others too; one alone needs less memory
+                _evaluate_side_by_side({k: todo[k]}, options, 1, done)
     except KeyboardInterrupt:
-        pass  # the recordings that are not done are left out
-    return [done[k] if k in done else _left_out(path, name) for k, (path, name) in enumerate(zip(paths, names))]
+        interrupted = True
+    reason = _INTERRUPTED if interrupted else _KILLED
+    return [done[k] if k in done else _left_out(path, name, reason, interrupted) for k, (path, name, _) in todo.items()]
 
 
-def _evaluate_side_by_side(todo: Sequence[tuple[Path, str, Path]], options: Options, jobs: int, done: dict[int, Done]) -> None:
-    """Evaluates (path, name, folder) of recordings in several processes, and adds each result to `done` by its index."""
+def _evaluate_side_by_side(todo: Mapping[int, tuple[Path, str, Path]], options: Options, jobs: int, done: dict[int, Done]) -> None:
+    """Evaluates (path, name, folder) of recordings in several processes, and adds each result to `done` by its index.
+
+    Where the system kills a process, results that are missing then are not added.
+    """
     with ProcessPoolExecutor(min(jobs, len(todo)), multiprocessing.get_context('spawn'), _stop_when_told) as pool:
-        futures: dict[Future[Done], int] = {
-            pool.submit(_evaluate_in_worker, path, name, folder, options, f'{name}: '): k for k, (path, name, folder) in enumerate(todo)
-        }
+        futures: dict[Future[Done], int] = {}
         try:
+            for k, (path, name, folder) in todo.items():
+                futures[pool.submit(_evaluate_in_worker, path, name, folder, options, f'{name}: ')] = k
             for future in as_completed(futures):
-                done[futures[future]] = future.result()
+                future.result()
+        except BrokenProcessPool:
+            for worker in multiprocessing.active_children():  # the pool terminates them, which _Stop takes for an interruption
+                worker.kill()
         except KeyboardInterrupt:
             for worker in multiprocessing.active_children():  # a terminal signals to them too, `kill` and supervisors do not
                 worker.terminate()
             pool.shutdown(cancel_futures=True)
+            raise
+        finally:
             done.update({k: f.result() for f, k in futures.items() if f.done() and not f.cancelled() and f.exception() is None})
 
 
@@ -188,19 +203,15 @@ def _evaluate_in_worker(path: Path, name: str, folder: Path, options: Options, p
         _stop.evaluating = False
 
 
-def _left_out(path: Path, name: str) -> Done:
-    left_out = Evaluated(name, str(path), errors=['interrupted before this recording was evaluated'])
-    return Done(results.recording_record(left_out), None, (), {}, interrupted=True)
+def _left_out(path: Path, name: str, reason: str, interrupted: bool = False) -> Done:
+    print(f'evaluate_bag: {name}: {reason}', file=sys.stderr)
+    return Done(results.recording_record(Evaluated(name, str(path), errors=[reason])), None, (), {}, interrupted=interrupted)
 
 
 def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix: str) -> Done:
     """Evaluates a recording and writes its own files; an earlier result is loaded instead."""
     if results.is_result(path):
-        entry, scored, worst = results.load_result(path)
-        facts = results.read_metrics(path)['environment']
-        made_with = f'model {facts["model"]}' if facts.get('model') else 'recorded poses'
-        print(f'{prefix}{path} is an earlier result of {made_with}, taken as it is: no other option applies to it', file=sys.stderr)
-        return Done(entry | {'name': name}, scored, worst, facts)
+        return _load(path, name, prefix)
     estimator = load_estimator(options)
     second = load_second(options)
     facts = environment(
@@ -223,6 +234,18 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
     if evaluated.scored is not None:
         results.save_series(folder, evaluated.scored, evaluated.worst)
     return Done(entry, evaluated.scored, evaluated.worst, facts, folder, evaluated.interrupted)
+
+
+def _load(path: Path, name: str, prefix: str) -> Done:
+    """Loads an earlier result; one that is damaged is left out."""
+    try:
+        entry, scored, worst = results.load_result(path)
+        facts = results.read_metrics(path)['environment']
+    except results.ResultError as error:
+        return _left_out(path, name, str(error))
+    made_with = f'model {facts["model"]}' if facts.get('model') else 'recorded poses'
+    print(f'{prefix}{path} is an earlier result of {made_with}, taken as it is: no other option applies to it', file=sys.stderr)
+    return Done(entry | {'name': name}, scored, worst, facts)
 
 
 class _Progress:
