@@ -28,7 +28,7 @@ from . import gate, results
 from .attention.timeline import driver_monitor
 from .environment import environment
 from .evaluate import Evaluated, Options, evaluate_recording, load_estimator, load_second, names_of
-from .result_files import RESULT_FILES
+from .result_files import RESULT_FILES, remove_results
 from .truth.heads import AXES, PARENTS
 from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
@@ -54,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         baseline = prepare(chosen)
         chosen.output.mkdir(parents=True, exist_ok=True)
+        if len(chosen.bag) > 1 and results.is_result(chosen.output):  # else it would be that of one recording and of all
+            remove_results(chosen.output)
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             done = _evaluate_all(chosen.bag, chosen.output, options, chosen.jobs)

@@ -22,6 +22,7 @@ from .attention.timeline import Span
 from .frame_results import FrameResults
 from .options import Options
 from .report.worst import Thumbnail
+from .result_files import remove_results
 from .series import Series
 from .sources import Answer, Answers, RecordedPoses, answered_frames, estimate_frames
 from .summary import Scored, aligned_truth, pairs_of
@@ -123,7 +124,7 @@ def evaluate_recording(
     Args:
         path: the recording.
         name: name of the recording, for titles.
-        folder: folder for the files; created.
+        folder: folder for the files; created. Results of an earlier evaluation are removed from it.
         options: options of the evaluation.
         estimator: the estimator, which is reset first; None for recorded or live poses.
         progress: called after each image.
@@ -132,6 +133,7 @@ def evaluate_recording(
     """
     result, notes = Evaluated(name, str(path)), Notes()
     folder.mkdir(parents=True, exist_ok=True)
+    remove_results(folder)
     run = None
     start = time.perf_counter()
     try:

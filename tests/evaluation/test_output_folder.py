@@ -73,3 +73,22 @@ def test_an_earlier_result_is_loaded_with_a_line_that_names_its_model(evaluated,
         assert run(source, '--output', output, '--fail-if', 'geodesic_deg.mean > 90') == 0
         assert f'{source} is an earlier result of model c2f_edge' in capsys.readouterr().err
         assert json.loads((output / 'metrics.json').read_text())['overall']['images']['n'] == 30
+
+
+def test_files_of_an_earlier_evaluation_are_not_taken_for_this_one(evaluated, tmp_path):
+    """The recording lost its truth and its video now; then it cannot be read. A file of the user's own stays."""
+    out, drive = shutil.copytree(evaluated[1], tmp_path / 'out'), shutil.copytree(evaluated[0], tmp_path / 'drive')
+    (out / 'notes.txt').write_text('mine')
+    assert run(drive, '--output', out, '--truth', 'none', '--no-video', '--no-poses') == 0
+    assert {path.name for path in out.iterdir()} == {*RESULT_FILES, 'notes.txt'} - {'annotated.mp4', 'poses.mcap', 'aligned.npy'}
+    for file in drive.glob('*.mcap'):
+        file.write_bytes(file.read_bytes()[:100])
+    assert run(drive, '--output', out) == 2
+    assert {path.name for path in out.iterdir()} == {'metrics.json', 'report.html', 'notes.txt'} and not is_result(out)
+
+
+def test_the_results_of_several_recordings_are_not_those_of_the_one_before(evaluated, tmp_path):
+    """What one recording left in the folder would be loaded with the figures of both."""
+    out, other = shutil.copytree(evaluated[1], tmp_path / 'out'), shutil.copytree(evaluated[1], tmp_path / 'other')
+    assert run(evaluated[1], other, '--output', out) == 0
+    assert {path.name for path in out.iterdir()} == {'metrics.json', 'report.html'} and not is_result(out)
