@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +247,7 @@ def _load(path: Path, name: str, prefix: str) -> Done:
         return _left_out(path, name, str(error))
     made_with = f'model {facts["model"]}' if facts.get('model') else 'recorded poses'
     print(f'{prefix}{path} is an earlier result of {made_with}, taken as it is: no other option applies to it', file=sys.stderr)
-    return Done(entry | {'name': name}, scored, worst, facts)
+    return Done(entry | {'name': name}, replace(scored, name=name), worst, facts)
 
 
 class _Progress:

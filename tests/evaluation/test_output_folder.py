@@ -1,6 +1,7 @@
 """The folder of results: apart from the recordings and the files that are read."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -92,3 +93,13 @@ def test_the_results_of_several_recordings_are_not_those_of_the_one_before(evalu
     out, other = shutil.copytree(evaluated[1], tmp_path / 'out'), shutil.copytree(evaluated[1], tmp_path / 'other')
     assert run(evaluated[1], other, '--output', out) == 0
     assert {path.name for path in out.iterdir()} == {'metrics.json', 'report.html'} and not is_result(out)
+
+
+def test_results_put_together_are_shown_under_the_names_of_their_entries(evaluated, tmp_path):
+    """The report finds a recording's alignment and attention by its name; here both results are of recordings with one name."""
+    parts = [shutil.copytree(evaluated[1], tmp_path / folder / 'drive') for folder in ('monday', 'tuesday')]
+    assert run(*parts, '--output', tmp_path / 'together') == 0
+    page = (tmp_path / 'together' / 'report.html').read_text()
+    data = json.loads(re.search(r'<script[^>]*id="data"[^>]*>(.*?)</script>', page, re.S).group(1))
+    names = [[entry['name'] for entry in entries] for entries in (data['record']['recordings'], data['recordings'])]
+    assert names == [['drive', 'drive_2']] * 2
