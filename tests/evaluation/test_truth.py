@@ -135,6 +135,17 @@ def test_conventions_are_renamed_into_ours(tmp_path):
     assert np.allclose(rotations_from_quaternions(back.heads[0].quaternions), body, atol=1e-6)
 
 
+def transform(store, parent, child, R, t, stamp_ns):
+    x, y, z = t
+    return store.types['geometry_msgs/msg/TransformStamped'](
+        header=header(store, stamp_ns, parent),
+        child_frame_id=child,
+        transform=store.types['geometry_msgs/msg/Transform'](
+            translation=store.types['geometry_msgs/msg/Vector3'](x=x, y=y, z=z), rotation=quaternion(store, R)
+        ),
+    )
+
+
 @pytest.mark.parametrize(
     ('storage', 'kind'), [('mcap', 'tf2_msgs/msg/TFMessage'), ('rosbag1', 'tf2_msgs/msg/TFMessage'), ('rosbag1', 'tf/msg/tfMessage')]
 )
@@ -143,16 +154,6 @@ def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path, sto
     R_world_link = [rotation_from_vector(np.array([0, 0, 0.1 * k])) for k in range(5)]
     R_link_optical = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
     R_tracker_head = [rotation_from_vector(np.array([0.05 * k, 0.2, 0])) for k in range(5)]
-
-    def transform(store, parent, child, R, t, stamp_ns):
-        x, y, z = t
-        return store.types['geometry_msgs/msg/TransformStamped'](
-            header=header(store, stamp_ns, parent),
-            child_frame_id=child,
-            transform=store.types['geometry_msgs/msg/Transform'](
-                translation=store.types['geometry_msgs/msg/Vector3'](x=x, y=y, z=z), rotation=quaternion(store, R)
-            ),
-        )
 
     def add(recording):
         recording.add(
@@ -190,6 +191,26 @@ def test_tf_truth_follows_a_chain_through_static_and_moving_frames(tmp_path, sto
             read_truth(bag, ['tf:nose'], FRAME_ID)
         with pytest.raises(BagError, match='does not connect'):
             read_truth(bag, ['tf:head'], 'another_camera')
+
+
+@pytest.mark.parametrize('again_s', [-4.5, 0.25])
+def test_a_static_transform_that_is_published_again_holds_as_the_newest_does(tmp_path, again_s):
+    """A publisher that restarts states the camera's mount once more, turned by another angle. world -> head comes ten times a second."""
+    kind, mounts = 'tf2_msgs/msg/TFMessage', {-5.0: 0.3, again_s: 0.7}
+    R_head, turned = rotation_from_vector(np.array([0.2, 0, 0])), {s: rotation_from_vector(np.array([0, 0, a])) for s, a in mounts.items()}
+
+    def add(recording):
+        moving = [('/tf', k / 10, 'head', R_head) for k in range(5)]
+        for topic, at_s, child, R in [*(('/tf_static', s, FRAME_ID, R) for s, R in turned.items()), *moving]:
+            ns = START_NS + round(at_s * 1e9)
+            message = lambda s, c=child, R=R, ns=ns: s.types[kind](transforms=[transform(s, 'world', c, R, (0.0, 0, 1), ns)])  # noqa: E731
+            recording.add(topic, kind, ns, message)
+
+    with truth_bag(tmp_path, add) as bag:
+        head = read_truth(bag, ['tf:head'], FRAME_ID).heads[0]
+    assert np.allclose(head.stamps_s - 1e-9 * START_NS, np.arange(5) / 10, atol=1e-6)
+    expected = [turned[again_s if k / 10 >= again_s else -5.0].T @ R_head for k in range(5)]
+    assert np.allclose(rotations_from_quaternions(head.quaternions), expected, atol=1e-6)
 
 
 class TrueAnswers:

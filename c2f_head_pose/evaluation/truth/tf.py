@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ...files import stamp_s
@@ -11,6 +13,16 @@ from ..rotations import bracket, interpolate, quaternions_from_rotations, rotati
 from .heads import Truth, TruthHead, make_head
 
 _CHAIN_GAP_S = 1.0
+_STATIC_TOPIC = 'tf_static'
+
+
+@dataclass(frozen=True, eq=False)
+class _Edge:
+    """The transforms of a frame to its parent over time; of a static frame each holds until the next one."""
+
+    parent: str
+    course: TruthHead
+    static: bool
 
 
 def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
@@ -35,7 +47,7 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
     common = next((f for f in up if f in down), None)
     if common is None:
         raise BagError(f"TF does not connect {frame} with the images' frame {camera_frame!r}: {frame} hangs below {up[-1]}")
-    stamps_s = edges[frame][1].stamps_s
+    stamps_s = edges[frame].course.stamps_s
     if len(stamps_s) == 1:
         raise BagError(f'TF has {frame} only once: a head needs a moving transform')
     R_head, t_head, known = _compose(edges, up[: up.index(common)], stamps_s)
@@ -47,35 +59,39 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
     return Truth((head,), f'TF {frame} in {camera_frame}', camera_frame)
 
 
-def _read_edges(bag: BagFile, topics: list[str]) -> dict[str, tuple[str, TruthHead]]:
-    """Maps each child frame to its parent frame and its transforms over time."""
+def _read_edges(bag: BagFile, topics: list[str]) -> dict[str, _Edge]:
+    """Maps each child frame to its transforms; static are those that only come on /tf_static, or once."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     parents: dict[str, str] = {}
+    moving: set[str] = set()
     for message in bag.messages(topics):
         for transform in message.decode().transforms:
             child = transform.child_frame_id.lstrip('/')
             parents[child] = transform.header.frame_id.lstrip('/')
             r, t = transform.transform.rotation, transform.transform.translation
             rows.setdefault(child, []).append((stamp_s(transform), r.x, r.y, r.z, r.w, t.x, t.y, t.z))
-    return {child: (parents[child], make_head(child, r, True)) for child, r in rows.items()}
+            if not message.topic.endswith(_STATIC_TOPIC):
+                moving.add(child)
+    courses = {child: make_head(child, r, True) for child, r in rows.items()}
+    return {child: _Edge(parents[child], c, child not in moving or len(c.stamps_s) == 1) for child, c in courses.items()}
 
 
-def _to_root(edges: dict[str, tuple[str, TruthHead]], frame: str) -> list[str]:
+def _to_root(edges: dict[str, _Edge], frame: str) -> list[str]:
     chain = [frame]
-    while chain[-1] in edges and edges[chain[-1]][0] not in chain:
-        chain.append(edges[chain[-1]][0])
+    while chain[-1] in edges and edges[chain[-1]].parent not in chain:
+        chain.append(edges[chain[-1]].parent)
     return chain
 
 
-def _compose(edges: dict[str, tuple[str, TruthHead]], chain: list[str], at_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotation and position of a chain's first frame in its last one's parent; a transform seen once holds always (tf_static)."""
+def _compose(edges: dict[str, _Edge], chain: list[str], at_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rotation and position of a chain's first frame in its last one's parent, and at which times they are known."""
     R, t = np.tile(np.eye(3), (len(at_s), 1, 1)), np.zeros((len(at_s), 3))
     known = np.ones(len(at_s), bool)
     for frame in chain:
-        course = edges[frame][1]
-        if len(course.stamps_s) == 1:
-            R_step = np.tile(rotations_from_quaternions(course.quaternions), (len(at_s), 1, 1))
-            t_step = np.tile(course.t_cam_head_m, (len(at_s), 1))  # type: ignore[arg-type]
+        course = edges[frame].course
+        if edges[frame].static and len(course.stamps_s):
+            newest = np.maximum(np.searchsorted(course.stamps_s, at_s, side='right') - 1, 0)
+            R_step, t_step = rotations_from_quaternions(course.quaternions[newest]), np.asarray(course.t_cam_head_m, float)[newest]
         else:
             q, there = interpolate(course.stamps_s, course.quaternions, at_s, _CHAIN_GAP_S)
             known &= there
