@@ -8,11 +8,12 @@ decided; 130 interrupted, the results until then are kept.
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields, replace
@@ -34,6 +35,8 @@ from .verdict import INTERRUPTED, NOTHING, Done, conclude
 
 _PROGRESS_S = 0.5
 _PROGRESS_LOG_S = 10.0
+_LARGEST_OFFSET_S = 1e10
+"""More than three centuries: a clock that starts at 0 is half a century from the time of day."""
 _INTERRUPTED = 'interrupted before this recording was evaluated'
 _KILLED = 'the system killed the process that evaluated this recording, as it does where memory runs out; evaluate it alone'
 _OF_THE_ESTIMATOR = {
@@ -272,11 +275,17 @@ def _interrupt(signal_number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _rate(text: str) -> float:
-    value = float(text)
-    if not 0.01 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f'{text} is not between 0.01 and 1000')
-    return value
+def _within(low: float, high: float, kind: Callable[[str], float] = float) -> Callable[[str], float]:
+    """Returns a type for argparse: numbers in a range, which NaN is not."""
+
+    def read(text: str) -> float:
+        value = kind(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f'{text} is not {f"between {low:g} and {high:g}" if high < math.inf else f"{low:g} or more"}')
+        return value
+
+    read.__name__ = kind.__name__  # argparse names it where the text is no number
+    return read
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -289,7 +298,9 @@ def _parser() -> argparse.ArgumentParser:
         help='rosbag2 folder, .mcap, .db3, .bag (also .zstd), a folder of pictures, or a folder that evaluate_bag wrote for one recording',
     )
     parser.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder for the results')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='number of recordings at a time, each in its own process')
+    parser.add_argument(
+        '--jobs', type=_within(1, math.inf, int), default=1, metavar='N', help='number of recordings at a time, each in its own process'
+    )
     what = parser.add_argument_group('poses to evaluate')
     what.add_argument(
         '--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s); one of depth is run on depth alone'
@@ -311,7 +322,7 @@ def _parser() -> argparse.ArgumentParser:
     topics.add_argument('--depth', metavar='TOPIC', help="'none' for none")
     topics.add_argument(
         '--picture-rate-hz',
-        type=_rate,
+        type=_within(0.01, 1000),
         default=PICTURE_RATE_HZ,
         metavar='HZ',
         help='pictures a second, for a folder of pictures (default %(default)s)',
@@ -327,9 +338,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     truth.add_argument('--truth-axes', default='head', choices=tuple(AXES), help='axes of the true rotation (default %(default)s)')
     truth.add_argument('--truth-parent', default='optical', choices=tuple(PARENTS), help='frame of the true rotation (default %(default)s)')
-    truth.add_argument('--truth-offset-s', type=float, default=0.0, metavar='S', help='known delay of the truth, seconds')
+    truth.add_argument(
+        '--truth-offset-s',
+        type=_within(-_LARGEST_OFFSET_S, _LARGEST_OFFSET_S),
+        default=0.0,
+        metavar='S',
+        help='known delay of the truth, seconds',
+    )
     truth.add_argument('--truth-complete', action='store_true', help='the truth holds all heads in view, so other faces are false ones')
-    truth.add_argument('--max-gap-s', type=float, default=0.1, metavar='S', help='largest gap in the truth to interpolate over, seconds')
+    truth.add_argument(
+        '--max-gap-s', type=_within(0, math.inf), default=0.1, metavar='S', help='largest gap in the truth to interpolate over, seconds'
+    )
     driver = parser.add_argument_group("the driver's attention")
     driver.add_argument(
         '--attention',
@@ -352,7 +371,7 @@ def _parser() -> argparse.ArgumentParser:
     files = parser.add_argument_group('files')
     files.add_argument('--no-video', dest='video', action='store_false', help='do not write annotated.mp4')
     files.add_argument('--no-poses', dest='poses', action='store_false', help='do not write poses.mcap')
-    files.add_argument('--limit', type=int, default=0, metavar='N', help='stop after N images (0: no limit)')
+    files.add_argument('--limit', type=_within(0, math.inf, int), default=0, metavar='N', help='stop after N images (0: no limit)')
     return parser
 
 

@@ -351,6 +351,28 @@ def test_missing_parts_are_named_and_the_exit_code_shows_how_severe_it_is(tmp_pa
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('option', 'value', 'message'),
+    [
+        ('--max-gap-s', 'nan', 'nan is not 0 or more'),
+        ('--max-gap-s', '-1', '-1 is not 0 or more'),
+        ('--truth-offset-s', 'nan', 'nan is not between -1e+10 and 1e+10'),
+        ('--truth-offset-s', 'inf', 'inf is not between'),
+        ('--truth-offset-s', 'late', "invalid float value: 'late'"),
+        ('--limit', '-3', '-3 is not 0 or more'),
+        ('--jobs', '0', '0 is not 1 or more'),
+        ('--jobs', '-2', '-2 is not 1 or more'),
+        ('--jobs', '1.5', "invalid int value: '1.5'"),
+        ('--picture-rate-hz', '0', '0 is not between 0.01 and 1000'),
+    ],
+)
+def test_numbers_out_of_range_are_refused_by_the_name_of_their_option(tmp_path, capsys, option, value, message):
+    with pytest.raises(SystemExit) as refused:
+        run(tmp_path, '--output', tmp_path / 'out', f'{option}={value}')
+    assert refused.value.code == 2
+    assert f'argument {option}: {message}' in capsys.readouterr().err
+
+
 def test_an_empty_recording_is_reported(tmp_path, capsys):
     assert run(write_bag(tmp_path / 'bag', Recording()), '--output', tmp_path / 'out') == 2
     assert 'no image topic' in capsys.readouterr().err
