@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..models.registry import cache_folder
+
 _MAGIC = b'c2f_head_pose engine 1\n'
 _LONGEST_HEADER = 1 << 16
 _log = logging.getLogger(__name__)
@@ -220,10 +222,7 @@ class EngineCache:
 
 def engine_folder() -> Path:
     """Returns the folder of engines: $C2F_HEAD_POSE_ENGINES, else c2f_head_pose/engines in the user's cache folder (XDG)."""
-    if chosen := os.environ.get('C2F_HEAD_POSE_ENGINES'):
-        return Path(chosen).expanduser()
-    cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(cache) / 'c2f_head_pose' / 'engines'
+    return cache_folder('engines', 'C2F_HEAD_POSE_ENGINES')
 
 
 def _plain(text: str) -> str:

@@ -154,7 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command `fetch_models`; returns its exit status."""
     parser = argparse.ArgumentParser(prog='fetch_models', description=__doc__)
     parser.add_argument('--file', type=Path, help=f'use the official {YUNET.file} on this machine instead of a download')
-    parser.add_argument('--folder', type=Path, help=f'folder for the file (default {fetched_folder()})')
+    parser.add_argument(
+        '--folder', type=Path, help="folder for the file (default $C2F_HEAD_POSE_MODELS, else c2f_head_pose/models in the user's cache)"
+    )
     options = parser.parse_args(arguments)
     try:
         fetch_detector(options.folder, options.file)

@@ -72,17 +72,33 @@ def model_path(model: str) -> Path:
 
 def fetched_folder() -> Path:
     """Returns the folder of fetched models: $C2F_HEAD_POSE_MODELS, else c2f_head_pose/models in the user's cache folder (XDG)."""
-    if chosen := os.environ.get('C2F_HEAD_POSE_MODELS'):
-        return Path(chosen).expanduser()
-    cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(cache) / 'c2f_head_pose' / 'models'
+    return cache_folder('models', 'C2F_HEAD_POSE_MODELS')
+
+
+def cache_folder(name: str, variable: str) -> Path:
+    """Returns a folder of this package's in the user's cache folder (XDG), or another one where an environment variable names it.
+
+    Args:
+        name: the folder's name.
+        variable: the environment variable.
+
+    Raises:
+        ModelError: where the system does not know the user's home folder, naming the variable to set.
+    """
+    try:
+        if chosen := os.environ.get(variable):
+            return Path(chosen).expanduser()
+        cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    except RuntimeError:  # neither HOME nor an entry in passwd, as of a container's user
+        raise ModelError(f"the system does not know this user's home folder; set HOME, or {variable} to a folder for {name}") from None
+    return Path(cache) / 'c2f_head_pose' / name
 
 
 def detector_path() -> Path:
     """Returns the face detector's file, which `fetch_models` writes.
 
     Raises:
-        ModelError: when it has not been fetched yet, with the command that fetches it.
+        ModelError: when it has not been fetched yet, with the command that fetches it; see also cache_folder.
     """
     path = fetched_folder() / detector_file()
     if not path.is_file():

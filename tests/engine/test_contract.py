@@ -13,6 +13,7 @@ import pytest
 from fuzz.contracts import small_model
 
 from c2f_head_pose.engine import open_engine
+from c2f_head_pose.engine.cache import EngineCache
 from c2f_head_pose.engine.contract import read_contract
 from c2f_head_pose.models import fetch, registry
 from c2f_head_pose.models.registry import SHIPPED, YUNET, ModelError, detector_path, model_path
@@ -140,6 +141,30 @@ def test_a_missing_detector_names_the_command_that_fetches_it(tmp_path, monkeypa
     monkeypatch.setenv('C2F_HEAD_POSE_MODELS', str(tmp_path))
     with pytest.raises(ModelError, match='fetch_models'):
         detector_path()
+
+
+def test_a_user_without_a_home_folder_is_told_which_variable_to_set(monkeypatch, capsys):
+    """As a container's user that has no entry in passwd; neither HOME nor the variables of this package are set."""
+
+    def unknown(_):
+        raise KeyError('getpwuid(): uid not found')
+
+    for name in ('HOME', 'XDG_CACHE_HOME', 'C2F_HEAD_POSE_MODELS', 'C2F_HEAD_POSE_ENGINES'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('pwd.getpwuid', unknown)
+    with pytest.raises(ModelError, match='set HOME, or C2F_HEAD_POSE_MODELS to a folder for models'):
+        detector_path()
+    with pytest.raises(ModelError, match='set HOME, or C2F_HEAD_POSE_ENGINES to a folder for engines'):
+        EngineCache()
+    assert fetch.main([]) == 1
+    assert capsys.readouterr().err.startswith('fetch_models: the system does not know')
+
+
+def test_the_help_of_fetch_models_is_printed_whatever_the_folder_is_called(monkeypatch, capsys):
+    monkeypatch.setenv('C2F_HEAD_POSE_MODELS', '/models/50%dir')
+    with pytest.raises(SystemExit) as done:
+        fetch.main(['--help'])
+    assert done.value.code == 0 and '--folder' in capsys.readouterr().out
 
 
 def test_fetching_checks_the_digest_and_leaves_nothing_half_done(tmp_path, monkeypatch):
