@@ -18,7 +18,7 @@ from .data.crops import SyntheticCrops
 from .loop.config import read_config
 from .loop.distributed import barrier, init_distributed, shutdown_distributed
 from .loop.loader import keep_freed_memory
-from .loop.optimiser import own_precision
+from .loop.optimiser import precision_on
 from .loop.run import Run
 from .loop.sources import open_training_data, rendered_folders
 
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(
             f'{config.name}: {len(train_set)} training crops ({"; ".join(s.path.name for s in train_set.sets)}), '
             f'{len(val_set) if val_set else 0} held out, on {context.device} x {context.world_size}, '
-            f'{own_precision(context.device) if config.precision == "auto" else config.precision}, '
+            f'{precision_on(context.device, config.precision)}, '
             f'{os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())} threads',
             flush=True,
         )

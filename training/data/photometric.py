@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from math import inf
 
 import torch
 from torch import Tensor
@@ -18,9 +17,9 @@ from .jpeg import jpeg
 
 RANGES = {
     'light': (0, 1),
-    'low_resolution_px': (1, inf),
-    **dict.fromkeys(('gamma', 'contrast'), (1, inf)),
-    **dict.fromkeys(('brightness', 'blur_sd', 'noise_sd'), (0, inf)),
+    'low_resolution_px': (1, math.inf),
+    **dict.fromkeys(('gamma', 'contrast'), (1, math.inf)),
+    **dict.fromkeys(('brightness', 'blur_sd', 'noise_sd'), (0, math.inf)),
     **{f'{name}_share': (0, 1) for name in ('light', 'stripes', 'occluder', 'sunglasses', 'blur', 'low_resolution', 'jpeg')},
 }
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 from typing import Any
 
 from ..models.settings import check_ranges, checked
-
-WEIGHTS = (
-    'answer', 'experts', 'likelihood', 'category', 'landmarks', 'overlap_deg', 'teacher_rotation', 'teacher_category', 'teacher_std',
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class LossWeights:
     teacher_mirror: bool = True
 
     def __post_init__(self):
-        check_ranges(self, dict.fromkeys(WEIGHTS, (0, inf)), 'loss.')
+        check_ranges(self, {row.name: (0, inf) for row in fields(self) if row.type == 'float'}, 'loss.')
         if self.distance not in ('geodesic', 'euler'):
             raise ValueError(f"loss.distance {self.distance!r} is neither 'geodesic' nor 'euler'")
 

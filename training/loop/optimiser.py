@@ -29,9 +29,13 @@ def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimiz
 
 
 def autocast(precision: str, device: torch.device) -> Any:
-    """The context that computes in the precision 'bf16' or 'fp32', or for 'auto' in the device's own."""
-    name = own_precision(device) if precision == 'auto' else precision
-    return torch.autocast(device.type, torch.bfloat16) if name == 'bf16' else nullcontext()
+    """The context that computes in a configuration's precision."""
+    return torch.autocast(device.type, torch.bfloat16) if precision_on(device, precision) == 'bf16' else nullcontext()
+
+
+def precision_on(device: torch.device, precision: str) -> str:
+    """'bf16' or 'fp32': a configuration's precision, where it is 'auto' the device's own."""
+    return own_precision(device) if precision == 'auto' else precision
 
 
 @cache

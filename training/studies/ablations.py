@@ -21,7 +21,7 @@ from ..command import add_threads_option, add_workers_option, exits_with_message
 from ..data.crops import SyntheticCrops
 from ..evaluation import results
 from ..loop import checkpoint
-from ..loop.config import CONFIGS, RunConfig, read_config
+from ..loop.config import CONFIGS, RunConfig, read_config, read_yaml
 from ..loop.loader import keep_freed_memory
 from ..loop.trained import Way, trained
 from ..loop.validate import estimate, held_out, in_use
@@ -35,7 +35,7 @@ FIELDS = ('configuration', 'seed', *COLUMNS, 'n', 'iterations', 'samples', 'size
 
 def names() -> list[str]:
     """Returns the names of the configurations, `edge` first; the networks that were made from an ablation are none."""
-    return [BASE, *sorted(path.stem for path in CONFIGS.glob('*.yaml') if f'base: {BASE}' in path.read_text().splitlines())]
+    return [BASE, *sorted(path.stem for path in CONFIGS.glob('*.yaml') if read_yaml(path.read_text(), str(path)).get('base') == BASE)]
 
 
 def figures(network: torch.nn.Module, crops: torch.Tensor, truth: np.ndarray) -> dict[str, float]:

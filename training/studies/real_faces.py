@@ -74,13 +74,12 @@ def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]
     """
     error = geometry.geodesic_deg(geometry.rotation_from_ypr_deg(truth_ypr_deg), R)
     roll = np.abs(truth_ypr_deg[:, 2])
-    means, counts = [], []
+    means = []
     for low, high in ROLLS_DEG:
         among = (roll >= low) & (roll < high)
         means.append(float(error[among].mean()) if among.any() else float('nan'))
-        counts.append(int(among.sum()))
-        yield f'geodesic at roll {low:g} to {high:g}', counts[-1], means[-1]
-    yield 'geodesic of rolled over upright', counts[-1], means[-1] / means[0]
+        yield f'geodesic at roll {low:g} to {high:g}', int(among.sum()), means[-1]
+    yield 'geodesic of rolled over upright', int(among.sum()), means[-1] / means[0]
 
 
 def shift_measures(
