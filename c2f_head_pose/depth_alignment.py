@@ -11,7 +11,7 @@ import numpy as np
 from .camera import calibration_of, camera_from_info
 from .depth_registration import DepthRegistration
 from .topic_names import is_rectified
-from .transforms import FrameError, Transforms
+from .transforms import FrameError, Transforms, frames_differ
 from .types import Camera
 
 _SAME_FOCAL = 0.01
@@ -120,7 +120,7 @@ class DepthAlignment:
             DepthError: naming what is missing.
         """
         frames = header.frame_id.lstrip('/'), view.header.frame_id.lstrip('/')
-        same_frame = frames[0] == frames[1] or not all(frames)
+        same_frame = not frames_differ(*frames)
         same_size = depth_m.shape == view.shape
         info = self._info
         if same_frame and same_size and (info is None or view.camera is None):

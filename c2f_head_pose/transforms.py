@@ -17,6 +17,11 @@ class FrameError(RuntimeError):
     """A transform is not known; the text names it and the remedy."""
 
 
+def frames_differ(a: str, b: str) -> bool:
+    """Whether two frame_ids are of two frames; ROS 1's leading slash makes no difference, and an empty one proves nothing."""
+    return '' not in (a, b) and a.lstrip('/') != b.lstrip('/')
+
+
 def transform_from_message(message: Any) -> Transform:
     """Returns the transform of a geometry_msgs/Transform, of rclpy or of rosbags.
 

@@ -18,6 +18,7 @@ from ..pose_messages import head_from_message, heads_from_detections
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice
 from ..recordings.reader import Frame, Notes, UnreadableImage, read_frames
+from ..transforms import frames_differ
 from ..types import HeadPose
 from .truth.read import POSE_TYPES
 
@@ -199,7 +200,7 @@ def check_frame(frame_id: str, frame: Frame, topic: str) -> None:
         BagError: naming both frames and the remedy.
     """
     poses, images = frame_id.lstrip('/'), frame.frame_id.lstrip('/')
-    if poses and images and poses != images:
+    if frames_differ(poses, images):
         raise BagError(
             f"the poses on {topic} are in frame {poses!r}, the images in {images!r}: poses can be evaluated in the images' frame "
             'only; record head_pose without target_frame, or evaluate the images instead of the recorded poses'

@@ -10,6 +10,7 @@ from typing import Any
 from ..camera import camera_from_info
 from ..depth_alignment import DepthError, ImageView
 from ..images import DEPTH_ENCODINGS, ImageError, encoding_of, holds_depth, image_from_compressed, image_from_message
+from ..transforms import frames_differ
 from .bagfile import BagFile, Topic
 from .choice import (
     COMMAND_LINE,
@@ -143,7 +144,7 @@ class _Topics:
         found = self._beside(image, candidates)
         if found is None and len(candidates) == 1:
             found = candidates[0]
-            if self._frames_differ(found, image):
+            if frames_differ(self._frame(found), self._frame(image)):
                 return None, f"{none}; {found} is of frame {self._frame(found)}, not of the images' ({self._frame(image)})"
         return (None, none) if found is None else (found, f'calibration {found}')
 
@@ -204,7 +205,7 @@ class _Topics:
         choice = replace(choice, depth_info=self._beside(topic, self._of_type((INFO_TYPE,))))
         if first is None or view is None:
             return _DepthTrial(choice)  # read_frames tries each of its messages
-        if self._frames_differ(topic, choice.image):
+        if frames_differ(self._frame(topic), self._frame(choice.image)):
             choice = replace(choice, transforms=tuple(self._of_type(TF_TYPES)))
         depth = RecordedDepth(self._bag, choice)
         try:
@@ -283,11 +284,6 @@ class _Topics:
         if name not in self._first:
             self._first[name] = first_message(self._bag, name)
         return self._first[name]
-
-    def _frames_differ(self, name: str, image: str) -> bool:
-        """Whether two topics are of different frames; an unnamed frame proves nothing."""
-        frames = {self._frame(name), self._frame(image)}
-        return len(frames) == 2 and '' not in frames
 
     def _frame(self, name: str) -> str:
         return frame_of(self._message(name))

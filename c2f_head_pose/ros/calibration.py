@@ -8,6 +8,7 @@ import numpy as np
 
 from ..camera import calibration_of, camera_from_info, reaches_corners
 from ..topic_names import is_rectified
+from ..transforms import frames_differ
 from ..types import Camera
 from .log import Notices
 
@@ -139,11 +140,6 @@ class Calibration:
                 "publish the calibration of this image (of the same driver mode, through image_proc's resize node)"
             )
         return camera, f'calibrated, {"rectified" if rectified else info.distortion_model or "no distortion model"}'
-
-
-def frames_differ(a: str, b: str) -> bool:
-    """Whether two frame_ids are known and of two frames; a leading slash makes no difference."""
-    return '' not in (a, b) and a.lstrip('/') != b.lstrip('/')
 
 
 def _rectification_matters(info: Any) -> bool:

@@ -11,6 +11,7 @@ from sensor_msgs.msg import CameraInfo
 
 from ..depth_alignment import DepthAlignment
 from ..topic_names import depth_topics, is_aligned
+from ..transforms import frames_differ
 from .calibration import UNCORRECTED, Calibration
 from .components import Parts
 from .depth_input import DepthInput
@@ -207,8 +208,7 @@ class Session:
 
     def _read_tf(self, alignment: DepthAlignment, depth_frame: str) -> None:
         """Begins to read TF once depth comes in another frame than the images."""
-        frames = {depth_frame.lstrip('/'), self._image_frame.lstrip('/')}
-        if alignment.tf is not None or self._tf_missing or len(frames) < 2 or '' in frames:
+        if alignment.tf is not None or self._tf_missing or not frames_differ(depth_frame, self._image_frame):
             return
         if isinstance(self._parts.mount, TfMount):
             alignment.tf = self._parts.mount.tf
