@@ -21,8 +21,8 @@ from .photometric import PhotometricAugmentation, disturb, random_background
 DETECTOR_OFFSET = (0.0, -0.14)
 """Centre of YuNet's box relative to that of the landmarks' box, in units of their larger extent: YuNet's includes the forehead.
 
-Median of 283 rendered faces (yaw to 60, pitch to 35 degrees; sd 0.07 across, 0.04 up); no real face was used. For upright heads: of heads
-rolled by 15, 30 and 45 degrees it is 0.12, 0.08 and 0.06 up.
+Median of 283 rendered upright faces (yaw to 60, pitch to 35 degrees; sd 0.07 across, 0.04 up); no real face was used. Of heads rolled by
+15, 30 and 45 degrees it is 0.12, 0.08 and 0.06 up in the picture, which the cube of the tilt's cosine follows.
 """
 
 MIRRORED = [
@@ -60,7 +60,7 @@ class Augmentation:
         squeeze_sd: standard deviation of log(width / height) of the region that is resized to the square.
         stretch_share: share of samples, 0..1, in which the box itself and not the square about it is resized to the square, as many tools
             and FSA-Net's published AFLW2000 crops do; profiles have narrow boxes and so become twice as wide.
-        detector_share: share of samples, 0..1, whose crop is centred as YuNet's box is, at `DETECTOR_OFFSET`.
+        detector_share: share of samples, 0..1, whose crop is centred as YuNet's box is, at `DETECTOR_OFFSET` for the head's tilt.
         roll_of: 'upright' rotates the picture so that the head's tilt in it (`rotations.tilt`) becomes the random roll, whatever it was
             in the render; 'picture' rotates the picture by the random roll.
         roll_sd_deg: standard deviation of the random roll, normally distributed.
@@ -162,7 +162,8 @@ def random_view(crops: Crops, how: Augmentation, generator: torch.Generator) -> 
     squeeze = (g[:, 0].clamp(-2.5, 2.5) * how.squeeze_sd / 2).exp()
     scale = how.margin * how.zoom ** (2 * u[:, 0] - 1)
     middle = (low + high) / 2 + g[:, 1:3].clamp(-2.5, 2.5) * how.shift_sd * region
-    offset = torch.tensor(DETECTOR_OFFSET, device=device) * extent
+    upright = tilt(rotation_in_view(crops, turned))[:, :1, 0].clamp(min=0) ** 3
+    offset = torch.tensor(DETECTOR_OFFSET, device=device) * extent * upright
     middle = middle + torch.where(u[:, 6:] < how.detector_share, offset, 0.0)
     centre = view.centre + (matrix @ middle[..., None])[..., 0]
     return replace(turned, centre=centre, half=region / 2 * scale[:, None] * torch.stack([squeeze, 1 / squeeze], 1))
