@@ -14,7 +14,7 @@ from .report.worst import Thumbnail
 from .summary import Scored, summarise
 
 PASSED, GATE_TRIPPED, NOTHING, PARTIAL, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 4, 130
-"""Exit codes; see bag.py."""
+"""Exit codes; see command_line.py."""
 
 
 @dataclass(eq=False)

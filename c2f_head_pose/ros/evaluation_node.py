@@ -20,7 +20,7 @@ from rclpy.qos import QoSProfile
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo
 
-from ..evaluation import bag, results
+from ..evaluation import command_line, results
 from ..evaluation.environment import environment
 from ..evaluation.evaluate import Options, evaluate_recording
 from ..evaluation.sources import check_frame, poses_from_message
@@ -157,13 +157,13 @@ def evaluate_live(
 def main(args: list[str] | None = None) -> int:
     """Listens until the replay is over, evaluates, and returns evaluate_bag's exit code."""
     arguments = remove_ros_args(sys.argv if args is None else args)[1:]
-    chosen, options = bag.parse(arguments)
+    chosen, options = command_line.parse(arguments)
     if len(chosen.bag) != 1:
         print('error: name the one bag that is replayed', file=sys.stderr)
         return 2
     try:
         locate(chosen.bag[0])
-        baseline = bag.prepare(chosen)
+        baseline = command_line.prepare(chosen)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -10,7 +10,7 @@ from evaluated import scored
 from c2f_head_pose.attention.monitor import Reason, State
 from c2f_head_pose.evaluation import gate, verdict
 from c2f_head_pose.evaluation.attention.timeline import Span
-from c2f_head_pose.evaluation.bag import _parser
+from c2f_head_pose.evaluation.command_line import parser
 from c2f_head_pose.evaluation.evaluate import Evaluated
 from c2f_head_pose.evaluation.results import recording_record, result_record
 from c2f_head_pose.evaluation.summary import summarise
@@ -43,7 +43,7 @@ def test_every_key_of_metrics_json_is_documented():
 def test_every_exit_code_and_option_of_truth_is_documented():
     for code in (verdict.PASSED, verdict.GATE_TRIPPED, verdict.NOTHING, verdict.PARTIAL, verdict.UNDECIDED, verdict.INTERRUPTED):
         assert f'| {code} |' in TEXT
-    options = {s for action in _parser()._actions for s in action.option_strings if s.startswith('--')}
+    options = {s for action in parser()._actions for s in action.option_strings if s.startswith('--')}
     assert set(re.findall(r'`(--[a-z0-9-]+)', TEXT)) <= options | {'--help'}
 
 
@@ -51,7 +51,7 @@ def test_the_command_of_the_ci_example_is_accepted():
     """The folder that is uploaded is the one that is written, and each condition can be read."""
     steps = yaml.safe_load(re.search(r'```yaml\n(steps:.*?)```', TEXT, re.S)[1])['steps']
     (command,) = [shlex.split(step['run']) for step in steps if step.get('run', '').startswith('evaluate_bag')]
-    options = _parser().parse_args(command[1:])
+    options = parser().parse_args(command[1:])
     assert len(options.fail_if) == 2
     for condition in options.fail_if:
         gate.check(condition)

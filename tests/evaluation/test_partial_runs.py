@@ -11,8 +11,9 @@ import pytest
 from bag_making import Scene, scene_recording, write_bag
 
 from c2f_head_pose.evaluation import bag as evaluate_bag
+from c2f_head_pose.evaluation import jobs
 
-evaluate = evaluate_bag._evaluate_in_worker
+evaluate = jobs._evaluate_in_worker
 
 
 def killed_at(path, name, folder, options, prefix):
@@ -42,7 +43,7 @@ def run(folder, *paths, **options):
 def test_a_process_that_is_killed_costs_its_own_recording_alone(recording, tmp_path, monkeypatch, capsys):
     """Four recordings, two at a time: the system kills the process of one each time, which ends that of the slow one the first time. An
     exit code of 1 would say that a gate's condition holds."""
-    monkeypatch.setattr(evaluate_bag, '_evaluate_in_worker', killed_at)
+    monkeypatch.setattr(jobs, '_evaluate_in_worker', killed_at)
     names = ['slow', 'bad', 'good', 'last']
     status, record = run(tmp_path, *(shutil.copytree(recording, tmp_path / name) for name in names), jobs=2)
     assert status == 3 and [(r['name'], r['complete']) for r in record['recordings']] == [(name, name != 'bad') for name in names]
