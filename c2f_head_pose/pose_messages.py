@@ -1,6 +1,6 @@
-"""Reads head poses from pose messages, for live topics and for recordings, so that both treat unknown values alike.
+"""What pose messages hold, for live topics and for recordings: both state unknown values alike, and take them alike.
 
-Only the messages' fields are used, so messages of rclpy and of rosbags are both accepted.
+Of messages that are read, only the messages' fields are used, so messages of rclpy and of rosbags are both accepted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from .types import CATEGORIES, HeadPose
 UNKNOWN_VARIANCE_M2 = 1e6
 """Variance published for an unknown position, whose coordinates are published as 0: a kilometre squared, so that filters ignore it."""
 _LEAST_UNKNOWN_M2 = 1e5
+
+HEAD_SIZE_M = (0.20, 0.16, 0.24)
+"""Box drawn about a head, along its x (depth), y (breadth) and z (height): a nominal adult's, nothing measured."""
 
 
 def head_from_message(
@@ -90,3 +93,22 @@ def heads_from_detections(array: Any, unknown_std_deg: float = float('nan')) -> 
         for detection in array.detections
         for result in detection.results[:1]
     ]
+
+
+def covariance(pose: HeadPose, R_frame_cam: np.ndarray | None = None) -> np.ndarray:
+    """Computes the (6, 6) covariance of a message: x, y, z (m^2), rotation about the header frame's x, y, z (rad^2).
+
+    The model states its uncertainty s of the rotation vector d in R_true = R exp([d]x), in head axes. In the header's frame
+    R_true = exp([R d]x) R, so the covariance is R diag(s^2) R^T. The position's is known along the camera's axes and turned likewise.
+
+    Args:
+        pose: pose in the camera's optical frame.
+        R_frame_cam: (3, 3) maps the camera's optical axes to those of the header's frame; None where that is the camera's.
+    """
+    R_frame_cam = np.eye(3) if R_frame_cam is None else R_frame_cam
+    R_frame_head = R_frame_cam @ pose.R_cam_head
+    variance = np.full(3, UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m)
+    matrix = np.zeros((6, 6))
+    matrix[:3, :3] = R_frame_cam @ np.diag(variance) @ R_frame_cam.T
+    matrix[3:, 3:] = R_frame_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ R_frame_head.T
+    return matrix

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..geometry import quaternion_from_rotation
-from ..pose_messages import UNKNOWN_VARIANCE_M2
+from ..pose_messages import HEAD_SIZE_M, covariance
+from ..primary_face import choose_primary
 from ..recordings.bagfile import require_rosbags, ros2_typestore
 from ..types import HeadPose
 
-_HEAD_SIZE_M = (0.20, 0.16, 0.24)
 POSE_TOPIC, POSES_TOPIC, ANGLES_TOPIC = '/head_pose/head_pose', '/head_pose/head_poses', '/head_pose/head_angles'
 _TOPICS = {
     POSE_TOPIC: 'geometry_msgs/msg/PoseWithCovarianceStamped',
@@ -40,18 +40,19 @@ class PosesWriter:
         self._path, self._folder = path, path.with_name(path.stem + '.part')
         shutil.rmtree(self._folder, ignore_errors=True)
         self._store = ros2_typestore()
+        self._primary_id: int | None = None
         self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._connections = {topic: self._writer.add_connection(topic, kind, typestore=self._store) for topic, kind in _TOPICS.items()}
 
     def write(self, stamp_ns: int, log_ns: int, frame_id: str, poses: Sequence[HeadPose]) -> None:
-        """Writes the messages that the node publishes for one image: all faces, and pose and angles of the largest.
+        """Writes the messages that the node publishes for one image: all faces, and pose and angles of the primary one.
 
         Args:
             stamp_ns: the image's stamp.
             log_ns: recording time of the messages.
             frame_id: the image's frame.
-            poses: the image's poses.
+            poses: the image's poses; the primary face is chosen as by `primary_face` 'largest'.
         """
         header = self._make(
             'std_msgs/msg/Header',
@@ -60,8 +61,9 @@ class PosesWriter:
         )
         detections = [self._detection(header, pose) for pose in poses]
         self._put(POSES_TOPIC, log_ns, self._make(_TOPICS[POSES_TOPIC], header=header, detections=detections))
-        primary = max(poses, key=lambda p: 0.0 if p.box is None else p.box.width * p.box.height, default=None)
+        primary = choose_primary(poses, 'largest', before=self._primary_id)
         if primary is not None:
+            self._primary_id = primary.track_id
             self._put(POSE_TOPIC, log_ns, self._make(_TOPICS[POSE_TOPIC], header=header, pose=self._with_covariance(primary)))
             yaw, pitch, roll = np.radians(primary.yaw_pitch_roll_deg).tolist()
             vector = self._make('geometry_msgs/msg/Vector3', x=roll, y=pitch, z=yaw)
@@ -82,7 +84,7 @@ class PosesWriter:
     def _detection(self, header: Any, pose: HeadPose) -> Any:
         hypothesis = self._make('vision_msgs/msg/ObjectHypothesis', class_id=pose.category, score=float(pose.score))
         result = self._make('vision_msgs/msg/ObjectHypothesisWithPose', hypothesis=hypothesis, pose=self._with_covariance(pose))
-        size = _HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
+        size = HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
         box = self._make(
             'vision_msgs/msg/BoundingBox3D',
             center=self._pose(pose),
@@ -101,11 +103,3 @@ class PosesWriter:
             position=self._make('geometry_msgs/msg/Point', x=t[0], y=t[1], z=t[2]),
             orientation=self._make('geometry_msgs/msg/Quaternion', x=x, y=y, z=z, w=w),
         )
-
-
-def covariance(pose: HeadPose) -> np.ndarray:
-    """Returns the (6, 6) covariance of the node's messages: position in m^2, rotation R diag(s^2) R^T in rad^2, in the header's frame."""
-    matrix = np.zeros((6, 6))
-    matrix[:3, :3] = np.diag(np.full(3, UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m))
-    matrix[3:, 3:] = pose.R_cam_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ pose.R_cam_head.T
-    return matrix

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..counting import counted
 from ..images import ImageError
+from ..primary_face import choose_primary
 from ..stages import StageClock
 from ..types import Finding, HeadPose
 from . import messages
@@ -179,7 +180,7 @@ class FrameWorker:
     def _choose(self, frame: Frame, poses: list[HeadPose], mount: Mount | None) -> FramePoses:
         """The poses as they are published: the primary face chosen, the neutral removed."""
         parameters = self._parameters()
-        primary = messages.choose_primary(poses, parameters.primary_face, parameters.seat_region, frame.size, self._primary_id)
+        primary = choose_primary(poses, parameters.primary_face, parameters.seat_region, frame.size, self._primary_id)
         if primary is not None:
             self._primary_id = primary.track_id
         offset = self._neutral.update(frame.header.frame_id, primary)

@@ -19,6 +19,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ..geometry import quaternion_from_rotation, ypr_deg_from_rotation
+from ..pose_messages import HEAD_SIZE_M, covariance
 from ..types import HeadPose
 from .frames import Mount
 
@@ -31,86 +32,22 @@ try:
 except ImportError:
     TFMessage = None
 
-UNKNOWN_VARIANCE_M2 = 1e6
-"""Variance of a position that is not known, which is published as 0: a kilometre, so that no filter takes it for one."""
-
 GAZE_IN_FACE_XYZW = (-0.5, 0.5, -0.5, 0.5)
 """Orientation of gaze_<id> (z along the gaze, x right, y down) in face_<id>. Source: REP-155, 'gaze'."""
-
-HEAD_SIZE_M = (0.20, 0.16, 0.24)
-"""Box drawn about a head, along its x (depth), y (breadth) and z (height): a nominal adult's, nothing measured."""
 
 NO_NAMES: Mapping[int, str] = MappingProxyType({})
 """Faces are then called by their track's number."""
 
-_CHALLENGE = 1.2
-"""Width, height or nearness of a face that takes the primary face's place, relative to that: more than boxes differ by from noise."""
 _AXIS_LENGTH_M = 0.15
 _AXIS_COLOURS = ((1.0, 0.2, 0.2), (0.2, 1.0, 0.2), (0.3, 0.5, 1.0))
-
-
-def choose_primary(
-    poses: Sequence[HeadPose],
-    rule: str,
-    region: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
-    size: tuple[int, int] | None = None,
-    before: int | None = None,
-) -> HeadPose | None:
-    """Chooses the face for `~/head_pose`; None if there is none.
-
-    Args:
-        poses: this image's.
-        rule: 'largest' box, 'nearest' position (the largest box where no position is known), 'longest_tracked'.
-        region: left, top, right, bottom as parts of width and height; the box's centre must lie in it. The whole image counts
-            a face that reaches beyond its edge too.
-        size: width and height of the image, pixels; None for no region.
-        before: track of the last primary face, which stays until another is a fifth larger (width and height), or nearer; None for none.
-    """
-
-    def seated(pose: HeadPose) -> bool:
-        if size is None or pose.box is None or tuple(region) == (0.0, 0.0, 1.0, 1.0):
-            return True
-        x, y = pose.box.centre
-        return region[0] <= x / size[0] <= region[2] and region[1] <= y / size[1] <= region[3]
-
-    def lead(pose: HeadPose) -> float:
-        return _CHALLENGE if before is not None and pose.track_id == before else 1.0
-
-    def area(pose: HeadPose) -> float:
-        return pose.box.width * pose.box.height * lead(pose) ** 2 if pose.box is not None else 0.0
-
-    def rank(pose: HeadPose) -> tuple[float, float]:
-        if rule == 'nearest':
-            distance = np.inf if pose.t_cam_head_m is None else float(np.linalg.norm(pose.t_cam_head_m)) / lead(pose)
-            return -distance, area(pose)
-        if rule == 'longest_tracked':  # ids are given in order of appearance
-            return -np.inf if pose.track_id is None else -float(pose.track_id), area(pose)
-        return area(pose), 0.0
-
-    return max(filter(seated, poses), key=rank, default=None)
 
 
 def head_pose(header: Any, pose: HeadPose, mount: Mount | None = None) -> PoseWithCovarianceStamped:
     """Returns one face's pose in the image's frame, or in that of a mount; an unknown position is 0 with variance 1e6."""
     message = PoseWithCovarianceStamped(header=_header(header, mount))
     message.pose.pose = _pose(pose, mount)
-    message.pose.covariance = covariance(pose, mount)
+    message.pose.covariance = _covariance(pose, mount)
     return message
-
-
-def covariance(pose: HeadPose, mount: Mount | None = None) -> list[float]:
-    """Returns 36 numbers, row-major x, y, z (m), rotation about the header frame's x, y, z (rad).
-
-    The model states its uncertainty s of the rotation vector d in R_true = R exp([d]x), in head axes. In the header's frame
-    R_true = exp([R d]x) R, so the covariance is R diag(s^2) R^T. The position's is known along the camera's axes and turned likewise.
-    """
-    matrix = np.zeros((6, 6))
-    R_frame_cam = np.eye(3) if mount is None else mount.R_target_cam
-    variance = np.full(3, UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m)
-    R_frame_head = R_frame_cam @ pose.R_cam_head
-    matrix[:3, :3] = R_frame_cam @ np.diag(variance) @ R_frame_cam.T
-    matrix[3:, 3:] = R_frame_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ R_frame_head.T
-    return matrix.ravel().tolist()
 
 
 def head_angles(header: Any, pose: HeadPose, R_turned_cam: np.ndarray | None = None) -> Vector3Stamped:
@@ -188,7 +125,7 @@ def head_poses(header: Any, poses: Iterable[HeadPose], mount: Mount | None = Non
         result.hypothesis.class_id = str(pose.category)
         result.hypothesis.score = float(pose.score)
         result.pose.pose = _pose(pose, mount)
-        result.pose.covariance = covariance(pose, mount)
+        result.pose.covariance = _covariance(pose, mount)
         detection.results = [result]
         size = HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
         detection.bbox = BoundingBox3D(center=result.pose.pose, size=Vector3(x=size[0], y=size[1], z=size[2]))
@@ -266,6 +203,10 @@ def _like(marker: Marker, **fields: Any) -> Marker:
 
 def _beyond(point: Point, step: Sequence[float]) -> Point:
     return Point(x=point.x + step[0], y=point.y + step[1], z=point.z + step[2])
+
+
+def _covariance(pose: HeadPose, mount: Mount | None) -> list[float]:
+    return covariance(pose, None if mount is None else mount.R_target_cam).ravel().tolist()
 
 
 def _pose(pose: HeadPose, mount: Mount | None) -> Pose:

@@ -14,7 +14,7 @@ PACKAGE = (
     ('camera', 'crop', 'frame', 'turn'),
     ('engine', 'options'),
     ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
-    ('depth_alignment', 'mounting', 'pose_messages', 'track'),
+    ('depth_alignment', 'mounting', 'pose_messages', 'primary_face', 'track'),
     ('finder',),
     ('estimator',),
     ('attention', 'demo', 'recordings'),

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,11 +11,11 @@ import pytest
 from bag_making import CAMERA, FRAME_ID, START_NS, Recording, image_message, info_message, write_bag
 
 from c2f_head_pose.evaluation import bag as evaluate_bag
-from c2f_head_pose.evaluation.poses_bag import PosesWriter
+from c2f_head_pose.evaluation.poses_bag import ANGLES_TOPIC, PosesWriter
 from c2f_head_pose.geometry import rotation_from_ypr_deg
 from c2f_head_pose.pose_messages import head_from_message, heads_from_detections
 from c2f_head_pose.recordings.bagfile import BagFile
-from c2f_head_pose.types import HeadPose
+from c2f_head_pose.types import FaceBox, HeadPose
 
 IMAGES = 12
 TOPIC = '/head_pose/head_poses'
@@ -59,6 +60,19 @@ def two_people(folder, first, second, frame_id=FRAME_ID):
             decoded = message.decode()
             made.add(TOPIC, bag.topics[TOPIC].type, message.log_ns, lambda s, m=decoded: m)
     return write_bag(folder / 'bag', made)
+
+
+def test_the_pose_of_one_face_stays_with_it_as_in_the_node(tmp_path):
+    """Two boxes 1 % apart, the other way round in each image."""
+    writer = PosesWriter(tmp_path / 'poses.mcap')
+    for k in range(4):
+        faces = [(20.0, 1, 100 + k % 2), (-30.0, 2, 101 - k % 2)]
+        poses = [replace(named(None, yaw_deg), track_id=i, box=FaceBox(0, 0, width, 100)) for yaw_deg, i, width in faces]
+        writer.write(START_NS + k, START_NS + k, FRAME_ID, poses)
+    writer.close()
+    with BagFile(tmp_path / 'poses.mcap') as bag:
+        yaws_deg = [np.degrees(message.decode().vector.z) for message in bag.messages([ANGLES_TOPIC])]
+    assert np.allclose(yaws_deg, -30.0)
 
 
 def evaluate(bag, output):

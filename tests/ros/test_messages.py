@@ -10,6 +10,8 @@ from head_poses import HEADER, head
 from visualization_msgs.msg import Marker
 
 from c2f_head_pose.geometry import HEAD_AXES, rotation_from_quaternion
+from c2f_head_pose.pose_messages import covariance
+from c2f_head_pose.primary_face import choose_primary
 from c2f_head_pose.ros import messages
 from c2f_head_pose.ros.frame_worker import FrameWorker
 from c2f_head_pose.ros.neutral import Neutral
@@ -35,8 +37,7 @@ def test_a_frontal_face_has_the_quaternion_of_its_axes_in_the_camera_and_no_posi
 
 def test_the_covariance_is_turned_into_the_headers_frame():
     """Frontal: the head's x (roll, 1 deg) lies along the camera's z, its y (pitch, 2) along x, its z (yaw, 3) along y."""
-    covariance = np.reshape(messages.covariance(head()), (6, 6))
-    np.testing.assert_allclose(covariance, np.diag([1e6, 1e6, 1e6, *np.radians([2.0, 3.0, 1.0]) ** 2]), atol=1e-15)
+    np.testing.assert_allclose(covariance(head()), np.diag([1e6, 1e6, 1e6, *np.radians([2.0, 3.0, 1.0]) ** 2]), atol=1e-15)
 
 
 def test_a_known_position_comes_with_its_own_variance():
@@ -82,8 +83,8 @@ def test_an_image_keeps_its_pixels_and_its_row_length():
 def test_the_primary_face_follows_the_rule(rule, chosen):
     near, far = np.array([0.0, 0, 0.5]), np.array([0.0, 0, 2.0])
     poses = [head(track_id=1, t_cam_head_m=far), head(track_id=5, t_cam_head_m=near), head(track_id=3, box=FaceBox(0, 0, 90, 90))]
-    assert messages.choose_primary(poses, rule) is poses[chosen]
-    assert messages.choose_primary([], rule) is None
+    assert choose_primary(poses, rule) is poses[chosen]
+    assert choose_primary([], rule) is None
 
 
 @pytest.mark.parametrize('rule', ['largest', 'nearest'])
@@ -97,7 +98,7 @@ def test_the_primary_face_stays_with_one_of_two_people_side_by_side(rule):
             head(track_id=i, box=FaceBox(0, 0, size, size), t_cam_head_m=np.array([0.0, 0.0, z]))
             for i, (size, z) in enumerate(zip(sizes, distances))
         ]
-        before = messages.choose_primary(poses, rule, before=before).track_id
+        before = choose_primary(poses, rule, before=before).track_id
         chosen.add(before)
     assert len(chosen) == 1
 
@@ -111,11 +112,11 @@ def test_another_face_that_is_a_fifth_larger_or_nearer_becomes_the_primary_one(r
         return head(track_id=track_id, box=box, t_cam_head_m=np.array([0.0, 0.0, 1 / nearness]))
 
     first, second, third = at(1.0, 1), at(1.19, 2), at(1.21, 3)
-    assert messages.choose_primary([first, second], rule, before=1) is first
-    assert messages.choose_primary([first, third], rule, before=1) is third
-    assert messages.choose_primary([second, first], rule, before=9) is second
-    assert messages.choose_primary([at(1.0, None), at(1.1, None)], rule, before=None).box.width == pytest.approx(110)
-    assert messages.choose_primary([third, first], 'longest_tracked', before=3) is first
+    assert choose_primary([first, second], rule, before=1) is first
+    assert choose_primary([first, third], rule, before=1) is third
+    assert choose_primary([second, first], rule, before=9) is second
+    assert choose_primary([at(1.0, None), at(1.1, None)], rule, before=None).box.width == pytest.approx(110)
+    assert choose_primary([third, first], 'longest_tracked', before=3) is first
 
 
 def test_the_worker_keeps_the_primary_face_from_image_to_image():
@@ -135,9 +136,9 @@ def test_the_worker_keeps_the_primary_face_from_image_to_image():
 def test_only_faces_in_the_seats_part_of_the_image_are_candidates():
     """Of 100 x 100 pixels the left half is the seat: the largest face, centred at (70, 45), does not sit there."""
     poses = [head(box=FaceBox(0, 0, 20, 20)), head(box=FaceBox(10, 0, 50, 40)), head(box=FaceBox(25, 0, 115, 90))]
-    assert messages.choose_primary(poses, 'largest', (0.0, 0.0, 0.5, 1.0), (100, 100)) is poses[1]
-    assert messages.choose_primary(poses, 'largest', (0.0, 0.6, 0.5, 1.0), (100, 100)) is None
-    assert messages.choose_primary(poses, 'largest', (0.0, 0.0, 1.0, 1.0), (100, 100)) is poses[2]
+    assert choose_primary(poses, 'largest', (0.0, 0.0, 0.5, 1.0), (100, 100)) is poses[1]
+    assert choose_primary(poses, 'largest', (0.0, 0.6, 0.5, 1.0), (100, 100)) is None
+    assert choose_primary(poses, 'largest', (0.0, 0.0, 1.0, 1.0), (100, 100)) is poses[2]
 
 
 @pytest.mark.skipif(messages.TFMessage is None, reason='needs tf2_msgs')
@@ -161,5 +162,5 @@ def test_detections_carry_id_category_score_and_pose_of_every_face():
     assert [detection.id for detection in array.detections] == ['face_7', '']
     result = array.detections[0].results[0]
     assert (result.hypothesis.class_id, result.hypothesis.score) == ('L1', 0.75)
-    assert list(result.pose.covariance) == messages.covariance(head())
+    assert list(result.pose.covariance) == covariance(head()).ravel().tolist()
     assert messages.head_poses(HEADER, []).detections == []

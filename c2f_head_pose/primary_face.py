@@ -1,0 +1,53 @@
+"""Chooses the one face that single-face topics are about, for the node and for recordings alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .types import HeadPose
+
+_CHALLENGE = 1.2
+"""Width, height or nearness of a face that takes the primary face's place, relative to that: more than boxes differ by from noise."""
+
+
+def choose_primary(
+    poses: Sequence[HeadPose],
+    rule: str,
+    region: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
+    size: tuple[int, int] | None = None,
+    before: int | None = None,
+) -> HeadPose | None:
+    """Chooses the primary face; None if there is none.
+
+    Args:
+        poses: this image's.
+        rule: 'largest' box, 'nearest' position (the largest box where no position is known), 'longest_tracked'.
+        region: left, top, right, bottom as parts of width and height; the box's centre must lie in it. The whole image counts
+            a face that reaches beyond its edge too.
+        size: width and height of the image, pixels; None for no region.
+        before: track of the last primary face, which stays until another is a fifth larger (width and height), or nearer; None for none.
+    """
+
+    def seated(pose: HeadPose) -> bool:
+        if size is None or pose.box is None or tuple(region) == (0.0, 0.0, 1.0, 1.0):
+            return True
+        x, y = pose.box.centre
+        return region[0] <= x / size[0] <= region[2] and region[1] <= y / size[1] <= region[3]
+
+    def lead(pose: HeadPose) -> float:
+        return _CHALLENGE if before is not None and pose.track_id == before else 1.0
+
+    def area(pose: HeadPose) -> float:
+        return pose.box.width * pose.box.height * lead(pose) ** 2 if pose.box is not None else 0.0
+
+    def rank(pose: HeadPose) -> tuple[float, float]:
+        if rule == 'nearest':
+            distance = np.inf if pose.t_cam_head_m is None else float(np.linalg.norm(pose.t_cam_head_m)) / lead(pose)
+            return -distance, area(pose)
+        if rule == 'longest_tracked':  # ids are given in order of appearance
+            return -np.inf if pose.track_id is None else -float(pose.track_id), area(pose)
+        return area(pose), 0.0
+
+    return max(filter(seated, poses), key=rank, default=None)
