@@ -18,6 +18,7 @@ import yaml
 from ..counting import counted
 from ..files import read_yaml
 from ..geometry import HEAD_AXES, geodesic_deg, nearest_rotation, quaternion_from_rotation, ray_rotation, rotation_from_quaternion
+from ..turn import turn_rotation_back
 from ..types import HeadPose
 
 KINDS = ('person', 'mount')
@@ -25,6 +26,8 @@ LONGEST_WINDOW_S = 30.0
 """The longest time that a neutral is learned from."""
 _LEAST_SAMPLES = 5
 _LARGEST_SPREAD_DEG = 5.0
+_LARGEST_OFFSET_DEG = 45.0
+"""A person who looks into the camera reads as far off by a few degrees; an offset nearer to a quarter turn is that of a turned image."""
 
 
 class NeutralError(RuntimeError):
@@ -68,6 +71,11 @@ class Neutral:
         """(3, 3) for the angles: from the camera's axes to those of a camera straight before the person."""
         return self.R if self.kind == 'mount' else np.eye(3)
 
+    @property
+    def offset_deg(self) -> float:
+        """Angle of the offset, degrees."""
+        return float(geodesic_deg(np.eye(3), self.R))
+
 
 NONE = Neutral('person', np.eye(3))
 
@@ -92,16 +100,17 @@ class NeutralLearner:
         with self._lock:
             self._seen.clear()
 
-    def learn(self, kind: str, now_s: float, window_s: float) -> Neutral:
+    def learn(self, kind: str, now_s: float, window_s: float, image_rotation: int) -> Neutral:
         """Learns the neutral with which the mean of the last seconds is straight ahead.
 
         Args:
             kind: one of KINDS.
             now_s: the present time on the clock of `add`, seconds.
             window_s: length of the time to look back, seconds.
+            image_rotation: clockwise rotation that makes the images upright, degrees: an upright head is turned back by it in the camera.
 
         Raises:
-            NeutralError: for too few images of one face, or a head that moved.
+            NeutralError: for too few images of one face, a head that moved, or a person who did not look into the camera.
         """
         with self._lock:
             recent = [(i, pose) for at_s, i, pose in self._seen if now_s - at_s <= window_s]
@@ -120,7 +129,13 @@ class NeutralLearner:
             return Neutral(kind, HEAD_AXES @ R_mean.T)
         t_cam_head_m = poses[-1].t_cam_head_m
         R_ray = np.eye(3) if t_cam_head_m is None else ray_rotation(t_cam_head_m)
-        return Neutral(kind, R_mean.T @ R_ray @ HEAD_AXES)
+        neutral = Neutral(kind, R_mean.T @ R_ray @ turn_rotation_back(HEAD_AXES, image_rotation))
+        if neutral.offset_deg > _LARGEST_OFFSET_DEG:
+            raise NeutralError(
+                f'the head is {neutral.offset_deg:.0f} deg off from looking into the camera (at most {_LARGEST_OFFSET_DEG:g}): look '
+                'into it and call again, set neutral to mount, or set image_rotation if the camera is mounted sideways or upside down'
+            )
+        return neutral
 
 
 def neutral_path(folder: str, node: str, frame_id: str) -> Path:
@@ -174,13 +189,19 @@ def load(path: Path) -> Neutral | None:
         R = rotation_from_quaternion(np.array([float(x) for x in content['quaternion_xyzw']]))
         if content['kind'] not in KINDS:
             raise ValueError(f'its kind is none of {", ".join(KINDS)}')
+        found = Neutral(content['kind'], R)
+        if found.kind == 'person' and found.offset_deg > _LARGEST_OFFSET_DEG:
+            raise ValueError(
+                f"it turns the person's head by {found.offset_deg:.0f} deg, more than {_LARGEST_OFFSET_DEG:g}, "
+                'as one learned by an older version with image_rotation does'
+            )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise NeutralError(
             f'{path} cannot be used ({type(error).__name__}: {error}): call ~/set_neutral again, or ~/clear_neutral'
         ) from None
-    return Neutral(content['kind'], R)
+    return found
 
 
 def clear(path: Path) -> None:

@@ -78,7 +78,7 @@ class NeutralServices:
     def _set(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         parameters = self._parameters()
         try:
-            learned = self._learner.learn(parameters.neutral, time.monotonic(), parameters.neutral_window_s)
+            learned = self._learner.learn(parameters.neutral, time.monotonic(), parameters.neutral_window_s, parameters.image_rotation)
         except NeutralError as error:
             response.success, response.message = False, str(error)
             return response

@@ -15,12 +15,13 @@ from ros_calls import with_a_face
 from ros_graph import image_message, noise
 from std_srvs.srv import Trigger
 
-from c2f_head_pose.geometry import geodesic_deg, ray_rotation, rotation_from_vector, rotation_from_ypr_deg, ypr_deg_from_rotation
+from c2f_head_pose.geometry import HEAD_AXES, geodesic_deg, ray_rotation, rotation_from_vector, rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.ros import neutral
 from c2f_head_pose.ros.log import Notices
 from c2f_head_pose.ros.neutral import Neutral, NeutralError, NeutralLearner
 from c2f_head_pose.ros.neutral_services import NeutralServices
 from c2f_head_pose.ros.parameters import Parameters
+from c2f_head_pose.turn import ROTATIONS_DEG, turn_rotation_back
 
 pytestmark = pytest.mark.ros
 
@@ -29,7 +30,7 @@ def learned(kind, poses, **given):
     learner = NeutralLearner()
     for number, pose in enumerate(poses):
         learner.add(0.1 * number, pose)
-    return learner.learn(kind, 0.1 * len(poses), given.get('window_s', 1.0))
+    return learner.learn(kind, 0.1 * len(poses), given.get('window_s', 1.0), given.get('image_rotation', 0))
 
 
 def test_the_longest_window_is_learned_from_whole_and_no_more_is_kept():
@@ -38,7 +39,7 @@ def test_the_longest_window_is_learned_from_whole_and_no_more_is_kept():
     for number in range(3600):
         learner.add(number / 60, head((0.0, -20.0 if number < 1800 else 0.0, 0.0)))
     assert 1799 <= len(learner._seen) <= 1802
-    assert geodesic_deg(learner.learn('mount', 59.99, 29.9).R, np.eye(3)) < 0.1
+    assert geodesic_deg(learner.learn('mount', 59.99, 29.9, 0).R, np.eye(3)) < 0.1
 
 
 def test_a_persons_neutral_makes_the_same_look_read_as_into_the_camera():
@@ -50,6 +51,35 @@ def test_a_persons_neutral_makes_the_same_look_read_as_into_the_camera():
     np.testing.assert_allclose((R @ found.R)[:, 0], -t / np.sqrt(2), atol=1e-9)
     assert geodesic_deg(corrected.R_cam_head, head().R_cam_head @ found.R) < 1e-9
     np.testing.assert_allclose(found.R_turned_cam, np.eye(3))
+
+
+@pytest.mark.parametrize('image_rotation', ROTATIONS_DEG)
+def test_a_persons_neutral_keeps_the_head_upright_in_a_camera_that_is_mounted_turned(image_rotation):
+    """An upright person off the axis, who reads as yaw 3, pitch -8, roll 2 of the upright image; the offset is that of an upright camera.
+
+    With a clockwise rotation of the image by 90 degrees the upper edge of the upright image is the camera's left one, so the scalp of a
+    person who looks along the axis points to -x; by 180 to +y, by 270 to +x, and without rotation to -y.
+    """
+    t = np.array([1.0, 0.5, 2.0])
+    off, R_upright = rotation_from_ypr_deg(np.array([3.0, -8, 2])), turn_rotation_back(HEAD_AXES, image_rotation)
+    R = ray_rotation(t) @ turn_rotation_back(off, image_rotation)
+    found = learned('person', 6 * [head(t_cam_head_m=t, R_cam_head_unsmoothed=R)], image_rotation=image_rotation)
+    assert geodesic_deg(R @ found.R, ray_rotation(t) @ R_upright) < 1e-6
+    assert found.offset_deg == pytest.approx(geodesic_deg(off, HEAD_AXES))
+    np.testing.assert_allclose(R_upright[:, 2], {0: [0, -1, 0], 90: [-1, 0, 0], 180: [0, 1, 0], 270: [1, 0, 0]}[image_rotation], atol=1e-12)
+
+
+def test_a_persons_neutral_far_off_the_camera_is_neither_learned_nor_taken_from_a_file(tmp_path):
+    """50 degrees are refused and 40 are not; of a mount both hold. A quarter turn is what image_rotation added in older versions."""
+    with pytest.raises(NeutralError, match=r'50 deg off.*neutral to mount.*image_rotation'):
+        learned('person', 6 * [head((50, 0, 0))])
+    assert learned('mount', 6 * [head((50, 0, 0))]).offset_deg == pytest.approx(50)
+    for number, found in enumerate((learned('person', 6 * [head((40, 0, 0))]), learned('mount', 6 * [head((50, 0, 0))]))):
+        neutral.save(tmp_path / f'{number}.yaml', found, 'cam')
+        assert neutral.load(tmp_path / f'{number}.yaml').kind == found.kind
+    neutral.save(tmp_path / 'old.yaml', Neutral('person', rotation_from_vector(np.radians([90.0, 0, 0]))), 'cam')
+    with pytest.raises(NeutralError, match=r'90 deg.*image_rotation.*call ~/set_neutral again'):
+        neutral.load(tmp_path / 'old.yaml')
 
 
 def test_a_mounts_neutral_makes_straight_ahead_read_as_zero_and_a_turn_from_there_as_that_turn():
@@ -151,6 +181,13 @@ def services(folder, **parameters):
         return float(geodesic_deg(held.R_turned_cam @ held.of_poses([pose])[0].R_cam_head, pose.R_cam_head))
 
     return made, corrected_deg
+
+
+def test_the_service_learns_with_the_rotation_of_the_images(tmp_path):
+    """The pose reads as yaw 10 and pitch 5 of the image as it is taken: in a camera that is mounted upside down nobody is upright."""
+    made, corrected_deg = services(tmp_path, image_rotation=180)
+    answer = learn(made, corrected_deg, 'colour')
+    assert not answer.success and 'deg off from looking into the camera' in answer.message
 
 
 def learn(made, corrected_deg, frame_id):
