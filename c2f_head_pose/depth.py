@@ -38,7 +38,8 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tu
         depth_m: (H, W) float32 metres along the optical axis, NaN or 0 unknown.
 
     Returns:
-        (3,) position and (3,) standard deviation in the camera's optical frame, metres; None if too few pixels have depth.
+        (3,) position, metres, and its (3, 3) covariance, m^2, in the camera's optical frame; None if too few pixels have depth. Wrong depth
+        moves the head along the ray, a wrong centre moves it in the plane of that depth.
     """
     x, y = box.centre
     half_width, half_height = 0.25 * box.width, 0.25 * box.height
@@ -55,7 +56,7 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> tu
         return None
     position = ray * (float(np.median(known)) / ray[2])
     across_m = _CENTRE_STD * extent * float(np.linalg.norm(position))
-    return position, np.hypot(np.abs(ray / ray[2]) * _DEPTH_STD_M, [across_m, across_m, 0.0])
+    return position, np.outer(ray, ray) * (_DEPTH_STD_M / ray[2]) ** 2 + np.diag([across_m**2, across_m**2, 0.0])
 
 
 def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,9 +67,9 @@ def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> tuple[
         R_cam_head: (3, 3) orientation of the head.
 
     Returns:
-        (3,) position and (3,) standard deviation in the camera's optical frame, metres.
+        (3,) position, metres, and its (3, 3) covariance, m^2, in the camera's optical frame.
     """
-    return middle_m + R_cam_head @ _SELLION_FROM_MIDDLE_M, np.full(3, _MIDDLE_STD_M)
+    return middle_m + R_cam_head @ _SELLION_FROM_MIDDLE_M, _MIDDLE_STD_M**2 * np.eye(3)
 
 
 def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.ndarray] | None:
@@ -82,14 +83,16 @@ def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.nda
         camera: camera of the image.
 
     Returns:
-        (3,) position and (3,) standard deviation in the camera's optical frame, metres; None for a box without extent.
+        (3,) position, metres, and its (3, 3) covariance, m^2, in the camera's optical frame: that of the range along the ray, that of the
+        box's centre across it. None for a box without extent.
     """
     ray, extent = _ray_and_extent(box, camera)
     if extent < _LEAST_EXTENT:
         return None
     range_m = FACE_EXTENT_M / extent
     along_m, across_m = _FACE_EXTENT_STD * range_m, _CENTRE_STD * FACE_EXTENT_M
-    return ray * range_m, np.sqrt(ray**2 * along_m**2 + (1 - ray**2) * across_m**2)
+    along = np.outer(ray, ray)
+    return ray * range_m, along_m**2 * along + across_m**2 * (np.eye(3) - along)
 
 
 def _ray_and_extent(box: FaceBox, camera: Camera) -> tuple[np.ndarray, float]:

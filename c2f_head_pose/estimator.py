@@ -272,7 +272,7 @@ class HeadPoseEstimator:
 
     def _placed(self, pose: HeadPose, face: Face, frame: Frame) -> HeadPose:
         """Adds box, score, track id and position to a pose in the camera's frame."""
-        t_cam_head_m, t_std_m = self._position(pose, face, frame)
+        t_cam_head_m, t_cov_m2 = self._position(pose, face, frame)
         return replace(
             pose,
             box=face.box,
@@ -280,11 +280,13 @@ class HeadPoseEstimator:
             track_id=face.track_id,
             R_cam_head_unsmoothed=pose.R_cam_head,
             t_cam_head_m=t_cam_head_m,
-            t_std_m=t_std_m,
+            t_std_m=None if t_cov_m2 is None else np.sqrt(np.diag(t_cov_m2)),
             t_cam_head_m_unsmoothed=t_cam_head_m,
+            t_cov_m2=t_cov_m2,
         )
 
     def _position(self, pose: HeadPose, face: Face, frame: Frame) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """(3,) position and its (3, 3) covariance; None for both where the position is unknown."""
         if frame.camera is None:
             return None, None
         if face.head is not None:

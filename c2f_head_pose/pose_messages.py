@@ -59,6 +59,7 @@ def head_from_message(
     variance = np.diag(stated)[:3]
     if t is not None and (not np.all(np.isfinite(t)) or not np.any(t) or not np.all(np.abs(variance) < _LEAST_UNKNOWN_M2)):
         t = None
+    has_covariance = t is not None and covariance is not None
     known = category in CATEGORIES
     return HeadPose(
         R,
@@ -68,8 +69,9 @@ def head_from_message(
         score=float(score),
         track_id=track_id,
         t_cam_head_m=t,
-        t_std_m=None if t is None or covariance is None else np.sqrt(np.maximum(variance, 0)),
+        t_std_m=np.sqrt(np.maximum(variance, 0)) if has_covariance else None,
         published_id=face_id or None,
+        t_cov_m2=stated[:3, :3] if has_covariance else None,
     )
 
 
@@ -99,7 +101,7 @@ def covariance(pose: HeadPose, R_frame_cam: np.ndarray | None = None) -> np.ndar
     """Computes the (6, 6) covariance of a message: x, y, z (m^2), rotation about the header frame's x, y, z (rad^2).
 
     The model states its uncertainty s of the rotation vector d in R_true = R exp([d]x), in head axes. In the header's frame
-    R_true = exp([R d]x) R, so the covariance is R diag(s^2) R^T. The position's is known along the camera's axes and turned likewise.
+    R_true = exp([R d]x) R, so the covariance is R diag(s^2) R^T. The position's, (3, 3) along the camera's axes, is turned likewise.
 
     Args:
         pose: pose in the camera's optical frame.
@@ -108,7 +110,8 @@ def covariance(pose: HeadPose, R_frame_cam: np.ndarray | None = None) -> np.ndar
     R_frame_cam = np.eye(3) if R_frame_cam is None else R_frame_cam
     R_frame_head = R_frame_cam @ pose.R_cam_head
     variance = np.full(3, UNKNOWN_VARIANCE_M2) if pose.t_std_m is None else np.square(pose.t_std_m)
+    position = np.diag(variance) if pose.t_cov_m2 is None else pose.t_cov_m2
     matrix = np.zeros((6, 6))
-    matrix[:3, :3] = R_frame_cam @ np.diag(variance) @ R_frame_cam.T
+    matrix[:3, :3] = R_frame_cam @ position @ R_frame_cam.T
     matrix[3:, 3:] = R_frame_head @ np.diag(np.square(np.radians(pose.rotation_std_deg))) @ R_frame_head.T
     return matrix

@@ -154,6 +154,9 @@ class HeadPose:
         t_cam_head_m_unsmoothed: (3,) float64, likewise; None unknown.
         published_id: the id under which a message brought this face, as the text it is (`face_7`, `face_abcde`, any other); None
             without.
+        t_cov_m2: (3, 3) float64 covariance of t_cam_head_m along the camera's axes, m^2, whose diagonal is the square of t_std_m: a
+            position from the face's size is far less certain along its ray than across. None where the coordinates are independent or
+            the position is unknown.
     """
 
     R_cam_head: np.ndarray
@@ -168,6 +171,7 @@ class HeadPose:
     R_cam_head_unsmoothed: np.ndarray | None = None
     t_cam_head_m_unsmoothed: np.ndarray | None = None
     published_id: str | None = None
+    t_cov_m2: np.ndarray | None = None
 
     @property
     def yaw_pitch_roll_deg(self) -> np.ndarray:

@@ -95,6 +95,7 @@ def test_a_pose_has_the_documented_fields_and_ranges(estimator, image):
     assert pose.track_id is None
     assert pose.t_cam_head_m[2] > 0
     assert (pose.t_std_m > 0).all()
+    np.testing.assert_allclose(np.square(pose.t_std_m), np.diag(pose.t_cov_m2))
 
 
 def test_position_comes_from_depth_where_there_is_depth(estimator, image):
@@ -127,7 +128,7 @@ def test_options_that_change_during_an_image_hold_from_the_next(image):
 def test_without_a_camera_the_position_is_unknown(estimator, image):
     (pose,) = estimator.estimate(image, boxes=[[280, 200, 360, 280]])
     assert pose.t_cam_head_m is None
-    assert pose.t_std_m is None
+    assert pose.t_std_m is None and pose.t_cov_m2 is None
 
 
 def test_an_image_without_faces_gives_an_empty_list(estimator):

@@ -6,6 +6,7 @@ import pytest
 import sample
 from c2f_head_pose import Camera, EstimatorOptions, HeadPoseEstimator
 from c2f_head_pose.depth import position_from_depth, position_from_size
+from c2f_head_pose.geometry import ray_rotation
 from c2f_head_pose.types import FACE_EXTENT_M, FaceBox
 
 K = np.array([[500.0, 0, -0.5], [0, 500, -0.5], [0, 0, 1]])
@@ -84,10 +85,23 @@ def test_the_calibration_is_not_evaluated_at_an_edge_beyond_the_image():
 def test_the_deviation_of_a_range_from_size_lies_along_the_ray():
     """45 degrees to the right at 1.6458 m: 15 % along the ray is 0.24687 m, across it 10 % of 0.165 m.
 
-    x and z take half of each variance: sqrt((0.24687^2 + 0.0165^2) / 2) = 0.17495; y is across: 0.0165.
+    x and z take half of each variance, (0.24687^2 + 0.0165^2) / 2 = 0.030609, and have half the difference, 0.030336, in common; y is
+    across: 0.00027225. In a frame that looks along the ray x and y are across, z is along.
     """
-    _, std_m = position_from_size(FaceBox(450, -10, 550, 10), PINHOLE)
-    np.testing.assert_allclose(std_m, [0.17495, 0.0165, 0.17495], atol=1e-4)
+    t_m, cov_m2 = position_from_size(FaceBox(450, -10, 550, 10), PINHOLE)
+    np.testing.assert_allclose(cov_m2, [[0.030609, 0, 0.030336], [0, 0.00027225, 0], [0.030336, 0, 0.030609]], atol=1e-5)
+    R_cam_ray = ray_rotation(t_m)
+    np.testing.assert_allclose(R_cam_ray.T @ cov_m2 @ R_cam_ray, np.diag([0.0165, 0.0165, 0.24687]) ** 2, atol=1e-5)
+
+
+def test_the_deviation_of_depth_moves_the_head_along_the_ray_and_that_of_the_box_across_the_optical_axis():
+    """45 degrees to the right at z = 0.6 m: 0.03 m of depth move x and z alike. The box is 80 pixels high at 500 sqrt(2) pixels' distance.
+
+    So the face's extent is 80 / (500 sqrt(2)) = 0.11314 of its range of 0.84853 m, a tenth of which is 0.0096 m in x and y.
+    """
+    _, cov_m2 = position_from_depth(FaceBox(950, 460, 1050, 540), CENTRED, np.full((1000, 2000), 0.6, np.float32))
+    depth, centre = 0.03**2, 0.0096**2
+    np.testing.assert_allclose(cov_m2, [[depth + centre, 0, depth], [0, centre, 0], [depth, 0, depth]], atol=1e-7)
 
 
 def test_depth_is_measured_along_the_optical_axis_for_every_lens():

@@ -13,9 +13,10 @@ from head_poses import HEADER, head
 from ros_calls import with_a_face
 from ros_graph import image_message, noise
 
-from c2f_head_pose.geometry import quaternion_from_rotation, rotation_from_quaternion
+from c2f_head_pose.geometry import quaternion_from_rotation, ray_rotation, rotation_from_quaternion
+from c2f_head_pose.pose_messages import covariance, head_from_message
 from c2f_head_pose.ros import messages
-from c2f_head_pose.ros.frames import FixedMount, FrameError, TfMount
+from c2f_head_pose.ros.frames import FixedMount, FrameError, Mount, TfMount
 from c2f_head_pose.ros.parameters import ParameterError, Parameters
 
 pytestmark = pytest.mark.ros
@@ -52,6 +53,25 @@ def test_a_pose_is_moved_whole_and_its_stamp_stays():
     arrow = messages.markers(HEADER, [pose], mount).markers[1]
     assert arrow.header.frame_id == 'base_link'
     np.testing.assert_allclose([arrow.points[1].x, arrow.points[1].z], [1.15, 1], atol=1e-12)
+
+
+def test_a_position_from_a_faces_size_is_uncertain_along_its_ray_in_every_frame():
+    """45 degrees to the right, 0.3 m along the ray and 0.02 m across; the target frame looks along the ray, so z is along, x and y across.
+
+    Along the camera's x and z each variance is (0.3^2 + 0.02^2) / 2 = 0.0452; taken as independent they would be 0.0452 in the target too.
+    """
+    along, across = 0.3**2, 0.02**2
+    mean, common = (along + across) / 2, (along - across) / 2
+    cov_m2 = np.array([[mean, 0, common], [0, across, 0], [common, 0, mean]])
+    pose = head(t_cam_head_m=np.array([1.0, 0, 1.0]), t_std_m=np.sqrt(np.diag(cov_m2)), t_cov_m2=cov_m2)
+    assert np.reshape(messages.head_pose(HEADER, pose).pose.covariance, (6, 6))[:3, :3] == pytest.approx(cov_m2)
+    mount = Mount('along_the_ray', ray_rotation(pose.t_cam_head_m).T, np.zeros(3))
+    message = messages.head_pose(HEADER, pose, mount).pose
+    in_target = np.reshape(message.covariance, (6, 6))[:3, :3]
+    np.testing.assert_allclose(in_target, np.diag([across, across, along]), atol=1e-12)
+    read = head_from_message(message.pose.orientation, message.pose.position, message.covariance)
+    np.testing.assert_allclose(read.t_cov_m2, in_target)
+    np.testing.assert_allclose(covariance(read), np.reshape(message.covariance, (6, 6)), atol=1e-12)
 
 
 class Buffer:
