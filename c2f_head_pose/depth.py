@@ -10,7 +10,7 @@ import numpy as np
 from .camera import pixel_rays
 from .crop import CropSquare
 from .geometry import rotation_from_vector, rotation_vector
-from .types import CATEGORIES, FACE_EXTENT_M, Camera, FaceBox, HeadPose
+from .types import CATEGORIES, FACE_EXTENT_M, SELLION_FROM_MIDDLE_M, Camera, FaceBox, HeadPose
 
 _FACE_EXTENT_STD = 0.15
 """Relative spread of that extent over people, poses and the detector's box: adult face heights alone vary by 6 %."""
@@ -18,8 +18,6 @@ _DEPTH_STD_M = 0.03
 """The measured surface is the nose or a cheek, a few centimetres in front of or behind the sellion."""
 _CENTRE_STD = 0.1
 """The sellion lies within about a tenth of the box's size from the box's centre."""
-_SELLION_FROM_MIDDLE_M = np.array([0.09, 0.0, 0.0])
-"""From the head's middle to the sellion in head axes; an adult's head is 0.19 m deep."""
 _MIDDLE_STD_M = 0.015
 """Standard deviation of each axis; python -m training.studies.depth_heads measures a median of 1.8 cm over all three."""
 _LEAST_VALID = 0.1
@@ -69,7 +67,7 @@ def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> tuple[
     Returns:
         (3,) position, metres, and its (3, 3) covariance, m^2, in the camera's optical frame.
     """
-    return middle_m + R_cam_head @ _SELLION_FROM_MIDDLE_M, _MIDDLE_STD_M**2 * np.eye(3)
+    return middle_m + R_cam_head @ SELLION_FROM_MIDDLE_M, _MIDDLE_STD_M**2 * np.eye(3)
 
 
 def position_from_size(box: FaceBox, camera: Camera) -> tuple[np.ndarray, np.ndarray] | None:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from .geometry import rotation_from_quaternion
-from .types import CATEGORIES, HeadPose
+from .types import CATEGORIES, SELLION_FROM_MIDDLE_M, HeadPose
 
 UNKNOWN_VARIANCE_M2 = 1e6
 """Variance published for an unknown position, whose coordinates are published as 0: a kilometre squared, so that filters ignore it."""
 _LEAST_UNKNOWN_M2 = 1e5
 
 HEAD_SIZE_M = (0.20, 0.16, 0.24)
-"""Box drawn about a head, along its x (depth), y (breadth) and z (height): a nominal adult's, nothing measured."""
+"""Box about a head's middle, along its x (depth), y (breadth) and z (height): a nominal adult's, nothing measured."""
 
 
 def head_from_message(
@@ -95,6 +95,14 @@ def heads_from_detections(array: Any, unknown_std_deg: float = float('nan')) -> 
         for detection in array.detections
         for result in detection.results[:1]
     ]
+
+
+def head_middle_m(pose: HeadPose) -> np.ndarray | None:
+    """Computes the (3,) middle of a head, the centre of its box, in the camera's optical frame, metres; None where it is unknown.
+
+    The head's origin, the sellion, is at the front: vision_msgs defines the box as surrounding the object.
+    """
+    return None if pose.t_cam_head_m is None else pose.t_cam_head_m - pose.R_cam_head @ SELLION_FROM_MIDDLE_M
 
 
 def covariance(pose: HeadPose, R_frame_cam: np.ndarray | None = None) -> np.ndarray:

@@ -15,6 +15,8 @@ _COEFFICIENTS = {'plumb_bob': _OPENCV_COEFFICIENTS, 'rational_polynomial': _OPEN
 _SAME_MODEL = {'': 'plumb_bob', 'fisheye': 'equidistant'}
 FACE_EXTENT_M = 0.165
 """Larger extent of the detector's box about an adult's face: 1.3 times the 68 landmarks' height of 0.127 m."""
+SELLION_FROM_MIDDLE_M = np.array([0.09, 0.0, 0.0])
+"""From the head's middle to its origin, the sellion, in head axes; an adult's head is 0.19 m deep."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..geometry import quaternion_from_rotation
-from ..pose_messages import HEAD_SIZE_M, covariance
+from ..pose_messages import HEAD_SIZE_M, covariance, head_middle_m
 from ..primary_face import choose_primary
 from ..recordings.bagfile import require_rosbags, ros2_typestore
 from ..types import HeadPose
@@ -87,17 +87,19 @@ class PosesWriter:
         size = HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
         box = self._make(
             'vision_msgs/msg/BoundingBox3D',
-            center=self._pose(pose),
+            center=self._pose(pose.R_cam_head, head_middle_m(pose)),
             size=self._make('geometry_msgs/msg/Vector3', x=size[0], y=size[1], z=size[2]),
         )
         return self._make('vision_msgs/msg/Detection3D', header=header, results=[result], bbox=box, id=pose.face_id or '')
 
     def _with_covariance(self, pose: HeadPose) -> Any:
-        return self._make('geometry_msgs/msg/PoseWithCovariance', pose=self._pose(pose), covariance=covariance(pose).ravel())
+        return self._make(
+            'geometry_msgs/msg/PoseWithCovariance', pose=self._pose(pose.R_cam_head, pose.t_cam_head_m), covariance=covariance(pose).ravel()
+        )
 
-    def _pose(self, pose: HeadPose) -> Any:
-        x, y, z, w = quaternion_from_rotation(pose.R_cam_head).tolist()
-        t = [0.0, 0.0, 0.0] if pose.t_cam_head_m is None else np.asarray(pose.t_cam_head_m, float).tolist()
+    def _pose(self, R_cam_head: np.ndarray, t_cam_m: np.ndarray | None) -> Any:
+        x, y, z, w = quaternion_from_rotation(R_cam_head).tolist()
+        t = [0.0, 0.0, 0.0] if t_cam_m is None else np.asarray(t_cam_m, float).tolist()
         return self._make(
             'geometry_msgs/msg/Pose',
             position=self._make('geometry_msgs/msg/Point', x=t[0], y=t[1], z=t[2]),

@@ -19,7 +19,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ..geometry import quaternion_from_rotation, ypr_deg_from_rotation
-from ..pose_messages import HEAD_SIZE_M, covariance
+from ..pose_messages import HEAD_SIZE_M, covariance, head_middle_m
 from ..types import HeadPose
 from .frames import Mount
 
@@ -93,7 +93,7 @@ def markers(header: Any, poses: Sequence[HeadPose], mount: Mount | None = None, 
     axes = (_AXIS_LENGTH_M * (R_frame_cam @ R_cam_head)).swapaxes(1, 2).tolist()
     above = (R_frame_cam @ [0.0, -0.25, 0.0]).tolist()
     for index, (pose, tips, ypr_deg) in enumerate(zip(poses, axes, ypr_deg_from_rotation(R_cam_head).tolist())):
-        position = _position(pose, mount)
+        position = _position(pose.t_cam_head_m, mount)
         array_ += [
             _like(arrow, id=3 * index + axis, points=[position, _beyond(position, tip)])
             for axis, (arrow, tip) in enumerate(zip(arrows, tips))
@@ -115,7 +115,7 @@ def head_poses(header: Any, poses: Iterable[HeadPose], mount: Mount | None = Non
     """Returns vision_msgs/Detection3DArray with every face; empty when no face was found. Needs vision_msgs.
 
     Of each: id `face_<track>`, class_id the category L1..L4, the detection's score, pose with covariance, and a box of a
-    head's size where the position is known (else of size 0).
+    head's size about its middle where the position is known (else of size 0).
     """
     header = _header(header, mount)
     array_ = Detection3DArray(header=header)
@@ -128,7 +128,8 @@ def head_poses(header: Any, poses: Iterable[HeadPose], mount: Mount | None = Non
         result.pose.covariance = _covariance(pose, mount)
         detection.results = [result]
         size = HEAD_SIZE_M if pose.t_cam_head_m is not None else (0.0, 0.0, 0.0)
-        detection.bbox = BoundingBox3D(center=result.pose.pose, size=Vector3(x=size[0], y=size[1], z=size[2]))
+        middle = Pose(position=_position(head_middle_m(pose), mount), orientation=result.pose.pose.orientation)
+        detection.bbox = BoundingBox3D(center=middle, size=Vector3(x=size[0], y=size[1], z=size[2]))
         array_.detections.append(detection)
     return array_
 
@@ -143,7 +144,7 @@ def transforms(header: Any, poses: Iterable[HeadPose], names: Mapping[int, str] 
         if pose.t_cam_head_m is None or pose.track_id is None:
             continue
         face = TransformStamped(header=header, child_frame_id=face_frame(pose, names))
-        position = _position(pose, None)
+        position = _position(pose.t_cam_head_m, None)
         face.transform.translation = Vector3(x=position.x, y=position.y, z=position.z)
         face.transform.rotation = _quaternion(pose, None)
         gaze = TransformStamped(child_frame_id=f'gaze_{_name(pose.track_id, names)}')
@@ -210,13 +211,13 @@ def _covariance(pose: HeadPose, mount: Mount | None) -> list[float]:
 
 
 def _pose(pose: HeadPose, mount: Mount | None) -> Pose:
-    return Pose(position=_position(pose, mount), orientation=_quaternion(pose, mount))
+    return Pose(position=_position(pose.t_cam_head_m, mount), orientation=_quaternion(pose, mount))
 
 
-def _position(pose: HeadPose, mount: Mount | None) -> Point:
-    if pose.t_cam_head_m is None:
+def _position(t_cam_m: np.ndarray | None, mount: Mount | None) -> Point:
+    if t_cam_m is None:
         return Point()
-    t = np.asarray(pose.t_cam_head_m, float)
+    t = np.asarray(t_cam_m, float)
     x, y, z = (t if mount is None else mount.R_target_cam @ t + mount.t_target_cam_m).tolist()
     return Point(x=x, y=y, z=z)
 

@@ -14,6 +14,7 @@ from c2f_head_pose.pose_messages import covariance
 from c2f_head_pose.primary_face import choose_primary
 from c2f_head_pose.ros import messages
 from c2f_head_pose.ros.frame_worker import FrameWorker
+from c2f_head_pose.ros.frames import Mount
 from c2f_head_pose.ros.neutral import Neutral
 from c2f_head_pose.ros.parameters import Parameters
 from c2f_head_pose.types import FaceBox
@@ -164,3 +165,19 @@ def test_detections_carry_id_category_score_and_pose_of_every_face():
     assert (result.hypothesis.class_id, result.hypothesis.score) == ('L1', 0.75)
     assert list(result.pose.covariance) == covariance(head()).ravel().tolist()
     assert messages.head_poses(HEADER, []).detections == []
+
+
+@pytest.mark.skipif(messages.Detection3DArray is None, reason='needs vision_msgs')
+def test_the_box_of_a_detection_surrounds_the_head_behind_its_sellion():
+    """Frontal at 1 m, the head extends from the sellion away from the camera: its middle is at 1.09 m, the box reaches from 0.99 to 1.19 m.
+
+    In a frame whose x looks along the camera's z, at x = 2 m, that is 3.09 m. Of an unknown position the box is at 0, as the pose is.
+    """
+    pose = head(t_cam_head_m=np.array([0.1, -0.2, 1.0]), t_std_m=np.ones(3))
+    mount = Mount('base_link', np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), np.array([2.0, 0, 0]))
+    for at, where, middle in ((pose, None, (0.1, -0.2, 1.09)), (pose, mount, (3.09, -0.1, 0.2)), (head(), None, (0, 0, 0))):
+        (detection,) = messages.head_poses(HEADER, [at], where).detections
+        p = detection.bbox.center.position
+        np.testing.assert_allclose([p.x, p.y, p.z], middle, atol=1e-12)
+        assert detection.bbox.center.orientation == detection.results[0].pose.pose.orientation
+        assert detection.bbox.size.x == (0.0 if at.t_cam_head_m is None else 0.2)
