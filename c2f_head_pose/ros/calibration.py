@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..camera import calibration_of, camera_from_info, reaches_corners
+from ..geometry import geodesic_deg
 from ..topic_names import is_rectified
 from ..transforms import frames_differ
 from ..types import Camera
 from .log import Notices
 
+_LEAST_RECTIFYING_DEG = 0.1
 UNCORRECTED = 'orientations are relative to the ray through each face, and positions unknown'
 
 
@@ -73,12 +75,14 @@ class Calibration:
         info = self._info
         if info is None:
             return None
-        known = (width, height, rectified, frame_id, info.header.frame_id, *calibration_of(info))
+        known = (width, height, rectified, frame_id, info.header.frame_id, *calibration_of(info), tuple(info.r))
         if known != self._known:
             self._known = known
             self._camera, self.status = self._read(info, width, height, rectified)
             self._watch_frame(info.header.frame_id, frame_id)
             self._watch_rectification(info, rectified)
+            self._watch_stereo_axes(info, rectified)
+            self._watch_stereo_centre(info)
             self._watch_reach()
         if self._camera is None:
             self._notices.throttled('camera_info', f'{self.status}; {UNCORRECTED}', 30.0)
@@ -113,6 +117,35 @@ class Calibration:
             f'{doubt}. camera_info describes both kinds (K and D, or P) and they differ: with the wrong one angles and positions are wrong',
         )
 
+    def _watch_stereo_axes(self, info: Any, rectified: bool) -> None:
+        """Warns where raw and rectified images of a stereo camera have axes of their own, which one frame_id cannot tell apart."""
+        apart_deg = _rectifying_deg(info)
+        if self._camera is None or rectified or not apart_deg >= _LEAST_RECTIFYING_DEG:
+            self._notices.forget('stereo axes')
+            return
+        doubt = f"camera_info's R turns this stereo camera by {apart_deg:.1f} deg; poses of raw images are in the raw camera's axes"
+        self.status = f'{self.status}; {doubt}'
+        self._notices.once(
+            'stereo axes',
+            f"{doubt}. If frame {info.header.frame_id} is the rectified camera's, as stereo_image_proc takes it, use the rectified "
+            'images and set rectified to true',
+        )
+
+    def _watch_stereo_centre(self, info: Any) -> None:
+        """Warns where camera_info is of the second camera of a stereo pair, whose frame_id may be that of the first."""
+        P = np.reshape(info.p, (3, 4))
+        if self._camera is None or not P[:2, 3].any() or not P[[0, 1], [0, 1]].all():
+            self._notices.forget('stereo centre')
+            return
+        x_m, y_m = (0.0 - P[:2, 3] / P[[0, 1], [0, 1]]).tolist()
+        doubt = "camera_info's P is of the second camera of a stereo pair; positions are from this camera's own centre"
+        self.status = f'{self.status}; {doubt}'
+        self._notices.once(
+            'stereo centre',
+            f"{doubt}. If frame {info.header.frame_id} is the first camera's, this centre is at x {x_m:.3f} m, y {y_m:.3f} m in it, and "
+            "positions and TF are off by that: use the first camera's images, or let the driver name this camera's own frame",
+        )
+
     def _watch_reach(self) -> None:
         """Warns where the lens' polynomial ends before the image does."""
         if self._camera is None or reaches_corners(self._camera):
@@ -143,6 +176,13 @@ class Calibration:
 
 
 def _rectification_matters(info: Any) -> bool:
-    """Whether rays differ between the image as taken (K, D) and rectified (P)."""
+    """Whether rays differ between the image as taken (K, D) and rectified (P, and R for their axes)."""
     K, P = np.reshape(info.k, (3, 3)), np.reshape(info.p, (3, 4))[:, :3]
-    return bool(np.any(info.d)) or (P[0, 0] != 0 and not np.allclose(K, P, rtol=1e-3))
+    differ = not np.allclose(K, P, rtol=1e-3) or _rectifying_deg(info) >= _LEAST_RECTIFYING_DEG
+    return bool(np.any(info.d)) or (P[0, 0] != 0 and differ)
+
+
+def _rectifying_deg(info: Any) -> float:
+    """Angle of R, from the raw camera's axes to the rectified camera's, degrees; 0 where the driver leaves R zero."""
+    R = np.reshape(info.r, (3, 3))
+    return float(geodesic_deg(np.eye(3), R)) if R.any() else 0.0
