@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -147,8 +148,19 @@ class Answers(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class _Recorded:
+    """A pose message: its stamp, its recording time, and its poses."""
+
+    stamp_ns: int
+    log_ns: int
+    poses: list[HeadPose]
+
+
 class RecordedPoses:
     """Reads poses from a recording; holds a few seconds of them in memory.
+
+    Where stamps come again, as of a replay that started over while it was recorded, an image has the message recorded nearest to it.
 
     Args:
         bag: the recording, opened for this object only.
@@ -169,7 +181,7 @@ class RecordedPoses:
             raise BagError(f'{topic} has type {self._kind}, which holds no poses; name a topic of type {", ".join(POSE_TYPES)}')
         self._topic, self.tell_nobody = topic, self._kind == _DETECTIONS
         self._messages = bag.messages([topic])
-        self._held: dict[int, tuple[list[HeadPose], float]] = {}
+        self._held: deque[_Recorded] = deque()
         self._read_to_ns = -1
 
     def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
@@ -177,13 +189,15 @@ class RecordedPoses:
         while self._read_to_ns < frame.log_ns + _WINDOW_NS and (message := next(self._messages, None)) is not None:
             decoded = message.decode()
             check_frame(decoded.header.frame_id, frame, self._topic)
-            at_ns = stamp_ns(decoded)
-            self._held[at_ns] = poses_from_message(decoded, self._kind), 1e-6 * (message.log_ns - at_ns)
+            self._held.append(_Recorded(stamp_ns(decoded), message.log_ns, poses_from_message(decoded, self._kind)))
             self._read_to_ns = message.log_ns
-        for old in [s for s in self._held if s < frame.stamp_ns - _WINDOW_NS]:
-            del self._held[old]
-        near = min(self._held, key=lambda s: abs(s - frame.stamp_ns), default=None)
-        return None if near is None or abs(near - frame.stamp_ns) > _MATCH_NS else self._held[near]
+        while self._held and self._held[0].log_ns < frame.log_ns - _WINDOW_NS:
+            self._held.popleft()
+        own = [held for held in self._held if abs(held.stamp_ns - frame.stamp_ns) <= _MATCH_NS]
+        if not own:
+            return None
+        answer = min(own, key=lambda held: abs(held.log_ns - frame.log_ns))
+        return answer.poses, 1e-6 * (answer.log_ns - answer.stamp_ns)
 
 
 def check_frame(frame_id: str, frame: Frame, topic: str) -> None:

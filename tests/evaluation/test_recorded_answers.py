@@ -1,0 +1,42 @@
+"""Recorded poses are paired with their images by stamp, whatever the clock of the stamps does."""
+
+import numpy as np
+import pytest
+from bag_making import START_NS, Recording, image_message, pose_message, write_bag
+
+from c2f_head_pose.evaluation.sources import RecordedPoses, answered_frames
+from c2f_head_pose.recordings.bagfile import BagFile
+from c2f_head_pose.recordings.reader import Notes
+from c2f_head_pose.recordings.topics import choose_topics
+
+S = 10**9
+TOPIC = '/head_pose/head_pose'
+IMAGE, POSE = np.zeros((8, 8, 3), np.uint8), 'geometry_msgs/msg/PoseStamped'
+
+
+def recording(path, stamps_ns, period_ns=S // 5, latency_ns=20_000_000):
+    """Black images with these stamps, each recorded a period after the one before, and an answer to each, whose x counts them."""
+    made = Recording()
+    for k, ns in enumerate(stamps_ns):
+        log_ns = START_NS + k * period_ns
+        made.add('/image', 'sensor_msgs/msg/Image', log_ns, lambda s, n=ns: image_message(s, IMAGE, n))
+        at_m = np.array([0.01 * k, 0.0, 1.0])
+        made.add(TOPIC, POSE, log_ns + latency_ns, lambda s, n=ns, t=at_m: pose_message(s, np.eye(3), n, POSE, position_m=t))
+    return write_bag(path, made)
+
+
+def answers_of(path):
+    """(number of the answer, publish_ms) of each image; None for one without an answer."""
+    with BagFile(path) as bag, BagFile(path) as poses:
+        answers = answered_frames(bag, choose_topics(bag), Notes(), RecordedPoses(poses, TOPIC))
+        return [(round(100 * a.poses[0].t_cam_head_m[0]), a.publish_ms) if a.poses else None for a in answers]
+
+
+@pytest.mark.parametrize('images', [5, 20])
+def test_stamps_that_come_again_keep_their_own_answers(tmp_path, images):
+    """A replay of one or four seconds at 5 Hz that started over while it was recorded: in both passes each image has its own answer.
+
+    The answers are read 3 s ahead: the second pass's come into memory beside the first's, with the same stamps.
+    """
+    stamps_ns = [START_NS + k * S // 5 for k in range(images)]
+    assert [answer and answer[0] for answer in answers_of(recording(tmp_path / 'bag', 2 * stamps_ns))] == [*range(2 * images)]
