@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+FOREIGN_CLOCK_S = 60.0
+"""A stamp that is older or newer than this at its message's arrival is of another clock, such as the camera's time since its start."""
+
 
 def read_yaml(path: Path) -> Any:
     """Reads a YAML file as plain values; tags cannot create other objects.
@@ -41,3 +44,12 @@ def seconds_from_ns(nanoseconds: int) -> float:
 def stamp_s(message: Any) -> float:
     """Returns a message's header stamp in seconds, computed as in the node."""
     return seconds_from_ns(stamp_ns(message))
+
+
+def age_ms(since_stamp_s: float) -> float | None:
+    """Returns the age of a stamp in milliseconds; None where it is of another clock, so that its age is unknown.
+
+    Args:
+        since_stamp_s: time of our clock less the stamp, seconds.
+    """
+    return 1e3 * since_stamp_s if abs(since_stamp_s) < FOREIGN_CLOCK_S else None

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..estimator import HeadPoseEstimator
-from ..files import stamp_ns
+from ..files import age_ms, stamp_ns
 from ..geometry import geodesic_deg
 from ..pose_messages import head_from_message, heads_from_detections
 from ..recordings.bagfile import BagError, BagFile
@@ -44,7 +44,7 @@ class Answer:
         other_deg: angle of each pose to the second model's estimate, degrees; NaN without a second model.
         stage_ms: milliseconds by stage; empty where unknown.
         total_ms: milliseconds of the whole estimate; NaN unknown.
-        publish_ms: milliseconds from the image's stamp to the pose's arrival; NaN unknown.
+        publish_ms: milliseconds from the image's stamp to the pose's arrival; NaN unknown, as for stamps of another clock.
         dropped: the image has no pose message.
     """
 
@@ -197,7 +197,8 @@ class RecordedPoses:
         if not own:
             return None
         answer = min(own, key=lambda held: abs(held.log_ns - frame.log_ns))
-        return answer.poses, 1e-6 * (answer.log_ns - answer.stamp_ns)
+        publish_ms = age_ms(1e-9 * (answer.log_ns - answer.stamp_ns))
+        return answer.poses, float('nan') if publish_ms is None else publish_ms
 
 
 def check_frame(frame_id: str, frame: Frame, topic: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..counting import counted
+from ..files import FOREIGN_CLOCK_S, age_ms
 from ..images import ImageError
 from ..primary_face import choose_primary
 from ..stages import StageClock
@@ -24,7 +25,6 @@ from .parameters import Parameters
 from .statistics import Answer, Statistics
 
 _REPEAT_S = 30.0
-_FOREIGN_CLOCK_S = 60.0  # an image older or newer than this was not stamped by our clock
 _LATE_S = 1.0  # an image older than the last by less was overtaken on its way, by more is of a recording that restarted
 _MOST_LATE = 3  # in a row; more are a clock that was set back
 _TF_REFUSES_S = 5.0  # tf2 keeps 10 s, and may be some seconds ahead of the images
@@ -163,11 +163,12 @@ class FrameWorker:
         stages.end('publish')
         outputs.publish_annotated(answer)
         stages.end('draw')
+        stamp_s = messages.stamp_s(header)
         return Answer(
             faces=len(poses),
             processing_ms=sum(stages.wall_ms.values()),
-            age_ms=_since_ms(header, taken_s),
-            latency_ms=_since_ms(header, published_s),
+            age_ms=age_ms(taken_s - stamp_s),
+            latency_ms=age_ms(published_s - stamp_s),
             stage_ms=stages.wall_ms,
             stage_cpu_ms=stages.cpu_ms,
         )
@@ -220,7 +221,7 @@ class FrameWorker:
             )
         at_s = time.monotonic()
         ahead_s = stamp_s - self._last_stamp_s - (at_s - self._last_stamp_at_s)
-        if self._last_stamp_s and ahead_s > _FOREIGN_CLOCK_S:
+        if self._last_stamp_s and ahead_s > FOREIGN_CLOCK_S:
             self._parts.estimator.reset()
             self._notices.once(
                 'time jump ahead',
@@ -252,9 +253,3 @@ class FrameWorker:
             self._notices.once(
                 'frame_id', 'images have no frame_id: TF and RViz cannot place the heads; set header.frame_id in the camera driver'
             )
-
-
-def _since_ms(header: Any, now_s: float) -> float | None:
-    """Milliseconds since a stamp; None where it is not of this clock."""
-    since_s = now_s - messages.stamp_s(header)
-    return 1e3 * since_s if abs(since_s) < _FOREIGN_CLOCK_S else None

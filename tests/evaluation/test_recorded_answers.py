@@ -40,3 +40,11 @@ def test_stamps_that_come_again_keep_their_own_answers(tmp_path, images):
     """
     stamps_ns = [START_NS + k * S // 5 for k in range(images)]
     assert [answer and answer[0] for answer in answers_of(recording(tmp_path / 'bag', 2 * stamps_ns))] == [*range(2 * images)]
+
+
+@pytest.mark.parametrize(('clock_s', 'publish_ms'), [(0, 20.0), (30, 30_020.0), (-70, None), (70, None), (START_NS // S - 100, None)])
+def test_the_time_from_a_stamp_of_another_clock_to_its_answer_is_unknown(tmp_path, clock_s, publish_ms):
+    """Answers come 20 ms after their images. The last camera counts from its own start: 1.7e12 ms."""
+    stamps_ns = [START_NS - clock_s * S + k * S // 5 for k in range(3)]
+    found = [answer and answer[1] for answer in answers_of(recording(tmp_path / 'bag', stamps_ns))]
+    assert found == pytest.approx([np.nan if publish_ms is None else publish_ms] * 3, nan_ok=True)

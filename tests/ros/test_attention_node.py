@@ -286,6 +286,8 @@ def test_health_is_an_error_while_nothing_comes_and_a_warning_while_distracted(g
     driver.look(ROAD, 2)
     driver.look(LAP, 4)
     graph.wait_until(lambda: newest().level == DiagnosticStatus.WARN, 'a warning')
+    values = {pair.key: pair.value for pair in newest().values}
+    assert values['pose age ms'] == '', 'stamps from 100 s on are of another clock'
 
 
 def test_markers_show_the_zones_the_face_and_the_state(graph):

@@ -20,6 +20,7 @@ from ...attention.live import LiveMonitor
 from ...attention.looking_at import LookingAtSettings
 from ...attention.monitor import AttentionMonitor
 from ...attention.settings import Attention, Motion, Reason
+from ...files import age_ms
 from ...pose_messages import head_from_message, heads_from_detections
 from ...types import HeadPose
 from .. import process
@@ -83,7 +84,7 @@ class AttentionNode(Node):
         self._reports = PoseReports()
         self._frames = self._frames_ignored = 0
         self._ignored_s: float | None = None
-        self._latency_s: float | None = None
+        self._age_ms: float | None = None
         self._targets, self._looks = Targets(self, self._notices), Looks()
         self._outputs = AttentionOutputs(self)
         newest = QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
@@ -163,7 +164,7 @@ class AttentionNode(Node):
             )
         self._stamp_s, self._heard_s = at_s, time.monotonic()
         self._known_s = at_s, self._play.now_s()
-        self._latency_s = self.get_clock().now().nanoseconds * 1e-9 - at_s
+        self._age_ms = age_ms(self.get_clock().now().nanoseconds * 1e-9 - at_s)
         self._watch_seat(heads)
         placed = self._mount_applies(header.frame_id)
         self._attention = self._monitor_for(header.frame_id).frame(at_s, heads if placed else None, self._current_motion())
@@ -283,7 +284,7 @@ class AttentionNode(Node):
             'speed m/s': 'unknown' if speed_mps is None else f'{speed_mps:.1f}',
             'vehicle': self._declared.parameters.zone_map.name,
             'frame': self._frame_id,
-            'pose age ms': '' if self._latency_s is None else f'{1e3 * self._latency_s:.0f}',
+            'pose age ms': '' if self._age_ms is None else f'{self._age_ms:.0f}',
             'natural azimuth elevation deg': '{:.1f} {:.1f}'.format(*attention.natural_deg),
             'cues': ' '.join(attention.cues),
         }
