@@ -182,6 +182,7 @@ class RecordedPoses:
         self._topic, self.tell_nobody = topic, self._kind == _DETECTIONS
         self._messages = bag.messages([topic])
         self._held: deque[_Recorded] = deque()
+        self._stamped = False
         self._read_to_ns = -1
 
     def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
@@ -189,8 +190,11 @@ class RecordedPoses:
         while self._read_to_ns < frame.log_ns + _WINDOW_NS and (message := next(self._messages, None)) is not None:
             decoded = message.decode()
             check_frame(decoded.header.frame_id, frame, self._topic)
+            self._stamped |= stamp_ns(decoded) != 0
             self._held.append(_Recorded(stamp_ns(decoded), message.log_ns, poses_from_message(decoded, self._kind)))
             self._read_to_ns = message.log_ns
+        if self._held:
+            check_stamps(self._stamped, self._topic)
         while self._held and self._held[0].log_ns < frame.log_ns - _WINDOW_NS:
             self._held.popleft()
         own = [held for held in self._held if abs(held.stamp_ns - frame.stamp_ns) <= _MATCH_NS]
@@ -219,6 +223,23 @@ def check_frame(frame_id: str, frame: Frame, topic: str) -> None:
         raise BagError(
             f"the poses on {topic} are in frame {poses!r}, the images in {images!r}: poses can be evaluated in the images' frame "
             'only; record head_pose without target_frame, or evaluate the images instead of the recorded poses'
+        )
+
+
+def check_stamps(stamped: bool, topic: str) -> None:
+    """Refuses poses without stamps, which are a node's answers to images without stamps: no image would have an answer.
+
+    Args:
+        stamped: whether any of the poses has a stamp.
+        topic: topic of the poses, for the message.
+
+    Raises:
+        BagError: naming the remedy.
+    """
+    if not stamped:
+        raise BagError(
+            f'the poses on {topic} have no stamps, as the images that they answer had none, so they cannot be paired with these: set '
+            'header.stamp in the camera driver and record again, or evaluate the images instead of the recorded poses'
         )
 
 

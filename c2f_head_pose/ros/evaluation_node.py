@@ -23,7 +23,7 @@ from sensor_msgs.msg import CameraInfo
 from ..evaluation import command_line, results
 from ..evaluation.environment import environment
 from ..evaluation.evaluate import Options, evaluate_recording
-from ..evaluation.sources import check_frame, poses_from_message
+from ..evaluation.sources import check_frame, check_stamps, poses_from_message
 from ..evaluation.verdict import Done, conclude
 from ..files import stamp_ns
 from ..recordings.locate import locate
@@ -71,6 +71,8 @@ class LiveAnswers:
 
     def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
         """See evaluation.sources.Answers."""
+        if self._poses:
+            check_stamps(any(self._poses), 'the live topic')
         if frame.stamp_ns not in self._poses:
             return None
         frame_id, poses = self._poses[frame.stamp_ns]

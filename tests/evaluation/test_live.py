@@ -104,6 +104,14 @@ def test_an_image_without_a_live_answer_was_dropped_only_where_there_are_answers
     assert (images['dropped'], images['coverage']) == ((3, 1.0) if every_face else (0, 0.4))
 
 
+def test_live_answers_without_stamps_are_refused_because_no_image_has_one(tmp_path):
+    scene, answers = Scene(duration_s=0.4, rate_hz=5.0), LiveAnswers()
+    answers.add(0, '', [HeadPose(scene.truth(0), np.ones(3), 'L1', np.eye(4)[0])], 0.0, True)
+    bag = write_bag(tmp_path / 'bag', scene_recording(scene, stamps_ns=[0, 0]))
+    done = evaluate_recording(bag, 'bag', tmp_path / 'out', Options(video=False), None, answers=answers)
+    assert done.scored is None and 'the poses on the live topic have no stamps' in done.errors[0]
+
+
 def test_a_recording_that_does_not_exist_is_refused_at_once(tmp_path, capsys):
     assert evaluation_node.main(['evaluation_node', str(tmp_path / 'nowhere'), '--output', str(tmp_path / 'output')]) == 2
     assert 'error: there is no recording' in capsys.readouterr().err

@@ -5,7 +5,7 @@ import pytest
 from bag_making import START_NS, Recording, image_message, pose_message, write_bag
 
 from c2f_head_pose.evaluation.sources import RecordedPoses, answered_frames
-from c2f_head_pose.recordings.bagfile import BagFile
+from c2f_head_pose.recordings.bagfile import BagError, BagFile
 from c2f_head_pose.recordings.reader import Notes
 from c2f_head_pose.recordings.topics import choose_topics
 
@@ -48,3 +48,15 @@ def test_the_time_from_a_stamp_of_another_clock_to_its_answer_is_unknown(tmp_pat
     stamps_ns = [START_NS - clock_s * S + k * S // 5 for k in range(3)]
     found = [answer and answer[1] for answer in answers_of(recording(tmp_path / 'bag', stamps_ns))]
     assert found == pytest.approx([np.nan if publish_ms is None else publish_ms] * 3, nan_ok=True)
+
+
+def test_answers_without_stamps_are_refused_because_no_image_has_one(tmp_path):
+    """A camera that never sets its stamp: the node's answers have none either."""
+    with pytest.raises(BagError, match=r'poses on /head_pose/head_pose have no stamps.*set header\.stamp in the camera driver'):
+        answers_of(recording(tmp_path / 'bag', [0] * 5))
+
+
+def test_an_answer_without_a_stamp_among_others_costs_its_image_alone(tmp_path):
+    """A camera that sets its stamp from the second image on."""
+    stamps_ns = [0, *(START_NS + k * S // 5 for k in range(1, 5))]
+    assert [answer and answer[0] for answer in answers_of(recording(tmp_path / 'bag', stamps_ns))] == [None, 1, 2, 3, 4]
