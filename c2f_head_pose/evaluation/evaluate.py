@@ -68,7 +68,7 @@ class Evaluated:
 
 
 Progress = Callable[[int, int, float], None]
-"""Called with the number of images done, their total (0 if unknown) and the seconds of the recording done."""
+"""Called with the number of images done, their total (0 if unknown) and the seconds of the recording done, by its recording times."""
 
 
 def load_estimator(options: Options) -> HeadPoseEstimator | None:
@@ -171,16 +171,16 @@ def evaluate_recording(
 
 
 def _go(run: FrameResults, source: Iterator[Answer | UnreadableImage], progress: Progress, total: int, limit: int) -> None:
-    first_s = None
+    first_ns = None
     for done, answer in enumerate(source, start=1):
         if isinstance(answer, UnreadableImage):
             run.skip(answer)
-            stamp_s = answer.stamp_s
+            log_ns = answer.log_ns
         else:
             run.take(answer)
-            stamp_s = answer.frame.stamp_s
-        first_s = stamp_s if first_s is None else first_s
-        progress(done, total, stamp_s - first_s)
+            log_ns = answer.frame.log_ns
+        first_ns = log_ns if first_ns is None else first_ns
+        progress(done, total, 1e-9 * (log_ns - first_ns))
         if done == limit:
             return
 
@@ -244,7 +244,10 @@ def _finish(run: FrameResults, result: Evaluated, options: Options, wall_s: floa
         truth.complete if truth else False,
         tuple(run.tracks),
         truth_known,
+        np.array(run.clock_jumps).reshape(-1, 2),
     )
+    if ahead := int(np.count_nonzero(series.clock_jumps[:, 1] > 0)):
+        result.notes['stamps that jump forward, as where a camera sets its clock: such jumps are not part of duration_s'] = ahead
     aligned = None
     if truth is not None and len(series.matched):
         pairs = pairs_of(series, truth)

@@ -20,7 +20,7 @@ from .poses_bag import PosesWriter
 from .report.video import AnnotatedVideo
 from .report.worst import WorstFrames
 from .rotations import quaternions_from_rotations, rotations_from_quaternions
-from .series import FACE, IMAGE, MISSED, NO_TRACK, STAGES, Rows
+from .series import FACE, IMAGE, MISSED, NO_TRACK, STAGES, Rows, clock_jump_s
 from .sources import Answer
 from .truth.heads import Truth
 from .truth.matching import Matcher
@@ -44,6 +44,7 @@ class FrameResults:
         faces: one row for each face found or missed.
         images: one row for each image.
         unplaced: indices of the images at which the truth does not say where every head is.
+        clock_jumps: jumps of the stamps' clock; see Series.
         tracks: index of each track's id.
         attention: the driver's attention over time; None where it was not requested.
         worst: the frames with the largest errors.
@@ -53,6 +54,8 @@ class FrameResults:
         self.truth, self.worst = truth, WorstFrames()
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
         self.unplaced: list[int] = []
+        self.clock_jumps: list[tuple[int, float]] = []
+        self._last_ns: tuple[int, int] | None = None
         self.tracks: dict[str, int] = {}
         self._options = options
         self.attention = None
@@ -71,6 +74,7 @@ class FrameResults:
 
     def skip(self, image: UnreadableImage) -> None:
         """Adds an image that cannot be read; for the driver's attention the camera is blind."""
+        self._watch_clock(image)
         if self.attention:
             self.attention.take(image.stamp_s, None)
         self._csv.empty(image.index, image.stamp_ns, 'unreadable', _NO_TIMES)
@@ -79,6 +83,7 @@ class FrameResults:
     def take(self, answer: Answer) -> None:
         """Adds one image: matches its poses with the truth, and writes the results."""
         frame, poses = answer.frame, answer.poses
+        self._watch_clock(frame)
         if self.attention:
             self.attention.take(frame.stamp_s, None if answer.dropped else poses)
         present = [] if answer.dropped else self._present(frame)
@@ -100,6 +105,14 @@ class FrameResults:
             self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
         if self._video:
             self._video.write(frame.image, poses, frame.camera, frame.stamp_s)
+
+    def _watch_clock(self, image: Frame | UnreadableImage) -> None:
+        """Keeps a jump of the stamps' clock: the time from the image before is another by the stamps than by the recording times."""
+        if self._last_ns is not None:
+            stamp_ns, log_ns = self._last_ns
+            if jump_s := clock_jump_s(image.stamp_ns - stamp_ns, image.log_ns - log_ns):
+                self.clock_jumps.append((image.index, jump_s))
+        self._last_ns = image.stamp_ns, image.log_ns
 
     def _present(self, frame: Frame) -> list[tuple[int, np.ndarray, np.ndarray | None]]:
         """Returns the true heads as present_at does; of several that are told apart by position, those whose position is known."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files import FOREIGN_CLOCK_S
+
 FACE = np.dtype(
     [
         ('frame', 'i4'),
@@ -86,6 +88,7 @@ class Series:
         complete_truth: the truth holds all heads in view, so a face without a true head is a false one.
         tracks: ids of the tracked faces, as text, in the order of their appearance.
         truth_known: (m,) bool, whether the truth has samples around each image; None, as in results of earlier versions, counts as True.
+        clock_jumps: (k, 2) jumps of the stamps' clock: `frame` of the first image after each, and seconds, < 0 back; see clock_jump_s.
     """
 
     faces: np.ndarray = field(default_factory=lambda: np.zeros(0, FACE))
@@ -94,6 +97,16 @@ class Series:
     complete_truth: bool = False
     tracks: tuple[str, ...] = ()
     truth_known: np.ndarray | None = None
+    clock_jumps: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+
+    @property
+    def duration_s(self) -> float:
+        """Time between the earliest and the latest stamp, without the jumps of their clock."""
+        if not len(self.images):
+            return 0.0
+        jumped_s = np.zeros(len(self.images))
+        jumped_s[np.searchsorted(self.images['frame'], self.clock_jumps[:, 0])] = self.clock_jumps[:, 1]
+        return float(np.ptp(self.images['stamp_s'] - np.cumsum(jumped_s)))
 
     @property
     def false_faces(self) -> int | None:
@@ -122,6 +135,7 @@ class Series:
             complete_truth=self.complete_truth,
             tracks=np.array(self.tracks, dtype=str),
             truth_known=np.ones(len(self.images), bool) if self.truth_known is None else self.truth_known,
+            clock_jumps=self.clock_jumps,
         )
 
     @classmethod
@@ -141,7 +155,19 @@ class Series:
                 bool(stored['complete_truth']),
                 tuple(map(str, stored['tracks'])),
                 stored.get('truth_known'),
+                stored.get('clock_jumps', np.zeros((0, 2))),
             )
+
+
+def clock_jump_s(stamp_step_ns: int, log_step_ns: int) -> float:
+    """Returns by how much the clock of the stamps was set between two images, seconds; 0 where it was not.
+
+    Args:
+        stamp_step_ns: from one stamp to the next.
+        log_step_ns: from one recording time to the next.
+    """
+    jump_s = 1e-9 * (stamp_step_ns - log_step_ns)
+    return jump_s if abs(jump_s) > FOREIGN_CLOCK_S else 0.0
 
 
 def runs(faces: np.ndarray, key: str = 'track', max_gap_s: float = 0.2) -> Iterator[np.ndarray]:

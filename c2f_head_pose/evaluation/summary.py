@@ -147,7 +147,7 @@ def _calibration(R_true: np.ndarray, R: np.ndarray, std_deg: np.ndarray) -> dict
 
 def _images(scored: Sequence[Scored]) -> dict[str, Any]:
     images = [s.series.images for s in scored]
-    duration_s = float(sum(np.ptp(i['stamp_s']) for i in images if len(i)))
+    duration_s = sum(s.series.duration_s for s in scored)
     wall_s = sum(s.wall_s for s in scored)
     unreadable, dropped = (int(sum(i[name].sum() for i in images)) for name in ('unreadable', 'dropped'))
     recorded = sum(len(i) for i in images)

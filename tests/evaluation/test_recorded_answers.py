@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from bag_making import START_NS, Recording, image_message, pose_message, write_bag
 
+from c2f_head_pose.evaluation.evaluate import Options, evaluate_recording
+from c2f_head_pose.evaluation.series import Series
 from c2f_head_pose.evaluation.sources import RecordedPoses, answered_frames
+from c2f_head_pose.evaluation.summary import Scored, summarise
 from c2f_head_pose.recordings.bagfile import BagError, BagFile
 from c2f_head_pose.recordings.reader import Notes
 from c2f_head_pose.recordings.topics import choose_topics
@@ -60,3 +63,19 @@ def test_an_answer_without_a_stamp_among_others_costs_its_image_alone(tmp_path):
     """A camera that sets its stamp from the second image on."""
     stamps_ns = [0, *(START_NS + k * S // 5 for k in range(1, 5))]
     assert [answer and answer[0] for answer in answers_of(recording(tmp_path / 'bag', stamps_ns))] == [None, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(('jump_s', 'duration_s', 'noted'), [(1.7e9, 1.8, 1), (61, 1.8, 1), (59, 60.8, 0), (-3600, 1.8, 0)])
+def test_a_clock_that_is_set_while_it_is_recorded_is_noted_and_lengthens_nothing(tmp_path, jump_s, duration_s, noted):
+    """Ten images at 5 Hz take 1.8 s; between the fifth and the sixth the camera's clock is set. Less than a minute can be a pause."""
+    at_s = [100_000 + 0.2 * k + (jump_s if k >= 5 else 0) for k in range(10)]
+    bag, seconds = recording(tmp_path / 'bag', [round(t * S) for t in at_s]), []
+    options = Options(recorded_topic=TOPIC, video=False)
+    done = evaluate_recording(bag, 'bag', tmp_path / 'out', options, None, lambda done, total, recorded_s: seconds.append(recorded_s))
+    assert sum('jump forward' in note for note in done.notes) == noted
+    done.scored.series.save(tmp_path / 'series.npz')
+    for series in (done.scored.series, Series.load(tmp_path / 'series.npz')):
+        images = summarise([Scored('bag', series, None, 2.0)])['images']
+        assert images['duration_s'] == pytest.approx(duration_s, abs=1e-5)
+        assert images['times_real_time'] == pytest.approx(duration_s / 2, abs=1e-5)
+    assert seconds == pytest.approx([0.2 * k for k in range(10)])
