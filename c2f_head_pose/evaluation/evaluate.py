@@ -23,7 +23,7 @@ from .frame_results import FrameResults
 from .options import Options
 from .report.worst import Thumbnail
 from .result_files import remove_results
-from .series import Series
+from .series import LEAST_RATE_HZ, Series
 from .sources import Answer, Answers, RecordedPoses, answered_frames, estimate_frames
 from .summary import Scored, aligned_truth, pairs_of
 from .truth.alignment import Alignment, estimate_alignment, fits_as_radians, likelier_convention
@@ -248,6 +248,8 @@ def _finish(run: FrameResults, result: Evaluated, options: Options, wall_s: floa
     )
     if ahead := int(np.count_nonzero(series.clock_jumps[:, 1] > 0)):
         result.notes['stamps that jump forward, as where a camera sets its clock: such jumps are not part of duration_s'] = ahead
+    if series.rare:
+        result.notes[f'fewer than {LEAST_RATE_HZ} images a second: jitter and the lag of smoothing are not computed'] = 1
     aligned = None
     if truth is not None and len(series.matched):
         pairs = pairs_of(series, truth)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..geometry import nearest_rotation
 
-_GAP_ROUNDING_S = 1e-3
+GAP_ROUNDING_S = 1e-3
 """Samples count as within the largest gap up to this much beyond it: stamps are rounded, to 240 ns as seconds since 1970."""
 
 
@@ -119,7 +119,7 @@ def bracket(stamps_s: np.ndarray, at_s: np.ndarray, max_gap_s: float) -> tuple[n
     before = np.maximum(after - 1, 0)
     exact = stamps_s[after] == at_s
     gap = stamps_s[after] - stamps_s[before]
-    inside = (stamps_s[before] <= at_s) & (at_s <= stamps_s[after]) & (gap <= max_gap_s + _GAP_ROUNDING_S)
+    inside = (stamps_s[before] <= at_s) & (at_s <= stamps_s[after]) & (gap <= max_gap_s + GAP_ROUNDING_S)
     fraction = np.where(exact, 1.0, np.divide(at_s - stamps_s[before], gap, out=np.ones(len(at_s)), where=gap > 0))
     return after, fraction, exact | inside
 

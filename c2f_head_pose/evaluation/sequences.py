@@ -40,7 +40,7 @@ def rest_jitter(series: Series, column: str, truth: bool) -> tuple[float, int]:
         The root mean square in degrees, NaN without resting frames, and their number.
     """
     squares, count = 0.0, 0
-    for rows in runs(series.matched if truth else series.found):
+    for rows in runs(series.matched if truth else series.found, series.max_gap_s):
         if len(rows) < _REST_LEAST:
             continue
         resting = _speed_deg_s(rows, 'q_true' if truth else 'q') < _REST_DEG_S
@@ -68,7 +68,7 @@ def smoothing_lag_s(series: Series) -> float:
     """
     shifts = np.arange(-0.1, _LAG_LARGEST_S, _LAG_STEP_S)
     cost, weight = np.zeros(len(shifts)), np.zeros(len(shifts))
-    for rows in runs(series.found):
+    for rows in runs(series.found, series.max_gap_s):
         if len(rows) < 3 * _REST_LEAST:
             continue
         moving = rows[_speed_deg_s(rows, 'q_unsmoothed') > _LAG_LEAST_SPEED_DEG_S]
@@ -78,7 +78,7 @@ def smoothing_lag_s(series: Series) -> float:
             continue
         moving = moving[:: max(1, len(moving) // _LAG_SAMPLE)]
         for k, shift in enumerate(shifts):
-            q, known = interpolate(rows['stamp_s'], rows['q'], moving['stamp_s'] + shift, 0.2)
+            q, known = interpolate(rows['stamp_s'], rows['q'], moving['stamp_s'] + shift, series.max_gap_s)
             cosine = np.abs(np.sum(q[known] * moving['q_unsmoothed'][known], axis=1))
             cost[k] += np.sum(1 - cosine**2)
             weight[k] += known.sum()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..files import FOREIGN_CLOCK_S
+from .rotations import GAP_ROUNDING_S
 
 FACE = np.dtype(
     [
@@ -51,6 +52,11 @@ IMAGE = np.dtype(
 detect ... total: milliseconds; publish: milliseconds from the stamp to the arrival of the pose; NaN unknown."""
 STAGES = ('detect', 'crop', 'infer', 'decode', 'total', 'publish')
 NO_TRACK, MISSED = -1, -2
+LEAST_RATE_HZ = 4
+"""From this rate on images make a sequence: three of them, over which a head is taken to rotate uniformly, are half a second."""
+_GAP_S = 0.2
+_GAP_PERIODS = 1.5
+"""However rare the images are, a sequence goes on where one comes late by half a period, and not where one is missing."""
 _CHUNK = 1024
 
 
@@ -107,6 +113,22 @@ class Series:
         jumped_s = np.zeros(len(self.images))
         jumped_s[np.searchsorted(self.images['frame'], self.clock_jumps[:, 0])] = self.clock_jumps[:, 1]
         return float(np.ptp(self.images['stamp_s'] - np.cumsum(jumped_s)))
+
+    @property
+    def period_s(self) -> float:
+        """The typical time from one image to the next, seconds; 0 without two images of different stamps."""
+        steps_s = np.diff(self.images['stamp_s'])
+        return float(np.median(steps_s[steps_s > 0])) if (steps_s > 0).any() else 0.0
+
+    @property
+    def rare(self) -> bool:
+        """Whether the images are too rare for sequences."""
+        return self.period_s > 1 / LEAST_RATE_HZ + GAP_ROUNDING_S
+
+    @property
+    def max_gap_s(self) -> float:
+        """Largest time between neighbouring faces of a sequence, seconds."""
+        return _GAP_S if self.rare else max(_GAP_S, _GAP_PERIODS * self.period_s)
 
     @property
     def false_faces(self) -> int | None:
@@ -170,20 +192,19 @@ def clock_jump_s(stamp_step_ns: int, log_step_ns: int) -> float:
     return jump_s if abs(jump_s) > FOREIGN_CLOCK_S else 0.0
 
 
-def runs(faces: np.ndarray, key: str = 'track', max_gap_s: float = 0.2) -> Iterator[np.ndarray]:
-    """Yields the faces of each track (or head) in sequences without gaps.
+def runs(faces: np.ndarray, max_gap_s: float) -> Iterator[np.ndarray]:
+    """Yields the faces of each track in sequences without gaps.
 
     Args:
         faces: rows of dtype FACE.
-        key: 'track' or 'head'.
         max_gap_s: largest time between neighbouring rows, seconds.
 
     Yields:
         Rows in order of their stamps, an array for each sequence.
     """
-    for value in np.unique(faces[key]):
-        if value < 0:
+    for track in np.unique(faces['track']):
+        if track < 0:
             continue
-        rows = faces[faces[key] == value]
+        rows = faces[faces['track'] == track]
         step = np.diff(rows['stamp_s'])
-        yield from np.split(rows, np.flatnonzero((step > max_gap_s) | (step <= 0)) + 1)
+        yield from np.split(rows, np.flatnonzero((step > max_gap_s + GAP_ROUNDING_S) | (step <= 0)) + 1)

@@ -79,3 +79,10 @@ def test_a_clock_that_is_set_while_it_is_recorded_is_noted_and_lengthens_nothing
         assert images['duration_s'] == pytest.approx(duration_s, abs=1e-5)
         assert images['times_real_time'] == pytest.approx(duration_s / 2, abs=1e-5)
     assert seconds == pytest.approx([0.2 * k for k in range(10)])
+
+
+@pytest.mark.parametrize(('rate_hz', 'noted'), [(3, 1), (4, 0)])
+def test_images_too_rare_for_jitter_are_noted(tmp_path, rate_hz, noted):
+    bag = recording(tmp_path / 'bag', [START_NS + k * S // rate_hz for k in range(4)], S // rate_hz)
+    done = evaluate_recording(bag, 'bag', tmp_path / 'out', Options(recorded_topic=TOPIC, video=False), None)
+    assert sum('fewer than 4 images a second: jitter' in note for note in done.notes) == noted
