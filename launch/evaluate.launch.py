@@ -51,8 +51,8 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
-            evaluation,
             replay,
+            evaluation,
             RegisterEventHandler(OnProcessExit(target_action=evaluation, on_exit=[Shutdown(reason='evaluated')])),
         ]
     )

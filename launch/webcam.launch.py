@@ -64,6 +64,9 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')), launch_arguments=head_pose.items()
+            ),
             Node(
                 package=package,
                 executable=executable,
@@ -71,9 +74,6 @@ def generate_launch_description() -> LaunchDescription:
                 namespace=LaunchConfiguration('namespace'),
                 parameters=[named],
                 output='screen',
-            ),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(os.path.join(SHARE, 'launch', 'head_pose.launch.py')), launch_arguments=head_pose.items()
             ),
         ]
     )

@@ -4,6 +4,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -33,6 +34,56 @@ def test_a_launch_file_describes_what_it_starts(file, monkeypatch, tmp_path):
     entities = [type(entity).__name__ for entity in runpy.run_path(str(file))['generate_launch_description']().entities]
     starts = {'Node', 'IncludeLaunchDescription', 'OpaqueFunction'}
     assert starts & set(entities) or entities == ['LogInfo', 'Shutdown'], 'a webcam without a driver says so and ends'
+
+
+class Entity:
+    """Stands for any class of launch: keeps what it was made from; as a substitution it performs to the names of two cameras."""
+
+    def __init__(self, *args, **options):
+        self.args, self.options = args, options
+
+    def perform(self, _):
+        return 'front rear'
+
+
+def stand_in(name):
+    """A module that has every class."""
+    module = ModuleType(name)
+    module.__getattr__ = lambda name: type(name, (Entity,), {})
+    return module
+
+
+def in_order(file):
+    """The entities of a launch file in the order in which launch executes them, those of included files in their place."""
+    for entity in runpy.run_path(str(file))['generate_launch_description']().args[0]:
+        for one in entity.options['function'](None) if type(entity).__name__ == 'OpaqueFunction' else [entity]:
+            if type(one).__name__ == 'IncludeLaunchDescription':
+                yield from in_order(one.args[0].args[0])
+            else:
+                yield one
+
+
+@pytest.mark.parametrize('file', FILES, ids=lambda file: file.name)
+def test_every_process_of_a_launch_file_starts_with_the_shared_memory_profile(file, monkeypatch):
+    """launch executes entities in order, so a camera driver before SetEnvironmentVariable has a segment smaller than an image.
+
+    With stand-ins for the packages of launch, which pip does not have, and a webcam's driver that is installed.
+    """
+    for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'):
+        monkeypatch.delenv(name, raising=False)
+    for name in ('launch.actions', 'launch.event_handlers', 'launch.launch_description_sources', 'launch.substitutions', 'launch'):
+        monkeypatch.setitem(sys.modules, name, stand_in(name))
+    for name in ('launch_ros.actions', 'launch_ros.parameter_descriptions', 'launch_ros'):
+        monkeypatch.setitem(sys.modules, name, stand_in(name))
+    packages = ModuleType('ament_index_python.packages')
+    packages.PackageNotFoundError = LookupError
+    packages.get_package_prefix = packages.get_package_share_directory = lambda package: str(ROOT)
+    monkeypatch.setitem(sys.modules, 'ament_index_python.packages', packages)
+    entities = list(in_order(file))
+    kinds = [type(entity).__name__ for entity in entities]
+    assert kinds.index('SetEnvironmentVariable') < kinds.index('Node')
+    variable = entities[kinds.index('SetEnvironmentVariable')]
+    assert variable.args == ('FASTRTPS_DEFAULT_PROFILES_FILE', str(ROOT / 'config' / 'fastdds.xml'))
 
 
 @pytest.mark.parametrize('module', ['node', 'replay_node'])
