@@ -60,7 +60,10 @@ def check_image(image: np.ndarray) -> None:
     """Raises ValueError if an image is not (H, W) gray or (H, W, 3) BGR of type uint8, or has no pixels."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         got = getattr(image, 'dtype', type(image).__name__)
-        raise ValueError(f'an image must be a uint8 array, got {got}; scale 16-bit images to 8 bits')
+        raise ValueError(
+            f'an image must be a uint8 array, got {got}; for 16 bits use read_picture(path) or, with one object for a stream, '
+            'SignificantBits().to_8_bits(image), both of c2f_head_pose.images'
+        )
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise ValueError(f'an image must be (H, W) gray or (H, W, 3) BGR, got shape {image.shape}')
     if image.shape[0] < 1 or image.shape[1] < 1:

@@ -3,7 +3,7 @@
 from .compressed_depth import depth_from_compressed, depth_from_message, encoding_of, holds_depth
 from .encoded import ImageError, unpack
 from .messages import DEPTH_ENCODINGS, ENCODINGS, depth_m_from_message, image_from_compressed, image_from_message
-from .pictures import PICTURE_SUFFIXES
+from .pictures import PICTURE_SUFFIXES, find_pictures, read_picture
 from .sixteen_bits import SignificantBits
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     'depth_from_message',
     'depth_m_from_message',
     'encoding_of',
+    'find_pictures',
     'holds_depth',
     'image_from_compressed',
     'image_from_message',
+    'read_picture',
     'unpack',
 ]

@@ -47,7 +47,7 @@ _HEAD_BYTES = 64
 _CONVERT = 'convert it to JPEG or PNG'
 
 
-def find_pictures(folder: Path, without: Iterable[Path] = ()) -> tuple[list[Path], list[Path]]:
+def find_pictures(folder: str | Path, without: Iterable[Path] = ()) -> tuple[list[Path], list[Path]]:
     """The pictures in a folder and below it, and its other files, each sorted by path.
 
     A picture has the first bytes or the ending of one. `._*`, which macOS writes beside each file of an archive or a foreign disk, is in
@@ -58,7 +58,7 @@ def find_pictures(folder: Path, without: Iterable[Path] = ()) -> tuple[list[Path
         without: resolved paths of folders that are not searched.
     """
     pictures, others = [], []
-    for path in sorted(folder.rglob('*')):
+    for path in sorted(Path(folder).rglob('*')):
         if path.name.startswith('._') or not path.is_file() or any(path.resolve().is_relative_to(left_out) for left_out in without):
             continue
         if is_picture(path):
@@ -79,7 +79,7 @@ def is_picture(path: Path) -> bool:
         return False
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(path: str | Path) -> np.ndarray:
     """The pixels of a picture file, turned upright by its EXIF orientation.
 
     The format is found from the content; OpenCV reads most, Pillow (with pillow-heif) AVIF and HEIC, where installed. 16 bits are scaled by
@@ -92,6 +92,7 @@ def read_picture(path: Path) -> np.ndarray:
     Raises:
         ImageError: for a file that cannot be read, with the remedy; a JPEG or PNG that is cut off is refused.
     """
+    path = Path(path)
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sample
-from c2f_head_pose import HeadPose, HeadPoseEstimator, ModelError
+from c2f_head_pose import HeadPose, HeadPoseEstimator, ModelError, images
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg, rotation_vector
 
 PAGE = (Path(__file__).parents[2] / 'docs' / 'python.md').read_text()
@@ -60,9 +60,11 @@ def test_a_video_is_followed_under_one_id_with_the_containers_times(tmp_path, mo
     assert len({face for _, face in seen}) == 1
 
 
-def test_the_example_of_the_readme_prints_angles_deviations_and_box(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize('suffix, pixels', [('.jpg', FRAME.image), ('.png', FRAME.image.astype(np.uint16) * 4)], ids=['8 bits', '10 bits'])
+def test_the_example_of_the_readme_prints_angles_deviations_and_box(tmp_path, monkeypatch, capsys, suffix, pixels):
+    """A picture is read by its content, so the PNG of 10 bits may have the other name."""
     code = re.search(r'```python\n(.*?)```', (Path(__file__).parents[2] / 'README.md').read_text(), re.S)[1]
-    cv2.imwrite(str(tmp_path / 'face.jpg'), FRAME.image)
+    (tmp_path / 'face.jpg').write_bytes(cv2.imencode(suffix, pixels)[1].tobytes())
     monkeypatch.chdir(tmp_path)
     exec(code, {})
     printed = capsys.readouterr().out
@@ -99,6 +101,12 @@ def test_a_picture_that_opencv_cannot_read_is_refused_with_its_usual_cause(tmp_p
     (tmp_path / 'notes.txt').write_text('no picture')
     with pytest.raises(ValueError, match=r'cv2\.imread returns for a file that it cannot read'):
         HeadPoseEstimator.load('c2f_edge', 'cpu').estimate(cv2.imread(str(tmp_path / missing)))
+
+
+def test_an_image_of_16_bits_is_refused_with_what_converts_it_and_the_page_names_it_too():
+    with pytest.raises(ValueError, match=r'got uint16; .*read_picture.*SignificantBits\(\)\.to_8_bits\(image\).*c2f_head_pose\.images'):
+        HeadPoseEstimator.load('c2f_edge', 'cpu').estimate(np.zeros((48, 64), np.uint16))
+    assert 'SignificantBits()' in PAGE and all(hasattr(images, name) for name in ('read_picture', 'SignificantBits'))
 
 
 def test_the_boxes_of_another_detector_need_no_yunet(tmp_path, monkeypatch):
