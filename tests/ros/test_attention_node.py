@@ -25,6 +25,7 @@ from c2f_head_pose.attention.vehicle_profile import find_zones
 from c2f_head_pose.pose_messages import head_from_message
 from c2f_head_pose.ros import messages, parameters
 from c2f_head_pose.ros.attention import messages as attention_messages
+from c2f_head_pose.ros.attention import node as attention_node
 from c2f_head_pose.ros.attention.node import AttentionNode
 from c2f_head_pose.ros.attention.parameters import AttentionParameters
 from c2f_head_pose.ros.diagnostics import Report, diagnostic_array, read_reports
@@ -77,6 +78,21 @@ def test_before_any_pose_the_state_is_unknown_and_the_reason_is_reported(graph):
     driver = Driver(graph)
     assert driver.states[0].data == 'unknown'
     graph.wait_for_log('no head poses', 'see /diagnostics')
+
+
+@pytest.mark.parametrize(
+    'array, topics, remaps',
+    [
+        (None, '/head_pose;', 'remap head_pose:=/head_pose/head_pose'),
+        (PoseWithCovarianceStamped, '/head_pose or /head_poses;', 'head_pose:=/head_pose/head_pose and head_poses:=/head_pose/head_poses'),
+    ],
+    ids=['without vision_msgs', 'with vision_msgs'],
+)
+def test_while_nobody_publishes_poses_the_log_names_the_remap_of_each_input(graph, monkeypatch, array, topics, remaps):
+    """Another type stands for vision_msgs/Detection3DArray, which the pip wheels do not have."""
+    monkeypatch.setattr(attention_node, 'Detection3DArray', array)
+    graph.add(AttentionNode(context=graph.context))
+    assert graph.wait_for_log('nobody publishes ' + topics, remaps).endswith(remaps)
 
 
 def test_a_phone_in_the_lap_is_reported_as_a_distraction_with_the_frames_stamp(graph):

@@ -250,12 +250,13 @@ class AttentionNode(Node):
         return time.monotonic() - (self._started_s if self._heard_s is None else self._heard_s)
 
     def _silence(self) -> str:
-        topics = [self.resolve_topic_name(name) for name in ('head_pose', *(['head_poses'] if Detection3DArray is not None else []))]
+        inputs = ('head_pose', *(['head_poses'] if Detection3DArray is not None else []))
         silent = f'no head poses for {self._silent_s():.1f} s, so the state is unknown: '
         if self._ignored_s is not None and time.monotonic() - self._ignored_s < _QUIET_S:
             return silent + 'those that arrive have the stamp of an earlier one, or an older one; correct header.stamp in the camera driver'
         if not self._pose_publishers():
-            return silent + f'nobody publishes {" or ".join(topics)}; start head_pose_node, or remap head_pose:=/head_pose/head_pose'
+            topics, remaps = map(self.resolve_topic_name, inputs), (f'{name}:=/head_pose/{name}' for name in inputs)
+            return silent + f'nobody publishes {" or ".join(topics)}; start head_pose_node, or remap {" and ".join(remaps)}'
         return silent + f'{", ".join(sorted(self._pose_publishers()))} finds no face or has no image; see /diagnostics'
 
     # Outputs.
