@@ -157,7 +157,8 @@ class Parameters(ParameterTable):
     min_face_px: int = parameter(
         _OPTIONS.min_face_px,
         "Smallest face that is searched for, height in pixels, at least 14; 0 chooses it by the image's size: 28 at 640x480, 32 at "
-        '1280x720, 48 at 1920x1080. Half of it costs four times as much (docs/finding_faces.md).',
+        '1280x720, 48 at 1920x1080. Half of it takes up to three times as long in a still, and up to a sixth longer in a stream '
+        '(docs/finding_faces.md).',
         '',
         0,
         10000,
