@@ -51,6 +51,22 @@ def test_each_script_that_a_page_runs_exists(page):
         assert path.with_suffix('.py').exists() or (path / '__main__.py').exists(), module
 
 
+def test_a_networks_time_and_the_cameras_example_are_those_of_the_tables():
+    """With preprocessing, as in RELIABILITY.md's 'Beside others': 5.98 / 1.45 = 4.1. Two cameras at 15 Hz: 30 images of 3.22 ms."""
+    readme, reliability, tuning = (ROOT / 'README.md').read_text(), (ROOT / 'RELIABILITY.md').read_text(), text('tuning')
+    c2f, edge, int8 = (
+        float(re.search(rf'^\| {name} \S+ \| [^|]+ \| (\S+) \(', reliability, re.M)[1]) + 1e-9
+        for name in ('c2f', 'c2f_edge', 'c2f_edge_int8')
+    )
+    times = f"{c2f / edge:.1f} times the network's time"
+    assert times in readme and f'{times} ({c2f:.1f} ms a face)' in tuning
+    assert f'takes {edge:.1f} ms a face, in int8 {int8:.1f}, `c2f` {c2f:.1f};' in readme
+    assert f"{int8 / edge:.1f} of the network's time on this processor ({int8:.1f} for {edge:.1f} ms a face" in tuning
+    image = float(re.search(r'^\| `c2f_edge` \| \S+ \| (\S+) \|', tuning, re.M)[1])
+    assert f'2 x 15 x {image:.1f} ms, {0.03 * image:.2f} of a core' in tuning
+    assert re.search(r'takes (\d+ MB)', tuning)[1] == re.search(r'(\d+ MB) then', reliability)[1]
+
+
 def test_what_half_of_min_face_px_costs_is_that_of_the_table_of_costs():
     """Stills at 1280x720: 55.9 / 17.4 = 3.2 times as long; medians of streams there: 3.5 / 3.0, a sixth longer. Each is the largest."""
     rows = re.findall(r'^\| (\d+x\d+) \| (\d+) \| (\S+) \| (\S+) \| \S+ \|$', text('finding_faces'), re.M)
