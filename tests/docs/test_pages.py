@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from training.datasets.user_csv import CSV_COLUMNS
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / 'docs'
 PAGES = ('axes', 'cameras', 'depth', 'tuning', 'troubleshooting')
@@ -75,6 +77,10 @@ def test_what_half_of_min_face_px_costs_is_that_of_the_table_of_costs():
     assert longer == pytest.approx([3, 1 + 1 / 6], rel=0.1)
     stated = 'Half of it takes up to three times as long in a still, and up to a sixth longer in a stream'
     assert all(stated in ' '.join(text(page).split()) for page in ('finding_faces', 'parameters'))
+
+
+def test_the_page_on_training_has_the_header_of_the_users_csv_file():
+    assert f'`{",".join(CSV_COLUMNS)}`' in (ROOT / 'training' / 'README.md').read_text()
 
 
 def test_the_index_lists_every_page():

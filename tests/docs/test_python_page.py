@@ -78,6 +78,18 @@ def test_the_example_on_depth_runs_as_it_stands():
     assert names['poses'] == []  # a gray picture before unknown depth shows nobody
 
 
+def test_the_examples_box_and_crop_give_the_pose_of_the_face_in_them(tmp_path, monkeypatch):
+    """Both are of this frame; each gives the recording's truth within 15 degrees."""
+    cv2.imwrite(str(tmp_path / 'face.jpg'), FRAME.image)
+    monkeypatch.chdir(tmp_path)
+    for line in ('estimate_crops', 'boxes='):
+        code = '\n'.join(row for row in example('boxes=').splitlines() if row.startswith('poses') <= (line in row))
+        names: dict = {}
+        exec(code, names)
+        (pose,) = names['poses']
+        assert geodesic_deg(pose.R_cam_head, FRAME.R_cam_head) < 15
+
+
 @pytest.mark.parametrize('axis, ypr_deg', [(0, (0, 0, 10)), (1, (0, 10, 0)), (2, (10, 0, 0))], ids=['roll', 'pitch', 'yaw'])
 def test_the_deviations_are_about_the_heads_axes_in_the_opposite_order_of_the_angles(axis, ypr_deg):
     """`rotation_std_deg` is that of d in R_true = R_cam_head exp([d]x): a head off by 10 degrees of one angle has d about one axis."""
