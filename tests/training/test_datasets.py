@@ -224,6 +224,14 @@ def test_a_users_own_picture_that_has_no_such_face_is_reported_by_its_line(line,
         second.read()
 
 
+def test_a_users_own_picture_of_10_bits_is_read_as_bright_as_that_of_8(tmp_path):
+    """Values of 4 x 200 in 16 bits: 200 in 8, where cv2.imread gives 800 / 256 = 3."""
+    path = own_file(tmp_path, 'ten.png,10,10,50,50,20,-5,0')
+    cv2.imwrite(str(tmp_path / 'ten.png'), np.full((60, 60), 4 * 200, np.uint16))
+    (face,) = open_faces(f'csv:{path}')
+    assert face.read().shape == (60, 60, 3) and np.abs(face.read().astype(int) - 200).max() <= 1
+
+
 @pytest.mark.parametrize('yaws, warned', [((0.5, -1.2), True), ((0.5, 20), False), ((0, 0), False)])
 def test_angles_that_look_like_radians_are_warned_of(yaws, warned, tmp_path, capsys):
     open_faces(f'csv:{own_file(tmp_path, *(f"a.png,10,10,50,50,{yaw},0,0" for yaw in yaws))}')

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from c2f_head_pose.images import ImageError, read_picture
 from c2f_head_pose.types import FaceBox
 
 from .base import Face
@@ -67,16 +67,19 @@ def _text(path: Path) -> str:
 
 
 def _own_picture(path: Path, box: FaceBox, where: str) -> Callable[[], np.ndarray]:
-    """As `read_picture`, for a picture named in a line of the user's file.
+    """Returns a function that reads a picture named in a line of the user's file, of 8 to 16 bits as in estimating.
 
     Raises (when called):
         ValueError: with the line, for a file that is no picture, or a box that is outside of it.
     """
 
     def read() -> np.ndarray:
-        image = cv2.imread(str(path))
-        if image is None:
-            raise ValueError(f'{where}: {path} ' + ('is no picture' if path.exists() else 'does not exist'))
+        if not path.exists():
+            raise ValueError(f'{where}: {path} does not exist')
+        try:
+            image = read_picture(path)
+        except ImageError as error:
+            raise ValueError(f'{where}: {path} is no picture: it {error}') from error
         height, width = image.shape[:2]
         if box.x2 <= 0 or box.y2 <= 0 or box.x1 >= width or box.y1 >= height:
             raise ValueError(f'{where}: the box is outside the picture, which has {width} x {height} pixels')
