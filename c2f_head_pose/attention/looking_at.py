@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..stamp_order import LATE_S
 from .zones import head_directions
 
 _SLOWEST_S = 2.0
@@ -81,7 +82,7 @@ class LookingAt:
             Whether the person looks at the target; None where that is unknown.
         """
         s = self.settings
-        if not np.isfinite(stamp_s) or self._stamp_s - 1.0 < stamp_s <= self._stamp_s:
+        if not np.isfinite(stamp_s) or self._stamp_s - LATE_S < stamp_s <= self._stamp_s:
             return self.looking
         if stamp_s <= self._stamp_s:
             self._reset()

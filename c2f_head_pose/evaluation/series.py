@@ -48,7 +48,7 @@ IMAGE = np.dtype(
         ('publish', 'f4'),
     ]
 )
-"""An image. dropped: it has no pose message (live or recorded poses); unreadable: it could not be decoded;
+"""An image. dropped: it has no pose message (live or recorded poses), or came late; unreadable: it could not be decoded;
 detect ... total: milliseconds; publish: milliseconds from the stamp to the arrival of the pose; NaN unknown."""
 STAGES = ('detect', 'crop', 'infer', 'decode', 'total', 'publish')
 NO_TRACK, MISSED = -1, -2

@@ -19,6 +19,7 @@ from ..pose_messages import head_from_message, heads_from_detections
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice
 from ..recordings.reader import Frame, Notes, UnreadableImage, read_frames
+from ..stamp_order import Order, StampOrder
 from ..transforms import frames_differ
 from ..types import HeadPose
 from .truth.read import POSE_TYPES
@@ -45,7 +46,7 @@ class Answer:
         stage_ms: milliseconds by stage; empty where unknown.
         total_ms: milliseconds of the whole estimate; NaN unknown.
         publish_ms: milliseconds from the image's stamp to the pose's arrival; NaN unknown, as for stamps of another clock.
-        dropped: the image has no pose message.
+        dropped: the image has no pose message, or came late, so that the node would leave it out.
     """
 
     frame: Frame
@@ -80,19 +81,24 @@ def estimate_frames(
     Yields:
         Each image with its poses, or that it cannot be read.
     """
-    size, last_ns = None, -1
+    size, order = None, StampOrder()
     for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
         if isinstance(frame, UnreadableImage):
             yield frame
             continue
+        if order.late(frame.stamp_s):
+            notes.add('images that came less than a second late are left out, as the node leaves them out (dropped)')
+            yield Answer(frame, [], [], dropped=True)
+            continue
         if size is not None and size != frame.image.shape[:2]:
             notes.add('the resolution changes: tracking restarts', f'to {frame.image.shape[1]}x{frame.image.shape[0]}')
             estimator.reset()
-        if frame.stamp_ns < last_ns:
+        follows = order.take(frame.stamp_s)
+        if follows is Order.BACK:
             notes.add('stamps that go back: tracking restarts, in recorded order')
-        elif frame.stamp_ns == last_ns:
+        elif follows is Order.SAME:
             notes.add('images with the stamp of the image before')
-        size, last_ns = frame.image.shape[:2], frame.stamp_ns
+        size = frame.image.shape[:2]
         start = time.perf_counter()
         try:
             poses = estimator.estimate(frame.image if estimator.reads_images else None, frame.camera, frame.depth_m, frame.stamp_s)

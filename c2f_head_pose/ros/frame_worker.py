@@ -13,6 +13,7 @@ from ..files import FOREIGN_CLOCK_S, age_ms
 from ..images import ImageError
 from ..primary_face import choose_primary
 from ..stages import StageClock
+from ..stamp_order import Order, StampOrder
 from ..types import Finding, HeadPose
 from . import messages
 from .components import Parts
@@ -25,8 +26,6 @@ from .parameters import Parameters
 from .statistics import Answer, Statistics
 
 _REPEAT_S = 30.0
-_LATE_S = 1.0  # an image older than the last by less was overtaken on its way, by more is of a recording that restarted
-_MOST_LATE = 3  # in a row; more are a clock that was set back
 _TF_REFUSES_S = 5.0  # tf2 keeps 10 s, and may be some seconds ahead of the images
 
 
@@ -82,9 +81,8 @@ class FrameWorker:
         self._topic = monitoring.topic
         self._parameters = parameters
         self._now_s = now_s
-        self._last_stamp_s = 0.0
+        self._order = StampOrder()
         self._last_stamp_at_s = 0.0
-        self._late = 0
         self._size: tuple[int, int] | None = None
         self._primary_id: int | None = None
 
@@ -100,18 +98,15 @@ class FrameWorker:
         self.empty_stale_list()
 
     def _drop_late(self, header: Any) -> bool:
-        """Whether an image is left out because a newer one was answered before: time that goes back would end every track."""
-        stamp_s = messages.stamp_s(header)
-        late_s = self._last_stamp_s - stamp_s
-        if stamp_s == 0.0 or not 0 < late_s < _LATE_S or self._late == _MOST_LATE:
-            self._late = 0
+        """Whether an image is late; it is counted and reported then."""
+        stamp_s, last_s = messages.stamp_s(header), self._order.last_s
+        if stamp_s == 0.0 or last_s is None or not self._order.late(stamp_s):
             return False
-        self._late += 1
         self._statistics.count_drop('late')
         self._notices.once(
             'late',
-            f'an image on {self._topic} came after one that is {late_s:.3f} s newer, and is left out, as are others that come late; '
-            'if that goes on, look for two publishers of this topic',
+            f'an image on {self._topic} came after one that is {last_s - stamp_s:.3f} s newer, and is left out, as are '
+            'others that come late; if that goes on, look for two publishers of this topic',
         )
         return True
 
@@ -210,25 +205,25 @@ class FrameWorker:
                 'set header.stamp in the camera driver',
             )
             return None
-        if stamp_s < self._last_stamp_s:
+        last_s, at_s = self._order.last_s, time.monotonic()
+        order = self._order.take(stamp_s)
+        if last_s is not None and order is Order.BACK:
             self._parts.estimator.reset()
-            if self._parts.mount is not None and self._last_stamp_s - stamp_s > _TF_REFUSES_S:
+            if self._parts.mount is not None and last_s - stamp_s > _TF_REFUSES_S:
                 self._parts.mount.forget()
             self._notices.once(
                 'time jump',
-                f'stamps went back by {self._last_stamp_s - stamp_s:.3f} s: tracking and smoothing restart; this is '
+                f'stamps went back by {last_s - stamp_s:.3f} s: tracking and smoothing restart; this is '
                 'normal for a recording that restarts; otherwise look for two publishers of the image topic',
             )
-        at_s = time.monotonic()
-        ahead_s = stamp_s - self._last_stamp_s - (at_s - self._last_stamp_at_s)
-        if self._last_stamp_s and ahead_s > FOREIGN_CLOCK_S:
+        elif last_s is not None and (ahead_s := stamp_s - last_s - (at_s - self._last_stamp_at_s)) > FOREIGN_CLOCK_S:
             self._parts.estimator.reset()
             self._notices.once(
                 'time jump ahead',
                 f'stamps jumped forward by {ahead_s:.1f} s: tracking and smoothing restart; this is normal '
                 "when the camera's clock is set; otherwise look for two publishers of the image topic",
             )
-        self._last_stamp_s, self._last_stamp_at_s = stamp_s, at_s
+        self._last_stamp_at_s = at_s
         return stamp_s
 
     def _watch_size(self, size: tuple[int, int]) -> None:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
     ('command_name', 'config_files', 'counting', 'geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles', 'topic_names'),
-    ('transforms', 'types', 'models'),
+    ('stamp_order', 'transforms', 'types', 'models'),
     ('camera', 'crop', 'frame', 'turn'),
     ('engine', 'options'),
     ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),

@@ -302,11 +302,22 @@ def test_mixed_resolutions_are_reported_and_every_image_used(tmp_path):
 
 
 def test_stamps_that_go_back_are_reported_and_every_image_used(tmp_path):
-    bag = odd(tmp_path, lambda k, image, ns: (image, ns if k < 10 else ns - 10**9, ns))
+    bag = odd(tmp_path, lambda k, image, ns: (image, ns if k < 10 else ns - 2 * 10**9, ns))
     assert run(bag, '--output', tmp_path / 'out', '--no-video') == 0
     record = metrics_of(tmp_path / 'out')
     assert record['overall']['images']['with_face'] == 20
     assert any('go back' in n for n in record['recordings'][0]['notes'])
+
+
+def test_images_that_came_late_are_dropped_as_the_node_drops_them_and_end_no_track(tmp_path):
+    """Of 20 images the sixth and the sixteenth come after their successors: the stamps of two neighbours are swapped."""
+    swapped = {5: 1, 6: -1, 15: 1, 16: -1}
+    bag = odd(tmp_path, lambda k, image, ns: (image, ns + swapped.get(k, 0) * 66_666_667, ns))
+    assert run(bag, '--output', tmp_path / 'out', '--no-video') == 0
+    record = metrics_of(tmp_path / 'out')
+    images = record['overall']['images']
+    assert (images['n'], images['dropped'], images['with_face'], images['tracks']) == (20, 2, 18, 1)
+    assert [count for note, count in record['recordings'][0]['notes'].items() if 'late are left out' in note] == [2]
 
 
 def test_a_truncated_recording_keeps_what_comes_before_and_reports_it(plain, tmp_path, capsys):

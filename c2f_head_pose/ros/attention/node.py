@@ -22,6 +22,7 @@ from ...attention.monitor import AttentionMonitor
 from ...attention.settings import Attention, Motion, Reason
 from ...files import age_ms
 from ...pose_messages import head_from_message, heads_from_detections
+from ...stamp_order import LATE_S
 from ...types import HeadPose
 from .. import process
 from ..declaration import DeclaredParameters
@@ -48,8 +49,6 @@ _ALL_FACES_S = 5.0
 first image would arrive first, so that image would have a face without an id, and its head_poses would count as repeated."""
 _SILENCE_S = 3.0
 _REPEAT_S = 10.0
-_LATE_S = 1.0
-"""A frame that is older by less than this is late; one that is older by more means that the recording restarted. Seconds."""
 
 
 class AttentionNode(Node):
@@ -152,7 +151,7 @@ class AttentionNode(Node):
         """Decides at a frame. One that is late or repeated is no input, so a camera whose stamps stand still becomes stale."""
         at_s = stamp_s(header)
         self._frames += 1
-        if self._stamp_s is not None and self._stamp_s - _LATE_S < at_s <= self._stamp_s:
+        if self._stamp_s is not None and self._stamp_s - LATE_S < at_s <= self._stamp_s:
             self._frames_ignored += 1
             self._ignored_s = time.monotonic()
             return

@@ -1,0 +1,49 @@
+"""Judges the stamps of a stream's images, by the same rules in the node and in evaluate_bag."""
+
+from __future__ import annotations
+
+import enum
+
+LATE_S = 1.0
+"""An image older than the last by less was overtaken on its way; one older by more is of a recording that restarted."""
+_MOST_LATE = 3
+"""Late images in a row; more are a clock that was set back."""
+
+
+class Order(enum.Enum):
+    """How an image's stamp follows the one before: newer, equal, or older, so that time begins anew."""
+
+    NEXT, SAME, BACK = 'next', 'same', 'back'
+
+
+class StampOrder:
+    """Follows the stamps of one stream.
+
+    Attributes:
+        last_s: stamp of the last image that was taken, seconds; None before the first.
+    """
+
+    def __init__(self) -> None:
+        self.last_s: float | None = None
+        self._late = 0
+
+    def late(self, stamp_s: float) -> bool:
+        """Whether an image is to be left out because a newer one was taken before: time that goes back would end every track.
+
+        To be asked once for each image, before `take`.
+
+        Args:
+            stamp_s: the image's stamp, seconds.
+        """
+        if self.last_s is None or not 0 < self.last_s - stamp_s < LATE_S or self._late == _MOST_LATE:
+            self._late = 0
+            return False
+        self._late += 1
+        return True
+
+    def take(self, stamp_s: float) -> Order:
+        """Takes an image that is not late; returns how its stamp, in seconds, follows the last one's."""
+        last_s, self.last_s = self.last_s, stamp_s
+        if last_s is None or stamp_s > last_s:
+            return Order.NEXT
+        return Order.BACK if stamp_s < last_s else Order.SAME

@@ -1,0 +1,20 @@
+"""The rules by which the node and evaluate_bag leave out late images, and restart where stamps go back."""
+
+from c2f_head_pose.stamp_order import StampOrder
+
+
+def follow(stamps):
+    """What becomes of images with these stamps, in seconds: 'late', or how each follows the last one that was not."""
+    order = StampOrder()
+    return ['late' if order.late(stamp) else order.take(stamp).value for stamp in stamps]
+
+
+def test_an_image_that_was_overtaken_is_late_and_so_are_several_as_from_a_decoder_of_several_threads():
+    assert follow([1.0, 1.2, 1.1, 1.3]) == ['next', 'next', 'late', 'next']
+    assert follow([1.0, 1.1, 1.2, 1.5, 1.3, 1.4, 1.6]) == ['next'] * 4 + ['late'] * 2 + ['next']
+    assert follow([1.1, 1.0, 1.2]) == ['next', 'late', 'next']
+
+
+def test_stamps_that_go_back_by_a_second_begin_anew_and_by_less_after_three_late_images():
+    assert follow([10.0, 11.0, 10.0, 10.1]) == ['next', 'next', 'back', 'next']
+    assert follow([10.0, 11.0, 10.5, 10.6, 10.7, 10.8, 10.9]) == ['next', 'next'] + ['late'] * 3 + ['back', 'next']
