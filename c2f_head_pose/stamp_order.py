@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 
 LATE_S = 1.0
 """An image older than the last by less was overtaken on its way; one older by more is of a recording that restarted."""
@@ -25,25 +26,30 @@ class StampOrder:
 
     def __init__(self) -> None:
         self.last_s: float | None = None
+        self._earliest_s = math.inf
         self._late = 0
 
     def late(self, stamp_s: float) -> bool:
         """Whether an image is to be left out because a newer one was taken before: time that goes back would end every track.
 
-        To be asked once for each image, before `take`.
+        To be asked once for each image, before `take`. The stamp that came first, or an earlier one that was late, is late only once: it
+        comes again where a recording shorter than a second is played in a loop.
 
         Args:
             stamp_s: the image's stamp, seconds.
         """
-        if self.last_s is None or not 0 < self.last_s - stamp_s < LATE_S or self._late == _MOST_LATE:
+        newer = self.last_s is not None and 0 < self.last_s - stamp_s < LATE_S
+        if not newer or stamp_s == self._earliest_s or self._late == _MOST_LATE:
             self._late = 0
             return False
         self._late += 1
+        self._earliest_s = min(self._earliest_s, stamp_s)
         return True
 
     def take(self, stamp_s: float) -> Order:
         """Takes an image that is not late; returns how its stamp, in seconds, follows the last one's."""
         last_s, self.last_s = self.last_s, stamp_s
-        if last_s is None or stamp_s > last_s:
-            return Order.NEXT
-        return Order.BACK if stamp_s < last_s else Order.SAME
+        if last_s is None or stamp_s < last_s:
+            self._earliest_s = stamp_s
+            return Order.NEXT if last_s is None else Order.BACK
+        return Order.SAME if stamp_s == last_s else Order.NEXT

@@ -18,3 +18,15 @@ def test_an_image_that_was_overtaken_is_late_and_so_are_several_as_from_a_decode
 def test_stamps_that_go_back_by_a_second_begin_anew_and_by_less_after_three_late_images():
     assert follow([10.0, 11.0, 10.0, 10.1]) == ['next', 'next', 'back', 'next']
     assert follow([10.0, 11.0, 10.5, 10.6, 10.7, 10.8, 10.9]) == ['next', 'next'] + ['late'] * 3 + ['back', 'next']
+
+
+def test_a_clip_that_is_played_in_a_loop_loses_no_image_however_short_it_is():
+    """Joined at its second image, it loses the first two once."""
+    assert follow(3 * [1.0, 1.1]) == ['next', 'next'] + 2 * ['back', 'next']
+    assert follow(3 * [1.0, 1.1, 1.2, 1.3]) == ['next'] * 4 + 2 * ['back', 'next', 'next', 'next']
+    assert follow([1.1, 1.2] + 2 * [1.0, 1.1, 1.2]) == ['next', 'next', 'late', 'late', 'same', 'back', 'next', 'next']
+
+
+def test_a_second_publisher_of_the_same_recording_that_lags_behind_restarts_it_once():
+    """The second begins when the first is at 1.5; its images are older by 0.5 s from then on."""
+    assert follow([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.0, 1.6, 1.1, 1.7, 1.2]) == ['next'] * 6 + ['back', 'next', 'late', 'next', 'late']

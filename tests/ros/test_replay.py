@@ -190,6 +190,25 @@ def test_a_folder_of_pictures_is_played_in_natural_order_and_again_when_looping(
     assert [stamp_ns(image) for image in images[:3]] == [10**9, 10**9 + 20_000_000, 10**9 + 40_000_000]
 
 
+def test_pictures_in_a_loop_are_one_period_apart_over_its_end_too_even_a_single_one(graph, tmp_path):
+    """At 20 pictures a second each round of one picture takes 50 ms, of which the stamps of now tell; one line tells of them all."""
+    images = graph.hear(Image, '/image')
+    replay(graph, pictures(tmp_path, 1), picture_rate_hz=20.0, loop=True, stamps='now')
+    graph.wait_until(lambda: len(images) > 5, 'the sixth round')
+    assert min(np.diff([stamp_ns(image) for image in images])) > 49_000_000
+    assert len([line for line in graph.log if 'played 1 image' in line]) == 1
+
+
+def test_every_image_of_a_short_recording_in_a_loop_is_answered_in_each_round(graph, tmp_path):
+    """Three pictures stamped 0.1 s apart, played one a second, so that even a busy machine answers one before the next comes."""
+    results = graph.hear_results()
+    node = graph.head_pose_node()
+    replay(graph, pictures(tmp_path, 3), picture_rate_hz=10.0, rate=0.1, loop=True, topics='plain')
+    graph.wait_until(lambda: len(results.markers) > 6, 'the third round')
+    assert [stamp_ns(answer.markers[0]) for answer in results.markers[:7]] == [10**9, 11 * 10**8, 12 * 10**8] * 2 + [10**9]
+    assert 'late' not in node._session.statistics.dropped
+
+
 def test_a_recording_without_a_readable_image_ends_with_the_reason_when_looping(graph, tmp_path):
     """Pictures that are none take no time, so to play them again and again would fill the log and a processor."""
     for number in range(3):

@@ -35,6 +35,7 @@ from ...recordings.bagfile import BagError
 from ...recordings.reader import Notes
 from .. import process
 from ..declaration import DeclaredParameters
+from ..log import Notices
 from ..messages import time_message
 from ..qos import latched, replayed
 from .parameters import ReplayParameters
@@ -44,6 +45,7 @@ from .recording import Entry, Recording
 _SETTLED_S = 1.0
 _ACKNOWLEDGED_S = 2.0
 _LATE_S = 0.1
+_REPEAT_S = 10.0
 _CLOCK_PERIOD_S = 0.01
 
 
@@ -84,6 +86,7 @@ class ReplayNode(Node):
         """
         super().__init__('replay', **kwargs)
         self.configured = False
+        self._notices = Notices(self.get_logger())
         declared = DeclaredParameters(self, lambda: None, ReplayParameters)
         declared.check()
         self._settings = declared.parameters
@@ -160,7 +163,7 @@ class ReplayNode(Node):
             self._warn_of_others()
             again = True
             while again and not self._playhead.stopped.is_set():
-                again = self._play_once() and self._settings.loop
+                again = self._play_once()
             for publisher in self._outputs.values():
                 if not self._playhead.stopped.is_set():
                     publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGED_S))
@@ -198,10 +201,11 @@ class ReplayNode(Node):
                 )
 
     def _play_once(self) -> bool:
-        """Plays the recording; returns whether it has an image to play again."""
+        """Plays the recording; returns whether it is to be played again now, one image period after its last image."""
         try:
-            count = total = late = 0
+            total = late = 0
             first_s = None
+            images_s: list[float] = []
             skipped = Notes()
             for entry in self._recording.entries(self._settings.start_offset_s, skipped):
                 if first_s is None:  # the clock starts once the first picture is decoded, or it would be late
@@ -212,30 +216,41 @@ class ReplayNode(Node):
                     return False
                 late += self._seconds_since(entry.at_s) > _LATE_S
                 total += 1
-                count += entry.topic == self._recording.output
-            seconds = 0.0 if first_s is None else self._seconds_since(first_s)
+                if entry.topic == self._recording.output:
+                    images_s.append(entry.at_s)
+            self._report(len(images_s), 0.0 if first_s is None else self._seconds_since(first_s), late, total, skipped)
+            if not (images_s and self._settings.loop):
+                return False
+            again_s = images_s[-1] + self._period_s(images_s) - (images_s[0] - first_s)
+            return self._playhead.reach(again_s, lambda: None)
         finally:
             self._playhead.end()
-        self.get_logger().info(
+
+    def _period_s(self, images_s: list[float]) -> float:
+        """Mean time between images at these positions, in seconds of the recording; of one image, that between pictures of a folder."""
+        length_s = images_s[-1] - images_s[0]
+        return length_s / (len(images_s) - 1) if length_s > 0 else 1 / self._settings.picture_rate_hz
+
+    def _report(self, count: int, seconds: float, late: int, total: int, skipped: Notes) -> None:
+        """Logs what was played and could not be read; the exit status tells it too where the recording is damaged or held no image."""
+        self._notices.throttled(
+            'played',
             f'played {counted(count, "image")} in {seconds:.1f} s'
             + (
                 f'; {late} of {total} messages were published more than {1e3 * _LATE_S:.0f} ms late: this machine is too slow; lower rate'
                 if late
                 else ''
-            )
+            ),
+            _REPEAT_S,
+            'info',
         )
-        self._report(count, skipped)
-        return count > 0
-
-    def _report(self, count: int, skipped: Notes) -> None:
-        """Logs what could not be read; the process's exit status tells it too where the recording is damaged or held no readable image."""
         for kind, times in skipped.counts.items():
-            self.get_logger().warning(f'{times} x {kind}')
+            self._notices.throttled(kind, f'{times} x {kind}', _REPEAT_S)
         if skipped.counts and not count:
             self.get_logger().error(f'no image on {self._recording.image_topic} could be read; record it again')
             self.exit_status = 1
         if self._recording.damage:
-            self.get_logger().error(self._recording.damage)
+            self._notices.throttled('damage', self._recording.damage, _REPEAT_S, 'error')
             self.exit_status = 1
 
     def _seconds_since(self, at_s: float) -> float:

@@ -36,7 +36,7 @@ class ReplayParameters(ParameterTable):
     start_offset_s: float = _at_start(
         0.0, 'Begin this far into the recording, with the calibration that holds there; loop goes back there.', 's', 0.0, math.inf
     )
-    loop: bool = _at_start(False, 'Start again at the end.')
+    loop: bool = _at_start(False, 'Start again at the end, one image period after the last image.')
     clock: bool = _at_start(
         False, "Publish the recording's time on /clock, 100 times a second and before each message; nothing while paused."
     )
