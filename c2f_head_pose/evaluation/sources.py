@@ -96,12 +96,15 @@ def estimate_frames(
         follows = order.take(frame.stamp_s)
         if follows is Order.BACK:
             notes.add('stamps that go back: tracking restarts, in recorded order')
+        elif follows is Order.STILL:
+            notes.add('stamps that stand still: each image is answered by itself, without tracking or smoothing, as the node answers it')
         elif follows is Order.SAME:
             notes.add('images with the stamp of the image before')
         size = frame.image.shape[:2]
+        stamp_s = None if follows is Order.STILL else frame.stamp_s
         start = time.perf_counter()
         try:
-            poses = estimator.estimate(frame.image if estimator.reads_images else None, frame.camera, frame.depth_m, frame.stamp_s)
+            poses = estimator.estimate(frame.image if estimator.reads_images else None, frame.camera, frame.depth_m, stamp_s)
         except ValueError as error:
             notes.add('images that the estimator refuses: they are not evaluated', str(error))
             yield UnreadableImage(frame.index, frame.stamp_ns, frame.log_ns)

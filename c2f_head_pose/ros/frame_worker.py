@@ -49,6 +49,7 @@ class FrameWorker:
 
     Attributes:
         frame_id: frame of the last processed image.
+        stamp_problem: reason why the last image was answered by itself, with the remedy; empty if it was tracked and smoothed.
         frame_problem: reason why the last image's poses could not be converted to target_frame; empty if they could.
     """
 
@@ -72,6 +73,7 @@ class FrameWorker:
             now_s: the node's clock, seconds; only measures latency.
         """
         self.frame_id = ''
+        self.stamp_problem = ''
         self.frame_problem = ''
         self._parts = parts
         self._reader = reader
@@ -196,14 +198,10 @@ class FrameWorker:
             self._notices.once(option, note)
 
     def _usable_stamp(self, header: Any) -> float | None:
-        """The stamp to track and smooth by, in seconds; None if the image has none."""
+        """The stamp to track and smooth by, in seconds; None if the image has none, or one at which stamps stand still."""
         stamp_s = messages.stamp_s(header)
         if stamp_s == 0.0:
-            self._notices.once(
-                'zero stamp',
-                'images have no stamp (0): each is answered by itself, without tracking or smoothing; '
-                'set header.stamp in the camera driver',
-            )
+            self._report_stamps('zero stamp', 'images have no stamp (0)', 'set header.stamp in the camera driver')
             return None
         last_s, at_s = self._order.last_s, time.monotonic()
         order = self._order.take(stamp_s)
@@ -224,7 +222,20 @@ class FrameWorker:
                 "when the camera's clock is set; otherwise look for two publishers of the image topic",
             )
         self._last_stamp_at_s = at_s
+        if order is Order.STILL:
+            self._report_stamps(
+                'still stamp',
+                f'stamps stand still, now at {stamp_s:.3f} s',
+                'set header.stamp in the camera driver to the time at which each image is taken, in more than whole seconds',
+            )
+            return None
+        self.stamp_problem = ''
         return stamp_s
+
+    def _report_stamps(self, key: str, fault: str, remedy: str) -> None:
+        """Reports stamps that nothing can be tracked or smoothed by."""
+        self.stamp_problem = f'{fault}: each image is answered by itself, without tracking or smoothing; {remedy}'
+        self._notices.once(key, self.stamp_problem)
 
     def _watch_size(self, size: tuple[int, int]) -> None:
         """Restarts tracking when the resolution changes, because the old boxes are in other pixels."""

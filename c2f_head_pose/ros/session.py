@@ -155,6 +155,8 @@ class Session:
             return State.NO_IMAGE, ''
         if self.depth is not None and self.depth.degraded:
             return State.DEGRADED, self.depth.status
+        if self._frame_worker.stamp_problem:
+            return State.DEGRADED, self._frame_worker.stamp_problem
         if statistics.overtaken > 0.5:
             return State.DEGRADED, (
                 f'{100 * statistics.overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '

@@ -30,3 +30,11 @@ def test_a_clip_that_is_played_in_a_loop_loses_no_image_however_short_it_is():
 def test_a_second_publisher_of_the_same_recording_that_lags_behind_restarts_it_once():
     """The second begins when the first is at 1.5; its images are older by 0.5 s from then on."""
     assert follow([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.0, 1.6, 1.1, 1.7, 1.2]) == ['next'] * 6 + ['back', 'next', 'late', 'next', 'late']
+
+
+def test_stamps_stand_still_from_the_third_equal_one_until_three_in_a_row_are_newer():
+    """A single duplicate is none. A clock of whole seconds at 4 Hz stands still from its third image on, and stays so."""
+    assert follow([1.0, 1.1, 1.1, 1.2, 1.2, 1.3]) == ['next', 'next', 'same', 'next', 'same', 'next']
+    assert follow([5.0, 5.0, 5.0, 5.0, 5.1, 5.2, 5.3]) == ['next', 'same', 'still', 'still', 'still', 'still', 'next']
+    assert follow([7.0] * 4 + [8.0] * 4 + [9.0] * 4) == ['next', 'same'] + ['still'] * 10
+    assert follow([7.0] * 4 + [1.0, 1.1]) == ['next', 'same', 'still', 'still', 'back', 'next']

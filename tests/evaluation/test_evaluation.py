@@ -309,6 +309,15 @@ def test_stamps_that_go_back_are_reported_and_every_image_used(tmp_path):
     assert any('go back' in n for n in record['recordings'][0]['notes'])
 
 
+def test_stamps_in_whole_seconds_freeze_no_pose_and_are_reported(tmp_path):
+    """15 images a second: from the third on, 18 of 20 are answered by themselves, as in the node."""
+    bag = odd(tmp_path, lambda k, image, ns: (image, ns // 10**9 * 10**9, ns))
+    assert run(bag, '--output', tmp_path / 'out', '--no-video') == 0
+    record = metrics_of(tmp_path / 'out')
+    assert record['overall']['images']['with_face'] == 20
+    assert [count for note, count in record['recordings'][0]['notes'].items() if 'stand still' in note] == [18]
+
+
 def test_images_that_came_late_are_dropped_as_the_node_drops_them_and_end_no_track(tmp_path):
     """Of 20 images the sixth and the sixteenth come after their successors: the stamps of two neighbours are swapped."""
     swapped = {5: 1, 6: -1, 15: 1, 16: -1}

@@ -148,6 +148,32 @@ def test_a_clock_that_is_set_back_by_half_a_second_costs_three_images(graph):
     graph.wait_for_log('stamps went back by 0.406 s', 'restart')
 
 
+def test_images_whose_stamps_stand_still_are_answered_singly_which_is_reported_and_followed_again_once_they_move(graph):
+    """Eight images of the sample's one head, 0.2 s apart: the first five stamped as the first, the others with their own stamps.
+
+    Under one stamp, smoothing would keep the first pose: each that is answered by itself is the image's own.
+    """
+    graph.hear_results()
+    node = graph.head_pose_node()
+    publish, answered = node._parts.outputs.publish, []
+
+    def heard(answer, tf):
+        publish(answer, tf)
+        answered.append([(pose.track_id, bool((pose.R_cam_head == pose.R_cam_head_unsmoothed).all())) for pose in answer.poses])
+
+    node._parts.outputs.publish = heard
+    images = graph.image_publisher()
+    frames = sample.frames()[:48:6]
+    for number, frame in enumerate(frames):
+        images.publish(image_message(frame.image, frames[0].stamp_s if number < 5 else frame.stamp_s))
+        graph.wait_until(lambda n=number: len(answered) > n, 'an answer')
+        if number == 4:
+            graph.wait_for_log('stamps stand still', 'header.stamp')
+            graph.wait_for_state('degraded: stamps stand still')
+    assert [id for ((id, _),) in answered] == [1, 1, None, None, None, None, None, 1]
+    assert [raw for ((_, raw),) in answered[2:7]] == 5 * [True]
+
+
 def test_resolution_and_encoding_that_change_in_the_stream_are_answered_and_the_resolution_is_reported(graph):
     results = graph.hear_results()
     graph.head_pose_node()

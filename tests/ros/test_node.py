@@ -187,6 +187,7 @@ def test_images_without_stamp_are_answered_singly_which_is_reported(graph):
     graph.wait_until(lambda: results.markers, 'an answer')
     assert results.markers[0].markers[0].header.stamp.sec == 0
     graph.wait_for_log('no stamp', 'header.stamp')
+    graph.wait_for_state('degraded: images have no stamp')
 
 
 def test_images_without_frame_are_answered_in_none_which_is_reported(graph):
