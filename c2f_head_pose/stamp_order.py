@@ -7,6 +7,8 @@ import math
 
 LATE_S = 1.0
 """An image older than the last by less was overtaken on its way; one older by more is of a recording that restarted."""
+SLOWEST_S = 2.0
+"""Images no further apart than this follow each other: a face seen in one and found in the next was not unseen between them."""
 _MOST_LATE = 3
 """Late images in a row; more are a clock that was set back."""
 _STILL, _MOVING = 2, 3

@@ -11,6 +11,7 @@ import numpy as np
 from .change import ChangeWatch
 from .detect import CANDIDATE, FaceDetector, same_face, suppress_overlaps
 from .options import EstimatorOptions
+from .stamp_order import SLOWEST_S
 from .tiles import FOUND_PX, WHOLE_LONG_SIDE_PX, Tile, plan_search
 from .types import FaceBox
 
@@ -28,8 +29,6 @@ _FARTHEST = 1.5
 """Sizes, 25 cm: the gate grows by this much at most, however long a face was not seen; beyond it is somebody beside it."""
 _ALIKE = 1.3
 """A face beyond the gate is at most so many times as large or as small, or it is somebody before or behind it."""
-_SLOWEST_S = 2.0
-"""Images no further apart than this follow each other: a face seen in one and found in the next was not unseen between them."""
 _STEADY_S = 0.1
 """A face's velocity is averaged over about this time: short enough to follow a walker who stops, long enough for the boxes' noise."""
 _GOES_ON_S = 0.3
@@ -155,7 +154,7 @@ class FaceTracker:
     def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
         """Deletes the tracks of faces that were not seen for too long, and those beyond `max_faces`; expects the others in this image."""
         limit_s = options.track_timeout_s
-        seen_last_s = max(limit_s, _SLOWEST_S)
+        seen_last_s = max(limit_s, SLOWEST_S)
         kept = [t for t in self._tracks if stamp_s - t.seen_s <= (seen_last_s if t.track_id in self._seen_ids else limit_s)]
         kept = kept[: options.max_faces]
         if len(kept) < len(self._tracks) or options != self._options:

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..stamp_order import LATE_S
+from ..stamp_order import LATE_S, SLOWEST_S
 from .zones import head_directions
-
-_SLOWEST_S = 2.0
-"""Images further apart than this do not show the same look, even of a person who is in each; the tracker's limit too."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +84,9 @@ class LookingAt:
         if stamp_s <= self._stamp_s:
             self._reset()
         mass = self._mass_at(R_head, rotation_std_deg, to_target)
-        in_every_image = mass is not None and self._seen_s == self._stamp_s
+        forgotten = self._forgotten(stamp_s, in_every_image=mass is not None and self._seen_s == self._stamp_s)
         self._stamp_s = stamp_s
-        if stamp_s - self._seen_s > (max(s.forget_s, _SLOWEST_S) if in_every_image else s.forget_s):
+        if forgotten:
             self.looking, self.since_s, self.mass, self._verdict = None, None, 0.0, None
         if mass is None:
             return self.looking
@@ -100,6 +97,19 @@ class LookingAt:
         if verdict != self.looking and stamp_s - self._verdict_since_s >= s.dwell_s - 1e-3:
             self.looking, self.since_s = verdict, stamp_s
         return self.looking
+
+    def at(self, now_s: float) -> bool | None:
+        """Returns whether the person looks at the target at a time after the last frame, and changes nothing.
+
+        Args:
+            now_s: seconds, on the stamps' clock. It may be an estimate: the next frame may have an earlier stamp.
+        """
+        return None if self._forgotten(now_s, in_every_image=self._seen_s == self._stamp_s) else self.looking
+
+    def _forgotten(self, stamp_s: float, in_every_image: bool) -> bool:
+        """Whether the person was last seen too long before a stamp; one who was in every image may have been between rare ones too."""
+        limit_s = self.settings.forget_s
+        return stamp_s - self._seen_s > (max(limit_s, SLOWEST_S) if in_every_image else limit_s)
 
     def _mass_at(self, R_head: np.ndarray | None, rotation_std_deg: np.ndarray | None, to_target: np.ndarray | None) -> float | None:
         if R_head is None or rotation_std_deg is None or to_target is None:

@@ -80,6 +80,18 @@ def test_a_person_who_is_in_every_other_of_rare_images_only_is_unknown():
     assert watch([0, None] * 5, rate_hz=1 / 0.8) == [None] * 10
 
 
+def test_between_rare_images_the_answer_is_the_last_ones_for_two_seconds_and_asking_changes_nothing():
+    """Images 1.5 s apart, the second of which decides. A time is asked for that the next image refutes, as in a slow replay."""
+    person = LookingAt()
+    assert [person.update(stamp, yaw(0), SHARP, AT_CAMERA) for stamp in (0.0, 1.5)] == [None, True]
+    assert [person.at(now) for now in (1.6, 3.4, 3.6, 9.0)] == [True, True, None, None]
+    assert person.update(3.0, yaw(60), SHARP, AT_CAMERA) is True
+    assert person.update(4.5, yaw(60), SHARP, AT_CAMERA) is False
+    person.update(4.6, None, None, None)
+    assert [person.at(now) for now in (5.4, 5.6)] == [False, None]
+    assert LookingAt().at(1.0) is None
+
+
 def test_an_uncertain_pose_is_no_evidence():
     assert watch([0] * 20, std=np.full(3, 30.0)) == [None] * 20
 

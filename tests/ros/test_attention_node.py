@@ -289,6 +289,19 @@ def test_a_person_who_faces_the_camera_looks_at_it(graph):
     graph.wait_until(lambda: driver.looking_at[-1].status[0].values[0].value == 'no', 'looking away')
 
 
+@pytest.mark.parametrize('step_s', [1.5, 0.125])
+def test_whoever_looks_at_the_camera_does_between_frames_too_where_they_are_rare_or_replayed_slowly(graph, step_s):
+    """Six frames, each sent once the node has answered for 0.7 s after the last one without a frame: half of the first step, and more
+    than four of the second. The second of the first ones decides, and the fourth of the second, 0.375 s after the first."""
+    driver = Driver(graph)
+    for _ in range(6):
+        driver.look(ROAD, step_s, rate_hz=1 / step_s)
+        graph.wait_until(lambda: messages.stamp_s(driver.decisions[-1].header) > driver.stamp_s + 0.7, 'answers between frames')
+    said = [message.status[0].values[0].value for message in driver.looking_at]
+    decided = said.index('yes')
+    assert set(said[:decided]) <= {'unknown'} and set(said[decided:]) == {'yes'}
+
+
 def test_health_is_an_error_while_nothing_comes_and_a_warning_while_distracted(graph):
     driver = Driver(graph)
     health = graph.hear(DiagnosticArray, '/diagnostics')

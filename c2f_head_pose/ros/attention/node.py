@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -168,7 +168,13 @@ class AttentionNode(Node):
         placed = self._mount_applies(header.frame_id)
         self._attention = self._monitor_for(header.frame_id).frame(at_s, heads if placed else None, self._current_motion())
         self._header = Header(stamp=header.stamp, frame_id=header.frame_id)
-        self._publish(self._attention, heads)
+        self._publish(self._attention, heads, self._look(heads))
+
+    def _look(self, heads: Sequence[HeadPose]) -> dict[str, dict[str, bool | None]]:
+        """Returns which face of a frame looks at which target."""
+        parameters = self._declared.parameters
+        places = {target: self._targets.find(target, self._header) if heads else None for target in parameters.targets}
+        return self._looks.update(stamp_s(self._header), heads, places, LookingAtSettings(radius_deg=parameters.looking_at_radius_deg))
 
     def _monitor_for(self, frame_id: str) -> LiveMonitor:
         if self._monitor is None or frame_id != self._frame_id:
@@ -232,7 +238,7 @@ class AttentionNode(Node):
             self._attention = self._monitor.at(self._now_on_stamps())
         if self._known_s is not None:
             self._header = Header(stamp=_time(self._now_on_stamps()), frame_id=self._frame_id)
-        self._publish(self._attention, [])
+        self._publish(self._attention, [], {} if heads == [] else self._looks.at(stamp_s(self._header)))
         if self._silent_s() > _SILENCE_S and self._attention.reason in (Reason.STALE, Reason.NO_EVIDENCE):
             self._notices.throttled('silence', self._silence(), _REPEAT_S)
 
@@ -260,15 +266,12 @@ class AttentionNode(Node):
 
     # Outputs.
 
-    def _publish(self, attention: Attention, heads: Sequence[HeadPose]) -> None:
+    def _publish(self, attention: Attention, heads: Sequence[HeadPose], looks: Mapping[str, Mapping[str, bool | None]]) -> None:
         self._outputs.publish_decision(self._header, attention)
         if self._monitor is None:
             return
         self._outputs.publish_markers(self._header, attention, heads, self._monitor.monitor)
-        if targets := self._declared.parameters.targets:
-            places = {target: self._targets.find(target, self._header) if heads else None for target in targets}
-            settings = LookingAtSettings(radius_deg=self._declared.parameters.looking_at_radius_deg)
-            looks = self._looks.update(stamp_s(self._header), heads, places, settings)
+        if self._declared.parameters.targets:
             self._outputs.publish_looking_at(self._header, looks)
 
     def _publish_health(self) -> None:

@@ -154,10 +154,12 @@ class Looks:
 
     def __init__(self) -> None:
         self._looks: OrderedDict[tuple[str, str], LookingAt] = OrderedDict()
+        self._last: dict[str, dict[str, bool | None]] = {}
 
     def clear(self) -> None:
         """Deletes all decisions."""
         self._looks.clear()
+        self._last = {}
 
     def update(
         self, stamp_s: float, heads: Sequence[HeadPose], places: Mapping[str, Place | None], settings: LookingAtSettings
@@ -192,7 +194,23 @@ class Looks:
                 look.update(stamp_s, None, None, None)
         while len(self._looks) > _REMEMBERED:
             self._looks.popitem(last=False)
+        self._last = looks
         return looks
+
+    def at(self, now_s: float) -> dict[str, dict[str, bool | None]]:
+        """Returns, for each face of the last frame, whether it looks at each target at a time without a frame; changes nothing.
+
+        Args:
+            now_s: estimated time on the stamps' clock, seconds; see `LookingAt.at`.
+        """
+        unknown = LookingAt()
+        return {
+            face: {
+                target: None if looking is None else self._looks.get((face, target), unknown).at(now_s)
+                for target, looking in targets.items()
+            }
+            for face, targets in self._last.items()
+        }
 
     def _follow(self, face: str, target: str, settings: LookingAtSettings) -> LookingAt:
         look = self._looks.setdefault((face, target), LookingAt(settings))
