@@ -18,7 +18,7 @@ from ..types import Finding, HeadPose
 from . import messages
 from .components import Parts
 from .frame_reader import Frame, FrameReader
-from .frames import FrameError, Mount
+from .frames import TF_REFUSES_S, FrameError, Mount
 from .log import Notices
 from .neutral_services import NeutralServices
 from .outputs import FramePoses
@@ -26,7 +26,6 @@ from .parameters import Parameters
 from .statistics import Answer, Statistics
 
 _REPEAT_S = 30.0
-_TF_REFUSES_S = 5.0  # tf2 keeps 10 s, and may be some seconds ahead of the images
 
 
 @dataclass(frozen=True)
@@ -207,7 +206,7 @@ class FrameWorker:
         order = self._order.take(stamp_s)
         if last_s is not None and order is Order.BACK:
             self._parts.estimator.reset()
-            if self._parts.mount is not None and last_s - stamp_s > _TF_REFUSES_S:
+            if self._parts.mount is not None and last_s - stamp_s > TF_REFUSES_S:
                 self._parts.mount.forget()
             self._notices.once(
                 'time jump',

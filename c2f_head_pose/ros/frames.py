@@ -12,6 +12,8 @@ from ..geometry import rotation_from_vector
 from ..transforms import FrameError, Transform, transform_from_message
 from .parameters import ParameterError, Parameters
 
+TF_REFUSES_S = 5.0
+"""Once stamps go back by more, TF must forget: tf2 keeps 10 s, and may be some seconds ahead of the images."""
 _WAIT_S = 0.05
 
 

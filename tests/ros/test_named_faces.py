@@ -227,6 +227,36 @@ def test_where_tf_does_not_have_the_camera_whether_it_is_looked_at_is_unknown(gr
     graph.wait_for_log("'camera' is unknown", "'another_camera'", "'base_link'")
 
 
+def test_a_target_is_found_by_the_transforms_of_a_recordings_new_pass(graph, monkeypatch):
+    """The stand-in keeps 10 s and refuses what is older, as tf2 does, unless it is cleared; 1.5 s back are no reason to."""
+
+    class TransformError(Exception):
+        pass
+
+    class Buffer:
+        def __init__(self):
+            self.cleared, self.newest_s = 0, 0.0
+
+        def clear(self):
+            self.cleared, self.newest_s = self.cleared + 1, 0.0
+
+        def lookup_transform(self, target, source, time):
+            at_s = time.nanoseconds * 1e-9 or self.newest_s
+            self.newest_s = max(self.newest_s, at_s)
+            if at_s < self.newest_s - 10:
+                raise TransformError('would extrapolate into the past')
+            return TransformStamped(header=header(at_s), transform=Transform(rotation=Quaternion(w=1.0)))
+
+    stand_in = SimpleNamespace(Buffer=Buffer, TransformListener=lambda *_: None, TransformException=TransformError)
+    monkeypatch.setattr(targets, 'tf2_ros', stand_in)
+    people = People(graph, looking_at='robot')
+    person = facing(AHEAD, 'face_abcde', (-1.0, 0.0, 0.0))
+    for begin_s, cleared in ((100.0, 0), (99.5, 0), (50.0, 1)):
+        people.stamp_s = begin_s
+        assert people.watch([person], 'base_link') == {'face_abcde': {'robot': 'yes'}}
+        assert people.node._targets._buffer.cleared == cleared
+
+
 @pytest.mark.parametrize(
     'frame_id, image_frame, looks',
     [

@@ -27,6 +27,7 @@ from ...types import HeadPose
 from .. import process
 from ..declaration import DeclaredParameters
 from ..diagnostics import read_reports
+from ..frames import TF_REFUSES_S
 from ..log import Notices
 from ..messages import stamp_s, time_message
 from .outputs import AttentionOutputs
@@ -156,6 +157,8 @@ class AttentionNode(Node):
             self._ignored_s = time.monotonic()
             return
         if self._stamp_s is not None and at_s <= self._stamp_s:
+            if self._stamp_s - at_s > TF_REFUSES_S:
+                self._targets.forget()
             self._notices.once(
                 'time jump',
                 f'stamps went back by {self._stamp_s - at_s:.3f} s: everything learned is deleted; this is normal '

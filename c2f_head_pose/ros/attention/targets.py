@@ -77,6 +77,11 @@ class Targets:
             self._buffer = tf2_ros.Buffer()
             self._listener = tf2_ros.TransformListener(self._buffer, node)
 
+    def forget(self) -> None:
+        """Forgets the transforms that change, for stamps that begin anew; see TfLookup.forget."""
+        if self._buffer is not None:
+            self._buffer.clear()
+
     def is_images(self, frame_id: str) -> bool | None:
         """Whether poses in this frame are in their images' own; None where that is not known.
 
