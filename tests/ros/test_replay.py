@@ -16,6 +16,8 @@ pytest.importorskip('rclpy', reason='needs rclpy')
 
 import rclpy
 from bag_making import START_NS, Scene, info_message, pose_message, scene_recording, write_bag
+from bag_making import Recording as Bag
+from bag_making import image_message as recorded_image
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 from rclpy.parameter import Parameter
 from rclpy.time import Time
@@ -31,6 +33,7 @@ from std_srvs.srv import SetBool
 
 from c2f_head_pose.recordings.bagfile import BagError
 from c2f_head_pose.ros.replay.node import ReplayNode
+from c2f_head_pose.ros.replay.now_stamps import NowStamps
 from c2f_head_pose.ros.replay.playhead import Playhead
 from c2f_head_pose.ros.replay.recording import Entry, Recording
 from c2f_head_pose.types import Camera
@@ -129,6 +132,34 @@ def test_stamps_of_now_keep_their_distances(graph, tmp_path):
     assert before <= stamps[0] <= graph.probe.get_clock().now().nanoseconds
     assert np.diff(stamps).tolist() == (FRAMES - 1) * [500_000_000]
     assert stamps == [stamp_ns(info) for info in infos]
+
+
+@pytest.mark.parametrize('stamped', [True, False])
+def test_stamps_of_now_begin_with_the_first_image_whatever_was_recorded_before_it_and_need_no_stamps(graph, tmp_path, stamped):
+    """A calibration latched ten minutes before, at the recording's first moment; four images 50 ms apart, 4 ms late, or without a stamp."""
+    recording = Bag()
+    recording.add('/camera_info', INFO_TYPE, START_NS, lambda store: info_message(store, Camera(64, 48, np.eye(3)), START_NS - 600 * 10**9))
+    for log_ns in range(START_NS + 5_000_000, START_NS + 200_000_000, 50_000_000):
+        stamp = log_ns - 4_000_000 if stamped else 0
+        recording.add('/image', 'sensor_msgs/msg/Image', log_ns, lambda store, n=stamp: recorded_image(store, PICTURE, n))
+    images, infos = graph.hear(Image, '/image'), graph.hear(CameraInfo, '/camera_info')
+    before = graph.probe.get_clock().now().nanoseconds
+    node = replay(graph, write_bag(tmp_path / 'bag', recording), stamps='now')
+    graph.wait_until(lambda: node.finished and len(images) == 4 and infos, 'all messages')
+    stamps = [stamp_ns(image) for image in images]
+    assert before <= stamp_ns(infos[0]) == stamps[0] - 5_000_000 <= graph.probe.get_clock().now().nanoseconds
+    assert np.diff(stamps).tolist() == 3 * [50_000_000]
+
+
+def test_images_whose_clock_is_set_while_they_are_recorded_go_on_from_their_time_of_recording():
+    """Stamped 100 and 101 s after the camera's start until its clock is set; a calibration still has the old clock then."""
+    second = 10**9
+    stamps, placed = NowStamps(100 * second, START_NS), []
+    for stamp, log_s in ((100 * second, 0), (101 * second, 1), (START_NS + 2 * second, 2), (START_NS + 3 * second, 3)):
+        stamps.take_image(stamp, START_NS + log_s * second)
+        placed.append(stamps.place(stamp, START_NS + log_s * second) - START_NS)
+    assert placed == [0, second, 2 * second, 3 * second]
+    assert stamps.place(103 * second, START_NS + 4 * second) == START_NS + 4 * second
 
 
 def test_the_stamp_of_tf_is_its_transforms_not_the_time_of_recording():

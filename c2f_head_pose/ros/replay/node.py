@@ -38,6 +38,7 @@ from ..declaration import DeclaredParameters
 from ..log import Notices
 from ..messages import time_message
 from ..qos import latched, replayed
+from .now_stamps import NowStamps
 from .parameters import ReplayParameters
 from .playhead import Playhead
 from .recording import Entry, Recording
@@ -56,13 +57,13 @@ class _Round:
     Attributes:
         first_s: position of its first entry.
         first_ns: when that was recorded.
-        first_stamp_ns: the stamp that it has in the recording.
-        now_ns: when it is played.
+        stamps: place stamps on the clock that it was recorded with.
+        now_ns: when its first entry is played.
     """
 
     first_s: float
     first_ns: int
-    first_stamp_ns: int
+    stamps: NowStamps
     now_ns: int
 
 
@@ -210,7 +211,8 @@ class ReplayNode(Node):
             for entry in self._recording.entries(self._settings.start_offset_s, skipped):
                 if first_s is None:  # the clock starts once the first picture is decoded, or it would be late
                     first_s = entry.at_s
-                    self._round = _Round(first_s, entry.time_ns, entry.stamp_ns, self.get_clock().now().nanoseconds)
+                    stamps = NowStamps(*self._recording.first_image(self._settings.start_offset_s) or (0, entry.time_ns))
+                    self._round = _Round(first_s, entry.time_ns, stamps, self.get_clock().now().nanoseconds)
                     self._playhead.begin(first_s)
                 if not self._playhead.reach(entry.at_s, partial(self._publish, entry)):
                     return False
@@ -261,9 +263,12 @@ class ReplayNode(Node):
         if self._clock_output is not None:
             self._publish_clock()
         if self._settings.stamps == 'now':
+            stamps = self._round.stamps
+            if entry.topic == self._recording.output:
+                stamps.take_image(entry.stamp_ns, entry.time_ns)
             for part in entry.stamped:
-                played_s = (stamp_ns(part) - self._round.first_stamp_ns) * 1e-9 / self._settings.rate
-                part.header.stamp = self._shifted(played_s)
+                since_ns = stamps.place(stamp_ns(part), entry.time_ns) - self._round.first_ns
+                part.header.stamp = self._shifted(since_ns * 1e-9 / self._settings.rate)
         self._outputs[entry.topic].publish(entry.message)
 
     def _publish_clock(self) -> None:

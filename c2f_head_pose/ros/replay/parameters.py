@@ -29,7 +29,9 @@ class ReplayParameters(ParameterTable):
         choices=('recorded', 'plain'),
     )
     stamps: str = _at_start(
-        'recorded', 'recorded: kept; now: shifted so that the first is now, and by each pause; the clock too.', choices=('recorded', 'now')
+        'recorded',
+        "recorded: kept; now: shifted so that the first image's is when it is played, and by each pause; the clock too.",
+        choices=('recorded', 'now'),
     )
     rate: float = _at_start(1.0, '1.0 is real time, 0.5 half as fast.', '', 0.01, 1000.0)
     picture_rate_hz: float = _at_start(PICTURE_RATE_HZ, 'Pictures a second, for a folder of pictures.', 'Hz', 0.01, 1000.0)

@@ -160,13 +160,27 @@ class Recording:
             skipped: counts the messages that are left out because they cannot be read.
         """
         skipped = Notes() if skipped is None else skipped
-        start_ns = next((message.log_ns for message in self._bag.messages(self._names)), 0)
+        start_ns = self._start_ns()
         entries = self._entries(start_ns, start_ns + round(from_s * 1e9), skipped)
         first = next(entries, None)
         if first is not None:
             yield from self._calibrations_before(first) if from_s > 0 else ()
             yield first
             yield from entries
+
+    def first_image(self, from_s: float = 0.0) -> tuple[int, int] | None:
+        """Returns the stamp and the time of recording, both in nanoseconds, of the first image whose header can be read; None for none.
+
+        Args:
+            from_s: leaves out what comes earlier, as in `entries`.
+        """
+        for message in self._bag.messages([self.image_topic], self._start_ns() + round(from_s * 1e9)):
+            with suppress(BagError):
+                return stamp_ns(message.decode()), message.log_ns
+        return None
+
+    def _start_ns(self) -> int:
+        return next((message.log_ns for message in self._bag.messages(self._names)), 0)
 
     def _entries(self, start_ns: int, from_ns: int, skipped: Notes) -> Iterator[Entry]:
         """The messages recorded from a time on."""
