@@ -207,6 +207,8 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     if truth is None:
         notes.add('no truth: figures that need a truth are not computed; name one with --truth')
         return None
+    for note in truth.notes:
+        notes.add(note)
     truth = truth.stated_in(options.truth_axes, options.truth_parent)
     if options.truth_offset_s:
         truth = truth.delayed(-options.truth_offset_s)

@@ -13,6 +13,7 @@ from c2f_head_pose.evaluation.series import Series
 from c2f_head_pose.evaluation.summary import summarise
 from c2f_head_pose.evaluation.truth.csv_file import read_csv
 from c2f_head_pose.evaluation.truth.heads import Truth
+from c2f_head_pose.evaluation.truth.read import read_truth
 from c2f_head_pose.evaluation.truth.stamps import describe_gap
 from c2f_head_pose.geometry import rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.recordings.bagfile import BagError
@@ -85,12 +86,51 @@ def test_radians_are_read_by_their_name(tmp_path):
         ('stamp_s,yaw_deg,pitch_deg,roll_deg\nnoon,2,3,4\n', "line 2: 'noon' is no number"),
         ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1e30,2,3,4\n', 'is no stamp'),
         ('stamp_s,yaw_deg,pitch_deg,roll_deg\n1,,,\n', 'the truth is empty'),
+        (
+            'stamp_s,yaw_deg,pitch_deg,roll_deg,x,y,z\n1,2,3,4,0,0,1\n',
+            'the unit of x, y, z is missing: name them x_m, y_m, z_m if they are metres',
+        ),
+        ('stamp_s,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z\n1,2,3,4,0,0,1\n', 'the unit of z is missing: name them z_m'),
+        ('stamp_s,yaw_deg,pitch_deg,roll_deg,x_m,z_m\n1,2,3,4,0,1\n', 'y_m is missing'),
     ],
 )
 def test_a_truth_file_that_cannot_be_read_is_refused_with_the_place_and_the_remedy(tmp_path, text, words):
     (tmp_path / 't.csv').write_text(text)
     with pytest.raises(BagError, match=words):
         read_csv(tmp_path / 't.csv')
+
+
+def two_people(column: str, apart_deg: float) -> str:
+    """Two rows at each stamp, in any order: a head that turns, and one with another yaw."""
+    rows = [(t, name, 10.0 * t + yaw) for name, yaw in (('ann', 0.0), ('bob', apart_deg)) for t in (1, 2, 3)]
+    return f'stamp_s,{column},yaw_deg,pitch_deg,roll_deg,x,y\n' + ''.join(f'{t},{name},{yaw},0,0,7,7\n' for t, name, yaw in rows)
+
+
+@pytest.mark.parametrize('column', ['person', 'track_id', 'face_id'])
+def test_two_people_whose_names_are_in_another_column_than_id_are_not_one_head(tmp_path, column):
+    (tmp_path / 't.csv').write_text(two_people(column, 40.0))
+    words = f"at 1.000 s are two rotations, 40 degrees apart, both of 'head': give each person a name in the column id; .*: {column}, x, y"
+    with pytest.raises(BagError, match=words):
+        read_csv(tmp_path / 't.csv')
+    (tmp_path / 't.csv').write_text(two_people('id', 40.0))
+    assert [head.name for head in read_csv(tmp_path / 't.csv').heads] == ['ann', 'bob']
+
+
+def test_rows_of_one_head_whose_rounded_stamps_are_equal_are_read(tmp_path):
+    """A tracker at 1 kHz with stamps to 10 ms: a head that turns at 300 deg/s has turned by 3 degrees until its next stamp."""
+    (tmp_path / 't.csv').write_text(two_people('source', 3.0))
+    (head,) = read_csv(tmp_path / 't.csv').heads
+    assert head.stamps_s.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_columns_that_are_not_used_are_noted(tmp_path):
+    """x and y may be pixels, so they are noted and no position without a unit; a separator at the end of a line makes no column."""
+    (tmp_path / 't.csv').write_text('stamp_s,stamp_ns,yaw_deg,pitch_deg,roll_deg,x,y,\n1,1000000000,2,3,4,5,6,\n')
+    assert read_csv(tmp_path / 't.csv').notes == (f'{tmp_path / "t.csv"}: columns that are not used: stamp_s, x, y',)
+    (tmp_path / 't.csv').write_text(PLAIN)
+    assert read_csv(tmp_path / 't.csv').notes == ()
+    (tmp_path / 't.csv').write_text(two_people('id', 40.0))
+    assert len(read_truth(None, 2 * [str(tmp_path / 't.csv')], '').notes) == 2
 
 
 NOW_S = START_NS / 1e9
@@ -158,6 +198,15 @@ def test_radians_in_columns_of_degrees_are_reported(tmp_path, turning):
 
 def test_degrees_are_not_taken_for_radians(tmp_path, turning):
     assert evaluated(tmp_path, turning, 1.0).errors == []
+
+
+def test_the_report_names_the_columns_that_are_not_used(tmp_path, turning):
+    path, angles, estimator = turning
+    lines = ''.join(f'{ns},7,{y!r},{p!r},{r!r}\n' for ns, y, p, r in angles)
+    (tmp_path / 't.csv').write_text(f'stamp_ns,quality,yaw_deg,pitch_deg,roll_deg\n{lines}')
+    options = Options(video=False, poses=False, truth=(str(tmp_path / 't.csv'),), limit=2)
+    done = evaluate_recording(path, 'bag', tmp_path / 'out', options, estimator)
+    assert done.errors == [] and done.notes[f'{tmp_path / "t.csv"}: columns that are not used: quality'] == 1
 
 
 def test_faces_after_the_end_of_a_complete_truth_are_not_false(tmp_path, turning):

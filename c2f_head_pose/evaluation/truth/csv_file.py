@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...files import seconds_from_ns
-from ...geometry import rotation_from_ypr_deg
+from ...geometry import geodesic_deg, rotation_from_ypr_deg
 from ...recordings.bagfile import BagError
-from ..rotations import quaternions_from_rotations
+from ..rotations import quaternions_from_rotations, rotations_from_quaternions
 from .heads import Truth, TruthHead, make_head
 
 _STAMPS_NS = {'stamp_ns': 1, 'stamp_us': 10**3, 'stamp_ms': 10**6, 'stamp_s': 10**9}
@@ -28,6 +28,8 @@ _POSITION = ('x_m', 'y_m', 'z_m')
 _UNKNOWN = ('', 'nan', 'na', 'n/a', 'null', 'none', '-', '?')
 _LARGEST_RADIANS = 3.2
 """Angles in degrees that all lie within a little more than pi may be radians."""
+_SAME_HEAD_DEG = 5.0
+"""Rotations of one head with equal stamps differ by less: at 500 deg/s a head turns so far in the 10 ms that stamps may be rounded to."""
 _BYTE_ORDER_MARKS = (
     (b'\xff\xfe\x00\x00', 'utf-32'),
     (b'\x00\x00\xfe\xff', 'utf-32'),
@@ -81,7 +83,7 @@ def read_csv(path: Path) -> Truth:
     Columns: `stamp_ns`, `stamp_us`, `stamp_ms` or `stamp_s`; a rotation as `qx, qy, qz, qw`, or `yaw_deg, pitch_deg, roll_deg` (300W-LP
     signs; or `yaw_rad, pitch_rad, roll_rad`), or `r00` ... `r22` (R_cam_head by rows); optionally `id`, and a position `x_m, y_m, z_m`.
     Cells may be empty: that row's rotation or position is unknown. UTF-8, UTF-16 and UTF-32 are read, with commas, semicolons (then with
-    decimal commas too) or tabs.
+    decimal commas too) or tabs. Other columns are not used, which the truth notes.
 
     Raises:
         BagError: naming the column or line that is wrong.
@@ -95,14 +97,25 @@ def read_csv(path: Path) -> Truth:
     rotation = next((names for names in _ROTATIONS if set(names) <= set(table.columns)), None)
     if rotation is None:
         raise BagError(_no_rotation(table))
-    position = _POSITION if set(_POSITION) <= set(table.columns) else ()
+    position = _position(table)
     rows = [*_parsed(table, stamp, rotation, position)]
     known = [row for row in rows if not math.isnan(row.stamp_s) and not np.isnan(row.rotation).any()]
     if not known:
         raise BagError(f'{path} holds no pose: the truth is empty')
     left_out = f' ({len(rows) - len(known)} rows without a rotation left out)' if len(known) < len(rows) else ''
     small = rotation is _DEGREES and max(np.abs(row.rotation).max() for row in known) <= _LARGEST_RADIANS
-    return Truth(_heads(known, rotation), f'{path}{left_out}', as_radians=_heads(known, _RADIANS) if small else ())
+    unused = {*table.columns} - {'', 'id', stamp, *rotation, *position}
+    note = f'columns that are not used: {_listed(unused)}'
+    by_head = _by_head(known, rotation)
+    for name, poses in by_head.items():
+        if problem := _several_people(np.array(poses)):
+            raise BagError(f'{path}: {problem}, both of {name!r}: give each person a name in the column id; {note}')
+    return Truth(
+        _heads(by_head, position),
+        f'{path}{left_out}',
+        as_radians=_heads(_by_head(known, _RADIANS), position) if small else (),
+        notes=(f'{path}: {note}',) if unused else (),
+    )
 
 
 def _parsed(table: _Table, stamp: str, rotation: Sequence[str], position: Sequence[str]) -> Iterator[_Row]:
@@ -170,6 +183,31 @@ def _no_rotation(table: _Table) -> str:
     )
 
 
+def _position(table: _Table) -> tuple[str, ...]:
+    """Returns the columns of the position, none without one; x and y alone may be pixels, so they are no position."""
+    missing = [name for name in _POSITION if name not in table.columns]
+    without_unit = [name[0] for name in missing if name[0] in table.columns]
+    if not missing:
+        return _POSITION
+    if len(missing) == 3 and len(without_unit) < 3:
+        return ()
+    problem = (
+        f'the unit of {", ".join(without_unit)} is missing: name them {", ".join(f"{axis}_m" for axis in without_unit)} if they are metres'
+        if without_unit
+        else f'{", ".join(missing)} is missing'
+    )
+    raise BagError(f'{table.path}: a position needs {" ".join(_POSITION)}, but {problem}; name all three otherwise to leave it out')
+
+
+def _several_people(poses: np.ndarray) -> str | None:
+    """Says where one head has two rotations at a time; `poses` (n, 5 or more): stamp in seconds, quaternion x, y, z, w."""
+    poses = poses[np.argsort(poses[:, 0], kind='stable')]
+    again = np.flatnonzero(np.diff(poses[:, 0]) == 0)
+    apart_deg = geodesic_deg(*(rotations_from_quaternions(poses[rows, 1:5]) for rows in (again, again + 1)))
+    wrong = np.flatnonzero(apart_deg > _SAME_HEAD_DEG)
+    return f'at {poses[again[wrong[0]], 0]:.3f} s are two rotations, {apart_deg[wrong[0]]:.0f} degrees apart' if len(wrong) else None
+
+
 def _quaternion_of(values: np.ndarray, rotation: Sequence[str]) -> np.ndarray:
     if rotation is _QUATERNION:
         return values
@@ -178,12 +216,17 @@ def _quaternion_of(values: np.ndarray, rotation: Sequence[str]) -> np.ndarray:
     return quaternions_from_rotations(rotation_from_ypr_deg(np.degrees(values) if rotation is _RADIANS else values))[0]
 
 
-def _heads(rows: Sequence[_Row], rotation: Sequence[str]) -> tuple[TruthHead, ...]:
+def _by_head(rows: Sequence[_Row], rotation: Sequence[str]) -> dict[str, list[tuple[float, ...]]]:
+    """Returns the rows of each head as make_head takes them."""
     by_head: dict[str, list[tuple[float, ...]]] = {}
     for row in rows:
         by_head.setdefault(row.head, []).append((row.stamp_s, *_quaternion_of(row.rotation, rotation), *row.position))
-    return tuple(make_head(name, values, bool(rows[0].position)) for name, values in by_head.items())
+    return by_head
 
 
-def _listed(columns: Sequence[str]) -> str:
+def _heads(by_head: Mapping[str, Sequence[tuple[float, ...]]], position: Sequence[str]) -> tuple[TruthHead, ...]:
+    return tuple(make_head(name, rows, bool(position)) for name, rows in by_head.items())
+
+
+def _listed(columns: Iterable[str]) -> str:
     return ', '.join(sorted(columns)) or 'none'

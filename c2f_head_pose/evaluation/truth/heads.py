@@ -77,6 +77,7 @@ class Truth:
         as_radians: the heads with their angles read as radians, if the numbers allow it; empty otherwise.
         sampled_s: for each source the (k,) stamps of its samples, seconds, also of those in which nobody is in view; empty for one source
             whose samples are those of the heads.
+        notes: unusual facts about the source.
     """
 
     heads: tuple[TruthHead, ...]
@@ -88,6 +89,7 @@ class Truth:
     located: bool = False
     as_radians: tuple[TruthHead, ...] = ()
     sampled_s: tuple[np.ndarray, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def samples_s(self) -> tuple[np.ndarray, ...]:

@@ -63,6 +63,7 @@ def read_truth(bag: BagFile | None, sources: Sequence[str], frame_id: str, compl
         complete or any(p.complete for p in parts),
         as_radians=as_radians,
         sampled_s=tuple(stamps_s for p in parts for stamps_s in p.samples_s),
+        notes=tuple(note for p in parts for note in p.notes),
     )
 
 
