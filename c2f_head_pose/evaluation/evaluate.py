@@ -159,13 +159,15 @@ def evaluate_recording(
             _go(run, source, progress, total, options.limit)
             if bag.damage:
                 result.errors.append(bag.damage)
+            if not _any_read(run):
+                result.errors.append('no image could be read')
     except KeyboardInterrupt:
         result.interrupted = True
         result.errors.append('interrupted: the results until then are kept')
     except (BagError, OSError) as error:
         result.errors.append(str(error))
     result.notes = notes.counts
-    if run is not None:
+    if run is not None and _any_read(run):
         _finish(run, result, options, time.perf_counter() - start)
     return result
 
@@ -223,12 +225,13 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     return truth
 
 
+def _any_read(run: FrameResults) -> bool:
+    return not run.images.array()['unreadable'].all()
+
+
 def _finish(run: FrameResults, result: Evaluated, options: Options, wall_s: float) -> None:
-    """Computes the alignment and stores the results; without a readable image there are no results."""
+    """Computes the alignment and stores the results."""
     images = run.images.array()
-    if not len(images) or images['unreadable'].all():
-        result.errors.append('no image could be read')
-        return
     truth = run.truth
     truth_known = None
     if truth is not None:

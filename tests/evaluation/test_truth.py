@@ -251,6 +251,23 @@ def test_a_slash_in_front_of_a_frame_does_not_make_it_another(tmp_path, source, 
     assert not any('the truth is in frame' in note for note in evaluated.notes)
 
 
+def test_heads_that_cannot_be_told_apart_end_the_evaluation_with_that_reason_alone(tmp_path):
+    """Two people in one CSV file without positions; every image can be read."""
+    made = Recording()
+    for k in range(3):
+        ns = START_NS + k * 100_000_000
+        image = np.full((48, 64), 90, np.uint8)
+        made.add('/camera/image_raw', 'sensor_msgs/msg/Image', ns, lambda s, ns=ns, image=image: image_message(s, image, ns, 'mono8'))
+    rows = ''.join(f'{START_NS + k * 100_000_000},{name},0,0,0\n' for k in range(3) for name in ('ann', 'bob'))
+    (tmp_path / 't.csv').write_text(f'stamp_ns,id,yaw_deg,pitch_deg,roll_deg\n{rows}')
+    options = Options(truth=(str(tmp_path / 't.csv'),), video=False, poses=False)
+    path = write_bag(tmp_path / 'bag', made)
+    evaluated = evaluate_recording(path, 'two', tmp_path / 'out', options, None, answers=TrueAnswers())
+    (error,) = evaluated.errors
+    assert 'several heads that cannot be told apart' in error and 'keep the rows of one id' in error
+    assert evaluated.scored is None
+
+
 def test_topics_that_hold_no_rotation_are_refused(tmp_path):
     def add(recording):
         recording.add('/truth/head', 'geometry_msgs/msg/PoseStamped', START_NS, lambda s: pose_message(s, np.eye(3), START_NS))

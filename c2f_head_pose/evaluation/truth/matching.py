@@ -57,7 +57,7 @@ class Matcher:
         if len(positions) > 1:
             raise BagError(
                 'the truth has several heads that cannot be told apart: that needs a calibrated camera, and positions in '
-                "the images' frame; name the truth of one head with --truth"
+                "the images' frame; name the truth of one head with --truth, or keep the rows of one id in a CSV file"
             )
         matched[self._primary(poses)] = 0
         return matched
