@@ -22,7 +22,9 @@ from . import gate, results
 from .attention.timeline import driver_monitor
 from .evaluate import Options, names_of
 from .result_files import RESULT_FILES
+from .truth.csv_file import read_csv
 from .truth.heads import AXES, PARENTS
+from .truth.read import truth_file
 
 _LARGEST_OFFSET_S = 1e10
 """More than three centuries: a clock that starts at 0 is half a century from the time of day."""
@@ -49,7 +51,7 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Optio
 
 
 def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
-    """Reads the baseline, and checks it and every other argument before any recording is evaluated.
+    """Reads the baseline, and checks it, files of truth and every other argument before any recording is evaluated.
 
     Returns:
         The baseline's metrics.json; None without.
@@ -60,6 +62,11 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
     for path in (chosen.output, *chosen.bag):
         utf8_path(path.resolve())
     _check_files(chosen)
+    for path in filter(None, map(truth_file, chosen.truth if chosen.truth != ['none'] else ())):
+        try:
+            read_csv(path)
+        except (ValueError, OSError) as error:
+            raise ValueError(f'--truth: {error}') from error
     for expression in chosen.fail_if:
         gate.check(expression)
     unused = [option for name, option in _OF_THE_ESTIMATOR.items() if getattr(chosen, name) not in ('', getattr(Options, name))]

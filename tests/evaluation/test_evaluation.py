@@ -362,7 +362,8 @@ def test_a_truncated_recording_keeps_what_comes_before_and_reports_it(plain, tmp
         (['--attention', ZONES, '--camera-elevation-deg', '90'], 2, 'camera elevation must be within'),
         (['--camera-elevation-deg', '15'], 2, '--attention'),
         (['--baseline', 'nothing.json'], 2, 'metrics.json'),
-        (['--truth', 'nothing.csv'], 3, 'does not exist'),
+        (['--truth', 'nothing.csv'], 2, '--truth: nothing.csv does not exist'),
+        (['--truth', ZONES], 2, 'has no column stamp_ns'),
     ],
 )
 def test_missing_parts_are_named_and_the_exit_code_shows_how_severe_it_is(tmp_path, capsys, arguments, code, message):

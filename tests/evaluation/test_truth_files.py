@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from bag_making import CAMERA, START_NS, Recording, Scene, compressed_message, info_message, scene_recording, write_bag
 
+from c2f_head_pose.evaluation.bag import main
 from c2f_head_pose.evaluation.evaluate import Options, evaluate_recording, load_estimator
 from c2f_head_pose.evaluation.rotations import rotations_from_quaternions
 from c2f_head_pose.evaluation.series import Series
@@ -198,6 +199,26 @@ def test_radians_in_columns_of_degrees_are_reported(tmp_path, turning):
 
 def test_degrees_are_not_taken_for_radians(tmp_path, turning):
     assert evaluated(tmp_path, turning, 1.0).errors == []
+
+
+@pytest.mark.parametrize('name', ['t.csf', 'T.CSV', 't.tsv', 'truth'])
+def test_a_file_is_read_whatever_its_ending(tmp_path, name):
+    (tmp_path / name).write_text(PLAIN)
+    assert [head.name for head in read_truth(None, [str(tmp_path / name)], '').heads] == ['ann']
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('time,yaw_deg,pitch_deg,roll_deg\n1,2,3,4\n', 'its columns are pitch_deg, roll_deg, time, yaw_deg'),
+        (two_people('person', 40.0), 'give each person a name in the column id'),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_before_anything_is_evaluated(tmp_path, capsys, text, words):
+    (tmp_path / 'drive.csf').write_text(text)
+    assert main([str(tmp_path / 'bag'), '--output', str(tmp_path / 'out'), '--truth', str(tmp_path / 'drive.csf')]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith('evaluate_bag: --truth: ') and words in said and not (tmp_path / 'out').exists()
 
 
 def test_the_report_names_the_columns_that_are_not_used(tmp_path, turning):

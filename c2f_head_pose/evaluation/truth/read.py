@@ -26,6 +26,7 @@ POSE_TYPES = {
     ],
 }
 """Message type to the (name, orientation, position or None) of its heads."""
+_FILE_ENDINGS = ('.csv', '.tsv', '.txt')
 
 
 def read_truth(bag: BagFile | None, sources: Sequence[str], frame_id: str, complete: bool = False) -> Truth | None:
@@ -33,7 +34,7 @@ def read_truth(bag: BagFile | None, sources: Sequence[str], frame_id: str, compl
 
     Args:
         bag: the recording; None where only files are named.
-        sources: topics, 'tf:FRAME', or paths of CSV files; may be empty.
+        sources: topics, 'tf:FRAME', or paths of CSV files, see truth_file; may be empty.
         frame_id: the images' frame.
         complete: whether the user states that every person in view is in the truth.
 
@@ -67,11 +68,17 @@ def read_truth(bag: BagFile | None, sources: Sequence[str], frame_id: str, compl
     )
 
 
+def truth_file(source: str) -> Path | None:
+    """Returns the path of a source that is a file of columns: one that exists, or whose name ends as such files do; None for others."""
+    path = Path(source)
+    return path if path.suffix.lower() in _FILE_ENDINGS or path.is_file() else None
+
+
 def _read_one(bag: BagFile | None, source: str, frame_id: str) -> Truth:
-    if source.lower().endswith('.csv'):
-        return read_csv(Path(source))
+    if path := truth_file(source):
+        return read_csv(path)
     if bag is None:
-        raise BagError(f'{source} is no .csv file, and there is no recording to find it in')
+        raise BagError(f'{source} is no file, and there is no recording to find it in')
     if source.startswith('tf:'):
         return read_tf(bag, source[3:], frame_id)
     return _read_topic(bag, source)
