@@ -9,9 +9,9 @@ from typing import Any, Generic
 
 from rcl_interfaces.msg import SetParametersResult
 
+from ..params_files import files_without
 from .overrides import names_given, value_given
 from .parameters import ParameterError, Table, descriptor, nearest_name
-from .params_files import files_without
 
 
 class DeclaredParameters(Generic[Table]):

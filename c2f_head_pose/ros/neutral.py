@@ -18,12 +18,11 @@ import yaml
 from ..counting import counted
 from ..files import read_yaml
 from ..geometry import HEAD_AXES, geodesic_deg, nearest_rotation, quaternion_from_rotation, ray_rotation, rotation_from_quaternion
+from ..parameters import LONGEST_WINDOW_S
 from ..turn import turn_rotation_back
 from ..types import HeadPose
 
 KINDS = ('person', 'mount')
-LONGEST_WINDOW_S = 30.0
-"""The longest time that a neutral is learned from."""
 _LEAST_SAMPLES = 5
 _LARGEST_SPREAD_DEG = 5.0
 _LARGEST_OFFSET_DEG = 45.0

@@ -1,4 +1,4 @@
-"""Defines the nodes' parameters in one table each, from which descriptors, validation, config/*.yaml and the README's table are made.
+"""Makes descriptors, config/*.yaml and the README's table from the tables of the nodes' parameters.
 
 python -m c2f_head_pose.ros.parameters --yaml > config/head_pose.yaml
 python -m c2f_head_pose.ros.parameters --markdown
@@ -8,281 +8,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
-import enum
-from array import array
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any
 
-from ..options import EstimatorOptions
-from ..turn import ROTATIONS_DEG
-from .neutral import LONGEST_WINDOW_S
+from ..parameters import Change, ParameterError, Parameters, ParameterTable, Table, allowed, nearest_name, parameter, yaml_value
 
-
-class Change(enum.Enum):
-    """When a parameter may be changed."""
-
-    LIVE = 'live'
-    UNCONFIGURED = 'while unconfigured'
-    START = 'at start only'
-
-
-class ParameterError(ValueError):
-    """A parameter set that cannot be used; the text names each parameter, its value and the remedy."""
-
-
-def parameter(
-    default: Any,
-    text: str,
-    unit: str = '',
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[Any, ...] = (),
-    change: Change = Change.LIVE,
-    optional: bool = False,
-) -> Any:
-    """Makes one row of the table. A tuple of numbers has a fixed length; a text may be empty only by default or if optional."""
-    return dataclasses.field(
-        default=default,
-        metadata={
-            'text': text,
-            'unit': unit,
-            'minimum': minimum,
-            'maximum': maximum,
-            'choices': choices,
-            'change': change,
-            'optional': optional,
-        },
-    )
-
-
-_OPTIONS = EstimatorOptions()
-
-
-Table = TypeVar('Table', bound='ParameterTable')
-
-_LARGEST = 1 << 63
-"""ROS's whole numbers have 64 bits; YAML's may have any number, more than a float holds."""
-
-
-@dataclass(frozen=True)
-class ParameterTable:
-    """A frozen dataclass whose fields are a node's parameters, each made by `parameter`."""
-
-    @classmethod
-    def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
-        """Returns faults of the combination of values that are valid one by one; none by default."""
-        return []
-
-    @classmethod
-    def from_values(cls: type[Table], values: Mapping[str, Any]) -> Table:
-        """Makes a complete validated set.
-
-        Args:
-            values: parameter values by name; names left out take their default.
-
-        Raises:
-            ParameterError: naming every wrong parameter, its value and what it may be.
-        """
-        checked, problems = {}, []
-        for row in fields(cls):
-            try:
-                checked[row.name] = _checked(row, values.get(row.name, row.default))
-            except ParameterError as error:
-                problems.append(str(error))
-        if not problems:
-            problems += cls.contradictions(checked)
-        if problems:
-            raise ParameterError('; '.join(problems))
-        return cls(**checked)
-
-    def changed(self: Table, values: Mapping[str, Any], configured: bool) -> Table:
-        """Returns the set with some values changed, validated as a whole.
-
-        Args:
-            values: the new values by name.
-            configured: whether a model is loaded, which fixes some parameters.
-
-        Raises:
-            ParameterError: as `from_values`, and for a parameter that cannot be changed now.
-        """
-        new = type(self).from_values({**dataclasses.asdict(self), **values})
-        fixed = [
-            f'{row.name} cannot become {getattr(new, row.name)!r} while a model is loaded: deactivate and clean up the node first '
-            '(ros2 lifecycle set NODE deactivate; ros2 lifecycle set NODE cleanup)'
-            for row in fields(self)
-            if row.metadata['change'] is Change.UNCONFIGURED and getattr(new, row.name) != getattr(self, row.name)
-        ]
-        if configured and fixed:
-            raise ParameterError('; '.join(fixed))
-        return new
-
-
-@dataclass(frozen=True)
-class Parameters(ParameterTable):
-    """Every parameter of the node `head_pose`: this class is the table."""
-
-    model: str = parameter('c2f_edge', 'Shipped model name, or path to an .onnx file of the model contract.', change=Change.UNCONFIGURED)
-    device: str = parameter('auto', 'Where the network runs.', choices=('auto', 'cpu', 'cuda'), change=Change.UNCONFIGURED)
-    threads: int = parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
-    image_transport: str = parameter(
-        'raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'), change=Change.UNCONFIGURED
-    )
-    modality: str = parameter(
-        'rgb',
-        'rgb: images alone; rgbd: also `depth/image`, registered to the image by the driver, or '
-        'here from `depth/camera_info` and TF; depth: `depth/image` alone, with `depth/camera_info`.',
-        choices=('rgb', 'depth', 'rgbd'),
-        change=Change.UNCONFIGURED,
-    )
-    depth_model: str = parameter(
-        'c2f_depth',
-        'Model for depth and rgbd (modality depth), shipped name or path; empty, rgbd takes '
-        'positions from depth and orientations from the image.',
-        change=Change.UNCONFIGURED,
-        optional=True,
-    )
-    depth_transport: str = parameter(
-        'raw',
-        'Subscribe to `depth/image` (raw) or to `depth/image/compressedDepth`.',
-        choices=('raw', 'compressedDepth'),
-        change=Change.UNCONFIGURED,
-    )
-    depth_tolerance_s: float = parameter(0.02, 'Depth belongs to an image if their stamps differ by no more.', 's', 0.0, 1.0)
-    depth_wait_s: float = parameter(0.02, 'An image waits so long for depth that comes after it.', 's', 0.0, 1.0)
-    rectified: bool = parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
-    detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.01, 0.99)
-    max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
-    min_face_px: int = parameter(
-        _OPTIONS.min_face_px,
-        "Smallest face that is searched for, height in pixels, at least 14; 0 chooses it by the image's size: 28 at 640x480, 32 at "
-        '1280x720, 48 at 1920x1080. Half of it takes up to three times as long in a still, and up to a sixth longer in a stream '
-        '(docs/finding_faces.md).',
-        '',
-        0,
-        10000,
-    )
-    image_rotation: int = parameter(
-        _OPTIONS.image_rotation,
-        'Clockwise turn in degrees that makes the image upright, for a camera mounted '
-        "sideways or upside down; results stay in the image and the camera's frame.",
-        choices=ROTATIONS_DEG,
-    )
-    rescan_period_s: float = parameter(
-        _OPTIONS.rescan_period_s, 'A new face is found within this time; the search of the whole image is spread over it.', 's', 0.0, 60.0
-    )
-    track_timeout_s: float = parameter(
-        _OPTIONS.track_timeout_s,
-        'A face unseen for so long loses its id; one that is in every image keeps it where these are up to 2 s apart.',
-        's',
-        0.0,
-        60.0,
-    )
-    smoothing: bool = parameter(_OPTIONS.smoothing, "Smooth each face's rotation and position over time.")
-    smoothing_min_cutoff_hz: float = parameter(
-        _OPTIONS.smoothing_min_cutoff_hz, 'Cutoff of a head at rest: lower is steadier, with more lag.', 'Hz', 0.01, 100.0
-    )
-    smoothing_beta: float = parameter(
-        _OPTIONS.smoothing_beta, 'How fast the cutoff rises with angular speed: higher lags less.', 'Hz per rad/s', 0.0, 100.0
-    )
-    smoothing_position: bool = parameter(_OPTIONS.smoothing_position, 'Smooth positions too; without `smoothing` nothing is smoothed.')
-    smoothing_position_min_cutoff_hz: float = parameter(
-        _OPTIONS.smoothing_position_min_cutoff_hz,
-        'Cutoff of a head that stays in place: lower is steadier, with more lag.',
-        'Hz',
-        0.01,
-        100.0,
-    )
-    smoothing_position_beta: float = parameter(
-        _OPTIONS.smoothing_position_beta, 'How fast that cutoff rises with speed: higher lags less.', 'Hz per m/s', 0.0, 1000.0
-    )
-    primary_face: str = parameter(
-        'largest',
-        'Which face goes to `~/head_pose` and `~/head_angles`; the largest or nearest stays until another is a fifth larger, or nearer.',
-        choices=('largest', 'nearest', 'longest_tracked'),
-    )
-    seat_region: tuple = parameter(
-        (0.0, 0.0, 1.0, 1.0),
-        'That face is chosen among those whose box is centred in this part of the image: left, top, right, bottom.',
-        'of width or height',
-        0.0,
-        1.0,
-    )
-    target_frame: str = parameter(
-        '',
-        "Poses, boxes and markers are given in this frame instead of the camera's, and smoothed in it; angles and TF stay the camera's.",
-        change=Change.UNCONFIGURED,
-    )
-    target_frame_from: str = parameter(
-        'tf',
-        'Where the camera is in target_frame: from TF, or from the two parameters below.',
-        choices=('tf', 'mount'),
-        change=Change.UNCONFIGURED,
-    )
-    mount_position_m: tuple = parameter(
-        (0.0, 0.0, 0.0), 'Camera in target_frame: x, y, z.', 'm', -1000.0, 1000.0, change=Change.UNCONFIGURED
-    )
-    mount_rotation_deg: tuple = parameter(
-        (0.0, 0.0, 0.0),
-        'Optical frame in target_frame: roll, pitch, yaw about fixed x, y, z (URDF).',
-        'deg',
-        -360.0,
-        360.0,
-        change=Change.UNCONFIGURED,
-    )
-    neutral: str = parameter(
-        'person',
-        "`~/set_neutral` learns the person's offset (looks into the camera; corrects poses and angles) or "
-        "the mount's (looks straight ahead; corrects angles).",
-        choices=('person', 'mount'),
-    )
-    neutral_window_s: float = parameter(1.0, '`~/set_neutral` learns from the images of so long.', 's', 0.1, LONGEST_WINDOW_S)
-    neutral_folder: str = parameter(
-        '',
-        "Folder of the neutral's files, one for each camera; empty for c2f_head_pose in $ROS_HOME or ~/.ros.",
-        change=Change.UNCONFIGURED,
-    )
-    lazy: bool = parameter(False, 'Answer images only while somebody subscribes to a result (TF counts).')
-    hri: bool = parameter(
-        False, 'Publish REP-155 topics below /humans/faces, and name faces by short random ids.', change=Change.UNCONFIGURED
-    )
-    hri_announce_after: int = parameter(
-        3, 'A face is announced once seen in so many images in a row.', '', 1, 1000, change=Change.UNCONFIGURED
-    )
-    hri_drop_after: int = parameter(
-        15, 'An announced face is dropped after so many images without it.', '', 1, 1000, change=Change.UNCONFIGURED
-    )
-    publish_tf: bool = parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
-    silence_timeout_s: float = parameter(
-        3.0,
-        "After so long without an image the node logs the cause; after so long without an answer it empties REP-155's list.",
-        's',
-        0.1,
-        4.5,
-    )
-    autostart: bool = parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
-
-    @classmethod
-    def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
-        """An empty region, and what the estimator refuses."""
-        left, top, right, bottom = checked['seat_region']
-        if left >= right or top >= bottom:
-            return [f'seat_region cannot be {list(checked["seat_region"])}: left must be less than right, top less than bottom']
-        try:
-            EstimatorOptions(**{name: checked[name] for name in _option_names()})
-        except ValueError as error:
-            return [str(error)]
-        return []
-
-    def estimator_options(self, base: EstimatorOptions | None = None) -> EstimatorOptions:
-        """Returns the estimator's options of this set; options without a parameter are taken from `base`."""
-        return dataclasses.replace(base or EstimatorOptions(), **{name: getattr(self, name) for name in _option_names()})
-
-
-def nearest_name(name: str, table: type[ParameterTable] = Parameters) -> str | None:
-    """Returns the parameter that a misspelt name probably means; None if none is near."""
-    return next(iter(difflib.get_close_matches(name, [row.name for row in fields(table)], 1)), None)
+__all__ = ['Change', 'ParameterError', 'ParameterTable', 'Parameters', 'Table', 'descriptor', 'nearest_name', 'parameter']
 
 
 def descriptor(name: str, table: type[ParameterTable] = Parameters) -> Any:
@@ -301,8 +32,13 @@ def descriptor(name: str, table: type[ParameterTable] = Parameters) -> Any:
         message.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)]
     elif low is not None:
         message.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
-    message.additional_constraints = _allowed(row)
+    message.additional_constraints = allowed(row)
     return message
+
+
+def _description(row: dataclasses.Field) -> str:
+    unit = row.metadata['unit']
+    return row.metadata['text'] + (f' Unit: {unit}.' if unit else '')
 
 
 def yaml_text(table: type[ParameterTable] = Parameters, node: str = 'head_pose', module: str = 'parameters') -> str:
@@ -315,8 +51,8 @@ def yaml_text(table: type[ParameterTable] = Parameters, node: str = 'head_pose',
     ]
     for row in fields(table):
         lines += [
-            f'    # {row.metadata["text"]} ({_allowed(row)}; {row.metadata["change"].value})',
-            f'    {row.name}: {_yaml_value(row.default)}',
+            f'    # {row.metadata["text"]} ({allowed(row)}; {row.metadata["change"].value})',
+            f'    {row.name}: {yaml_value(row.default)}',
         ]
     return '\n'.join(lines) + '\n'
 
@@ -325,67 +61,9 @@ def markdown_table(table: type[ParameterTable] = Parameters) -> str:
     """Returns the README's table of a node's parameters."""
     lines = ['| Parameter | Default | Range | Changes | What it does |', '|---|---|---|---|---|']
     for row in fields(table):
-        cells = f'`{row.name}`', f'`{_yaml_value(row.default)}`', _allowed(row), row.metadata['change'].value, row.metadata['text']
+        cells = f'`{row.name}`', f'`{yaml_value(row.default)}`', allowed(row), row.metadata['change'].value, row.metadata['text']
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
-
-
-def _option_names() -> list[str]:
-    options = {option.name for option in fields(EstimatorOptions)}
-    return [row.name for row in fields(Parameters) if row.name in options]
-
-
-def _checked(row: dataclasses.Field, value: Any) -> Any:
-    default: Any = row.default
-    kind = type(default)
-    if kind is float and type(value) is int and abs(value) < _LARGEST:
-        value = float(value)
-    if kind is tuple:
-        return _checked_numbers(row, value)
-    choices, low, high = row.metadata['choices'], row.metadata['minimum'], row.metadata['maximum']
-    right = (
-        type(value) is kind
-        and (not choices or value in choices)
-        and (kind is not str or default == '' or row.metadata['optional'] or value.strip() != '')
-    )
-    if right and low is not None:
-        right = low <= value <= high
-    if not right:
-        raise ParameterError(f'{row.name} cannot be {value!r}: use {_allowed(row)} (default {_yaml_value(default)})')
-    return value
-
-
-def _checked_numbers(row: dataclasses.Field, value: Any) -> tuple[float, ...]:
-    low, high, default = row.metadata['minimum'], row.metadata['maximum'], row.default
-    assert isinstance(default, tuple)
-    numbers = tuple(value) if isinstance(value, (list, tuple, array)) else ()
-    if len(numbers) != len(default) or not all(type(n) in (int, float) and low <= n <= high for n in numbers):
-        shown = list(numbers) or value
-        raise ParameterError(f'{row.name} cannot be {shown!r}: use {_allowed(row)} (default {_yaml_value(row.default)})')
-    return tuple(float(n) for n in numbers)
-
-
-def _allowed(row: dataclasses.Field) -> str:
-    if isinstance(row.default, tuple):
-        unit = f' {row.metadata["unit"]}' if row.metadata['unit'] else ''
-        return f'{len(row.default)} numbers, each {row.metadata["minimum"]:g} to {row.metadata["maximum"]:g}{unit}'
-    kind = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}[type(row.default)]
-    low, high, unit = row.metadata['minimum'], row.metadata['maximum'], row.metadata['unit']
-    if row.metadata['choices']:
-        choices = [str(choice) for choice in row.metadata['choices']]
-        return ', '.join(choices[:-1]) + ' or ' + choices[-1]
-    return kind if low is None else f'{kind}, {low:g} to {high:g}{" " + unit if unit else ""}'
-
-
-def _description(row: dataclasses.Field) -> str:
-    unit = row.metadata['unit']
-    return row.metadata['text'] + (f' Unit: {unit}.' if unit else '')
-
-
-def _yaml_value(value: Any) -> str:
-    if isinstance(value, tuple):
-        return str(list(value))
-    return "''" if value == '' else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def main(table: type[ParameterTable] = Parameters, node: str = 'head_pose', module: str = 'parameters') -> None:

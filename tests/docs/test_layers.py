@@ -10,10 +10,10 @@ ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
     ('command_name', 'config_files', 'counting', 'geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles', 'topic_names'),
-    ('stamp_order', 'transforms', 'types', 'models'),
+    ('params_files', 'stamp_order', 'transforms', 'types', 'models'),
     ('camera', 'crop', 'frame', 'turn'),
     ('engine', 'options'),
-    ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'smooth'),
+    ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'parameters', 'smooth'),
     ('depth_alignment', 'mounting', 'pose_messages', 'primary_face', 'track'),
     ('finder',),
     ('estimator',),

@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
 
+from c2f_head_pose.parameters import ParameterError, Parameters
 from c2f_head_pose.ros.attention.parameters import AttentionParameters
-from c2f_head_pose.ros.parameters import ParameterError, Parameters
 
 from .choices import Choices
 
-MODULES = ('c2f_head_pose.ros.parameters', 'c2f_head_pose.ros.attention.parameters', 'c2f_head_pose.estimator', 'c2f_head_pose.attention')
+MODULES = ('c2f_head_pose.parameters', 'c2f_head_pose.ros.attention.parameters', 'c2f_head_pose.estimator', 'c2f_head_pose.attention')
 _TABLES = (Parameters, AttentionParameters)
 _WORDS = (
     '',

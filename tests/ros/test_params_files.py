@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from c2f_head_pose.ros.params_files import files_without
+from c2f_head_pose.params_files import files_without
 
 pytestmark = pytest.mark.ros
 
