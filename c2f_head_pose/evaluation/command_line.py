@@ -16,11 +16,14 @@ from typing import Any
 
 from ..images.paths import utf8_path
 from ..options import add_finding_arguments
+from ..parameters import Parameters, nearest_name
+from ..params_files import read_params
 from ..recordings.pictures import PICTURE_RATE_HZ
 from ..recordings.reader import folder_name
 from . import gate, results
 from .attention.timeline import driver_monitor
 from .evaluate import Options, names_of
+from .options import NODE_PARAMETERS
 from .result_files import RESULT_FILES
 from .truth.csv_file import read_csv
 from .truth.heads import AXES, PARENTS
@@ -41,7 +44,11 @@ _OF_THE_ESTIMATOR = {
 
 def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
     """Parses the command line into the arguments of the whole run, and the options for each recording."""
-    chosen = parser().parse_args(arguments)
+    command = parser()
+    chosen = command.parse_args(arguments)
+    if chosen.params_file is not None:  # its values become the defaults, so what is given on the command line counts
+        command.set_defaults(**{name: getattr(chosen.params_file, name) for name in NODE_PARAMETERS if hasattr(chosen, name)})
+        chosen = command.parse_args(arguments)
     known = {f.name for f in fields(Options)}
     # Launch files cannot omit an argument, so an empty one counts as not given.
     values: dict[str, Any] = {
@@ -70,6 +77,8 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
     for expression in chosen.fail_if:
         gate.check(expression)
     unused = [option for name, option in _OF_THE_ESTIMATOR.items() if getattr(chosen, name) not in ('', getattr(Options, name))]
+    if chosen.params_file is not None:  # from which the others may come
+        unused = ['--params-file']
     if chosen.recorded_topic and unused:
         raise ValueError(f'leave out {" and ".join(unused)}: no estimator runs with --recorded-topic')
     if chosen.attention:
@@ -118,6 +127,21 @@ def _within(low: float, high: float, kind: Callable[[str], float] = float) -> Ca
     return read
 
 
+def _node_parameters(path: str) -> Parameters | None:
+    """Reads the file of --params-file, for argparse; an unknown name is refused, for a typo would be evaluated as the default."""
+    if not path:
+        return None
+    try:
+        values = read_params(Path(path), '/head_pose')
+        if unknown := values.keys() - {row.name for row in fields(Parameters)}:
+            near = {name: nearest_name(name) for name in sorted(unknown)}
+            problems = [f'parameter {name} is not known' + (f', did you mean {meant}?' if meant else '') for name, meant in near.items()]
+            raise ValueError(f'{path}: {"; ".join(problems)}')
+        return Parameters.from_values(values)
+    except (ValueError, OSError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
     command = argparse.ArgumentParser(prog='evaluate_bag', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,6 +167,13 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
     what.add_argument('--threads', type=int, default=1, help='CPU threads of each network (default %(default)s)')
+    what.add_argument(
+        '--params-file',
+        type=_node_parameters,
+        metavar='FILE',
+        help="parameters of the node head_pose (.yaml), such as config/driver_monitoring.yaml: the estimator's are used, and an option "
+        'given here comes before them',
+    )
     what.add_argument('--second-model', metavar='MODEL', help='compare with another model on the same faces')
     what.add_argument('--recorded-topic', metavar='TOPIC', help='evaluate the poses in the recording instead of running the estimator')
     what.add_argument('--no-smoothing', dest='smoothing', action='store_false', help='do not smooth the poses over time')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import platform
@@ -11,11 +12,17 @@ import cv2
 import numpy as np
 
 from ..models.registry import model_path
+from ..options import EstimatorOptions
 from ..provenance import commit, package_version, processor
 
 
 def environment(
-    model: str | None, model_name: str | None, device: str | None, threads: int, depth_model: str | None = None
+    model: str | None,
+    model_name: str | None,
+    device: str | None,
+    threads: int,
+    depth_model: str | None = None,
+    options: EstimatorOptions | None = None,
 ) -> dict[str, Any]:
     """Returns the facts as plain values for metrics.json; None where one is unknown.
 
@@ -25,6 +32,7 @@ def environment(
         device: the estimator's `device`; None likewise.
         threads: CPU threads of each network.
         depth_model: the depth model that the user named beside it; None without.
+        options: the estimator's `options`; None likewise.
     """
     import onnxruntime
 
@@ -37,6 +45,7 @@ def environment(
         'depth_model_sha256': None if depth_model is None else _sha256(depth_model),
         'device': device,
         'threads': threads,
+        'parameters': None if options is None else dataclasses.asdict(options),
         'python': platform.python_version(),
         'numpy': np.__version__,
         'opencv': cv2.__version__,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..estimator import EstimatorOptions, HeadPoseEstimator
+from ..estimator import HeadPoseEstimator
 from ..finder import mute_findings
 from ..models.registry import ModelError
 from ..recordings.bagfile import BagError, BagFile
@@ -80,10 +80,7 @@ def load_estimator(options: Options) -> HeadPoseEstimator | None:
     if options.recorded_topic:
         return None
     mute_findings()  # the report's notes have them
-    wanted = EstimatorOptions(
-        smoothing=options.smoothing, max_faces=options.max_faces, min_face_px=options.min_face_px, image_rotation=options.image_rotation
-    )
-    estimator = HeadPoseEstimator.load(options.model, options.device, options.threads, wanted, options.depth_model)
+    estimator = HeadPoseEstimator.load(options.model, options.device, options.threads, options.estimator_options, options.depth_model)
     if options.second_model and not estimator.reads_images:
         raise ModelError(f'leave out --second-model: model {options.model!r} reads depth alone, without the images to compare on')
     return estimator
@@ -141,6 +138,8 @@ def evaluate_recording(
             bag = open_files.enter_context(BagFile(path, options.picture_rate_hz))
             for note in bag.notes:
                 notes.add(note)
+            if estimator is not None and (unused := options.unused_parameters):
+                notes.add(f'parameters of --params-file that have no effect here: {", ".join(unused)}')
             choice = _choose(bag, options, estimator)
             result.topics = choice.reasons
             if options.depth_model and estimator is not None and choice.depth is None:

@@ -118,6 +118,7 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
         None if estimator is None else estimator.device,
         options.threads,
         None if estimator is None else options.depth_model,
+        None if estimator is None else estimator.options,
     )
     evaluated = evaluate_recording(path, name, folder, options, estimator, _Progress(prefix), second)
     entry = results.recording_record(evaluated)
