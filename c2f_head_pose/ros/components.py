@@ -8,11 +8,11 @@ from typing import Any
 from ..engine import ModelError
 from ..estimator import HeadPoseEstimator
 from ..finder import mute_findings
+from ..parameters import Parameters
 from .frames import FixedMount, TfMount, mount_source
 from .humans import FaceNames
 from .log import Notices
 from .outputs import Outputs
-from .parameters import Parameters
 
 _HOW = "set depth_model to 'c2f_depth', or to the .onnx file of one of your own (python -m training.train depth, then training.export)"
 

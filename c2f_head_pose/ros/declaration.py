@@ -9,9 +9,10 @@ from typing import Any, Generic
 
 from rcl_interfaces.msg import SetParametersResult
 
+from ..parameters import ParameterError, Table, nearest_name
 from ..params_files import files_without
 from .overrides import names_given, value_given
-from .parameters import ParameterError, Table, descriptor, nearest_name
+from .parameters import descriptor
 
 
 class DeclaredParameters(Generic[Table]):

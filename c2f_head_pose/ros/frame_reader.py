@@ -11,12 +11,12 @@ import numpy as np
 from ..depth_alignment import ImageView
 from ..draw import depth_picture
 from ..images import ImageError, depth_from_message
+from ..parameters import Parameters
 from ..transforms import frames_differ
 from ..types import Camera
 from .calibration import Calibration
 from .depth_input import DepthInput, DepthTiming
 from .image_converter import ImageConverter
-from .parameters import Parameters
 
 
 @dataclass(frozen=True, eq=False)

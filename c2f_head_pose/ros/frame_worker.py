@@ -11,6 +11,7 @@ from typing import Any
 from ..counting import counted
 from ..files import FOREIGN_CLOCK_S, age_ms
 from ..images import ImageError
+from ..parameters import Parameters
 from ..primary_face import choose_primary
 from ..stages import StageClock
 from ..stamp_order import Order, StampOrder
@@ -22,7 +23,6 @@ from .frames import TF_REFUSES_S, FrameError, Mount
 from .log import Notices
 from .neutral_services import NeutralServices
 from .outputs import FramePoses
-from .parameters import Parameters
 from .statistics import Answer, Statistics
 
 _REPEAT_S = 30.0

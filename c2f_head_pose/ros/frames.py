@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..geometry import rotation_from_vector
+from ..parameters import ParameterError, Parameters
 from ..transforms import FrameError, Transform, transform_from_message
-from .parameters import ParameterError, Parameters
 
 TF_REFUSES_S = 5.0
 """Once stamps go back by more, TF must forget: tf2 keeps 10 s, and may be some seconds ahead of the images."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from std_srvs.srv import Trigger
 
+from ..parameters import Parameters
 from ..types import HeadPose
 from . import neutral
 from .log import Notices
 from .neutral import Neutral, NeutralError, NeutralLearner
-from .parameters import Parameters
 
 
 class NeutralServices:

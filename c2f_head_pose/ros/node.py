@@ -14,13 +14,13 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from std_srvs.srv import SetBool
 
 from ..memory import give_back_memory
+from ..parameters import Parameters
 from . import process as running
 from .components import Parts, make_parts
 from .declaration import DeclaredParameters
 from .diagnostics import State, diagnostic_array
 from .log import Notices
 from .neutral_services import NeutralServices
-from .parameters import Parameters
 from .session import Session, SessionError
 
 _WATCH_PERIOD_S = 0.25

@@ -11,9 +11,7 @@ import dataclasses
 from dataclasses import fields
 from typing import Any
 
-from ..parameters import Change, ParameterError, Parameters, ParameterTable, Table, allowed, nearest_name, parameter, yaml_value
-
-__all__ = ['Change', 'ParameterError', 'ParameterTable', 'Parameters', 'Table', 'descriptor', 'nearest_name', 'parameter']
+from ..parameters import Change, Parameters, ParameterTable, allowed, yaml_value
 
 
 def descriptor(name: str, table: type[ParameterTable] = Parameters) -> Any:

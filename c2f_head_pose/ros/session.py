@@ -10,6 +10,7 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo
 
 from ..depth_alignment import DepthAlignment
+from ..parameters import Parameters
 from ..topic_names import depth_topics, is_aligned
 from ..transforms import frames_differ
 from .calibration import UNCORRECTED, Calibration
@@ -23,7 +24,6 @@ from .inputs import Input, Inputs, Source, depth_info_topic, depth_source, image
 from .log import Notices
 from .mailbox import NewestWorker
 from .neutral_services import NeutralServices
-from .parameters import Parameters
 from .statistics import LOST, OVERTAKEN, Statistics
 from .surroundings import Surroundings
 from .watchdog import explain_mismatch, explain_silence, published_topics

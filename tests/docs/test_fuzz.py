@@ -8,7 +8,7 @@ from fuzz import TARGETS, plain
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from c2f_head_pose.ros.parameters import ParameterError, Parameters
+from c2f_head_pose.parameters import ParameterError, Parameters
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=5), max_leaves=6)

@@ -22,6 +22,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from c2f_head_pose.attention.settings import AttentionSettings, State
 from c2f_head_pose.attention.vehicle_profile import find_zones
+from c2f_head_pose.parameters import ParameterError
 from c2f_head_pose.pose_messages import head_from_message
 from c2f_head_pose.ros import messages, parameters
 from c2f_head_pose.ros.attention import messages as attention_messages
@@ -30,7 +31,6 @@ from c2f_head_pose.ros.attention.node import AttentionNode
 from c2f_head_pose.ros.attention.parameters import AttentionParameters
 from c2f_head_pose.ros.diagnostics import Report, diagnostic_array, read_reports
 from c2f_head_pose.ros.diagnostics import State as HeadPoseState
-from c2f_head_pose.ros.parameters import ParameterError
 
 pytestmark = pytest.mark.ros
 

@@ -8,8 +8,8 @@ import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 
+from c2f_head_pose.parameters import Parameters
 from c2f_head_pose.ros.declaration import DeclaredParameters
-from c2f_head_pose.ros.parameters import Parameters
 
 pytestmark = pytest.mark.ros
 

@@ -14,10 +14,10 @@ from ros_calls import with_a_face
 from ros_graph import image_message, noise
 
 from c2f_head_pose.geometry import quaternion_from_rotation, ray_rotation, rotation_from_quaternion
+from c2f_head_pose.parameters import ParameterError, Parameters
 from c2f_head_pose.pose_messages import covariance, head_from_message
 from c2f_head_pose.ros import messages
 from c2f_head_pose.ros.frames import FixedMount, FrameError, Mount, TfMount
-from c2f_head_pose.ros.parameters import ParameterError, Parameters
 
 pytestmark = pytest.mark.ros
 

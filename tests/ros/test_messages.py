@@ -10,13 +10,13 @@ from head_poses import HEADER, head
 from visualization_msgs.msg import Marker
 
 from c2f_head_pose.geometry import HEAD_AXES, rotation_from_quaternion
+from c2f_head_pose.parameters import Parameters
 from c2f_head_pose.pose_messages import covariance
 from c2f_head_pose.primary_face import choose_primary
 from c2f_head_pose.ros import messages
 from c2f_head_pose.ros.frame_worker import FrameWorker
 from c2f_head_pose.ros.frames import Mount
 from c2f_head_pose.ros.neutral import Neutral
-from c2f_head_pose.ros.parameters import Parameters
 from c2f_head_pose.types import FaceBox
 
 

@@ -16,11 +16,11 @@ from ros_graph import image_message, noise
 from std_srvs.srv import Trigger
 
 from c2f_head_pose.geometry import HEAD_AXES, geodesic_deg, ray_rotation, rotation_from_vector, rotation_from_ypr_deg, ypr_deg_from_rotation
+from c2f_head_pose.parameters import Parameters
 from c2f_head_pose.ros import neutral
 from c2f_head_pose.ros.log import Notices
 from c2f_head_pose.ros.neutral import Neutral, NeutralError, NeutralLearner
 from c2f_head_pose.ros.neutral_services import NeutralServices
-from c2f_head_pose.ros.parameters import Parameters
 from c2f_head_pose.turn import ROTATIONS_DEG, turn_rotation_back
 
 pytestmark = pytest.mark.ros

@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from c2f_head_pose.estimator import EstimatorOptions
+from c2f_head_pose.parameters import ParameterError, Parameters
 from c2f_head_pose.ros import parameters
-from c2f_head_pose.ros.parameters import ParameterError, Parameters
 
 
 def test_every_option_of_the_estimator_is_a_parameter_with_the_same_default():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from c2f_head_pose.ros.parameters import Parameters
+from c2f_head_pose.parameters import Parameters
 
 CONFIG = Path(__file__).parents[2] / 'config'
 PROFILES = ('driver_monitoring.yaml', 'hri.yaml')

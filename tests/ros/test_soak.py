@@ -12,13 +12,13 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
+from c2f_head_pose.parameters import Change, ParameterError, Parameters
 from c2f_head_pose.ros.measure.process_usage import usage_of
 from c2f_head_pose.ros.measure.soak import growth, report, samples
 from c2f_head_pose.ros.measure.soak.camera import Account
 from c2f_head_pose.ros.measure.soak.driver import Record
 from c2f_head_pose.ros.measure.soak.plan import ACTIONS, events
 from c2f_head_pose.ros.measure.soak.samples import Sample
-from c2f_head_pose.ros.parameters import Change, ParameterError, Parameters
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.ros

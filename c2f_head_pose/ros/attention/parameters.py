@@ -16,8 +16,8 @@ from ...attention.looking_at import LookingAtSettings
 from ...attention.monitor import AttentionSettings
 from ...attention.vehicle_profile import find_zones
 from ...attention.zones import ZoneMap, camera_mount
+from ...parameters import ParameterTable, parameter
 from .. import parameters
-from ..parameters import ParameterTable, parameter
 
 _S = AttentionSettings()
 _L = LookingAtSettings()

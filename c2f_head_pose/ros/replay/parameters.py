@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
+from ...parameters import Change, ParameterTable, parameter
 from ...recordings.pictures import PICTURE_RATE_HZ
-from ..parameters import Change, ParameterTable, parameter
 
 _at_start = partial(parameter, change=Change.START)
 

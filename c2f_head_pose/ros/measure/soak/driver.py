@@ -15,7 +15,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool, Trigger
 
-from ...parameters import Parameters
+from ....parameters import Parameters
 from .camera import Account, Camera
 from .plan import Event
 

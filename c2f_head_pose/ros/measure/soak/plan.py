@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ...parameters import Change, ParameterError, Parameters
+from ....parameters import Change, ParameterError, Parameters
 
 ACTIONS = {
     'camera lost': 'no images for a while',
