@@ -14,6 +14,8 @@ from numpy.polynomial import Polynomial
 from .types import Camera, checked_calibration
 
 _NO_TURN, _UNIT = np.zeros(3), np.eye(3)
+_COS_BEHIND = math.cos(math.radians(179.9))
+"""The largest angle off a fisheye's axis, beyond which a ray has no smallest rotation from the axis."""
 _FAR_PX = 0.5
 """A ray that is seen farther from its pixel is not the pixel's."""
 
@@ -105,6 +107,22 @@ def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndar
                 f'the camera has no ray through pixel {x:g}, {y:g}: its calibration (CameraInfo.k, d) is impossible; calibrate again'
             )
     return np.array(rays)
+
+
+def may_see(camera: Camera | None, points_m: np.ndarray) -> np.ndarray:
+    """Whether points are on a side that a camera may see: before it; of a fisheye all around, but not straight behind it.
+
+    Args:
+        camera: None unknown, which is taken for a camera that is no fisheye.
+        points_m: (..., 3) in the camera's optical frame.
+
+    Returns:
+        (...) bool; False for the camera's own place.
+    """
+    points_m = np.asarray(points_m, float)
+    if camera is not None and camera.distortion_model == 'equidistant':
+        return points_m[..., 2] > _COS_BEHIND * np.linalg.norm(points_m, axis=-1)
+    return points_m[..., 2] > 0
 
 
 def reaches_corners(camera: Camera) -> bool:

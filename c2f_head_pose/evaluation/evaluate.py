@@ -16,7 +16,7 @@ from ..finder import mute_findings
 from ..models.registry import ModelError
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice, first_message, frame_of
-from ..recordings.reader import Notes, UnreadableImage
+from ..recordings.reader import Notes, UnreadableImage, first_camera
 from ..recordings.topics import choose_depth, choose_topics
 from .attention.timeline import Span
 from .frame_results import FrameResults
@@ -216,12 +216,12 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
     words = f'{truth.source}, axes {truth.axes}, in {truth.frame_id or "the camera frame"} ({options.truth_parent})'
     result.truth = words + (f', stated {1e3 * options.truth_offset_s:+.0f} ms late' if options.truth_offset_s else '')
     if truth.frame_id and truth.frame_id != frame_id:
-        truth = replace(truth, located=False)
         notes.add(
             f'the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: both are assumed to be the same frame; check the '
             'rotation of the alignment'
         )
-    return truth
+        return truth
+    return replace(truth, located=truth.places_heads(first_camera(bag, choice, options.rectified)))
 
 
 def _any_read(run: FrameResults) -> bool:

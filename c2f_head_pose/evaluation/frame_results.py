@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..camera import pixel_ray
+from ..camera import may_see, pixel_ray
 from ..geometry import category_index, geodesic_deg, ray_rotation
 from ..recordings.reader import Frame, UnreadableImage
 from ..turn import turn_rotation_back
@@ -176,6 +176,6 @@ def _crop_rotation(pose: HeadPose, camera: Camera | None, image_rotation: int) -
     R_cam_ray = np.eye(3)
     if pose.box is not None and camera is not None:
         R_cam_ray = ray_rotation(pixel_ray(camera, *pose.box.centre))
-    elif pose.box is None and pose.t_cam_head_m is not None and pose.t_cam_head_m[2] > 0:
+    elif pose.box is None and pose.t_cam_head_m is not None and may_see(camera, pose.t_cam_head_m):
         R_cam_ray = ray_rotation(pose.t_cam_head_m)
     return (R_cam_ray @ turn_rotation_back(np.eye(3), image_rotation)).T

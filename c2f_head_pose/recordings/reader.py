@@ -115,6 +115,20 @@ def read_frames(bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool
     yield from reader.rest()
 
 
+def first_camera(bag: BagFile, choice: TopicChoice, rectified: bool = False) -> Camera | None:
+    """The camera of the first calibration; None without one that can be used, which `read_frames` notes. Arguments as of `read_frames`."""
+    info = first_message(bag, choice.camera_info) if choice.camera_info else None
+    try:
+        return None if info is None else camera_from_info(info, _reads_rectified(choice, rectified))
+    except ValueError:
+        return None
+
+
+def _reads_rectified(choice: TopicChoice, rectified: bool) -> bool:
+    """Whether the images are rectified; of depth alone also by the topic's name, as the node reads it."""
+    return rectified or (choice.depth_alone and bool(is_rectified(choice.image)))
+
+
 def _time_ns(message: BagMessage, decoded: Any) -> int:
     """The header's stamp, or the recording time where there is none; `decoded` is None for a message that cannot be decoded."""
     return (0 if decoded is None else stamp_ns(decoded)) or message.log_ns
@@ -140,7 +154,7 @@ class _FrameReader:
 
     def __init__(self, bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool) -> None:
         self._choice, self._notes = choice, notes
-        self._rectified = rectified or (choice.depth_alone and bool(is_rectified(choice.image)))  # as the node reads depth alone
+        self._rectified = _reads_rectified(choice, rectified)
         self._compressed = bag.topics[choice.image].type == COMPRESSED_TYPE
         self._info = first_message(bag, choice.camera_info) if choice.camera_info else None
         self._camera: Camera | None = None

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from c2f_head_pose.camera import camera_from_info, largest_angle_rad, largest_radius, pixel_ray, pixel_rays, reaches_corners
+from c2f_head_pose.camera import camera_from_info, largest_angle_rad, largest_radius, may_see, pixel_ray, pixel_rays, reaches_corners
 from c2f_head_pose.types import Camera
 
 K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
@@ -102,6 +102,15 @@ def test_a_pixel_that_the_lens_does_not_reach_has_the_outermost_ray_in_its_direc
     assert (np.diff(radii[:3]) > 0).all()
     np.testing.assert_allclose(radii[3:], limit, rtol=1e-9)
     np.testing.assert_allclose(np.degrees(np.arctan2(rays[:, 1], rays[:, 0])), -36.87, atol=0.1)
+
+
+def test_a_fisheye_alone_may_see_what_is_not_before_it():
+    """Before the camera, beside it, behind and aside, straight behind, and its own place."""
+    points = np.array([(0.1, 0, 1), (1, 0, 0), (1, 0, -1), (0, 0, -1), (0, 0, 0)])
+    fisheye = Camera(640, 480, K, np.zeros(4), 'equidistant')
+    assert may_see(fisheye, points).tolist() == [True, True, True, False, False]
+    for camera in (Camera(640, 480, K), None):
+        assert may_see(camera, points).tolist() == [True, False, False, False, False]
 
 
 def test_a_fisheyes_pixel_beyond_its_polynomial_has_the_outermost_ray_too():

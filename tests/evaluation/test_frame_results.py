@@ -23,19 +23,19 @@ from c2f_head_pose.files import seconds_from_ns
 from c2f_head_pose.geometry import HEAD_AXES, category_index, ray_rotation, rotation_from_ypr_deg
 from c2f_head_pose.recordings.reader import Frame
 from c2f_head_pose.turn import turn_rotation_back
-from c2f_head_pose.types import CATEGORIES, FaceBox, HeadPose
+from c2f_head_pose.types import CATEGORIES, Camera, FaceBox, HeadPose
 
 STAMPS_NS = START_NS + 100_000_000 * np.arange(40)
 STAMPS_S = np.array([seconds_from_ns(ns) for ns in STAMPS_NS.tolist()])
 
 
-def results(folder, answers, truth=None, **options):
+def results(folder, answers, truth=None, camera=CAMERA, **options):
     """The results of images at 10 Hz with the poses of each."""
-    image = np.zeros((CAMERA.height, CAMERA.width), np.uint8)
+    image = np.zeros((camera.height, camera.width), np.uint8)
     with ExitStack() as files:
         run = FrameResults(folder, Options(video=False, poses=False, **options), truth, files)
         for k, (poses, stamp_ns) in enumerate(zip(answers, STAMPS_NS.tolist())):
-            run.take(Answer(Frame(k, stamp_ns, stamp_ns, FRAME_ID, image, CAMERA, None), poses, [np.nan] * len(poses)))
+            run.take(Answer(Frame(k, stamp_ns, stamp_ns, FRAME_ID, image, camera, None), poses, [np.nan] * len(poses)))
     return run
 
 
@@ -76,6 +76,25 @@ def test_categories_of_the_truth_are_those_that_the_crop_shows(tmp_path, rotatio
     assert figures['coarse'] == figures['aligned']['coarse'] == dict.fromkeys(figures['coarse'], 1.0)
     assert figures['ci95']['coarse.beyond_0'] == [1, 1]
     assert {(row['category'], row['true_category']) for row in rows_of(tmp_path)} == {(name, name) for name in CATEGORIES}
+
+
+FISHEYE = Camera(1000, 1000, np.array([[270.0, 0, 499.5], [0, 270, 499.5], [0, 0, 1]]), np.zeros(4), 'equidistant')
+
+
+@pytest.mark.parametrize('form', ['estimated', 'detection'])
+def test_a_head_beyond_90_degrees_of_a_fisheye_is_matched_and_its_category_is_the_crops(tmp_path, form):
+    """Angle = radius / f: 475 pixels to the right of the middle are 475 / 270 rad, 100.8 degrees off the axis, so z is negative."""
+    ray, R_crop = pixel_ray(FISHEYE, 975, 500), rotation_from_ypr_deg(np.array([-20.0, 10, 0]))
+    R, t = ray_rotation(ray) @ R_crop, 0.8 * ray
+    assert t[2] < 0 and category_index(R) != category_index(R_crop)
+    box = FaceBox(955, 470, 995, 530) if form == 'estimated' else None
+    pose = HeadPose(R, np.ones(3), 'L1', np.full(4, np.nan), box, track_id=1, t_cam_head_m=t)
+    head = TruthHead('head', STAMPS_S, quaternions_from_rotations(np.tile(R, (40, 1, 1))), np.tile(t, (40, 1)))
+    truth = Truth((head,), 'x')
+    assert truth.places_heads(FISHEYE) and not truth.places_heads(CAMERA)
+    results(tmp_path, [[pose]] * 3, replace(truth, located=True), FISHEYE)
+    expected = ('matched', CATEGORIES[int(category_index(R_crop))])
+    assert [(row['event'], row['true_category']) for row in rows_of(tmp_path)] == [expected] * 3
 
 
 class TwoFaces:

@@ -364,4 +364,4 @@ def test_positions_are_used_only_where_there_are_any():
     q = quaternions_from_rotations(np.eye(3)[None])
     for position, located in (((0.0, 0.0, 0.0), False), ((0.1, 0.0, 0.7), True), (None, False)):
         head = TruthHead('h', np.array([1.0]), q, None if position is None else np.array([position], np.float32))
-        assert Truth((head,), 'x').stated_in('head', 'optical').located is located
+        assert Truth((head,), 'x').places_heads(CAMERA) is Truth((head,), 'x').places_heads(None) is located

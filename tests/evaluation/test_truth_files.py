@@ -69,7 +69,7 @@ def test_an_empty_cell_is_unknown_and_costs_its_row_alone(tmp_path, unknown):
     assert head.stamps_s.tolist() == [1.0, 3.0] and '1 rows without a rotation left out' in truth.source
     assert np.allclose(head.position_at(1.0, 9.0), [0.1, 0, 0.7])
     assert head.position_at(2.0, 9.0) is None and head.position_at(3.0, 9.0) is None
-    assert truth.stated_in('head', 'optical').located  # by the positions that are known
+    assert truth.places_heads(CAMERA)  # by the positions that are known
 
 
 def test_radians_are_read_by_their_name(tmp_path):

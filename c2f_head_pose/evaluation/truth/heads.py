@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ...camera import may_see
 from ...geometry import HEAD_AXES, rotation_from_quaternion
 from ...recordings.bagfile import BagError
+from ...types import Camera
 from ..rotations import bracket, interpolate, quaternions_from_rotations, rotations_from_quaternions
 
 R_HEAD_GAZE = rotation_from_quaternion(np.array([-0.5, 0.5, -0.5, 0.5]))
@@ -115,7 +117,11 @@ class Truth:
         heads, as_radians = (
             tuple(h.turned(PARENTS[parent] @ back_left, back_right @ AXES[axes]) for h in part) for part in (self.heads, self.as_radians)
         )
-        return replace(self, heads=heads, axes=axes, parent=parent, located=all(map(_in_front, heads)), as_radians=as_radians)
+        return replace(self, heads=heads, axes=axes, parent=parent, as_radians=as_radians)
+
+    def places_heads(self, camera: Camera | None) -> bool:
+        """Whether the positions of every head are such that the images' camera may see it."""
+        return all(_in_front(head, camera) for head in self.heads)
 
     def delayed(self, seconds: float) -> Truth:
         """Returns the truth with all stamps later by some seconds."""
@@ -140,12 +146,13 @@ def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) 
     return TruthHead(name, table[:, 0].copy(), q.astype(np.float32), table[:, 5:8].astype(np.float32) if has_position else None)
 
 
-def _in_front(head: TruthHead) -> bool:
-    """Whether most positions of a head are in front of the camera; sources without positions often write 0, 0, 0."""
+def _in_front(head: TruthHead, camera: Camera | None) -> bool:
+    """Whether most positions of a head are where the camera may see them; sources without positions often write 0, 0, 0."""
     if head.t_cam_head_m is None:
         return False
-    known_m = head.t_cam_head_m[np.isfinite(head.t_cam_head_m).all(axis=1), 2]
-    return len(known_m) > 0 and float(np.median(known_m)) > _NEAREST_M
+    known_m = head.t_cam_head_m[np.isfinite(head.t_cam_head_m).all(axis=1)]
+    seen = may_see(camera, known_m) & (np.linalg.norm(known_m, axis=1) > _NEAREST_M)
+    return len(seen) > 0 and float(seen.mean()) > 0.5
 
 
 def checked(rows: dict[str, list[Any]], source: str) -> dict[str, list[Any]]:

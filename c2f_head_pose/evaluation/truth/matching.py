@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...camera import pixel_ray
+from ...camera import may_see, pixel_ray
 from ...recordings.bagfile import BagError
 from ...types import Camera, HeadPose
 
@@ -73,12 +73,12 @@ class Matcher:
 
 def _distance(pose: HeadPose, t_cam_head_m: np.ndarray, camera: Camera | None) -> float:
     """Angle between a face and a true head, over the largest that is accepted."""
-    if t_cam_head_m[2] <= 0:
+    if not may_see(camera, t_cam_head_m):
         return np.inf
     if pose.box is not None and camera is not None:
         centre = pixel_ray(camera, *pose.box.centre)
         return _angle(centre, t_cam_head_m) / max(_GATE * _angle(centre, pixel_ray(camera, pose.box.x1, pose.box.y1)), 1e-6)
-    if pose.t_cam_head_m is None or pose.t_cam_head_m[2] <= 0:
+    if pose.t_cam_head_m is None or not may_see(camera, pose.t_cam_head_m):
         return np.inf
     return _angle(pose.t_cam_head_m, t_cam_head_m) / np.radians(_GATE_WITHOUT_BOX_DEG)
 
