@@ -215,7 +215,7 @@ def _truth(bag: BagFile, choice: TopicChoice, options: Options, result: Evaluate
         truth = truth.delayed(-options.truth_offset_s)
     words = f'{truth.source}, axes {truth.axes}, in {truth.frame_id or "the camera frame"} ({options.truth_parent})'
     result.truth = words + (f', stated {1e3 * options.truth_offset_s:+.0f} ms late' if options.truth_offset_s else '')
-    if truth.frame_id and truth.frame_id != frame_id:
+    if options.truth_parent == 'optical' and truth.frame_id and truth.frame_id != frame_id:
         notes.add(
             f'the truth is in frame {truth.frame_id!r}, the images in {frame_id!r}: both are assumed to be the same frame; check the '
             'rotation of the alignment'

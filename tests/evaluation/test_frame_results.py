@@ -1,13 +1,14 @@
 """What an evaluation makes of poses and truth image by image, without a network."""
 
 import csv
+import itertools
 from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from attention_scenes import CONFIG, LHD, head
-from bag_making import CAMERA, FRAME_ID, START_NS, Recording, image_message, info_message, write_bag
+from bag_making import CAMERA, FRAME_ID, START_NS, Recording, image_message, info_message, pose_message, write_bag
 
 from c2f_head_pose.attention.zones import azimuth_elevation_deg
 from c2f_head_pose.camera import pixel_ray
@@ -18,7 +19,7 @@ from c2f_head_pose.evaluation.rotations import quaternions_from_rotations
 from c2f_head_pose.evaluation.series import Series
 from c2f_head_pose.evaluation.sources import Answer
 from c2f_head_pose.evaluation.summary import Scored, summarise
-from c2f_head_pose.evaluation.truth.heads import Truth, TruthHead
+from c2f_head_pose.evaluation.truth.heads import R_OPTICAL_LINK, Truth, TruthHead
 from c2f_head_pose.files import seconds_from_ns
 from c2f_head_pose.geometry import HEAD_AXES, category_index, ray_rotation, rotation_from_ypr_deg
 from c2f_head_pose.recordings.reader import Frame
@@ -97,6 +98,9 @@ def test_a_head_beyond_90_degrees_of_a_fisheye_is_matched_and_its_category_is_th
     assert [(row['event'], row['true_category']) for row in rows_of(tmp_path)] == [expected] * 3
 
 
+POSE = 'geometry_msgs/msg/PoseStamped'
+
+
 class TwoFaces:
     """Answers every image with a face at 200, 240 and one at 440, 240 px."""
 
@@ -105,15 +109,35 @@ class TwoFaces:
         return [HeadPose(HEAD_AXES, np.ones(3), 'L1', np.eye(4)[0], box, track_id=k) for k, box in enumerate(boxes)], 0.0
 
 
+def images_of_two(stamps_ns):
+    """A recording of calibrated images; TwoFaces has their faces. Focal length 600: at 1 m they are at -0.2 and 0.2 m."""
+    made, image = Recording(), np.zeros((CAMERA.height, CAMERA.width), np.uint8)
+    for ns in stamps_ns:
+        made.add('/image', 'sensor_msgs/msg/Image', ns, lambda s, n=ns: image_message(s, image, n, 'mono8'))
+        made.add('/camera_info', 'sensor_msgs/msg/CameraInfo', ns, lambda s, n=ns: info_message(s, CAMERA, n))
+    return made
+
+
+def test_the_positions_of_a_truth_in_the_cameras_body_frame_tell_its_heads_apart(tmp_path):
+    """The body frame of a camera has a name of its own. Its x is forward and its y to the left: (1, 0.2, 0) is (-0.2, 0, 1) optical."""
+    stamps_ns = STAMPS_NS[:5].tolist()
+    made = images_of_two(stamps_ns)
+    for ns, (name, y) in itertools.product(stamps_ns, (('a', -0.2), ('b', 0.2))):
+        pose = {'frame_id': 'camera_link', 'position_m': np.array([1, y, 0])}
+        made.add(f'/truth/{name}', POSE, ns, lambda s, n=ns, pose=pose: pose_message(s, R_OPTICAL_LINK.T @ HEAD_AXES, n, **pose))
+    options = Options(video=False, poses=False, truth=('/truth/a', '/truth/b'), truth_parent='link')
+    done = evaluate_recording(write_bag(tmp_path / 'bag', made), 'bag', tmp_path, options, None, answers=TwoFaces())
+    assert done.errors == [] and done.notes == {}
+    assert {(row['head'], row['x1']) for row in rows_of(tmp_path)} == {('/truth/a head', '400.00'), ('/truth/b head', '160.00')}
+    assert summarise([done.scored])['geodesic_deg']['max'] < 0.01
+
+
 @pytest.mark.parametrize('unplaced', [('b',), ('a', 'b')])
 def test_a_head_whose_place_is_unknown_is_left_out_at_that_image(tmp_path, unplaced):
-    """Two people in five images, and a truth that holds everybody. Focal length 600: at 1 m they are at -0.2 and 0.2 m. In the third image
-    the positions of one or both are empty cells: those are neither heads nor missed, and their faces are nobody's, but not false."""
-    made, lines = Recording(), ['stamp_ns,id,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z_m']
+    """Two people in five images, and a truth that holds everybody. In the third image the positions of one or both are empty cells: those
+    are neither heads nor missed, and their faces are nobody's, but not false."""
+    made, lines = images_of_two(STAMPS_NS[:5].tolist()), ['stamp_ns,id,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z_m']
     for k, ns in enumerate(STAMPS_NS[:5].tolist()):
-        image = np.zeros((CAMERA.height, CAMERA.width), np.uint8)
-        made.add('/image', 'sensor_msgs/msg/Image', ns, lambda s, n=ns, image=image: image_message(s, image, n, 'mono8'))
-        made.add('/camera_info', 'sensor_msgs/msg/CameraInfo', ns, lambda s, n=ns: info_message(s, CAMERA, n))
         lines += [f'{ns},{name},0,0,0,' + (',,' if k == 2 and name in unplaced else f'{x},0,1') for name, x in (('a', -0.2), ('b', 0.2))]
     (tmp_path / 't.csv').write_text('\n'.join(lines))
     options = Options(video=False, poses=False, truth=(str(tmp_path / 't.csv'),), truth_complete=True)
