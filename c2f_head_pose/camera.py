@@ -109,6 +109,36 @@ def pixel_rays(camera: Camera, points: Sequence[tuple[float, float]]) -> np.ndar
     return np.array(rays)
 
 
+def pixels_of(camera: Camera, points_m: np.ndarray) -> np.ndarray:
+    """Returns the pixels in which points are seen, the inverse of `pixel_rays`.
+
+    Args:
+        camera: the calibrated camera.
+        points_m: (N, 3) in the camera's optical frame; their distance has no influence.
+
+    Returns:
+        (N, 2) float64 x, y in pixels as `pixel_rays` takes them, in the image or outside; NaN for a point that the camera cannot see:
+        see `may_see`, and beyond the last ray of the lens' polynomial.
+    """
+    points = np.asarray(points_m, float).reshape(-1, 3)
+    with np.errstate(all='ignore'):
+        if camera.distortion_model == 'equidistant':
+            off_axis = np.hypot(points[:, 0], points[:, 1])
+            theta = np.arctan2(off_axis, points[:, 2])
+            scale = _fisheye_radius(camera.D.tolist(), theta) / np.maximum(off_axis, 1e-12)
+            pixels, reached = _on_sensor(camera, points[:, :2] * scale[:, None]), theta <= largest_angle_rad(camera.D)
+        else:
+            flat = points[:, :2] / points[:, 2:]
+            pixels, reached = _seen(camera, flat), np.hypot(*flat.T) <= largest_radius(camera.D)
+    return np.where((reached & may_see(camera, points))[:, None], pixels + 0.5, np.nan)
+
+
+def in_image(camera: Camera, points_m: np.ndarray) -> np.ndarray:
+    """Whether points (N, 3) in the camera's optical frame are seen in the image, (N,) bool."""
+    x, y = pixels_of(camera, points_m).T
+    return (x >= 0) & (x <= camera.width) & (y >= 0) & (y <= camera.height)  # False for NaN
+
+
 def may_see(camera: Camera | None, points_m: np.ndarray) -> np.ndarray:
     """Whether points are on a side that a camera may see: before it; of a fisheye all around, but not straight behind it.
 
@@ -219,7 +249,12 @@ def _undistorted(camera: Camera, pixels: np.ndarray) -> np.ndarray:
 def _seen(camera: Camera, points: np.ndarray) -> np.ndarray:
     """(N, 2) pixels in which (N, 2) normalised image points are seen. K is applied here, because OpenCV ignores its skew."""
     distorted = cv2.projectPoints(np.column_stack([points, np.ones(len(points))]), _NO_TURN, _NO_TURN, _UNIT, camera.D)[0]
-    return distorted.reshape(-1, 2) @ camera.K[:2, :2].T + camera.K[:2, 2]
+    return _on_sensor(camera, distorted.reshape(-1, 2))
+
+
+def _on_sensor(camera: Camera, points: np.ndarray) -> np.ndarray:
+    """(N, 2) pixels, counted as K does, of (N, 2) normalised image points after distortion."""
+    return points @ camera.K[:2, :2].T + camera.K[:2, 2]
 
 
 def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, float]:
@@ -249,7 +284,7 @@ def _equidistant_ray(camera: Camera, x: float, y: float) -> tuple[float, float, 
     return math.sin(theta) * x / distorted, math.sin(theta) * y / distorted, math.cos(theta)
 
 
-def _fisheye_radius(k: Sequence[float], theta: float) -> float:
+def _fisheye_radius(k: Sequence[float], theta: Any) -> Any:
     """The distance from the principal point, in focal lengths, at which a ray theta off the optical axis is seen."""
     k1, k2, k3, k4 = k
     t2 = theta * theta

@@ -241,6 +241,8 @@ def _finish(run: FrameResults, result: Evaluated, options: Options, wall_s: floa
             note = 'images at which the truth does not say where every head is: such a head is left out, and no face is false'
             result.notes[note] = len(run.unplaced)
             truth_known &= ~np.isin(images['frame'], run.unplaced)
+        if run.out_of_view:
+            result.notes['images at which a true head is out of view: without a face it is not missed'] = run.out_of_view
     series = Series(
         run.faces.array(),
         images,
@@ -266,8 +268,10 @@ def _finish(run: FrameResults, result: Evaluated, options: Options, wall_s: floa
         if result.alignment is not None:
             aligned = aligned_truth(series, truth, result.alignment, options.max_gap_s)
     elif truth is not None:
-        gap = describe_gap(truth, images['stamp_s'], options.max_gap_s)
-        result.errors.append(f'no face could be compared with the truth: {gap or "no face was found where the truth has a head"}')
+        reason = describe_gap(truth, images['stamp_s'], options.max_gap_s)
+        if reason is None and run.out_of_view and not images['heads'].any():
+            reason = "by its positions no true head is ever in view: they must be in the camera's frame, as --truth-parent states it"
+        result.errors.append(f'no face could be compared with the truth: {reason or "no face was found where the truth has a head"}')
     result.worst = run.worst.sorted()
     result.attention = run.attention.spans() if run.attention else None
     result.scored = Scored(result.name, series, aligned, wall_s)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..camera import may_see, pixel_ray
+from ..camera import in_image, may_see, pixel_ray
 from ..geometry import category_index, geodesic_deg, ray_rotation
 from ..recordings.reader import Frame, UnreadableImage
 from ..turn import turn_rotation_back
@@ -45,6 +45,7 @@ class FrameResults:
         images: one row for each image.
         unplaced: indices of the images at which the truth does not say where every head is.
         clock_jumps: jumps of the stamps' clock; see Series.
+        out_of_view: number of images at which a true head is outside the image.
         tracks: index of each track's id.
         attention: the driver's attention over time; None where it was not requested.
         worst: the frames with the largest errors.
@@ -56,6 +57,7 @@ class FrameResults:
         self.unplaced: list[int] = []
         self.clock_jumps: list[tuple[int, float]] = []
         self._last_ns: tuple[int, int] | None = None
+        self.out_of_view = 0
         self.tracks: dict[str, int] = {}
         self._options = options
         self.attention = None
@@ -91,16 +93,16 @@ class FrameResults:
         times = (*(answer.stage_ms.get(s, float('nan')) for s in ('detect', 'crop', 'infer', 'decode')), answer.total_ms, answer.publish_ms)
         for pose, other_deg, k in zip(poses, answer.other_deg, matched):
             self._face(frame, pose, other_deg, None if k is None else present[k][:2], times)
-        missed = [head for j, head in enumerate(present) if j not in matched]
+        missed = [head for j, head in enumerate(present) if j not in matched and self._in_view(head[2], frame.camera)]
+        heads = len(poses) - matched.count(None) + len(missed)
+        self.out_of_view += heads < len(present)
         for number, q, _ in missed:
             self.faces.add(frame.index, frame.stamp_s, MISSED, number, _UNKNOWN, _UNKNOWN, q, _UNKNOWN[:3], _UNKNOWN, -1, np.nan)
             assert self.truth is not None
             self._csv.miss(frame.index, frame.stamp_ns, self.truth.heads[number].name, rotations_from_quaternions(q)[0], times)
         if not poses and not missed:
             self._csv.empty(frame.index, frame.stamp_ns, 'dropped' if answer.dropped else 'nobody', times)
-        self.images.add(
-            frame.index, frame.stamp_s, len(poses), len(present), len(missed), matched.count(None), answer.dropped, False, *times
-        )
+        self.images.add(frame.index, frame.stamp_s, len(poses), heads, len(missed), matched.count(None), answer.dropped, False, *times)
         if self._poses and not answer.dropped:
             self._poses.write(frame.stamp_ns, frame.log_ns, frame.frame_id, poses)
         if self._video:
@@ -124,6 +126,12 @@ class FrameResults:
             return present
         self.unplaced.append(frame.index)
         return placed
+
+    def _in_view(self, t_cam_head_m: np.ndarray | None, camera: Camera | None) -> bool:
+        """Whether a true head is in the image, or nobody knows."""
+        if self.truth is None or not self.truth.located or t_cam_head_m is None or camera is None:
+            return True
+        return bool(in_image(camera, t_cam_head_m[None])[0])
 
     def _track(self, pose: HeadPose) -> int:
         """Returns the index of a face's id in `tracks`, to which a new id is added."""

@@ -6,7 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from c2f_head_pose.camera import camera_from_info, largest_angle_rad, largest_radius, may_see, pixel_ray, pixel_rays, reaches_corners
+from c2f_head_pose.camera import (
+    camera_from_info,
+    in_image,
+    largest_angle_rad,
+    largest_radius,
+    may_see,
+    pixel_ray,
+    pixel_rays,
+    pixels_of,
+    reaches_corners,
+)
 from c2f_head_pose.types import Camera
 
 K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
@@ -102,6 +112,38 @@ def test_a_pixel_that_the_lens_does_not_reach_has_the_outermost_ray_in_its_direc
     assert (np.diff(radii[:3]) > 0).all()
     np.testing.assert_allclose(radii[3:], limit, rtol=1e-9)
     np.testing.assert_allclose(np.degrees(np.arctan2(rays[:, 1], rays[:, 0])), -36.87, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ('model', 'D'),
+    [
+        ('plumb_bob', []),
+        ('plumb_bob', [-0.35, 0.15, 0.001, -0.002, -0.03]),
+        ('rational_polynomial', [0.5, -0.2, 0.001, 0.0005, 0.05, 0.8, -0.1, 0.02]),
+        ('equidistant', [0.02, -0.01, 0.004, -0.001]),
+        ('equidistant', [0, 0, 0, 0]),
+    ],
+)
+def test_a_point_is_seen_in_the_pixel_whose_ray_it_lies_on(model, D):
+    """Through pixels in the image and outside; 900 pixels are 103 degrees off an ideal fisheye's axis. Nothing is seen straight behind."""
+    camera = Camera(640, 480, K + [[0, 8, 0], [0, 0, 0], [0, 0, 0]], np.array(D), model)
+    pixels = [(320.5, 240.5), (20.0, 30.0), (630.0, 470.0), (-10.0, 100.0), *([(1220.5, 240.5)] if D == [0, 0, 0, 0] else [])]
+    rays = pixel_rays(camera, pixels)
+    assert D != [0, 0, 0, 0] or rays[-1, 2] < -0.2
+    np.testing.assert_allclose(pixels_of(camera, 1.7 * rays), pixels, atol=1e-4)
+    assert in_image(camera, rays).tolist() == [True] * 3 + [False] * (len(pixels) - 3)
+    assert np.isnan(pixels_of(camera, [(0, 0, -1), (0, 0, 0)])).all()
+
+
+def test_nothing_is_seen_beyond_the_last_ray_of_a_lens():
+    """r (1 - 0.25 r^2) grows up to r = 1.1547; 2.2 would be seen at -0.46 f, in the image.
+
+    theta (1 - 0.2 theta^2) grows up to 74 degrees; 140 would be seen at -0.48 f.
+    """
+    lens = Camera(640, 480, K, np.array([-0.25, 0, 0, 0, 0]))
+    fisheye = Camera(640, 480, K, np.array([-0.2, 0, 0, 0]), 'equidistant')
+    assert in_image(lens, [(0.3, 0, 1), (2.2, 0, 1)]).tolist() == [True, False]
+    assert in_image(fisheye, [(0.3, 0, 1), (1, 0, -1.2)]).tolist() == [True, False]
 
 
 def test_a_fisheye_alone_may_see_what_is_not_before_it():

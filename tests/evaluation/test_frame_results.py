@@ -109,6 +109,24 @@ class TwoFaces:
         return [HeadPose(HEAD_AXES, np.ones(3), 'L1', np.eye(4)[0], box, track_id=k) for k, box in enumerate(boxes)], 0.0
 
 
+def test_a_tracked_person_who_is_out_of_view_is_not_missed(tmp_path):
+    """Focal length 600, image 640 wide: 1 m away, x = -0.55 m is 10 pixels outside, 3 m 72 degrees aside. Most of the time the person is
+    behind the camera. A face of which the image shows the rest is still the person's."""
+    seen, aside, border, behind = (0.0, 0.0, 1.0), (3.0, 0.0, 1.0), (-0.55, 0.0, 1.0), (0.1, 0.0, -1.0)
+    faced = HeadPose(HEAD_AXES, np.ones(3), 'L1', np.eye(4)[0], FaceBox(280, 190, 360, 290), track_id=1)
+    cut = replace(faced, box=FaceBox(0, 190, 50, 290))
+    course = [(seen, [faced]), (seen, []), (aside, []), (border, [cut]), (border, []), (border, [faced]), *6 * [(behind, [])]]
+    positions = np.array([t for t, _ in course], np.float32)
+    head = TruthHead('head', STAMPS_S[:12], quaternions_from_rotations(np.tile(HEAD_AXES, (12, 1, 1))), positions)
+    truth = Truth((head,), 'x', located=True)
+    assert truth.places_heads(CAMERA)
+    run = results(tmp_path, [poses for _, poses in course], truth)
+    images = run.images.array()
+    assert images['heads'].tolist() == [1, 1, 0, 1, 0, 0] + 6 * [0]
+    assert images['missed'].tolist() == [0, 1] + 10 * [0]
+    assert images['unmatched'].tolist() == [0, 0, 0, 0, 0, 1] + 6 * [0] and run.out_of_view == 9
+
+
 def images_of_two(stamps_ns):
     """A recording of calibrated images; TwoFaces has their faces. Focal length 600: at 1 m they are at -0.2 and 0.2 m."""
     made, image = Recording(), np.zeros((CAMERA.height, CAMERA.width), np.uint8)
@@ -132,16 +150,40 @@ def test_the_positions_of_a_truth_in_the_cameras_body_frame_tell_its_heads_apart
     assert summarise([done.scored])['geodesic_deg']['max'] < 0.01
 
 
+def evaluated_by_csv(tmp_path, rows):
+    """The evaluation of TwoFaces by the rows x, y, z in metres of heads a and b at each image; everybody is in the truth."""
+    lines = ['stamp_ns,id,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z_m']
+    for ns, places in zip(STAMPS_NS.tolist(), rows):
+        lines += [f'{ns},{name},0,0,0,{place}' for name, place in zip('ab', places)]
+    (tmp_path / 't.csv').write_text('\n'.join(lines))
+    path = write_bag(tmp_path / 'bag', images_of_two(STAMPS_NS[: len(rows)].tolist()))
+    options = Options(video=False, poses=False, truth=(str(tmp_path / 't.csv'),), truth_complete=True)
+    return evaluate_recording(path, 'bag', tmp_path, options, None, answers=TwoFaces())
+
+
+def test_images_with_a_head_out_of_view_are_counted(tmp_path):
+    """Person b is behind the camera at two images of five: the face there is nobody's."""
+    done = evaluated_by_csv(tmp_path, 3 * [('-0.2,0,1', '0.2,0,1')] + 2 * [('-0.2,0,1', '0.2,0,-1')])
+    assert done.errors == [] and list(done.notes.values()) == [2] and 'a true head is out of view' in next(iter(done.notes))
+    detection = summarise([done.scored])['detection']
+    assert (detection['true_heads'], detection['missed'], detection['false_faces']) == (8, 0, 2)
+
+
+def test_a_truth_whose_positions_are_never_in_view_is_reported_with_the_remedy(tmp_path):
+    """Positions in the camera's body frame, x forward and z up, that are stated as optical."""
+    done = evaluated_by_csv(tmp_path, 5 * [('1,0.2,0.1', '1,-0.2,0.1')])
+    (error,) = done.errors
+    assert 'no true head is ever in view' in error and '--truth-parent' in error
+    assert summarise([done.scored])['detection']['rate'] is None
+
+
 @pytest.mark.parametrize('unplaced', [('b',), ('a', 'b')])
 def test_a_head_whose_place_is_unknown_is_left_out_at_that_image(tmp_path, unplaced):
     """Two people in five images, and a truth that holds everybody. In the third image the positions of one or both are empty cells: those
     are neither heads nor missed, and their faces are nobody's, but not false."""
-    made, lines = images_of_two(STAMPS_NS[:5].tolist()), ['stamp_ns,id,yaw_deg,pitch_deg,roll_deg,x_m,y_m,z_m']
-    for k, ns in enumerate(STAMPS_NS[:5].tolist()):
-        lines += [f'{ns},{name},0,0,0,' + (',,' if k == 2 and name in unplaced else f'{x},0,1') for name, x in (('a', -0.2), ('b', 0.2))]
-    (tmp_path / 't.csv').write_text('\n'.join(lines))
-    options = Options(video=False, poses=False, truth=(str(tmp_path / 't.csv'),), truth_complete=True)
-    done = evaluate_recording(write_bag(tmp_path / 'bag', made), 'bag', tmp_path, options, None, answers=TwoFaces())
+    known = '-0.2,0,1', '0.2,0,1'
+    lacking = tuple(',,' if name in unplaced else place for name, place in zip('ab', known))
+    done = evaluated_by_csv(tmp_path, [known, known, lacking, known, known])
     assert done.errors == [] and [n for note, n in done.notes.items() if 'where every head is' in note] == [1]
     figures, lost = summarise([done.scored]), len(unplaced)
     detection = figures['detection']

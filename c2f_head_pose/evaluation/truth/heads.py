@@ -120,7 +120,7 @@ class Truth:
         return replace(self, heads=heads, axes=axes, parent=parent, as_radians=as_radians)
 
     def places_heads(self, camera: Camera | None) -> bool:
-        """Whether the positions of every head are such that the images' camera may see it."""
+        """Whether every head has positions in which the images' camera may see it."""
         return all(_in_front(head, camera) for head in self.heads)
 
     def delayed(self, seconds: float) -> Truth:
@@ -147,12 +147,14 @@ def make_head(name: str, rows: Sequence[tuple[float, ...]], has_position: bool) 
 
 
 def _in_front(head: TruthHead, camera: Camera | None) -> bool:
-    """Whether most positions of a head are where the camera may see them; sources without positions often write 0, 0, 0."""
+    """Whether the camera may see a head in one of its positions: a tracked person may be behind the camera for most of the time.
+
+    Sources without positions often write 0, 0, 0.
+    """
     if head.t_cam_head_m is None:
         return False
     known_m = head.t_cam_head_m[np.isfinite(head.t_cam_head_m).all(axis=1)]
-    seen = may_see(camera, known_m) & (np.linalg.norm(known_m, axis=1) > _NEAREST_M)
-    return len(seen) > 0 and float(seen.mean()) > 0.5
+    return bool((may_see(camera, known_m) & (np.linalg.norm(known_m, axis=1) > _NEAREST_M)).any())
 
 
 def checked(rows: dict[str, list[Any]], source: str) -> dict[str, list[Any]]:
