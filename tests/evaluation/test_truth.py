@@ -213,6 +213,64 @@ def test_a_static_transform_that_is_published_again_holds_as_the_newest_does(tmp
     assert np.allclose(rotations_from_quaternions(head.quaternions), expected, atol=1e-6)
 
 
+def tf_bag(tmp_path, transforms):
+    """A recording of (topic, seconds, parent, child, R, t)."""
+
+    def add(recording):
+        for topic, at_s, parent, child, R, t in transforms:
+            ns = START_NS + round(at_s * 1e9)
+            stated = parent, child, R, t, ns
+            recording.add(topic, TF, ns, lambda s, stated=stated: s.types[TF](transforms=[transform(s, *stated)]))
+
+    return truth_bag(tmp_path, add)
+
+
+TF = 'tf2_msgs/msg/TFMessage'
+MOUNT = rotation_from_vector(np.array([0.3, 0, 0]))
+
+
+def test_a_head_that_is_fixed_to_a_tracked_helmet_moves_with_it(tmp_path):
+    """Motion capture: world -> body slowly, body -> helmet at 20 Hz with a gap of 0.3 s, which stays one. The head and the
+    camera are static, each stated twice."""
+    at_s = np.delete(np.arange(20) / 20, slice(6, 11))
+    turns = {t: rotation_from_vector(np.array([0, 0, t])) for t in at_s.tolist()}
+    static = [
+        ('/tf_static', t, *edge)
+        for t in (0, 0.01)
+        for edge in (('helmet', 'head', MOUNT, (0.1, 0, 0)), ('world', FRAME_ID, np.eye(3), (0.0, 0, 0)))
+    ]
+    body = [('/tf', k / 5, 'world', 'body', np.eye(3), (0.0, 0, 1)) for k in range(6)]
+    helmet = [('/tf', t, 'body', 'helmet', R, (0.0, 0, 1)) for t, R in turns.items()]
+    with tf_bag(tmp_path, [*static, *body, *helmet]) as bag:
+        head = read_truth(bag, ['tf:head'], FRAME_ID).heads[0]
+    assert np.allclose(head.stamps_s - 1e-9 * START_NS, at_s, atol=1e-6)
+    assert np.allclose(rotations_from_quaternions(head.quaternions), [R @ MOUNT for R in turns.values()], atol=1e-6)
+    assert np.allclose(head.t_cam_head_m, [R @ [0.1, 0, 0] + [0, 0, 2] for R in turns.values()], atol=1e-6)
+
+
+@pytest.mark.parametrize('frame', ['head', 'world'])
+def test_a_head_that_rests_before_a_moving_camera_is_known_whenever_the_camera_is(tmp_path, frame):
+    """world -> odom -> base -> camera, of which the first two move at other times: 0, 0.25, 0.5 and 0, 0.1 ... 0.5. The head is static in
+    the world, or the world itself, as where a dummy's head is the origin."""
+    odom_s, base_s = np.arange(3) / 4, np.arange(6) / 10
+    static = [('/tf_static', 0, 'world', 'head', np.eye(3), (0.0, 0, 0)), ('/tf_static', 0, 'base', FRAME_ID, MOUNT, (0.0, 0, 0))]
+    moving = [('/tf', t, 'world', 'odom', np.eye(3), (0.0, 0, -1 - t)) for t in odom_s.tolist()]
+    moving += [('/tf', t, 'odom', 'base', rotation_from_vector(np.array([t, 0, 0])), (0.0, 0, 0)) for t in base_s.tolist()]
+    with tf_bag(tmp_path, [*static, *moving]) as bag:
+        head = read_truth(bag, [f'tf:{frame}'], FRAME_ID).heads[0]
+    at_s = np.union1d(odom_s, base_s)
+    R_cam = [rotation_from_vector(np.array([t + 0.3, 0, 0])) for t in at_s]
+    assert np.allclose(head.stamps_s - 1e-9 * START_NS, at_s, atol=1e-6)
+    assert np.allclose(rotations_from_quaternions(head.quaternions), [R.T for R in R_cam], atol=1e-5)
+    assert np.allclose(head.t_cam_head_m, [R.T @ [0, 0, 1 + t] for R, t in zip(R_cam, at_s)], atol=1e-5)
+
+
+def test_a_head_and_a_camera_that_both_rest_are_refused(tmp_path):
+    static = [('/tf_static', t, 'world', child, MOUNT, (0.0, 0, 1)) for t in (0, 1) for child in ('head', FRAME_ID)]
+    with tf_bag(tmp_path, static) as bag, pytest.raises(BagError, match=f"between head and the images' frame '{FRAME_ID}' are static"):
+        read_truth(bag, ['tf:head'], FRAME_ID)
+
+
 class TrueAnswers:
     def of(self, frame):
         return [HeadPose(HEAD_AXES, np.ones(3), 'L1', np.full(4, 0.25), FaceBox(20, 10, 44, 38))], 0.0

@@ -26,7 +26,10 @@ class _Edge:
 
 
 def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
-    """Returns the rotations of a frame in the camera's optical frame over time, at the stamps of its own transform.
+    """Returns the rotations of a frame in the camera's optical frame over time.
+
+    They are at the stamps of the moving transform that is nearest to the head: its own, or that of a helmet which it is fixed to. Of a head
+    that rests they are at the stamps of all transforms that move the camera.
 
     Args:
         bag: the recording, with /tf and perhaps /tf_static.
@@ -34,24 +37,27 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
         camera_frame: the images' frame_id.
 
     Raises:
-        BagError: when there is no TF, no such frame, or no chain of transforms between the two.
+        BagError: when there is no TF, no such frame, no chain of transforms between the two, or none that moves in it.
     """
     topics = [t.name for t in bag.topics.values() if t.type in TF_TYPES]
     if not topics:
         raise BagError(f'{bag.path.name} has no TF ({TF_TYPES[0]}) to find {frame} in')
     edges = _read_edges(bag, topics)
     frame, camera_frame = frame.lstrip('/'), camera_frame.lstrip('/')
-    if frame not in edges:
-        raise BagError(f'TF has no frame {frame}; it has {", ".join(sorted(edges)) or "none"}')
+    frames = edges.keys() | {edge.parent for edge in edges.values()}
+    if frame not in frames:
+        raise BagError(f'TF has no frame {frame}; it has {", ".join(sorted(frames)) or "none"}')
     up, down = _to_root(edges, frame), _to_root(edges, camera_frame)
     common = next((f for f in up if f in down), None)
     if common is None:
         raise BagError(f"TF does not connect {frame} with the images' frame {camera_frame!r}: {frame} hangs below {up[-1]}")
-    stamps_s = edges[frame].course.stamps_s
-    if len(stamps_s) == 1:
-        raise BagError(f'TF has {frame} only once: a head needs a moving transform')
-    R_head, t_head, known = _compose(edges, up[: up.index(common)], stamps_s)
-    R_cam, t_cam, known_cam = _compose(edges, down[: down.index(common)], stamps_s)
+    up, down = up[: up.index(common)], down[: down.index(common)]
+    of_head, of_camera = ([edges[f].course.stamps_s for f in chain if not edges[f].static] for chain in (up, down))
+    if not of_head and not of_camera:
+        raise BagError(f"all transforms between {frame} and the images' frame {camera_frame!r} are static: a head needs a moving transform")
+    stamps_s = np.unique(np.concatenate(of_head[:1] or of_camera))
+    R_head, t_head, known = _compose(edges, up, stamps_s)
+    R_cam, t_cam, known_cam = _compose(edges, down, stamps_s)
     R = np.swapaxes(R_cam, 1, 2) @ R_head
     t = np.einsum('nji,nj->ni', R_cam, t_head - t_cam)
     keep = known & known_cam
