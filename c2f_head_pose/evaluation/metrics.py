@@ -23,7 +23,7 @@ class AngleErrors:
     """Errors of many poses.
 
     Attributes:
-        absolute_deg: (N, 3) absolute errors of yaw, pitch, roll, degrees; nan where the truth lacks the angle.
+        absolute_deg: (N, 3) absolute errors of yaw, pitch, roll, degrees; nan where the truth lacks the angle, and for a head turned away.
         geodesic_deg: (N,) angle between the rotations, degrees; nan where the truth lacks an angle.
     """
 
@@ -63,8 +63,13 @@ def wrapped_deg(difference_deg: np.ndarray) -> np.ndarray:
     return (np.asarray(difference_deg, float) + 180) % 360 - 180
 
 
+def turned_away(truth_ypr_deg: np.ndarray) -> np.ndarray:
+    """Whether true heads, (N, 3) yaw, pitch, roll in degrees, have a |yaw| beyond 90, where angles do not hold; (N,) bool."""
+    return np.abs(wrapped_deg(np.asarray(truth_ypr_deg, float)[:, 0])) > 90
+
+
 def angle_errors(truth_ypr_deg: np.ndarray, R_estimated: np.ndarray) -> AngleErrors:
-    """Computes errors against true Euler angles.
+    """Computes errors against true Euler angles. Errors of angles are nan where the true |yaw| exceeds 90 degrees.
 
     Args:
         truth_ypr_deg: (N, 3) yaw, pitch, roll in degrees, 300W-LP signs; nan for an angle that the data set lacks.
@@ -76,7 +81,9 @@ def angle_errors(truth_ypr_deg: np.ndarray, R_estimated: np.ndarray) -> AngleErr
     geodesic = np.full(len(truth), np.nan)
     if whole.any():
         geodesic[whole] = geometry.geodesic_deg(geometry.rotation_from_ypr_deg(truth[whole]), np.asarray(R_estimated, float)[whole])
-    return AngleErrors(np.abs(wrapped_deg(truth - estimated)), geodesic)
+    absolute = np.abs(wrapped_deg(truth - estimated))
+    absolute[turned_away(truth)] = np.nan
+    return AngleErrors(absolute, geodesic)
 
 
 def rotation_errors(R_true: np.ndarray, R_estimated: np.ndarray) -> AngleErrors:

@@ -167,6 +167,20 @@ def test_a_limit_takes_faces_from_all_over_the_set(trained, tmp_path):
     assert len(measure.run_set(model, str(trained), f'csv:{path}', None, None, None, 1).names) == 5
 
 
+@pytest.mark.parametrize(('yaws_deg', 'angles'), [((0, 100), True), ((100, 120), False)])
+def test_heads_turned_away_are_counted_and_have_no_errors_of_angles(trained, tmp_path, yaws_deg, angles):
+    """One of two heads, then both: there are no angles at all then, which are dashes and empty cells, with the reason beside them."""
+    lines = write_faces(tmp_path, 121).read_text().splitlines()
+    (tmp_path / 'faces.csv').write_text('\n'.join([lines[0], *(lines[1 + yaw] for yaw in yaws_deg)]))
+    row = measure.run_set(open_model(trained, 'cpu'), str(trained), f'csv:{tmp_path / "faces.csv"}', None, None, None, 1).row
+    text, away = report.line(row), 1 if angles else 2
+    assert f'n 2 ({away} turned beyond 90 degrees: without angles)' in text and 'nan' not in text
+    assert ('yaw - pitch - roll - MAE - geodesic' in text) is not angles
+    report.write_rows(tmp_path / 'summary.csv', [row])
+    (stored,) = csv.DictReader((tmp_path / 'summary.csv').open(newline=''))
+    assert stored['turned_away'] == str(away) and stored['geodesic'] and bool(stored['mae']) is angles
+
+
 def test_axes_are_drawn_into_a_new_folder(tmp_path):
     evaluate.main(['--axes', f'csv:{write_faces(tmp_path, 2)}', '--out', str(tmp_path / 'new' / 'folder')])
     assert (tmp_path / 'new' / 'folder' / 'axes.png').exists()

@@ -34,6 +34,19 @@ def test_backward_facing_truth_counts_by_rotation_only():
     assert errors.absolute_deg[1] == pytest.approx(0)
 
 
+def test_labels_turned_beyond_90_degrees_count_by_rotation_only():
+    """The angles of a rotation have |yaw| <= 90: those of yaw 100, pitch 5 are 80, 175. Yaw 270 is -90."""
+    truth = np.array([[85.0, 5, 0], [100, 5, 0], [-120, 5, 0], [270, 5, 0], [100, 5, np.nan]])
+    errors = metrics.angle_errors(truth, geometry.rotation_from_ypr_deg(np.nan_to_num(truth)))
+    assert np.isnan(errors.absolute_deg).all(axis=1).tolist() == [False, True, True, False, True]
+    summary = errors.summary()
+    assert (summary['yaw'], summary['pitch'], summary['roll'], summary['mae'], summary['geodesic']) == pytest.approx(
+        (0, 0, 0, 0, 0), abs=1e-6
+    )
+    tilted = metrics.angle_errors(np.array([[75.0, -91, 0]]), geometry.HEAD_AXES[None])
+    assert tilted.absolute_deg[0] == pytest.approx((75, 91, 0)), 'a pitch beyond 90 counts, as in the published protocol of AFLW2000'
+
+
 def test_bins_hold_their_lower_edge_and_the_last_both():
     rows = metrics.by_bin(np.array([0.0, 10, 20, 20]), np.array([1.0, 2, 3, 5]), np.array([0.0, 10, 20]))
     assert [(r['n'], r['mean']) for r in rows] == [(1, 1.0), (3, pytest.approx(10 / 3))]

@@ -209,6 +209,8 @@ def collect(
 ) -> Result:
     """Computes the figures of a model's estimates. Categories are compared with `R_crop_true`, the head as seen in the crop."""
     row: dict[str, object] = {'model': model.name, 'crop': crop_name, **errors.summary()}
+    if away := int(metrics.turned_away(truth_ypr).sum()):
+        row['turned_away'] = away
     pointing = np.isfinite(R_crop_true).all((1, 2))
     if pointing.any():
         accuracy = metrics.coarse_accuracy(R_crop_true[pointing], logits[pointing])

@@ -23,6 +23,7 @@ FIELDS = (
     'set',
     'crop',
     'n',
+    'turned_away',
     'detected',
     'yaw',
     'yaw_std',
@@ -89,9 +90,10 @@ def line(row: dict[str, object]) -> str:
         return joint.join(f'{value * factor:.{digits}f}' for value in values) + unit
 
     share = {'joint': '/', 'digits': 1, 'factor': 100, 'unit': ' %'}
+    away = f' ({row["turned_away"]} turned beyond 90 degrees: without angles)' if 'turned_away' in row else ''
     detected = f' detected {shown("detected", **share)}' if 'detected' in row else ''
     return (
-        f'{row["model"]} {row["set"]} @{row["crop"]}: n {row["n"]}{detected}  yaw {shown("yaw", "yaw_std")} pitch '
+        f'{row["model"]} {row["set"]} @{row["crop"]}: n {row["n"]}{away}{detected}  yaw {shown("yaw", "yaw_std")} pitch '
         f'{shown("pitch", "pitch_std")} roll {shown("roll", "roll_std")} MAE {shown("mae")} geodesic {shown("geodesic")} '
         f'(p50 {shown("p50")}, p90 {shown("p90")})  coarse {shown("coarse", **share)} ({shown("coarse_beyond_3", **share)} beyond 3)  '
         f'within 1/2 std {shown("within_1", "within_2", **share)}  {shown("ms", unit=" ms")}'
@@ -117,8 +119,13 @@ def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
     with open(part, 'w', newline='') as file:
         writer = csv.DictWriter(file, names, extrasaction='ignore')
         writer.writeheader()
-        writer.writerows({k: f'{v:.5g}' if isinstance(v, float) else v for k, v in row.items()} for row in (*kept, *rows))
+        writer.writerows({k: _cell(v) for k, v in row.items()} for row in (*kept, *rows))
     part.replace(path)
+
+
+def _cell(value: object) -> object:
+    """A number with five digits, empty if it is not known; anything else as it is."""
+    return value if not isinstance(value, float) else '' if np.isnan(value) else f'{value:.5g}'
 
 
 def write_report(folder: Path, result: Result) -> None:
