@@ -24,6 +24,7 @@ from .options import EstimatorOptions, add_finding_arguments
 from .types import Finding, HeadPose
 
 _LONGEST_PAUSE_S = 60.0
+_LONGEST_LEAD_S = 0.5
 
 
 def pose_record(pose: HeadPose) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def pose_record(pose: HeadPose) -> dict[str, Any]:
 class _Drawings:
     """Writes drawings: of pictures into one file each, of a video's frames into one video.
 
-    The video has a constant rate. A drawing is repeated until the next frame's stamp, so that the video plays as fast as the original.
+    The video has a constant rate. A drawing is repeated until the next frame's stamp, so that the video plays as fast as the original;
+    frames that come faster than the rate are drawn until the video is half a second behind them, and then left out.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,10 +79,12 @@ class _Drawings:
                 raise OSError(f'{path} cannot be written')
         assert self._video is not None
         missing = round(frame.stamp_s * frame.fps) - self._written
+        if -missing > _LONGEST_LEAD_S * frame.fps:
+            return
         if self._last is not None and frame.stamp_s - self._last_s <= _LONGEST_PAUSE_S:
             for _ in range(missing):
                 self._video.write(self._last)
-        self._written = max(self._written, round(frame.stamp_s * frame.fps)) + 1
+        self._written = self._written + max(missing, 0) + 1
         self._last, self._last_s = drawing, frame.stamp_s
         self._video.write(drawing)
 

@@ -16,7 +16,9 @@ import numpy as np
 from .containers import missing_part
 from .paths import utf8_path
 
-_LIVE_FPS = 30.0
+_USUAL_FPS = 30.0
+_HIGHEST_FPS = 240.0
+"""Above it the container's clock is taken for the rate: for stamps that jitter FFmpeg states 1000, the clock of Matroska and WebM."""
 _OPEN_TIMEOUT_MS = 10_000
 _MISSING_S = 1.0
 _MISSING_SHARE = 0.25
@@ -45,7 +47,7 @@ class Video:
     """An opened video file, webcam or stream.
 
     Attributes:
-        fps: frames a second as the container states them; 30 for live sources.
+        fps: frames a second as the container states them; 30 for live sources and where it states none.
         problem: after the last frame, why the video is not complete; empty where it is.
     """
 
@@ -65,8 +67,8 @@ class Video:
         count, fps = (self._video.get(number) for number in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
         counted = 1 < count < 1e9
         self._live = not isinstance(source, Path) and not (is_address(source) and counted)  # behind an address may be a file
-        self.fps = fps if 1 <= fps <= 1000 and not self._live else _LIVE_FPS
-        self._announced_s = count / self.fps if counted and not self._live else 0.0
+        self.fps = fps if 1 <= fps <= _HIGHEST_FPS and not self._live else _USUAL_FPS
+        self._announced_s = count / (fps if fps >= 1 else _USUAL_FPS) if counted and not self._live else 0.0
         self.problem = ''
 
     def frames(self) -> Iterator[tuple[np.ndarray, float]]:

@@ -4,8 +4,10 @@ import functools
 import http.server
 import json
 import os
+import random
 import tempfile
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ import video_making as making
 import sample
 from c2f_head_pose import demo
 from c2f_head_pose.images.containers import missing_part
+from c2f_head_pose.images.inputs import Frame
 from c2f_head_pose.images.video import Video, camera_number, is_address, without_password
 
 
@@ -78,6 +81,33 @@ def test_a_drawn_video_of_a_variable_rate_lasts_as_long_as_the_original(tmp_path
     assert demo.main([str(tmp_path / 'a.mkv'), '--output', str(tmp_path / 'out')]) == 0
     drawn = [(stamp_s, image.mean()) for image, stamp_s in Video(tmp_path / 'out' / 'a.mp4').frames()]
     assert next(stamp_s for stamp_s, level in drawn if level > 128) == pytest.approx(1.0, abs=0.25)
+
+
+def test_a_video_whose_stamps_jitter_is_drawn_at_a_usual_rate(tmp_path):
+    """A browser's recording: 60 images at 30 Hz, 0 to 6 ms early or late in milliseconds, so that only a clock of 1000 Hz has all stamps.
+
+    White from image 45 on, at 1.5 s. At 30 Hz 60 images are drawn, and a few are repeated.
+    """
+    jitter = random.Random(0)
+    stamps_ms = [0, *(round(1000 * number / 30) + jitter.randint(-6, 6) for number in range(1, 60))]
+    images = [np.full((48, 64, 3), 255 * (number >= 45), np.uint8) for number in range(60)]
+    making.matroska(tmp_path / 'a.mkv', stamps_ms, images)
+    assert demo.main([str(tmp_path / 'a.mkv'), '--output', str(tmp_path / 'out')]) == 0
+    drawn = [(stamp_s, image.mean()) for image, stamp_s in Video(tmp_path / 'out' / 'a.mp4').frames()]
+    assert 60 <= len(drawn) <= 75
+    assert next(stamp_s for stamp_s, level in drawn if level > 128) == pytest.approx(1.5, abs=0.15)
+
+
+def test_images_that_come_faster_than_the_drawn_video_do_not_slow_it_down(tmp_path):
+    """180 images at 60 Hz are drawn at 30 Hz; white from 2 s on, which is drawn half a second late at most. All drawn make 4 s of 2 s."""
+    images = [np.full((48, 64, 3), 255 * (number >= 120), np.uint8) for number in range(180)]
+    drawings = demo._Drawings(tmp_path)
+    for number, image in enumerate(images):
+        drawings.write(Frame(f'a.mkv#{number}', Path('a.mp4'), image, number / 60, 30.0), image)
+    drawings.close()
+    drawn = [(stamp_s, image.mean()) for image, stamp_s in Video(tmp_path / 'a.mp4').frames()]
+    assert next(stamp_s for stamp_s, level in drawn if level > 128) == pytest.approx(2.0, abs=0.6)
+    assert len(drawn) / 30 == pytest.approx(3.0, abs=0.6)
 
 
 @pytest.mark.parametrize('share', [0.4, 0.95])
