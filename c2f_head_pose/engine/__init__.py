@@ -35,12 +35,16 @@ def open_engine(model: str, device: str = 'auto', threads: int = 1) -> Engine:
     if device == 'cpu':
         return engine
     from .cuda import has_driver
-    from .provision import engine_for_gpu
+
+    if device == 'auto' and not has_driver():
+        engine.description += '; no NVIDIA driver here'
+        return engine
+    from .provision import engine_for_gpu  # only now, so that a machine without a GPU needs nothing of what compiles and stores engines
 
     try:
         return engine_for_gpu(engine, model, required=device == 'cuda')
     except ModelError as error:
         if device == 'cuda':
             raise ModelError(f"device 'cuda' cannot be used: {error}; or use device 'cpu' or 'auto'") from None
-        engine.description += f'; no cuda: {error}' if has_driver() else '; no NVIDIA driver here'
+        engine.description += f'; no cuda: {error}'
         return engine

@@ -1,12 +1,11 @@
 """Stores compiled engines in a folder that processes share.
 
 The file name and header hold everything that an engine depends on, so a stale engine is never loaded; files are replaced whole, so none is
-half written; a lock lets one process build while the others wait for its engine.
+half written; a lock lets one process build while the others wait for its engine. Windows has no such lock, so engines are not stored there.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -19,6 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..models.registry import cache_folder
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _MAGIC = b'c2f_head_pose engine 1\n'
 _LONGEST_HEADER = 1 << 16
@@ -189,6 +193,8 @@ class EngineCache:
     @contextmanager
     def _lock(self, name: str, wait: Callable[[], None]) -> Iterator[None]:
         """Holds the engine's lock. The system releases it when the process ends, however it ends."""
+        if fcntl is None:
+            raise CacheError('this system has no engine folder: its Python has no file locks (fcntl)')
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             stream = (self.folder / f'{name}.lock').open('w')

@@ -230,6 +230,23 @@ def test_auto_takes_the_cpu_and_reports_why():
     assert open_engine('c2f_edge', 'cpu').description == engine.description.split(';')[0]
 
 
+@without_gpu
+def test_auto_takes_the_cpu_where_python_has_no_file_locks():
+    """As on Windows, whose Python has no module fcntl; 'cuda' is refused there with the reason, as elsewhere."""
+    script = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        'from c2f_head_pose import HeadPoseEstimator\n'
+        'from c2f_head_pose.engine import ModelError\n'
+        "print(HeadPoseEstimator.load('c2f_edge').device)\n"
+        "try: HeadPoseEstimator.load('c2f_edge', 'cuda')\n"
+        'except ModelError as error: print(error)'
+    )
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    taken, refused = done.stdout.splitlines()
+    assert taken.startswith('cpu (onnxruntime') and refused.startswith("device 'cuda' cannot be used: no NVIDIA driver")
+
+
 def test_auto_with_a_driver_reports_what_else_is_missing(monkeypatch):
     if importlib.util.find_spec('tensorrt') is not None:
         pytest.skip('TensorRT is installed here')

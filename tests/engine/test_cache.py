@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from engine_plans import KEY, PLAN, never
 
+from c2f_head_pose.engine import cache as cache_module
 from c2f_head_pose.engine.cache import CacheError, EngineCache, engine_folder
 
 OTHERS = {
@@ -46,6 +47,14 @@ def test_an_engine_is_built_once_and_found_after(cache):
     again = EngineCache(cache.folder).get(KEY, never)
     assert again.plan == PLAN and not again.built
     assert [p.suffix for p in sorted(cache.folder.iterdir())] == ['.engine', '.lock']
+
+
+def test_without_file_locks_an_engine_is_built_and_not_stored(cache, monkeypatch):
+    monkeypatch.setattr(cache_module, 'fcntl', None)
+    built = cache.get(KEY, lambda: PLAN)
+    assert built.plan == PLAN and built.built and built.note.startswith('not stored: this system has no engine folder')
+    with pytest.raises(CacheError, match='no file locks'):
+        cache.get(KEY, never, must_keep=True)
 
 
 @pytest.mark.parametrize('field', sorted(OTHERS))
