@@ -66,10 +66,7 @@ class _Drawings:
         path = self._folder / frame.output
         path.parent.mkdir(parents=True, exist_ok=True)
         if frame.stamp_s is None:
-            encoded, data = cv2.imencode(path.suffix, drawing)
-            if not encoded:
-                raise OSError(f'{path} cannot be written')
-            path.write_bytes(data.tobytes())
+            path.write_bytes(_encoded(path, drawing))
             return
         if path != self._video_path:
             self.close()
@@ -93,6 +90,16 @@ class _Drawings:
         if self._video is not None:
             self._video.release()
             self._video = None
+
+
+def _encoded(path: Path, drawing: np.ndarray) -> bytes:
+    try:
+        encoded, data = cv2.imencode(path.suffix, drawing)
+    except cv2.error:  # raised by OpenCV 4.5 where newer ones return False
+        encoded = False
+    if not encoded:
+        raise OSError(f'{path} cannot be written')
+    return data.tobytes()
 
 
 class _Findings:
