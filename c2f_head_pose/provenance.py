@@ -1,7 +1,8 @@
-"""Finds what a result was made with: the package's version, the checkout's commit, the processor."""
+"""Finds what a result was made with: the package's version, the checkout's commit, the processor and its cores."""
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -46,3 +47,8 @@ def processor() -> str | None:
             if line.startswith('model name'):
                 return line.partition(':')[2].strip()
     return platform.processor() or platform.machine() or None
+
+
+def usable_cores() -> int | None:
+    """Returns the number of cores that this process may use; all of the machine's where the system has no such limit (macOS, Windows)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()

@@ -27,6 +27,7 @@ from ..models.registry import model_path
 from ..provenance import commit, processor
 from .ceilings import cpu_ceilings, crops_for, gpu_copy_bytes_s, gpu_flops_s
 from .interleaved import Timing, measure
+from .process_memory import memory_bytes
 from .roofline import ELEMENT_BYTES, Ceilings, count_work, floor_s
 
 
@@ -69,7 +70,7 @@ class Report:
         date: time of the run, UTC, ISO 8601.
         machine: device, processor, versions and load.
         ceilings: the machine's limits by precision.
-        memory: megabytes by model.
+        memory: megabytes by model; None where the system does not state them.
         build: time, size and parity of each engine (cuda).
         rows: figures by model and batch size.
     """
@@ -79,7 +80,7 @@ class Report:
     date: str
     machine: dict[str, Any]
     ceilings: dict[str, Ceilings]
-    memory: dict[str, dict[str, float]] = field(default_factory=dict)
+    memory: dict[str, dict[str, float | None]] = field(default_factory=dict)
     build: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 
@@ -113,7 +114,8 @@ def bench_cpu(models: Sequence[str], batches: Sequence[int], threads: int, secon
             crops = crops_for(engine, batch)
             timings = {stage: measure(run, seconds) for stage, run in stages_of(engine, crops).items()}
             report.rows.append(_row(model, path.stem, precision, batch, timings, ceilings))
-        report.memory[path.stem] = {'resident_mb': round(_resident_mb(), 1)}
+        resident_bytes, _ = memory_bytes()
+        report.memory[path.stem] = {'resident_mb': None if resident_bytes is None else round(resident_bytes / 1e6, 1)}
     return report
 
 
@@ -222,8 +224,3 @@ def _new_report(machine: dict[str, Any], ceilings: dict[str, Ceilings]) -> Repor
     machine |= {'load': round(os.getloadavg()[0], 2), 'system': platform.platform()}
     command = shlex.join(['python', '-m', 'c2f_head_pose.bench', *sys.argv[1:]])
     return Report(command, commit() or '', datetime.now(timezone.utc).isoformat(timespec='seconds'), machine, ceilings)
-
-
-def _resident_mb() -> float:
-    """Resident memory of this process, 10^6 bytes (Linux)."""
-    return int(Path('/proc/self/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6

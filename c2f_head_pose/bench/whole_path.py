@@ -16,6 +16,7 @@ import onnxruntime
 
 from ..counting import counted
 from ..evaluation.environment import environment
+from ..provenance import usable_cores
 from .interleaved import Timing, Turns, take_turns
 from .stages import WHOLE, Path
 from .start_up import StartUp, measure_start_up
@@ -119,7 +120,7 @@ def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, re
     report('starts')
     start_up = measure_start_up(models, starts)
     machine = environment(None, None, f'cpu (onnxruntime {onnxruntime.__version__})', max(THREADS))
-    machine |= {'usable cores': len(os.sched_getaffinity(0)), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
+    machine |= {'usable cores': usable_cores(), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
     return PathReport(
         shlex.join(['python', '-m', 'c2f_head_pose.bench', *sys.argv[1:]]),
         datetime.now(timezone.utc).isoformat(timespec='seconds'),
@@ -172,10 +173,14 @@ def page(report: PathReport) -> str:
     lines += [
         f'| {model} | '
         + ' | '.join(f'{start.seconds[step]:.2f}' for step in steps)
-        + f' | {start.whole_s:.2f} | {start.resident_mb:.0f} | {start.peak_mb:.0f} |'
+        + f' | {start.whole_s:.2f} | {_megabytes(start.resident_mb)} | {_megabytes(start.peak_mb)} |'
         for model, start in report.start_up.items()
     ]
     return '\n'.join(lines) + '\n'
+
+
+def _megabytes(value: float | None) -> str:
+    return 'unknown' if value is None else f'{value:.0f}'
 
 
 def _cell(row: StageRow) -> str:

@@ -1,12 +1,17 @@
 """Timing in turns, the scenes it is done on, and `bench --path`."""
 
+import collections
 import json
+import os
+import resource
+from unittest import mock
 
 import numpy as np
 import pytest
 
+from c2f_head_pose import provenance
 from c2f_head_pose.bench import command as bench
-from c2f_head_pose.bench import scenes, start_up, whole_path
+from c2f_head_pose.bench import process_memory, scenes, start_up, whole_path
 from c2f_head_pose.bench.interleaved import Timing, Turns, take_turns
 from c2f_head_pose.depth_head_finder import find_heads
 from c2f_head_pose.detect import FaceDetector
@@ -65,6 +70,22 @@ def test_bench_path_writes_every_stage_and_table(tmp_path, capsys, monkeypatch):
     assert {'processor', 'usable cores', 'load before', 'load after', 'commit', 'onnxruntime'} <= set(written['machine'])
     out = capsys.readouterr().out
     assert '| whole path, followed |' in out and '| Start, seconds |' in out
+
+
+def test_the_path_is_measured_where_the_system_states_neither_memory_nor_usable_cores(monkeypatch):
+    """As on macOS: no /proc and no os.sched_getaffinity; the peak is getrusage's, 2 MiB."""
+    monkeypatch.delattr(os, 'sched_getaffinity')
+    monkeypatch.setattr(process_memory.Path, 'read_text', mock.Mock(side_effect=FileNotFoundError))
+    monkeypatch.setattr(process_memory.sys, 'platform', 'darwin')
+    monkeypatch.setattr(resource, 'getrusage', lambda _: mock.Mock(ru_maxrss=2 << 20))
+    assert provenance.usable_cores() == os.cpu_count()
+    assert process_memory.memory_bytes() == (None, 2 << 20)
+    steps = [dict.fromkeys(('interpreter', 'import'), 1e9), 1, None, 2 << 20]
+    monkeypatch.setattr(start_up.subprocess, 'run', lambda *_, **__: mock.Mock(returncode=0, stdout=json.dumps(steps)))
+    start = start_up.measure_start_up(['c2f_edge'], 2)
+    assert (start['c2f_edge'].resident_mb, start['c2f_edge'].peak_mb) == (None, 2.0)
+    machine = collections.defaultdict(str)
+    assert '| unknown | 2 |' in whole_path.page(whole_path.PathReport('', '', machine, start_up=start))
 
 
 def test_a_process_that_fails_is_reported_with_its_reason():

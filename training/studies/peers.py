@@ -32,6 +32,7 @@ from c2f_head_pose.engine.parity import sample_crops
 from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.evaluation.environment import environment
 from c2f_head_pose.models.registry import SHIPPED, ModelError
+from c2f_head_pose.provenance import usable_cores
 
 from ..command import exits_with_message, positive_float, positive_int
 from ..datasets.base import Face, MissingDataError
@@ -236,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'peers: {error}', file=sys.stderr)
         return 1
     machine: dict[str, Any] = environment(None, None, 'cpu', max(THREADS))
-    machine |= {'usable cores': len(os.sched_getaffinity(0)), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
+    machine |= {'usable cores': usable_cores(), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
     options.output.mkdir(parents=True, exist_ok=True)
     command = shlex.join(['python', '-m', 'training.studies.peers', *(sys.argv[1:] if arguments is None else arguments)])
     report = {

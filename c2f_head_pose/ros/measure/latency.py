@@ -27,7 +27,7 @@ import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
-from ...provenance import commit, processor
+from ...provenance import commit, processor, usable_cores
 from ...recordings.bagfile import BagError
 from .. import transport
 from ..child_node import ChildNode, end_all, isolate_graph
@@ -204,7 +204,7 @@ def _shares(diagnostics: list[dict[str, str]], whole: float) -> dict[str, float]
 
 def _conditions(options: argparse.Namespace, load_before: float) -> dict[str, str]:
     return {
-        'processor': f'{processor()} ({len(os.sched_getaffinity(0))} cores)',
+        'processor': f'{processor()} ({usable_cores()} cores)',
         'python': platform.python_version(),
         'load before and after': f'{load_before:.1f}, {os.getloadavg()[0]:.1f}',
         'seconds': f'{options.seconds:g}',
