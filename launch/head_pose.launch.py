@@ -12,6 +12,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 SHARE = get_package_share_directory('c2f_head_pose')
+CHOSEN_TRANSPORT = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS')
 
 ARGUMENTS = {
     'image': ('image', 'image topic (of compressed images: without /compressed)'),
@@ -25,8 +26,8 @@ ARGUMENTS = {
 
 def generate_launch_description() -> LaunchDescription:
     actions = [DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()]
-    if not any(os.environ.get(name) for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')):
-        # Fast DDS's own shared memory is smaller than an image; every process of this launch gets more.
+    if not any(os.environ.get(name) for name in CHOSEN_TRANSPORT):
+        # Fast DDS's own shared memory is smaller than an image; every process of this launch gets more, as ros/transport.py gives nodes.
         actions.append(SetEnvironmentVariable('FASTRTPS_DEFAULT_PROFILES_FILE', os.path.join(SHARE, 'config', 'fastdds.xml')))
     actions.append(
         Node(

@@ -2,9 +2,11 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
@@ -29,6 +31,30 @@ def test_the_profile_is_used_unless_the_user_has_set_one(monkeypatch):
     monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', '')
     monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
     assert transport.share_large_images() == ROOT / 'config' / 'fastdds.xml'
+
+
+def started_by_launch(monkeypatch) -> Path | None:
+    """The profile that head_pose.launch.py sets for what it starts; the modules of launch, which pip does not have, are stand-ins."""
+    modules = ('ament_index_python.packages', 'launch', 'launch.actions', 'launch.substitutions', 'launch_ros', 'launch_ros.actions')
+    stand_ins = {name: mock.MagicMock() for name in modules}
+    stand_ins['ament_index_python.packages'].get_package_share_directory = lambda _: str(ROOT)
+    with monkeypatch.context() as context:
+        for name, module in stand_ins.items():
+            context.setitem(sys.modules, name, module)
+        runpy.run_path(str(ROOT / 'launch' / 'head_pose.launch.py'))['generate_launch_description']()
+    calls = stand_ins['launch.actions'].SetEnvironmentVariable.call_args_list
+    return Path(calls[0].args[1]) if calls else None
+
+
+@pytest.mark.parametrize('variable', ['FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS'])
+def test_what_the_user_has_set_is_kept_by_nodes_and_launch_files(variable, monkeypatch):
+    """A profile of one of Fast DDS's two names, or its transports, which a profile of ours would replace."""
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', '')
+    assert started_by_launch(monkeypatch) == ROOT / 'config' / 'fastdds.xml'
+    monkeypatch.setenv(variable, 'theirs')
+    before = dict(os.environ)
+    transport.share_large_images()
+    assert dict(os.environ) == before and started_by_launch(monkeypatch) is None
 
 
 @pytest.mark.ros
