@@ -4,6 +4,7 @@ ros2 launch c2f_head_pose head_pose.launch.py image:=/camera/image_raw camera_in
 """
 
 import os
+import shutil
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
@@ -13,6 +14,7 @@ from launch_ros.actions import Node
 
 SHARE = get_package_share_directory('c2f_head_pose')
 CHOSEN_TRANSPORT = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS')
+ROOM_BYTES = 150_000_000
 
 ARGUMENTS = {
     'image': ('image', 'image topic (of compressed images: without /compressed)'),
@@ -24,9 +26,14 @@ ARGUMENTS = {
 }
 
 
+def has_room() -> bool:
+    """Whether several processes can have the profile's shared memory; containers have 64 MB by default, and nodes then log the remedy."""
+    return not os.path.isdir('/dev/shm') or shutil.disk_usage('/dev/shm').free >= ROOM_BYTES
+
+
 def generate_launch_description() -> LaunchDescription:
     actions = [DeclareLaunchArgument(name, default_value=default, description=text) for name, (default, text) in ARGUMENTS.items()]
-    if not any(os.environ.get(name) for name in CHOSEN_TRANSPORT):
+    if not any(os.environ.get(name) for name in CHOSEN_TRANSPORT) and has_room():
         # Fast DDS's own shared memory is smaller than an image; every process of this launch gets more, as ros/transport.py gives nodes.
         actions.append(SetEnvironmentVariable('FASTRTPS_DEFAULT_PROFILES_FILE', os.path.join(SHARE, 'config', 'fastdds.xml')))
     actions.append(

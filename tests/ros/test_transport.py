@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ def test_the_profile_is_used_unless_the_user_has_set_one(monkeypatch):
     monkeypatch.delenv('FASTDDS_DEFAULT_PROFILES_FILE')
     monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', '')
     monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
+    monkeypatch.setattr(transport, '_free_mb', lambda: 1000)
     assert transport.share_large_images() == ROOT / 'config' / 'fastdds.xml'
 
 
@@ -50,11 +52,31 @@ def started_by_launch(monkeypatch) -> Path | None:
 def test_what_the_user_has_set_is_kept_by_nodes_and_launch_files(variable, monkeypatch):
     """A profile of one of Fast DDS's two names, or its transports, which a profile of ours would replace."""
     monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', '')
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: mock.Mock(free=10**9))
     assert started_by_launch(monkeypatch) == ROOT / 'config' / 'fastdds.xml'
     monkeypatch.setenv(variable, 'theirs')
     before = dict(os.environ)
     transport.share_large_images()
     assert dict(os.environ) == before and started_by_launch(monkeypatch) is None
+
+
+@pytest.mark.parametrize(('free_mb', 'used'), [(64, False), (149, False), (150, True), (None, True)])
+def test_the_profile_needs_shared_memory_for_several_processes(free_mb, used, monkeypatch, caplog):
+    """A container has 64 MB by default, where each process takes 36 MB; 150 MB hold the four of a small graph; macOS has no /dev/shm."""
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', '')
+    usage = mock.Mock(side_effect=FileNotFoundError) if free_mb is None else lambda _: mock.Mock(free=free_mb * 10**6)
+    monkeypatch.setattr(shutil, 'disk_usage', usage)
+    monkeypatch.setattr(os.path, 'isdir', lambda path, isdir=os.path.isdir: isdir(path) and (path != '/dev/shm' or free_mb is not None))
+    assert (started_by_launch(monkeypatch) is not None) == used
+    assert (transport.share_large_images() is not None) == used == bool(os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'])
+    assert ('start the container with --shm-size=1g or --ipc=host' in caplog.text) != used
+
+
+def test_another_dds_is_not_warned_of_the_shared_memory_of_fast_dds(monkeypatch, caplog):
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', '')
+    monkeypatch.setenv('RMW_IMPLEMENTATION', 'rmw_cyclonedds_cpp')
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: mock.Mock(free=0))
+    assert transport.share_large_images() is None and not caplog.text
 
 
 @pytest.mark.ros
