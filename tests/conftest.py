@@ -10,6 +10,8 @@ from pathlib import Path
 os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 101))
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.pop('ROS_LOCALHOST_ONLY', None)
+if os.environ.get('ROS_DISTRO') == 'humble':  # knows no discovery range
+    os.environ['ROS_LOCALHOST_ONLY'] = '1'
 os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
 os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(Path(__file__).parents[1] / 'config' / 'fastdds.xml')
 

@@ -96,6 +96,9 @@ def isolate_graph(keep_domain: bool = False) -> None:
     Args:
         keep_domain: keep a domain and a discovery range that the user has set.
     """
-    for variable, value in (('ROS_DOMAIN_ID', str(random.SystemRandom().randint(1, 99))), ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')):
+    # The range came with Iron, which warns that ROS_LOCALHOST_ONLY is deprecated.
+    humble = os.environ.get('ROS_DISTRO') == 'humble'
+    this_machine = ('ROS_LOCALHOST_ONLY', '1') if humble else ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    for variable, value in (('ROS_DOMAIN_ID', str(random.SystemRandom().randint(1, 99))), this_machine):
         if not (keep_domain and variable in os.environ):
             os.environ[variable] = value
