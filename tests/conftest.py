@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import random
+import sys
 from pathlib import Path
 
 # Before anything imports rclpy. 101 is the highest domain whose ports are free on every system.
@@ -16,6 +17,9 @@ os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
 os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(Path(__file__).parents[1] / 'config' / 'fastdds.xml')
 
 import pytest
+
+# Modules of tests/ and of the checkout; not by the option pythonpath, which pytest 6 of Humble's Ubuntu does not know.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 # torch's optimisers import it, which crashes the process if a test has drawn by EGL before: both have an LLVM of their own.
 with contextlib.suppress(ImportError):

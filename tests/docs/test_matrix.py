@@ -1,9 +1,12 @@
 """The table of `make matrix`; its rows are the tests themselves, under each Python, numpy and OpenCV."""
 
 import json
+import re
+from pathlib import Path
 
 from matrix.environments import Outcome, keep, refusal
 
+ROOT = Path(__file__).parents[2]
 VERSIONS = {'python': '3.12.1', 'numpy': '1.26.4', 'opencv': '4.11.0.86', 'onnxruntime': '1.20.0', 'onnx': '1.17.0', 'rclpy': '7.1.6'}
 
 
@@ -31,3 +34,9 @@ def test_pips_reason_is_distinguished_from_its_other_errors():
         'ERROR: No matching distribution found for numpy==1.26.*\n'
     )
     assert refusal(said) == 'Could not find a version that satisfies the requirement numpy==1.26.*'
+
+
+def test_pytest_6_of_humble_knows_every_option_of_the_ini_file():
+    """Ubuntu 22.04 has pytest 6.2.5, which ignores an option that it does not know; `colcon test` calls it."""
+    options = (ROOT / 'pyproject.toml').read_text().split('[tool.pytest.ini_options]\n')[1].split('\n[')[0]
+    assert set(re.findall(r'^(\w+) = ', options, re.M)) == {'testpaths', 'addopts', 'markers'}
