@@ -2,8 +2,10 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
+import pytest
 from matrix.environments import Outcome, keep, refusal
 
 ROOT = Path(__file__).parents[2]
@@ -40,3 +42,41 @@ def test_pytest_6_of_humble_knows_every_option_of_the_ini_file():
     """Ubuntu 22.04 has pytest 6.2.5, which ignores an option that it does not know; `colcon test` calls it."""
     options = (ROOT / 'pyproject.toml').read_text().split('[tool.pytest.ini_options]\n')[1].split('\n[')[0]
     assert set(re.findall(r'^(\w+) = ', options, re.M)) == {'testpaths', 'addopts', 'markers'}
+
+
+def newcomers_commands(repository: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(['bash', ROOT / 'tests' / 'matrix' / 'newcomer.sh', repository, '--list'], capture_output=True, text=True)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Commits a README of the text that it is called with."""
+
+    def commit(readme: str) -> Path:
+        (tmp_path / 'README.md').write_text(readme)
+        git = ['git', '-C', tmp_path, '-c', 'user.name=a', '-c', 'user.email=a@example.org']
+        for step in (['init', '-q'], ['add', 'README.md'], ['commit', '-q', '-m', 'a']):
+            subprocess.run([*git, *step], check=True)
+        return tmp_path
+
+    return commit
+
+
+def test_the_clean_machine_types_what_the_readme_says_first(repository):
+    """The clone, `make demo`, and the demo on the reader's pictures and webcam."""
+    path = repository((ROOT / 'README.md').read_text())
+    clone, demo, *own = newcomers_commands(path).stdout.splitlines()
+    assert clone == f'git clone {path} && cd c2f_head_pose'
+    assert demo.split('#')[0].strip() == 'make demo'
+    assert len(own) == 2 and all(line.startswith('.venv/bin/python -m c2f_head_pose.demo ') for line in own)
+
+
+def test_a_readme_without_commands_fails_on_the_clean_machine(repository):
+    listed = newcomers_commands(repository('# a\n```text\nmake demo\n```\n'))
+    assert listed.returncode == 1 and 'has no block of sh' in listed.stderr
+
+
+def test_the_pictures_that_the_clean_machine_copies_exist():
+    script = (ROOT / 'tests' / 'matrix' / 'newcomer.sh').read_text()
+    copied = re.findall(r'\bcp ((?:docs|tests|sample)/\S+)', script)
+    assert copied and all((ROOT / path).is_file() for path in copied)

@@ -1,14 +1,22 @@
-# Types the commands of the README's section 'Run it in 60 seconds' as they stand; the argument is the repository to clone.
-# Reads them from there, so a README that changes is typed as changed. Leaves a checkout in ~/work.
+# Types the commands of the README's first block of `sh` as they stand, and fails where there are none. Arguments: the repository to clone,
+# and --list to print the commands only. Reads them from there, so a README that changes is typed as changed. Leaves a checkout in ~/work.
 set -uo pipefail
 repository=$1
-cd ~/work || exit 1
 
-mapfile -t commands < <(git -C "$repository" show HEAD:README.md | sed -n '/^## Run it/,/^## In your/p' |
-                        sed -n '/^```sh/,/^```/{/^```/!p}' | sed "s#<this repository>#$repository#")
+mapfile -t commands < <(git -C "$repository" show HEAD:README.md |
+                        awk '/^```/ { if (inside) exit; inside = $0 == "```sh"; next } inside' | sed "s#<this repository>#$repository#")
+if [ ${#commands[@]} -eq 0 ]; then
+  echo "README.md of $repository has no block of sh" >&2
+  exit 1
+fi
+if [ "${2:-}" = --list ]; then
+  printf '%s\n' "${commands[@]}"
+  exit
+fi
+cd ~/work || exit 1
 for command in "${commands[@]}"; do
   if [[ $command == *holiday.jpg* ]]; then  # the reader's own files
-    mkdir folder && cp docs/demo.jpg folder/ && cp tests/data/face.jpg holiday.jpg && cp demo_out/annotated.mp4 drive.mp4
+    mkdir folder && cp tests/data/face.jpg folder/ && cp tests/data/face.jpg holiday.jpg && cp demo_out/annotated.mp4 drive.mp4
   fi
   echo "\$ $command"
   SECONDS=0
