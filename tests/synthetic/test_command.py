@@ -1,5 +1,6 @@
 """What the render command refuses, and that it then leaves nothing behind: all without drawing anything."""
 
+import importlib.metadata
 import queue
 import shutil
 from types import SimpleNamespace
@@ -42,6 +43,21 @@ def test_a_refused_command_does_not_change_the_folder(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match='new lacks'):
         begin(tmp_path / 'new')
     assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
+def test_rendering_needs_nothing_that_only_builds_the_assets(tmp_path, monkeypatch):
+    """As on a machine with the built assets, as in a kit, and without anny."""
+    installed = {'numpy': '2.2.6', 'moderngl': '5.12.0'}
+
+    def version(name):
+        if name not in installed:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(importlib.metadata, 'version', version)
+    (tmp_path / 'assets.npz').touch()
+    manifest = produce.manifest_of(presets.PRESETS['wide'], 4, 1, 500, tmp_path, 'python -m training.render')
+    assert manifest.versions.pop('python') and manifest.versions == installed
 
 
 def test_mistakes_are_reported_in_one_line_with_status_2(tmp_path, capsys, monkeypatch):

@@ -51,7 +51,7 @@ class Manifest:
         composited: whether the image contains the background (see `dataset.py`).
         depth_model: 'ideal', 'structured_light', 'time_of_flight', or 'ray_distance' (the paper's).
         command: the command line that rendered it.
-        versions: package name to version.
+        versions: package name to version, of those that render; the assets have `asset_sha256`.
         asset_sha256: of the asset cache.
         licences: asset name to licence.
         conditions: names of the steps of a robustness set, or empty.

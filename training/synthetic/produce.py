@@ -27,7 +27,7 @@ _DISK_RESERVE = 1.02
 
 def manifest_of(preset: Preset, count: int, seed: int, shard_size: int, assets: Path, command: str) -> Manifest:
     """Returns the manifest of a new dataset."""
-    versions = {name: importlib.metadata.version(name) for name in ('numpy', 'moderngl', 'anny')}
+    versions = {name: importlib.metadata.version(name) for name in ('numpy', 'moderngl')}
     return Manifest(
         preset=preset.name,
         seed=seed,
