@@ -53,7 +53,7 @@ class RunConfig:
         shards: parts of a batch, each with its own batch statistics; a multiple of the number of processes.
         steps: planned optimiser steps.
         seed: seed of initialisation, order, augmentation and dropout.
-        precision: 'bf16' (autocast), 'fp32', or 'auto': bf16 on a GPU or CPU with instructions for it, else fp32.
+        precision: of the layers: 'bf16' (autocast), 'fp32', or 'auto': bf16 on a GPU or CPU with instructions for it, else fp32.
         ema: decay of the exponential moving average of the weights.
         clip: largest norm of the gradient; 0 disables clipping.
         pose_limits_deg: yaw, pitch, roll beyond which samples are excluded, or null.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -26,11 +24,6 @@ def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimiz
     return torch.optim.AdamW(
         [{'params': decayed, 'weight_decay': settings['weight_decay']}, {'params': others, 'weight_decay': 0.0}], settings['lr']
     )
-
-
-def autocast(precision: str, device: torch.device) -> Any:
-    """The context that computes in a configuration's precision."""
-    return torch.autocast(device.type, torch.bfloat16) if precision_on(device, precision) == 'bf16' else nullcontext()
 
 
 def precision_on(device: torch.device, precision: str) -> str:

@@ -17,6 +17,7 @@ from ..data.crops import SyntheticCrops
 from ..datasets.label_sheet import draw_axes, sheet
 from ..models import ensemble, face_mesh
 from ..models.factory import build
+from ..models.precision import layers_in
 from ..models.resize import fitted
 from . import checkpoint, progress
 from .config import RunConfig
@@ -25,7 +26,7 @@ from .ema import ExponentialMovingAverage
 from .folder_lock import sole_writer
 from .loader import BatchLoader, WorkerLoader, step_seed
 from .losses import LossFunction, make_loss
-from .optimiser import autocast, make_optimiser
+from .optimiser import make_optimiser, precision_on
 from .sigterm import catch_sigterm
 from .sources import TrainingCrops
 from .teacher import Teacher
@@ -210,7 +211,7 @@ class Run:
             batch = self.loader.batch(self.step, shard)
             torch.manual_seed(step_seed(self.config, self.step, shard))  # dropout
             batch = replace(batch, crops=batch.crops.contiguous(memory_format=torch.channels_last))
-            with autocast(self.config.precision, self.context.device):
+            with layers_in(precision_on(self.context.device, self.config.precision)):
                 loss, parts = self.loss(self.network, batch)
             (loss / self.config.shards).backward()
             for name, value in parts.items():

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from .googlenet import GoogLeNet
 from .paper_network import PaperInput, _initialise, regression_network
+from .precision import runs_layers
 from .rotations import category_of, rotation_from_ypr
 
 ANGLES = ('pitch', 'yaw', 'roll')
@@ -179,6 +180,7 @@ class Classifier(nn.Module):
         self.head = nn.Sequential(*layers, nn.Linear(features, 2 ** len(self.by)))
         self.apply(_he if backbone == 'vgg' else _initialise)
 
+    @runs_layers
     def classify(self, crops: Tensor) -> Tensor:
         """(B, classes) logits."""
         return self.head(self.trunk(self.normalise(crops))).float()
@@ -268,6 +270,7 @@ class Regressor(nn.Module):
         self.register_buffer('std_rad', torch.full((3,), math.radians(8.0)))
         self.apply(_initialise)
 
+    @runs_layers
     def regress(self, crops: Tensor) -> Tensor:
         """(B, 3) yaw, pitch, roll as fractions of their ranges, 0..1."""
         return torch.sigmoid(self.head(self.trunk(self.normalise(crops))).float())

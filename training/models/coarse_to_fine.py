@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .precision import runs_layers
 from .rotations import mixture, rotation_from_columns, rotation_from_ypr, ypr_from_rotation
 from .subspaces import SUBSPACES, anchors
 
@@ -148,19 +149,23 @@ class CoarseToFine(nn.Module):
                 self.regressors.bias[:, :3] = ypr_from_rotation(start)
             self.regressors.bias[:, 6:] = math.log(math.radians(8.0))
 
+    @runs_layers
+    def features(self, crops: Tensor) -> Tensor:
+        """(B, 1, S, S) uint8 crops to the shared embedding, float32."""
+        return self.embed(self.squeeze(self.trunk(self.normalise(crops)))).float()
+
     def raw(self, crops: Tensor) -> Raw:
-        """(B, 1, S, S) uint8 crops to the outputs of all regressors."""
-        features = self.embed(self.squeeze(self.trunk(self.normalise(crops)))).float()
-        with torch.autocast(features.device.type, enabled=False):
-            out = self.regressors(features)
-            if self.representation == 'columns':
-                rotations = rotation_from_columns(out[..., :6]) @ self.anchors
-            else:
-                rotations = rotation_from_ypr(out[..., :3])
-            low, high = STD_RANGE_RAD
-            stds = out[..., 6:].clamp(math.log(low), math.log(high)).exp()
-            landmarks = None if self.landmarks is None else self.landmarks(features).reshape(-1, 68, 2)
-            return Raw(self.classifier(features), rotations, stds, landmarks)
+        """(B, 1, S, S) uint8 crops to the outputs of all regressors, whose few layers always compute in fp32."""
+        features = self.features(crops)
+        out = self.regressors(features)
+        if self.representation == 'columns':
+            rotations = rotation_from_columns(out[..., :6]) @ self.anchors
+        else:
+            rotations = rotation_from_ypr(out[..., :3])
+        low, high = STD_RANGE_RAD
+        stds = out[..., 6:].clamp(math.log(low), math.log(high)).exp()
+        landmarks = None if self.landmarks is None else self.landmarks(features).reshape(-1, 68, 2)
+        return Raw(self.classifier(features), rotations, stds, landmarks)
 
     def mix(self, raw: Raw) -> tuple[Tensor, Tensor]:
         """Mixes the regressors: one rotation (B, 3, 3) and its standard deviations (B, 3) rad."""

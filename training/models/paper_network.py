@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .googlenet import GoogLeNet, load_imagenet
+from .precision import runs_layers
 from .rotations import rotation_from_ypr
 
 RANGES_DEG = (50.0, 75.0, 20.0)
@@ -111,14 +112,17 @@ class PaperNetwork(nn.Module):
         if imagenet:
             load_imagenet(self.trunk, imagenet)
 
+    @runs_layers
     def features(self, crops: Tensor) -> Tensor:
         """(B, 1, S, S) uint8 to the shared map (B, 1024, S / 32, S / 32)."""
         return self.trunk(self.normalise(crops))
 
+    @runs_layers
     def classify(self, features: Tensor) -> Tensor:
         """(B, 4) logits of L1..L4."""
         return self.classifier(features).float()
 
+    @runs_layers
     def regress(self, features: Tensor) -> Tensor:
         """(B, 4, 3) every sub-space's yaw, pitch, roll as parts of their ranges, 0..1 (the sigmoid before the loss)."""
         return torch.stack([torch.sigmoid(regressor(features).float()) for regressor in self.regressors], 1)
