@@ -203,6 +203,8 @@ def test_a_long_session_leaves_time_for_table_2_and_a_short_one_does_not(tmp_pat
     night = Session(tmp_path / 'night', FULL, 480.0, gpu=True)
     assert night.budget(FULL.trainings[0]) == pytest.approx(192, abs=0.1)
     night.used_before = 60 * 384
+    for i in range(16):
+        rendered(night, Part('paper', i, 16))
     row = next(night._table_row(FULL.table_rows[0]))
     assert row.arguments[:3] == ('training.tables', '2', '--run') and float(value(row, '--minutes')) == pytest.approx(
         96 / 7, abs=0.1
@@ -211,6 +213,27 @@ def test_a_long_session_leaves_time_for_table_2_and_a_short_one_does_not(tmp_pat
     short.used_before = 60 * 29
     assert list(short._table_row(FULL.table_rows[0])) == []
     assert short.state['jobs'][f'table 2, {FULL.table_rows[0]}']['status'].startswith('waiting: 1 minutes are left')
+
+
+def test_rows_of_table_2_are_trained_once_no_renders_come(tmp_path):
+    """A row that is stopped before its figures are written finds the data that it was trained on. Where the renderer ended early, the rows
+    are trained on what there is.
+    """
+    session = Session(tmp_path, FULL, 480.0, gpu=True)
+    steps = session._table_row(FULL.table_rows[0])
+    assert next(steps) is None
+    for i in range(15):
+        rendered(session, Part('paper', i, 16))
+    assert steps.send(None) is None
+    session.rendering = False
+    assert next(session._table_row(FULL.table_rows[1])).arguments[0] == 'training.tables'
+    session.rendering = True
+    rendered(session, Part('paper', 15, 16))
+    assert steps.send(None).arguments[:3] == ('training.tables', '2', '--run')
+    empty = Session(tmp_path / 'empty', FULL, 480.0, gpu=True)
+    empty.rendering = False
+    assert list(empty._table_row(FULL.table_rows[0])) == []
+    assert empty.state['jobs'][f'table 2, {FULL.table_rows[0]}']['status'] == 'failed: no renders of paper'
 
 
 def test_a_fresh_machine_renders_only_for_what_is_not_trained_yet(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,10 @@ class Session:
     def _rendered(self, preset: str) -> bool:
         return all(self.finished(part) for part in self.plan.order if part.preset == preset)
 
+    def _with_renders(self, presets: Sequence[str]) -> list[str]:
+        """Those of some presets of which a part is rendered."""
+        return [preset for preset in presets if any(self.finished(part) for part in self.plan.order if part.preset == preset)]
+
     def _report(self, model: str) -> Steps:
         """Builds a model's engines, which takes longest, beside the renderers; then measures it alone."""
         path = self.report(model)
@@ -225,9 +230,8 @@ class Session:
         first = next(part for part in self.plan.order if part.preset == training.presets[0])
         if not self.finished(first):
             return []
-        begun = [preset for preset in training.presets if any(self.finished(part) for part in self.plan.order if part.preset == preset)]
         joined = [f'{self.data("portraits")}=0.5'] if training.portraits and self.labelled else []
-        return [*(str(self.data(preset)) for preset in begun), *joined]
+        return [*(str(self.data(preset)) for preset in self._with_renders(training.presets)), *joined]
 
     def budget(self, training: Training) -> float:
         """Minutes of a training over all calls: when it first begins, its share of what is left; then the same in every call."""
@@ -245,16 +249,24 @@ class Session:
         return share if share * self.total_minutes >= ROW_MINUTES * max(1, len(self.plan.table_rows)) else 0.0
 
     def _table_row(self, row: str) -> Steps:
+        """Trains and tests a row on all renders: all rows on the same, and none on data that change before its figures are written."""
         known = {figure.row for figure in results.read(2, self.results) if figure.value != results.NOT_RUN}
         job = f'table 2, {row}'
         if row in known:
             return
-        left = self.total_minutes - self.used_s / 60
-        rows = self.plan.table_rows
-        if 'budget_minutes' not in self.state['jobs'].get(job, {}):
-            if left < ROW_MINUTES:
+        rows, begun = self.plan.table_rows, 'budget_minutes' in self.state['jobs'].get(job, {})
+        while True:
+            left = self.total_minutes - self.used_s / 60
+            if not begun and left < ROW_MINUTES:
                 self.note(job, status=f'waiting: {max(left, 0):.0f} minutes are left, a row takes at least {ROW_MINUTES:g}')
                 return
+            if self._rendered(TABLE_PRESET) or not self.rendering:
+                break
+            yield None
+        if not self._with_renders([TABLE_PRESET]):
+            self.note(job, status=f'failed: no renders of {TABLE_PRESET}')
+            return
+        if not begun:
             self.note(job, budget_minutes=round(max(ROW_MINUTES, left / (len(rows) - rows.index(row))), 2))
         minutes = self.state['jobs'][job]['budget_minutes']
         arguments = ['training.tables', '2', '--run', '--rows', row, '--data', str(self.data(TABLE_PRESET)), '--minutes', f'{minutes:g}']
