@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from c2f_head_pose.engine import cuda
-from c2f_head_pose.models.registry import detector_file
+from c2f_head_pose.models.registry import ModelError, detector_file
 from training import gpu_session
 from training.loop import checkpoint
 from training.portraits.mediapipe import LANDMARKER, SEGMENTER
 from training.session import kit, parcel
+from training.session import session as session_steps
 from training.session.lanes import Command, Lane
 from training.session.plan import FULL, Part
 from training.session.session import Session
@@ -64,7 +65,6 @@ def test_a_session_that_is_stopped_goes_on_from_its_pieces_on_a_machine_that_has
     content = checkpoint.load(out / 'runs' / 'c2f' / 'final.pt')
     assert (content['step'], content['samples']) == (24, 192) and content['samples_before'] > 0
     assert checkpoint.load(out / 'runs' / 'c2f_paper' / 'final.pt')['step'] == 4
-    assert 'NVIDIA' in json.loads((out / 'report' / 'c2f_edge.json').read_text())['skipped']
     jobs = json.loads((out / 'state.json').read_text())['jobs']
     assert jobs['report c2f_edge']['status'].startswith('skipped: no NVIDIA driver')
     assert jobs['portraits']['status'].startswith('skipped: ') and 'no .jpg' in jobs['portraits']['status']
@@ -156,8 +156,9 @@ def value(command, option):
     return command.arguments[command.arguments.index(option) + 1]
 
 
-def test_the_report_comes_first_then_training_with_what_is_rendered_by_then(tmp_path):
+def test_the_report_comes_first_then_training_with_what_is_rendered_by_then(tmp_path, monkeypatch):
     """Half of 30 minutes for c2f. Portraits join once they are labelled; when everything is there, no part of the training ends early."""
+    monkeypatch.setattr(session_steps, 'find_all', lambda: None)
     session = Session(tmp_path, FULL, 30.0, gpu=True)
     steps, built, measured = session.on_gpu(), [], []
     command = next(steps)
@@ -245,7 +246,27 @@ def test_a_fresh_machine_renders_only_for_what_is_not_trained_yet(tmp_path):
     assert list(session.portraits()) == []
 
 
-def test_without_a_gpu_trainings_wait_and_the_session_ends(tmp_path):
+def test_without_tensorrt_each_call_begins_with_training_and_says_why_there_is_no_report(tmp_path, monkeypatch):
+    """A report of an earlier call stays; the reason is asked for once, and no command is run for it."""
+    asked = []
+
+    def missing():
+        asked.append(1)
+        raise ModelError('TensorRT is not installed (pip install tensorrt)')
+
+    monkeypatch.setattr(session_steps, 'find_all', missing)
+    session = Session(tmp_path, FULL, 30.0, gpu=True)
+    session.report('c2f').parent.mkdir()
+    session.report('c2f').write_text('{"skipped": ""}')
+    rendered(session, Part('wide', 0, 4))
+    assert next(session.on_gpu()).name == 'train_c2f' and asked == [1]
+    said = {job: facts['status'] for job, facts in session.state['jobs'].items() if job.startswith('report')}
+    skipped = 'skipped: TensorRT is not installed (pip install tensorrt)'
+    assert said == dict.fromkeys(('report c2f_depth', 'report c2f_edge', 'report c2f_edge_int8'), skipped) and not session.failed
+
+
+def test_without_a_gpu_trainings_wait_and_the_session_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(session_steps, 'find_all', lambda: None)
     session = Session(tmp_path, FULL, 30.0, gpu=False)
     assert all(command.name.startswith(('build', 'report')) for command in session.on_gpu())
     assert {session.state['jobs'][name]['status'] for name in ('c2f', 'c2f_paper')} == {'waiting for a GPU'}

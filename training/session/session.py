@@ -13,7 +13,8 @@ from typing import Any
 import onnx
 
 from c2f_head_pose.engine.precision import natural_precision
-from c2f_head_pose.models.registry import model_path
+from c2f_head_pose.engine.tensorrt_installation import find_all
+from c2f_head_pose.models.registry import ModelError, model_path
 
 from ..evaluation import results
 from ..loop import progress
@@ -112,8 +113,7 @@ class Session:
 
     def on_gpu(self) -> Steps:
         """The steps of the GPU, in the order of their worth."""
-        for model in self.plan.reports:
-            yield from self._report(model)
+        yield from self._reports()
         if self.plan.needs_gpu and not self.gpu:
             for training in self.plan.trainings:
                 self.note(training.name, status='waiting for a GPU')
@@ -182,11 +182,26 @@ class Session:
         """Those of some presets of which a part is rendered."""
         return [preset for preset in presets if any(self.finished(part) for part in self.plan.order if part.preset == preset)]
 
+    def _reports(self) -> Steps:
+        """The reports that are not written yet; where the machine cannot run TensorRT, all are skipped without a command."""
+        left = [model for model in self.plan.reports if not self._reported(model)]
+        if left:
+            try:
+                find_all()
+            except ModelError as error:
+                for model in left:
+                    self.note(f'report {model}', status=f'skipped: {error}')
+                return
+        for model in left:
+            yield from self._report(model)
+
+    def _reported(self, model: str) -> bool:
+        path = self.report(model)
+        return path.exists() and not json.loads(path.read_text())['skipped']
+
     def _report(self, model: str) -> Steps:
         """Builds a model's engines, which takes longest, beside the renderers; then measures it alone."""
         path = self.report(model)
-        if path.exists() and not json.loads(path.read_text())['skipped']:
-            return
         quantised = natural_precision(onnx.load(model_path(model))) == 'int8'
         for precision in ('int8',) if quantised else ('fp16', 'fp32'):
             if (yield Command(f'build_{model}', ('c2f_head_pose.engine.build', model, '--precision', precision))):
