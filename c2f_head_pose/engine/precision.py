@@ -15,9 +15,18 @@ _SMALLEST_LAYER = 512
 _LARGEST_HALF = 65504.0
 
 
+def precisions_of(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Returns the precisions that a file can be built at, the default first; one that is quantised or has fp16 weights has its own only."""
+    if any(node.op_type == 'QuantizeLinear' for node in model.graph.node):
+        return ('int8',)
+    if any(weight.data_type == TensorProto.FLOAT16 for weight in model.graph.initializer):
+        return ('fp16',)
+    return 'fp16', 'fp32'
+
+
 def natural_precision(model: onnx.ModelProto) -> str:
     """Returns the precision that a file is built at by default: 'int8' for a quantised file, else 'fp16'."""
-    return 'int8' if any(node.op_type == 'QuantizeLinear' for node in model.graph.node) else 'fp16'
+    return precisions_of(model)[0]
 
 
 def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.ModelProto:
@@ -45,6 +54,8 @@ def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.
         raise ModelError(f'precision must be one of {", ".join(PRECISIONS)}, got {precision!r}')
     if quantised:
         raise ModelError(f'{source} is quantised and has precision int8 only; use precision int8, or the fp32 file')
+    if precision not in precisions_of(model):
+        raise ModelError(f'{source} has weights of fp16 and precision fp16 only; use precision fp16, or the fp32 file')
     return _half(model, source) if precision == 'fp16' else model
 
 

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from c2f_head_pose.engine.onnxruntime_engine import OnnxRuntimeEngine
 from c2f_head_pose.engine.parity import LIMITS_DEG, compare, sample_crops
-from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, with_precision
+from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, precisions_of, with_precision
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 
 
@@ -137,6 +137,15 @@ def test_symmetric_quantisation_passes_unchanged():
     assert with_precision(model, 'int8', 'small') is model
     with pytest.raises(ModelError, match='precision int8 only'):
         with_precision(model, 'fp16', 'small')
+
+
+def test_an_fp16_file_is_fp16_alone():
+    """At fp32 its layers would compute in fp16 all the same, under another name."""
+    half = with_precision(small_model(), 'fp16', 'small')
+    assert (precisions_of(half), precisions_of(small_model())) == (('fp16',), ('fp16', 'fp32'))
+    assert types_of(with_precision(half, 'fp16', 'small')) == types_of(half)
+    with pytest.raises(ModelError, match=r'small_fp16 has weights of fp16 and precision fp16 only'):
+        with_precision(half, 'fp32', 'small_fp16')
 
 
 def test_int8_of_a_file_that_is_not_quantised_names_the_exporter():

@@ -11,7 +11,7 @@ from c2f_head_pose.bench.networks import Report, Row
 from c2f_head_pose.engine import cuda
 from c2f_head_pose.engine.onnxruntime_engine import OnnxRuntimeEngine
 from c2f_head_pose.engine.parity import sample_crops
-from c2f_head_pose.engine.precision import natural_precision
+from c2f_head_pose.engine.precision import natural_precision, with_precision
 from c2f_head_pose.models.registry import SHIPPED, model_path
 
 torch = pytest.importorskip('torch', reason="needs PyTorch: pip install '.[training]'")
@@ -64,7 +64,7 @@ def test_a_file_that_pytorch_cannot_run_keeps_the_reports_other_figures(tmp_path
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8), tmp_path / 'uneven.onnx')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    said = gpu_report._torch_rows(tmp_path / 'uneven.onnx')
+    said = gpu_report._torch_rows(tmp_path / 'uneven.onnx', ['fp32'])
     assert said.startswith('not timed in PyTorch: MaxPool with uneven padding is not implemented')
 
 
@@ -97,6 +97,25 @@ def test_without_a_gpu_the_named_report_has_the_reason_and_no_figure(tmp_path, m
     assert main([*models, '--json', str(tmp_path / 'new' / 'gpu.json')]) == 1
     content = json.loads((tmp_path / 'new' / 'gpu.json').read_text())
     assert content['skipped'].startswith('no NVIDIA driver') and not content['reports'] and not content['aims']
+
+
+def test_a_file_is_measured_at_the_precisions_that_it_has(tmp_path, monkeypatch, capsys):
+    """An exported fp16 file is fp16 alone: at fp32 it is the same engine under another name. PyTorch runs no int8."""
+    from training.exporting import gpu_report
+
+    half = tmp_path / 'edge_fp16.onnx'
+    onnx.save(with_precision(onnx.load(model_path('c2f_edge')), 'fp16', 'c2f_edge'), half)
+    measured, timed = [], []
+
+    def bench(models, batches, precisions, *_):
+        measured.extend((models[0], precision) for precision in precisions)
+        return Report('', '', '', {'device': 'cuda', 'gpu': {'name': 'none'}}, {}, rows=[])
+
+    monkeypatch.setattr(gpu_report, 'bench_cuda', bench)
+    monkeypatch.setattr(gpu_report, '_torch_rows', lambda path, precisions: timed.append((path.stem, *precisions)))
+    assert gpu_report.main([str(half), 'c2f_edge', 'c2f_edge_int8', '--json', str(tmp_path / 'gpu.json')]) == 0
+    assert measured == [(str(half), 'fp16'), ('c2f_edge', 'fp16'), ('c2f_edge', 'fp32'), ('c2f_edge_int8', 'int8')]
+    assert timed == [('edge_fp16', 'fp16'), ('c2f_edge', 'fp16', 'fp32')]
 
 
 def test_a_damaged_model_is_named(tmp_path, capsys):

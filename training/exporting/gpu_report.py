@@ -1,8 +1,8 @@
 """Measures models on a GPU: `python -m training.exporting.gpu_report [MODEL ...]`.
 
-Builds every model at every precision, compares it with ONNX Runtime and times it. If PyTorch sees the GPU, the same network is timed
-there too: eager, as a CUDA graph, and compiled. Writes JSON, and prints the tables and which aims are met. Without a GPU or TensorRT
-the reason is in the JSON, under `skipped`, if --json names a file.
+Builds every model at every precision that its file permits, compares it with ONNX Runtime and times it. If PyTorch sees the GPU, the same
+network is timed there too: eager, as a CUDA graph, and compiled. Writes JSON, and prints the tables and which aims are met. Without a GPU
+or TensorRT the reason is in the JSON, under `skipped`, if --json names a file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from c2f_head_pose.bench.interleaved import Timing
 from c2f_head_pose.bench.networks import Report, bench_cuda, table
 from c2f_head_pose.engine.buckets import BUCKETS
 from c2f_head_pose.engine.build import load_onnx
-from c2f_head_pose.engine.precision import natural_precision
+from c2f_head_pose.engine.precision import precisions_of
 from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
 
 AIMS = {'crop to pose at batch 1': (0.20, 'ms'), 'batch 64 over the floor': (3.0, 'x'), "graph replay over its kernels' sum": (1.2, 'x')}
@@ -95,13 +95,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for model in models:
             path = model_path(model)
-            quantised = natural_precision(load_onnx(path.read_bytes(), path)) == 'int8'
-            report = bench_cuda([model], BUCKETS, ['int8'] if quantised else ['fp32', 'fp16'], options.seconds, _print_progress)
+            precisions = precisions_of(load_onnx(path.read_bytes(), path))
+            report = bench_cuda([model], BUCKETS, precisions, options.seconds, _print_progress)
             reports.append(report)
             content['reports'].append(asdict(report))
             content['aims'] += aims_of(report, path.stem)
-            if not options.no_torch and not quantised:
-                content['torch'][model] = _torch_rows(path)
+            if not options.no_torch and precisions != ('int8',):
+                content['torch'][model] = _torch_rows(path, precisions)
     except (ModelError, RuntimeError) as error:
         print(f'gpu_report: {error}', file=sys.stderr)
         content['skipped'] = str(error)
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if content['skipped'] else 0
 
 
-def _torch_rows(path: Path) -> Any:
+def _torch_rows(path: Path, precisions: Sequence[str]) -> Any:
     try:
         import torch
     except ImportError:
@@ -127,7 +127,7 @@ def _torch_rows(path: Path) -> Any:
     if not torch.cuda.is_available():
         return f'PyTorch {torch.__version__} finds no GPU'
     rows = []
-    for precision in ('fp32', 'fp16'):
+    for precision in precisions:
         for batch in (1, 64):
             _print_progress(f'PyTorch {precision}, batch {batch}')
             try:

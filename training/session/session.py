@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from c2f_head_pose.engine.build import load_onnx
-from c2f_head_pose.engine.precision import natural_precision
+from c2f_head_pose.engine.precision import precisions_of
 from c2f_head_pose.engine.tensorrt_installation import find_all
 from c2f_head_pose.models.registry import ModelError, model_path
 
@@ -201,8 +201,7 @@ class Session:
     def _report(self, model: str) -> Steps:
         """Builds a model's engines, which takes longest, beside the renderers; then measures it alone."""
         path, file = self.report(model), model_path(model)
-        quantised = natural_precision(load_onnx(file.read_bytes(), file)) == 'int8'
-        for precision in ('int8',) if quantised else ('fp16', 'fp32'):
+        for precision in precisions_of(load_onnx(file.read_bytes(), file)):
             if (yield Command(f'build_{model}', ('c2f_head_pose.engine.build', model, '--precision', precision))):
                 break  # the report has the reason
         options = ('--json', str(path), *self.plan.report_options)
