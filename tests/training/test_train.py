@@ -118,6 +118,15 @@ def test_log_holds_validation_curves_and_pictures_are_written(heads, tmp_path):
     assert (tmp_path / 'samples.png').stat().st_size > 1000 and (tmp_path / 'curves.png').stat().st_size > 1000
 
 
+def test_the_held_out_crops_are_drawn_once_for_all_validations(heads, tmp_path, monkeypatch):
+    """Two validations, and the deviations at the end: the samples are gathered once."""
+    data, val = SyntheticCrops([heads], 'train'), SyntheticCrops([heads], 'val')
+    gathered, gather = [], val.gather
+    monkeypatch.setattr(val, 'gather', lambda rows: gathered.append(len(rows)) or gather(rows))
+    Run(tiny_config(network=PAPER, loss={'kind': 'paper'}), data, val, tmp_path, ALONE).go()
+    assert gathered == [len(val)]
+
+
 def test_a_loss_that_is_no_number_is_reported_in_one_line(heads, tmp_path, capsys):
     command = [write_config(tmp_path, steps=3), '--data', str(heads), '--out', str(tmp_path / 'out'), '--device', 'cpu']
     assert train.main([*command, '--set', 'optimiser.lr=1e30', 'clip=0']) == 2
@@ -128,8 +137,8 @@ def test_networks_without_uncertainty_get_the_one_they_make(heads):
     """Constants equal the root mean square of the errors on held-out crops, so the ratio's root mean square is 1 there."""
     config = tiny_config(network=PAPER, loss={'kind': 'paper'})
     network, data = build(config.network).eval(), SyntheticCrops([heads], 'val')
-    measure_std(network, data, config)
     crops, truth = held_out(data, config)
+    measure_std(network, crops, truth)
     R, std, _ = estimate(network, crops)
     assert metrics.std_calibration(truth, R, std)['rms_ratio'] == pytest.approx(1, abs=1e-3)
     assert np.ptp(std, axis=0).max() == 0

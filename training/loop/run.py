@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from .optimiser import make_optimiser, precision_on
 from .sigterm import catch_sigterm
 from .sources import TrainingCrops
 from .teacher import Teacher
-from .validate import measure_std, validate
+from .validate import held_out, measure_std, validate
 
 
 class Run:
@@ -110,6 +111,12 @@ class Run:
     def drawn_size(self) -> int:
         """Side at which training crops are drawn, pixels."""
         return max(self.config.size, 0 if self.teacher is None else self.teacher.size)
+
+    @cached_property
+    def val_crops(self) -> tuple[torch.Tensor, np.ndarray]:
+        """The crops of the held-out set and their rotations, drawn once: every validation is on the same (16 MB at 128 pixels)."""
+        assert self.val_set is not None
+        return held_out(self.val_set, self.config)
 
     def _hold_data(self) -> None:
         """Copies the rendered crops to the GPU if they fit into 60 % of its free memory."""
@@ -263,7 +270,7 @@ class Run:
             at_end = self.step >= self.schedule.last_step
             if self.val_set is not None and (self.step % self.config.validate_every == 0 or at_end):
                 self._share_buffers()
-                val = validate(self.ema.network, self.val_set, self.config)
+                val = validate(self.ema.network, *self.val_crops)
             if log and (self.step % self.config.log_every == 0 or at_end):
                 log.add(
                     step=self.step,
@@ -288,7 +295,7 @@ class Run:
                 self.save()
                 last_save = time.monotonic()
         if hasattr(self.network, 'std_rad') and self.val_set is not None and self.step >= self.schedule.last_step:
-            measure_std(self.ema.network, self.val_set, self.config)
+            measure_std(self.ema.network, *self.val_crops)
             self.network.std_rad.copy_(self.ema.network.std_rad)
         self.elapsed_s = before + time.monotonic() - began
         self.save()

@@ -55,9 +55,8 @@ def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, se
     return torch.cat(crops), torch.cat(rotations).numpy()
 
 
-def validate(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> dict[str, float]:
-    """The `val_` columns of the log, on augmented held-out crops."""
-    crops, truth = held_out(data, config)
+def validate(network: nn.Module, crops: torch.Tensor, truth: np.ndarray) -> dict[str, float]:
+    """The `val_` columns of the log, on crops and rotations of `held_out`."""
     R, std, logits = estimate(network, crops)
     if isinstance(network, Classifier):
         return {'val_coarse': category_accuracy(network, crops, truth)}
@@ -83,9 +82,8 @@ def category_accuracy(network: Classifier, crops: torch.Tensor, truth: np.ndarra
     return float((guessed == target).float().mean())
 
 
-def measure_std(network: nn.Module, data: SyntheticCrops, config: RunConfig) -> None:
-    """Sets the constant uncertainty of a network that predicts none: the root mean square of d on held-out crops."""
-    crops, truth = held_out(data, config)
+def measure_std(network: nn.Module, crops: torch.Tensor, truth: np.ndarray) -> None:
+    """Sets the constant uncertainty of a network that predicts none: the root mean square of d on crops and rotations of `held_out`."""
     R = estimate(network, crops)[0]
     d = np.array([geometry.rotation_vector(r) for r in np.swapaxes(R, 1, 2) @ truth])
     network.std_rad.copy_(torch.from_numpy(np.sqrt((d**2).mean(0))))
