@@ -77,7 +77,7 @@ def build_plan(
         config.add_optimization_profile(profile)
     if not trt.is_rtx:  # with TensorRT-RTX a timing cache has no effect and requires a GPU
         config.set_memory_pool_limit(api.MemoryPoolType.WORKSPACE, workspace)
-        config.set_timing_cache(config.create_timing_cache(notes), False)
+        use_timing_cache(config, notes)
     if compute_capabilities:
         config.num_compute_capabilities = len(compute_capabilities)
         for i, name in enumerate(compute_capabilities):
@@ -90,7 +90,20 @@ def build_plan(
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f'{trt.flavour} {trt.version} could not build {source} at {precision}: {log.reasons()}')
-    return bytes(plan), b'' if trt.is_rtx else bytes(config.get_timing_cache().serialize())
+    return bytes(plan), b'' if trt.is_rtx else timings_of(config)
+
+
+def use_timing_cache(config: Any, notes: bytes) -> None:
+    """Gives a builder's configuration the timing cache of an earlier build; an empty one where TensorRT cannot use that."""
+    cache = config.create_timing_cache(notes)
+    if cache is None or not config.set_timing_cache(cache, False):
+        config.set_timing_cache(config.create_timing_cache(b''), False)
+
+
+def timings_of(config: Any) -> bytes:
+    """Returns the timing cache of a finished build; empty bytes where the build had none."""
+    cache = config.get_timing_cache()
+    return b'' if cache is None else bytes(cache.serialize())
 
 
 def _network_flags(trt: TensorRT) -> int:
