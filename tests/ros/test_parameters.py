@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from c2f_head_pose.estimator import EstimatorOptions
-from c2f_head_pose.parameters import ParameterError, Parameters
+from c2f_head_pose.parameters import ParameterError, Parameters, nearest_name
 from c2f_head_pose.ros import parameters
 
 
@@ -84,5 +84,5 @@ def test_the_estimator_takes_both_ends_of_every_range(bound):
 
 
 def test_a_misspelt_name_leads_to_the_right_one():
-    assert parameters.nearest_name('detection_treshold') == 'detection_threshold'
-    assert parameters.nearest_name('zzz') is None
+    assert nearest_name('detection_treshold') == 'detection_threshold'
+    assert nearest_name('zzz') is None
