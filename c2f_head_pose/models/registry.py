@@ -33,10 +33,10 @@ _OURS = 'trained by this project: {}'
 SHIPPED = {
     'c2f': ModelFile('c2f.onnx', 'cef8812d12f20f44b04f167e26b248ea681f8820c1cf8da7343622d493d2bee5', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
-        'c2f_edge.onnx', '7ba12595c4dfcd843c0d3da2fdba65fda542c4782d4e65f61a135c65ebf7ee2e', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge.onnx', '24769dfc12d7fb4634c9369c1b8aef4ea55d16bb2a9db8ff250e7f1a75d873a1', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_edge_int8': ModelFile(
-        'c2f_edge_int8.onnx', 'a0ca128e8c8f365324d92835094ac2347914a6a2b0556e51c7a047c5f21b34c0', 'Apache-2.0', _OURS.format('c2f_edge.md')
+        'c2f_edge_int8.onnx', '5469b58d0693d1637a47e36bb7e86ff9eff7be75fa76c4a9de7d7b4d85e87b6c', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
         'c2f_depth.onnx', 'dd5e2d57c6b741fd7b1a2726c8107eaad64c26b94fbae47c0943bc2e433f6666', 'Apache-2.0', _OURS.format('c2f_depth.md')
