@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-_FAR_NS = 60 * 10**9
-"""A stamp that is further from the images' at its time of recording is of another clock, or of long before."""
+from ...files import FOREIGN_CLOCK_S
 
 
 class NowStamps:
     """Places stamps on the clock of the recording: the first image's at its time of recording, others by their distance from it.
 
-    A message without a stamp, or with one far from the images' at its time of recording, is placed by that time instead. Images whose own
-    stamps jump as far go on from there.
+    A message without a stamp, or with one further than FOREIGN_CLOCK_S from the images' at its time of recording (of another clock, or of
+    long before), is placed by that time instead. Images whose own stamps jump as far go on from there.
     """
 
     def __init__(self, stamp_ns: int, log_ns: int) -> None:
@@ -41,4 +40,4 @@ class NowStamps:
         return self._log_ns - self._stamp_ns + (stamp_ns if self._usable(stamp_ns, log_ns) else log_ns + self._ahead_ns)
 
     def _usable(self, stamp_ns: int, log_ns: int) -> bool:
-        return stamp_ns != 0 and abs(stamp_ns - log_ns - self._ahead_ns) <= _FAR_NS
+        return stamp_ns != 0 and abs(stamp_ns - log_ns - self._ahead_ns) <= FOREIGN_CLOCK_S * 1e9
