@@ -57,13 +57,13 @@ class _Round:
     Attributes:
         first_s: position of its first entry.
         first_ns: when that was recorded.
-        stamps: place stamps on the clock that it was recorded with.
+        stamps: places stamps on the clock that it was recorded with; None where they are kept.
         now_ns: when its first entry is played.
     """
 
     first_s: float
     first_ns: int
-    stamps: NowStamps
+    stamps: NowStamps | None
     now_ns: int
 
 
@@ -211,7 +211,7 @@ class ReplayNode(Node):
             for entry in self._recording.entries(self._settings.start_offset_s, skipped):
                 if first_s is None:  # the clock starts once the first picture is decoded, or it would be late
                     first_s = entry.at_s
-                    stamps = NowStamps(*self._recording.first_image(self._settings.start_offset_s) or (0, entry.time_ns))
+                    stamps = self._now_stamps(entry) if self._settings.stamps == 'now' else None
                     self._round = _Round(first_s, entry.time_ns, stamps, self.get_clock().now().nanoseconds)
                     self._playhead.begin(first_s)
                 if not self._playhead.reach(entry.at_s, partial(self._publish, entry)):
@@ -227,6 +227,9 @@ class ReplayNode(Node):
             return self._playhead.reach(again_s, lambda: None)
         finally:
             self._playhead.end()
+
+    def _now_stamps(self, first: Entry) -> NowStamps:
+        return NowStamps(*self._recording.first_image(self._settings.start_offset_s) or (0, first.time_ns))
 
     def _period_s(self, images_s: list[float]) -> float:
         """Mean time between images at these positions, in seconds of the recording; of one image, that between pictures of a folder."""
@@ -262,8 +265,7 @@ class ReplayNode(Node):
     def _publish(self, entry: Entry) -> None:
         if self._clock_output is not None:
             self._publish_clock()
-        if self._settings.stamps == 'now':
-            stamps = self._round.stamps
+        if (stamps := self._round.stamps) is not None:
             if entry.topic == self._recording.output:
                 stamps.take_image(entry.stamp_ns, entry.time_ns)
             for part in entry.stamped:
