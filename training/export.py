@@ -30,7 +30,7 @@ from c2f_head_pose.engine.contract import CONTRACT_VERSION, CONVENTION, INPUT, O
 from .command import exits_with_message, positive_float
 from .data.crops import SyntheticCrops
 from .data.depth import DEPTH_RANGE_M
-from .evaluation.model_file import DETECTOR_EXTENT
+from .datasets.base import DETECTOR_EXTENT
 from .exporting.calibrate import calibrate, note
 from .exporting.quantise import quantise
 from .loop import checkpoint

@@ -10,15 +10,17 @@ import torch
 from real_sets import write_biwi
 from tiny_training import ALONE, all_knowing
 
-from c2f_head_pose import geometry
+from c2f_head_pose import crop, geometry
 from c2f_head_pose.bench import scenes
 from c2f_head_pose.evaluation import metrics
 from sample import frames
 from training import evaluate
+from training.data.augment import centred_view
 from training.data.crops import SyntheticCrops
 from training.datasets import label_sheet
 from training.datasets.base import Face
 from training.datasets.face_crops import detected
+from training.datasets.real_crops import RealCrops
 from training.datasets.registry import open_faces
 from training.evaluation import measure, report, results
 from training.evaluation.model_file import Model, open_model
@@ -165,6 +167,21 @@ def test_a_limit_takes_faces_from_all_over_the_set(trained, tmp_path):
     result = measure.run_set(model, str(trained), f'csv:{path}@box', None, None, 3, 1)
     assert result.names == ['0.png', '2.png', '4.png'] and result.row['set'] == 'csv:faces.csv'
     assert len(measure.run_set(model, str(trained), f'csv:{path}', None, None, None, 1).names) == 5
+
+
+def test_a_box_of_ones_own_is_cut_as_the_package_cuts_a_detectors_box(tmp_path):
+    """A box 40 wide and 52 high, a network of 1.5 times the landmarks: the detector's margin is 1.5 / 1.3, the square 60 wide.
+
+    Trained on at that width too: the stored crop is 2.2 / 1.3 boxes wide, 88 of 96 pixels of a picture, and 1.5 / 2.2 of it are 60.
+    """
+    cv2.imwrite(str(tmp_path / 'a.png'), np.random.default_rng(1).integers(0, 256, (120, 120, 3), np.uint8))
+    (tmp_path / 'faces.csv').write_text('image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg\na.png,40,34,80,86,10,0,0\n')
+    faces, model = open_faces(f'csv:{tmp_path / "faces.csv"}'), all_knowing(np.eye(3)[None])
+    square = crop.square_about(faces[0].box, model.detector_margin)
+    assert square == crop.CropSquare(30, 30, 60)
+    assert np.array_equal(measure.crops_of(faces, 'box', model)[0, 0], crop.cut_gray(faces[0].read(), square, model.size))
+    own = RealCrops(faces, 96)
+    assert 2 * centred_view(own.gather(np.array([0])), 1.5).half[0, 0] * 88 / 96 == pytest.approx(60, abs=1e-3)
 
 
 @pytest.mark.parametrize(('yaws_deg', 'angles'), [((0, 100), True), ((100, 120), False)])

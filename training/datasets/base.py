@@ -11,6 +11,11 @@ import numpy as np
 
 from c2f_head_pose.types import FaceBox
 
+BOX_EXTENT = 1.41 / 1.25
+"""Larger extent of a set's face box over that of the 68 landmarks' box, by the peers' protocol for Pointing'04."""
+DETECTOR_EXTENT = 1.3
+"""The same of YuNet's box, from the forehead to the chin; it is 1.03 times as wide as the landmarks' box and 1.3 times as high."""
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -21,6 +26,7 @@ class Face:
         ypr_deg: (3,) yaw, pitch, roll, 300W-LP signs; nan for an angle that the set does not label.
         read: reads the picture: (H, W, 3) BGR uint8.
         box: the set's own face box, pixels, or None.
+        box_extent: larger extent of the box over that of the 68 landmarks' box.
         landmarks: (68, 2) pixels, or None.
         points21: (21, 2) pixels of AFLW's landmarks, <= 0 for hidden ones, or None.
         R_cam_head: (3, 3) in the frame of the picture's camera, or None if the set has no rotation.
@@ -33,6 +39,7 @@ class Face:
     ypr_deg: np.ndarray
     read: Callable[[], np.ndarray]
     box: FaceBox | None = None
+    box_extent: float = BOX_EXTENT
     landmarks: np.ndarray | None = None
     points21: np.ndarray | None = None
     R_cam_head: np.ndarray | None = None

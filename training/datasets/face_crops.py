@@ -5,7 +5,8 @@ published     AFLW2000 as published by FSA-Net: the 21 visible points' bounds, w
 unstretched   the same pixels of the picture in the middle of a square, as `HeadPoseEstimator.estimate_crops` takes a rectangle
 landmarks     the square about the labelled 68 landmarks, `crop_margin` times their larger extent
 box           the square about the set's own face box, its larger extent times `crop_margin` / 1.13: for Pointing'04, 1.25 where
-              a network needs 1.41 times the landmarks' extent, as in the peers' protocol
+              a network needs 1.41 times the landmarks' extent, as in the peers' protocol; for `csv:FILE` times `crop_margin` / 1.3, as
+              the package cuts a detector's box
 detector      the square that the package cuts about YuNet's box (`detected`); faces it misses are counted, not scored
 """
 
@@ -22,11 +23,9 @@ from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.estimator import EstimatorOptions
 from c2f_head_pose.types import FaceBox
 
-from .base import Face
+from .base import DETECTOR_EXTENT, Face
 
 CROPS = ('published', 'unstretched', 'landmarks', 'box', 'detector')
-BOX_OVER_LANDMARKS = 1.41 / 1.25
-"""Larger extent of a set's face box over that of the 68 landmarks, by the peers' protocol for Pointing'04."""
 LEAST_OVERLAP = 0.2
 """Smallest intersection over union of a detected box with the labelled face."""
 
@@ -76,7 +75,7 @@ def box_square(face: Face, crop_margin: float) -> crop.CropSquare:
     """
     if face.box is None:
         raise ValueError(f"{face.name} has no box: the crop 'box' needs a set that has one")
-    return crop.square_about(face.box, crop_margin / BOX_OVER_LANDMARKS)
+    return crop.square_about(face.box, crop_margin / face.box_extent)
 
 
 def detector_square(face: Face, detector_margin: float) -> crop.CropSquare:
@@ -110,7 +109,7 @@ def detected(faces: list[Face], threads: int = 1) -> list[Face]:
         boxes = detector.detect_all_sizes(face.read(), options.detection_threshold)[: options.max_faces]
         best = max(boxes, key=lambda b: b.iou(labelled) if labelled else b.score, default=None)
         if best is not None and (labelled is None or best.iou(labelled) >= LEAST_OVERLAP):
-            found.append(replace(face, box=best))
+            found.append(replace(face, box=best, box_extent=DETECTOR_EXTENT))
     return found
 
 

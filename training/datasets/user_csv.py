@@ -13,7 +13,7 @@ import numpy as np
 from c2f_head_pose.images import ImageError, read_picture
 from c2f_head_pose.types import FaceBox
 
-from .base import Face
+from .base import DETECTOR_EXTENT, Face
 
 ANGLES = ('yaw_deg', 'pitch_deg', 'roll_deg')
 CSV_COLUMNS = ('image', 'x1', 'y1', 'x2', 'y2', *ANGLES)
@@ -49,7 +49,8 @@ def user_csv(path: Path) -> Iterator[Face]:
                 raise ValueError(f'{where}: {name} {angle:g} is beyond {limit}')
         largest.append(np.nanmax(np.abs([0, *ypr_deg])))
         box = FaceBox(x1, y1, x2, y2)
-        yield Face(row['image'], np.array(ypr_deg), _own_picture(path.parent / row['image'], box, where), box=box)
+        picture = _own_picture(path.parent / row['image'], box, where)
+        yield Face(row['image'], np.array(ypr_deg), picture, box=box, box_extent=DETECTOR_EXTENT)
     if not largest:
         raise ValueError(f'{path} has no faces, only its header')
     if 0 < max(largest) < 2:

@@ -14,12 +14,10 @@ import torch
 
 from c2f_head_pose.engine import DEVICES, NetworkOutput, open_engine
 
+from ..datasets.base import DETECTOR_EXTENT
 from ..loop import checkpoint
 from ..loop.config import RunConfig, config_of
 from ..loop.validate import estimate
-
-DETECTOR_EXTENT = 1.3
-"""Larger extent of YuNet's box divided by that of the 68 landmarks' box; it is 1.03 times as wide and 1.3 times as high."""
 
 
 @dataclass(frozen=True, eq=False)
