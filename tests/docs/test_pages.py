@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.datasets.user_csv import CSV_COLUMNS
+from training.datasets.user_csv import CAMERA_COLUMNS, CSV_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / 'docs'
@@ -80,7 +80,8 @@ def test_what_half_of_min_face_px_costs_is_that_of_the_table_of_costs():
 
 
 def test_the_page_on_training_has_the_header_of_the_users_csv_file():
-    assert f'`{",".join(CSV_COLUMNS)}`' in (ROOT / 'training' / 'README.md').read_text()
+    page = (ROOT / 'training' / 'README.md').read_text()
+    assert all(f'`{",".join(columns)}`' in page for columns in (CSV_COLUMNS, CAMERA_COLUMNS))
 
 
 def test_the_index_lists_every_page():

@@ -232,6 +232,18 @@ def test_a_users_own_picture_of_10_bits_is_read_as_bright_as_that_of_8(tmp_path)
     assert face.read().shape == (60, 60, 3) and np.abs(face.read().astype(int) - 200).max() <= 1
 
 
+@pytest.mark.parametrize('columns, values, said', [
+    ('fx,fy', '500,500', 'has fx, fy of a camera: it needs all of fx, fy, cx, cy'),
+    ('fx,fy,cx,cy', '500,,30,30', 'line 2: a camera needs'),
+    ('fx,fy,cx,cy', '0,500,30,30', 'line 2: a camera needs'),
+])  # fmt: skip
+def test_a_users_own_camera_is_whole_or_not_there(columns, values, said, tmp_path):
+    path = own_file(tmp_path, f'a.png,10,10,50,50,20,-5,0,{values}')
+    path.write_text(path.read_text().replace('roll_deg', f'roll_deg,{columns}'))
+    with pytest.raises(ValueError, match=said):
+        open_faces(f'csv:{path}')
+
+
 @pytest.mark.parametrize('yaws, warned', [((0.5, -1.2), True), ((0.5, 20), False), ((0, 0), False)])
 def test_angles_that_look_like_radians_are_warned_of(yaws, warned, tmp_path, capsys):
     open_faces(f'csv:{own_file(tmp_path, *(f"a.png,10,10,50,50,{yaw},0,0" for yaw in yaws))}')

@@ -87,6 +87,31 @@ def test_a_face_off_axis_is_judged_in_the_cameras_frame_and_its_category_in_the_
     assert row['geodesic'] < 0.2 and row['coarse'] == 1 and row['within_1'] == 1
 
 
+@pytest.mark.parametrize(('camera', 'yaw_deg'), [('554,554,319.5,239.5', 28.8), (',,,', 0.0)])
+def test_own_labels_are_in_the_frame_of_the_camera_that_the_file_gives(camera, yaw_deg, tmp_path, monkeypatch):
+    """A head that looks into the lens from the edge of a 60 degree picture: 305 px from its middle, atan(305 / 554) = 28.8 degrees.
+
+    Its crop shows 0, 0, 0, which is what a network is taught and answers, by box and detector. Labels in the camera's frame are 28.8, 0, 0;
+    those of a line without a camera are relative to the ray, as a package without a calibration states them.
+    """
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((480, 640, 3), 128, np.uint8))
+    header = 'image,x1,y1,x2,y2,yaw_deg,pitch_deg,roll_deg,fx,fy,cx,cy\n'
+    (tmp_path / 'faces.csv').write_text(f'{header}a.png,600,200,650,280,{yaw_deg},0,0,{camera}\n')
+    faces = open_faces(f'csv:{tmp_path / "faces.csv"}')
+    assert geometry.geodesic_deg(RealCrops(faces).R_crop_head[0].numpy(), geometry.HEAD_AXES) < 0.2
+    model = all_knowing(geometry.HEAD_AXES[None])
+    monkeypatch.setattr(measure, 'detected', lambda faces, threads: faces)
+    for result in (measure.evaluate_faces(model, faces, 'box'), measure.evaluate_detected(model, 'x.pt', faces)):
+        assert result.row['geodesic'] < 0.2 and result.row['yaw'] < 0.2
+    package = measure.evaluate_detected(open_model('c2f_edge', 'cpu'), 'c2f_edge', faces, device='cpu')
+    seen = measure.evaluate_faces(open_model('c2f_edge', 'cpu'), faces, 'detector')
+    assert geometry.geodesic_deg(package.R[0], seen.R[0]) < 0.01
+    drawn = []
+    monkeypatch.setattr(label_sheet, 'draw_axes', lambda tile, R, thickness: drawn.append(R) or tile)
+    label_sheet.axis_sheet(faces, tmp_path / 'axes.png')
+    assert geometry.geodesic_deg(drawn[0], geometry.HEAD_AXES) < 0.2
+
+
 def test_the_detectors_crop_is_the_packages():
     """The network run on crops by the name 'detector' answers as the package does on the pictures, in the camera's frame."""
     faces = [Face(str(i), geometry.ypr_deg_from_rotation(f.R_cam_head), lambda f=f: f.image, K=f.camera.K)

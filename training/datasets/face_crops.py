@@ -18,7 +18,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from c2f_head_pose import crop
+from c2f_head_pose import crop, geometry
 from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.estimator import EstimatorOptions
 from c2f_head_pose.types import FaceBox
@@ -91,6 +91,14 @@ def detector_square(face: Face, detector_margin: float) -> crop.CropSquare:
 
 SQUARES = {'landmarks': landmark_square, 'box': box_square, 'detector': detector_square}
 """The crops that are squares of the picture, by name: of a face and a margin, the network's `crop_margin` or `detector_margin`."""
+
+
+def ray_of(face: Face, square: crop.CropSquare) -> np.ndarray:
+    """Returns (3, 3) R_ray of a square's centre (R_cam_head = R_ray R_crop_head); the identity where the camera is unknown."""
+    if face.K is None:
+        return np.eye(3)
+    x, y = square.centre
+    return geometry.ray_rotation(np.linalg.solve(face.K, [x - 0.5, y - 0.5, 1]))
 
 
 def detected(faces: list[Face], threads: int = 1) -> list[Face]:

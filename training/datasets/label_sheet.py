@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from c2f_head_pose import geometry
+from c2f_head_pose import crop, geometry
 
 from .base import Face
-from .face_crops import cutter
+from .face_crops import SQUARES, ray_of
 from .registry import spread
 
 
@@ -31,14 +31,16 @@ def sheet(tiles: list[np.ndarray], columns: int = 8) -> np.ndarray:
 
 
 def axis_sheet(faces: list[Face], path: Path, count: int = 24) -> None:
-    """Writes a sheet of faces with the axes of their labels."""
+    """Writes a sheet of faces with the axes of their labels, as the crops show them: relative to the ray where the camera is known."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tiles = []
     for face in spread(faces, count):
-        image = face.read()
+        image, R = face.read(), geometry.rotation_from_ypr_deg(np.nan_to_num(face.ypr_deg))
         if face.landmarks is not None or face.box is not None:
-            image = cv2.cvtColor(cutter('landmarks' if face.landmarks is not None else 'box', 160, 1.6)(face, image), cv2.COLOR_GRAY2BGR)
-        tile = draw_axes(cv2.resize(image, (160, 160)), geometry.rotation_from_ypr_deg(np.nan_to_num(face.ypr_deg)), 2)
+            square = SQUARES['landmarks' if face.landmarks is not None else 'box'](face, 1.6)
+            image = cv2.cvtColor(crop.cut_gray(image, square, 160), cv2.COLOR_GRAY2BGR)
+            R = ray_of(face, square).T @ R
+        tile = draw_axes(cv2.resize(image, (160, 160)), R, 2)
         words = ' '.join(name + ('-' if np.isnan(angle) else f'{angle:.0f}') for name, angle in zip('ypr', face.ypr_deg))
         cv2.putText(tile, words, (3, 156), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1, cv2.LINE_AA)
         tiles.append(tile)

@@ -19,7 +19,7 @@ from c2f_head_pose.types import Camera
 from ..data.crops import SyntheticCrops
 from ..data.depth import DEPTH_RANGE_M
 from ..datasets.base import Face
-from ..datasets.face_crops import SQUARES, box_square, cutter, detected
+from ..datasets.face_crops import SQUARES, box_square, cutter, detected, ray_of
 from ..datasets.registry import NAMES, SOURCES, open_faces, source_of, spread
 from ..loop.checkpoint import commit
 from ..loop.config import config_of, read_config
@@ -41,13 +41,9 @@ def crops_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
 
 def rays_of(faces: list[Face], crop_name: str, model: Model) -> np.ndarray:
     """Returns (N, 3, 3) R_ray of the crops' centres (R_cam_head = R_ray R_crop_head); the identity for a face with an unknown camera."""
-    rays = np.tile(np.eye(3), (len(faces), 1, 1))
-    if crop_name in SQUARES:
-        for i, face in enumerate(faces):
-            if face.K is not None:
-                x, y = SQUARES[crop_name](face, model.margin(crop_name)).centre
-                rays[i] = geometry.ray_rotation(np.linalg.solve(face.K, [x - 0.5, y - 0.5, 1]))
-    return rays
+    if crop_name not in SQUARES:
+        return np.tile(np.eye(3), (len(faces), 1, 1))
+    return np.stack([ray_of(face, SQUARES[crop_name](face, model.margin(crop_name))) for face in faces])
 
 
 def depth_crops(faces: list[Face], model: Model) -> np.ndarray:
