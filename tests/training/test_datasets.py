@@ -180,6 +180,8 @@ def test_the_users_own_faces_are_read_as_excel_writes_them_too(encoding, tmp_pat
 
 @pytest.mark.parametrize('line, said', [
     ('a.png,50,10,10,50,20,-5,0', 'the box needs'),
+    ('a.png,0.2,0.2,0.7,0.8,20,-5,0', 'the box has 0.5 x 0.6 pixels.*not shares of its width'),
+    ('a.png,10,10,50,17,20,-5,0', 'the box has 40 x 7 pixels'),
     ('a.png,10,10,50,50,left,-5,0', 'left'),
     ('a.png,10,10,50,50,181,-5,0', 'yaw_deg 181 is beyond 180'),
     ('a.png,10,10,50,50,20,-91,0', 'pitch_deg -91 is beyond 90'),
@@ -216,6 +218,7 @@ def test_a_users_own_file_of_another_form_is_refused(content, said, tmp_path):
         ('faces.csv,10,10,50,50,20,-5,0', 'faces.csv is no picture'),
         ('a.png,60,10,90,50,20,-5,0', 'outside the picture, which has 60 x 60'),
         ('a.png,10,-50,50,0,20,-5,0', 'outside the picture'),
+        ('a.png,0,0,200000,200000,20,-5,0', 'the box has 200000 x 200000 pixels, the picture 60 x 60'),
     ],
 )
 def test_a_users_own_picture_that_has_no_such_face_is_reported_by_its_line(line, said, tmp_path):

@@ -19,6 +19,10 @@ ANGLES = ('yaw_deg', 'pitch_deg', 'roll_deg')
 CSV_COLUMNS = ('image', 'x1', 'y1', 'x2', 'y2', *ANGLES)
 CAMERA_COLUMNS = ('fx', 'fy', 'cx', 'cy')
 """Optional: the calibration of the picture's camera, for labels in that camera's frame."""
+LEAST_BOX_PX = 8
+"""Smallest width and height of a box; normalised boxes are below it."""
+LARGEST_BOX = 2
+"""Largest side of a box over the larger side of its picture: a face may reach beyond the picture, but not so far."""
 
 
 def user_csv(path: Path) -> Iterator[Face]:
@@ -51,6 +55,11 @@ def user_csv(path: Path) -> Iterator[Face]:
         x1, y1, x2, y2, *ypr_deg = (numbers[name] for name in CSV_COLUMNS[1:])
         if not np.isfinite([x1, y1, x2, y2]).all() or x2 <= x1 or y2 <= y1:
             raise ValueError(f'{where}: the box needs x1 < x2 and y1 < y2')
+        if min(x2 - x1, y2 - y1) < LEAST_BOX_PX:
+            raise ValueError(
+                f'{where}: the box has {x2 - x1:.3g} x {y2 - y1:.3g} pixels, of which no pose can be read; the columns are pixels of the '
+                'picture, not shares of its width and height'
+            )
         for name, angle, limit in zip(ANGLES, ypr_deg, (180, 90, 180)):
             if abs(angle) > limit:
                 raise ValueError(f'{where}: {name} {angle:g} is beyond {limit}')
@@ -89,7 +98,7 @@ def _own_picture(path: Path, box: FaceBox, where: str) -> Callable[[], np.ndarra
     """Returns a function that reads a picture named in a line of the user's file, of 8 to 16 bits as in estimating.
 
     Raises (when called):
-        ValueError: with the line, for a file that is no picture, or a box that is outside of it.
+        ValueError: with the line, for a file that is no picture, or a box that is outside of it or far larger.
     """
 
     def read() -> np.ndarray:
@@ -102,6 +111,11 @@ def _own_picture(path: Path, box: FaceBox, where: str) -> Callable[[], np.ndarra
         height, width = image.shape[:2]
         if box.x2 <= 0 or box.y2 <= 0 or box.x1 >= width or box.y1 >= height:
             raise ValueError(f'{where}: the box is outside the picture, which has {width} x {height} pixels')
+        if max(box.width, box.height) > LARGEST_BOX * max(width, height):
+            raise ValueError(
+                f'{where}: the box has {box.width:.0f} x {box.height:.0f} pixels, the picture {width} x {height}: x2 and y2 are the '
+                "box's far corner, in pixels of this picture"
+            )
         return image
 
     return read
