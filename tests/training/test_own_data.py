@@ -117,6 +117,8 @@ def test_a_configuration_that_cannot_train_is_refused_in_one_line(own, tmp_path,
     for config, source, words in (
         (depth, own, 'pictures have no depth'),
         (config_file(tmp_path / 'tiny.yaml'), 'csv:nowhere.csv', 'nowhere.csv does not exist'),
+        (config_file(tmp_path / 'tiny.yaml'), 'csv:at=noon.csv', 'at=noon.csv does not exist'),
+        (config_file(tmp_path / 'tiny.yaml'), f'{own}=0.5', 'shares are for rendered folders alone'),
         (config_file(tmp_path / 'tiny.yaml'), write_pictures(tmp_path, [('', '', '')], 'bare.csv'), 'no faces'),
     ):
         assert train.main([config, '--data', source, '--out', str(tmp_path / 'out'), '--device', 'cpu']) == 2

@@ -24,11 +24,13 @@ def split_share(source: str) -> tuple[str, float | None]:
         ValueError: for a share that is no number.
     """
     folder, equals, share = source.rpartition('=')
-    if not equals or Path(source).exists():
+    if not equals or Path(source.removeprefix(OWN)).exists():
         return source, None
     try:
         return folder, float(share)
     except ValueError:
+        if source.startswith(OWN):
+            return source, None  # the = is part of the file's name
         raise ValueError(f'{source}: neither a folder nor FOLDER=SHARE with a number as its share') from None
 
 
@@ -54,9 +56,9 @@ def open_training_data(sources: list[str], config: RunConfig, limit: int | None 
     depth = config.modality == 'depth'
     if files and depth:
         raise ValueError(f'{files[0]}: pictures have no depth, a network of modality depth trains on rendered datasets alone')
-    shares = [split_share(source)[1] for source in sources if not source.startswith(OWN)]
-    if files and any(share is not None for share in shares):
+    if files and any(split_share(source)[1] is not None for source in sources):
         raise ValueError('shares are for rendered folders alone; pictures of your own and renders count alike')
+    shares = [split_share(source)[1] for source in sources if not source.startswith(OWN)]
     rendered = SyntheticCrops(folders, 'train', depth, config.pose_limits_deg, limit, shares) if folders else None
     if not files:
         return rendered
