@@ -253,7 +253,7 @@ def test_a_dataset_joins_renders_format_and_is_labelled_anew_without_drawing(tmp
     """Two people, four pictures each: within a person labels differ by the exact turns; a second labelling moves nothing."""
     folder = tmp_path / 'portraits'
     variety = Variety(pictures=4)
-    manifest = manifest_of(2, variety, 1, 'a test')
+    manifest = manifest_of(2, variety, 1, 'a test', {})
     write_manifest(folder, manifest)
     write_people(folder, ['one', 'two'])
     maker = ShardMaker(folder, variety, manifest, lambda person: Sitter(model, fitter, turner, seed=person).portrait(fitter))
@@ -279,7 +279,7 @@ def test_a_dataset_joins_renders_format_and_is_labelled_anew_without_drawing(tmp
 def test_a_dataset_takes_the_own_poses_of_another_of_the_same_portraits(tmp_path, model, fitter, turner, capsys):
     def made(name, pictures, people=('one', 'two')):
         folder, variety = tmp_path / name, Variety(pictures=pictures)
-        manifest = manifest_of(2, variety, 1, 'a test')
+        manifest = manifest_of(2, variety, 1, 'a test', {})
         write_manifest(folder, manifest)
         write_people(folder, list(people))
         ShardMaker(folder, variety, manifest, lambda person: Sitter(model, fitter, turner, seed=person).portrait(fitter)).make(0)
@@ -302,7 +302,10 @@ def test_a_dataset_takes_the_own_poses_of_another_of_the_same_portraits(tmp_path
         main(['label', '--own-poses', str(labelled), '--model', 'c2f', '--output', str(photographs)])
 
 
-@pytest.mark.parametrize(('options', 'told'), [(['--pictures', '1'], 'no .jpg'), (['--pictures', '3', '--as-taken', '4'], '--as-taken 4')])
+@pytest.mark.parametrize(
+    ('options', 'told'),
+    [(['--pictures', '1'], 'no picture with exactly one face'), (['--pictures', '3', '--as-taken', '4'], '--as-taken 4')],
+)
 def test_a_portrait_of_one_picture_is_the_photograph_and_more_photographs_than_pictures_are_refused(
     tmp_path, monkeypatch, capsys, options, told
 ):

@@ -41,9 +41,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.step == 'fetch':
         from .fetch import fetch as fetch_all
+        from .pictures import pictures_of
 
         where = fetch_all(options.facekit)
-        print(f'{len(list(where.portraits.glob("*.jpg")))} portraits in {where.portraits}')
+        print(f'{len(pictures_of(where.portraits))} portraits in {where.portraits}')
     elif options.step == 'turn':
         from .dataset import turn_all
         from .fetch import sources

@@ -14,23 +14,23 @@ import hashlib
 import multiprocessing
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from c2f_head_pose.detect import FaceDetector
-from c2f_head_pose.options import EstimatorOptions
+from c2f_head_pose.images import read_picture
 from training.data.portrait_turns import person_of, turns_folder
 from training.synthetic.dataset import read_people
 from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, PORTRAITS, Manifest, finished_shards, shard_path, write_manifest
 from training.synthetic.scene.crops import crop_rotation
 from training.synthetic.writer import ShardWriter
 
-from .fetch import COLLECTIONS, Sources
+from .fetch import Sources
 from .head import HeadModel
 from .mediapipe import MediaPipe
+from .pictures import Found, find_faces
 from .portrait import Builder, Drawn, Portrait, Pose
 from .turn import Turner
 from .variety import Variety, draw_poses
@@ -45,35 +45,8 @@ _PEOPLE_PER_SHARD = 25
 _SPLITS = ('train',) * 18 + ('val', 'test')  # by person, as the renders'
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A portrait with exactly one face.
-
-    Attributes:
-        name: the file's name.
-        box: (4,) x1 y1 x2 y2 of the detected face.
-    """
-
-    name: str
-    box: np.ndarray
-
-
-def find_faces(folder: Path, limit: int | None = None) -> list[Found]:
-    """The pictures of a folder with exactly one face, by name."""
-    detector, threshold = FaceDetector(), EstimatorOptions().detection_threshold
-    found = []
-    for path in sorted(folder.glob('*.jpg'))[:limit]:
-        image = cv2.imread(str(path))
-        boxes = [] if image is None else detector.detect_all_sizes(image, threshold)
-        if len(boxes) == 1:
-            found.append(Found(path.name, np.array([boxes[0].x1, boxes[0].y1, boxes[0].x2, boxes[0].y2])))
-    if not found:
-        raise ValueError(f'{folder} has no .jpg with exactly one face: run `python -m training.portraits fetch`, or set PORTRAITS_DIR')
-    return found
-
-
-def manifest_of(people: int, variety: Variety, seed: int, command: str) -> Manifest:
-    """The manifest of a dataset of so many portraits."""
+def manifest_of(people: int, variety: Variety, seed: int, command: str, licences: dict[str, str]) -> Manifest:
+    """The manifest of a dataset of so many portraits, with the licences of the pictures."""
     return Manifest(
         preset=PORTRAITS,
         seed=seed,
@@ -82,7 +55,7 @@ def manifest_of(people: int, variety: Variety, seed: int, command: str) -> Manif
         crop_size=CROP_SIZE,
         crop_margin=CROP_MARGIN,
         command=command,
-        licences={source.whose: source.licence for source in COLLECTIONS} | {'ICT-FaceKit': 'MIT', 'MediaPipe networks': 'Apache-2.0'},
+        licences=licences | {'ICT-FaceKit': 'MIT', 'MediaPipe networks': 'Apache-2.0'},
         settings={k: v for k, v in asdict(variety).items() if isinstance(v, (int, float))},
     )
 
@@ -99,8 +72,10 @@ def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, worker
         command: the command line, for the manifest.
         limit: only the first so many pictures of the folder.
     """
-    found = find_faces(sources.portraits, limit)
-    manifest = manifest_of(len(found), variety, seed, command)
+    found, left_out = find_faces(sources.portraits, limit)
+    if left_out:
+        print(left_out, flush=True)
+    manifest = manifest_of(len(found), variety, seed, command, sources.licences)
     write_manifest(output, manifest)
     write_people(output, [Path(face.name).stem for face in found])
     done = finished_shards(output, manifest)
@@ -132,8 +107,7 @@ def _begin(sources: Sources, output: Path, variety: Variety, manifest: Manifest,
     builder = Builder(mediapipe, HeadModel(sources.head, mediapipe.canonical))
 
     def portrait_of(person: int) -> Portrait:
-        image = cv2.imread(str(sources.portraits / found[person].name))
-        assert image is not None
+        image = read_picture(sources.portraits / found[person].name)
         return builder.build(*reduced(image, found[person].box))
 
     _maker = ShardMaker(output, variety, manifest, portrait_of)

@@ -99,12 +99,14 @@ class Sources:
     """Where the materials lie.
 
     Attributes:
-        portraits: folder of .jpg pictures of one person each (`training.data.portrait_turns.person_of`).
+        portraits: folder of pictures of one person each (`training.data.portrait_turns.person_of`).
+        licences: licences of the pictures by whose they are.
         models: folder with MediaPipe's networks.
         head: the .npz of ICT-FaceKit.
     """
 
     portraits: Path
+    licences: dict[str, str]
     models: Path
     head: Path
 
@@ -113,7 +115,10 @@ def sources() -> Sources:
     """Where the materials lie on this machine, fetched or not."""
     folder = cache_dir().parent / 'portraits'
     own = os.environ.get('PORTRAITS_DIR')
-    return Sources(Path(own) if own else folder / 'pictures', folder, facekit.built_file())
+    if own:
+        return Sources(Path(own), {'pictures of PORTRAITS_DIR': 'not stated'}, folder, facekit.built_file())
+    licences = {collection.whose: collection.licence for collection in COLLECTIONS}
+    return Sources(folder / 'pictures', licences, folder, facekit.built_file())
 
 
 def fetch(facekit_at: Path | None = None, say: Callable[[str], None] = print) -> Sources:

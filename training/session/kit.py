@@ -9,6 +9,7 @@ from c2f_head_pose.models.registry import detector_file, fetched_folder
 
 from ..portraits.fetch import sources
 from ..portraits.mediapipe import LANDMARKER, SEGMENTER
+from ..portraits.pictures import pictures_of
 from ..synthetic.assets.fetch import ensure_assets
 from . import parcel
 
@@ -39,7 +40,7 @@ def pack(folder: Path, megabytes: float) -> None:
     needed = sum(parcel.size(folder / name) for name in (HEADS, FITS)) / parcel.MB
     if needed > megabytes:
         raise ValueError(f'{HEADS} and {FITS} alone are {needed:.1f} MB: give at least so many --megabytes')
-    pictures = [] if missing else sorted(where.portraits.glob('*.jpg'))
+    pictures = [] if missing else pictures_of(where.portraits)
     chosen = _that_fit(pictures, (megabytes - needed) * parcel.MB)
     if chosen:
         parcel.write({f'{PICTURES}/{path.name}': path for path in chosen}, folder / PICTURES)
