@@ -13,6 +13,7 @@ import csv
 import hashlib
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 
 from c2f_head_pose.images import read_picture
 from training.data.portrait_turns import person_of, turns_folder
-from training.synthetic.dataset import read_people
+from training.synthetic.dataset import read_people, read_splits
 from training.synthetic.layout import COLUMNS, EXPRESSIONS, LIGHTS, PORTRAITS, Manifest, finished_shards, shard_path, write_manifest
 from training.synthetic.scene.crops import crop_rotation
 from training.synthetic.writer import ShardWriter
@@ -78,6 +79,7 @@ def turn_all(sources: Sources, output: Path, variety: Variety, seed: int, worker
     manifest = manifest_of(len(found), variety, seed, command, sources.licences)
     write_manifest(output, manifest)
     write_people(output, [Path(face.name).stem for face in found])
+    print_people(output)
     done = finished_shards(output, manifest)
     missing = [shard for shard in range(manifest.shards) if shard not in done]
     workers = max(1, min(workers, len(missing)))
@@ -201,3 +203,19 @@ def write_people(output: Path, names: list[str]) -> None:
         writer.writerow(['id', 'split', 'name'])
         writer.writerows([person, split_of(name), name] for person, name in enumerate(names))
     part.replace(path)
+
+
+def print_people(output: Path) -> None:
+    """Prints how many people a dataset shows and how many are held out; a line on the error output warns where a side has nobody."""
+    names, splits = {number: name for number, (name,) in read_people(output).items()}, read_splits(output)
+    people = {split: {person_of(names[number]) for number, own in splits.items() if own == split} for split in ('train', 'val', 'test')}
+    counts = ', '.join(f'{len(who)} {split}' for split, who in people.items())
+    print(f'{len(set().union(*people.values()))} people in {len(names)} pictures: {counts}', flush=True)
+    nobody = 'trained on' if not people['train'] else 'held out' if not people['val'] | people['test'] else ''
+    if nobody:
+        print(
+            f'nobody is {nobody}: a picture is of the person whom its name has before the first _, {names[0]} of {person_of(names[0])!r}; '
+            'where that is wrong, name pictures PERSON_anything.jpg',
+            file=sys.stderr,
+            flush=True,
+        )

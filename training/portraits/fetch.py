@@ -1,7 +1,7 @@
 """Fetches what turned portraits are made of, once: pictures, MediaPipe's networks and ICT-FaceKit.
 
 Everything goes into a cache outside the checkout; no picture of a person is ever part of the repository. `PORTRAITS_DIR` names a folder of
-pictures at hand, which is then used instead.
+pictures at hand, PERSON_anything.jpg, which is then used instead.
 """
 
 from __future__ import annotations
