@@ -163,7 +163,7 @@ class HeadPoseEstimator:
             camera: the image's calibration; without it rotations are relative to the ray through each face, and positions unknown.
             depth_m: (H, W) float metres along the optical axis, NaN or 0 unknown, registered to the image; positions need a camera.
             stamp_s: the image's stamp, seconds; faces are then tracked and smoothed. A stamp that does not advance leaves a smoothed pose
-                as it was. None treats the image as a single one.
+                as it was; another size of the image restarts both. None treats the image as a single one.
             boxes: (N, 4) x1 y1 x2 y2 of known faces, pixels, or FaceBoxes; they replace detection, and are not tracked even with a stamp.
             fixed_frame: function that returns the camera's place in a frame that does not move with it, such as a room's or a
                 vehicle's: (3, 3) R_fixed_cam and (3,) t_fixed_cam_m. Smoothing then runs in that frame, so that the camera's motion is

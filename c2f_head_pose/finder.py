@@ -57,6 +57,7 @@ class FaceFinder:
         self._mounting = MountingCheck(detector)
         self._last_stamp_s = -np.inf
         self._rotation_deg = 0
+        self._shape: tuple[int, ...] = ()
         self._logged: set[str] = set()
 
     def reset(self) -> None:
@@ -74,8 +75,8 @@ class FaceFinder:
 
         Args:
             image: (H, W) gray or (H, W, 3) BGR uint8.
-            stamp_s: the image's stamp, seconds; faces are then tracked. A stamp before the last one resets. None searches the image as
-                a single one.
+            stamp_s: the image's stamp, seconds; faces are then tracked. A stamp before the last one resets, and so does another size of
+                the image. None searches the image as a single one.
             options: options of finding and following.
 
         Returns:
@@ -85,7 +86,7 @@ class FaceFinder:
             ValueError: for a stamp that is not finite.
         """
         assert self._detector is not None, 'a finder without a detector only finds heads in depth'
-        self._begin(stamp_s, options)
+        self._begin(image.shape[:2], stamp_s, options)
         if stamp_s is None:
             boxes = self._detector.detect_all_sizes(image, options.detection_threshold, options.min_face_px, options.image_rotation)
             turned = self._mounting.look_at_still(image, boxes, options.image_rotation)
@@ -106,7 +107,7 @@ class FaceFinder:
             stamp_s: as of `find_faces`.
             options: as of `find_faces`.
         """
-        self._begin(stamp_s, options)
+        self._begin(depth_m.shape, stamp_s, options)
         heads = find_heads(depth_m, camera, rotation_deg=options.image_rotation)
         if stamp_s is None:
             self._report(Finding(options.max_faces, max(0, len(heads) - options.max_faces)))
@@ -116,8 +117,8 @@ class FaceFinder:
         self._report(Finding(options.max_faces, self._tracker.refused))
         return [Face(track.box, track.track_id, by_box[track.box]) for track in tracks]
 
-    def _begin(self, stamp_s: float | None, options: EstimatorOptions) -> None:
-        """Resets where the image is turned otherwise than the last one, or before it in time."""
+    def _begin(self, shape: tuple[int, ...], stamp_s: float | None, options: EstimatorOptions) -> None:
+        """Resets where the image is turned otherwise than the last one, or in a stream has another shape or is before it in time."""
         if options.image_rotation != self._rotation_deg:
             self._rotation_deg = options.image_rotation
             self.reset()
@@ -125,9 +126,9 @@ class FaceFinder:
             return
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, got {stamp_s}')
-        if stamp_s < self._last_stamp_s:
+        if stamp_s < self._last_stamp_s or shape != self._shape:
             self.reset()
-        self._last_stamp_s = stamp_s
+        self._last_stamp_s, self._shape = stamp_s, shape
 
     def _report(self, finding: Finding) -> None:
         self.finding = finding

@@ -92,7 +92,6 @@ def estimate_frames(
             continue
         if size is not None and size != frame.image.shape[:2]:
             notes.add('the resolution changes: tracking restarts', f'to {frame.image.shape[1]}x{frame.image.shape[0]}')
-            estimator.reset()
         follows = order.take(frame.stamp_s)
         if follows is Order.BACK:
             notes.add('stamps that go back: tracking restarts, in recorded order')

@@ -237,9 +237,8 @@ class FrameWorker:
         self._notices.once(key, self.stamp_problem)
 
     def _watch_size(self, size: tuple[int, int]) -> None:
-        """Restarts tracking when the resolution changes, because the old boxes are in other pixels."""
+        """Reports when the resolution changes, where the estimator restarts tracking."""
         if self._size is not None and self._size != size:
-            self._parts.estimator.reset()
             was, now = (f'{width}x{height}' for width, height in (self._size, size))
             self._notices.throttled(
                 'size',

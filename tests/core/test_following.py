@@ -5,6 +5,7 @@ import pytest
 
 from c2f_head_pose import EstimatorOptions
 from c2f_head_pose.detect import FaceDetector, suppress_overlaps
+from c2f_head_pose.finder import FaceFinder
 from c2f_head_pose.track import FaceTracker, Track
 from c2f_head_pose.types import FaceBox
 
@@ -126,3 +127,16 @@ def test_a_face_beyond_max_faces_does_not_take_the_id_of_one_that_is_lost_beside
 def test_a_face_just_above_any_threshold_is_answered_in_every_image_under_one_id(look, threshold):
     """Below 0.4 too, which is what a followed face needs where new ones need more."""
     assert [look(k / 30, face(400, score=threshold + 0.01), detection_threshold=threshold) for k in range(40)] == [[1]] * 40
+
+
+@pytest.mark.parametrize('max_faces', [1, 10])
+def test_after_a_change_of_resolution_everybody_is_answered_at_once_under_a_new_id(max_faces):
+    """At half the resolution A is where B was, and as large. One place only is not kept for A in the old pixels."""
+    detector, options = SceneDetector(), EstimatorOptions(max_faces=max_faces)
+    finder, (a, b) = FaceFinder(detector), (face(800, 400, height=200), face(400, 200))
+    detector.faces = [a, b]
+    before = [found.track_id for k in range(10) for found in finder.find_faces(np.zeros((960, 1280), np.uint8), k / 30, options)]
+    detector.faces = [face(400, 200), face(200, 100, height=50)]
+    found = finder.find_faces(np.zeros((480, 640), np.uint8), 10 / 30, options)
+    assert [one.box for one in found] == detector.faces[:max_faces]
+    assert not {one.track_id for one in found} & set(before)
