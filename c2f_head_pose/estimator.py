@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -153,7 +153,7 @@ class HeadPoseEstimator:
         camera: Camera | None = None,
         depth_m: np.ndarray | None = None,
         stamp_s: float | None = None,
-        boxes: Sequence[Sequence[float] | FaceBox] | np.ndarray | None = None,
+        boxes: Iterable[Sequence[float] | FaceBox] | None = None,
         fixed_frame: FixedFrame | None = None,
     ) -> list[HeadPose]:
         """Estimates the head poses in an image, in an image with depth, or in depth alone.

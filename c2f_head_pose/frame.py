@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +70,9 @@ def check_image(image: np.ndarray) -> None:
         raise ValueError(f'an image must have pixels, got shape {image.shape}')
 
 
-def checked_boxes(boxes: Sequence | np.ndarray, shape: tuple[int, ...]) -> list[FaceBox]:
+def checked_boxes(boxes: Iterable[Sequence[float] | FaceBox], shape: tuple[int, ...]) -> list[FaceBox]:
     """Checks a caller's boxes, rows of numbers or FaceBoxes; each must overlap the image of shape (height, width)."""
+    boxes = list(boxes)  # an iterator can be read only once
     rows = [(box.x1, box.y1, box.x2, box.y2) if isinstance(box, FaceBox) else box for box in boxes]
     array = np.asarray(rows, float) if rows else np.zeros((0, 4))
     if array.ndim != 2 or array.shape[1] != 4:

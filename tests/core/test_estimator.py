@@ -147,6 +147,15 @@ def test_boxes_of_an_earlier_estimate_are_taken_with_their_scores(estimator, ima
     assert (pose.box, pose.score, same.box, same.score) == (box, 0.7, FaceBox(280, 200, 360, 280), 1.0)
 
 
+@pytest.mark.parametrize(
+    'given', [iter, lambda rows: map(tuple, rows), lambda rows: zip(*zip(*rows)), lambda rows: (FaceBox(*row) for row in rows)]
+)
+def test_boxes_that_can_be_read_only_once_are_all_answered(estimator, image, given):
+    rows = [[280, 200, 360, 280], [100, 100, 260, 300]]
+    assert [pose.box for pose in estimator.estimate(image, boxes=given(rows))] == [FaceBox(*row) for row in rows]
+    assert estimator.estimate(image, boxes=iter([])) == []
+
+
 @pytest.mark.parametrize('shape', [(1, 1), (1, 1, 3), (1, 2000), (2000, 1, 3), (3, 2)])
 def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
     assert estimator.estimate(np.zeros(shape, np.uint8)) == []
