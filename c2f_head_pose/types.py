@@ -73,7 +73,7 @@ class Camera:
     Attributes:
         width: image width in pixels, after binning and region of interest.
         height: image height in pixels, likewise.
-        K: (3, 3) float64 intrinsics in pixels, likewise.
+        K: (3, 3) float64 intrinsics in pixels, likewise. K and D are copies, and read-only.
         D: (n,) float64 distortion coefficients; empty for a pinhole, four zeros for a fisheye without distortion (angle = radius / f).
         distortion_model: 'plumb_bob', 'rational_polynomial' or 'equidistant' (sensor_msgs/distortion_models.hpp).
 
@@ -88,9 +88,12 @@ class Camera:
     distortion_model: str = 'plumb_bob'
 
     def __post_init__(self) -> None:
-        checked = checked_calibration(self.K, self.D, self.distortion_model)
-        for name, value in zip(('K', 'D', 'distortion_model'), checked):
-            object.__setattr__(self, name, value)
+        K, D, distortion_model = checked_calibration(self.K, self.D, self.distortion_model)
+        for name, array in (('K', K), ('D', D)):
+            own = array.copy()
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
+        object.__setattr__(self, 'distortion_model', distortion_model)
 
 
 def checked_calibration(

@@ -46,6 +46,17 @@ def test_a_pixel_one_focal_length_aside_looks_45_degrees_aside():
     np.testing.assert_allclose(pixel_ray(camera_from_info(info()), 320.5 + 500, 240.5), np.array([1, 0, 1]) / np.sqrt(2), atol=1e-12)
 
 
+def test_a_camera_stays_as_it_was_made_when_the_callers_arrays_are_scaled_for_another_one():
+    given, D = K.copy(), np.array([-0.3, 0.1, 0, 0, 0])
+    full = Camera(640, 480, given, D)
+    given[:2] /= 2
+    D *= 0
+    np.testing.assert_array_equal(full.K, K)
+    np.testing.assert_array_equal(full.D, [-0.3, 0.1, 0, 0, 0])
+    with pytest.raises(ValueError, match='read-only'):
+        full.K[:2] /= 2
+
+
 def test_binning_and_region_of_interest_shift_and_shrink_the_intrinsics():
     """ROI offset (100, 60) in full pixels, then 2x2 binning: cx = (320 - 100) / 2, fx = 500 / 2; the ROI's 400x300 become 200x150."""
     camera = camera_from_info(info(binning_x=2, binning_y=2, roi=SimpleNamespace(x_offset=100, y_offset=60, width=400, height=300)))
