@@ -162,8 +162,10 @@ class HeadPoseEstimator:
             image: (H, W) gray or (H, W, 3) BGR, uint8; None for depth alone, which needs depth_m, camera and a depth model.
             camera: the image's calibration; without it rotations are relative to the ray through each face, and positions unknown.
             depth_m: (H, W) float metres along the optical axis, NaN or 0 unknown, registered to the image; positions need a camera.
-            stamp_s: the image's stamp, seconds; faces are then tracked and smoothed. A stamp that does not advance leaves a smoothed pose
-                as it was; another size of the image restarts both. None treats the image as a single one.
+            stamp_s: the image's stamp, seconds; faces are then tracked and smoothed. The same stamp again leaves a smoothed pose as it
+                was. An image that is older than the last by less than a second is late: it is answered as a single one, and tracks and
+                smoothing stay as they are. Both restart where stamps go back by more, for more than three images in a row or to the
+                first one, and where the image has another size. None treats the image as a single one.
             boxes: (N, 4) x1 y1 x2 y2 of known faces, pixels, or FaceBoxes; they replace detection, and are not tracked even with a stamp.
             fixed_frame: function that returns the camera's place in a frame that does not move with it, such as a room's or a
                 vehicle's: (3, 3) R_fixed_cam and (3,) t_fixed_cam_m. Smoothing then runs in that frame, so that the camera's motion is

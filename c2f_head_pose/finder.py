@@ -11,6 +11,7 @@ from .depth_head_finder import DepthHead, find_heads
 from .detect import FaceDetector
 from .mounting import MountingCheck
 from .options import EstimatorOptions
+from .stamp_order import Order, StampOrder
 from .track import FaceTracker
 from .types import Camera, FaceBox, Finding
 
@@ -55,16 +56,15 @@ class FaceFinder:
         self._detector = detector
         self._tracker = FaceTracker(detector)
         self._mounting = MountingCheck(detector)
-        self._last_stamp_s = -np.inf
+        self._order = StampOrder()
         self._rotation_deg = 0
         self._shape: tuple[int, ...] = ()
         self._logged: set[str] = set()
 
     def reset(self) -> None:
         """Deletes the tracks, as needed after a jump in time. Track ids are not used again."""
-        self._tracker.reset()
-        self._mounting.reset(self._rotation_deg)
-        self._last_stamp_s = -np.inf
+        self._order = StampOrder()
+        self._delete_tracks()
 
     def follows(self, track_id: int) -> bool:
         """Whether a face is still tracked, seen in the last image or not. An id that was deleted is never used again."""
@@ -75,8 +75,9 @@ class FaceFinder:
 
         Args:
             image: (H, W) gray or (H, W, 3) BGR uint8.
-            stamp_s: the image's stamp, seconds; faces are then tracked. A stamp before the last one resets, and so does another size of
-                the image. None searches the image as a single one.
+            stamp_s: the image's stamp, seconds; faces are then tracked. A late image (`StampOrder.late`) is searched as a single one and
+                changes no track. Stamps that go back otherwise reset, and so does another size of the image. None searches the image as
+                a single one.
             options: options of finding and following.
 
         Returns:
@@ -86,7 +87,7 @@ class FaceFinder:
             ValueError: for a stamp that is not finite.
         """
         assert self._detector is not None, 'a finder without a detector only finds heads in depth'
-        self._begin(image.shape[:2], stamp_s, options)
+        stamp_s = self._followed(image.shape[:2], stamp_s, options)
         if stamp_s is None:
             boxes = self._detector.detect_all_sizes(image, options.detection_threshold, options.min_face_px, options.image_rotation)
             turned = self._mounting.look_at_still(image, boxes, options.image_rotation)
@@ -107,7 +108,7 @@ class FaceFinder:
             stamp_s: as of `find_faces`.
             options: as of `find_faces`.
         """
-        self._begin(depth_m.shape, stamp_s, options)
+        stamp_s = self._followed(depth_m.shape, stamp_s, options)
         heads = find_heads(depth_m, camera, rotation_deg=options.image_rotation)
         if stamp_s is None:
             self._report(Finding(options.max_faces, max(0, len(heads) - options.max_faces)))
@@ -117,18 +118,29 @@ class FaceFinder:
         self._report(Finding(options.max_faces, self._tracker.refused))
         return [Face(track.box, track.track_id, by_box[track.box]) for track in tracks]
 
-    def _begin(self, shape: tuple[int, ...], stamp_s: float | None, options: EstimatorOptions) -> None:
-        """Resets where the image is turned otherwise than the last one, or in a stream has another shape or is before it in time."""
+    def _followed(self, shape: tuple[int, ...], stamp_s: float | None, options: EstimatorOptions) -> float | None:
+        """The stamp by which an image follows the last one of its stream; None if it stands alone, without a stamp or late.
+
+        Deletes the tracks where the image is turned otherwise than the last one, or in a stream has another shape or is before it in time.
+        """
         if options.image_rotation != self._rotation_deg:
             self._rotation_deg = options.image_rotation
             self.reset()
         if stamp_s is None:
-            return
+            return None
         if not np.isfinite(stamp_s):
             raise ValueError(f'stamp_s must be finite, got {stamp_s}')
-        if stamp_s < self._last_stamp_s or shape != self._shape:
-            self.reset()
-        self._last_stamp_s, self._shape = stamp_s, shape
+        stamp_s = float(stamp_s)
+        if self._order.late(stamp_s):
+            return None
+        if self._order.take(stamp_s) is Order.BACK or shape != self._shape:
+            self._delete_tracks()
+        self._shape = shape
+        return stamp_s
+
+    def _delete_tracks(self) -> None:
+        self._tracker.reset()
+        self._mounting.reset(self._rotation_deg)
 
     def _report(self, finding: Finding) -> None:
         self.finding = finding

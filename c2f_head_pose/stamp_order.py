@@ -1,4 +1,4 @@
-"""Judges the stamps of a stream's images, by the same rules in the node and in evaluate_bag."""
+"""Judges the stamps of a stream's images, by the same rules in the estimator, the node and evaluate_bag."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StampOrder:
         self._still = False
 
     def late(self, stamp_s: float) -> bool:
-        """Whether an image is to be left out because a newer one was taken before: time that goes back would end every track.
+        """Whether an image came after a newer one, and is to be left out or answered by itself: time that goes back would end every track.
 
         To be asked once for each image, before `take`. The stamp that came first, or an earlier one that was late, is late only once: it
         comes again where a recording shorter than a second is played in a loop.

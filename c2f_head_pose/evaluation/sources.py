@@ -95,6 +95,7 @@ def estimate_frames(
         follows = order.take(frame.stamp_s)
         if follows is Order.BACK:
             notes.add('stamps that go back: tracking restarts, in recorded order')
+            estimator.reset()
         elif follows is Order.STILL:
             notes.add('stamps that stand still: each image is answered by itself, without tracking or smoothing, as the node answers it')
         elif follows is Order.SAME:

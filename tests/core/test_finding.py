@@ -11,7 +11,7 @@ from c2f_head_pose import EstimatorOptions, HeadPoseEstimator
 from c2f_head_pose.detect import FINE_THRESHOLD, FaceDetector, same_face, suppress_overlaps
 from c2f_head_pose.tiles import FOUND_PX, plan_search, smallest_face_px
 from c2f_head_pose.track import FaceTracker, _Sweep
-from c2f_head_pose.types import FaceBox
+from c2f_head_pose.types import FaceBox, HeadPose
 
 
 @pytest.fixture(scope='module')
@@ -284,6 +284,21 @@ def test_a_stream_with_more_faces_than_max_faces_reports_how_many_are_left_out(e
         poses = estimator.estimate(image, stamp_s=k / 30)
     assert len({pose.track_id for pose in poses} - kept) == 2
     assert estimator.finding.faces_beyond_max == 2
+
+
+def test_an_image_that_comes_late_is_answered_by_itself_and_changes_no_track_and_no_smoothing():
+    """The image of 0.1 s comes after that of 0.2 s, when the face is 20 pixels further on."""
+
+    def answers(*order: int) -> list[HeadPose]:
+        estimator = HeadPoseEstimator.load('c2f_edge')
+        images = {k: np.roll(crowd(1), 10 * k, axis=1) for k in order}
+        return [pose for k in order for pose in estimator.estimate(images[k], stamp_s=5 + k / 10)]
+
+    *others, late, last = answers(0, 2, 1, 3)
+    assert [pose.track_id for pose in (*others, late, last)] == [1, 1, None, 1]
+    assert late.box.centre[0] == pytest.approx(others[0].box.centre[0] + 10, abs=4)
+    np.testing.assert_array_equal(late.R_cam_head, late.R_cam_head_unsmoothed)
+    np.testing.assert_array_equal(last.R_cam_head, answers(0, 2, 3)[-1].R_cam_head)
 
 
 def test_exactly_max_faces_is_not_reported(estimator):

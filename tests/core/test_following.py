@@ -140,3 +140,20 @@ def test_after_a_change_of_resolution_everybody_is_answered_at_once_under_a_new_
     found = finder.find_faces(np.zeros((480, 640), np.uint8), 10 / 30, options)
     assert [one.box for one in found] == detector.faces[:max_faces]
     assert not {one.track_id for one in found} & set(before)
+
+
+@pytest.mark.parametrize(
+    ('stamps', 'ids'),
+    [
+        ([8.0, 8.1, 8.2, 8.1, 8.3], [1, 1, 1, None, 1]),
+        ([8.0, 8.1, 8.2, 7.1, 7.2], [1, 1, 1, 2, 2]),
+        ([8.0, 8.1, 8.2, 8.0, 8.1], [1, 1, 1, 2, 2]),
+        ([8.0, 9.0, 8.5, 8.6, 8.7, 8.8, 8.9], [1, 1, None, None, None, 2, 2]),
+    ],
+)
+def test_a_late_image_keeps_the_tracks_and_stamps_that_go_back_delete_them(stamps, ids):
+    """Late once; back by a second; the first again, of a loop; and late for more than three in a row, of a clock that was set back."""
+    detector = SceneDetector()
+    finder, detector.faces = FaceFinder(detector), [face(400)]
+    found = [finder.find_faces(np.zeros((480, 1280), np.uint8), stamp_s, EstimatorOptions()) for stamp_s in stamps]
+    assert [one.track_id for faces in found for one in faces] == ids

@@ -329,6 +329,16 @@ def test_images_that_came_late_are_dropped_as_the_node_drops_them_and_end_no_tra
     assert [count for note, count in record['recordings'][0]['notes'].items() if 'late are left out' in note] == [2]
 
 
+def test_a_clock_that_is_set_back_by_less_than_a_second_costs_three_images_and_restarts_tracking_once(tmp_path):
+    """Images 10 to 12 of 20 are late; from 13 on faces have ids again."""
+    bag = odd(tmp_path, lambda k, image, ns: (image, ns if k < 10 else ns - 5 * 10**8, ns))
+    assert run(bag, '--output', tmp_path / 'out', '--no-video') == 0
+    images = metrics_of(tmp_path / 'out')['overall']['images']
+    assert (images['dropped'], images['with_face'], images['tracks']) == (3, 17, 2)
+    with (tmp_path / 'out' / 'frames.csv').open() as file:
+        assert [row['track_id'] for row in csv.DictReader(file) if row['track_id']] == 10 * ['1'] + 7 * ['2']
+
+
 def test_a_truncated_recording_keeps_what_comes_before_and_reports_it(plain, tmp_path, capsys):
     bag = write_bag(tmp_path / 'bag', scene_recording(SCENE))
     file = next(bag.glob('*.mcap'))
