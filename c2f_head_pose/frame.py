@@ -11,6 +11,8 @@ from .types import Camera, FaceBox
 
 _LARGEST_BOX = 4
 """Such a box, in longer sides of the image, shows a sixteenth of a face at most, and its crop takes memory by the square of its side."""
+_SMALLEST_BOX_PX = 4
+"""Nobody can be recognised in a smaller box, longer side; boxes in parts of the image's size, 0 to 1, have one pixel at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,11 @@ def checked_boxes(boxes: Iterable[Sequence[float] | FaceBox], shape: tuple[int, 
     for i, (x1, y1, x2, y2) in enumerate(array.tolist()):
         if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
             raise ValueError(f'boxes[{i}] {[x1, y1, x2, y2]} lies outside the image of {width}x{height} pixels')
+        if max(x2 - x1, y2 - y1) < _SMALLEST_BOX_PX:
+            raise ValueError(
+                f'boxes[{i}] {[x1, y1, x2, y2]} is smaller than {_SMALLEST_BOX_PX} pixels; give x1 y1 x2 y2 in pixels of this image: '
+                'multiply normalised boxes (0 to 1) by its width and height'
+            )
         if max(x2 - x1, y2 - y1) > _LARGEST_BOX * max(width, height):
             raise ValueError(
                 f'boxes[{i}] {[x1, y1, x2, y2]} is more than {_LARGEST_BOX} times as large as the image of {width}x{height} pixels; '

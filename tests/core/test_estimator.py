@@ -177,6 +177,7 @@ def test_the_smallest_and_the_thinnest_images_are_answered(estimator, shape):
         (np.zeros((100, 100), np.uint8), dict(boxes=[[50, 50, 10, 60]]), 'x2 > x1'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[0, 0, np.nan, 10]]), 'finite'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[-2e5, 0, 2e5, 50]]), r'boxes\[0\] .* 4 times as large as the image of 100x100'),
+        (np.zeros((100, 100), np.uint8), dict(boxes=[[0.36, 0.25, 0.58, 0.58]]), r'boxes\[0\] .* multiply normalised boxes'),
         (np.zeros((100, 100), np.uint8), dict(boxes=[[-500, -500, -300, -300]]), r'boxes\[0\] .* outside the image of 100x100'),
         (np.zeros((100, 200), np.uint8), dict(boxes=[[10, 10, 50, 50], [10, 100, 50, 150]]), r'boxes\[1\] .* outside the image of 200x100'),
         (np.zeros((100, 200), np.uint8), dict(boxes=[[200, 10, 240, 50]]), r'boxes\[0\]'),
@@ -209,6 +210,10 @@ def test_an_option_that_cannot_work_is_refused_by_name(options):
 def test_a_box_that_reaches_beyond_the_image_is_answered(estimator, image):
     """A face cut by the image's edge; only a box without any pixel of the image is refused."""
     assert len(estimator.estimate(image, boxes=[[-50, -50, 20, 30], [600, 440, 700, 560]])) == 2
+
+
+def test_a_box_of_four_pixels_is_answered(estimator, image):
+    assert len(estimator.estimate(image, boxes=[[100, 100, 103, 104]])) == 1
 
 
 def test_a_missing_model_is_refused():
