@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .images import ImageError
 from .types import Camera, FaceBox
 
 _LARGEST_BOX = 4
 """Such a box, in longer sides of the image, shows a sixteenth of a face at most, and its crop takes memory by the square of its side."""
 _SMALLEST_BOX_PX = 4
 """Nobody can be recognised in a smaller box, longer side; boxes in parts of the image's size, 0 to 1, have one pixel at most."""
+_FARTHEST_M = 100
+"""No depth of heads has a median beyond; millimetres have, from 0.1 m on."""
+_SAMPLES = 64
+"""Every so many-th part of the height and the width is sampled for it, at least; the median of all pixels would take milliseconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,8 @@ class Frame:
             raise ValueError(f'depth_m must be an array of float metres, got {got}; divide millimetres by 1000')
         if depth_m is not None and depth_m.shape != shape:
             raise ValueError(f'depth_m has shape {depth_m.shape}, it must be registered to the image, {shape}')
+        if depth_m is not None:
+            check_metres(depth_m)
 
 
 def check_image(image: np.ndarray) -> None:
@@ -70,6 +77,15 @@ def check_image(image: np.ndarray) -> None:
         raise ValueError(f'an image must be (H, W) gray or (H, W, 3) BGR, got shape {image.shape}')
     if image.shape[0] < 1 or image.shape[1] < 1:
         raise ValueError(f'an image must have pixels, got shape {image.shape}')
+
+
+def check_metres(depth_m: np.ndarray) -> None:
+    """Raises ImageError if (H, W) float depth, unknown where it is NaN, infinite or 0, cannot be in metres."""
+    height, width = depth_m.shape
+    sample = np.asarray(depth_m[:: max(1, height // _SAMPLES), :: max(1, width // _SAMPLES)])
+    known = sample[np.isfinite(sample) & (sample > 0)]
+    if known.size and (median := float(np.median(known))) > _FARTHEST_M:
+        raise ImageError(f'depth must be in metres, but its median is {median:.0f}; divide millimetres by 1000, in ROS send them as 16UC1')
 
 
 def checked_boxes(boxes: Iterable[Sequence[float] | FaceBox], shape: tuple[int, ...]) -> list[FaceBox]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..depth_alignment import RECORDED, DepthAlignment, ImageView
+from ..frame import check_metres
 from ..images import depth_from_message
 from ..transforms import FrameError, TransformTree
 from .bagfile import BagFile
@@ -51,10 +52,12 @@ class RecordedDepth:
             (H, W) of the image, float32 metres along its camera's optical axis, NaN unknown.
 
         Raises:
-            ImageError: for a message that cannot be read.
+            ImageError: for a message that cannot be read, or is not in metres.
             DepthError: for depth that cannot be brought into the image.
         """
-        return self.alignment.align(depth_from_message(message), message.header, view)
+        depth_m = depth_from_message(message)
+        check_metres(depth_m)
+        return self.alignment.align(depth_m, message.header, view)
 
     def _read_transforms(self, bag: BagFile, image_frame: str, depth_frame: str) -> None:
         """Reads TF until it connects the two frames: recorders write transforms that never change once, anywhere before they are used."""

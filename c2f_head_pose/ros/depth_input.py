@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..depth_alignment import DepthAlignment, DepthError, ImageView
+from ..frame import check_metres
 from ..images import ImageError, depth_from_message
 from .log import Notices
 from .messages import stamp_s
@@ -110,7 +111,9 @@ class DepthInput:
             self._degrade(message)
             return None
         try:
-            depth_m = self.alignment.align(depth_from_message(message), message.header, view)
+            depth_m = depth_from_message(message)
+            check_metres(depth_m)
+            depth_m = self.alignment.align(depth_m, message.header, view)
         except ImageError as error:
             self._degrade(_Missing('unreadable', f'depth image on {self._topic} cannot be read: {error}'))
             return None

@@ -1,5 +1,7 @@
 """Recorded depth in the images' pixels: registered by the recording's calibrations and TF, as the node does; refused by name otherwise."""
 
+import struct
+
 import numpy as np
 import pytest
 from bag_making import CAMERA, FRAME_ID, write_bag
@@ -14,8 +16,12 @@ from depth_recordings import (
     ROS1_PNG,
     RVL_M,
     RVL_MM,
+    Codec,
     depth_recording,
+    inverse,
     plate_before_wall,
+    png,
+    quantisation,
 )
 
 from c2f_head_pose.recordings.bagfile import BagError, BagFile
@@ -128,12 +134,21 @@ def test_raw_depth_is_read_before_the_same_compressed(tmp_path):
 def test_depth_drawn_in_colours_is_refused_by_name(tmp_path):
     """A JPEG has 8 bits: what a viewer drew is no depth."""
     import cv2
-    from depth_recordings import Codec
 
     drawn = Codec('/compressed', 'jpeg', lambda depth_mm: cv2.imencode('.jpg', (depth_mm // 16).astype(np.uint8))[1].tobytes())
     choice, frames, _ = read(write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(0), drawn)))
     assert choice.depth is None and frames[0].depth_m is None
     assert "depth /camera/depth/image_raw/compressed cannot be read: depth format 'jpeg' is not read" in choice.reasons[-1]
+
+
+def test_depth_of_float_millimetres_is_refused_by_name(tmp_path):
+    """Quantised up to 10 km: the plate and the wall come out at about 800 and 3000 "metres"."""
+    a, b = quantisation(farthest_m=10_000)
+    data = struct.pack('<i2f', 0, a, b) + png(inverse(plate_before_wall(0).astype(float), a, b))
+    millimetres = Codec('/compressedDepth', '32FC1; compressedDepth png', lambda _: data)
+    choice, frames, _ = read(write_bag(tmp_path / 'bag', depth_recording(plate_before_wall(0), millimetres)))
+    assert choice.depth is None and frames[0].depth_m is None
+    assert 'depth must be in metres' in choice.reasons[-1]
 
 
 def test_replay_publishes_compressed_depth_as_it_was_measured(tmp_path):

@@ -145,6 +145,15 @@ def test_depth_that_cannot_be_read_is_logged_once_however_its_bytes_vary(paired)
     assert len(paired.depth._reported) == 1
 
 
+def test_depth_of_float_millimetres_is_not_used_and_named_once(paired):
+    for number in range(3):
+        paired.depth.put(image_message(np.full((2, 3), 1200, np.float32), 1.0 + number, '32FC1'))
+        assert paired.get(1.0 + number) is None
+    assert len(paired.heard) == 1 and 'must be in metres, but its median is 1200' in paired.heard[0] and '16UC1' in paired.heard[0]
+    paired.depth.put(depth_message(np.full((2, 3), 1200), 5.0))
+    assert millimetres_of(paired.get(5.0)) == 1200 and 'good again' in paired.heard[1]
+
+
 def test_depth_of_another_size_is_refused_with_the_remedy(paired):
     """Not reported in the first second: a calibration may still come."""
     paired.depth.put(depth_message(np.full((4, 4), 1000), 1.0))
@@ -254,6 +263,18 @@ def test_depth_alone_is_enough_with_a_depth_model(graph, depth_model):
     middle_m = np.array([0.1, -0.05, 1.2])
     np.testing.assert_allclose(position, middle_m * (1 - 0.09 / np.linalg.norm(middle_m)), atol=0.04)
     graph.wait_for_state('ok')
+
+
+def test_depth_alone_of_float_millimetres_is_skipped_with_the_reason(graph, depth_model):
+    results = graph.hear_results()
+    node = graph.head_pose_node(modality='depth', depth_model=depth_model)
+    calibrate(graph, node)
+    depths = graph.image_publisher(topic='/depth/image')
+    depths.publish(image_message(a_doll().astype(np.float32), 5.0, '32FC1'))
+    graph.wait_for_log('must be in metres', '16UC1')
+    depths.publish(depth_message(a_doll(), 6.0))
+    graph.wait_until(lambda: results.poses, 'a pose')
+    assert results.poses[0].header.stamp.sec == 6
 
 
 def test_compressed_depth_is_answered_when_asked_for(graph, depth_model):
