@@ -57,7 +57,7 @@ class HeadPoseEstimator:
 
         Args:
             engine: engine of modality 'rgb'; None for depth alone.
-            detector: face detector; None for depth alone.
+            detector: face detector; None for depth alone, or where every image comes with `boxes`.
             options: see EstimatorOptions; None for the defaults.
             depth_engine: engine of modality 'depth'; None if orientations come from images alone.
 

@@ -84,9 +84,10 @@ class FaceFinder:
             Faces with the best score first; tracked ones with the oldest track first.
 
         Raises:
-            ValueError: for a stamp that is not finite.
+            ValueError: for a stamp that is not finite, or without a detector.
         """
-        assert self._detector is not None, 'a finder without a detector only finds heads in depth'
+        if self._detector is None:
+            raise ValueError('without a face detector nobody is searched for: give boxes, or use HeadPoseEstimator.load')
         stamp_s = self._followed(image.shape[:2], stamp_s, options)
         if stamp_s is None:
             boxes = self._detector.detect_all_sizes(image, options.detection_threshold, options.min_face_px, options.image_rotation)

@@ -230,6 +230,14 @@ def test_a_missing_model_is_refused():
         HeadPoseEstimator.load('nothing')
 
 
+@pytest.mark.parametrize('stamp_s', [None, 1.0])
+def test_an_estimator_without_a_detector_asks_for_boxes_and_answers_those(image, stamp_s):
+    estimator = HeadPoseEstimator(open_engine('c2f_edge', 'cpu'), None)
+    with pytest.raises(ValueError, match='give boxes'):
+        estimator.estimate(image, stamp_s=stamp_s)
+    assert len(estimator.estimate(image, stamp_s=stamp_s, boxes=[[280, 200, 360, 280]])) == 1
+
+
 def test_a_second_model_beside_one_that_reads_depth_is_refused():
     """It would have no effect."""
     with pytest.raises(ModelError, match='leave out depth_model'):
