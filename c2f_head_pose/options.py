@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import numbers
 from dataclasses import dataclass
 
 from .tiles import LEAST_FACE_PX
@@ -52,11 +53,11 @@ class EstimatorOptions:
         """Raises ValueError for a value that cannot work, naming it."""
         for name, right, allowed in (
             ('detection_threshold', 0 < self.detection_threshold < 1, 'between 0 and 1'),
-            ('max_faces', self.max_faces >= 1, 'at least 1'),
+            ('max_faces', isinstance(self.max_faces, numbers.Integral) and self.max_faces >= 1, 'a whole number of at least 1'),
             (
                 'min_face_px',
-                self.min_face_px == 0 or self.min_face_px >= LEAST_FACE_PX,
-                f"0 (by the image's size) or at least {LEAST_FACE_PX}",
+                isinstance(self.min_face_px, numbers.Integral) and (self.min_face_px == 0 or self.min_face_px >= LEAST_FACE_PX),
+                f"0 (by the image's size) or a whole number of at least {LEAST_FACE_PX}",
             ),
             ('image_rotation', self.image_rotation in ROTATIONS_DEG, 'one of 0, 90, 180 and 270'),
             ('rescan_period_s', self.rescan_period_s >= 0, 'at least 0'),

@@ -203,6 +203,11 @@ def test_a_wrong_argument_is_refused_by_name(estimator, image, options, named):
     [
         dict(detection_threshold=0.0),
         dict(max_faces=0),
+        dict(max_faces=2.0),
+        dict(max_faces=np.inf),
+        dict(max_faces='3'),
+        dict(min_face_px=np.inf),
+        dict(min_face_px=20.5),
         dict(smoothing_min_cutoff_hz=0.0),
         dict(smoothing_beta=-1.0),
         dict(track_timeout_s=np.nan),
@@ -214,6 +219,10 @@ def test_a_wrong_argument_is_refused_by_name(estimator, image, options, named):
 def test_an_option_that_cannot_work_is_refused_by_name(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         EstimatorOptions(**options)
+
+
+def test_whole_options_may_be_numpys():
+    assert EstimatorOptions(max_faces=np.int64(2), min_face_px=np.uint8(20)) == EstimatorOptions(max_faces=2, min_face_px=20)
 
 
 def test_a_box_that_reaches_beyond_the_image_is_answered(estimator, image):
