@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,13 +15,13 @@ from .depth import depth_crop, enough_depth, fuse, position_from_depth, position
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .finder import Face, FaceFinder
-from .frame import Frame, check_image, checked_boxes
+from .frame import Boxes, Frame, check_image, checked_boxes
 from .geometry import ray_rotation
 from .options import EstimatorOptions
 from .smooth import CameraPlace, PoseFilter
 from .stages import StageClock
 from .turn import turn_rotation_back, turn_upright
-from .types import Camera, FaceBox, Finding, HeadPose
+from .types import Camera, Finding, HeadPose
 
 __all__ = ['EstimatorOptions', 'HeadPoseEstimator']
 
@@ -79,11 +80,11 @@ class HeadPoseEstimator:
     @classmethod
     def load(
         cls,
-        model: str = 'c2f_edge',
+        model: str | Path = 'c2f_edge',
         device: str = 'auto',
         threads: int = 1,
         options: EstimatorOptions | None = None,
-        depth_model: str | None = None,
+        depth_model: str | Path | None = None,
     ) -> HeadPoseEstimator:
         """Opens a model and the face detector. A model of modality 'depth' needs no detector, because heads are found in depth.
 
@@ -97,14 +98,14 @@ class HeadPoseEstimator:
         Raises:
             ModelError: (a ValueError) for a model or detector that is missing, damaged or outside the contract, with the remedy.
         """
-        engine = open_engine(model, device, threads)
+        engine = open_engine(str(model), device, threads)
         if engine.contract.modality == 'depth':
             if depth_model is not None:
                 raise ModelError(
                     f'model {engine.contract.name!r} reads depth: leave out depth_model, or name one that reads images as model'
                 )
             return cls(None, None, options, engine)
-        depth_engine = open_engine(depth_model, device, threads) if depth_model is not None else None
+        depth_engine = open_engine(str(depth_model), device, threads) if depth_model is not None else None
         return cls(engine, FaceDetector(threads=threads), options, depth_engine)
 
     @property
@@ -153,7 +154,7 @@ class HeadPoseEstimator:
         camera: Camera | None = None,
         depth_m: np.ndarray | None = None,
         stamp_s: float | None = None,
-        boxes: Iterable[Sequence[float] | FaceBox] | None = None,
+        boxes: Boxes | None = None,
         fixed_frame: FixedFrame | None = None,
     ) -> list[HeadPose]:
         """Estimates the head poses in an image, in an image with depth, or in depth alone.
@@ -167,7 +168,8 @@ class HeadPoseEstimator:
                 was. An image that is older than the last by less than a second is late: it is answered as a single one, and tracks and
                 smoothing stay as they are. Both restart where stamps go back by more, for more than three images in a row or to the
                 first one, and where the image has another size. None treats the image as a single one.
-            boxes: (N, 4) x1 y1 x2 y2 of known faces, pixels, or FaceBoxes; they replace detection, and are not tracked even with a stamp.
+            boxes: (N, 4) x1 y1 x2 y2 of known faces, pixels, or FaceBoxes, in anything that can be read once; they replace detection,
+                and are not tracked even with a stamp.
             fixed_frame: function that returns the camera's place in a frame that does not move with it, such as a room's or a
                 vehicle's: (3, 3) R_fixed_cam and (3,) t_fixed_cam_m. Smoothing then runs in that frame, so that the camera's motion is
                 not smoothed into the head's; the result stays in the camera's frame. Called at most once, after the networks.

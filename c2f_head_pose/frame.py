@@ -10,6 +10,9 @@ import numpy as np
 from .images import ImageError
 from .types import Camera, FaceBox
 
+Boxes = Iterable[Sequence[float] | np.ndarray | FaceBox]
+"""Boxes of faces: rows x1 y1 x2 y2 or FaceBoxes, in an array, a list or anything else that can be read once."""
+
 _LARGEST_BOX = 4
 """Such a box, in longer sides of the image, shows a sixteenth of a face at most, and its crop takes memory by the square of its side."""
 _SMALLEST_BOX_PX = 4
@@ -88,7 +91,7 @@ def check_metres(depth_m: np.ndarray) -> None:
         raise ImageError(f'depth must be in metres, but its median is {median:.0f}; divide millimetres by 1000, in ROS send them as 16UC1')
 
 
-def checked_boxes(boxes: Iterable[Sequence[float] | FaceBox], shape: tuple[int, ...]) -> list[FaceBox]:
+def checked_boxes(boxes: Boxes, shape: tuple[int, ...]) -> list[FaceBox]:
     """Checks a caller's boxes, rows of numbers or FaceBoxes; each must overlap the image of shape (height, width)."""
     boxes = list(boxes)  # an iterator can be read only once
     rows = [(box.x1, box.y1, box.x2, box.y2) if isinstance(box, FaceBox) else box for box in boxes]

@@ -1,7 +1,10 @@
 """The page on Python: its examples run on files as a user has them, and give the right values."""
 
 import csv
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +16,29 @@ from c2f_head_pose import HeadPose, HeadPoseEstimator, ModelError, images
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg, rotation_vector
 
 PAGE = (Path(__file__).parents[2] / 'docs' / 'python.md').read_text()
+TYPED_PROGRAM = """
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from c2f_head_pose import FaceBox, HeadPose, HeadPoseEstimator
+
+
+def boxes() -> Iterator[tuple[float, float, float, float]]:
+    yield 1.0, 2.0, 30.0, 40.0
+
+
+def poses(image: npt.NDArray[np.uint8], rows: list[npt.NDArray[np.float32]], before: list[HeadPose]) -> list[HeadPose]:
+    estimator = HeadPoseEstimator.load(Path('my.onnx'), depth_model=Path('depth.onnx'))
+    estimator.estimate(image, boxes=np.zeros((1, 4)))
+    estimator.estimate(image, boxes=[(1, 2, 30, 40)])
+    estimator.estimate(image, boxes=[pose.box for pose in before if pose.box is not None])
+    estimator.estimate(image, boxes=[rows[0], FaceBox(1, 2, 30, 40)])
+    estimator.estimate(image, boxes=boxes())
+    return estimator.estimate(image, boxes=rows)
+"""
 EXAMPLES = re.findall(r'```python\n(.*?)```', PAGE, re.S)
 FRAME = sample.frames()[60]
 
@@ -113,6 +139,16 @@ def test_a_picture_that_opencv_cannot_read_is_refused_with_its_usual_cause(tmp_p
     (tmp_path / 'notes.txt').write_text('no picture')
     with pytest.raises(ValueError, match=r'cv2\.imread returns for a file that it cannot read'):
         HeadPoseEstimator.load('c2f_edge', 'cpu').estimate(cv2.imread(str(tmp_path / missing)))
+
+
+def test_a_program_with_types_passes_paths_and_boxes_of_any_kind(tmp_path):
+    pytest.importorskip('mypy', reason="needs mypy: pip install '.[test]'")
+    (tmp_path / 'program.py').write_text(TYPED_PROGRAM)
+    command = [sys.executable, '-m', 'mypy', '--strict', '--cache-dir', str(tmp_path / 'cache'), 'program.py']
+    environment = {**os.environ, 'PYTHONPATH': str(Path(__file__).parents[2])}
+    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert [line for line in said.stdout.splitlines() if line.startswith('program.py')] == []
+    assert said.returncode < 2, said.stdout + said.stderr
 
 
 def test_an_image_of_16_bits_is_refused_with_what_converts_it_and_the_page_names_it_too():
