@@ -59,7 +59,7 @@ class FaceDetector:
         try:
             self._session = open_session(path, threads)
         except ModelError as error:
-            raise ModelError(f'the face detector: {error}; fetch_models keeps a file that is there, so delete it first') from None
+            raise ModelError(f'the face detector: {error}') from None
         # The landmarks' branches are not computed: nobody asks for them, and they take a fifth of a small patch's time.
         self._run_options = onnxruntime.RunOptions()
         self._run_options.only_execute_path_to_fetches = True

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .registry import YUNET, ModelError, detector_file, fetched_folder
+from .registry import DETECTOR, YUNET, ModelError, fetched_folder, is_registered
 
 _URLS = (
     'https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/' + YUNET.file,
@@ -27,7 +27,7 @@ _LARGEST = 4 << 20
 
 
 def fetch_detector(folder: Path | None = None, file: Path | None = None, report: Callable[[str], None] = print) -> Path:
-    """Puts the face detector into its folder, unless it is there already.
+    """Puts the face detector into its folder, unless it is there already and has its digest.
 
     Args:
         folder: folder for the file; `fetched_folder()` by default.
@@ -38,20 +38,26 @@ def fetch_detector(folder: Path | None = None, file: Path | None = None, report:
         Path of the file.
 
     Raises:
-        ModelError: when no source has the official file, with each source's failure and the remedy.
+        ModelError: when no source has the official file, with each source's failure and the remedy, or when onnx converts it otherwise.
         OSError: when the folder cannot be written.
     """
     folder = folder or fetched_folder()
-    ready = folder / detector_file()
-    if ready.is_file() and file is None:
+    ready = folder / DETECTOR.file
+    if file is None and is_registered(ready, DETECTOR):
         report(f'face detector ready: {ready}')
         return ready
+    if file is None and ready.is_file():
+        report(f'{ready} is damaged and will be replaced')
     folder.mkdir(parents=True, exist_ok=True)  # before the download, so that a folder that cannot be written is reported at once
-    official = _official_bytes(file, report)
+    converted = with_free_image_size(_official_bytes(file, report))
+    if hashlib.sha256(converted).hexdigest() != DETECTOR.sha256:
+        import onnx
+
+        raise ModelError(f"onnx {onnx.__version__} writes another file with free image size; first pip install 'onnx<1.24'")
     handle, part = tempfile.mkstemp(dir=folder, suffix='.part')
     try:
         with os.fdopen(handle, 'wb') as stream:
-            stream.write(with_free_image_size(official))
+            stream.write(converted)
         os.chmod(part, 0o644)
         os.replace(part, ready)
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,25 +50,43 @@ YUNET = ModelFile(
     'MIT',
     'opencv_zoo models/face_detection_yunet (Shiqi Yu, Yuantao Feng)',
 )
+DETECTOR = ModelFile(
+    f'{Path(YUNET.file).stem}_{YUNET.sha256[:12]}_dynamic.onnx',
+    '65443783acc01baa71e8d172e0f8270de261f609495d0249c9cd4fe4290d2367',
+    YUNET.licence,
+    f'{YUNET.file} with free image size',
+)
+"""The face detector's file, which `fetch_models` writes. onnx 1.14 to 1.23, with protobuf 3.20 to 7, write the same bytes."""
 
 _SHIPPED_FOLDER = Path(__file__).parent
 
 
 def model_path(model: str) -> Path:
-    """Returns the file of a model.
+    """Returns the file of a model. A shipped one is checked by its digest, as ONNX Runtime reads many damaged files without an error.
 
     Args:
-        model: name of a shipped model, or path of an .onnx file.
+        model: name of a shipped model, or path of an .onnx file, which is not checked.
 
     Raises:
-        ModelError: when it is neither, with the list of the shipped names.
+        ModelError: when it is neither, with the list of the shipped names; or for a shipped file that is damaged, with the remedy.
     """
     if model in SHIPPED:
-        return _SHIPPED_FOLDER / SHIPPED[model].file
+        path = _SHIPPED_FOLDER / SHIPPED[model].file
+        if not is_registered(path, SHIPPED[model]):
+            raise ModelError(
+                f'{path} is missing, damaged or another file than {model!r} (sha256 {SHIPPED[model].sha256[:12]}...); install the package '
+                'again, or name a file of your own by its path'
+            )
+        return path
     path = Path(model).expanduser()
     if path.is_file():
         return path
     raise ModelError(f'no model {model!r}: neither a shipped name ({", ".join(sorted(SHIPPED))}) nor an existing .onnx file')
+
+
+def is_registered(path: Path, registered: ModelFile) -> bool:
+    """Whether a file exists and has the registered digest."""
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == registered.sha256
 
 
 def fetched_folder() -> Path:
@@ -95,20 +114,16 @@ def cache_folder(name: str, variable: str) -> Path:
 
 
 def detector_path() -> Path:
-    """Returns the face detector's file, which `fetch_models` writes.
+    """Returns the face detector's file, which `fetch_models` writes, after a check of its digest.
 
     Raises:
-        ModelError: when it has not been fetched yet, with the command that fetches it; see also cache_folder.
+        ModelError: when it has not been fetched yet or is damaged, with the command that fetches it; see also cache_folder.
     """
-    path = fetched_folder() / detector_file()
-    if not path.is_file():
+    path = fetched_folder() / DETECTOR.file
+    if not is_registered(path, DETECTOR):
+        fault, again = ('is damaged', 'again') if path.is_file() else ('is missing', 'once')
         raise ModelError(
-            f"the face detector {path} is missing; fetch it once with 'ros2 run c2f_head_pose fetch_models' "
+            f"the face detector {path} {fault}; fetch it {again} with 'ros2 run c2f_head_pose fetch_models' "
             "or 'python -m c2f_head_pose.models.fetch'"
         )
     return path
-
-
-def detector_file() -> str:
-    """Returns the name of the detector's file with free image size, which contains the digest of the official file it was made from."""
-    return f'{Path(YUNET.file).stem}_{YUNET.sha256[:12]}_dynamic.onnx'

@@ -12,11 +12,12 @@ import onnx
 import pytest
 from fuzz.contracts import small_model
 
+from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.engine import open_engine
 from c2f_head_pose.engine.cache import EngineCache
 from c2f_head_pose.engine.contract import read_contract
 from c2f_head_pose.models import fetch, registry
-from c2f_head_pose.models.registry import SHIPPED, YUNET, ModelError, detector_path, model_path
+from c2f_head_pose.models.registry import DETECTOR, SHIPPED, YUNET, ModelError, detector_path, model_path
 
 
 @pytest.fixture
@@ -214,7 +215,47 @@ def test_a_file_at_hand_is_checked_and_used(tmp_path):
 
 
 def test_the_detectors_file_is_named_after_the_official_one():
-    assert YUNET.sha256[:12] in registry.detector_file()
+    assert YUNET.sha256[:12] in DETECTOR.file
+
+
+def with_one_other_bit(content):
+    return content[: len(content) // 2] + bytes([content[len(content) // 2] ^ 0x40]) + content[len(content) // 2 + 1 :]
+
+
+def test_a_detector_with_one_other_bit_is_refused_and_fetched_again(tmp_path, monkeypatch, capsys):
+    """ONNX Runtime opens it: the bit is one of a weight. The download is replaced by what it gives."""
+    good = detector_path().read_bytes()
+    damaged = tmp_path / DETECTOR.file
+    damaged.write_bytes(with_one_other_bit(good))
+    FaceDetector(damaged)
+    monkeypatch.setenv('C2F_HEAD_POSE_MODELS', str(tmp_path))
+    with pytest.raises(ModelError, match=f'face detector {damaged} is damaged; fetch it again with .*fetch_models'):
+        FaceDetector()
+    monkeypatch.setattr(fetch, '_official_bytes', lambda *_: b'')
+    monkeypatch.setattr(fetch, 'with_free_image_size', lambda _: good)
+    assert fetch.main([]) == 0
+    assert capsys.readouterr().out.startswith(f'{damaged} is damaged and will be replaced\n')
+    assert damaged.read_bytes() == good
+    FaceDetector()
+
+
+def test_a_detector_that_onnx_converts_otherwise_is_not_written(tmp_path, monkeypatch):
+    """It would be refused as damaged when it is opened."""
+    monkeypatch.setattr(fetch, '_official_bytes', lambda *_: b'')
+    monkeypatch.setattr(fetch, 'with_free_image_size', lambda _: b'in another order')
+    with pytest.raises(ModelError, match=f'onnx {onnx.__version__} writes another file.*pip install'):
+        fetch.fetch_detector(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_shipped_model_is_refused_by_its_name_and_a_users_own_file_is_not_compared(tmp_path, monkeypatch):
+    """ONNX Runtime opens it: the bit is one of a weight."""
+    path = tmp_path / SHIPPED['c2f_edge'].file
+    path.write_bytes(with_one_other_bit(model_path('c2f_edge').read_bytes()))
+    monkeypatch.setattr(registry, '_SHIPPED_FOLDER', tmp_path)
+    with pytest.raises(ModelError, match=f'{path} is missing, damaged or another file.*install the package again'):
+        open_engine('c2f_edge', 'cpu')
+    open_engine(str(path), 'cpu')
 
 
 def test_the_core_needs_neither_torch_nor_ros():

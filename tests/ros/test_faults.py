@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from sensor_msgs.msg import CompressedImage
 
 import sample
 from c2f_head_pose.images import ENCODINGS
+from c2f_head_pose.models import fetch
 from c2f_head_pose.models.registry import detector_path, fetched_folder
 
 pytestmark = pytest.mark.ros
@@ -295,10 +295,11 @@ def test_a_damaged_face_detector_is_refused_with_a_remedy_that_works(graph, tmp_
     (tmp_path / good.name).write_bytes(good.read_bytes()[:50_000])
     graph.hear_results()
     graph.head_pose_node()
-    graph.wait_for_log('not configured: the face detector', good.name, 'delete it first')
+    graph.wait_for_log('not configured: the face detector', good.name, 'is damaged; fetch it again', 'fetch_models')
     graph.wait_for_state('could not be configured: the face detector')
-    (tmp_path / good.name).unlink()
-    shutil.copy(good, tmp_path)
+    monkeypatch.setattr(fetch, '_official_bytes', lambda *_: b'')  # the download, and what it gives
+    monkeypatch.setattr(fetch, 'with_free_image_size', lambda _: good.read_bytes())
+    assert fetch.main([]) == 0
     assert change(graph, Transition.TRANSITION_CONFIGURE) and change(graph, Transition.TRANSITION_ACTIVATE)
 
 

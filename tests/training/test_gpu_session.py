@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from c2f_head_pose.engine import cuda
-from c2f_head_pose.models.registry import ModelError, detector_file
+from c2f_head_pose.models.registry import DETECTOR, ModelError
 from training import gpu_session
 from training.loop import checkpoint
 from training.portraits.mediapipe import LANDMARKER, SEGMENTER
@@ -117,7 +117,7 @@ def test_a_kit_has_the_materials_and_as_many_portraits_as_fit(tmp_path, monkeypa
         f'portraits/{LANDMARKER}',
         f'portraits/{SEGMENTER}',
         'portraits/ict_facekit.npz',
-        f'models/{detector_file()}',
+        f'models/{DETECTOR.file}',
     ):
         (cache / 'c2f_head_pose' / name).parent.mkdir(parents=True, exist_ok=True)
         (cache / 'c2f_head_pose' / name).write_bytes(os.urandom(1000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from c2f_head_pose.models.registry import detector_file, fetched_folder
+from c2f_head_pose.models.registry import DETECTOR, fetched_folder
 
 from ..portraits.fetch import sources
 from ..portraits.mediapipe import LANDMARKER, SEGMENTER
@@ -32,7 +32,7 @@ def pack(folder: Path, megabytes: float) -> None:
     parcel.write({f'c2f_head_pose/{assets.name}/{path.name}': path for path in sorted(assets.iterdir())}, folder / HEADS)
     fits = {
         **{f'portraits/{path.name}': path for path in (where.models / LANDMARKER, where.models / SEGMENTER, where.head)},
-        f'models/{detector_file()}': fetched_folder() / detector_file(),
+        f'models/{DETECTOR.file}': fetched_folder() / DETECTOR.file,
     }
     missing = [str(path) for path in fits.values() if not path.exists()]
     if not missing:
