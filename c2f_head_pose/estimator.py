@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from .types import Camera, Finding, HeadPose
 __all__ = ['EstimatorOptions', 'HeadPoseEstimator']
 
 _LARGEST_BATCH = 64
+_MOST_CHANNELS = 4
+"""An array whose third and last axis has no more is one picture, not many of this width."""
 FixedFrame = Callable[[], CameraPlace]
 
 
@@ -206,23 +208,27 @@ class HeadPoseEstimator:
         stages.end('smooth')
         return answers
 
-    def estimate_crops(self, crops: Sequence[np.ndarray]) -> list[HeadPose]:
+    def estimate_crops(self, crops: Iterable[np.ndarray]) -> list[HeadPose]:
         """Estimates the head poses of cropped faces. Crops are resized to the network's input, without detection or correction.
 
         Args:
-            crops: faces, each (H, W) gray or (H, W, 3) BGR uint8 of any size. A crop that is not square gets black bars; one that was
-                stretched to a square gives larger errors.
+            crops: faces, each (H, W) gray or (H, W, 3) BGR uint8 of any size, or one array (N, H, W) or (N, H, W, 3) of them. A crop that
+                is not square gets black bars; one that was stretched to a square gives larger errors.
 
         Returns:
             One HeadPose for each crop, relative to the ray through the crop's centre.
 
         Raises:
-            ValueError: for a crop of another type or shape.
+            ValueError: for a crop of another type or shape, or one that is not in a list.
         """
+        if isinstance(crops, np.ndarray) and (crops.ndim == 2 or (crops.ndim == 3 and crops.shape[2] <= _MOST_CHANNELS)):
+            raise ValueError(f'crops must be a list of faces, got one array of shape {crops.shape}; for one face give a list: [crop]')
         size = self._main.contract.input_size
+        inputs = []
         for crop in crops:
             check_image(crop)
-        return self._infer([fit(gray(crop), size) for crop in crops], len(crops) * [self._main])
+            inputs.append(fit(gray(crop), size))
+        return self._infer(inputs, len(inputs) * [self._main])
 
     def _check_models(self, frame: Frame) -> None:
         """Checks that a model is loaded for what a frame has."""

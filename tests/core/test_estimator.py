@@ -75,6 +75,22 @@ def test_gray_and_colour_of_the_same_gray_agree(estimator, image):
         assert geodesic_deg(a.R_cam_head, b.R_cam_head) < 0.01
 
 
+@pytest.mark.parametrize('shape', [(90, 80), (90, 80, 3), (90, 80, 1), (90, 80, 4)])
+def test_one_crop_without_a_list_is_refused_with_the_remedy(estimator, shape):
+    """Its rows would be read as crops: 90 poses of nobody."""
+    with pytest.raises(ValueError, match=r'got one array of shape \(90, 80.*give a list: \[crop\]'):
+        estimator.estimate_crops(np.zeros(shape, np.uint8))
+
+
+def test_crops_may_come_as_a_list_an_array_or_one_after_another(estimator, image):
+    for several in (image[None, :90, :90, 0], image[:64, :128].reshape(2, 64, 64, 3)):
+        expected = estimator.estimate_crops(list(several))
+        for crops in (several, (crop for crop in several)):
+            poses = estimator.estimate_crops(crops)
+            assert len(poses) == len(expected) == len(several)
+            assert max(geodesic_deg(pose.R_cam_head, other.R_cam_head) for pose, other in zip(poses, expected)) < 1e-6
+
+
 def test_five_faces_together_give_what_each_gives_alone(estimator, image):
     boxes = np.array([[x, y, x + 90, y + 110] for x, y in ((0, 0), (100, 200), (300, 40), (500, 300), (-20, 380))], float)
     together = estimator.estimate(image, boxes=boxes)
