@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..counting import counted
 from ..models.registry import ModelError
 from ..types import CATEGORIES
 
@@ -16,6 +17,9 @@ INPUT = 'crops'
 OUTPUTS: dict[str, tuple[int, ...]] = {'rotation': (3, 3), 'rotation_std_rad': (3,), 'category_logits': (len(CATEGORIES),)}
 """Shape of each output by name, without the batch axis."""
 CONVENTION = 'R_cam_head REP-103/REP-155'
+_SAME_ROTATION = 0.1
+"""Largest difference of an element of one crop's rotation in two batches, some 6 degrees: dynamic quantisation, whose scale is the batch's,
+gives 2 degrees."""
 _REMEDY = "export it with 'python -m training.export', or name a shipped model"
 
 
@@ -75,7 +79,11 @@ class Engine(Protocol):
         ...
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
-        """Runs the network on (B, 1, S, S) uint8 crops, B >= 1."""
+        """Runs the network on (B, 1, S, S) uint8 crops, B >= 1.
+
+        Raises:
+            ModelError: when the network cannot run them, or does not give one row for each crop.
+        """
         ...
 
 
@@ -144,23 +152,35 @@ def read_contract(
     return contract
 
 
-def check_output(source: str, output: NetworkOutput) -> None:
-    """Checks the output for one black crop, so that a network with other outputs fails when it is opened, not at the first face.
+def trial_crops(contract: ModelContract) -> np.ndarray:
+    """Returns (2, 1, S, S) uint8 crops for `check_outputs`: a black one, and one that brightens from black at the top to white."""
+    size = contract.input_size
+    return np.stack([np.zeros((size, size)), np.repeat(np.linspace(0, 255, size)[:, None], size, axis=1)]).astype(np.uint8)[:, None]
+
+
+def check_outputs(source: str, both: NetworkOutput, second: NetworkOutput) -> None:
+    """Checks the outputs for the trial crops, so that a network with other outputs fails when it is opened, not at the first faces.
 
     Args:
         source: the file, for messages.
-        output: the network's output for a batch of one crop.
+        both: the network's output for both crops.
+        second: the network's output for the second one alone.
 
     Raises:
-        ModelError: naming the output that has a wrong shape or a number that is not finite.
+        ModelError: naming the output that has a wrong shape or a number that is not finite, or whose rows depend on each other.
     """
-    for name, sizes in OUTPUTS.items():
-        values = getattr(output, name)
-        if values.shape != (1, *sizes) or not np.isfinite(values).all():
-            raise ModelError(
-                f'{source} is not a c2f_head_pose model: for one crop its {name} is {values.dtype} {values.shape}, '
-                f'but it must be finite numbers of shape {(1, *sizes)}; {_REMEDY}'
-            )
+    for output, count in ((second, 1), (both, 2)):
+        for name, sizes in OUTPUTS.items():
+            values = getattr(output, name)
+            if values.shape != (count, *sizes) or not np.isfinite(values).all():
+                raise ModelError(
+                    f'{source} is not a c2f_head_pose model: for {counted(count, "crop")} its {name} is {values.dtype} {values.shape}, '
+                    f'but it must be finite numbers of shape {(count, *sizes)}; {_REMEDY}'
+                )
+    if np.abs(both.rotation[1] - second.rotation[0]).max() > _SAME_ROTATION:
+        raise ModelError(
+            f'{source} is not a c2f_head_pose model: it gives a crop another rotation beside a second crop than alone; {_REMEDY}'
+        )
 
 
 def check_crops(crops: np.ndarray, contract: ModelContract) -> None:

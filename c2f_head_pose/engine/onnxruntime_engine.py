@@ -9,7 +9,7 @@ import onnxruntime
 
 from ..counting import counted
 from ..models.registry import ModelError
-from .contract import INPUT, OUTPUTS, NetworkOutput, check_crops, check_output, read_contract
+from .contract import INPUT, OUTPUTS, NetworkOutput, check_crops, check_outputs, read_contract, trial_crops
 
 
 class OnnxRuntimeEngine:
@@ -24,6 +24,7 @@ class OnnxRuntimeEngine:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
+        self._path = path
         self._session = open_session(path, threads)
         what = 'metadata'
         try:
@@ -35,17 +36,28 @@ class OnnxRuntimeEngine:
             raise ModelError(f'{path} has {what} that cannot be decoded as UTF-8 ({error}); fetch or export it again') from error
         self.contract = read_contract(str(path), metadata, inputs, outputs)
         self.description = f'cpu (onnxruntime {onnxruntime.__version__}, {counted(threads, "thread")})'
-        size = self.contract.input_size
-        try:
-            output = self.infer(np.zeros((1, 1, size, size), np.uint8))
-        except Exception as error:  # for the reason given in open_session
-            raise ModelError(f'{path} cannot be run by ONNX Runtime ({_first_line(error)}); fetch or export it again') from error
-        check_output(str(path), output)
+        crops = trial_crops(self.contract)
+        check_outputs(str(path), self._run(crops), self._run(crops[1:]))
 
     def infer(self, crops: np.ndarray) -> NetworkOutput:
-        """Runs the network on (B, 1, S, S) uint8 crops, B >= 1."""
+        """Runs the network on (B, 1, S, S) uint8 crops, B >= 1.
+
+        Raises:
+            ModelError: when the network cannot run them, or does not give one row for each crop.
+        """
         check_crops(crops, self.contract)
-        return NetworkOutput(*self._session.run(list(OUTPUTS), {INPUT: crops}))
+        output = self._run(crops)
+        rows = {name: len(getattr(output, name)) for name in OUTPUTS}
+        if set(rows.values()) != {len(crops)}:
+            raise ModelError(f'{self._path} gives {rows} rows for {counted(len(crops), "crop")}; fetch or export it again')
+        return output
+
+    def _run(self, crops: np.ndarray) -> NetworkOutput:
+        try:
+            return NetworkOutput(*self._session.run(list(OUTPUTS), {INPUT: crops}))
+        except Exception as error:  # for the reason given in open_session
+            what = f'{self._path} cannot be run by ONNX Runtime on {counted(len(crops), "crop")}'
+            raise ModelError(f'{what} ({_first_line(error)}); fetch or export it again') from error
 
 
 def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -86,7 +86,7 @@ def test_a_model_that_breaks_a_promise_is_refused_by_the_promise(shipped, tmp_pa
 @pytest.mark.parametrize(
     ('change', 'named'),
     [
-        (lambda model: answers(model, np.zeros((2, 2), np.float32)), r'for one crop its rotation is float32 \(1, 2, 2\)'),
+        (lambda model: answers(model, np.zeros((2, 2), np.float32)), r'for 1 crop its rotation is float32 \(1, 2, 2\)'),
         (lambda model: answers(model, np.full((3, 3), np.nan, np.float32)), 'must be finite numbers'),
         (lambda model: answers(model, np.eye(3, dtype=np.float32), times=-5), 'cannot be run'),
         (lambda model: model.SerializeToString().replace(b'the licence', b'the \xff\xfe\xfdence'), 'metadata that cannot be decoded'),
@@ -114,6 +114,66 @@ def test_outputs_that_are_stated_with_another_shape_are_refused(name, shape, nam
     properties = {p.key: p.value for p in onnx.load_from_string(small_model()).metadata_props}
     with pytest.raises(ModelError, match=named):
         read_contract('model.onnx', properties, {'crops': ['batch', 1, 16, 16]}, outputs)
+
+
+def by_brightness(*ends):
+    """A model whose rotation is I plus the crop's mean pixel in every element, through the nodes at its end: operator, inputs, output."""
+    model = onnx.load_from_string(small_model())
+    make, graph = onnx.helper.make_node, model.graph
+    next(node for node in graph.node if node.output[0] == 'rotation').output[0] = 'eyes'
+    for name, values in {'0': [0], '1': [1], '2': [2], 'one': [1, 3, 3]}.items():
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array(values), name))
+    graph.node.extend(
+        [
+            make('Cast', ['crops'], ['pixels'], to=onnx.TensorProto.FLOAT),
+            make('ReduceMean', ['pixels'], ['plane'], axes=[1], keepdims=0),
+            make('ReduceMean', ['plane'], ['mean'], axes=[1, 2]),
+            *(make(operator, inputs.split(), [output]) for operator, inputs, output in ends),
+        ]
+    )
+    return model
+
+
+FIRST = ('Slice', 'mean 0 1 0', 'first')
+EACH = ('Add', 'eyes mean', 'each')
+
+
+@pytest.mark.parametrize(
+    ('ends', 'named'),
+    [
+        ([FIRST, ('Add', 'rotation_one first', 'rotation')], r'for 2 crops its rotation is float32 \(1, 3, 3\)'),
+        ([FIRST, ('Add', 'eyes first', 'rotation')], 'another rotation beside a second crop than alone'),
+        ([EACH, ('Reshape', 'each one', 'rotation')], 'cannot be run by ONNX Runtime on 2 crops'),
+    ],
+    ids=['one row', 'the first for all', 'fails'],
+)
+def test_a_model_that_is_right_for_one_crop_alone_is_refused_when_it_is_opened(tmp_path, ends, named):
+    onnx.save(by_brightness(('Add', 'eyes mean', 'rotation')), tmp_path / 'right.onnx')
+    open_engine(str(tmp_path / 'right.onnx'), 'cpu')
+    onnx.save(by_brightness(*ends), tmp_path / 'model.onnx')
+    with pytest.raises(ModelError, match=f'model.onnx.*{named}'):
+        open_engine(str(tmp_path / 'model.onnx'), 'cpu')
+
+
+@pytest.mark.parametrize(
+    ('ends', 'named'),
+    [
+        ([('Slice', 'each 0 2 0', 'rotation')], "gives {'rotation': 2, .*} rows for 3 crops"),
+        (
+            [('Slice', 'zeros 0 count 0', 'at_most_two'), ('Add', 'each at_most_two', 'rotation')],
+            'cannot be run by ONNX Runtime on 3 crops',
+        ),
+    ],
+    ids=['in part', 'fails'],
+)
+def test_a_batch_that_the_model_answers_in_part_or_not_at_all_is_an_error(tmp_path, ends, named):
+    """Right for one crop and for two: no pose is lost without a word, and ONNX Runtime's own exceptions do not pass through."""
+    model = by_brightness(EACH, *ends)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((2, 1, 1), np.float32), 'zeros'))
+    onnx.save(model, tmp_path / 'model.onnx')
+    engine = open_engine(str(tmp_path / 'model.onnx'), 'cpu')
+    with pytest.raises(ModelError, match=f'model.onnx.*{named}'):
+        engine.infer(np.zeros((3, 1, 16, 16), np.uint8))
 
 
 def answers(model, rotation, times=1):
