@@ -42,6 +42,10 @@ _RAW_SUFFIXES = ('.arw', '.cr2', '.cr3', '.dng', '.nef', '.orf', '.pef', '.raf',
 """Raw files of cameras: most begin like a TIFF and hold a thumbnail first, which must not be taken for the picture."""
 _BEHIND_ALPHA = 128
 """Level of the neutral gray that transparent pixels are laid over."""
+_BLEND_ROWS = 64
+"""Rows that are laid over gray at a time: in floating point the whole of a large picture takes several times its own memory."""
+_MAX_PIXELS = 1 << 28
+"""268 megapixels, more than a camera or phone has: a PNG of a megabyte may announce a gigapixel."""
 _EXIF_CHUNKS = {'PNG': (b'eXIf',), 'WebP': (b'EXIF',)}
 _HEAD_BYTES = 64
 _CONVERT = 'convert it to JPEG or PNG'
@@ -90,7 +94,8 @@ def read_picture(path: str | Path) -> np.ndarray:
         (H, W, 3) BGR uint8.
 
     Raises:
-        ImageError: for a file that cannot be read, with the remedy; a JPEG or PNG that is cut off is refused.
+        ImageError: for a file that cannot be read, with the remedy; a JPEG or PNG is refused that is cut off or has more than 268
+            megapixels.
     """
     path = Path(path)
     try:
@@ -108,9 +113,11 @@ def decode_picture(data: bytes) -> np.ndarray:
     if kind is None:
         raise ImageError('cannot be read as a picture or video: ' + ('its first bytes are of no known format' if data else 'it is empty'))
     try:
-        check_complete(data)
+        size = check_complete(data)
     except ImageError as error:
         raise ImageError(f'cannot be read: {error}') from error
+    if size is not None and size[0] * size[1] > _MAX_PIXELS:
+        raise ImageError(f'cannot be read: it has {size[0]}x{size[1]} pixels, more than {_MAX_PIXELS // 10**6} megapixels; scale it down')
     if kind == 'HEIC':
         return _by_pillow(data, kind)
     if kind == 'AVIF':
@@ -145,6 +152,7 @@ def _by_opencv(data: bytes, kind: str) -> np.ndarray | None:
                     with contextlib.suppress(ImageError):
                         return _by_pillow(data, kind)  # IMREAD_UNCHANGED, which alone reads alpha, does not turn it upright
                 return np.ascontiguousarray(pixels[..., :3]) if padding else _opaque(pixels)
+            del pixels
         pixels = cv2.imdecode(encoded, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)  # unlike IMREAD_UNCHANGED turns it upright
     except cv2.error:
         return None
@@ -162,9 +170,12 @@ def _eight_bits(pixels: np.ndarray) -> np.ndarray:
 
 def _opaque(pixels: np.ndarray) -> np.ndarray:
     """Lays a BGRA picture over a neutral gray and returns BGR."""
-    colour = _eight_bits(np.ascontiguousarray(pixels[..., :3]))
-    alpha = pixels[..., 3:] / np.float32(np.iinfo(pixels.dtype).max)
-    return np.round(alpha * colour + (1 - alpha) * _BEHIND_ALPHA).astype(np.uint8)
+    colour = _eight_bits(pixels[..., :3].copy())
+    for first in range(0, len(pixels), _BLEND_ROWS):
+        rows = slice(first, first + _BLEND_ROWS)
+        alpha = pixels[rows, :, 3:] / np.float32(np.iinfo(pixels.dtype).max)
+        colour[rows] = np.round(alpha * colour[rows] + (1 - alpha) * _BEHIND_ALPHA)
+    return colour
 
 
 def _by_pillow(data: bytes, kind: str) -> np.ndarray:
@@ -192,4 +203,6 @@ def _by_pillow(data: bytes, kind: str) -> np.ndarray:
             picture = ImageOps.exif_transpose(opened).convert('RGBA')
     except (OSError, ValueError, SyntaxError, RuntimeError, EOFError, Image.DecompressionBombError) as error:
         raise ImageError(f'cannot be read: the {kind} data is damaged or of a rare kind ({error}); {remedy}') from error
-    return _opaque(cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGBA2BGRA))
+    pixels = np.array(picture)
+    del picture
+    return _opaque(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA, pixels))

@@ -2,7 +2,10 @@
 
 import io
 import json
+import struct
 import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +17,7 @@ from heic_making import heic_grid
 import sample
 from c2f_head_pose import demo
 from c2f_head_pose.images import ImageError, image_from_compressed
-from c2f_head_pose.images.encoded import check_complete, picture_kind
+from c2f_head_pose.images.encoded import PNG, check_complete, picture_kind
 from c2f_head_pose.images.pictures import decode_picture, find_pictures, read_picture
 
 FACE = sample.frames()[0].image
@@ -243,6 +246,30 @@ def test_a_face_that_was_cut_out_gets_the_pose_that_it_has_before_gray():
     composed = np.where(alpha[..., None] > 0, FACE, 128).astype(np.uint8)
     stored = np.dstack([np.where(alpha[..., None] > 0, FACE, noise), alpha])
     np.testing.assert_array_equal(decode_picture(opencv('.png', stored)), composed)
+
+
+def test_a_large_transparent_picture_takes_a_small_multiple_of_its_own_memory():
+    """Four bytes a pixel as decoded and three of the result; 64 of the 2400 rows are in floating point, some 40 bytes a pixel."""
+    data = opencv('.png', np.zeros((2400, 1000, 4), np.uint8))
+    tracemalloc.start()
+    try:
+        decode_picture(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 9 * 2400 * 1000
+
+
+def test_a_picture_that_announces_a_gigapixel_is_refused_before_it_is_decoded():
+    """A PNG of 65 bytes without pixels: chunks of length, name, data and check (RFC 2083, 3.2)."""
+
+    def chunk(name, content=b''):
+        return struct.pack('>I', len(content)) + name + content + struct.pack('>I', zlib.crc32(name + content))
+
+    header = struct.pack('>IIBBBBB', 40_000, 30_000, 8, 6, 0, 0, 0)
+    data = PNG + chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND')
+    with pytest.raises(ImageError, match='has 40000x30000 pixels, more than 268 megapixels; scale it down'):
+        decode_picture(data)
 
 
 def test_pictures_are_turned_upright_by_their_exif():

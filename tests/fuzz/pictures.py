@@ -59,7 +59,7 @@ def check(data: bytes) -> None:
         return
     try:
         size = check_complete(content)
-        # Files are the user's own, so their size is not limited as a message's is; the fuzzer's memory is.
+        # Files are the user's own, so their size is less limited than a message's is; the fuzzer's memory is.
         if (size is not None and size[0] * size[1] > _MAX_PIXELS) or picture_kind(content) not in ('JPEG', 'PNG', 'HEIC', None):
             return
         pixels = decode_picture(content)
