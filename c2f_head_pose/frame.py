@@ -74,7 +74,8 @@ def check_image(image: np.ndarray) -> None:
         got = getattr(image, 'dtype', type(image).__name__)
         raise ValueError(
             f'an image must be a uint8 array, got {got}; for 16 bits use read_picture(path) or, with one object for a stream, '
-            'SignificantBits().to_8_bits(image), both of c2f_head_pose.images'
+            'SignificantBits().to_8_bits(image), both of c2f_head_pose.images; multiply floats from 0 to 1 by 255 and convert them to '
+            'uint8; of a torch tensor or PIL picture give np.asarray(image), its channels in the order blue, green, red'
         )
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise ValueError(f'an image must be (H, W) gray or (H, W, 3) BGR, got shape {image.shape}')

@@ -58,9 +58,17 @@ class SignificantBits:
 
         Returns:
             uint8 of the same shape: pixels * 255 / (2^bits - 1), rounded.
+
+        Raises:
+            ValueError: for pixels of another type, with the remedy.
         """
         if pixels.dtype == np.uint8:
             return pixels
+        if pixels.dtype != np.uint16:
+            raise ValueError(
+                f'pixels must be uint16 in native byte order, or uint8, got {pixels.dtype}; if they are floats from 0 to 1, multiply them '
+                'by 255 and convert them to uint8'
+            )
         if self._images == _MEMORY_IMAGES:
             self._earlier, self._recent, self._images = self._recent, _LEAST_BITS, 0
         self._recent = max(self._recent, significant_bits(pixels))

@@ -113,6 +113,13 @@ def test_a_damaged_image_is_forgotten_after_2000_images_at_the_latest():
     assert sorted(seen, reverse=True) == seen, 'one change'
 
 
+@pytest.mark.parametrize('dtype', ['float32', 'float64', 'int32', 'bool', '>u2'])
+def test_pixels_of_another_type_are_refused_with_the_remedy(dtype):
+    """A float image from 0 to 1 became black, in which nobody is found."""
+    with pytest.raises(ValueError, match=f'got {dtype}; .*multiply them by 255 and convert them to uint8'):
+        SignificantBits().to_8_bits((GRAY / 255).astype(dtype))
+
+
 def test_a_face_in_10_bits_gets_the_pose_that_it_gets_in_8():
     estimator = HeadPoseEstimator.load()
     (eight,) = estimator.estimate(GRAY)

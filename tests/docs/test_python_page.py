@@ -157,6 +157,11 @@ def test_an_image_of_16_bits_is_refused_with_what_converts_it_and_the_page_names
     assert 'SignificantBits()' in PAGE and all(hasattr(images, name) for name in ('read_picture', 'SignificantBits'))
 
 
+def test_an_image_of_floats_is_refused_with_what_converts_it():
+    with pytest.raises(ValueError, match=r'got float64; .*multiply floats from 0 to 1 by 255 and convert them to uint8.*np\.asarray'):
+        HeadPoseEstimator.load('c2f_edge', 'cpu').estimate(FRAME.image / 255)
+
+
 def test_the_boxes_of_another_detector_need_no_yunet(tmp_path, monkeypatch):
     """LICENSES.md's example on a machine without the face detector gives the truth of the recording within 15 degrees."""
     page = (Path(__file__).parents[2] / 'LICENSES.md').read_text()
