@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from .encoded import ImageError, check_complete, picture_kind
+from .paths import shown_path
 from .sixteen_bits import SignificantBits
 
 PICTURE_SUFFIXES = (
@@ -60,7 +61,14 @@ def find_pictures(folder: str | Path, without: Iterable[Path] = ()) -> tuple[lis
     Args:
         folder: searched with its subfolders.
         without: resolved paths of folders that are not searched.
+
+    Raises:
+        ImageError: where there is no such folder.
     """
+    if not Path(folder).is_dir():
+        raise ImageError(
+            f'{shown_path(folder)} ' + ('is no folder; give it to read_picture' if Path(folder).exists() else 'does not exist')
+        )
     pictures, others = [], []
     for path in sorted(Path(folder).rglob('*')):
         if path.name.startswith('._') or not path.is_file() or any(path.resolve().is_relative_to(left_out) for left_out in without):

@@ -113,6 +113,15 @@ def test_other_files_of_a_folder_are_counted_and_named_and_mac_os_files_skipped(
     assert '._' not in told.out + told.err
 
 
+def test_a_folder_that_does_not_exist_is_refused_and_not_taken_for_an_empty_one(tmp_path):
+    assert find_pictures(tmp_path) == ([], [])
+    with pytest.raises(ImageError, match=r'picturs does not exist$'):
+        find_pictures(tmp_path / 'picturs')
+    (tmp_path / 'a.jpg').touch()
+    with pytest.raises(ImageError, match=r'a\.jpg is no folder; give it to read_picture'):
+        find_pictures(str(tmp_path / 'a.jpg'))
+
+
 def test_a_folder_without_a_picture_is_refused_with_what_it_holds(tmp_path, capsys):
     for number in range(7):
         (tmp_path / f'{number}.txt').write_text('x')
