@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from .containers import missing_part
-from .paths import utf8_path
+from .paths import shown_path, utf8_path
 
 _USUAL_FPS = 30.0
 _HIGHEST_FPS = 240.0
@@ -58,10 +58,12 @@ class Video:
             source: path of a file; or as text the number or device file of a webcam, or an address.
 
         Raises:
-            ValueError: for a webcam or address that cannot be opened, with what to check, or a file whose name is not UTF-8. A file that
-                cannot be read has no frames.
+            ValueError: for a file, webcam or address that cannot be opened, with what to check, or a file whose name is not UTF-8. A file
+                that is no video has no frames.
         """
         name = utf8_path(source)
+        if isinstance(source, Path):
+            _check_file(source)
         self._video = cv2.VideoCapture(name) if isinstance(source, Path) else _opened(name)
         self._path = source if isinstance(source, Path) else None
         count, fps = (self._video.get(number) for number in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
@@ -115,6 +117,14 @@ class Video:
         return f'is not complete ({missing}): frames read: {number}, {end_s:.1f} s{lasts}' if missing else ''
 
 
+def _check_file(path: Path) -> None:
+    """Raises ValueError for a file that cannot be opened; OpenCV would give no frames."""
+    try:
+        path.open('rb').close()
+    except OSError as error:
+        raise ValueError(f'{shown_path(path)} cannot be opened: {error.strerror or error}') from error
+
+
 def _opened(source: str) -> cv2.VideoCapture:
     number = camera_number(source)
     if number is not None:
@@ -133,4 +143,4 @@ def _opened(source: str) -> cv2.VideoCapture:
                 'user and password in it, that the camera is on and that this machine reaches it'
             )
         return video
-    raise ValueError(f'{source} is no webcam and no address')
+    raise ValueError(f'{source!r} is no webcam and no address; if it is a file, give Path({source!r})')

@@ -228,6 +228,24 @@ def test_a_webcam_may_be_named_by_its_device_file(capsys):
     assert 'webcam 987 cannot be opened: check that it is plugged in (/dev/video987)' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('name', ['missing.mp4', '.'])
+def test_a_file_that_cannot_be_opened_is_refused_at_once(tmp_path, name):
+    with pytest.raises(ValueError, match=f'{tmp_path / name} cannot be opened: (No such file|Is a) '):
+        Video(tmp_path / name)
+
+
+def test_a_file_that_is_no_video_has_no_frames_and_a_problem(tmp_path):
+    (tmp_path / 'notes.mp4').write_text('P1 is the driver')
+    video = Video(tmp_path / 'notes.mp4')
+    assert list(video.frames()) == []
+    assert video.problem == 'cannot be read as a picture or video'
+
+
+def test_a_file_named_by_text_is_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"'drive.mp4' is no webcam and no address; if it is a file, give Path\('drive.mp4'\)"):
+        Video('drive.mp4')
+
+
 @pytest.mark.parametrize(
     ('given', 'number'), [('0', 0), ('12', 12), ('/dev/video3', 3), ('/dev/null', None), ('video3', None), ('-1', None)]
 )
