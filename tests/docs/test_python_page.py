@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,13 @@ def example(word: str) -> str:
     """The page's only example with a word in it."""
     (code,) = [code for code in EXAMPLES if word in code]
     return code
+
+
+def test_what_is_installed_beside_another_cv2_is_the_rest_of_what_setup_py_requires():
+    required = re.search(r'install_requires=\[(.*?)\]', (Path(__file__).parents[2] / 'setup.py').read_text(), re.S)[1]
+    rest = [name for name in re.findall(r"'(.*?)'", required) if not re.match('opencv|onnxruntime', name)]
+    (line,) = re.findall(r'^pip install --no-deps \.\npip install (.*?)  #', PAGE, re.M)
+    assert shlex.split(line) == rest
 
 
 def test_a_folder_becomes_one_row_for_each_face_and_a_line_for_each_file_without_one(tmp_path, monkeypatch, capsys):
