@@ -392,6 +392,24 @@ def test_a_profile_is_found_by_name_or_path_and_refused_with_a_remedy(tmp_path):
             AttentionParameters.from_values({'zones': name})
 
 
+@pytest.mark.parametrize('spoil', [lambda path: path.write_text('zones: [half written'), Path.unlink], ids=['damaged', 'deleted'])
+def test_a_profile_that_is_spoilt_while_the_node_runs_leaves_the_zones_that_were_read(graph, tmp_path, spoil):
+    """The decision begins anew with another frame, for which the zones are needed; a change of parameters reads the file again."""
+    path = tmp_path / 'own.yaml'
+    path.write_text((CONFIG / 'zones_passenger_car_lhd.yaml').read_text())
+    driver = Driver(graph, zones=str(path))
+    health = graph.hear(DiagnosticArray, '/diagnostics')
+    assert driver.look(ROAD, 0.5)['zone'] == 'road_ahead'
+    spoil(path)
+    health.clear()
+    graph.wait_until(lambda: health, 'the health')
+    assert {pair.key: pair.value for pair in health[-1].status[0].values}['vehicle'] == 'passenger_car_lhd'
+    assert driver.look(ROAD, 0.5, frame_id='other')['zone'] == 'road_ahead'
+    refused = driver.node.set_parameters([Parameter('seat', value='left')])[0]
+    assert not refused.successful and f'zones cannot be {str(path)!r}' in refused.reason
+    assert driver.node._declared.parameters.zone_map.name == 'passenger_car_lhd'
+
+
 def test_targets_are_named_with_commas():
     assert AttentionParameters(looking_at=' camera, robot_head ,camera').targets == ['camera', 'robot_head']
     assert AttentionParameters(looking_at='none').targets == []

@@ -6,6 +6,7 @@ python -m c2f_head_pose.ros.attention.parameters --markdown
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -94,6 +95,14 @@ class AttentionParameters(ParameterTable):
         _L.radius_deg, 'Radius of the cone about a target within which a face looks at it.', 'deg', 1.0, 89.0
     )
 
+    def __post_init__(self) -> None:
+        """Reads the vehicle's zones now.
+
+        Raises:
+            ValueError, OSError: for a vehicle profile that cannot be read.
+        """
+        _ = self.zone_map
+
     @classmethod
     def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
         """Lists settings that contradict each other, and a vehicle profile that cannot be read."""
@@ -113,9 +122,9 @@ class AttentionParameters(ParameterTable):
         """Times and thresholds of the decision."""
         return AttentionSettings(**{name: getattr(self, name) for name in _setting_names()})
 
-    @property
+    @functools.cached_property
     def zone_map(self) -> ZoneMap:
-        """The vehicle's zones."""
+        """The vehicle's zones as this set was made with them: what becomes of their file later has no effect on it."""
         return find_zones(self.zones)
 
     @property
