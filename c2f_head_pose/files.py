@@ -1,4 +1,4 @@
-"""Reads YAML files and the stamps of ROS messages; several parts of the package need both."""
+"""Reads YAML files, paths with ~ and the stamps of ROS messages, which several parts of the package need."""
 
 from __future__ import annotations
 
@@ -23,6 +23,23 @@ def read_yaml(path: Path) -> Any:
         return yaml.safe_load(text)
     except Exception as error:  # PyYAML raises KeyError, IndexError, AttributeError and RecursionError for some texts, beside YAMLError
         raise ValueError(f'not YAML ({type(error).__name__}: {error})') from error
+
+
+def expand_user(path: str, error: type[Exception], remedy: str) -> Path:
+    """Returns a path in which ~ or ~NAME at the beginning is replaced by that user's home folder.
+
+    Args:
+        path: the path as the user gave it.
+        error: what to raise.
+        remedy: what the user can do, which names the parameter, option or variable.
+
+    Raises:
+        error: where the system does not know the home folder, as of a container's user with neither HOME nor an entry in passwd.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise error(f'the system does not know the home folder of {path}; {remedy}') from None
 
 
 def stamp_ns(message: Any) -> int:

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import expand_user
+
 
 class ModelError(ValueError):
     """A model cannot be used; the message gives the reason and the remedy."""
@@ -68,7 +70,8 @@ def model_path(model: str) -> Path:
         model: name of a shipped model, or path of an .onnx file, which is not checked.
 
     Raises:
-        ModelError: when it is neither, with the list of the shipped names; or for a shipped file that is damaged, with the remedy.
+        ModelError: when it is neither, with the list of the shipped names; for a shipped file that is damaged, with the remedy; for ~
+            where the system does not know that home folder.
     """
     if model in SHIPPED:
         path = _SHIPPED_FOLDER / SHIPPED[model].file
@@ -78,7 +81,7 @@ def model_path(model: str) -> Path:
                 'again, or name a file of your own by its path'
             )
         return path
-    path = Path(model).expanduser()
+    path = expand_user(model, ModelError, 'name the model by a path without ~')
     if path.is_file():
         return path
     raise ModelError(f'no model {model!r}: neither a shipped name ({", ".join(sorted(SHIPPED))}) nor an existing .onnx file')
@@ -104,12 +107,9 @@ def cache_folder(name: str, variable: str) -> Path:
     Raises:
         ModelError: where the system does not know the user's home folder, naming the variable to set.
     """
-    try:
-        if chosen := os.environ.get(variable):
-            return Path(chosen).expanduser()
-        cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    except RuntimeError:  # neither HOME nor an entry in passwd, as of a container's user
-        raise ModelError(f"the system does not know this user's home folder; set HOME, or {variable} to a folder for {name}") from None
+    if chosen := os.environ.get(variable):
+        return expand_user(chosen, ModelError, f'set {variable} to a path without ~')
+    cache = os.environ.get('XDG_CACHE_HOME') or expand_user('~/.cache', ModelError, f'set HOME, or {variable} to a folder for {name}')
     return Path(cache) / 'c2f_head_pose' / name
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from ..counting import counted
-from ..files import read_yaml
+from ..files import expand_user, read_yaml
 from ..geometry import HEAD_AXES, geodesic_deg, nearest_rotation, quaternion_from_rotation, ray_rotation, rotation_from_quaternion
 from ..parameters import LONGEST_WINDOW_S
 from ..turn import turn_rotation_back
@@ -144,10 +144,26 @@ def neutral_path(folder: str, node: str, frame_id: str) -> Path:
         folder: '' for c2f_head_pose in $ROS_HOME, else ~/.ros.
         node: fully qualified name.
         frame_id: the images' frame.
+
+    Raises:
+        NeutralError: where the system does not know the home folder.
     """
-    chosen = Path(folder).expanduser() if folder else Path(os.environ.get('ROS_HOME') or Path.home() / '.ros') / 'c2f_head_pose'
+    if folder:
+        chosen = chosen_folder(folder, NeutralError)
+    else:
+        ros_home = os.environ.get('ROS_HOME') or expand_user('~/.ros', NeutralError, 'set neutral_folder, HOME or ROS_HOME')
+        chosen = Path(ros_home) / 'c2f_head_pose'
     name = re.sub(r'[^A-Za-z0-9_-]+', '.', f'{node.strip("/")}@{frame_id.strip("/")}')
     return chosen / f'neutral_{name}.yaml'
+
+
+def chosen_folder(folder: str, error: type[Exception]) -> Path:
+    """Returns the folder that the parameter neutral_folder names.
+
+    Raises:
+        error: for ~ where the system does not know that home folder.
+    """
+    return expand_user(folder, error, 'set neutral_folder to a path without ~')
 
 
 def save(path: Path, neutral: Neutral, camera: str) -> None:

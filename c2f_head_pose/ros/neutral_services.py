@@ -9,7 +9,7 @@ from typing import Any
 
 from std_srvs.srv import Trigger
 
-from ..parameters import Parameters
+from ..parameters import ParameterError, Parameters
 from ..types import HeadPose
 from . import neutral
 from .log import Notices
@@ -41,6 +41,15 @@ class NeutralServices:
             node.create_service(Trigger, '~/clear_neutral', self._clear),
         ]
 
+    def check(self) -> None:
+        """Refuses a neutral_folder that cannot be found. A user without one and without a home folder has no neutrals stored.
+
+        Raises:
+            ParameterError: naming the folder and the remedy.
+        """
+        if folder := self._parameters().neutral_folder:
+            neutral.chosen_folder(folder, ParameterError)
+
     def start(self) -> None:
         """Forgets what was seen; the file is read again with the next image."""
         self._learner.forget()
@@ -57,8 +66,8 @@ class NeutralServices:
         return self._neutrals.get(frame_id) or next(reversed(self._of_the_person().values()), neutral.NONE)
 
     def _load(self, frame_id: str) -> None:
-        path = self._path(frame_id)
         try:
+            path = self._path(frame_id)
             found = neutral.load(path)
         except NeutralError as error:
             self._notices.once('neutral', f'no neutral: {error}')
@@ -86,8 +95,9 @@ class NeutralServices:
         self._neutrals.pop(camera, None)
         self._neutrals[camera] = learned
         try:
-            neutral.save(self._path(camera), learned, camera)
-            response.success, response.message = True, f'neutral of the {learned.kind} learned and kept in {self._path(camera)}'
+            path = self._path(camera)
+            neutral.save(path, learned, camera)
+            response.success, response.message = True, f'neutral of the {learned.kind} learned and kept in {path}'
         except NeutralError as error:
             response.success, response.message = False, f'neutral of the {learned.kind} learned, but lost at the next start: {error}'
             self._notices.say(response.message, 'warning')

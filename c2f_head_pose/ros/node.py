@@ -74,6 +74,7 @@ class HeadPoseNode(LifecycleNode):
         """Loads the model and creates the outputs; if that fails, logs the reason and stays unconfigured."""
         try:
             self._declared.check()
+            self._neutral.check()
             self._parts = make_parts(self, self._in_force(), self._notices)
         except Exception as error:
             self._failure = str(error) if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'

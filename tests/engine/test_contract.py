@@ -204,6 +204,11 @@ def test_a_missing_detector_names_the_command_that_fetches_it(tmp_path, monkeypa
         detector_path()
 
 
+def test_a_model_in_an_unknown_home_folder_is_refused():
+    with pytest.raises(ModelError, match=r'the home folder of ~nobody_of_this_name/c2f\.onnx; name the model by a path without ~'):
+        model_path('~nobody_of_this_name/c2f.onnx')
+
+
 def test_a_user_without_a_home_folder_is_told_which_variable_to_set(monkeypatch, capsys):
     """As a container's user that has no entry in passwd; neither HOME nor the variables of this package are set."""
 

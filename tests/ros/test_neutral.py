@@ -169,6 +169,33 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
             neutral.save(tmp_path / 'neutral.yaml', neutral.NONE, 'cam')
 
 
+def homeless(monkeypatch) -> None:
+    """Makes this the process of a container's user: neither HOME nor an entry in passwd."""
+
+    def unknown(_):
+        raise KeyError('getpwuid(): uid not found')
+
+    for name in ('HOME', 'ROS_HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('pwd.getpwuid', unknown)
+
+
+def test_a_user_without_a_home_folder_has_a_neutral_until_the_next_start_and_is_told_what_to_set(monkeypatch):
+    homeless(monkeypatch)
+    made, corrected_deg = services('')
+    answer = learn(made, corrected_deg, 'colour')
+    assert not answer.success and 'lost at the next start' in answer.message and 'set neutral_folder, HOME or ROS_HOME' in answer.message
+    assert corrected_deg('colour') == pytest.approx(11.17, abs=0.01)
+    answer = made._clear(None, Trigger.Response())
+    assert not answer.success and 'home folder of ~/.ros' in answer.message
+    assert corrected_deg('colour') == pytest.approx(0, abs=1e-6)
+
+
+def test_a_neutral_folder_in_an_unknown_home_folder_is_refused_when_configuring(graph):
+    graph.head_pose_node(neutral_folder='~nobody_of_this_name/neutral')
+    graph.wait_for_log('not configured: the system does not know the home folder of ~nobody_of_this_name/neutral; set neutral_folder to')
+
+
 def services(folder, **parameters):
     """The services without a graph, and a question for the correction of a frame's images in degrees."""
     node = SimpleNamespace(create_service=lambda *_: None, get_fully_qualified_name=lambda: '/head_pose')

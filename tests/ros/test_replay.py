@@ -273,6 +273,11 @@ def test_a_recording_that_cannot_be_replayed_is_refused_with_the_remedy(tmp_path
         Recording(make(tmp_path))
 
 
+def test_a_recording_in_an_unknown_home_folder_is_refused_with_the_remedy(graph):
+    with pytest.raises(BagError, match='the home folder of ~nobody_of_this_name/bag; name the recording by a path without ~'):
+        ReplayNode('~nobody_of_this_name/bag', context=graph.context)
+
+
 def test_a_wrong_image_topic_is_refused_with_the_right_ones(tmp_path):
     with pytest.raises(BagError, match=r'no topic /front; it holds .*/camera/image/compressed'):
         Recording(record(tmp_path, 'mcap'), '/front')

@@ -17,7 +17,6 @@ import threading
 import time
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -30,7 +29,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
 from ...counting import counted
-from ...files import stamp_ns
+from ...files import expand_user, stamp_ns
 from ...recordings.bagfile import BagError
 from ...recordings.reader import Notes
 from .. import process
@@ -94,7 +93,7 @@ class ReplayNode(Node):
         path = path or self._settings.path
         if not path:
             raise BagError('no recording is named; run replay_node PATH, or set the parameter path')
-        self._path = Path(path).expanduser()
+        self._path = expand_user(path, BagError, 'name the recording by a path without ~')
         self._recording = Recording(
             self._path,
             self._settings.image_topic,
