@@ -252,7 +252,8 @@ class Parameters(ParameterTable):
     publish_tf: bool = parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
     silence_timeout_s: float = parameter(
         3.0,
-        "After so long without an image the node logs the cause; after so long without an answer it empties REP-155's list.",
+        'After so long without an image, or with one image in the network, the node logs the cause; after so long without an answer it '
+        "empties REP-155's list.",
         's',
         0.1,
         4.5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -23,6 +24,7 @@ class NewestWorker(Generic[Item]):
         self._changed = threading.Condition()
         self._waiting: list[Item] = []
         self._closed = False
+        self._taken_s: float | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -41,14 +43,28 @@ class NewestWorker(Generic[Item]):
                 self._waiting.append(item)
                 self._changed.notify()
 
-    def close(self) -> None:
-        """Lets the item in work finish, drops the waiting one and ends the thread; may be called twice."""
+    @property
+    def busy_s(self) -> float:
+        """Seconds since the item in work was taken; 0 while there is none."""
+        taken_s = self._taken_s
+        return 0.0 if taken_s is None else time.monotonic() - taken_s
+
+    def close(self, limit_s: float | None = None) -> bool:
+        """Lets the item in work finish, drops the waiting one and ends the thread; may be called twice.
+
+        Args:
+            limit_s: longest time to wait for the item in work, seconds; None without a limit.
+
+        Returns:
+            Whether the thread has ended; otherwise it ends with its item, or with the process.
+        """
         with self._changed:
             self._closed = True
             self._waiting.clear()
             self._changed.notify()
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(limit_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while True:
@@ -57,5 +73,7 @@ class NewestWorker(Generic[Item]):
                 if self._closed:
                     return
                 item = self._waiting.pop()
+            self._taken_s = time.monotonic()
             self._work(item)
+            self._taken_s = None
             del item  # not kept alive while the thread waits

@@ -26,6 +26,8 @@ from .session import Session, SessionError
 _WATCH_PERIOD_S = 0.25
 _DIAGNOSTICS_PERIOD_S = 1.0
 _REPEAT_S = 30.0
+_END_S = 2.0
+"""How long the end of the process waits for the image in progress, seconds; launch ends it by SIGTERM five seconds after SIGINT."""
 
 
 class HeadPoseNode(LifecycleNode):
@@ -121,7 +123,7 @@ class HeadPoseNode(LifecycleNode):
     def destroy_node(self) -> None:
         """Clears what was published and frees everything in any state; the process ends with it."""
         self._active = False
-        self._end_session()
+        self._end_session(_END_S)
         self._release()
         super().destroy_node()
 
@@ -135,10 +137,10 @@ class HeadPoseNode(LifecycleNode):
             self._notices.say(str(error), 'error')
         return self._session is not None
 
-    def _end_session(self) -> None:
+    def _end_session(self, limit_s: float | None = None) -> None:
         session, self._session = self._session, None  # cleared before closing, so that an error in close does not repeat
         if session is not None:
-            session.close()
+            session.close(limit_s)
 
     def _release(self) -> None:
         parts, self._parts = self._parts, None

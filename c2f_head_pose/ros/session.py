@@ -16,7 +16,7 @@ from ..transforms import frames_differ
 from .calibration import UNCORRECTED, Calibration
 from .components import Parts
 from .depth_input import DepthInput
-from .diagnostics import State
+from .diagnostics import FACES, State
 from .frame_reader import FrameReader
 from .frame_worker import FrameWorker, Monitoring
 from .frames import TfLookup, TfMount
@@ -113,10 +113,15 @@ class Session:
             self.close()
             raise SessionError(f'cannot subscribe to {topic} and {info_topic}: {type(error).__name__}: {error}') from None
 
-    def close(self) -> None:
-        """Unsubscribes, waits for the image in progress, and clears what was published."""
+    def close(self, limit_s: float | None = None) -> None:
+        """Unsubscribes, waits for the image in progress, and clears what was published.
+
+        Args:
+            limit_s: longest time to wait, seconds; only where the process ends, since an image that comes out later would be published.
+        """
         self._inputs.clear()
-        self._worker.close()
+        if not self._worker.close(limit_s):
+            self._notices.say('an image is still in the network: not waited for', 'warning')
         if self._tf is not None:
             self._tf.destroy()
         self._parts.outputs.clear()
@@ -142,6 +147,8 @@ class Session:
             return State.DEGRADED, f'heads are found in depth alone: {self.silence}'
         if self.silence:
             return (State.SILENT if statistics.images else State.NO_IMAGE), self.silence
+        if self._stuck:
+            return State.MODEL_FAILED, self._stuck
         if statistics.model_failing:
             return State.MODEL_FAILED, statistics.last_failure
         if statistics.images_bad:
@@ -175,7 +182,10 @@ class Session:
             'faces beyond max_faces': str(finding.faces_beyond_max),
             'image_rotation': 'as set' if finding.image_rotation is None else f'seems to be {finding.image_rotation}',
         }
-        return {'camera': self.calibration.status} | depth | found | self.statistics.values()
+        figures = self.statistics.values()
+        if self.statistics.unanswered_s >= self._parameters().silence_timeout_s:
+            figures.pop(FACES, None)  # for programs, which would take it for the present number
+        return {'camera': self.calibration.status} | depth | found | figures
 
     # What comes in.
 
@@ -249,8 +259,21 @@ class Session:
             self._notices.forget('silence')
         self._notices.throttled('silence', f'no image for {silent_s:.1f} s: {reason}', _REPEAT_S)
 
+    @property
+    def _stuck(self) -> str:
+        """Why no image is answered although they come; empty unless one has been worked on for long."""
+        busy_s = self._worker.busy_s
+        if busy_s < self._parameters().silence_timeout_s:
+            return ''
+        return (
+            f'one image has been in the network for {busy_s:.0f} s: it hangs, or is much too slow on this machine; look at the '
+            'load and the GPU (nvidia-smi, dmesg), start the node again, or try device:=cpu'
+        )
+
     def _watch_answers(self) -> None:
-        """Wakes the worker where no image does once nothing has been answered for a while."""
+        """Reports an image that does not come out; wakes the worker where no image does once nothing has been answered for a while."""
+        if stuck := self._stuck:
+            self._notices.throttled('stuck', stuck, _REPEAT_S, 'error')
         if self.statistics.unanswered_s >= self._parameters().silence_timeout_s:
             self._worker.offer(_WAKE_UP)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from array import array
 from contextlib import ExitStack
@@ -46,6 +47,13 @@ while True:
     message.header.stamp.nanosec += 1_000_000
     publisher.publish(message)
     time.sleep(0.05)
+"""
+HANGING_NODE = """
+import sys, time
+from c2f_head_pose.estimator import HeadPoseEstimator
+from c2f_head_pose.ros.node import main
+HeadPoseEstimator.estimate = lambda *_, **__: time.sleep(1000)
+sys.exit(main())
 """
 SLOW_SUBSCRIBER = """
 import rclpy
@@ -286,6 +294,49 @@ def test_a_starved_node_answers_the_newest_images_and_reports_that_it_is_too_slo
         hog.kill()
     stream(lambda: message() in ('no face', 'ok'), 'the node to keep up again')
     assert node.poll() is None
+
+
+def test_a_network_that_hangs_is_a_failure_and_no_old_number_of_faces_is_stated(graph):
+    """It hangs from the second image on; the camera goes on at 8 Hz, so that it is not its silence that is reported."""
+    results = graph.hear_results()
+    node = graph.head_pose_node(silence_timeout_s=1.0)
+    estimate, asked, released = node._parts.estimator.estimate, [], threading.Event()
+
+    def hanging(*given, **named):
+        asked.append(None)
+        assert len(asked) == 1 or released.wait(60)
+        return estimate(*given, **named)
+
+    node._parts.estimator.estimate = hanging
+    publisher, stamp = graph.image_publisher(), iter(range(1, 10**6))
+
+    def status_is(words):
+        publisher.publish(image_message(SMALL, next(stamp) / 8))
+        graph.spin_for(0.125)
+        status = results.diagnostics[-1].status[0] if results.diagnostics else None
+        return values(status) if status is not None and words in status.message else None
+
+    try:
+        said = graph.wait_until(lambda: status_is('model failed: one image has been in the network for'), 'the state')
+        assert said['state'] == 'model_failed' and said['answered'] == '1' and 'faces' not in said
+        graph.wait_for_log('one image has been in the network for', 'device:=cpu')
+    finally:
+        released.set()
+    assert graph.wait_until(lambda: status_is('no face'), 'the recovery')['faces'] == '0'
+
+
+def test_a_process_ends_although_its_network_hangs(graph, processes):
+    results = graph.hear_results()
+    node = processes(sys.executable, '-c', HANGING_NODE)
+    publisher = graph.image_publisher()
+
+    def failed():
+        publisher.publish(image_message(SMALL))
+        return any('model failed' in message.status[0].message for message in results.diagnostics)
+
+    graph.wait_until(failed, 'the state')
+    node.send_signal(signal.SIGTERM)
+    assert node.wait(20) == 0
 
 
 def test_a_damaged_face_detector_is_refused_with_a_remedy_that_works(graph, tmp_path, monkeypatch):

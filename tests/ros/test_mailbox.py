@@ -64,3 +64,15 @@ def test_close_waits_for_the_item_in_work_and_drops_the_waiting_one():
     closer.join(10)
     worker.close()
     assert done == ['in work']
+
+
+def test_close_with_a_limit_leaves_an_item_that_does_not_end_and_says_so():
+    worker, done, entered, release = held_worker()
+    assert worker.busy_s == 0
+    worker.put('in work')
+    assert entered.wait(10)
+    assert not worker.close(0.01)
+    assert worker.busy_s >= 0.01
+    release.set()
+    assert worker.close() and worker.busy_s == 0
+    assert done == ['in work']
