@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ..models.registry import ModelError
@@ -23,17 +25,24 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.output.mkdir(parents=True, exist_ok=True)
         if len(chosen.bag) > 1 and results.is_result(chosen.output):  # else it would be that of one recording and of all
             remove_results(chosen.output)
-        before = signal.signal(signal.SIGTERM, _interrupt)
-        try:
+        with sigterm_interrupts():
             done = evaluate_all(chosen.bag, chosen.output, options, chosen.jobs)
-        finally:
-            signal.signal(signal.SIGTERM, before)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ModelError, ValueError, OSError) as error:
         print(f'evaluate_bag: {error}', file=sys.stderr)
         return NOTHING
     return conclude(done, chosen.output, command, baseline, chosen.fail_if)
+
+
+@contextlib.contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Makes SIGTERM raise KeyboardInterrupt, as SIGINT does."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(signal_number: int, frame: Any) -> None:

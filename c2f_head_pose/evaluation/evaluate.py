@@ -67,6 +67,9 @@ class Evaluated:
     interrupted: bool = False
 
 
+INTERRUPTED = 'interrupted: the results until then are kept'
+"""The error of a recording whose evaluation was interrupted."""
+
 Progress = Callable[[int, int, float], None]
 """Called with the number of images done, their total (0 if unknown) and the seconds of the recording done, by its recording times."""
 
@@ -162,7 +165,7 @@ def evaluate_recording(
                 result.errors.append('no image could be read')
     except KeyboardInterrupt:
         result.interrupted = True
-        result.errors.append('interrupted: the results until then are kept')
+        result.errors.append(INTERRUPTED)
     except (BagError, OSError) as error:
         result.errors.append(str(error))
     result.notes = notes.counts

@@ -20,9 +20,10 @@ from rclpy.qos import QoSProfile
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo
 
-from ..evaluation import command_line, results
+from ..evaluation import command_line, results, verdict
+from ..evaluation.bag import sigterm_interrupts
 from ..evaluation.environment import environment
-from ..evaluation.evaluate import Options, evaluate_recording
+from ..evaluation.evaluate import INTERRUPTED, Options, evaluate_recording
 from ..evaluation.sources import check_frame, check_stamps, poses_from_message
 from ..evaluation.verdict import Done, conclude
 from ..files import stamp_ns
@@ -51,6 +52,7 @@ class LiveAnswers:
 
     def __init__(self) -> None:
         self.tell_nobody = False
+        self._last_ns: int | None = None
         self._poses: dict[int, tuple[str, list[HeadPose]]] = {}
         self._arrival_s: dict[int, float] = {}
         self._image_arrival_s: dict[int, float] = {}
@@ -69,8 +71,23 @@ class LiveAnswers:
             self._poses[stamp_ns] = frame_id, poses
         self._arrival_s.setdefault(stamp_ns, now_s)
 
+    def interrupt(self) -> None:
+        """Ends the answers with the newest image that was sent or answered, because the replay was interrupted."""
+        self._last_ns = max([*self._poses, *self._image_arrival_s], default=0)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the replay was interrupted."""
+        return self._last_ns is not None
+
     def of(self, frame: Frame) -> tuple[list[HeadPose], float] | None:
-        """See evaluation.sources.Answers."""
+        """See evaluation.sources.Answers.
+
+        Raises:
+            KeyboardInterrupt: for an image that an interrupted replay has not reached.
+        """
+        if self._last_ns is not None and frame.stamp_ns > self._last_ns:
+            raise KeyboardInterrupt
         if self._poses:
             check_stamps(any(self._poses), 'the live topic')
         if frame.stamp_ns not in self._poses:
@@ -84,6 +101,11 @@ class LiveAnswers:
 class EvaluationNode(Node):
     """Collects what the node under evaluation publishes, until the replay is over.
 
+    Attributes:
+        answers: what has come.
+        exit_status: the process's exit status.
+        ended: whether `finished` has been true, so that the user did not end the node.
+
     Topics: `pose` (PoseWithCovarianceStamped), `poses` (Detection3DArray, where vision_msgs is installed), `camera_info`; of `image` only
     the publishers are watched.
     """
@@ -92,6 +114,7 @@ class EvaluationNode(Node):
         super().__init__('evaluation', **kwargs)
         self.answers = LiveAnswers()
         self.exit_status = 0
+        self.ended = False
         self._heard_s = time.monotonic()
         self._seen: set[str] = set()
         qos = QoSProfile(depth=_QUEUE)
@@ -116,9 +139,8 @@ class EvaluationNode(Node):
         present = {topic for topic in self._replayed if self.count_publishers(topic)}
         self._seen |= present
         silent_s = time.monotonic() - self._heard_s
-        if not self._seen:
-            return silent_s > _START_TIMEOUT_S
-        return present != self._seen and silent_s > _QUIET_S
+        self.ended = present != self._seen and silent_s > _QUIET_S if self._seen else silent_s > _START_TIMEOUT_S
+        return self.ended
 
     def _on_info(self, message: CameraInfo) -> None:
         self._heard_s = time.monotonic()
@@ -146,14 +168,19 @@ def evaluate_live(
 ) -> int:
     """Writes evaluate_bag's results of live answers; returns its exit code."""
     output.mkdir(parents=True, exist_ok=True)
-    evaluated = evaluate_recording(path, folder_name(path), output, options, None, answers=answers)
+    with sigterm_interrupts():
+        evaluated = evaluate_recording(path, folder_name(path), output, options, None, answers=answers)
+    if answers.interrupted and not evaluated.interrupted:  # after the last image
+        evaluated.interrupted = True
+        evaluated.errors.append(INTERRUPTED)
     entry = results.recording_record(evaluated)
     for line in (*entry['notes'], *entry['errors']):
         print(line, file=sys.stderr)
     if evaluated.scored is not None:
         results.save_series(output, evaluated.scored, evaluated.worst)
     facts = environment(None, 'live node', None, options.threads)
-    return conclude([Done(entry, evaluated.scored, evaluated.worst, facts, output)], output, command, baseline, fail_if)
+    done = Done(entry, evaluated.scored, evaluated.worst, facts, output, evaluated.interrupted)
+    return conclude([done], output, command, baseline, fail_if)
 
 
 def main(args: list[str] | None = None) -> int:
@@ -169,17 +196,23 @@ def main(args: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    collected: list[LiveAnswers] = []
-    status = running.run(EvaluationNode, lambda node: collected.append(node.answers), args, lambda node: node.finished)
-    if status or not collected:
+    nodes: list[EvaluationNode] = []
+    status = running.run(EvaluationNode, nodes.append, args, lambda node: node.finished)
+    if status or not nodes:
         return status or 2
-    if not len(collected[0]):
+    answers = nodes[0].answers
+    if not nodes[0].ended:
+        answers.interrupt()
+    if not len(answers):
+        if answers.interrupted:
+            print('interrupted before any pose came: nothing is written', file=sys.stderr)
+            return verdict.INTERRUPTED
         print(
             'error: no pose came; did the replay and head_pose begin, and are image, camera_info, pose and poses remapped to their topics?',
             file=sys.stderr,
         )
         return 2
-    return evaluate_live(chosen.bag[0], chosen.output, options, collected[0], ['evaluation_node', *arguments], baseline, chosen.fail_if)
+    return evaluate_live(chosen.bag[0], chosen.output, options, answers, ['evaluation_node', *arguments], baseline, chosen.fail_if)
 
 
 if __name__ == '__main__':

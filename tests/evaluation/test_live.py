@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +103,31 @@ def test_an_image_without_a_live_answer_was_dropped_only_where_there_are_answers
     done = evaluate_recording(bag, 'bag', tmp_path / 'out', Options(video=False), None, answers=answers)
     images = summarise([done.scored])['images']
     assert (images['dropped'], images['coverage']) == ((3, 1.0) if every_face else (0, 0.4))
+
+
+@pytest.mark.parametrize('sent', [3, 5])
+def test_an_interrupted_replay_is_no_whole_evaluation(tmp_path, sent):
+    """Five images are recorded; as many are sent and answered until Ctrl-C: those after them are not counted as without a face."""
+    scene, answers = Scene(duration_s=1.0, rate_hz=5.0), LiveAnswers()
+    for t in scene.times_s[:sent]:
+        answers.add_image(START_NS + round(t * 1e9), 0.0)
+        answers.add(START_NS + round(t * 1e9), '', [HeadPose(scene.truth(t), np.ones(3), 'L1', np.eye(4)[0])], 0.0, False)
+    answers.interrupt()
+    bag, output = write_bag(tmp_path / 'bag', scene_recording(scene)), tmp_path / 'out'
+    options, gate = Options(video=False, truth=('none',)), ['images.coverage < 0.9']
+    assert evaluation_node.evaluate_live(bag, output, options, answers, ['evaluation_node'], None, gate) == 130
+    record = json.loads((output / 'metrics.json').read_text())
+    assert not record['complete'] and record['recordings'][0]['errors'] == ['interrupted: the results until then are kept']
+    assert (record['overall']['images']['n'], record['overall']['images']['coverage']) == (sent, 1.0)
+
+
+def test_a_node_that_is_interrupted_before_any_pose_came_says_so(tmp_path, monkeypatch, capsys):
+    """As process.run leaves it: the node was made, and never asked whether it has finished with a yes."""
+    bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=0.4, rate_hz=5.0)))
+    node = SimpleNamespace(answers=LiveAnswers(), ended=False)
+    monkeypatch.setattr(evaluation_node.running, 'run', lambda make, start, *_: start(node) or 0)
+    assert evaluation_node.main(['evaluation_node', str(bag), '--output', str(tmp_path / 'out')]) == 130
+    assert 'interrupted before any pose came' in capsys.readouterr().err
 
 
 def test_live_answers_without_stamps_are_refused_because_no_image_has_one(tmp_path):
