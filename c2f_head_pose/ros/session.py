@@ -30,6 +30,10 @@ from .watchdog import explain_mismatch, explain_silence, published_topics
 
 _REPEAT_S = 30.0
 _FEWEST_LOST, _SHARE_LOST = 10, 0.05
+_WHY_LOST = (
+    'the network loses them or was away for a while, this machine is too busy to take each (free a core for the node), or Fast DDS '
+    "has less shared memory than an image takes, which is the sender's: start the camera driver with config/fastdds.xml too"
+)
 _WAKE_UP = object()
 
 
@@ -164,9 +168,12 @@ class Session:
             return State.DEGRADED, self.depth.status
         if self._frame_worker.stamp_problem:
             return State.DEGRADED, self._frame_worker.stamp_problem
-        if statistics.overtaken > 0.5:
+        overtaken, lost = statistics.missed
+        if overtaken + lost > 0.5 and lost > overtaken:
+            return State.DEGRADED, f'{100 * lost:.0f} % of the images were sent and never came: {_WHY_LOST}'
+        if overtaken + lost > 0.5:
             return State.DEGRADED, (
-                f'{100 * statistics.overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '
+                f'{100 * overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '
                 'machine is too slow or too busy; free a core for the node, or lower their rate or size'
             )
         finding = self._parts.estimator.finding
@@ -285,12 +292,7 @@ class Session:
         self.statistics.count_drop(LOST, lost)
         total = self.statistics.dropped[LOST]
         if total >= _FEWEST_LOST and total > _SHARE_LOST * (self.statistics.images + total):
-            self._notices.once(
-                'lost',
-                f'{total} images on {self.images_in.topic} were sent and never came: this machine is too busy to '
-                'take each, the network loses them, or Fast DDS has less shared memory than an image takes, which is '
-                "the sender's: start the camera driver with config/fastdds.xml too",
-            )
+            self._notices.once('lost', f'{total} images on {self.images_in.topic} were sent and never came: {_WHY_LOST}')
 
     def _watch_surroundings(self) -> None:
         """Says what is missing around a node that does get images."""

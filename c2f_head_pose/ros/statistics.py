@@ -12,8 +12,9 @@ import numpy as np
 
 WINDOW_S = 10.0
 OVERTAKEN = 'newer image'
-LOST = 'not delivered'
 """The cause of a drop: a newer image came before this one could be looked at."""
+LOST = 'not delivered'
+"""The cause of a drop: the image was sent and never came."""
 _FEW_IMAGES = 10
 _FAILING_IN_ROW = 3
 
@@ -53,6 +54,7 @@ class Statistics:
         self._images: deque[float] = deque()
         self._answers: deque[tuple[float, Answer]] = deque()
         self._overtaken: deque[float] = deque()
+        self._lost: deque[float] = deque()
         self._dropped: Counter[str] = Counter()
         self._bad_in_row = 0
         self._failed_in_row = 0
@@ -74,9 +76,7 @@ class Statistics:
         with self._lock:
             self._dropped[cause] += count
             if cause in (OVERTAKEN, LOST):
-                self._overtaken.extend([self._clock()] * count)
-            if cause == LOST:  # overtaken in the middleware's queue of one
-                self._images.extend([self._clock()] * count)
+                (self._lost if cause == LOST else self._overtaken).extend([self._clock()] * count)
 
     def count_bad_image(self, cause: str, text: str) -> None:
         """Counts an image that could not be read."""
@@ -123,11 +123,12 @@ class Statistics:
             return dict(self._dropped)
 
     @property
-    def overtaken(self) -> float:
-        """The part of the window's images that newer ones overtook, 0 to 1; 0 while there are few."""
+    def missed(self) -> tuple[float, float]:
+        """The parts of the images sent in the window that newer ones overtook, and that never came, each 0 to 1; 0 while there are few."""
         with self._lock:
             self._forget_old()
-            return len(self._overtaken) / len(self._images) if len(self._images) >= _FEW_IMAGES else 0.0
+            sent = len(self._images) + len(self._lost)
+            return (len(self._overtaken) / sent, len(self._lost) / sent) if sent >= _FEW_IMAGES else (0.0, 0.0)
 
     @property
     def last_answer(self) -> Answer | None:
@@ -155,7 +156,7 @@ class Statistics:
 
     def _forget_old(self) -> None:
         oldest = self._clock() - WINDOW_S
-        for times_s in (self._images, self._overtaken):
+        for times_s in (self._images, self._overtaken, self._lost):
             while times_s and times_s[0] < oldest:
                 times_s.popleft()
         while self._answers and self._answers[0][0] < oldest:

@@ -1,4 +1,4 @@
-from c2f_head_pose.ros.statistics import Answer, Statistics
+from c2f_head_pose.ros.statistics import LOST, OVERTAKEN, Answer, Statistics
 
 
 class Clock:
@@ -73,3 +73,25 @@ def test_three_failures_in_a_row_are_a_state_and_one_answer_ends_it():
     statistics.count_answer(Answer(0, 1.0, None))
     assert not statistics.model_failing
     assert statistics.dropped == {'estimator failed': 3}
+
+
+def test_images_that_were_lost_are_counted_apart_from_those_that_were_overtaken_and_are_no_arrivals():
+    """10 Hz for 5 s, of which every fifth image is overtaken; an outage of 3 s with 30 images is noticed at its end, with the next image.
+
+    Of the 80 sent until then 30 were lost and 10 overtaken; the 50 that came have a rate of 49 intervals in 4.9 s. 10 s later all is old.
+    """
+    clock = Clock()
+    statistics = Statistics(clock)
+    for number in range(50):
+        clock.now = 100 + number / 10
+        statistics.count_image()
+        if number % 5 == 0:
+            statistics.count_drop(OVERTAKEN)
+    assert statistics.missed == (0.2, 0.0)
+    clock.now = 108.0
+    statistics.count_drop(LOST, 30)
+    assert statistics.missed == (10 / 80, 30 / 80)
+    assert statistics.values()['image rate (Hz)'] == '10.0'
+    assert statistics.dropped == {OVERTAKEN: 10, LOST: 30}
+    clock.now = 118.5
+    assert statistics.missed == (0.0, 0.0)
