@@ -20,6 +20,7 @@ class State(enum.Enum):
 
     UNCONFIGURED = (DiagnosticStatus.WARN, 'unconfigured')
     CONFIGURE_FAILED = (DiagnosticStatus.ERROR, 'could not be configured')
+    FINALIZED = (DiagnosticStatus.WARN, 'shut down')
     INACTIVE = (DiagnosticStatus.WARN, 'inactive')
     DISABLED = (DiagnosticStatus.OK, 'disabled by ~/enable')
     IDLE = (DiagnosticStatus.OK, 'idle, nobody subscribes')

@@ -50,6 +50,7 @@ class HeadPoseNode(LifecycleNode):
         self._active = False
         self._enabled = True
         self._failure = ''
+        self._shut_down = False
         self._declared = DeclaredParameters(self, self._apply_parameters, Parameters)
         self._neutral = NeutralServices(self, self._notices, self._in_force)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -109,16 +110,21 @@ class HeadPoseNode(LifecycleNode):
         return result
 
     def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
-        """Stops and frees everything, from any state."""
+        """Stops and frees everything, from any state, for good."""
+        result = self._stop(state)
+        self._shut_down, self._failure = True, ''
+        return result
+
+    def on_error(self, state: Any) -> TransitionCallbackReturn:
+        """Frees everything, so that configure can be tried again."""
+        return self._stop(state)
+
+    def _stop(self, state: Any) -> TransitionCallbackReturn:
         self._active = False
         self._end_session()
         result = super().on_shutdown(state)
         self._release()
         return result
-
-    def on_error(self, state: Any) -> TransitionCallbackReturn:
-        """Frees everything, so that configure can be tried again."""
-        return self.on_shutdown(state)
 
     def destroy_node(self) -> None:
         """Clears what was published and frees everything in any state; the process ends with it."""
@@ -182,6 +188,8 @@ class HeadPoseNode(LifecycleNode):
             )
 
     def _state(self) -> tuple[State, str]:
+        if self._shut_down:
+            return State.FINALIZED, 'it cannot be configured any more; end the process and start it again'
         if self._parts is None:
             return (State.CONFIGURE_FAILED, self._failure) if self._failure else (State.UNCONFIGURED, '')
         if self._session is not None:

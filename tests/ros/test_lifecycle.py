@@ -11,7 +11,7 @@ pytest.importorskip('rclpy', reason='needs rclpy')
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import GetState
 from rclpy.parameter import Parameter
-from ros_calls import change, set_atomically
+from ros_calls import change, set_atomically, values
 from ros_graph import image_message, noise
 
 from c2f_head_pose.ros.components import Parts
@@ -61,6 +61,8 @@ def test_a_shutdown_from_any_state_takes_back_the_outputs_and_frees_the_model(gr
         results.markers.clear()
     assert change(graph, transition) and state(graph) == 'finalized'
     assert node._parts is None and node._session is None
+    status = graph.wait_for_state('shut down: it cannot be configured any more; end the process and start it again')
+    assert values(status)['state'] == 'finalized'
     if activated:
         graph.wait_until(lambda: results.markers, 'the outputs to be cleared')
         assert len(results.markers[0].markers) == 1
@@ -68,7 +70,7 @@ def test_a_shutdown_from_any_state_takes_back_the_outputs_and_frees_the_model(gr
 
 def test_an_error_in_a_transition_leaves_a_node_that_can_be_configured_again(graph, monkeypatch):
     """The publishers are made to fail once when they are removed, as a middleware might: error processing ends unconfigured."""
-    graph.head_pose_node()
+    node = graph.head_pose_node()
     assert change(graph, Transition.TRANSITION_DEACTIVATE)
     destroy, failed = Parts.destroy, []
 
@@ -80,7 +82,7 @@ def test_an_error_in_a_transition_leaves_a_node_that_can_be_configured_again(gra
 
     monkeypatch.setattr(Parts, 'destroy', failing)
     change(graph, Transition.TRANSITION_CLEANUP)
-    assert failed and state(graph) == 'unconfigured'
+    assert failed and state(graph) == 'unconfigured' and not node._shut_down
     assert change(graph, Transition.TRANSITION_CONFIGURE) and change(graph, Transition.TRANSITION_ACTIVATE)
     assert state(graph) == 'active'
 
