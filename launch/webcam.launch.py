@@ -6,6 +6,7 @@ ros2 launch c2f_head_pose webcam.launch.py device:=/dev/video0
 from __future__ import annotations
 
 import os
+import shutil
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchDescription
@@ -23,6 +24,9 @@ ARGUMENTS = {
     'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), "head_pose's parameters"),
 }
 
+CHOSEN_TRANSPORT = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS')
+ROOM_BYTES = 150_000_000
+
 DRIVERS = (('usb_cam', 'usb_cam_node_exe'), ('v4l2_camera', 'v4l2_camera_node'))
 
 
@@ -35,6 +39,15 @@ def installed_driver() -> tuple[str, str] | None:
             continue
         return package, executable
     return None
+
+
+def shared_memory() -> dict[str, str]:
+    """The driver's environment for images of its size, as ros/transport.py gives it to each of our nodes by the same rules."""
+    if any(os.environ.get(name) for name in CHOSEN_TRANSPORT):
+        return {}
+    if os.path.isdir('/dev/shm') and shutil.disk_usage('/dev/shm').free < ROOM_BYTES:
+        return {}
+    return {CHOSEN_TRANSPORT[0]: os.path.join(SHARE, 'config', 'fastdds.xml')}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -74,6 +87,7 @@ def generate_launch_description() -> LaunchDescription:
                 namespace=LaunchConfiguration('namespace'),
                 parameters=[named],
                 output='screen',
+                additional_env=shared_memory(),
             ),
         ]
     )

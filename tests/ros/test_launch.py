@@ -1,10 +1,11 @@
 import ast
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -64,13 +65,14 @@ def in_order(file):
 
 
 @pytest.mark.parametrize('file', FILES, ids=lambda file: file.name)
-def test_every_process_of_a_launch_file_starts_with_the_shared_memory_profile(file, monkeypatch):
-    """launch executes entities in order, so a camera driver before SetEnvironmentVariable has a segment smaller than an image.
+def test_every_process_of_a_launch_file_has_the_shared_memory_profile_and_no_other_process_gets_it(file, monkeypatch):
+    """Nodes of this package set it for themselves; SetEnvironmentVariable would hold for all that a bring-up starts after including ours.
 
     With stand-ins for the packages of launch, which pip does not have, and a webcam's driver that is installed.
     """
-    for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'):
+    for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS'):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: SimpleNamespace(free=10**9))
     for name in ('launch.actions', 'launch.event_handlers', 'launch.launch_description_sources', 'launch.substitutions', 'launch'):
         monkeypatch.setitem(sys.modules, name, stand_in(name))
     for name in ('launch_ros.actions', 'launch_ros.parameter_descriptions', 'launch_ros'):
@@ -80,10 +82,12 @@ def test_every_process_of_a_launch_file_starts_with_the_shared_memory_profile(fi
     packages.get_package_prefix = packages.get_package_share_directory = lambda package: str(ROOT)
     monkeypatch.setitem(sys.modules, 'ament_index_python.packages', packages)
     entities = list(in_order(file))
-    kinds = [type(entity).__name__ for entity in entities]
-    assert kinds.index('SetEnvironmentVariable') < kinds.index('Node')
-    variable = entities[kinds.index('SetEnvironmentVariable')]
-    assert variable.args == ('FASTRTPS_DEFAULT_PROFILES_FILE', str(ROOT / 'config' / 'fastdds.xml'))
+    assert not [entity for entity in entities if type(entity).__name__ == 'SetEnvironmentVariable']
+    started = [entity.options for entity in entities if type(entity).__name__ == 'Node']
+    assert started
+    for node in started:
+        given = {'FASTRTPS_DEFAULT_PROFILES_FILE': str(ROOT / 'config' / 'fastdds.xml')}
+        assert node.get('additional_env', {}) == ({} if node['package'] == 'c2f_head_pose' else given)
 
 
 @pytest.mark.parametrize('module', ['node', 'replay_node'])

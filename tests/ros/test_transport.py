@@ -36,16 +36,17 @@ def test_the_profile_is_used_unless_the_user_has_set_one(monkeypatch):
 
 
 def started_by_launch(monkeypatch) -> Path | None:
-    """The profile that head_pose.launch.py sets for what it starts; the modules of launch, which pip does not have, are stand-ins."""
-    modules = ('ament_index_python.packages', 'launch', 'launch.actions', 'launch.substitutions', 'launch_ros', 'launch_ros.actions')
-    stand_ins = {name: mock.MagicMock() for name in modules}
+    """The profile that webcam.launch.py gives to the driver; the modules of launch, which pip does not have, are stand-ins."""
+    modules = ('launch', 'launch.actions', 'launch.launch_description_sources', 'launch.substitutions', 'launch_ros', 'launch_ros.actions')
+    stand_ins = {name: mock.MagicMock() for name in (*modules, 'ament_index_python.packages')}
     stand_ins['ament_index_python.packages'].get_package_share_directory = lambda _: str(ROOT)
     with monkeypatch.context() as context:
         for name, module in stand_ins.items():
             context.setitem(sys.modules, name, module)
-        runpy.run_path(str(ROOT / 'launch' / 'head_pose.launch.py'))['generate_launch_description']()
-    calls = stand_ins['launch.actions'].SetEnvironmentVariable.call_args_list
-    return Path(calls[0].args[1]) if calls else None
+        runpy.run_path(str(ROOT / 'launch' / 'webcam.launch.py'))['generate_launch_description']()
+    (driver,) = stand_ins['launch_ros.actions'].Node.call_args_list
+    profile = driver.kwargs['additional_env'].get('FASTRTPS_DEFAULT_PROFILES_FILE')
+    return profile and Path(profile)
 
 
 @pytest.mark.parametrize('variable', ['FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS'])
