@@ -47,7 +47,8 @@ def shared_memory() -> dict[str, str]:
         return {}
     if os.path.isdir('/dev/shm') and shutil.disk_usage('/dev/shm').free < ROOM_BYTES:
         return {}
-    return {CHOSEN_TRANSPORT[0]: os.path.join(SHARE, 'config', 'fastdds.xml')}
+    by_interface = os.environ.get('ROS_DISTRO') == 'humble' and os.environ.get('ROS_LOCALHOST_ONLY') == '1'
+    return {CHOSEN_TRANSPORT[0]: os.path.join(SHARE, 'config', 'fastdds_localhost.xml' if by_interface else 'fastdds.xml')}
 
 
 def generate_launch_description() -> LaunchDescription:

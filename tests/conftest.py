@@ -14,7 +14,9 @@ os.environ.pop('ROS_LOCALHOST_ONLY', None)
 if os.environ.get('ROS_DISTRO') == 'humble':  # knows no discovery range
     os.environ['ROS_LOCALHOST_ONLY'] = '1'
 os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
-os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(Path(__file__).parents[1] / 'config' / 'fastdds.xml')
+os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(
+    Path(__file__).parents[1] / 'config' / ('fastdds_localhost.xml' if 'ROS_LOCALHOST_ONLY' in os.environ else 'fastdds.xml')
+)
 
 import pytest
 

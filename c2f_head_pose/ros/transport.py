@@ -20,6 +20,9 @@ _log = logging.getLogger(__name__)
 def share_large_images() -> Path | None:
     """Selects config/fastdds.xml, whose shared memory is larger than an image, for this process and its children.
 
+    With ROS_LOCALHOST_ONLY=1 of Humble it is config/fastdds_localhost.xml: Humble keeps to this machine by the interfaces of UDP, to
+    which a profile would add all others; later distributions do it by discovery, whatever the profile.
+
     It must be called before rclpy.init. A profile, or transports, that the user has set are kept; other DDS vendors ignore the setting.
     Where the system has too little shared memory for it, as by default in containers, Fast DDS keeps its own, and the remedy is logged:
     with the profile, the first process would take it all, and the others would have none.
@@ -32,7 +35,7 @@ def share_large_images() -> Path | None:
             return Path(os.environ[variable])
     if os.environ.get(_TRANSPORTS):
         return None
-    profile = find_config('fastdds.xml')
+    profile = find_config('fastdds_localhost.xml' if _by_interface() else 'fastdds.xml')
     if profile is None:
         return None
     free_mb = _free_mb()
@@ -48,6 +51,11 @@ def share_large_images() -> Path | None:
         return None
     os.environ[_PROFILES[0]] = str(profile)
     return profile
+
+
+def _by_interface() -> bool:
+    """Whether ROS keeps to this machine by the interfaces of UDP."""
+    return os.environ.get('ROS_DISTRO') == 'humble' and os.environ.get('ROS_LOCALHOST_ONLY') == '1'
 
 
 def _free_mb() -> int | None:

@@ -61,6 +61,35 @@ def test_what_the_user_has_set_is_kept_by_nodes_and_launch_files(variable, monke
     assert dict(os.environ) == before and started_by_launch(monkeypatch) is None
 
 
+@pytest.mark.parametrize(
+    ('distribution', 'only', 'name'),
+    [
+        ('humble', '1', 'fastdds_localhost.xml'),
+        ('humble', '0', 'fastdds.xml'),
+        ('humble', '', 'fastdds.xml'),
+        ('jazzy', '1', 'fastdds.xml'),
+    ],
+)
+def test_localhost_only_of_humble_stays_in_force(distribution, only, name, monkeypatch):
+    """Humble keeps to this machine by UDP's interfaces, which a profile replaces; later ones by discovery, which no profile changes."""
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', '')
+    monkeypatch.setenv('ROS_DISTRO', distribution)
+    monkeypatch.setenv('ROS_LOCALHOST_ONLY', only)
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: mock.Mock(free=10**9))
+    assert started_by_launch(monkeypatch) == ROOT / 'config' / name
+    assert transport.share_large_images() == ROOT / 'config' / name
+
+
+def test_the_profile_for_localhost_restricts_udp_to_this_machine_and_is_otherwise_the_same():
+    text = '{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}'
+    anywhere, localhost = (ElementTree.parse(ROOT / 'config' / f'fastdds{only}.xml').getroot() for only in ('', '_localhost'))
+    (udp,) = (one for one in localhost.iter(f'{text}transport_descriptor') if one.findtext(f'{text}type') == 'UDPv4')
+    allowed = udp.find(f'{text}interfaceWhiteList')
+    assert [address.text for address in allowed] == ['127.0.0.1']
+    udp.remove(allowed)
+    assert [''.join(one.itertext()).split() for one in localhost] == [''.join(one.itertext()).split() for one in anywhere]
+
+
 @pytest.mark.parametrize(('free_mb', 'used'), [(64, False), (149, False), (150, True), (None, True)])
 def test_the_profile_needs_shared_memory_for_several_processes(free_mb, used, monkeypatch, caplog):
     """A container has 64 MB by default, where each process takes 36 MB; 150 MB hold the four of a small graph; macOS has no /dev/shm."""
