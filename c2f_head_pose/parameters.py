@@ -53,6 +53,8 @@ def parameter(
 
 LONGEST_WINDOW_S = 30.0
 """The longest time that a neutral is learned from."""
+LONGEST_TF_WAIT_S = 1.0
+"""The longest time that an image waits for TF."""
 _OPTIONS = EstimatorOptions()
 
 
@@ -226,6 +228,9 @@ class Parameters(ParameterTable):
         -360.0,
         360.0,
         change=Change.UNCONFIGURED,
+    )
+    target_frame_wait_s: float = parameter(
+        0.2, 'An image waits so long for TF that comes after it; where TF is there, nothing waits.', 's', 0.0, LONGEST_TF_WAIT_S
     )
     neutral: str = parameter(
         'person',

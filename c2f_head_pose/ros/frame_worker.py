@@ -19,13 +19,15 @@ from ..types import Finding, HeadPose
 from . import messages
 from .components import Parts
 from .frame_reader import Frame, FrameReader
-from .frames import TF_REFUSES_S, FrameError, Mount
+from .frames import TF_REFUSES_S, FixedMount, FrameError, Mount, TfMount
 from .log import Notices
 from .neutral_services import NeutralServices
 from .outputs import FramePoses
 from .statistics import Answer, Statistics
 
 _REPEAT_S = 30.0
+_STEADY_S = 10.0
+"""Transforms that are missing for some of the images are no longer reported once none was for so long."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class FrameWorker:
         frame_id: frame of the last processed image.
         stamp_problem: reason why the last image was answered by itself, with the remedy; empty if it was tracked and smoothed.
         frame_problem: reason why the last image's poses could not be converted to target_frame; empty if they could.
+        tf_wait_s: how long the last image waited for TF, seconds.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class FrameWorker:
         self.frame_id = ''
         self.stamp_problem = ''
         self.frame_problem = ''
+        self.tf_wait_s = 0.0
         self._parts = parts
         self._reader = reader
         self._neutral = neutral
@@ -84,6 +88,7 @@ class FrameWorker:
         self._now_s = now_s
         self._order = StampOrder()
         self._last_stamp_at_s = 0.0
+        self._no_transform_at_s = 0.0
         self._size: tuple[int, int] | None = None
         self._primary_id: int | None = None
 
@@ -115,7 +120,7 @@ class FrameWorker:
         try:
             answer = self._answer(message, depth_alone)
         except FrameError as error:
-            self.frame_problem = str(error)
+            self.frame_problem, self._no_transform_at_s = str(error), time.monotonic()
             self._statistics.count_drop('no transform')
             self._notices.throttled('transform', f'image not answered: {error}', _REPEAT_S)
         except ImageError as error:
@@ -172,7 +177,14 @@ class FrameWorker:
     def _mount_of(self, header: Any) -> Callable[[], Mount] | None:
         """Looks the mount up when it is first needed, so that TF has the time of the estimate to arrive; None without target_frame."""
         source = self._parts.mount
-        return None if source is None else functools.cache(lambda: source.mount(header))
+        return None if source is None else functools.cache(functools.partial(self._look_up, source, header))
+
+    def _look_up(self, source: FixedMount | TfMount, header: Any) -> Mount:
+        began_s = time.monotonic()
+        try:
+            return source.mount(header, self._parameters().target_frame_wait_s)
+        finally:
+            self.tf_wait_s = time.monotonic() - began_s
 
     def _choose(self, frame: Frame, poses: list[HeadPose], mount: Mount | None) -> FramePoses:
         """The poses as they are published: the primary face chosen, the neutral removed."""
@@ -250,7 +262,7 @@ class FrameWorker:
 
     def _report_recovery(self, header: Any) -> None:
         """Reports what is right again after an image was answered."""
-        if self.frame_problem and self._notices.forget('transform'):
+        if time.monotonic() - self._no_transform_at_s > _STEADY_S and self._notices.forget('transform'):
             self._notices.say('the transform to target_frame is known now')
         self.frame_id, self.frame_problem = header.frame_id, ''
         if not header.frame_id:

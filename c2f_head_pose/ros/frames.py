@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..geometry import rotation_from_vector
-from ..parameters import ParameterError, Parameters
+from ..parameters import LONGEST_TF_WAIT_S, ParameterError, Parameters
 from ..transforms import FrameError, Transform, transform_from_message
 
 TF_REFUSES_S = 5.0
 """Once stamps go back by more, TF must forget: tf2 keeps 10 s, and may be some seconds ahead of the images."""
-_WAIT_S = 0.05
 
 
 class TfLookup:
@@ -47,15 +46,32 @@ class TfLookup:
         Raises:
             FrameError: with the reason, where TF has no such transform.
         """
+        return transform_from_message(self._find(target, source, stamp, wait_s).transform)
+
+    def behind_s(self, target: str, source: str, stamp: Any) -> float | None:
+        """How long before a stamp TF's newest transform is, seconds, negative if after it; None where TF does not connect the frames.
+
+        Args:
+            target: one frame.
+            source: the other.
+            stamp: builtin_interfaces/Time.
+        """
+        try:
+            newest = self._find(target, source, None, 0.0).header.stamp
+        except FrameError:
+            return None
+        return (stamp.sec - newest.sec) + 1e-9 * (stamp.nanosec - newest.nanosec)
+
+    def _find(self, target: str, source: str, stamp: Any, wait_s: float) -> Any:
+        """See lookup; returns the geometry_msgs/TransformStamped."""
         from rclpy.duration import Duration
         from rclpy.time import Time
 
         when = Time() if stamp is None else Time.from_msg(stamp)
         try:
-            found = self._buffer.lookup_transform(target, source, when, Duration(seconds=wait_s)).transform
+            return self._buffer.lookup_transform(target, source, when, Duration(seconds=wait_s))
         except self._error as error:
             raise FrameError(str(error)) from None
-        return transform_from_message(found)
 
     def forget(self) -> None:
         """Forgets the transforms that change: tf2 refuses those of a time that is 10 s before the newest that it has."""
@@ -105,7 +121,7 @@ class FixedMount:
         )
         self._mount = Mount(parameters.target_frame, R, np.array(parameters.mount_position_m))
 
-    def mount(self, header: Any) -> Mount:
+    def mount(self, header: Any, wait_s: float = 0.0) -> Mount:
         """The mount, whatever the image."""
         return self._mount
 
@@ -137,20 +153,37 @@ class TfMount:
             ) from None
         self._target = target_frame
 
-    def mount(self, header: Any) -> Mount:
+    def mount(self, header: Any, wait_s: float = 0.0) -> Mount:
         """Where the camera was at an image's stamp.
 
+        Args:
+            header: the image's.
+            wait_s: longest wait for TF that comes after the image, seconds.
+
         Raises:
-            FrameError: where TF has no such transform.
+            FrameError: where TF has no such transform, with the reason and the remedy.
         """
         try:
-            R_target_cam, t_target_cam_m = self.tf.lookup(self._target, header.frame_id, header.stamp, _WAIT_S)
+            R_target_cam, t_target_cam_m = self.tf.lookup(self._target, header.frame_id, header.stamp, wait_s)
         except FrameError as error:
+            reason = self._reason(header, wait_s) or (
+                f'{error}; publish it (robot_state_publisher, static_transform_publisher), or set target_frame_from to mount'
+            )
             raise FrameError(
-                f'no transform from {header.frame_id!r} to target_frame {self._target!r} when the image was taken: {error}; '
-                'publish it (robot_state_publisher, static_transform_publisher), or set target_frame_from to mount'
+                f'no transform from {header.frame_id!r} to target_frame {self._target!r} when the image was taken: {reason}'
             ) from None
         return Mount(self._target, R_target_cam, t_target_cam_m)
+
+    def _reason(self, header: Any, wait_s: float) -> str:
+        """Why TF, which connects the frames, does not reach the image's stamp; empty where it does not connect them."""
+        behind_s = self.tf.behind_s(self._target, header.frame_id, header.stamp)
+        if behind_s is None:
+            return ''
+        if behind_s < 0.0:
+            return f"it is {-behind_s:.1f} s older than TF's newest and older than what TF has kept; if that goes on, compare their clocks"
+        if (late_s := wait_s + behind_s) < LONGEST_TF_WAIT_S:
+            return f'TF comes at least {1000 * late_s:.0f} ms after the image: raise target_frame_wait_s, now {wait_s:g} s, well above that'
+        return f"TF's newest is {behind_s:.1f} s older than the image: its publisher has stopped, or their clocks differ"
 
     def forget(self) -> None:
         """Forgets what TF has said of other times, for stamps that begin anew."""

@@ -34,6 +34,8 @@ _WHY_LOST = (
     'the network loses them or was away for a while, this machine is too busy to take each (free a core for the node), or Fast DDS '
     "has less shared memory than an image takes, which is the sender's: start the camera driver with config/fastdds.xml too"
 )
+_LATE_TF_S = 0.03
+"""An image that waited for TF for longer may have made others wait; tf2 looks every 20 ms."""
 _WAKE_UP = object()
 
 
@@ -172,10 +174,10 @@ class Session:
         if overtaken + lost > 0.5 and lost > overtaken:
             return State.DEGRADED, f'{100 * lost:.0f} % of the images were sent and never came: {_WHY_LOST}'
         if overtaken + lost > 0.5:
-            return State.DEGRADED, (
-                f'{100 * overtaken:.0f} % of the images are overtaken by newer ones before their turn: the '
-                'machine is too slow or too busy; free a core for the node, or lower their rate or size'
-            )
+            cause = 'the machine is too slow or too busy; free a core for the node, or lower their rate or size'
+            if (wait_s := self._frame_worker.tf_wait_s) > _LATE_TF_S:
+                cause = f"the last one answered waited {1000 * wait_s:.0f} ms for TF; have the camera's transform published sooner"
+            return State.DEGRADED, f'{100 * overtaken:.0f} % of the images are overtaken by newer ones before their turn: {cause}'
         finding = self._parts.estimator.finding
         if finding.image_rotation is not None:
             return State.DEGRADED, finding.notes()['image_rotation']

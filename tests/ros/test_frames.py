@@ -1,6 +1,7 @@
 """Poses in another frame than the camera's, by parameters and through TF."""
 
 import sys
+from time import sleep
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,12 +12,12 @@ pytest.importorskip('rclpy', reason='needs rclpy')
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from head_poses import HEADER, head
 from ros_calls import with_a_face
-from ros_graph import image_message, noise
+from ros_graph import header, image_message, noise
 
 from c2f_head_pose.geometry import quaternion_from_rotation, ray_rotation, rotation_from_quaternion
 from c2f_head_pose.parameters import ParameterError, Parameters
 from c2f_head_pose.pose_messages import covariance, head_from_message
-from c2f_head_pose.ros import messages
+from c2f_head_pose.ros import frame_worker, messages
 from c2f_head_pose.ros.frames import FixedMount, FrameError, Mount, TfMount
 
 pytestmark = pytest.mark.ros
@@ -75,14 +76,18 @@ def test_a_position_from_a_faces_size_is_uncertain_along_its_ray_in_every_frame(
 
 
 class Buffer:
-    """Stands in for tf2_ros's: knows the mount until 10 s, and before the time of a recording's second pass once that was cleared."""
+    """Stands in for tf2_ros's: knows the mount from 1 s until 10 s, whatever was cleared, and no frame called nowhere."""
 
     cleared = 0
+    takes_s = 0.0
 
     def lookup_transform(self, target, source, time, timeout):
-        if time.nanoseconds > 10e9:
-            raise TransformError('would extrapolate into the future')
-        return TransformStamped(transform=_mount_transform())
+        sleep(self.takes_s)
+        if 'nowhere' in (target, source):
+            raise TransformError('"nowhere" passed to lookupTransform argument target_frame does not exist')
+        if time.nanoseconds > 10e9 or 0 < time.nanoseconds < 1e9:
+            raise TransformError('would extrapolate')
+        return TransformStamped(header=header(10.0), transform=_mount_transform())
 
     def clear(self):
         Buffer.cleared += 1
@@ -113,8 +118,23 @@ def test_tf_gives_the_mount_at_the_images_stamp_or_reports_what_is_missing(tf2):
     np.testing.assert_allclose(
         source.mount(HEADER if HEADER.stamp.sec < 10 else image_message(noise(2, 2), 5.0).header).R_target_cam, BACKWARDS, atol=1e-9
     )
-    with pytest.raises(FrameError, match=r"'camera_optical' to target_frame 'base_link'.*future.*static_transform_publisher"):
-        source.mount(image_message(noise(2, 2), 11.0).header)
+    with pytest.raises(FrameError, match=r"'camera_optical' to target_frame 'nowhere'.*does not exist.*static_transform_publisher"):
+        TfMount(None, 'nowhere').mount(header(5.0))
+
+
+@pytest.mark.parametrize(
+    ('stamp_s', 'reason'),
+    [
+        (10.25, 'TF comes at least 300 ms after the image: raise target_frame_wait_s, now 0.05 s'),
+        (12.0, "TF's newest is 2.0 s older than the image: its publisher has stopped, or their clocks differ"),
+        (0.5, "it is 9.5 s older than TF's newest and older than what TF has kept"),
+    ],
+)
+def test_tf_that_does_not_reach_the_image_is_told_from_a_frame_that_does_not_exist(stamp_s, reason, tf2):
+    """TF ends at 10 s: after 50 ms of waiting it is 250 ms behind an image of 10.25 s; no wait of up to 1 s reaches 12 s."""
+    with pytest.raises(FrameError) as raised:
+        TfMount(None, 'base_link').mount(header(stamp_s), 0.05)
+    assert reason in str(raised.value) and 'static_transform_publisher' not in str(raised.value)
 
 
 def test_tf_that_is_not_installed_is_refused_with_both_remedies(monkeypatch):
@@ -143,14 +163,41 @@ def test_a_recording_that_begins_again_is_answered_by_the_transforms_of_its_new_
         assert Buffer.cleared - before == cleared
 
 
-def test_without_the_transform_nothing_wrong_is_published_and_the_reason_is_reported(graph, tf2):
+def test_without_the_transform_nothing_wrong_is_published_and_the_reason_is_reported(graph, tf2, monkeypatch):
+    monkeypatch.setattr(frame_worker, '_STEADY_S', 0.0)
     results = graph.hear_results()
     _, images = with_a_face(graph, target_frame='base_link')
     images.publish(image_message(noise(), 20.0))
-    graph.wait_for_log('image not answered', 'no transform', 'static_transform_publisher')
+    graph.wait_for_log('image not answered', 'no transform', 'publisher has stopped')
     graph.wait_for_state('no transform to target_frame')
     assert results.poses == results.markers == []
     images.publish(image_message(noise(), 5.0))
     graph.wait_until(lambda: results.poses, 'a pose')
     assert results.poses[0].header.frame_id == 'base_link'
     graph.wait_for_log('the transform to target_frame is known now')
+
+
+def test_a_transform_that_is_missing_now_and_then_is_logged_once_in_a_while(graph, tf2, monkeypatch):
+    monkeypatch.setattr(frame_worker, '_STEADY_S', 3600.0)
+    results = graph.hear_results()
+    node, images = with_a_face(graph, target_frame='base_link')
+    for number in range(1, 4):
+        images.publish(image_message(noise(), 20.0 + number))
+        graph.wait_until(lambda n=number: node._session.statistics.dropped.get('no transform') == n, 'an image without a transform')
+        images.publish(image_message(noise(), 5.0 + number))
+        graph.wait_until(lambda n=number: len(results.poses) == n, 'a pose')
+    assert len([line for line in graph.log if 'image not answered' in line]) == 1
+    assert not [line for line in graph.log if 'is known now' in line]
+
+
+def test_images_that_wait_for_tf_are_not_blamed_on_the_machine(graph, tf2, monkeypatch):
+    monkeypatch.setattr(Buffer, 'takes_s', 0.3)
+    graph.hear_results()
+    _, images = with_a_face(graph, target_frame='base_link')
+    stamps = iter(range(200, 1000))
+
+    def waits():
+        images.publish(image_message(noise(), 0.01 * next(stamps)))
+        return graph.heard['/diagnostics'] and 'ms for TF' in graph.heard['/diagnostics'][-1].status[0].message
+
+    graph.wait_until(waits, 'the state')
