@@ -267,5 +267,6 @@ class FrameWorker:
         self.frame_id, self.frame_problem = header.frame_id, ''
         if not header.frame_id:
             self._notices.once(
-                'frame_id', 'images have no frame_id: TF and RViz cannot place the heads; set header.frame_id in the camera driver'
+                'frame_id',
+                'images have no frame_id: no TF is published, and RViz cannot place the heads; set header.frame_id in the camera driver',
             )

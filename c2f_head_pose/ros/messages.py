@@ -137,9 +137,12 @@ def head_poses(header: Any, poses: Iterable[HeadPose], mount: Mount | None = Non
 def transforms(header: Any, poses: Iterable[HeadPose], names: Mapping[int, str] = NO_NAMES) -> Any:
     """Returns tf2_msgs/TFMessage with face_<id> and gaze_<id> of every tracked face with a known position. Needs tf2_msgs.
 
-    The parent is the camera's frame, whatever the target frame: TF knows the rest of the way (REP-155).
+    The parent is the camera's frame, whatever the target frame: TF knows the rest of the way (REP-155). Without a frame_id there is no
+    parent, so nothing: every listener of TF logs an error for each such transform.
     """
     message = TFMessage()
+    if not header.frame_id:
+        return message
     for pose in poses:
         if pose.t_cam_head_m is None or pose.track_id is None:
             continue

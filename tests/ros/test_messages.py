@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy')
 
 from head_poses import HEADER, head
+from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from c2f_head_pose.geometry import HEAD_AXES, rotation_from_quaternion
@@ -155,6 +156,14 @@ def test_the_gaze_frame_has_z_out_of_the_face_and_y_down():
     )
     q = gaze.transform.rotation
     np.testing.assert_allclose(rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])), [[0, 0, 1], [-1, 0, 0], [0, -1, 0]], atol=1e-12)
+
+
+def test_images_without_frame_have_no_transforms(monkeypatch):
+    """Listeners of TF log an error for each transform without a parent. TFMessage is not in the pip wheels."""
+    monkeypatch.setattr(messages, 'TFMessage', lambda: SimpleNamespace(transforms=[]))
+    poses = [head(track_id=7, t_cam_head_m=np.array([0.0, 0, 1]), t_std_m=np.ones(3))]
+    assert len(messages.transforms(HEADER, poses).transforms) == 2
+    assert messages.transforms(Header(stamp=HEADER.stamp), poses).transforms == []
 
 
 @pytest.mark.skipif(messages.Detection3DArray is None, reason='needs vision_msgs')
