@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,8 @@ from .geometry import rotation_from_quaternion
 Transform = tuple[np.ndarray, np.ndarray]
 """(3, 3) that maps the source's axes to the target's, and (3,) the source's origin in the target, metres."""
 _NOWHERE: Transform = (np.eye(3), np.zeros(3))
+_OPTICAL = re.compile(r'(^|[_/])optical(_frame)?$')
+_BODY = re.compile(r'(^|[_/])link(/|$)|(^|/)base_')
 
 
 class FrameError(RuntimeError):
@@ -20,6 +23,19 @@ class FrameError(RuntimeError):
 def frames_differ(a: str, b: str) -> bool:
     """Whether two frame_ids are of two frames; ROS 1's leading slash makes no difference, and an empty one proves nothing."""
     return '' not in (a, b) and a.lstrip('/') != b.lstrip('/')
+
+
+def is_optical(frame_id: str) -> bool:
+    """Whether a frame is by its name one of images, x right, y down, z forward. Source: REP-103, suffix frames."""
+    return bool(_OPTICAL.search(frame_id))
+
+
+def is_body(frame_id: str) -> bool:
+    """Whether a frame is by its name a robot's or a camera's body, x forward, y left, z up: a link of URDF, or base_*.
+
+    Gazebo gives images the name of their link, or MODEL/LINK/SENSOR.
+    """
+    return 'optical' not in frame_id and bool(_BODY.search(frame_id))
 
 
 def transform_from_message(message: Any) -> Transform:

@@ -15,6 +15,7 @@ from ..parameters import Parameters
 from ..primary_face import choose_primary
 from ..stages import StageClock
 from ..stamp_order import Order, StampOrder
+from ..transforms import is_body
 from ..types import Finding, HeadPose
 from . import messages
 from .components import Parts
@@ -269,4 +270,11 @@ class FrameWorker:
             self._notices.once(
                 'frame_id',
                 'images have no frame_id: no TF is published, and RViz cannot place the heads; set header.frame_id in the camera driver',
+            )
+        elif is_body(header.frame_id):
+            self._notices.once(
+                'body frame',
+                f"images are in {header.frame_id!r}, by its name a body's frame (x forward, z up), but poses and TF are in the axes of an "
+                "optical one (x right, y down, z forward): unless that frame has these, set the driver's frame_id (Gazebo: "
+                '<optical_frame_id>) to one such as camera_optical_frame, and publish it (docs/troubleshooting.md)',
             )

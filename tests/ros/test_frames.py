@@ -19,6 +19,7 @@ from c2f_head_pose.parameters import ParameterError, Parameters
 from c2f_head_pose.pose_messages import covariance, head_from_message
 from c2f_head_pose.ros import frame_worker, messages
 from c2f_head_pose.ros.frames import FixedMount, FrameError, Mount, TfMount
+from c2f_head_pose.transforms import is_body, is_optical
 
 pytestmark = pytest.mark.ros
 
@@ -73,6 +74,39 @@ def test_a_position_from_a_faces_size_is_uncertain_along_its_ray_in_every_frame(
     read = head_from_message(message.pose.orientation, message.pose.position, message.covariance)
     np.testing.assert_allclose(read.t_cov_m2, in_target)
     np.testing.assert_allclose(covariance(read), np.reshape(message.covariance, (6, 6)), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    'frame_id', ['camera_link', 'link', 'base_link', 'robot/base_footprint', 'robot/camera_link/front', 'head_camera_link']
+)
+def test_a_frame_named_like_a_body_is_one(frame_id):
+    """Links of URDF, and what Gazebo calls its images' frame: the link, or model/link/sensor."""
+    assert is_body(frame_id) and not is_optical(frame_id)
+
+
+@pytest.mark.parametrize(
+    ('frame_id', 'optical'),
+    [
+        ('', False),
+        ('camera', False),
+        ('cam0', False),
+        ('usb_cam', False),
+        ('default_cam', False),
+        ('head_camera', False),
+        ('camera_frame', False),
+        ('database_camera', False),
+        ('linked_camera', False),
+        ('camera_optical', True),
+        ('optical', True),
+        ('camera_link_optical', True),
+        ('base_camera_optical_frame', True),
+        ('oak_rgb_camera_optical_frame', True),
+        ('robot/camera_color_optical_frame', True),
+        ('camera_optical_link', False),
+    ],
+)
+def test_a_usual_frame_of_images_is_none_of_a_body(frame_id, optical):
+    assert not is_body(frame_id) and is_optical(frame_id) == optical
 
 
 class Buffer:

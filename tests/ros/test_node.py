@@ -201,6 +201,22 @@ def test_images_without_frame_are_answered_in_none_which_is_reported(graph):
     assert results.markers[0].markers[0].header.frame_id == ''
 
 
+def test_images_in_a_frame_named_like_a_body_are_answered_and_reported_once(graph):
+    results = graph.hear_results()
+    graph.head_pose_node()
+    publisher, message = graph.image_publisher(), image_message(noise(48, 64))
+    for number in (1, 2):
+        message.header.frame_id, message.header.stamp.sec = 'camera_link', number
+        publisher.publish(message)
+        graph.wait_until(lambda n=number: len(results.markers) == n, 'an answer')
+    graph.wait_for_log("images are in 'camera_link'", 'optical_frame_id', 'camera_optical_frame')
+    message.header.frame_id, message.header.stamp.sec = 'camera_optical_frame', 3
+    publisher.publish(message)
+    graph.wait_until(lambda: len(results.markers) == 3, 'an answer')
+    assert len([line for line in graph.log if 'images are in' in line]) == 1
+    assert results.markers[0].markers[0].header.frame_id == 'camera_link'
+
+
 def test_stamps_that_go_back_start_tracking_anew_and_are_reported_once(graph):
     results = graph.hear_results()
     graph.head_pose_node()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ import rclpy.time
 from rclpy.node import Node
 
 from ...attention.looking_at import LookingAt, LookingAtSettings
-from ...transforms import transform_from_message
+from ...transforms import is_optical, transform_from_message
 from ...types import HeadPose
 from ..log import Notices
 from ..messages import stamp_s
@@ -35,8 +34,6 @@ _FOLLOWED = 20
 _REMEMBERED = 200
 _LATEST_S = 0.5
 """Where TF does not reach a pose's stamp, its newest transform is taken if it is no further from the stamp; a static one always."""
-_OPTICAL = re.compile(r'(^|[_/])optical(_frame)?$')
-"""Names of frames of images. Source: REP-103, suffix frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +89,7 @@ class Targets:
             return True
         if self.image_frames:
             return False
-        return True if _OPTICAL.search(frame_id) else None
+        return True if is_optical(frame_id) else None
 
     def find(self, target: str, header: Any) -> Place | None:
         """Finds a target in the poses' frame at their stamp; returns None where it is unknown, and logs the reason.
