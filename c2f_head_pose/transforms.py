@@ -20,9 +20,14 @@ class FrameError(RuntimeError):
     """A transform is not known; the text names it and the remedy."""
 
 
+def plain_frame(frame_id: str) -> str:
+    """Returns a frame_id without ROS 1's leading slash, with which every lookup of tf2 refuses it."""
+    return frame_id.lstrip('/')
+
+
 def frames_differ(a: str, b: str) -> bool:
     """Whether two frame_ids are of two frames; ROS 1's leading slash makes no difference, and an empty one proves nothing."""
-    return '' not in (a, b) and a.lstrip('/') != b.lstrip('/')
+    return '' not in (a, b) and plain_frame(a) != plain_frame(b)
 
 
 def is_optical(frame_id: str) -> bool:
@@ -77,11 +82,12 @@ class TransformTree:
                 transform = transform_from_message(stamped.transform)
             except ValueError:
                 continue
-            child, parent = stamped.child_frame_id.lstrip('/'), stamped.header.frame_id.lstrip('/')
+            child, parent = plain_frame(stamped.child_frame_id), plain_frame(stamped.header.frame_id)
             self._parents[child] = parent, transform
 
     def lookup(self, target: str, source: str) -> Transform:
         """See Transforms."""
+        target, source = plain_frame(target), plain_frame(source)
         above_target, above_source = self._above(target), self._above(source)
         common = next((frame for frame in above_source if frame in above_target), None)
         if common is None:

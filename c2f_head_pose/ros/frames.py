@@ -10,7 +10,7 @@ import numpy as np
 
 from ..geometry import rotation_from_vector
 from ..parameters import LONGEST_TF_WAIT_S, ParameterError, Parameters
-from ..transforms import FrameError, Transform, transform_from_message
+from ..transforms import FrameError, Transform, plain_frame, transform_from_message
 
 TF_REFUSES_S = 5.0
 """Once stamps go back by more, TF must forget: tf2 keeps 10 s, and may be some seconds ahead of the images."""
@@ -69,7 +69,7 @@ class TfLookup:
 
         when = Time() if stamp is None else Time.from_msg(stamp)
         try:
-            return self._buffer.lookup_transform(target, source, when, Duration(seconds=wait_s))
+            return self._buffer.lookup_transform(plain_frame(target), plain_frame(source), when, Duration(seconds=wait_s))
         except self._error as error:
             raise FrameError(str(error)) from None
 

@@ -110,15 +110,15 @@ def test_a_usual_frame_of_images_is_none_of_a_body(frame_id, optical):
 
 
 class Buffer:
-    """Stands in for tf2_ros's: knows the mount from 1 s until 10 s, whatever was cleared, and no frame called nowhere."""
+    """Stands in for tf2_ros's: knows the mount from 1 s to 10 s even when cleared, no frame nowhere, none with a slash."""
 
     cleared = 0
     takes_s = 0.0
 
     def lookup_transform(self, target, source, time, timeout):
         sleep(self.takes_s)
-        if 'nowhere' in (target, source):
-            raise TransformError('"nowhere" passed to lookupTransform argument target_frame does not exist')
+        if 'nowhere' in (target, source) or '/' in (target[0], source[0]):
+            raise TransformError(f'"{target}" or "{source}" passed to lookupTransform does not exist')
         if time.nanoseconds > 10e9 or 0 < time.nanoseconds < 1e9:
             raise TransformError('would extrapolate')
         return TransformStamped(header=header(10.0), transform=_mount_transform())
@@ -152,6 +152,7 @@ def test_tf_gives_the_mount_at_the_images_stamp_or_reports_what_is_missing(tf2):
     np.testing.assert_allclose(
         source.mount(HEADER if HEADER.stamp.sec < 10 else image_message(noise(2, 2), 5.0).header).R_target_cam, BACKWARDS, atol=1e-9
     )
+    np.testing.assert_allclose(source.mount(header(5.0, '/camera_optical')).R_target_cam, BACKWARDS, atol=1e-9)
     with pytest.raises(FrameError, match=r"'camera_optical' to target_frame 'nowhere'.*does not exist.*static_transform_publisher"):
         TfMount(None, 'nowhere').mount(header(5.0))
 

@@ -211,9 +211,11 @@ def test_a_face_that_is_not_in_every_image_is_forgotten_after_a_second():
         (BACK, None, 'no'),
     ],
 )
-def test_with_a_target_frame_the_camera_is_where_tf_has_it(graph, camera_by_tf, axis, at_m, looks):
+@pytest.mark.parametrize('frame_id', ['cam', '/cam'])
+def test_with_a_target_frame_the_camera_is_where_tf_has_it(graph, camera_by_tf, frame_id, axis, at_m, looks):
+    """Whether or not its driver still writes ROS 1's leading slash, with which tf2 refuses a frame."""
     people = People(graph)
-    people.state_frame('cam')
+    people.state_frame(frame_id)
     up = None if axis[2] == 0 else np.array([-1.0, 0.0, 1.0])
     person = facing(axis, 'face_abcde', at_m, None if up is None else up / np.linalg.norm(up))
     graph.wait_until(lambda: people.watch([person], 'base_link')['face_abcde']['camera'] != 'unknown', 'TF', deadline_s=20.0)

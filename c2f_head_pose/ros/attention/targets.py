@@ -13,7 +13,7 @@ import rclpy.time
 from rclpy.node import Node
 
 from ...attention.looking_at import LookingAt, LookingAtSettings
-from ...transforms import is_optical, transform_from_message
+from ...transforms import is_optical, plain_frame, transform_from_message
 from ...types import HeadPose
 from ..log import Notices
 from ..messages import stamp_s
@@ -141,10 +141,11 @@ class Targets:
 
     def _look_up(self, frame: str, header: Any) -> Any:
         assert self._buffer is not None
+        frames = plain_frame(header.frame_id), plain_frame(frame)
         try:
-            return self._buffer.lookup_transform(header.frame_id, frame, rclpy.time.Time.from_msg(header.stamp))
+            return self._buffer.lookup_transform(*frames, rclpy.time.Time.from_msg(header.stamp))
         except tf2_ros.TransformException:
-            newest = self._buffer.lookup_transform(header.frame_id, frame, rclpy.time.Time())
+            newest = self._buffer.lookup_transform(*frames, rclpy.time.Time())
             newest_s = stamp_s(newest.header)
             if newest_s == 0.0 or abs(newest_s - stamp_s(header)) <= _LATEST_S:
                 return newest
