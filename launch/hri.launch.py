@@ -17,7 +17,7 @@ ARGUMENTS = {
     'image': ('image', 'image topic (of compressed images: without /compressed)'),
     'camera_info': ('camera_info', 'calibration topic; without it faces have no position, and no TF'),
     'depth': ('depth/image', 'depth topic; used where params_file sets modality to rgbd or depth; its camera_info is read beside it'),
-    'namespace': ('', 'namespace of the node, one for each camera'),
+    'namespace': ('', 'namespace of the node; faces are listed on /humans/faces whatever it is, so start one'),
     'params_file': (os.path.join(SHARE, 'config', 'hri.yaml'), 'parameters, in place of those of config/hri.yaml: begin with a copy of it'),
     'log_level': ('info', 'debug, info, warn or error'),
 }

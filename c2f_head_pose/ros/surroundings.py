@@ -1,4 +1,4 @@
-"""Finds faults around a node: another node of the same name, or simulated time that does not advance."""
+"""Finds faults around a node: another of the same name, another that lists faces, or simulated time that does not advance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .humans import TRACKED
 from .log import Notices
+from .watchdog import owner_of
 
 
 class Surroundings:
@@ -35,6 +37,8 @@ class Surroundings:
             timeout_s: simulated time that has not moved for longer stands still.
         """
         self._watch_name()
+        if self._node.get_parameter('hri').value:
+            self._watch_list()
         if self._node.get_parameter('use_sim_time').value:
             self._watch_clock(images, timeout_s)
 
@@ -49,6 +53,20 @@ class Surroundings:
             )
         elif self._notices.forget('namesake'):
             self._notices.say(f'no other node is called {name} any more')
+
+    def _watch_list(self) -> None:
+        """REP-155 has one list of the faces tracked: who reads it (libhri) takes a face that is not in the newest message for gone."""
+        own, topic = self._node.get_fully_qualified_name(), self._node.resolve_topic_name(TRACKED)
+        owners = {owner_of(publisher) for publisher in self._node.get_publishers_info_by_topic(TRACKED)}
+        if own in owners and (others := owners - {own}):
+            self._notices.once(
+                'another list',
+                f'{", ".join(sorted(others))} publishes {topic} too: each message is the complete list, so readers lose the faces of one '
+                'list at every message of the other; set hri to false in all nodes but one, or start this one with '
+                f'--ros-args -r {TRACKED}:=/OTHER',
+            )
+        elif self._notices.forget('another list'):
+            self._notices.say(f'nobody else publishes {topic} any more')
 
     def _watch_clock(self, images: int, timeout_s: float) -> None:
         now_ns = self._node.get_clock().now().nanoseconds

@@ -36,7 +36,7 @@ def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before:
     compatible = [one for one in publishers if qos_check_compatible(one.qos_profile, qos)[0] != QoSCompatibility.ERROR]
     if not compatible:
         return explain_mismatch(node, topic, qos)
-    owner = _owner(compatible[0])
+    owner = owner_of(compatible[0])
     if received_before:
         return f'{owner} still has {topic} open but sends nothing more; look at the camera, or whether the replay is paused or over'
     return (
@@ -51,7 +51,7 @@ def explain_mismatch(node: Any, topic: str, qos: QoSProfile) -> str:
         compatibility, reason = qos_check_compatible(publisher.qos_profile, qos)
         if compatibility == QoSCompatibility.ERROR:
             return (
-                f'{_owner(publisher)} publishes {topic} with incompatible QoS ({reason.strip().rstrip(";")}); '
+                f'{owner_of(publisher)} publishes {topic} with incompatible QoS ({reason.strip().rstrip(";")}); '
                 f'remove the override qos_overrides.{topic}.subscription.*, or change the publisher'
             )
     return ''
@@ -63,8 +63,15 @@ def published_topics(node: Any, type_name: str) -> list[str]:
     return sorted(
         name
         for name, types in node.get_topic_names_and_types()
-        if type_name in types and any(_owner(publisher) != own for publisher in node.get_publishers_info_by_topic(name))
+        if type_name in types and any(owner_of(publisher) != own for publisher in node.get_publishers_info_by_topic(name))
     )
+
+
+def owner_of(publisher: Any) -> str:
+    """Returns the name of a publisher's node; a program without a node has none, and discovery brings others' late."""
+    if '_UNKNOWN_' in publisher.node_name:
+        return 'an unnamed node'
+    return f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'
 
 
 def _where_to_look(node: Any, source: Source) -> str:
@@ -92,10 +99,3 @@ def _choose(source: Source, topic: str, type_name: str) -> str:
     if transport == source.transport:
         return f'remap it, as in {remap}'
     return f'set {source.transport_parameter} to {transport} and remap {remap}'
-
-
-def _owner(publisher: Any) -> str:
-    """The name of the publisher's node; a program without a node has none, and discovery brings others' late."""
-    if '_UNKNOWN_' in publisher.node_name:
-        return 'an unnamed node'
-    return f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'

@@ -18,6 +18,7 @@ pytest.importorskip('rclpy', reason='needs rclpy')
 from head_poses import HEADER, head
 from ros_calls import depth_message
 from ros_graph import image_message, noise
+from std_msgs.msg import Header
 
 import sample
 from c2f_head_pose.ros import humans
@@ -274,6 +275,21 @@ def test_subscribers_can_be_counted_while_a_face_is_removed(output, monkeypatch)
     assert output.listeners == 5
     leaving.join()
     assert output.listeners == 1
+
+
+def test_another_publisher_of_the_list_of_faces_is_reported_unless_the_own_list_is_elsewhere(graph, monkeypatch):
+    """Nothing is answered, so that any type does for the list, also where hri_msgs is not installed."""
+    monkeypatch.setattr(humans, 'IdsList', Header)
+    graph.head_pose_node('/rear', {'/humans/faces/tracked': '/rear/faces/tracked'}, hri=True)
+    graph.head_pose_node(hri=True)
+    graph.spin_for(1.0)
+    assert not [line for line in graph.log if '/humans/faces/tracked too' in line]
+    other = graph.stranger()
+    publisher = other.create_publisher(Header, '/humans/faces/tracked', 1)
+    graph.wait_for_log('publishes /humans/faces/tracked too', 'hri')
+    other.destroy_publisher(publisher)
+    graph.wait_for_log('nobody else publishes /humans/faces/tracked any more')
+    assert len([line for line in graph.log if 'tracked too' in line]) == 1
 
 
 @pytest.mark.skipif(humans.IdsList is not None, reason='hri_msgs is installed')
