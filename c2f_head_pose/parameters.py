@@ -263,7 +263,11 @@ class Parameters(ParameterTable):
         0.1,
         4.5,
     )
-    autostart: bool = parameter(True, 'Configure and activate at start; false leaves that to a lifecycle manager.', change=Change.START)
+    autostart: bool = parameter(
+        True,
+        "Configure and activate at start; false leaves that to a lifecycle manager (Nav2's: bond_timeout 0.0, docs/ros.md).",
+        change=Change.START,
+    )
 
     @classmethod
     def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
