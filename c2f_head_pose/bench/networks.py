@@ -169,7 +169,7 @@ def bench_cuda(
                 report.build[label] = {
                     'built': built.built,
                     'seconds': round(built.seconds, 2),
-                    'bytes': built.size,
+                    'bytes': len(built.plan),
                     'kept': built.kept,
                     'parity': asdict(built.parity) if built.parity else None,
                 }

@@ -58,7 +58,7 @@ class Built:
         seconds: time that the build or the loading took, seconds.
         built: False when the engine came from the cache.
         kept: '' when the engine is in the cache, else the reason why it is not.
-        size: bytes of the serialised engine.
+        plan: the serialised engine.
         parity: difference from the reference; None for an engine from the cache, which was compared when it was built.
     """
 
@@ -66,7 +66,7 @@ class Built:
     seconds: float
     built: bool
     kept: str
-    size: int
+    plan: bytes
     parity: Parity | None
 
 
@@ -131,7 +131,7 @@ def load_engine(job: Job, cache: EngineCache) -> Built | None:
     except RefusedEngineError:  # the file is complete and its key matches, so a driver or library changed under the same version
         cache.discard(job.key)
         return None
-    return Built(engine, time.monotonic() - start, False, '', len(plan), None)
+    return Built(engine, time.monotonic() - start, False, '', plan, None)
 
 
 def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool = False, again: bool = False) -> Built:
@@ -178,7 +178,7 @@ def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool
             return built
         raise EngineError(f'TensorRT cannot load {cache.folder / job.key.file}, which was built just now; delete the file and build again')
     engine, parity = made[0]
-    return Built(engine, time.monotonic() - start, True, found.note, len(found.plan), parity)
+    return Built(engine, time.monotonic() - start, True, found.note, found.plan, parity)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -188,6 +188,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--precision', choices=PRECISIONS, help='default: int8 for a quantised file, else fp16')
     parser.add_argument(
         '--engines', type=Path, metavar='FOLDER', help="folder of engines (default $C2F_HEAD_POSE_ENGINES, else the user's cache folder)"
+    )
+    parser.add_argument(
+        '--spare', type=Path, metavar='FOLDER', help='folder for the engine where the folder of engines cannot be written (default: fail)'
     )
     parser.add_argument('--again', action='store_true', help='build even if the engine exists')
     parser.add_argument('--json', metavar='FILE', help='write the summary to this file; - for standard output')
@@ -208,11 +211,13 @@ def main(arguments: list[str] | None = None) -> int:
         summary = (
             _check_without_gpu(options.model, options.precision, options.compute_capability, progress)
             if options.compute_capability
-            else _provision(options.model, options.precision, EngineCache(options.engines), progress, options.again)
+            else _provision(options.model, options.precision, EngineCache(options.engines), progress, options.again, options.spare)
         )
         if options.json == '-':
             print(json.dumps(summary, indent=2))
-        elif not options.for_program:
+        elif options.for_program:
+            print(json.dumps({'not_kept': summary['not_kept']}), flush=True)
+        else:
             print(_sentence(summary))
         if options.json and options.json != '-':
             Path(options.json).parent.mkdir(parents=True, exist_ok=True)
@@ -223,21 +228,25 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _provision(model: str, precision: str | None, cache: EngineCache, progress: Progress, again: bool) -> dict:
+def _provision(model: str, precision: str | None, cache: EngineCache, progress: Progress, again: bool, spare: Path | None) -> dict:
     try:
         trt, gpu = find_all()
     except ModelError as error:
         raise ModelError(f'no engine can be built on this machine: {error}') from None
     job = make_job(model, precision, trt, gpu)
-    built = get_engine(job, cache, progress, must_keep=True, again=again)
+    built = get_engine(job, cache, progress, must_keep=spare is None, again=again)
     built.engine.close()
+    if built.kept:
+        cache = EngineCache(spare)
+        cache.get(job.key, lambda: built.plan, must_keep=True)
     return {
         'model': str(job.path),
         'precision': job.precision,
         'built': built.built,
         'seconds': round(built.seconds, 2),
-        'bytes': built.size,
+        'bytes': len(built.plan),
         'file': str(cache.folder / job.key.file),
+        'not_kept': built.kept,
         'device': built.engine.description,
         'key': asdict(job.key),
         'limit_deg': LIMITS_DEG[job.precision],
@@ -259,6 +268,7 @@ def _check_without_gpu(model: str, precision: str | None, capabilities: list[str
         'seconds': round(time.monotonic() - start, 2),
         'bytes': len(plan),
         'file': None,
+        'not_kept': '',
         'device': f'{trt.flavour} {trt.version} for {", ".join(capabilities)}',
         'parity': None,
     }

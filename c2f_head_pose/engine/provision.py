@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from ..models.registry import ModelError
-from .cache import CacheError, EngineCache
+from .cache import EngineCache
 from .contract import Engine
 from .switch import Report, SwitchingEngine
 
@@ -42,17 +42,16 @@ def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
     with_precision(job.model, job.precision, str(job.path))  # raises for a model that can never be built, before a process is started
 
     def prepare(report: Report) -> Engine:
-        cache, note = EngineCache(), ''
-        with ExitStack() as stack:
-            if reason := unwritable(cache.folder):
-                note = f', not stored: {reason}'
-                cache = EngineCache(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='c2f_head_pose_'))))
-            build_in_process([model, '--precision', job.precision, '--engines', str(cache.folder)], report)
+        cache = EngineCache()
+        with tempfile.TemporaryDirectory(prefix='c2f_head_pose_') as spare:
+            built = [model, '--precision', job.precision, '--engines', str(cache.folder), '--spare', spare]
+            not_kept = build_in_process(built, report)
             report('loading')
-            loaded = load_engine(job, cache)
+            loaded = load_engine(job, EngineCache(Path(spare)) if not_kept else cache)
         if loaded is None:
             raise EngineError('the engine that was built just now cannot be loaded; the log has the reason')
-        loaded.engine.description += note
+        if not_kept:
+            loaded.engine.description += f', {not_kept}'
         return loaded.engine
 
     return SwitchingEngine(first, prepare, required)
@@ -60,7 +59,7 @@ def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
 
 def build_in_process(
     arguments: list[str], report: Report, command: tuple[str, ...] = (sys.executable, '-m', 'c2f_head_pose.engine.build')
-) -> None:
+) -> str:
     """Builds an engine in a separate process, so that a crash does not end this one and the builder's memory is freed.
 
     Args:
@@ -68,12 +67,16 @@ def build_in_process(
         report: called with the progress as text.
         command: command line of the builder.
 
+    Returns:
+        '' when the engine is in the folder of engines, else the reason why it is in the folder of the argument --spare.
+
     Raises:
         ModelError: when the builder fails, with the last line that it printed.
     """
     environment = dict(os.environ)
     root = str(Path(__file__).parents[2])
     environment['PYTHONPATH'] = os.pathsep.join(filter(None, [root, environment.get('PYTHONPATH')]))
+    not_kept = ''
     with tempfile.TemporaryFile('w+') as errors:
         with subprocess.Popen(
             [*command, *arguments, '--for-program'],
@@ -85,27 +88,21 @@ def build_in_process(
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
-                if progress := _progress(line):
-                    report(progress)
+                told = _told(line)
+                if 'share' in told:
+                    report(f'{100 * told["share"]:.0f} %, {told["what"]}')
+                not_kept = told.get('not_kept', not_kept)
         if process.returncode != 0:
             errors.seek(0)
             last = [line.strip() for line in errors if line.strip()][-1:] or [f'the builder exited with status {process.returncode}']
             raise ModelError(last[0].removeprefix('build_engine: '))
+    return not_kept
 
 
-def unwritable(folder: Path) -> str:
-    """Returns the reason why engines cannot be stored in a folder; '' when they can. Creates the folder."""
+def _told(line: str) -> dict[str, Any]:
+    """Parses a line of the builder; one that a library printed says nothing."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return ''
-    except OSError as error:
-        return str(CacheError(f'{folder} cannot be written ({error.strerror}); set C2F_HEAD_POSE_ENGINES to another folder'))
-
-
-def _progress(line: str) -> str:
-    try:
-        progress = json.loads(line)
-        return f'{100 * progress["share"]:.0f} %, {progress["what"]}'
-    except (ValueError, KeyError, TypeError):
-        return ''  # a library printed this line
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

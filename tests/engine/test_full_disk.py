@@ -3,15 +3,23 @@
 import errno
 import os
 import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
+import gpu_stand_in
 import numpy as np
 import pytest
 from engine_plans import KEY, PLAN, never
 
+from c2f_head_pose.engine import provision
 from c2f_head_pose.engine.cache import EngineCache
+from c2f_head_pose.engine.onnxruntime_engine import OnnxRuntimeEngine
+from c2f_head_pose.models.registry import model_path
+
+DEADLINE_S = 120
 
 
 @pytest.fixture
@@ -55,6 +63,42 @@ def test_an_engine_in_a_read_only_folder_is_used_and_a_missing_one_built_every_t
     assert cache.get(KEY, never).plan == PLAN
     got = cache.get(replace(KEY, precision='int8'), lambda: b'other')
     assert got.plan == b'other' and 'Read-only file system' in got.note and 'C2F_HEAD_POSE_ENGINES' in got.note
+
+
+@pytest.fixture
+def provided(small_disk, monkeypatch):
+    """The engine that a program gets for its GPU, from the process that builds; the small disk holds the cache."""
+    gpu_stand_in.stand_in(monkeypatch.setattr)
+    builder = sys.executable, gpu_stand_in.__file__
+    monkeypatch.setattr(provision, 'build_in_process', partial(provision.build_in_process, command=builder))
+    monkeypatch.setenv('C2F_HEAD_POSE_ENGINES', str(small_disk))
+
+    def get():
+        first = OnnxRuntimeEngine(model_path(gpu_stand_in.MODEL))
+        engine = provision.engine_for_gpu(first, gpu_stand_in.MODEL, required=True)
+        if engine.description.startswith('cpu'):
+            engine.wait(DEADLINE_S)
+        return engine
+
+    return get
+
+
+def test_a_program_uses_the_engine_that_was_built_for_it_where_the_disk_is_full(small_disk, provided):
+    """The disk still makes an empty file, so only the write at the end of the build fails."""
+    fill(small_disk)
+    engine = provided()
+    assert engine.description.startswith('cuda (stand-in), not stored: ') and 'No space left on device' in engine.description
+    assert 'free some space' in engine.description and not [*small_disk.glob('*.engine'), *small_disk.glob('*.part')]
+    (small_disk / 'rest').unlink()
+    assert provided().description == 'cuda (stand-in)' and list(small_disk.glob('*.engine'))
+    assert provided().description == 'cuda (stand-in)', 'from the cache now'
+
+
+def test_a_program_uses_the_engine_that_was_built_for_it_where_the_folder_is_read_only(small_disk, provided):
+    make_read_only(small_disk)
+    description = provided().description
+    assert description.startswith('cuda (stand-in), not stored: ')
+    assert 'Read-only file system' in description and 'C2F_HEAD_POSE_ENGINES' in description
 
 
 @pytest.mark.ros
