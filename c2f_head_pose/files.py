@@ -1,7 +1,9 @@
-"""Reads YAML files, paths with ~ and the stamps of ROS messages, which several parts of the package need."""
+"""Reads YAML files, paths with ~ and the stamps of ROS messages, and writes files whole; several parts of the package need these."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,29 @@ def expand_user(path: str, error: type[Exception], remedy: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise error(f'the system does not know the home folder of {path}; {remedy}') from None
+
+
+@contextmanager
+def written_whole(path: Path, part: Path | None = None) -> Iterator[Path]:
+    """Gives a file to write, which is renamed to `path` when it is complete, so that no reader finds a part of it.
+
+    Args:
+        path: the file; replaced if it exists.
+        part: the file to write, removed after an error; by default `path` with .part added to its name.
+
+    Raises:
+        OSError: when writing fails, naming the file.
+    """
+    part = part or path.with_name(path.name + '.part')
+    try:
+        yield part
+        part.replace(path)
+    except BaseException as error:
+        if part.is_file():
+            part.unlink()
+        if isinstance(error, OSError):  # a full disk's names no file
+            raise OSError(f'{path} cannot be written ({error.strerror or error})') from error
+        raise
 
 
 def stamp_ns(message: Any) -> int:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-from collections.abc import Iterator
-from typing import Any
 
+from ..interruption import sigterm_interrupts
 from ..models.registry import ModelError
 from . import results
 from .command_line import parse, prepare
@@ -27,26 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
             remove_results(chosen.output)
         with sigterm_interrupts():
             done = evaluate_all(chosen.bag, chosen.output, options, chosen.jobs)
+            return conclude(done, chosen.output, command, baseline, chosen.fail_if)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ModelError, ValueError, OSError) as error:
         print(f'evaluate_bag: {error}', file=sys.stderr)
         return NOTHING
-    return conclude(done, chosen.output, command, baseline, chosen.fail_if)
-
-
-@contextlib.contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """Makes SIGTERM raise KeyboardInterrupt, as SIGINT does."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(signal_number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 """Evaluates head poses on recordings (rosbags), and writes figures, a report and a verdict. Needs no ROS.
 
-Exit codes: 0 evaluated, and every gate passed; 1 a --fail-if condition holds; 2 nothing could be evaluated, or the command is
-wrong; 3 evaluated in part: a recording was damaged or lost, or its truth could not be used; 4 a --fail-if condition could not be
-decided; 130 interrupted, the results until then are kept.
+Exit codes: 0 evaluated, and every gate passed; 1 a --fail-if condition holds; 2 nothing could be evaluated, the command is wrong, or
+the report cannot be written; 3 evaluated in part: a recording was damaged or lost, its truth could not be used, or its files could not be
+written; 4 a --fail-if condition could not be decided; 130 interrupted, the results until then are kept.
 """
 
 from __future__ import annotations

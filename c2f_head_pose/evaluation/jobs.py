@@ -121,7 +121,7 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
         None if estimator is None else estimator.options,
     )
     evaluated = evaluate_recording(path, name, folder, options, estimator, _Progress(prefix), second)
-    entry = results.recording_record(evaluated)
+    entry = results.keep_results(folder, evaluated)
     for line in (
         *entry['topics'],
         *([f'truth {entry["truth"]}'] if entry['truth'] else ()),
@@ -130,8 +130,6 @@ def _evaluate_one(path: Path, name: str, folder: Path, options: Options, prefix:
         print(f'{prefix}{line}', file=sys.stderr)
     for line in entry['errors']:
         print(f'evaluate_bag: {name}: {line}', file=sys.stderr)
-    if evaluated.scored is not None:
-        results.save_series(folder, evaluated.scored, evaluated.worst)
     return Done(entry, evaluated.scored, evaluated.worst, facts, folder, evaluated.interrupted)
 
 

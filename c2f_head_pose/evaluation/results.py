@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import written_whole
 from ..geometry import geodesic_deg
 from .attention.timeline import Span
 from .evaluate import Evaluated
@@ -116,10 +117,19 @@ def result_record(
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Writes strict JSON, with null for NaN. The file is renamed when it is complete, so that no reader finds a part of it."""
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(plain(record), indent=1, allow_nan=False))
-    part.replace(path)
+    """Writes strict JSON, with null for NaN, whole or not at all."""
+    with written_whole(path) as part:
+        part.write_text(json.dumps(plain(record), indent=1, allow_nan=False))
+
+
+def keep_results(folder: Path, evaluated: Evaluated) -> dict[str, Any]:
+    """Stores a recording's results in its folder and builds its entry; where they cannot be stored, that is an error of the recording."""
+    if evaluated.scored is not None:
+        try:
+            save_series(folder, evaluated.scored, evaluated.worst)
+        except OSError as error:
+            evaluated.errors.append(f'the results cannot be stored in {folder} ({error.strerror or error})')
+    return recording_record(evaluated)
 
 
 def save_series(folder: Path, scored: Scored, worst: Sequence[Thumbnail]) -> None:

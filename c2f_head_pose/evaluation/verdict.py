@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..counting import counted
+from ..interruption import INTERRUPTED
 from . import gate, results
 from .report.html import write_report
 from .report.worst import Thumbnail
 from .summary import Scored, summarise
 
-PASSED, GATE_TRIPPED, NOTHING, PARTIAL, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 4, 130
-"""Exit codes; see command_line.py."""
+PASSED, GATE_TRIPPED, NOTHING, PARTIAL, UNDECIDED = 0, 1, 2, 3, 4
+"""Exit codes, with INTERRUPTED; see command_line.py."""
 
 
 @dataclass(eq=False)
@@ -47,6 +48,9 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
         command: the command line, for metrics.json.
         baseline: an earlier metrics.json; None without.
         fail_if: gate expressions.
+
+    Raises:
+        OSError: naming the file that cannot be written.
     """
     scored = [d.scored for d in done if d.scored is not None]
     overall = summarise(scored) if scored else {}
@@ -60,13 +64,13 @@ def conclude(done: Sequence[Done], output: Path, command: Sequence[str], baselin
     verdicts = [gate.judge(expression, overall) for expression in fail_if]
     facts = next((d.environment for d in done if d.environment), {})
     record = results.result_record(command, facts, [d.entry for d in done], overall, changes, verdicts)
-    results.write_json(output / 'metrics.json', record)
     if len(done) > 1:
         for d in done:
             if d.folder is not None:
                 single = results.result_record(command, d.environment, [d.entry], d.entry.get('figures', {}), None, [])
                 results.write_json(d.folder / 'metrics.json', single)
     write_report(output / 'report.html', record, [(d.scored, d.worst) for d in done if d.scored is not None])
+    results.write_json(output / 'metrics.json', record)  # after the report, without which the results are not complete
     _print_verdict(record, output)
     if any(d.interrupted for d in done):
         return INTERRUPTED

@@ -21,12 +21,12 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo
 
 from ..evaluation import command_line, results, verdict
-from ..evaluation.bag import sigterm_interrupts
 from ..evaluation.environment import environment
 from ..evaluation.evaluate import INTERRUPTED, Options, evaluate_recording
 from ..evaluation.sources import check_frame, check_stamps, poses_from_message
 from ..evaluation.verdict import Done, conclude
 from ..files import stamp_ns
+from ..interruption import sigterm_interrupts
 from ..recordings.locate import locate
 from ..recordings.reader import Frame, folder_name
 from ..types import HeadPose
@@ -173,11 +173,9 @@ def evaluate_live(
     if answers.interrupted and not evaluated.interrupted:  # after the last image
         evaluated.interrupted = True
         evaluated.errors.append(INTERRUPTED)
-    entry = results.recording_record(evaluated)
+    entry = results.keep_results(output, evaluated)
     for line in (*entry['notes'], *entry['errors']):
         print(line, file=sys.stderr)
-    if evaluated.scored is not None:
-        results.save_series(output, evaluated.scored, evaluated.worst)
     facts = environment(None, 'live node', None, options.threads)
     done = Done(entry, evaluated.scored, evaluated.worst, facts, output, evaluated.interrupted)
     return conclude([done], output, command, baseline, fail_if)
@@ -212,7 +210,14 @@ def main(args: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    return evaluate_live(chosen.bag[0], chosen.output, options, answers, ['evaluation_node', *arguments], baseline, chosen.fail_if)
+    command = ['evaluation_node', *arguments]
+    try:
+        return evaluate_live(chosen.bag[0], chosen.output, options, answers, command, baseline, chosen.fail_if)
+    except KeyboardInterrupt:
+        return verdict.INTERRUPTED
+    except OSError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return verdict.NOTHING
 
 
 if __name__ == '__main__':

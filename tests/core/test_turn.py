@@ -146,7 +146,7 @@ def test_one_person_on_the_side_is_reported_after_half_a_minute_and_as_either(es
 @pytest.mark.parametrize('rotation_deg', [90, 270])
 def test_a_person_who_was_upright_and_lies_down_is_not_reported(estimator, rotation_deg):
     """A camera does not turn while it runs. Upright for 4 s, then on the side for 40 s."""
-    image, _ = scene(640, 480, [160], 'soft', seed=rotation_deg)
+    image, _ = scene(640, 640, [160], 'soft', seed=rotation_deg)
     assert suggestion(estimator, [image], fps=10) is None
     assert suggestion(estimator, [as_mounted(image, rotation_deg)], seconds=40, fps=4, start_s=14) is None
 

@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 PACKAGE = (
-    ('command_name', 'config_files', 'counting', 'geometry', 'images', 'memory', 'provenance', 'stages', 'files', 'tiles', 'topic_names'),
-    ('params_files', 'stamp_order', 'transforms', 'types', 'models'),
+    ('command_name', 'config_files', 'counting', 'geometry', 'images', 'interruption', 'memory', 'provenance', 'stages', 'files', 'tiles'),
+    ('params_files', 'stamp_order', 'topic_names', 'transforms', 'types', 'models'),
     ('camera', 'crop', 'frame', 'turn'),
     ('engine', 'options'),
     ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'parameters', 'smooth'),

@@ -1,9 +1,12 @@
-"""A recording that fails does not cost the others their results."""
+"""A recording that fails does not cost the others their results, and results that cannot be written are no verdict."""
 
 import json
 import os
+import resource
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 from bag_making import Scene, scene_recording, write_bag
 
 from c2f_head_pose.evaluation import bag as evaluate_bag
-from c2f_head_pose.evaluation import jobs
+from c2f_head_pose.evaluation import jobs, verdict
 
 evaluate = jobs._evaluate_in_worker
 
@@ -64,3 +67,41 @@ def test_a_damaged_earlier_result_costs_no_other_recording_its_own(recording, tm
     assert 'damaged result' in record['recordings'][1]['errors'][0] and 'damaged result' in capsys.readouterr().err
     status, record = run(tmp_path / 'alone', old)
     assert status == 2 and 'damaged result' in record['recordings'][0]['errors'][0] and Path(record['recordings'][0]['path']) == old
+
+
+def test_a_disk_that_is_full_when_the_report_is_written_leaves_no_figures_that_look_complete(recording, tmp_path):
+    """Files of at most 60 kB stand for it: metrics.json would fit (26 kB), report.html does not (86 kB). 1 is a gate's."""
+    out = tmp_path / 'out'
+    done = subprocess.run(
+        [sys.executable, '-m', 'c2f_head_pose.evaluation.bag', recording, '--output', out, '--no-video', '--no-poses'],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        env=os.environ | {'GIT_DIR': os.devnull},  # git, which the limit would kill, leaves its lock in the checkout
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+    )
+    assert done.returncode == 2 and done.stderr.splitlines()[-1] == f'evaluate_bag: {out}/report.html cannot be written (File too large)'
+    assert 'Traceback' not in done.stderr and {path.name for path in out.iterdir()} == {'frames.csv', 'series.npz', 'worst.json'}
+
+
+def test_an_interruption_while_the_report_is_written_ends_the_command_in_order(recording, tmp_path, monkeypatch):
+    def write(*_):
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr(verdict, 'write_report', write)
+    try:
+        assert evaluate_bag.main([str(recording), '--output', str(tmp_path / 'out'), '--no-video', '--no-poses']) == 130
+    except KeyboardInterrupt:
+        pytest.fail('the command ended with a traceback')
+    assert not (tmp_path / 'out' / 'metrics.json').exists()
+
+
+def test_results_that_cannot_be_stored_are_an_error_of_their_recording(recording, tmp_path, capsys):
+    """A folder has the name of the part file of the first recording's thumbnails."""
+    (tmp_path / 'out' / 'bad' / 'worst.json.part').mkdir(parents=True)
+    status, record = run(tmp_path, *(shutil.copytree(recording, tmp_path / name) for name in ('bad', 'good')))
+    assert status == 3 and [(r['name'], r['complete']) for r in record['recordings']] == [('bad', False), ('good', True)]
+    (error,) = record['recordings'][0]['errors']
+    assert f'the results cannot be stored in {tmp_path}/out/bad (' in error and f'evaluate_bag: bad: {error}' in capsys.readouterr().err
+    assert record['overall']['images']['n'] == 8

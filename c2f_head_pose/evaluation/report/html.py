@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...files import written_whole
 from ..results import plain
 from ..summary import Scored
 from .data import drawn
@@ -38,9 +39,8 @@ def write_report(path: Path, record: Mapping[str, Any], parts: Sequence[tuple[Sc
     page = _asset('report.html')
     for name, piece in pieces.items():
         page = page.replace('{{' + name + '}}', piece, 1)
-    part = path.with_name(path.name + '.part')
-    part.write_text(page, encoding='utf-8', errors='backslashreplace')
-    part.replace(path)
+    with written_whole(path) as part:
+        part.write_text(page, encoding='utf-8', errors='backslashreplace')
 
 
 def _asset(name: str) -> str:
