@@ -16,9 +16,11 @@ from .command_name import typed_name
 from .counting import counted
 from .draw import draw_poses
 from .estimator import HeadPoseEstimator
+from .files import written_whole
 from .finder import mute_findings
 from .images.inputs import Frame, Inputs, find_inputs, listed
 from .images.paths import utf8_path
+from .images.video_file import VideoFile
 from .models.registry import ModelError
 from .options import EstimatorOptions, add_finding_arguments
 from .types import Finding, HeadPose
@@ -43,53 +45,66 @@ def pose_record(pose: HeadPose) -> dict[str, Any]:
 
 
 class _Drawings:
-    """Writes drawings: of pictures into one file each, of a video's frames into one video.
+    """Writes drawings: of pictures into one file each, of a video's frames into one video. Counts the files, and names those that fail.
 
     The video has a constant rate. A drawing is repeated until the next frame's stamp, so that the video plays as fast as the original;
     frames that come faster than the rate are drawn until the video is half a second behind them, and then left out.
     """
 
     def __init__(self, folder: Path) -> None:
+        self.files = self.lost = 0
         self._folder = folder
-        self._video: cv2.VideoWriter | None = None
+        self._video: VideoFile | None = None
         self._video_path = Path()
         self._written = 0
         self._last_s = 0.0
         self._last: np.ndarray | None = None
 
-    def write(self, frame: Frame, drawing: np.ndarray) -> None:
-        """Writes the drawing of a frame.
-
-        Raises:
-            OSError: naming the file that cannot be written.
-        """
+    def write(self, frame: Frame, image: np.ndarray, poses: list[HeadPose]) -> None:
+        """Draws the poses in a frame's image and writes it; the frames after one of a video that cannot be written are left out."""
         path = self._folder / frame.output
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if frame.stamp_s is None:
-            path.write_bytes(_encoded(path, drawing))
+        try:
+            drawing = draw_poses(image, poses)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if frame.stamp_s is None:
+                content = _encoded(path, drawing)
+                with written_whole(path) as part:
+                    part.write_bytes(content)
+                self.files += 1
+                return
+            if path != self._video_path:
+                self.close()
+                self._video_path, self._written, self._last, self._last_s = path, 0, None, frame.stamp_s
+                self._video = VideoFile(path, frame.fps, drawing.shape[1::-1])
+            if self._video is not None:
+                self._add(self._video, frame.stamp_s, frame.fps, drawing)
+        except (OSError, cv2.error) as error:
+            self._lose(error)
+
+    def _add(self, video: VideoFile, stamp_s: float, fps: float, drawing: np.ndarray) -> None:
+        missing = round(stamp_s * fps) - self._written
+        if -missing > _LONGEST_LEAD_S * fps:
             return
-        if path != self._video_path:
-            self.close()
-            self._video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), frame.fps, drawing.shape[1::-1])
-            self._video_path, self._written, self._last, self._last_s = path, 0, None, frame.stamp_s
-            if not self._video.isOpened():
-                raise OSError(f'{path} cannot be written')
-        assert self._video is not None
-        missing = round(frame.stamp_s * frame.fps) - self._written
-        if -missing > _LONGEST_LEAD_S * frame.fps:
-            return
-        if self._last is not None and frame.stamp_s - self._last_s <= _LONGEST_PAUSE_S:
+        if self._last is not None and stamp_s - self._last_s <= _LONGEST_PAUSE_S:
             for _ in range(missing):
-                self._video.write(self._last)
+                video.write(self._last)
         self._written = self._written + max(missing, 0) + 1
-        self._last, self._last_s = drawing, frame.stamp_s
-        self._video.write(drawing)
+        self._last, self._last_s = drawing, stamp_s
+        video.write(drawing)
 
     def close(self) -> None:
         """Finishes the video that is being written."""
-        if self._video is not None:
-            self._video.release()
-            self._video = None
+        video, self._video = self._video, None
+        if video is not None:
+            try:
+                video.close()
+                self.files += 1
+            except OSError as error:
+                self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        self.lost += 1
+        _print_problem(error)
 
 
 def _encoded(path: Path, drawing: np.ndarray) -> bytes:
@@ -176,7 +191,7 @@ def _prepare_outputs(options: argparse.Namespace) -> None:
 
 def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespace) -> int:
     records: list[dict[str, Any]] = []
-    problems = undrawn = faces = 0
+    problems = faces = 0
     drawings = _Drawings(options.output) if options.output else None
     last_output = None
     findings = _Findings()
@@ -194,19 +209,19 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
             faces += len(poses)
             records.append(_record(frame, poses))
             if drawings:
-                try:
-                    drawings.write(frame, draw_poses(frame.image, poses))
-                except (OSError, cv2.error) as error:
-                    undrawn += 1
-                    _print_problem(error)
+                drawings.write(frame, frame.image, poses)
             _progress(frame.name, len(records), faces, poses)
     except KeyboardInterrupt:
         print('\nstopped', file=sys.stderr)
     finally:
         if drawings:
             drawings.close()
+        undrawn = drawings.lost if drawings else 0
         _end_line()
-        _report(records, problems, undrawn, inputs.others, options)
+        written = [
+            path for path, count in ((options.json, len(records)), (options.output, drawings.files if drawings else 0)) if path and count
+        ]
+        _report(records, problems, undrawn, inputs.others, written, options)
     for line in findings.lines():
         print(line)
     return 0 if not problems and not undrawn else 1 if records else 2
@@ -217,7 +232,9 @@ def _record(frame: Frame, poses: list[HeadPose]) -> dict[str, Any]:
     return {'image': frame.name, **stamp, 'faces': [pose_record(p) for p in poses]}
 
 
-def _report(records: list[dict[str, Any]], problems: int, undrawn: int, others: list[Path], options: argparse.Namespace) -> None:
+def _report(
+    records: list[dict[str, Any]], problems: int, undrawn: int, others: list[Path], written: list[Path], options: argparse.Namespace
+) -> None:
     """Writes the JSON, unless no frame was read, and prints a summary."""
     if options.json and records:
         options.json.write_text(json.dumps(records, indent=1))
@@ -238,9 +255,8 @@ def _report(records: list[dict[str, Any]], problems: int, undrawn: int, others: 
             'no face: faces seen from behind, mostly covered, or smaller than --min-face-px (28 pixels at 640x480, 48 at 1920x1080) are '
             'not found; for a camera mounted sideways or upside down use --image-rotation'
         )
-    for written in (options.json, options.output):
-        if written and records:
-            print(f'wrote {written}')
+    for path in written:
+        print(f'wrote {path}')
     if not options.json and not options.output:
         print('to keep the results: --json FILE, --output DIR')
 

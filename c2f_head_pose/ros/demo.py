@@ -187,13 +187,14 @@ def main(arguments: list[str] | None = None) -> int:
     print(f'replaying {options.bag.name} through replay_node and head_pose (logs in {options.output}/)')
     try:
         recording = record(options.bag, options.output, options.rate, options.image)
-    except RuntimeError as error:
+        summary = write(recording, options.output)
+    except (RuntimeError, OSError) as error:
         print(f'\ndemo: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\nstopped')
         return 130
-    print('\n'.join(write(recording, options.output)))
+    print('\n'.join(summary))
     for name, what in (
         ('annotated.mp4', 'the recording with the poses drawn in'),
         ('angles.png', 'yaw, pitch and roll against the truth'),

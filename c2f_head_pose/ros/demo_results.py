@@ -12,6 +12,7 @@ import numpy as np
 
 from ..counting import counted
 from ..geometry import geodesic_deg, ypr_deg_from_rotation
+from ..images.video_file import VideoFile
 
 _NAMES = ('yaw', 'pitch', 'roll')
 
@@ -57,6 +58,9 @@ def write(recording: Recording, output: Path) -> list[str]:
 
     Returns:
         Lines of text that summarise the results.
+
+    Raises:
+        OSError: naming the file that cannot be written.
     """
     stamps = sorted(recording.rotations)
     seconds = (np.array(stamps) - stamps[0]) * 1e-9
@@ -113,10 +117,10 @@ def _write_video(recording: Recording, path: Path) -> None:
     fps = 1e9 / float(np.median(np.diff(stamps)))
     pictures = [picture for stamp in stamps if (picture := cv2.imdecode(recording.pictures[stamp], cv2.IMREAD_COLOR)) is not None]
     height, width = pictures[0].shape[:2]
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps, (width, height))
+    video = VideoFile(path, fps, (width, height))
     for picture in pictures:
         video.write(picture)
-    video.release()
+    video.close()
 
 
 def _plot(recording: Recording, stamps: list[int], seconds: np.ndarray, ypr_deg: np.ndarray, path: Path) -> None:

@@ -3,6 +3,10 @@
 import json
 import os
 import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
 from unittest import mock
 
 import cv2
@@ -210,3 +214,29 @@ def test_results_until_an_error_are_kept(picture, tmp_path, monkeypatch, capsys)
     assert demo.main(arguments) == 2
     assert 'the second cannot be drawn' in capsys.readouterr().err
     assert len(json.loads((tmp_path / 'poses.json').read_text())) == 2
+
+
+def test_a_video_that_a_full_disk_cuts_off_is_named_and_not_left_behind(tmp_path, capsys):
+    """Files of at most 100 kB stand for the full disk; OpenCV reports nothing, and the file lacks its index. The picture fits."""
+    rng = np.random.default_rng(0)
+    noise = cv2.VideoWriter(str(tmp_path / 'noise.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 30, (160, 120))
+    for _ in range(40):
+        noise.write(rng.integers(0, 256, (120, 160, 3), np.uint8))
+    noise.release()
+    assert (tmp_path / 'noise.mp4').stat().st_size > 150_000
+    cv2.imwrite(str(tmp_path / 'wall.png'), np.full((120, 160, 3), 90, np.uint8))
+
+    def run(*names):
+        return subprocess.run(
+            [sys.executable, '-m', 'c2f_head_pose.demo', *(tmp_path / name for name in names), '--output', tmp_path / 'out'],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        )
+
+    alone = run('noise.mp4')
+    assert alone.returncode == 1 and f'demo: {tmp_path}/out/noise.mp4 cannot be written whole; look for a full disk' in alone.stderr
+    assert '1 drawing not written' in alone.stdout and 'wrote' not in alone.stdout and not os.listdir(tmp_path / 'out')
+    both = run('noise.mp4', 'wall.png')
+    assert both.returncode == 1 and f'wrote {tmp_path}/out' in both.stdout and os.listdir(tmp_path / 'out') == ['wall.png']

@@ -105,3 +105,13 @@ def test_results_that_cannot_be_stored_are_an_error_of_their_recording(recording
     (error,) = record['recordings'][0]['errors']
     assert f'the results cannot be stored in {tmp_path}/out/bad (' in error and f'evaluate_bag: bad: {error}' in capsys.readouterr().err
     assert record['overall']['images']['n'] == 8
+
+
+def test_a_video_that_cannot_be_written_is_an_error_of_its_recording(recording, tmp_path):
+    """A folder has the name of the part file; its images are evaluated all the same."""
+    (tmp_path / 'out' / 'annotated.part.mp4').mkdir(parents=True)
+    assert evaluate_bag.main([str(recording), '--output', str(tmp_path / 'out'), '--no-poses']) == 3
+    record = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    (error,) = record['recordings'][0]['errors']
+    assert f'{tmp_path}/out/annotated.mp4 cannot be written' in error and record['overall']['images']['n'] == 4
+    assert not (tmp_path / 'out' / 'annotated.mp4').exists()

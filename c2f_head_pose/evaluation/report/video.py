@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ...draw import draw_poses
+from ...images.video_file import VideoFile
 from ...types import Camera, HeadPose
 
 _FIRST_FRAMES = 8
@@ -25,9 +26,12 @@ class AnnotatedVideo:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._part = path, path.with_suffix('.part.mp4')
+        self._path = path
         self._queue: queue.Queue[tuple[np.ndarray, list[HeadPose], Camera | None, float] | None] = queue.Queue(_WAITING)
-        self._written = 0
+        self._held: list[tuple[np.ndarray, float]] = []
+        self._video: VideoFile | None = None
+        self._size = (0, 0)
+        self._error: OSError | cv2.error | None = None
         self._thread = threading.Thread(target=self._encode, name='video', daemon=True)
         self._thread.start()
 
@@ -44,47 +48,50 @@ class AnnotatedVideo:
             self._queue.put((image, list(poses), camera, stamp_s))
 
     def close(self) -> None:
-        """Finishes the file and renames it."""
+        """Finishes the file and renames it; without an image there is none.
+
+        Raises:
+            OSError: when the file could not be written.
+        """
         if self._thread.is_alive():
             self._queue.put(None)
         self._thread.join()
-        if self._written:
-            self._part.replace(self._path)
-        else:
-            self._part.unlink(missing_ok=True)
+        if self._error is not None:
+            raise OSError(f'{self._path}: {self._error}') from self._error
+        if self._video is None and self._held:
+            self._open()
+        if self._video is not None:
+            self._video.close()
 
     def _encode(self) -> None:
-        held: list[tuple[np.ndarray, float]] = []
-        writer = None
-        size = (0, 0)
         while (item := self._queue.get()) is not None:
+            if self._error is not None:
+                continue
             image, poses, camera, stamp_s = item
-            drawn = draw_poses(image, poses, camera)
-            if writer is None:
-                held.append((drawn, stamp_s))
-                if len(held) < _FIRST_FRAMES:
-                    continue
-                writer, size = self._open(held)
-            else:
-                self._put(writer, drawn, size)
-        if writer is None and held:
-            writer, size = self._open(held)
-        if writer is not None:
-            writer.release()
+            try:
+                self._add(draw_poses(image, poses, camera), stamp_s)
+            except (OSError, cv2.error) as error:
+                self._error = error
 
-    def _open(self, held: list[tuple[np.ndarray, float]]) -> tuple[cv2.VideoWriter, tuple[int, int]]:
-        steps = np.diff([stamp for _, stamp in held])
+    def _add(self, drawn: np.ndarray, stamp_s: float) -> None:
+        if self._video is not None:
+            self._put(self._video, drawn)
+            return
+        self._held.append((drawn, stamp_s))
+        if len(self._held) == _FIRST_FRAMES:
+            self._open()
+
+    def _open(self) -> None:
+        steps = np.diff([stamp for _, stamp in self._held])
         period = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1 / 30
-        height, width = held[0][0].shape[:2]
-        size = width - width % 2, height - height % 2
-        writer = cv2.VideoWriter(str(self._part), cv2.VideoWriter.fourcc(*'mp4v'), float(np.clip(1 / period, 1, 240)), size)
-        for drawn, _ in held:
-            self._put(writer, drawn, size)
-        held.clear()
-        return writer, size
+        height, width = self._held[0][0].shape[:2]
+        self._size = width - width % 2, height - height % 2
+        self._video = VideoFile(self._path, float(np.clip(1 / period, 1, 240)), self._size)
+        for drawn, _ in self._held:
+            self._put(self._video, drawn)
+        self._held.clear()
 
-    def _put(self, writer: cv2.VideoWriter, drawn: np.ndarray, size: tuple[int, int]) -> None:
-        if drawn.shape[1::-1] != size:
-            drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
-        writer.write(drawn)
-        self._written += 1
+    def _put(self, video: VideoFile, drawn: np.ndarray) -> None:
+        if drawn.shape[1::-1] != self._size:
+            drawn = cv2.resize(drawn, self._size, interpolation=cv2.INTER_AREA)
+        video.write(drawn)
