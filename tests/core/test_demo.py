@@ -6,6 +6,8 @@ import re
 import resource
 import subprocess
 import sys
+import tracemalloc
+from argparse import Namespace
 from pathlib import Path
 from unittest import mock
 
@@ -15,8 +17,9 @@ import pytest
 import video_making as making
 
 import sample
-from c2f_head_pose import demo
-from c2f_head_pose.images.inputs import find_inputs
+from c2f_head_pose import demo, demo_files
+from c2f_head_pose.images.inputs import Frame, find_inputs
+from c2f_head_pose.types import Finding, HeadPose
 
 FACE = sample.frames()[0].image
 
@@ -209,7 +212,7 @@ def test_a_drawing_that_opencv_raises_an_error_for_is_named(picture, tmp_path, m
 
 def test_results_until_an_error_are_kept(picture, tmp_path, monkeypatch, capsys):
     (picture.parent / 'zebra.jpg').write_bytes(picture.read_bytes())
-    monkeypatch.setattr(demo, 'draw_poses', mock.Mock(side_effect=[FACE, ValueError('the second cannot be drawn')]))
+    monkeypatch.setattr(demo_files, 'draw_poses', mock.Mock(side_effect=[FACE, ValueError('the second cannot be drawn')]))
     arguments = [str(picture.parent), '--json', str(tmp_path / 'poses.json'), '--output', str(tmp_path / 'out')]
     assert demo.main(arguments) == 2
     assert 'the second cannot be drawn' in capsys.readouterr().err
@@ -240,3 +243,75 @@ def test_a_video_that_a_full_disk_cuts_off_is_named_and_not_left_behind(tmp_path
     assert '1 drawing not written' in alone.stdout and 'wrote' not in alone.stdout and not os.listdir(tmp_path / 'out')
     both = run('noise.mp4', 'wall.png')
     assert both.returncode == 1 and f'wrote {tmp_path}/out' in both.stdout and os.listdir(tmp_path / 'out') == ['wall.png']
+
+
+class Session:
+    """Inputs that are a webcam's frames, without a webcam, and an estimator that answers each with a face at once."""
+
+    others: tuple = ()
+    live = True
+    finding = Finding(10)
+
+    def __init__(self, count, look=lambda number: None):
+        self._count, self._look = count, look
+
+    def frames(self):
+        for number in range(self._count):
+            self._look(number)
+            yield Frame(f'0#{number}', Path('0.mp4'), FACE, number / 30, 30.0)
+
+    def reset(self):
+        pass
+
+    def estimate(self, image, stamp_s):
+        return [HeadPose(np.eye(3), np.ones(3), 'L1', np.eye(4)[0])]
+
+
+def test_memory_does_not_grow_with_the_frames_of_a_webcam():
+    """A record of one face has some 4 kB, so 2000 kept would be 8 MB."""
+    used = {}
+
+    def look(number):
+        if number in (100, 2099):
+            used[number] = tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        assert demo._run(Session(2100, look), Session(2100, look), Namespace(json=None, output=None)) == 0
+    finally:
+        tracemalloc.stop()
+    assert used[2099] - used[100] < 200_000
+
+
+def test_records_are_written_one_by_one_and_renamed_when_all_are_there(tmp_path):
+    path, sizes = tmp_path / 'poses.json', []
+
+    def look(number):
+        if number in (100, 200):
+            assert not path.exists()
+            sizes.append((tmp_path / 'poses.json.part').stat().st_size)
+
+    session = Session(201, look)
+    assert demo._run(session, session, Namespace(json=path, output=None)) == 0
+    assert 0 < sizes[0] < sizes[1] and os.listdir(tmp_path) == ['poses.json']
+    records = json.loads(path.read_text())
+    assert len(records) == 201 and path.read_text() == json.dumps(records, indent=1)
+
+
+def test_a_disk_that_fills_while_records_are_written_is_named_and_a_former_file_kept(picture, tmp_path, monkeypatch, capsys):
+    path = tmp_path / 'poses.json'
+    path.write_text('former')
+    os.symlink('/dev/full', f'{path}.part')
+    assert demo.main([str(picture), '--json', str(path)]) == 2
+    shown = capsys.readouterr()
+    assert f'demo: {path} cannot be written (No space left on device)' in shown.err and 'wrote' not in shown.out
+    assert path.read_text() == 'former' and not os.path.lexists(f'{path}.part')
+
+
+def test_a_json_file_that_is_no_regular_one_is_written_and_stays(picture, tmp_path):
+    (tmp_path / 'link.json').symlink_to(tmp_path / 'real.json')
+    assert demo.main([str(picture), '--json', str(tmp_path / 'link.json')]) == 0
+    assert (tmp_path / 'link.json').is_symlink() and len(json.loads((tmp_path / 'real.json').read_text())) == 1
+    (tmp_path / 'null.json').symlink_to(os.devnull)
+    assert demo.main([str(picture), '--json', str(tmp_path / 'null.json')]) == 0
+    assert os.readlink(tmp_path / 'null.json') == os.devnull and Path(os.devnull).is_char_device()

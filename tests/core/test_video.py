@@ -15,7 +15,7 @@ import pytest
 import video_making as making
 
 import sample
-from c2f_head_pose import demo
+from c2f_head_pose import demo, demo_files
 from c2f_head_pose.images.containers import missing_part
 from c2f_head_pose.images.inputs import Frame
 from c2f_head_pose.images.video import Video, camera_number, is_address, without_password
@@ -101,9 +101,9 @@ def test_a_video_whose_stamps_jitter_is_drawn_at_a_usual_rate(tmp_path):
 def test_images_that_come_faster_than_the_drawn_video_do_not_slow_it_down(tmp_path):
     """180 images at 60 Hz are drawn at 30 Hz; white from 2 s on, which is drawn half a second late at most. All drawn make 4 s of 2 s."""
     images = [np.full((48, 64, 3), 255 * (number >= 120), np.uint8) for number in range(180)]
-    drawings = demo._Drawings(tmp_path)
+    drawings = demo_files.Drawings(tmp_path, print)
     for number, image in enumerate(images):
-        drawings.write(Frame(f'a.mkv#{number}', Path('a.mp4'), image, number / 60, 30.0), image)
+        drawings.write(Frame(f'a.mkv#{number}', Path('a.mp4'), image, number / 60, 30.0), image, [])
     drawings.close()
     drawn = [(stamp_s, image.mean()) for image, stamp_s in Video(tmp_path / 'a.mp4').frames()]
     assert next(stamp_s for stamp_s, level in drawn if level > 128) == pytest.approx(2.0, abs=0.6)

@@ -14,7 +14,7 @@ PACKAGE = (
     ('camera', 'crop', 'frame', 'turn'),
     ('engine', 'options'),
     ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'parameters', 'smooth'),
-    ('depth_alignment', 'mounting', 'pose_messages', 'primary_face', 'track'),
+    ('demo_files', 'depth_alignment', 'mounting', 'pose_messages', 'primary_face', 'track'),
     ('finder',),
     ('estimator',),
     ('attention', 'demo', 'recordings'),
