@@ -16,6 +16,7 @@ from .estimator import HeadPoseEstimator
 from .finder import mute_findings
 from .images.inputs import Frame, Inputs, find_inputs, listed
 from .images.paths import utf8_path
+from .interruption import INTERRUPTED, sigterm_interrupts
 from .models.registry import ModelError
 from .options import EstimatorOptions, add_finding_arguments
 from .types import Finding, HeadPose
@@ -60,7 +61,12 @@ class _Findings:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns 0 when every frame was read, and drawn if requested, 1 when some were not, 2 when none could be read."""
+    """Runs the command.
+
+    Returns:
+        0 when every frame was read, and drawn if requested; 1 when some were not; 2 when none could be read, or a result cannot be written;
+        130 when it was interrupted (SIGINT, SIGTERM) before the end of its inputs. Webcams and streams have no other end, so that is none.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors='backslashreplace')  # a file may have a name that the terminal cannot show
     parser = argparse.ArgumentParser(prog=typed_name('demo'), description=__doc__)
@@ -75,15 +81,16 @@ def main(arguments: list[str] | None = None) -> int:
     add_finding_arguments(parser)
     options = parser.parse_args(arguments)
     try:
-        finding = EstimatorOptions(max_faces=options.max_faces, min_face_px=options.min_face_px, image_rotation=options.image_rotation)
-        inputs = find_inputs(options.path, options.output)
-        _prepare_outputs(options)
-        estimator = HeadPoseEstimator.load(options.model, options.device, options.threads, finding)
-        mute_findings()  # the summary has them, with the inputs' names
-        print(f'model {estimator.model_name} on {estimator.device}', file=sys.stderr)
-        return _run(estimator, inputs, options)
+        with sigterm_interrupts():
+            finding = EstimatorOptions(max_faces=options.max_faces, min_face_px=options.min_face_px, image_rotation=options.image_rotation)
+            inputs = find_inputs(options.path, options.output)
+            _prepare_outputs(options)
+            estimator = HeadPoseEstimator.load(options.model, options.device, options.threads, finding)
+            mute_findings()  # the summary has them, with the inputs' names
+            print(f'model {estimator.model_name} on {estimator.device}', file=sys.stderr)
+            return _run(estimator, inputs, options)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except (ModelError, ValueError, OSError) as error:
         print(f'demo: {error}', file=sys.stderr)
         return 2
@@ -120,6 +127,7 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
     drawings = Drawings(options.output, _print_problem) if options.output else None
     records = Records(options.json) if options.json else None
     last_output = None
+    stopped = False
     try:
         for frame in inputs.frames():
             if frame.image is None:
@@ -140,7 +148,8 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
                 drawings.write(frame, frame.image, poses)
             _progress(frame.name, counts, poses)
     except KeyboardInterrupt:
-        print('\nstopped', file=sys.stderr)
+        stopped = True
+        print('\nstopped; the results until here are kept', file=sys.stderr)
     finally:
         if drawings:
             drawings.close()
@@ -152,6 +161,8 @@ def _run(estimator: HeadPoseEstimator, inputs: Inputs, options: argparse.Namespa
             _report(counts, inputs.others, records, drawings)
     for line in findings.lines():
         print(line)
+    if stopped and not inputs.live:
+        return INTERRUPTED
     failed = counts.problems or (drawings and drawings.lost)
     return 0 if not failed else 1 if counts.images else 2
 

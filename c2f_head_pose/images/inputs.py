@@ -68,6 +68,11 @@ class Inputs:
     sources: list[Source]
     others: list[Path]
 
+    @property
+    def live(self) -> bool:
+        """Whether all sources are webcams or addresses, which end when the user stops them."""
+        return all(isinstance(source.what, str) for source in self.sources)
+
     def frames(self) -> Iterator[Frame]:
         """The frames of all sources; a source that cannot be read, or not to its end, gives a frame without an image."""
         return chain.from_iterable(_picture(source) if source.picture else _video_frames(source) for source in self.sources)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -251,6 +252,7 @@ class Session:
     others: tuple = ()
     live = True
     finding = Finding(10)
+    model_name = device = 'none'
 
     def __init__(self, count, look=lambda number: None):
         self._count, self._look = count, look
@@ -315,3 +317,27 @@ def test_a_json_file_that_is_no_regular_one_is_written_and_stays(picture, tmp_pa
     (tmp_path / 'null.json').symlink_to(os.devnull)
     assert demo.main([str(picture), '--json', str(tmp_path / 'null.json')]) == 0
     assert os.readlink(tmp_path / 'null.json') == os.devnull and Path(os.devnull).is_char_device()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('live', [False, True])
+def test_an_interruption_keeps_the_results_and_is_no_success_unless_the_inputs_have_no_end(tmp_path, monkeypatch, number, live):
+    """Signalled at the eleventh frame of a video; ten are in the JSON and the drawn video."""
+    session = Session(1000, lambda frame: signal.raise_signal(number) if frame == 10 else None)
+    session.live = live
+    monkeypatch.setattr(demo, 'find_inputs', lambda *_: session)
+    monkeypatch.setattr(demo.HeadPoseEstimator, 'load', lambda *_: session)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        status = demo.main(['0', '--json', str(tmp_path / 'poses.json'), '--output', str(tmp_path / 'out')])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert status == (0 if live else 130)
+    assert len(json.loads((tmp_path / 'poses.json').read_text())) == 10
+    assert cv2.VideoCapture(str(tmp_path / 'out' / '0.mp4')).get(cv2.CAP_PROP_FRAME_COUNT) == 10
+    assert os.listdir(tmp_path / 'out') == ['0.mp4'] and sorted(os.listdir(tmp_path)) == ['out', 'poses.json']
+
+
+def test_webcams_and_addresses_have_no_end_of_their_own(picture):
+    assert find_inputs(['0', 'rtsp://camera/1']).live
+    assert not find_inputs([str(picture), '0']).live
