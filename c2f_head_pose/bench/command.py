@@ -11,8 +11,9 @@ from typing import Any
 
 from ..command_name import typed_name
 from ..engine.buckets import BUCKETS
+from ..interruption import INTERRUPTED
 from ..models.registry import SHIPPED, ModelError
-from .networks import bench_cpu, bench_cuda, table
+from .networks import Report, Stopped, bench_cpu, bench_cuda, table
 from .roofline import ELEMENT_BYTES
 from .whole_path import bench_path, page
 
@@ -66,15 +67,26 @@ def main(arguments: list[str] | None = None) -> int:
             report = bench_cuda(models, batches, options.precision, seconds, lambda text: print(text, file=sys.stderr))
         else:
             report = bench_cpu(models, batches, 1 if options.threads is None else options.threads, seconds)
-        print(f'{report.machine["device"]}, {report.machine["processor"]}, load {report.machine["load"]}')
-        for precision, ceilings in report.ceilings.items():
-            print(f'ceilings at {precision}: {ceilings.flops_s / 1e12:.3g} TFLOP/s, {ceilings.bytes_s / 1e9:.3g} GB/s')
-        print(table(report))
+        _print(report)
         _write(options.json, report)
+    except Stopped as stopped:
+        if stopped.report.rows:
+            _print(stopped.report)
+        print('bench: stopped' + (f'; {options.json} is not written' if options.json else ''), file=sys.stderr)
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except (ModelError, OSError, RuntimeError) as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1
     return 0
+
+
+def _print(report: Report) -> None:
+    print(f'{report.machine["device"]}, {report.machine["processor"]}, load {report.machine["load"]}')
+    for precision, ceilings in report.ceilings.items():
+        print(f'ceilings at {precision}: {ceilings.flops_s / 1e12:.3g} TFLOP/s, {ceilings.bytes_s / 1e9:.3g} GB/s')
+    print(table(report))
 
 
 def _write(path: Path | None, report: Any) -> None:

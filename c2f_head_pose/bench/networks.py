@@ -7,8 +7,8 @@ import platform
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -85,6 +85,26 @@ class Report:
     rows: list[Row] = field(default_factory=list)
 
 
+class Stopped(KeyboardInterrupt):
+    """The user stopped the benchmark.
+
+    Attributes:
+        report: what was measured until then.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self.report = report
+
+
+@contextmanager
+def _stoppable(report: Report) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(report) from None
+
+
 def stages_of(engine: Engine, crops: np.ndarray) -> dict[str, Callable[[], object]]:
     """Returns the functions that are timed with the host's clock, by stage. A stage added here appears in the table and the JSON."""
     return {'network': lambda: engine.infer(crops), 'crop_to_pose': lambda: decode(engine.infer(crops))}
@@ -101,21 +121,23 @@ def bench_cpu(models: Sequence[str], batches: Sequence[int], threads: int, secon
 
     Raises:
         ModelError: for a model that cannot be opened.
+        Stopped: when the user interrupts it.
     """
     with tempfile.TemporaryDirectory() as folder:
         ceilings = cpu_ceilings(Path(folder), threads)
     report = _new_report({'device': f'cpu (onnxruntime {onnxruntime.__version__}, threads: {threads})'}, {'fp32': ceilings})
-    for name in models:
-        path = model_path(name)
-        model = load_onnx(path.read_bytes(), path)
-        precision = 'int8' if natural_precision(model) == 'int8' else 'fp32'
-        engine = OnnxRuntimeEngine(path, threads)
-        for batch in batches:
-            crops = crops_for(engine, batch)
-            timings = {stage: measure(run, seconds) for stage, run in stages_of(engine, crops).items()}
-            report.rows.append(_row(model, path.stem, precision, batch, timings, ceilings))
-        resident_bytes, _ = memory_bytes()
-        report.memory[path.stem] = {'resident_mb': None if resident_bytes is None else round(resident_bytes / 1e6, 1)}
+    with _stoppable(report):
+        for name in models:
+            path = model_path(name)
+            model = load_onnx(path.read_bytes(), path)
+            precision = 'int8' if natural_precision(model) == 'int8' else 'fp32'
+            engine = OnnxRuntimeEngine(path, threads)
+            for batch in batches:
+                crops = crops_for(engine, batch)
+                timings = {stage: measure(run, seconds) for stage, run in stages_of(engine, crops).items()}
+                report.rows.append(_row(model, path.stem, precision, batch, timings, ceilings))
+            resident_bytes, _ = memory_bytes()
+            report.memory[path.stem] = {'resident_mb': None if resident_bytes is None else round(resident_bytes / 1e6, 1)}
     return report
 
 
@@ -137,6 +159,7 @@ def bench_cuda(
 
     Raises:
         ModelError: naming the parts that are missing on this machine.
+        Stopped: when the user interrupts it.
     """
     from ..engine import cuda
     from ..engine.build import get_engine, make_job
@@ -154,37 +177,38 @@ def bench_cuda(
     def progress(share: float, what: str) -> None:
         report_progress(f'{100 * share:.0f} %, {what}')
 
-    for name in models:
-        wanted: Sequence[str | None] = precisions or [None]
-        for precision in wanted:
-            job = make_job(name, precision, trt, gpu)
-            label = f'{job.path.stem} {job.precision}'
-            if job.precision not in report.ceilings:
-                report_progress(f'ceiling at {job.precision}')
-                report.ceilings[job.precision] = Ceilings(gpu_flops_s(trt, gpu, job.precision), bytes_s)
-            report_progress(label)
-            free = cuda.call('cudaMemGetInfo')[0]
-            built = get_engine(job, cache, progress)
-            with closing(built.engine):
-                report.build[label] = {
-                    'built': built.built,
-                    'seconds': round(built.seconds, 2),
-                    'bytes': len(built.plan),
-                    'kept': built.kept,
-                    'parity': asdict(built.parity) if built.parity else None,
-                }
-                report.memory[label] = {
-                    'gpu_mb': (free - cuda.call('cudaMemGetInfo')[0]) / 1e6,
-                    'buffers_mb': built.engine.stream.device_bytes / 1e6,
-                    'pinned_mb': built.engine.stream.pinned_bytes / 1e6,
-                }
-                for batch in batches:
-                    crops = crops_for(built.engine, batch)
-                    timings = {stage: measure(run, seconds) for stage, run in stages_of(built.engine, crops).items()}
-                    timings['copies_and_network'] = timings.pop('network')  # by the host's clock; the next line measures by the GPU's
-                    timings['network'] = Timing.of(built.engine.network_ms(batch, 200))
-                    row = _row(job.model, job.path.stem, job.precision, batch, timings, report.ceilings[job.precision])
-                    report.rows.append(Row(**{**vars(row), 'kernels_ms': sum(built.engine.kernels_ms(batch).values())}))
+    with _stoppable(report):
+        for name in models:
+            wanted: Sequence[str | None] = precisions or [None]
+            for precision in wanted:
+                job = make_job(name, precision, trt, gpu)
+                label = f'{job.path.stem} {job.precision}'
+                if job.precision not in report.ceilings:
+                    report_progress(f'ceiling at {job.precision}')
+                    report.ceilings[job.precision] = Ceilings(gpu_flops_s(trt, gpu, job.precision), bytes_s)
+                report_progress(label)
+                free = cuda.call('cudaMemGetInfo')[0]
+                built = get_engine(job, cache, progress)
+                with closing(built.engine):
+                    report.build[label] = {
+                        'built': built.built,
+                        'seconds': round(built.seconds, 2),
+                        'bytes': len(built.plan),
+                        'kept': built.kept,
+                        'parity': asdict(built.parity) if built.parity else None,
+                    }
+                    report.memory[label] = {
+                        'gpu_mb': (free - cuda.call('cudaMemGetInfo')[0]) / 1e6,
+                        'buffers_mb': built.engine.stream.device_bytes / 1e6,
+                        'pinned_mb': built.engine.stream.pinned_bytes / 1e6,
+                    }
+                    for batch in batches:
+                        crops = crops_for(built.engine, batch)
+                        timings = {stage: measure(run, seconds) for stage, run in stages_of(built.engine, crops).items()}
+                        timings['copies_and_network'] = timings.pop('network')  # by the host's clock; the next line measures by the GPU's
+                        timings['network'] = Timing.of(built.engine.network_ms(batch, 200))
+                        row = _row(job.model, job.path.stem, job.precision, batch, timings, report.ceilings[job.precision])
+                        report.rows.append(Row(**{**vars(row), 'kernels_ms': sum(built.engine.kernels_ms(batch).values())}))
     return report
 
 

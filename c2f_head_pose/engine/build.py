@@ -15,6 +15,7 @@ from pathlib import Path
 
 import onnx
 
+from ..interruption import INTERRUPTED
 from ..models.registry import ModelError, model_path
 from . import cuda
 from .cache import EngineCache, EngineKey
@@ -222,6 +223,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.json and options.json != '-':
             Path(options.json).parent.mkdir(parents=True, exist_ok=True)
             Path(options.json).write_text(json.dumps(summary, indent=2) + '\n')
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except (ModelError, OSError, RuntimeError) as error:  # EngineError, CudaError and TensorRT's errors are RuntimeErrors
         print(f'build_engine: {error}', file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..interruption import INTERRUPTED
 from .registry import DETECTOR, YUNET, ModelError, fetched_folder, is_registered
 
 _URLS = (
@@ -166,6 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         fetch_detector(options.folder, options.file)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except ModelError as error:
         print(f'fetch_models: {error}', file=sys.stderr)
         return 1

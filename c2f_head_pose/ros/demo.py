@@ -20,6 +20,7 @@ from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 
 from ..counting import counted
@@ -27,6 +28,7 @@ from ..files import stamp_ns
 from ..geometry import rotation_from_quaternion, ypr_deg_from_rotation
 from ..images import image_from_message
 from ..images.paths import utf8_path
+from ..interruption import INTERRUPTED, sigterm_interrupts
 from . import transport
 from .child_node import ChildNode, end_all, isolate_graph
 from .demo_results import Recording, write
@@ -84,7 +86,7 @@ def record(bag: Path, output: Path, rate: float, image_topic: str = '') -> Recor
     """
     isolate_graph()
     transport.share_large_images()
-    rclpy.init(args=[])
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)  # its handlers would end the context under the executor
     recorder = Recorder()
     executor = SingleThreadedExecutor()
     executor.add_node(recorder)
@@ -186,14 +188,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(f'replaying {options.bag.name} through replay_node and head_pose (logs in {options.output}/)')
     try:
-        recording = record(options.bag, options.output, options.rate, options.image)
-        summary = write(recording, options.output)
+        with sigterm_interrupts():
+            recording = record(options.bag, options.output, options.rate, options.image)
+            summary = write(recording, options.output)
     except (RuntimeError, OSError) as error:
         print(f'\ndemo: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\nstopped')
-        return 130
+        return INTERRUPTED
     print('\n'.join(summary))
     for name, what in (
         ('annotated.mp4', 'the recording with the poses drawn in'),

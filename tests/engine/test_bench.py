@@ -1,6 +1,7 @@
 """The benchmark: what it counts, by hand, and that it runs where there is no GPU."""
 
 import json
+import signal
 
 import numpy as np
 import onnx
@@ -10,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from c2f_head_pose.bench import command as bench
 from c2f_head_pose.bench import networks
 from c2f_head_pose.bench.roofline import Ceilings, Work, ceiling_model, count_work, floor_s
-from c2f_head_pose.engine import cuda, open_engine
+from c2f_head_pose.engine import build, cuda, open_engine
+from c2f_head_pose.models import fetch
 from c2f_head_pose.models.registry import model_path
 
 
@@ -102,3 +104,35 @@ def test_batches_that_are_no_buckets_are_refused_on_cuda(capsys):
     with pytest.raises(SystemExit):
         bench.main(['--device', 'cuda', '--batch', '3'])
     assert '1, 2, 4, 8, 16, 32, 64' in capsys.readouterr().err
+
+
+def test_a_benchmark_that_is_stopped_prints_what_it_has_measured(tmp_path, capsys, monkeypatch):
+    """Two stages of the first model are measured; Ctrl-C comes in the first stage of the second."""
+    stages, measure = [], networks.measure
+
+    def measure_or_stop(run, seconds):
+        stages.append(run)
+        if len(stages) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return measure(run, seconds)
+
+    monkeypatch.setattr(networks, 'cpu_ceilings', lambda *_: Ceilings(1e11, 1e10))
+    monkeypatch.setattr(networks, 'measure', measure_or_stop)
+    arguments = ['c2f_edge', 'c2f', '--batch', '1', '--seconds', '0.01', '--json', str(tmp_path / 'bench.json')]
+    try:
+        status = bench.main(arguments)
+    except KeyboardInterrupt:
+        pytest.fail('the command ended with a traceback')
+    shown = capsys.readouterr()
+    assert status == 130 and '| c2f_edge | fp32 | 1 |' in shown.out and '| c2f |' not in shown.out
+    assert f'bench: stopped; {tmp_path}/bench.json is not written' in shown.err and not (tmp_path / 'bench.json').exists()
+
+
+@pytest.mark.parametrize(('module', 'function', 'arguments'), [(build, 'make_job', ['c2f_edge']), (fetch, 'fetch_detector', [])])
+def test_build_engine_and_fetch_models_end_without_a_traceback_when_they_are_interrupted(module, function, arguments, monkeypatch):
+    monkeypatch.setattr(build, 'find_all', lambda: (None, None))
+    monkeypatch.setattr(module, function, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        assert module.main(arguments) == 130
+    except KeyboardInterrupt:
+        pytest.fail('the command ended with a traceback')

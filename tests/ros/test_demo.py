@@ -1,6 +1,11 @@
 """`make demo` on recordings of one's own: other topics, no calibration, nobody in view."""
 
 import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -65,3 +70,27 @@ def test_drops_and_images_of_nobody_are_distinguished(tmp_path):
     answered, dropped, *_ = demo.write(recording, tmp_path)
     assert answered == '3 of 4 images answered, each with its own stamp; no face was found in 1 of them'
     assert dropped.startswith('1 image was dropped, because')
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_the_demo_and_its_nodes_in_order(tmp_path, number):
+    """As soon as the node's log is there: both nodes have been started."""
+    log = (tmp_path / 'demo.log').open('w+')
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'c2f_head_pose.ros.demo', '--output', tmp_path / 'out'],
+        cwd=Path(__file__).parents[2],
+        stdout=log,
+        stderr=log,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts in the background ignores it
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (tmp_path / 'out' / 'node.log').exists():
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+    log.seek(0)
+    said = log.read()
+    assert 'stopped' in said and 'Traceback' not in said
