@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.polynomial import Polynomial
 
+from .topic_names import is_rectified
 from .types import Camera, checked_calibration
 
 _NO_TURN, _UNIT = np.zeros(3), np.eye(3)
@@ -52,6 +53,11 @@ def camera_from_info(info: Any, rectified: bool = False) -> Camera | None:
     camera = Camera(int(width), int(height), intrinsics, D, model)
     pixel_rays(camera, [(0, 0), (width, height)])
     return camera
+
+
+def depth_is_rectified(info: Any, topic: str) -> bool:
+    """Whether P of a CameraInfo describes depth images, as the name of their topic says it; a driver that leaves P zero has K alone."""
+    return bool(is_rectified(topic)) and bool(_matrix(info, 'p', 12)[0])
 
 
 def calibration_of(info: Any) -> tuple[Any, ...]:

@@ -1,4 +1,6 @@
-"""Classifies image topics by their names: depth or colour, rectified or raw. Only advice depends on it, never how an image is read.
+"""Classifies image topics by their names: depth or colour, rectified or raw.
+
+Advice depends on it, and which of its two calibrations depth is read by; never how a colour image is read.
 
 Drivers name the stream in the last two parts of a topic, as in /camera/color/image_raw; parts before them, and parts like
 `depth_camera`, name the device.

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..camera import camera_from_info
+from ..camera import camera_from_info, depth_is_rectified
 from ..depth_alignment import DepthError, ImageView
 from ..draw import depth_picture
 from ..files import seconds_from_ns, stamp_ns
 from ..images import ImageError, SignificantBits, depth_from_message, image_from_compressed, image_from_message
-from ..topic_names import is_rectified
 from ..types import Camera
 from .bagfile import BagFile, BagMessage
 from .choice import COMPRESSED_TYPE, TopicChoice, first_message
@@ -119,14 +118,14 @@ def first_camera(bag: BagFile, choice: TopicChoice, rectified: bool = False) -> 
     """The camera of the first calibration; None without one that can be used, which `read_frames` notes. Arguments as of `read_frames`."""
     info = first_message(bag, choice.camera_info) if choice.camera_info else None
     try:
-        return None if info is None else camera_from_info(info, _reads_rectified(choice, rectified))
+        return None if info is None else camera_from_info(info, _reads_rectified(choice, info, rectified))
     except ValueError:
         return None
 
 
-def _reads_rectified(choice: TopicChoice, rectified: bool) -> bool:
-    """Whether the images are rectified; of depth alone also by the topic's name, as the node reads it."""
-    return rectified or (choice.depth_alone and bool(is_rectified(choice.image)))
+def _reads_rectified(choice: TopicChoice, info: Any, rectified: bool) -> bool:
+    """Whether P of a calibration describes the images; of depth alone also by the topic's name, as the node reads it."""
+    return rectified or (choice.depth_alone and depth_is_rectified(info, choice.image))
 
 
 def _time_ns(message: BagMessage, decoded: Any) -> int:
@@ -154,7 +153,7 @@ class _FrameReader:
 
     def __init__(self, bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool) -> None:
         self._choice, self._notes = choice, notes
-        self._rectified = _reads_rectified(choice, rectified)
+        self._rectified = rectified
         self._compressed = bag.topics[choice.image].type == COMPRESSED_TYPE
         self._info = first_message(bag, choice.camera_info) if choice.camera_info else None
         self._camera: Camera | None = None
@@ -231,7 +230,7 @@ class _FrameReader:
         if info is not self._camera_of:
             self._camera_of, self._camera = info, None
             try:
-                self._camera = camera_from_info(info, self._rectified)
+                self._camera = camera_from_info(info, _reads_rectified(self._choice, info, self._rectified))
                 if self._camera is None:
                     self._notes.add('the camera is not calibrated (K is 0): angles are relative to the ray through each face')
             except ValueError as error:

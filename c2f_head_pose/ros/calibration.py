@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..camera import calibration_of, camera_from_info, reaches_corners
+from ..camera import calibration_of, camera_from_info, depth_is_rectified, reaches_corners
 from ..geometry import geodesic_deg
 from ..topic_names import is_rectified
 from ..transforms import frames_differ
@@ -57,6 +57,11 @@ class Calibration:
     def received(self) -> bool:
         """Whether any camera_info has arrived."""
         return self._info is not None
+
+    @property
+    def of_rectified_depth(self) -> bool:
+        """Whether the images, which are depth, are rectified by the name of their topic."""
+        return self._info is not None and depth_is_rectified(self._info, self._topic)
 
     @property
     def frame_id(self) -> str:

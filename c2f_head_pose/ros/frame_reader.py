@@ -99,6 +99,7 @@ class FrameReader:
                 f'depth is in frame {frames[0]}, camera_info in {frames[1]}: publish the calibration of the depth images beside them '
                 '(depth/camera_info)'
             )
+        rectified = rectified or (self._depth is None and self._calibration.of_rectified_depth)
         camera = self._calibration.camera(shape[1], shape[0], rectified, header.frame_id)
         if camera is None:
             raise ImageError(f'heads are found in depth by their size in metres, which needs camera_info: {self._calibration.status}')

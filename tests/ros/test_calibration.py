@@ -5,10 +5,13 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
+from ros_calls import depth_message
 from ros_graph import camera_info
 
 from c2f_head_pose.geometry import rotation_from_vector
+from c2f_head_pose.parameters import Parameters
 from c2f_head_pose.ros.calibration import Calibration
+from c2f_head_pose.ros.frame_reader import FrameReader
 from c2f_head_pose.ros.log import Notices
 
 pytestmark = pytest.mark.ros
@@ -62,3 +65,26 @@ def test_the_second_camera_of_a_stereo_pair_is_warned_of_once_with_its_place(rec
     (line,) = log
     assert 'second camera of a stereo pair' in line and 'x 0.050 m, y 0.000 m' in line and "the driver name this camera's own frame" in line
     assert "positions are from this camera's own centre" in status
+
+
+@pytest.mark.parametrize(
+    ('name', 'rectified', 'p_px', 'focal_px'),
+    [
+        ('image_raw', False, 500.0, 575.0),
+        ('image_rect', False, 500.0, 500.0),
+        ('image', True, 500.0, 500.0),
+        ('image_rect', False, 0.0, 575.0),
+    ],
+)
+def test_depth_alone_is_read_as_rectified_by_its_name_as_recordings_and_depth_beside_images_are(name, rectified, p_px, focal_px):
+    """K has f = 575 px with a distortion, P 500 px without, or is left 0 by the driver. A name that is followed is not warned of."""
+    log, topic = Log(), f'/cam/depth/{name}'
+    info = camera_info(focal=575.0)
+    info.d = [-0.25, 0.08, 0.0, 0.0, 0.0]
+    info.p[0] = info.p[5] = p_px
+    calibration = Calibration(Notices(log), topic, '/cam/depth/camera_info', 'depth/camera_info')
+    calibration.update(info)
+    reader = FrameReader(calibration, None, lambda: Parameters(rectified=rectified))
+    camera = reader.read(depth_message(np.full((480, 640), 800)), depth_alone=True).camera
+    assert (camera.K[0, 0], bool(camera.D.any())) == (focal_px, focal_px == 575.0)
+    assert log == [] or p_px == 0.0
