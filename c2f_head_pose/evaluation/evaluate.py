@@ -156,7 +156,7 @@ def evaluate_recording(
             else:
                 assert estimator is not None
                 estimator.reset()
-                source = estimate_frames(bag, choice, notes, estimator, options.rectified, second)
+                source = estimate_frames(bag, choice, notes, estimator, options.rectified, second, options.depth_tolerance_s)
             total = min(filter(None, (bag.topics[choice.image].count, options.limit)), default=0)
             _go(run, source, progress, total, options.limit)
             if bag.damage:

@@ -8,7 +8,7 @@ from ..options import EstimatorOptions
 from ..parameters import Parameters
 from ..recordings.pictures import PICTURE_RATE_HZ
 
-NODE_PARAMETERS = ('model', 'device', 'threads', 'rectified', *(row.name for row in fields(EstimatorOptions)))
+NODE_PARAMETERS = ('model', 'device', 'threads', 'rectified', 'depth_tolerance_s', *(row.name for row in fields(EstimatorOptions)))
 """Parameters of the node that decide what its estimator finds; an option of the same name means the same."""
 
 
@@ -52,6 +52,11 @@ class Options:
         """The estimator's options: those that have an option here, the others from the params file."""
         base = self.params_file.estimator_options() if self.params_file else EstimatorOptions()
         return replace(base, **{row.name: getattr(self, row.name) for row in fields(EstimatorOptions) if hasattr(self, row.name)})
+
+    @property
+    def depth_tolerance_s(self) -> float:
+        """The largest difference of stamps between an image and its depth, seconds."""
+        return (self.params_file or Parameters()).depth_tolerance_s
 
     @property
     def unused_parameters(self) -> list[str]:

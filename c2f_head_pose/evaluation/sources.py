@@ -15,6 +15,7 @@ import numpy as np
 from ..estimator import HeadPoseEstimator
 from ..files import age_ms, stamp_ns
 from ..geometry import geodesic_deg
+from ..parameters import Parameters
 from ..pose_messages import head_from_message, heads_from_detections
 from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice
@@ -65,6 +66,7 @@ def estimate_frames(
     estimator: HeadPoseEstimator,
     rectified: bool = False,
     second: HeadPoseEstimator | None = None,
+    depth_tolerance_s: float = Parameters.depth_tolerance_s,
 ) -> Iterator[Answer | UnreadableImage]:
     """Runs the estimator on every image of a recording, with the node's settings and as fast as possible.
 
@@ -77,12 +79,13 @@ def estimate_frames(
         estimator: estimates the poses.
         rectified: the images are rectified; see read_frames.
         second: a second estimator, for `Answer.other_deg`.
+        depth_tolerance_s: see read_frames.
 
     Yields:
         Each image with its poses, or that it cannot be read.
     """
     size, order = None, StampOrder()
-    for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified)):
+    for frame in _ahead(lambda: read_frames(bag, choice, notes, rectified, depth_tolerance_s)):
         if isinstance(frame, UnreadableImage):
             yield frame
             continue

@@ -12,18 +12,19 @@ import numpy as np
 
 from ..camera import camera_from_info, depth_is_rectified
 from ..depth_alignment import DepthError, ImageView
+from ..depth_pairing import RecentDepth, belongs
 from ..draw import depth_picture
 from ..files import seconds_from_ns, stamp_ns
 from ..images import ImageError, SignificantBits, depth_from_message, image_from_compressed, image_from_message
+from ..parameters import Parameters
 from ..types import Camera
 from .bagfile import BagFile, BagMessage
 from .choice import COMPRESSED_TYPE, TopicChoice, first_message
 from .recorded_depth import RecordedDepth
 from .storage import BagError
 
-_DEPTH_TOLERANCE_S = 0.025
-"""Depth belongs to an image when their stamps differ by less than most of a 30 Hz period."""
 _WAITING_IMAGES = 8
+"""So many images wait for depth that was recorded after them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,9 @@ class Notes:
         }
 
 
-def read_frames(bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool = False) -> Iterator[Frame | UnreadableImage]:
+def read_frames(
+    bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool = False, depth_tolerance_s: float = Parameters.depth_tolerance_s
+) -> Iterator[Frame | UnreadableImage]:
     """The images by recording time, each with the latest calibration and the depth of its own stamp.
 
     Args:
@@ -107,8 +110,9 @@ def read_frames(bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool
         choice: its topics.
         notes: odd events are added to it.
         rectified: the images are rectified: P without distortion instead of K and D.
+        depth_tolerance_s: depth belongs to an image if their stamps differ by no more, seconds.
     """
-    reader = _FrameReader(bag, choice, notes, rectified)
+    reader = _FrameReader(bag, choice, notes, rectified, depth_tolerance_s)
     for message in bag.messages([t for t in (choice.image, choice.camera_info, choice.depth, choice.depth_info, *choice.transforms) if t]):
         yield from reader.take(message)
     yield from reader.rest()
@@ -151,9 +155,9 @@ class _Waiting:
 class _FrameReader:
     """Joins images, calibration and depth; holds a few images until their depth has been read."""
 
-    def __init__(self, bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool) -> None:
+    def __init__(self, bag: BagFile, choice: TopicChoice, notes: Notes, rectified: bool, depth_tolerance_s: float) -> None:
         self._choice, self._notes = choice, notes
-        self._rectified = rectified
+        self._rectified, self._depth_tolerance_s = rectified, depth_tolerance_s
         self._compressed = bag.topics[choice.image].type == COMPRESSED_TYPE
         self._info = first_message(bag, choice.camera_info) if choice.camera_info else None
         self._camera: Camera | None = None
@@ -161,7 +165,8 @@ class _FrameReader:
         self._bits = SignificantBits()
         self._index = 0
         self._waiting: deque[_Waiting] = deque()
-        self._depths: deque[tuple[int, Any]] = deque(maxlen=_WAITING_IMAGES)
+        self._depths = RecentDepth()
+        self._newest_depth_ns = -1
         self._depth = RecordedDepth(bag, choice) if choice.depth else None
 
     def take(self, message: BagMessage) -> Iterator[Frame | UnreadableImage]:
@@ -179,12 +184,12 @@ class _FrameReader:
             self._waiting.append(_Waiting(self._index, message, decoded, self._info))
             self._index += 1
         elif message.topic == self._choice.depth:
-            self._depths.append((_time_ns(message, decoded), decoded))
+            self._newest_depth_ns = _time_ns(message, decoded)
+            self._depths.put(decoded, seconds_from_ns(self._newest_depth_ns), seconds_from_ns(message.log_ns))
         else:
             self._info = decoded
-        newest_depth_ns = self._depths[-1][0] if self._depths else -1
         while self._waiting and (
-            not self._choice.depth or newest_depth_ns >= self._waiting[0].stamp_ns or len(self._waiting) > _WAITING_IMAGES
+            not self._choice.depth or self._newest_depth_ns >= self._waiting[0].stamp_ns or len(self._waiting) > _WAITING_IMAGES
         ):
             yield self._finish(self._waiting.popleft())
 
@@ -211,7 +216,7 @@ class _FrameReader:
                 return unreadable
             return Frame(waiting.index, waiting.stamp_ns, message.log_ns, decoded.header.frame_id, image, camera, depth_m)
         view = ImageView(decoded.header, (image.shape[0], image.shape[1]), camera, self._rectified)
-        depth_m = self._depth_for(waiting.stamp_ns, view)
+        depth_m = self._depth_for(seconds_from_ns(waiting.stamp_ns), view)
         return Frame(waiting.index, waiting.stamp_ns, message.log_ns, decoded.header.frame_id, image, camera, depth_m)
 
     def _pixels(self, decoded: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -244,15 +249,15 @@ class _FrameReader:
             return None
         return camera
 
-    def _depth_for(self, stamp_ns: int, view: ImageView) -> np.ndarray | None:
-        if self._depth is None or not self._depths:
+    def _depth_for(self, image_s: float, view: ImageView) -> np.ndarray | None:
+        nearest = self._depths.nearest(image_s)
+        if self._depth is None or nearest is None:
             return None
-        depth_ns, message = min(self._depths, key=lambda d: abs(d[0] - stamp_ns))
-        if abs(depth_ns - stamp_ns) > _DEPTH_TOLERANCE_S * 1e9:
-            self._notes.add(f'images without depth within {1e3 * _DEPTH_TOLERANCE_S:.0f} ms')
+        if not belongs(nearest, image_s, self._depth_tolerance_s):
+            self._notes.add(f'images without depth within {1e3 * self._depth_tolerance_s:.0f} ms (depth_tolerance_s)')
             return None
         try:
-            return self._depth.align(message, view)
+            return self._depth.align(nearest.message, view)
         except ImageError as error:
             self._notes.add(f'depth on {self._choice.depth} that cannot be read', str(error))
         except DepthError as error:

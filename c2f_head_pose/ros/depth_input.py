@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..depth_alignment import DepthAlignment, DepthError, ImageView
+from ..depth_pairing import RecentDepth, belongs
 from ..frame import check_metres
 from ..images import ImageError, depth_from_message
 from .log import Notices
 from .messages import stamp_s
 
-_KEPT_S = 0.5
-_FEWEST_KEPT, _MOST_KEPT = 8, 64
-"""Depth of the last `_KEPT_S` is kept for images that come late, at least and at most so many images of it."""
 _SAME_INSTANT_S = 0.001
 _UNPAIRED_IN_ROW = 10
 
@@ -37,15 +34,6 @@ class DepthTiming:
     tolerance_s: float
     wait_s: float
     stopped_s: float
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A depth image, its stamp, and when it came by the clock."""
-
-    message: Any
-    stamp_s: float
-    came_s: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,7 @@ class DepthInput:
         self._topic = topic
         self._clock = clock
         self._changed = threading.Condition()
-        self._kept: deque[_Kept] = deque(maxlen=_MOST_KEPT)
+        self._kept = RecentDepth()
         self._unpaired = 0
         self._reported: set[str] = set()
         self._since_s = clock()
@@ -93,9 +81,7 @@ class DepthInput:
         """Takes a depth image."""
         with self._changed:
             self.last_s = self._clock()
-            self._kept.append(_Kept(message, stamp_s(message.header), self.last_s))
-            while len(self._kept) > _FEWEST_KEPT and self._kept[0].came_s < self.last_s - _KEPT_S:
-                self._kept.popleft()
+            self._kept.put(message, stamp_s(message.header), self.last_s)
             self._changed.notify()
 
     def depth_m(self, view: ImageView, timing: DepthTiming) -> np.ndarray | None:
@@ -136,11 +122,10 @@ class DepthInput:
         end = self._clock() + timing.wait_s
         with self._changed:
             while True:
-                # The newest of equals, as where stamps are 0.
-                nearest = min(reversed(self._kept), key=lambda one: abs(one.stamp_s - image_s), default=None)
+                nearest, newest = self._kept.nearest(image_s), self._kept.newest
                 apart_s = np.inf if nearest is None else abs(nearest.stamp_s - image_s)
                 now = self._clock()
-                if nearest is not None and apart_s <= timing.tolerance_s + 1e-9:
+                if nearest is not None and belongs(nearest, image_s, timing.tolerance_s):
                     if now < end and self._nearer_is_due(image_s, apart_s):
                         self._changed.wait(end - now)
                         continue
@@ -153,7 +138,7 @@ class DepthInput:
                     return _Missing('never came', f'no depth image has come on {self._topic}; {remedy}')
                 if now - self.last_s > timing.stopped_s:
                     return _Missing('stopped', f'depth images on {self._topic} have stopped; look at the depth camera')
-                if now < end and (nearest is None or self._kept[-1].stamp_s < image_s):
+                if now < end and (newest is None or newest.stamp_s < image_s):
                     self._changed.wait(end - now)
                     continue
                 self._unpaired += 1
@@ -167,10 +152,11 @@ class DepthInput:
 
         Streams that are not synchronised stay apart by up to half a period; waiting for the next depth would then cost time for little.
         """
-        ahead_s = image_s - self._kept[-1].stamp_s
-        if apart_s <= _SAME_INSTANT_S or ahead_s <= 0 or len(self._kept) < 2:
+        stamps_s = self._kept.stamps_s
+        ahead_s = image_s - stamps_s[-1]
+        if apart_s <= _SAME_INSTANT_S or ahead_s <= 0 or len(stamps_s) < 2:
             return False
-        period_s = float(np.median(np.diff([one.stamp_s for one in self._kept])))
+        period_s = float(np.median(np.diff(stamps_s)))
         return period_s > 0 and abs(ahead_s - max(1, round(ahead_s / period_s)) * period_s) <= apart_s / 2
 
     def _degrade(self, missing: _Missing) -> None:

@@ -13,7 +13,7 @@ PACKAGE = (
     ('params_files', 'stamp_order', 'topic_names', 'transforms', 'types', 'models'),
     ('camera', 'crop', 'frame', 'turn'),
     ('engine', 'options'),
-    ('change', 'decode', 'depth', 'depth_head_finder', 'depth_registration', 'detect', 'draw', 'parameters', 'smooth'),
+    ('change', 'decode', 'depth', 'depth_head_finder', 'depth_pairing', 'depth_registration', 'detect', 'draw', 'parameters', 'smooth'),
     ('demo_files', 'depth_alignment', 'mounting', 'pose_messages', 'primary_face', 'track'),
     ('finder',),
     ('estimator',),

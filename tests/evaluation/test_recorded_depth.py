@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from bag_making import CAMERA, FRAME_ID, write_bag
+from bag_making import CAMERA, FRAME_ID, START_NS, Recording, image_message, write_bag
 from depth_recordings import (
     DEPTH_FRAME,
     MOUNTING,
@@ -23,7 +23,10 @@ from depth_recordings import (
     png,
     quantisation,
 )
+from field_recordings import IMAGE_TYPE
 
+from c2f_head_pose.evaluation.options import Options
+from c2f_head_pose.parameters import Parameters
 from c2f_head_pose.recordings.bagfile import BagError, BagFile
 from c2f_head_pose.recordings.message_types import Decoder
 from c2f_head_pose.recordings.reader import Notes, read_frames
@@ -199,3 +202,37 @@ def test_tf_recorded_in_ros_1_with_a_damaged_definition_is_refused_not_guessed(k
     definition = MessageDefinition(MessageDefinitionFormat.MSG, 'uint8[] transform_s')
     with pytest.raises(BagError, match=f'another {kind} than the standard one'):
         Decoder('/tf', kind, 'ros1', definition)
+
+
+def read_two_streams(tmp_path, image_hz, depth_hz, offset_s=0.0, late_s=0.0, tolerance_s=Parameters.depth_tolerance_s):
+    """The frames of a second, and what was noted: depth is stamped after images by an offset, images are recorded late."""
+    made, gray, depth_mm = Recording(), np.full((48, 64), 90, np.uint8), np.full((48, 64), 800, np.uint16)
+
+    def add(topic, pixels, encoding, stamp_s, log_s):
+        stamp_ns = START_NS + round(1e9 * stamp_s)
+        made.add(topic, IMAGE_TYPE, START_NS + round(1e9 * log_s), lambda store: image_message(store, pixels, stamp_ns, encoding))
+
+    for k in range(image_hz):
+        add('/color/image_raw', gray, 'mono8', k / image_hz, k / image_hz + late_s)
+    for k in range(depth_hz):
+        add('/depth/image_raw', depth_mm, '16UC1', k / depth_hz + offset_s, k / depth_hz + offset_s)
+    notes = Notes()
+    with BagFile(write_bag(tmp_path / 'bag', made)) as bag:
+        return [*read_frames(bag, choose_topics(bag), notes, depth_tolerance_s=tolerance_s)], notes.counts
+
+
+@pytest.mark.parametrize(('tolerance_s', 'share'), [(0.02, 0), (0.025, 1)])
+def test_depth_belongs_to_an_image_within_the_nodes_tolerance(tmp_path, tolerance_s, share):
+    """Depth is stamped 23 ms after each image; the node's tolerance is 20 ms unless its params file has another."""
+    options = Options(params_file=Parameters(depth_tolerance_s=tolerance_s))
+    frames, notes = read_two_streams(tmp_path, 15, 15, offset_s=0.023, tolerance_s=options.depth_tolerance_s)
+    assert [frame.depth_m is not None for frame in frames] == 15 * [bool(share)]
+    assert notes == ({} if share else {'images without depth within 20 ms (depth_tolerance_s)': 15})
+    assert Options().depth_tolerance_s == 0.02 and options.unused_parameters == []
+
+
+@pytest.mark.parametrize(('depth_hz', 'late_s'), [(90, 0.15), (30, 0.3)])
+def test_depth_is_kept_for_images_that_were_recorded_late_as_long_as_in_the_node(tmp_path, depth_hz, late_s):
+    """Meanwhile 14 and 9 depth images are recorded, more than the eight that are kept at least; the node keeps half a second of them."""
+    frames, notes = read_two_streams(tmp_path, 30, depth_hz, late_s=late_s)
+    assert len(frames) == 30 and all(frame.depth_m is not None for frame in frames) and notes == {}

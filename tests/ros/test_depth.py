@@ -190,7 +190,7 @@ def test_positions_come_from_depth_until_it_stops_mid_way(graph):
     status = graph.wait_for_state('degraded: depth images on /depth/image have stopped')
     assert 'stopped' in values(status)['depth']
     depths.publish(depth_message(np.full((480, 640), 800), 4.0))
-    graph.wait_until(lambda: node._session.depth._kept[-1].stamp_s == 4.0, 'the depth')
+    graph.wait_until(lambda: node._session.depth._kept.newest.stamp_s == 4.0, 'the depth')
     images.publish(image_message(noise(), 4.0))
     graph.wait_for_log('is good again')
 

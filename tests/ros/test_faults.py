@@ -239,7 +239,7 @@ def test_depth_half_a_second_out_of_step_is_reported_and_answered_without_until_
     def pair(stamp_s, depth_late_s):
         depths.publish(depth_message(np.full((48, 64), 800), stamp_s + depth_late_s))
         kept = node._session.depth._kept
-        graph.wait_until(lambda: kept and kept[-1].stamp_s == stamp_s + depth_late_s, 'the depth')
+        graph.wait_until(lambda: kept and kept.newest.stamp_s == stamp_s + depth_late_s, 'the depth')
         ask(graph, results, images, image_message(SMALL, stamp_s))
 
     for number in range(12):
