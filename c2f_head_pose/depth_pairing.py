@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,16 @@ class RecentDepth:
         """(N,) stamps in the order in which the depth images came, seconds."""
         return np.array([one.stamp_s for one in self._kept])
 
+    @property
+    def period_s(self) -> float:
+        """The usual time between two depth images by their stamps, seconds; NaN where it is unknown, as of fewer than three."""
+        return _median_step(self.stamps_s)
+
+    @property
+    def pace_s(self) -> float:
+        """The longer of that and of the time between two that come, as of a slow replay; NaN where it is unknown."""
+        return float(np.fmax(self.period_s, _median_step(np.array([one.came_s for one in self._kept]))))
+
     def nearest(self, image_s: float) -> KeptDepth | None:
         """The depth nearest to an image's stamp, the newest of equals, as where stamps are 0; None without any."""
         return min(reversed(self._kept), key=lambda one: abs(one.stamp_s - image_s), default=None)
@@ -69,3 +80,9 @@ def belongs(depth: KeptDepth, image_s: float, tolerance_s: float) -> bool:
         tolerance_s: the parameter `depth_tolerance_s`.
     """
     return abs(depth.stamp_s - image_s) <= tolerance_s + _ROUNDING_S
+
+
+def _median_step(times_s: np.ndarray) -> float:
+    """Median step of (N,) times, seconds; NaN where it is not positive, and of fewer than three."""
+    step_s = float(np.median(np.diff(times_s))) if len(times_s) > 2 else math.nan
+    return step_s if step_s > 0 else math.nan

@@ -19,6 +19,8 @@ from .messages import stamp_s
 
 _SAME_INSTANT_S = 0.001
 _UNPAIRED_IN_ROW = 10
+_SILENT_PERIODS = 3
+"""Depth that has not come for so many of its own periods has stopped."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class DepthTiming:
     Attributes:
         tolerance_s: largest difference of stamps.
         wait_s: longest wait for depth that comes later than its image, seconds; there is no wait while depth has stopped.
-        stopped_s: depth silent for longer has stopped.
+        stopped_s: depth silent for longer has stopped, whatever its rate.
     """
 
     tolerance_s: float
@@ -137,15 +139,20 @@ class DepthInput:
                     remedy = 'remap depth/image to the registered depth, or set modality to rgb'
                     return _Missing('never came', f'no depth image has come on {self._topic}; {remedy}')
                 if now - self.last_s > timing.stopped_s:
-                    return _Missing('stopped', f'depth images on {self._topic} have stopped; look at the depth camera')
+                    return self._stopped(now - self.last_s)
                 if now < end and (newest is None or newest.stamp_s < image_s):
                     self._changed.wait(end - now)
                     continue
                 self._unpaired += 1
                 if self._unpaired < _UNPAIRED_IN_ROW and not self.degraded:
                     return None
+                if now - self.last_s > _SILENT_PERIODS * self._kept.pace_s:
+                    return self._stopped(now - self.last_s)
                 remedy = 'let the driver synchronise them, or raise depth_tolerance_s'
                 return _Missing('unpaired', f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; {remedy}')
+
+    def _stopped(self, silent_s: float) -> _Missing:
+        return _Missing('stopped', f'depth images on {self._topic} have stopped, none for {silent_s:.1f} s; look at the depth camera')
 
     def _nearer_is_due(self, image_s: float, apart_s: float) -> bool:
         """Whether depth at most half as far from an image as the nearest is still to come, by the rate of depth.

@@ -120,6 +120,23 @@ def test_depth_that_stops_and_comes_back_is_reported_once_each(paired):
     assert 'good again' in paired.heard[1]
 
 
+@pytest.mark.parametrize('depth_hz', [30, 10])
+def test_depth_that_is_unplugged_is_never_said_to_be_stamped_wrongly(paired, depth_hz):
+    """Images at 30 Hz; the camera's own rate tells within a second that none came, long before stopped_s, here 1 s, at 30 Hz."""
+    for k in range(90):
+        paired.now.s = k / 30
+        if k <= 30 and k % (30 // depth_hz) == 0:
+            paired.depth.put(depth_message(np.full((2, 3), 1000), k / 30))
+        paired.get(k / 30)
+        if paired.heard:
+            break
+    assert 'depth images on /depth/image have stopped, none for 0.' in paired.heard[0] and paired.now.s <= 1.4
+    for k in range(90, 300):
+        paired.now.s = k / 30
+        assert paired.get(k / 30) is None
+    assert len(paired.heard) == 1 and 'have stopped, none for 9.0 s' in paired.depth.status
+
+
 def test_depth_that_never_comes_is_reported_once_and_not_while_cameras_start(paired):
     assert paired.get(1.0) is None and paired.heard == []
     paired.now.s = 1.5
