@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-_KEPT_S = 0.5
+KEPT_S = 0.5
 _FEWEST_KEPT, _MOST_KEPT = 8, 64
-"""Depth of the last `_KEPT_S` is kept for images that come late, at least and at most so many images of it."""
+"""Depth of the last `KEPT_S` is kept for images that come late, at least and at most so many images of it."""
 _ROUNDING_S = 1e-9
 
 
@@ -43,7 +43,7 @@ class RecentDepth:
     def put(self, message: Any, stamp_s: float, came_s: float) -> None:
         """Takes a depth image, and forgets those that came too long before it; arguments as KeptDepth's."""
         self._kept.append(KeptDepth(message, stamp_s, came_s))
-        while len(self._kept) > _FEWEST_KEPT and self._kept[0].came_s < came_s - _KEPT_S:
+        while len(self._kept) > _FEWEST_KEPT and self._kept[0].came_s < came_s - KEPT_S:
             self._kept.popleft()
 
     @property

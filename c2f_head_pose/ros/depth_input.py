@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +13,17 @@ from typing import Any
 import numpy as np
 
 from ..depth_alignment import DepthAlignment, DepthError, ImageView
-from ..depth_pairing import RecentDepth, belongs
+from ..depth_pairing import KEPT_S, RecentDepth, belongs
 from ..frame import check_metres
 from ..images import ImageError, depth_from_message
 from .log import Notices
 from .messages import stamp_s
 
 _SAME_INSTANT_S = 0.001
-_UNPAIRED_IN_ROW = 10
+_MISSED_IN_ROW, _MISSED_S = 10, 1.0
+"""Images without depth of their stamps are reported once there are so many in a row, or the first was so long ago."""
+_MOST_MISSED = 64
+_WAIT_MARGIN = 1.2
 _SILENT_PERIODS = 3
 """Depth that has not come for so many of its own periods has stopped."""
 
@@ -36,6 +41,14 @@ class DepthTiming:
     tolerance_s: float
     wait_s: float
     stopped_s: float
+
+
+@dataclass(frozen=True)
+class _Missed:
+    """An image without depth of its stamp: its stamp, and when it was taken up by the clock."""
+
+    stamp_s: float
+    begun_s: float
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,9 @@ class DepthInput:
         self._clock = clock
         self._changed = threading.Condition()
         self._kept = RecentDepth()
-        self._unpaired = 0
+        self._missed: deque[_Missed] = deque(maxlen=_MOST_MISSED)
+        self._missed_since_s = math.inf
+        self._late_s: float | None = None
         self._reported: set[str] = set()
         self._since_s = clock()
 
@@ -121,7 +136,8 @@ class DepthInput:
 
     def _paired(self, image_s: float, timing: DepthTiming) -> Any:
         """The depth message of a stamp, or what is missing; None where that is not worth a report."""
-        end = self._clock() + timing.wait_s
+        begun_s = self._clock()
+        end = begun_s + timing.wait_s
         with self._changed:
             while True:
                 nearest, newest = self._kept.nearest(image_s), self._kept.newest
@@ -131,7 +147,8 @@ class DepthInput:
                     if now < end and self._nearer_is_due(image_s, apart_s):
                         self._changed.wait(end - now)
                         continue
-                    self._unpaired = 0
+                    self._missed.clear()
+                    self._missed_since_s, self._late_s = math.inf, None
                     return nearest.message
                 if self.last_s is None and now - self._since_s < timing.stopped_s:
                     return None  # a camera may take as long to start
@@ -143,13 +160,33 @@ class DepthInput:
                 if now < end and (newest is None or newest.stamp_s < image_s):
                     self._changed.wait(end - now)
                     continue
-                self._unpaired += 1
-                if self._unpaired < _UNPAIRED_IN_ROW and not self.degraded:
-                    return None
-                if now - self.last_s > _SILENT_PERIODS * self._kept.pace_s:
-                    return self._stopped(now - self.last_s)
-                remedy = 'let the driver synchronise them, or raise depth_tolerance_s'
-                return _Missing('unpaired', f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; {remedy}')
+                self._missed_since_s = min(self._missed_since_s, begun_s)
+                self._missed.append(_Missed(image_s, begun_s))
+                return self._why_missed(now, now - self.last_s, timing.tolerance_s)
+
+    def _why_missed(self, now: float, silent_s: float, tolerance_s: float) -> _Missing | None:
+        """Why the last images had no depth of their stamps; None while that is not worth a report.
+
+        Depth that comes after its image was answered is told by the images before: by now it has come, and is as far from them as its
+        stamps are, whatever it was then.
+        """
+        missed_s = now - self._missed_since_s
+        if len(self._missed) < _MISSED_IN_ROW and missed_s < _MISSED_S:
+            return None
+        if silent_s > _SILENT_PERIODS * self._kept.pace_s:
+            return self._stopped(silent_s)
+        nearest = [(one, depth) for one in self._missed if (depth := self._kept.nearest(one.stamp_s)) is not None]
+        late_s = [depth.came_s - one.begun_s for one, depth in nearest if belongs(depth, one.stamp_s, tolerance_s)]
+        self._late_s = max(late_s, default=self._late_s)
+        if self._late_s is not None:
+            wait_s = min(1.0, math.ceil(100 * _WAIT_MARGIN * self._late_s) / 100)
+            remedy = f'raise depth_wait_s to {wait_s:.2f}, by which answers come later, or let the camera deliver it sooner'
+            return _Missing('late', f'depth on {self._topic} comes {1e3 * self._late_s:.0f} ms after its image: {remedy}')
+        if missed_s < KEPT_S:
+            return None  # depth of the first may still come
+        apart_s = min(abs(depth.stamp_s - one.stamp_s) for one, depth in nearest)
+        remedy = 'let the driver synchronise them, or raise depth_tolerance_s'
+        return _Missing('unpaired', f'depth on {self._topic} is not stamped like the images, {apart_s:.3f} s apart; {remedy}')
 
     def _stopped(self, silent_s: float) -> _Missing:
         return _Missing('stopped', f'depth images on {self._topic} have stopped, none for {silent_s:.1f} s; look at the depth camera')

@@ -105,6 +105,7 @@ def test_depth_is_kept_for_images_that_come_half_a_second_late_and_no_longer(pai
 def test_depth_of_another_clock_is_reported_once(paired):
     paired.depth.put(depth_message(np.full((2, 3), 1000), 50.0))
     for number in range(30):
+        paired.now.s = number / 30
         assert paired.get(1.0 + number) is None
     assert len(paired.heard) == 1 and 'not stamped like the images' in paired.heard[0] and 'depth_tolerance_s' in paired.heard[0]
 
@@ -118,6 +119,20 @@ def test_depth_that_stops_and_comes_back_is_reported_once_each(paired):
     paired.depth.put(depth_message(np.full((2, 3), 1000), 4.0))
     assert paired.get(4.0) is not None
     assert 'good again' in paired.heard[1]
+
+
+@pytest.mark.parametrize(('late_s', 'wait_s'), [(0.045, '0.06'), (0.4, '0.48')])
+def test_depth_that_comes_after_its_image_is_reported_with_the_wait_that_it_needs_never_with_a_larger_tolerance(paired, late_s, wait_s):
+    """Both at 30 Hz with equal stamps. With a tolerance of 40 ms each image would have the depth of the one before."""
+    events = sorted((k / 30 + after_s, k / 30, after_s > 0) for k in range(90) for after_s in (0.0, late_s))
+    for paired.now.s, stamp_s, is_depth in events:
+        if is_depth:
+            paired.depth.put(depth_message(np.full((2, 3), 1000), stamp_s))
+        else:
+            assert paired.get(stamp_s) is None
+    (line,) = paired.heard
+    assert f'depth on /depth/image comes {1000 * late_s:.0f} ms after its image' in line
+    assert f'raise depth_wait_s to {wait_s}' in line and 'depth_tolerance_s' not in line
 
 
 @pytest.mark.parametrize('depth_hz', [30, 10])
@@ -145,12 +160,13 @@ def test_depth_that_never_comes_is_reported_once_and_not_while_cameras_start(pai
 
 
 def test_two_reasons_that_alternate_are_logged_once_each(paired):
-    """Every second image has no depth of its stamp, the others have depth of another size."""
+    """Every second depth image is of another size, the others are JPEG."""
     paired.now.s = 1.0
     for number in range(20):
         paired.depth.put(depth_message(np.full((4, 4), 1000), 2.0 * number))
+        paired.depth.put(CompressedImage(header=header(2.0 * number + 1.0), format='16UC1; jpeg compressed', data=bytes(100)))
         assert paired.get(2.0 * number) is None and paired.get(2.0 * number + 1.0) is None
-    assert len(paired.heard) == 2 and '4x4' in paired.heard[0] and 'not stamped like the images' in paired.heard[1]
+    assert len(paired.heard) == 2 and '4x4' in paired.heard[0] and 'cannot be read' in paired.heard[1]
 
 
 def test_depth_that_cannot_be_read_is_logged_once_however_its_bytes_vary(paired):
