@@ -24,8 +24,8 @@ _MISSED_IN_ROW, _MISSED_S = 10, 1.0
 """Images without depth of their stamps are reported once there are so many in a row, or the first was so long ago."""
 _MOST_MISSED = 64
 _WAIT_MARGIN = 1.2
-_SILENT_PERIODS = 3
-"""Depth that has not come for so many of its own periods has stopped."""
+_SEVERAL = 3
+"""Depth has stopped after so many of its own periods, is stamped wrongly once so many belong to no image, and good again after so many."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ class DepthInput:
     """Pairs depth with images by stamp. Depth arrives in the executor's thread, images are answered in the worker's.
 
     Attributes:
-        status: 'paired', or why the last image had no depth.
-        degraded: whether the last image had no depth.
+        status: 'paired', or why images have no depth, until several have had it again. Images between depth that comes less often than they
+            do are no reason.
+        degraded: whether the status is such a reason.
         last_s: when the last depth image came, by the clock; None before the first.
         unregistered: why depth cannot be registered to the images; empty while it can.
     """
@@ -91,6 +92,8 @@ class DepthInput:
         self._missed: deque[_Missed] = deque(maxlen=_MOST_MISSED)
         self._missed_since_s = math.inf
         self._late_s: float | None = None
+        self._unpaired = 0
+        self._pairs = 0
         self._reported: set[str] = set()
         self._since_s = clock()
 
@@ -99,6 +102,7 @@ class DepthInput:
         with self._changed:
             self.last_s = self._clock()
             self._kept.put(message, stamp_s(message.header), self.last_s)
+            self._unpaired += 1
             self._changed.notify()
 
     def depth_m(self, view: ImageView, timing: DepthTiming) -> np.ndarray | None:
@@ -127,11 +131,15 @@ class DepthInput:
                 return None
             self._degrade(_Missing('unregistered', str(error)))
             return None
+        self.unregistered = ''
+        self._pairs += 1
+        if self._reported and self._pairs < _SEVERAL:
+            return depth_m
         forgotten = [self._notices.forget(key) for key in self._reported]
         if any(forgotten):
             self._notices.say(f'depth on {self._topic} is good again')
         self._reported.clear()
-        self.status, self.degraded, self.unregistered = f'paired, {self.alignment.status}', False, ''
+        self.status, self.degraded = f'paired, {self.alignment.status}', False
         return depth_m
 
     def _paired(self, image_s: float, timing: DepthTiming) -> Any:
@@ -140,15 +148,15 @@ class DepthInput:
         end = begun_s + timing.wait_s
         with self._changed:
             while True:
-                nearest, newest = self._kept.nearest(image_s), self._kept.newest
+                nearest = self._kept.nearest(image_s)
                 apart_s = np.inf if nearest is None else abs(nearest.stamp_s - image_s)
                 now = self._clock()
                 if nearest is not None and belongs(nearest, image_s, timing.tolerance_s):
-                    if now < end and self._nearer_is_due(image_s, apart_s):
+                    if now < end and apart_s > _SAME_INSTANT_S and self._due_s(image_s, now) <= apart_s / 2:
                         self._changed.wait(end - now)
                         continue
                     self._missed.clear()
-                    self._missed_since_s, self._late_s = math.inf, None
+                    self._missed_since_s, self._late_s, self._unpaired = math.inf, None, 0
                     return nearest.message
                 if self.last_s is None and now - self._since_s < timing.stopped_s:
                     return None  # a camera may take as long to start
@@ -157,7 +165,7 @@ class DepthInput:
                     return _Missing('never came', f'no depth image has come on {self._topic}; {remedy}')
                 if now - self.last_s > timing.stopped_s:
                     return self._stopped(now - self.last_s)
-                if now < end and (newest is None or newest.stamp_s < image_s):
+                if now < end and not self._due_s(image_s, now) > timing.tolerance_s:  # also where the rate is not known yet
                     self._changed.wait(end - now)
                     continue
                 self._missed_since_s = min(self._missed_since_s, begun_s)
@@ -173,11 +181,15 @@ class DepthInput:
         missed_s = now - self._missed_since_s
         if len(self._missed) < _MISSED_IN_ROW and missed_s < _MISSED_S:
             return None
-        if silent_s > _SILENT_PERIODS * self._kept.pace_s:
+        if silent_s > _SEVERAL * self._kept.pace_s:
             return self._stopped(silent_s)
         nearest = [(one, depth) for one in self._missed if (depth := self._kept.nearest(one.stamp_s)) is not None]
         late_s = [depth.came_s - one.begun_s for one, depth in nearest if belongs(depth, one.stamp_s, tolerance_s)]
         self._late_s = max(late_s, default=self._late_s)
+        if self._unpaired < _SEVERAL:
+            if not math.isnan(rate_hz := 1 / self._kept.period_s):
+                self._notices.once('depth rare', f'depth on {self._topic} comes at {rate_hz:.1f} Hz only: images between have none')
+            return None
         if self._late_s is not None:
             wait_s = min(1.0, math.ceil(100 * _WAIT_MARGIN * self._late_s) / 100)
             remedy = f'raise depth_wait_s to {wait_s:.2f}, by which answers come later, or let the camera deliver it sooner'
@@ -191,21 +203,27 @@ class DepthInput:
     def _stopped(self, silent_s: float) -> _Missing:
         return _Missing('stopped', f'depth images on {self._topic} have stopped, none for {silent_s:.1f} s; look at the depth camera')
 
-    def _nearer_is_due(self, image_s: float, apart_s: float) -> bool:
-        """Whether depth at most half as far from an image as the nearest is still to come, by the rate of depth.
+    def _due_s(self, image_s: float, now: float) -> float:
+        """How far from an image the depth will be stamped that is still to come, by the rate of depth.
 
         Streams that are not synchronised stay apart by up to half a period; waiting for the next depth would then cost time for little.
+
+        Returns:
+            Seconds; infinite where none is to come, NaN where the rate is not known.
         """
-        stamps_s = self._kept.stamps_s
+        stamps_s, period_s = self._kept.stamps_s, self._kept.period_s
         ahead_s = image_s - stamps_s[-1]
-        if apart_s <= _SAME_INSTANT_S or ahead_s <= 0 or len(stamps_s) < 2:
-            return False
-        period_s = float(np.median(np.diff(stamps_s)))
-        return period_s > 0 and abs(ahead_s - max(1, round(ahead_s / period_s)) * period_s) <= apart_s / 2
+        if ahead_s <= 0 or self.last_s is None or now - self.last_s > _SEVERAL * self._kept.pace_s:
+            return math.inf
+        if math.isnan(period_s):
+            return math.nan
+        # Of the periods seen, as depth from a busy computer comes of every fifth to seventh image.
+        return float(np.min(np.abs(ahead_s - max(1, round(ahead_s / period_s)) * np.diff(stamps_s))))
 
     def _degrade(self, missing: _Missing) -> None:
         """Reports why an image has no depth, each kind of reason once, also where two alternate."""
         key = f'depth {missing.kind}'
         self._reported.add(key)
+        self._pairs = 0
         self.status, self.degraded = missing.reason, True
         self._notices.once(key, f'{missing.reason}. Until then heads are answered from the image alone')

@@ -103,9 +103,9 @@ def test_depth_is_kept_for_images_that_come_half_a_second_late_and_no_longer(pai
 
 
 def test_depth_of_another_clock_is_reported_once(paired):
-    paired.depth.put(depth_message(np.full((2, 3), 1000), 50.0))
     for number in range(30):
         paired.now.s = number / 30
+        paired.depth.put(depth_message(np.full((2, 3), 1000), 50.0 + number))
         assert paired.get(1.0 + number) is None
     assert len(paired.heard) == 1 and 'not stamped like the images' in paired.heard[0] and 'depth_tolerance_s' in paired.heard[0]
 
@@ -116,9 +116,40 @@ def test_depth_that_stops_and_comes_back_is_reported_once_each(paired):
     paired.now.s = 5.0
     assert paired.get(2.0) is None and paired.get(3.0) is None
     assert paired.depth.degraded and len(paired.heard) == 1 and 'have stopped' in paired.heard[0]
-    paired.depth.put(depth_message(np.full((2, 3), 1000), 4.0))
-    assert paired.get(4.0) is not None
-    assert 'good again' in paired.heard[1]
+    for number in range(3):
+        assert paired.depth.degraded and len(paired.heard) == 1, 'one image is not enough'
+        paired.depth.put(depth_message(np.full((2, 3), 1000), 4.0 + number))
+        assert paired.get(4.0 + number) is not None
+    assert 'good again' in paired.heard[1] and not paired.depth.degraded
+
+
+@pytest.mark.parametrize('rate_hz', [2.5, 2.0, 1.0])
+def test_depth_slower_than_images_is_reported_once_is_no_fault_and_is_waited_for_only_where_due(paired, monkeypatch, rate_hz):
+    """Images at 30 Hz for 10 s; depth has the stamp of every 12th, 15th or 30th and comes 10 ms later, so each costs one wait.
+
+    Before three have come the rate is not known. The first image finds no depth yet and does not wait.
+    """
+    waits, coming = [], [k / rate_hz for k in range(int(10 * rate_hz))]
+
+    def wait(_):
+        waits.append(paired.now.s)
+        paired.now.s += 0.01
+        deliver()
+
+    def deliver():
+        while coming and coming[0] + 0.01 <= paired.now.s + 1e-6:
+            paired.depth.put(depth_message(np.full((2, 3), 1000), coming.pop(0)))
+
+    monkeypatch.setattr(paired.depth._changed, 'wait', wait)
+    answers = []
+    for k in range(300):
+        paired.now.s = max(paired.now.s, k / 30)
+        deliver()
+        answers.append(paired.get(k / 30, wait_s=0.02) is not None)
+        assert not (any(answers) and paired.depth.degraded)
+    (line,) = paired.heard
+    assert f'comes at {rate_hz:.1f} Hz only' in line and sum(answers) == 10 * rate_hz - 1
+    assert len([at_s for at_s in waits if at_s > 2.5 / rate_hz]) == 10 * rate_hz - 3
 
 
 @pytest.mark.parametrize(('late_s', 'wait_s'), [(0.045, '0.06'), (0.4, '0.48')])
@@ -222,9 +253,11 @@ def test_positions_come_from_depth_until_it_stops_mid_way(graph):
     graph.wait_for_log('have stopped', 'from the image alone')
     status = graph.wait_for_state('degraded: depth images on /depth/image have stopped')
     assert 'stopped' in values(status)['depth']
-    depths.publish(depth_message(np.full((480, 640), 800), 4.0))
-    graph.wait_until(lambda: node._session.depth._kept.newest.stamp_s == 4.0, 'the depth')
-    images.publish(image_message(noise(), 4.0))
+    for stamp_s in (4.0, 5.0, 6.0):
+        depths.publish(depth_message(np.full((480, 640), 800), stamp_s))
+        graph.wait_until(lambda s=stamp_s: node._session.depth._kept.newest.stamp_s == s, 'the depth')
+        images.publish(image_message(noise(), stamp_s))
+        graph.wait_until(lambda s=stamp_s: results.poses[-1].header.stamp.sec == s, 'a pose')
     graph.wait_for_log('is good again')
 
 
