@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from .camera import pixel_ray
 from .crop import CropSquare, cut_gray, fit, gray, square_about
 from .decode import decode
-from .depth import depth_crop, enough_depth, fuse, position_from_depth, position_from_middle, position_from_size
+from .depth import DistanceRatio, depth_crop, enough_depth, fuse, position_from_depth, position_from_middle, position_from_size
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .finder import Face, FaceFinder
@@ -39,6 +40,14 @@ class _Crop:
     engine: Engine
     square: CropSquare
     pixels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Followed:
+    """What is kept of a tracked face from image to image."""
+
+    filter: PoseFilter = field(default_factory=PoseFilter)
+    distance: DistanceRatio = field(default_factory=DistanceRatio)
 
 
 class HeadPoseEstimator:
@@ -77,7 +86,7 @@ class HeadPoseEstimator:
         self._engine = engine
         self._depth_engine = depth_engine
         self._finder = FaceFinder(detector)
-        self._filters: dict[int, PoseFilter] = {}
+        self._followed: defaultdict[int, _Followed] = defaultdict(_Followed)
 
     @classmethod
     def load(
@@ -142,9 +151,9 @@ class HeadPoseEstimator:
         return engine
 
     def reset(self) -> None:
-        """Deletes tracks and smoothing, as needed after a jump in time. Track ids are not used again."""
+        """Deletes tracks, smoothing and what depth told of distances, as needed after a jump in time. Track ids are not used again."""
         self._finder.reset()
-        self._filters = {}
+        self._followed.clear()
 
     def follows(self, track_id: int) -> bool:
         """Whether a face is still tracked, seen in the last image or not. An id that was deleted is never used again."""
@@ -202,7 +211,8 @@ class HeadPoseEstimator:
         stages.end('decode')
         tracked = stamp_s is not None and any(face.track_id is not None for face in poses)
         if tracked:
-            self._filters = {track_id: one for track_id, one in self._filters.items() if self._finder.follows(track_id)}
+            for track_id in [track_id for track_id in self._followed if not self._finder.follows(track_id)]:
+                del self._followed[track_id]
         place = fixed_frame() if tracked and fixed_frame is not None and options.smoothing else None
         answers = [self._smoothed(pose, face, frame, place, options) for face, pose in poses.items()]
         stages.end('smooth')
@@ -304,9 +314,12 @@ class HeadPoseEstimator:
         if face.head is not None:
             return position_from_middle(face.head.centre_m, pose.R_cam_head)
         measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
-        return measured or position_from_size(face.box, frame.camera) or (None, None)
+        by_size = position_from_size(face.box, frame.camera)
+        if face.track_id is None or frame.stamp_s is None:
+            return measured or by_size or (None, None)
+        return self._followed[face.track_id].distance.place(measured, by_size, frame.stamp_s) or (None, None)
 
     def _smoothed(self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None, options: EstimatorOptions) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:
             return pose
-        return self._filters.setdefault(face.track_id, PoseFilter()).update(pose, frame.stamp_s, options, place)
+        return self._followed[face.track_id].filter.update(pose, frame.stamp_s, options, place)

@@ -23,6 +23,7 @@ _SAME_INSTANT_S = 0.001
 _MISSED_IN_ROW, _MISSED_S = 10, 1.0
 """Images without depth of their stamps are reported once there are so many in a row, or the first was so long ago."""
 _MOST_MISSED = 64
+_COUNTED = 100
 _WAIT_MARGIN = 1.2
 _SEVERAL = 3
 """Depth has stopped after so many of its own periods, is stamped wrongly once so many belong to no image, and good again after so many."""
@@ -66,6 +67,7 @@ class DepthInput:
         status: 'paired', or why images have no depth, until several have had it again. Images between depth that comes less often than they
             do are no reason.
         degraded: whether the status is such a reason.
+        share: the part of the last `_COUNTED` images that had depth, 0 to 1; None before the first.
         last_s: when the last depth image came, by the clock; None before the first.
         unregistered: why depth cannot be registered to the images; empty while it can.
     """
@@ -81,6 +83,7 @@ class DepthInput:
         """
         self.status = 'no depth image yet'
         self.degraded = True
+        self.share: float | None = None
         self.last_s: float | None = None
         self.unregistered = ''
         self.alignment = alignment
@@ -89,6 +92,7 @@ class DepthInput:
         self._clock = clock
         self._changed = threading.Condition()
         self._kept = RecentDepth()
+        self._had_depth: deque[bool] = deque(maxlen=_COUNTED)
         self._missed: deque[_Missed] = deque(maxlen=_MOST_MISSED)
         self._missed_since_s = math.inf
         self._late_s: float | None = None
@@ -111,6 +115,12 @@ class DepthInput:
         Returns:
             (H, W) of the image, float32 metres, NaN unknown.
         """
+        depth_m = self._registered(view, timing)
+        self._had_depth.append(depth_m is not None)
+        self.share = sum(self._had_depth) / len(self._had_depth)
+        return depth_m
+
+    def _registered(self, view: ImageView, timing: DepthTiming) -> np.ndarray | None:
         message = self._paired(stamp_s(view.header), timing)
         if message is None:
             return None

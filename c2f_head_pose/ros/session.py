@@ -185,7 +185,9 @@ class Session:
 
     def values(self) -> dict[str, str]:
         """Figures for diagnostics."""
-        depth = {'depth': self.depth.status} if self.depth is not None else {}
+        depth = {} if self.depth is None else {'depth': self.depth.status}
+        if self.depth is not None and self.depth.share is not None:
+            depth['images with depth (%)'] = f'{100 * self.depth.share:.0f}'
         finding = self._parts.estimator.finding
         found = {
             'faces beyond max_faces': str(finding.faces_beyond_max),

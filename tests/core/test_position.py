@@ -5,7 +5,7 @@ import pytest
 
 import sample
 from c2f_head_pose import Camera, EstimatorOptions, HeadPoseEstimator
-from c2f_head_pose.depth import position_from_depth, position_from_size
+from c2f_head_pose.depth import DistanceRatio, position_from_depth, position_from_size
 from c2f_head_pose.geometry import ray_rotation
 from c2f_head_pose.types import FACE_EXTENT_M, FaceBox
 
@@ -154,3 +154,40 @@ def test_a_box_whose_middle_lies_left_of_the_image_has_no_depth():
 def test_a_lens_of_impossible_strength_gives_no_position_from_size():
     camera = Camera(1000, 1000, K, np.array([1e200, 0, 0, 0, 0]), 'plumb_bob')
     assert position_from_size(FaceBox(417.5, 417.5, 582.5, 582.5), camera) is None
+
+
+def test_between_depth_a_face_is_placed_by_its_size_and_the_ratio_that_depth_told():
+    """165 pixels at f = 500 are 0.5 m from size, depth says 0.4 m +- 0.03 m: the ratio is 0.8 +- 7.5 %. At half the size it gives 0.8 m.
+
+    Along the ray that is +- 0.06 m at once; a size alone would give 15 %, 0.12 m. After 5 s, 1/e of what depth told is left:
+    sqrt(0.12^2 - (0.12^2 - 0.06^2) / e) = 0.10211. Across it stays 0.8 of 0.0165 m.
+    """
+    distance = DistanceRatio()
+    near, far = FaceBox(417.0, 417.0, 582.0, 582.0), FaceBox(458.25, 458.25, 540.75, 540.75)
+    by_size = position_from_size(far, CENTRED)
+    assert distance.place(None, by_size, 0.0) is by_size, 'no depth yet'
+    measured = position_from_depth(near, CENTRED, np.full((1000, 2000), 0.4, np.float32))
+    assert distance.place(measured, position_from_size(near, CENTRED), 1.0) is measured
+    for stamp_s, along_m in ((1.0, 0.06), (6.0, 0.10211), (1000.0, 0.12)):
+        t_m, cov_m2 = distance.place(None, by_size, stamp_s)
+        np.testing.assert_allclose(t_m, [0, 0, 0.8], atol=1e-3)
+        np.testing.assert_allclose(np.sqrt(np.diag(cov_m2)), [0.0132, 0.0132, along_m], atol=1e-4)
+
+
+@pytest.mark.parametrize('every', [2, 6])
+def test_a_tracked_face_does_not_jump_where_only_some_images_have_depth(every):
+    """A child's face 15 % nearer than its size says, 30 images a second; the jumps were 11 mm from image to image."""
+    frame = sample.frames()[0]
+    estimator = HeadPoseEstimator.load('c2f_edge', device='cpu')
+    (still,) = estimator.estimate(frame.image, frame.camera)
+    true_z_m = 0.85 * still.t_cam_head_m[2]
+    depth_m = np.full(frame.image.shape[:2], true_z_m, np.float32)
+
+    def stream(number):
+        return estimator.estimate(frame.image, frame.camera, depth_m if number % every == 0 else None, stamp_s=100 + number / 30)[0]
+
+    poses = [stream(number) for number in range(36)][18:]  # smoothing has settled
+    np.testing.assert_allclose([pose.t_cam_head_m[2] for pose in poses], true_z_m, atol=0.003)
+    assert max(pose.t_std_m[2] for pose in poses) < 0.04
+    (again,) = estimator.estimate(frame.image, frame.camera)
+    np.testing.assert_array_equal(again.t_cam_head_m, still.t_cam_head_m)

@@ -149,6 +149,7 @@ def test_depth_slower_than_images_is_reported_once_is_no_fault_and_is_waited_for
         assert not (any(answers) and paired.depth.degraded)
     (line,) = paired.heard
     assert f'comes at {rate_hz:.1f} Hz only' in line and sum(answers) == 10 * rate_hz - 1
+    assert paired.depth.share == pytest.approx(rate_hz / 30, abs=0.01), 'of the last 100 images'
     assert len([at_s for at_s in waits if at_s > 2.5 / rate_hz]) == 10 * rate_hz - 3
 
 
@@ -252,7 +253,7 @@ def test_positions_come_from_depth_until_it_stops_mid_way(graph):
     assert results.poses[1].pose.covariance[14] > 10 * results.poses[0].pose.covariance[14]
     graph.wait_for_log('have stopped', 'from the image alone')
     status = graph.wait_for_state('degraded: depth images on /depth/image have stopped')
-    assert 'stopped' in values(status)['depth']
+    assert 'stopped' in values(status)['depth'] and values(status)['images with depth (%)'] == '50'
     for stamp_s in (4.0, 5.0, 6.0):
         depths.publish(depth_message(np.full((480, 640), 800), stamp_s))
         graph.wait_until(lambda s=stamp_s: node._session.depth._kept.newest.stamp_s == s, 'the depth')
