@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 from network_size import multiply_adds, parameters
+from tiny_training import ALONE, PAPER, tiny_config
 
 from training.data.augment import Batch
+from training.data.crops import SyntheticCrops
+from training.loop import checkpoint
 from training.loop.losses import make_loss
+from training.loop.run import Run
 from training.models.factory import build
 from training.models.googlenet import GoogLeNet, load_imagenet
 from training.models.paper_network import START_STD, PaperNetwork
@@ -174,8 +178,8 @@ def test_the_cascade_uses_the_regressor_of_the_most_likely_category():
     assert torch.allclose(rotation, rotation_from_ypr(torch.tensor([[yaw, 0.0, 0.0]], dtype=torch.float32)), atol=1e-6)
 
 
-def test_imagenet_weights_give_each_convolution_of_the_gray_trunk_the_same_output_with_true_5x5(tmp_path):
-    """The first filters are summed over colour and 3x3 filters ringed with zeros: a gray picture thrice is the same sum."""
+def write_torchvision_weights(path):
+    """A file of random weights in torchvision's layout, for a trunk of width 1; returns its tensors."""
     trunk, theirs = GoogLeNet('batch'), {}
     names = {'conv1': 'conv1', 'conv2_reduce': 'conv2', 'conv2': 'conv3'}
     branches = {
@@ -195,7 +199,13 @@ def test_imagenet_weights_give_each_convolution_of_the_gray_trunk_the_same_outpu
         theirs[f'{source}.conv.weight'] = torch.randn(o, 3 if to == 'conv1' else i, *([3 if size == 5 else size] * 2))
         for part, value in layer.norm.state_dict().items():
             theirs[f'{source}.bn.{part}'] = torch.ones_like(value)
-    torch.save(theirs, tmp_path / 'googlenet.pth')
+    torch.save(theirs, path)
+    return theirs
+
+
+def test_imagenet_weights_give_each_convolution_of_the_gray_trunk_the_same_output_with_true_5x5(tmp_path):
+    """The first filters are summed over colour and 3x3 filters ringed with zeros: a gray picture thrice is the same sum."""
+    trunk, theirs = GoogLeNet('batch'), write_torchvision_weights(tmp_path / 'googlenet.pth')
     load_imagenet(trunk, tmp_path / 'googlenet.pth')
     gray = torch.randn(1, 1, 16, 16)
     expected = torch.nn.functional.conv2d(gray.expand(1, 3, 16, 16), theirs['conv1.conv.weight'], stride=2, padding=3)
@@ -205,6 +215,24 @@ def test_imagenet_weights_give_each_convolution_of_the_gray_trunk_the_same_outpu
     with pytest.raises(ValueError, match='no torchvision GoogLeNet'):
         torch.save({}, tmp_path / 'other.pth')
         load_imagenet(trunk, tmp_path / 'other.pth')
+
+
+def test_the_imagenet_file_is_read_where_a_run_begins_and_not_where_its_checkpoint_is_opened(heads, tmp_path):
+    """A checkpoint has all weights, so it opens, resumes and begins another run on a machine without the file."""
+    file = tmp_path / 'googlenet.pth'
+    theirs = write_torchvision_weights(file)
+    config, data = tiny_config(network=PAPER | {'width': 1.0, 'imagenet': str(file)}, loss={'kind': 'paper'}), SyntheticCrops([heads])
+    run = Run(config, data, None, tmp_path, ALONE)
+    first = theirs['conv1.conv.weight'].sum(1, keepdim=True)
+    assert torch.equal(run.network.trunk.conv1.conv.weight, first)
+    run.save()
+    file.unlink()
+    content = checkpoint.load(tmp_path / 'last.pt')
+    others = (Run(config, data, None, tmp_path, ALONE), Run(config, data, None, tmp_path / 'on', ALONE, start=tmp_path / 'last.pt'))
+    for network in (checkpoint.network_of(content), *(other.network for other in others)):
+        assert torch.equal(network.trunk.conv1.conv.weight, first)
+    with pytest.raises(FileNotFoundError):
+        Run(config, data, None, tmp_path / 'new', ALONE)
 
 
 def test_the_papers_recipe_is_its_own():

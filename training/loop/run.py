@@ -18,6 +18,7 @@ from ..data.crops import SyntheticCrops
 from ..datasets.label_sheet import draw_axes, sheet
 from ..models import ensemble, face_mesh
 from ..models.factory import build
+from ..models.googlenet import load_imagenet
 from ..models.precision import layers_in
 from ..models.resize import fitted
 from . import checkpoint, progress
@@ -75,8 +76,6 @@ class Run:
         if self.network.modality != config.modality:
             raise ValueError(f'modality is {config.modality!r}, the network reads {self.network.modality!r}: set network.modality too')
         broadcast_weights(self.network, context)
-        self.ema = ExponentialMovingAverage(self.network, config.ema)
-        self.optimiser = make_optimiser(self.network, config)
         self.schedule = config.make_schedule()
         self.teacher = None if teacher is None else Teacher(teacher, config, context.device)
         self.loss: LossFunction = make_loss(config.loss, self.teacher)
@@ -85,18 +84,15 @@ class Run:
         self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops) and train_set.rendered
         if self.teacher is not None:
             self.rendered &= self.teacher.rendered
-        if self.path.exists():
-            if start is not None:
-                self.print_once(f'resuming {self.path}: --start is not used')
-            self._resume()
+        resumes = self.path.exists()
+        if not resumes:
+            self._begin(start)
         elif start is not None:
-            self._start(start)
-            self.ema = ExponentialMovingAverage(self.network, config.ema)
-        elif isinstance(getattr(self.network, 'trunk', None), face_mesh.FacePoints):
-            raise ValueError(
-                f"{config.name} trains heads on MediaPipe's network, whose weights it does not change: give --start face_landmark.tflite, "
-                'which `python -m training.portraits fetch` fetches'
-            )
+            self.print_once(f'resuming {self.path}: --start is not used')
+        self.ema = ExponentialMovingAverage(self.network, config.ema)
+        self.optimiser = make_optimiser(self.network, config)
+        if resumes:
+            self._resume()
         self.schedule.plan(by_time=minutes is not None)
         self.loader: BatchLoader | WorkerLoader = BatchLoader(train_set, config, context.device, self.drawn_size)
         if workers and context.device.type == 'cpu':
@@ -124,6 +120,18 @@ class Run:
         free, _ = torch.cuda.mem_get_info(self.context.device)
         held = isinstance(self.train_set, SyntheticCrops) and self.train_set.hold(self.context.device, int(free * 0.6))
         self.print_once(f'training data {"held on the GPU" if held else "streamed from the host"}')
+
+    def _begin(self, start: Path | None) -> None:
+        """Initialises a new run's network: with the weights of `start`, or its trunk with the ImageNet file that its settings name."""
+        if start is not None:
+            self._start(start)
+        elif imagenet := getattr(self.network, 'imagenet', None):
+            load_imagenet(self.network.trunk, imagenet)
+        elif isinstance(getattr(self.network, 'trunk', None), face_mesh.FacePoints):
+            raise ValueError(
+                f"{self.config.name} trains heads on MediaPipe's network, whose weights it does not change: give --start "
+                'face_landmark.tflite, which `python -m training.portraits fetch` fetches'
+            )
 
     def _start(self, path: Path) -> None:
         """Initialises the network with a checkpoint's averaged weights, or its trunk with MediaPipe's."""

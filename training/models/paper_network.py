@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .googlenet import GoogLeNet, load_imagenet
+from .googlenet import GoogLeNet
 from .precision import runs_layers
 from .rotations import rotation_from_ypr
 
@@ -73,7 +73,8 @@ class PaperNetwork(nn.Module):
         channels: channels of the regression networks' convolutions.
         hidden: width of their fully connected layers.
         dropout: dropout of their fully connected layers, and before the classifier.
-        imagenet: a torchvision GoogLeNet file to start the trunk from; None starts from scratch.
+        imagenet: a torchvision GoogLeNet file that a new run starts the trunk from (`loop.run`); None starts from scratch. The network
+            itself does not read it: its checkpoint has the weights.
         start_std: standard deviation of the regression networks' initial convolutions.
     """
 
@@ -92,7 +93,7 @@ class PaperNetwork(nn.Module):
         super().__init__()
         if size < GoogLeNet.stride:
             raise ValueError(f'network.size {size} is less than the {GoogLeNet.stride} pixels that GoogLeNet makes one of')
-        self.size, self.modality = size, modality
+        self.size, self.modality, self.imagenet = size, modality, imagenet
         self.normalise = PaperInput(modality)
         self.trunk = GoogLeNet(norm, width)
         self.classifier = nn.Sequential(
@@ -109,8 +110,6 @@ class PaperNetwork(nn.Module):
             for layer in regressor:
                 if isinstance(layer, nn.Conv2d):
                     nn.init.normal_(layer.weight, 0, start_std)
-        if imagenet:
-            load_imagenet(self.trunk, imagenet)
 
     @runs_layers
     def features(self, crops: Tensor) -> Tensor:
