@@ -190,7 +190,7 @@ def export(
 
     Raises:
         ExportError: if the fp32 file differs from PyTorch by more than 0.1 degree.
-        ValueError: for int8 without data, or a checkpoint trained on pictures without a text on them in `labels`.
+        ValueError: for int8 without data, or a checkpoint that stems from pictures without a text on them in `labels`.
     """
     if 'int8' in precisions and not data:
         raise ValueError('int8 needs rendered crops for its ranges: give --data')

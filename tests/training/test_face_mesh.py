@@ -1,15 +1,20 @@
 """MediaPipe's face-landmark network as a trunk: its shape, frozen blocks, export, and its weights where the file is at hand."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
+from tiny_training import ALONE
 from torch.nn import functional
 
 from c2f_head_pose.engine import open_engine
+from training.data.crops import SyntheticCrops
 from training.export import Labels, export, metadata, write_onnx
 from training.loop import checkpoint
 from training.loop.config import read_config
 from training.loop.optimiser import make_optimiser
+from training.loop.run import Run
 from training.models import face_mesh
 from training.models.face_mesh import STAGES, FaceMeshTrunk, FacePoints, PReLU
 from training.models.factory import build
@@ -146,6 +151,20 @@ def test_the_points_are_those_of_mediapipe():
 def test_another_network_of_mediapipe_is_refused():
     with pytest.raises(ValueError, match=r'is not face_landmark\.tflite'):
         face_mesh.read_weights(FaceMeshTrunk(), sources().models / SEGMENTER)
+
+
+def test_what_begins_with_mediapipes_weights_names_their_file_and_is_not_of_renders_alone(tmp_path, heads, monkeypatch):
+    """The weights themselves are left out: reading them needs LiteRT."""
+    file = tmp_path / FACE_MESH
+    file.write_bytes(b'no network')
+    monkeypatch.setattr(face_mesh, 'read_weights', lambda trunk, path: None)
+    config = read_config('face_mesh', ['batch=4', 'shards=1'])
+    Run(config, SyntheticCrops([heads]), None, tmp_path, ALONE, start=file).save()
+    content = checkpoint.load(tmp_path / 'last.pt')
+    assert content['started_from'] == f'{FACE_MESH} of MediaPipe, sha256 {hashlib.sha256(b"no network").hexdigest()[:16]}'
+    assert not content['rendered']
+    with pytest.raises(ValueError, match=r'of MediaPipe.*--training-data'):
+        export(tmp_path / 'last.pt', tmp_path, Labels('x', '1'), ['fp32'])
 
 
 def test_only_the_trunk_of_mediapipe_begins_with_its_file(tmp_path, heads, capsys):

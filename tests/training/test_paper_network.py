@@ -1,5 +1,7 @@
 """The paper's network against numbers worked out by hand from its text and from GoogLeNet's table."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,11 @@ from tiny_training import ALONE, PAPER, tiny_config
 
 from training.data.augment import Batch
 from training.data.crops import SyntheticCrops
+from training.export import Labels, export
 from training.loop import checkpoint
 from training.loop.losses import make_loss
 from training.loop.run import Run
+from training.loop.trained import beginning
 from training.models.factory import build
 from training.models.googlenet import GoogLeNet, load_imagenet
 from training.models.paper_network import START_STD, PaperNetwork
@@ -233,6 +237,20 @@ def test_the_imagenet_file_is_read_where_a_run_begins_and_not_where_its_checkpoi
         assert torch.equal(network.trunk.conv1.conv.weight, first)
     with pytest.raises(FileNotFoundError):
         Run(config, data, None, tmp_path / 'new', ALONE)
+
+
+def test_what_begins_with_imagenets_weights_names_their_file_and_is_not_of_renders_alone(heads, tmp_path):
+    file = tmp_path / 'googlenet.pth'
+    write_torchvision_weights(file)
+    config = tiny_config(network=PAPER | {'width': 1.0, 'imagenet': str(file)}, loss={'kind': 'paper'})
+    Run(config, SyntheticCrops([heads]), None, tmp_path, ALONE).save()
+    content, digest = checkpoint.load(tmp_path / 'last.pt'), hashlib.sha256(file.read_bytes()).hexdigest()
+    assert content['started_from'] == f'googlenet.pth of ImageNet, sha256 {digest[:16]}' == beginning(None, config)
+    assert not content['rendered']
+    Run(config, SyntheticCrops([heads]), None, tmp_path, ALONE).save()
+    assert not checkpoint.load(tmp_path / 'last.pt')['rendered']
+    with pytest.raises(ValueError, match=r'googlenet[.]pth of ImageNet.*--training-data'):
+        export(tmp_path / 'last.pt', tmp_path, Labels('x', '1'), ['fp32'])
 
 
 def test_the_papers_recipe_is_its_own():

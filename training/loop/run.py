@@ -16,9 +16,8 @@ from torch import nn
 
 from ..data.crops import SyntheticCrops
 from ..datasets.label_sheet import draw_axes, sheet
-from ..models import ensemble, face_mesh
+from ..models import ensemble, face_mesh, googlenet
 from ..models.factory import build
-from ..models.googlenet import load_imagenet
 from ..models.precision import layers_in
 from ..models.resize import fitted
 from . import checkpoint, progress
@@ -126,7 +125,8 @@ class Run:
         if start is not None:
             self._start(start)
         elif imagenet := getattr(self.network, 'imagenet', None):
-            load_imagenet(self.network.trunk, imagenet)
+            googlenet.load_imagenet(self.network.trunk, imagenet)
+            self.started_from, self.rendered = googlenet.provenance(imagenet), False
         elif isinstance(getattr(self.network, 'trunk', None), face_mesh.FacePoints):
             raise ValueError(
                 f"{self.config.name} trains heads on MediaPipe's network, whose weights it does not change: give --start "
@@ -142,7 +142,7 @@ class Run:
         if not isinstance(trunk, (face_mesh.FaceMeshTrunk, face_mesh.FacePoints)):
             raise ValueError(f'{path} initialises networks of the configurations face_mesh and face_points only')
         face_mesh.read_weights(trunk, path)
-        self.started_from = face_mesh.provenance(path)
+        self.started_from, self.rendered = face_mesh.provenance(path), False
 
     def _start_from(self, content: checkpoint.Content) -> None:
         """Initialises the network with another run's averaged weights; a network of another size adapts them (`models.resize`)."""

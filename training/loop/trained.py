@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data.crops import SyntheticCrops
-from ..models import face_mesh
+from ..models import face_mesh, googlenet
 from . import checkpoint
 from .config import RunConfig
 from .distributed import init_distributed, shutdown_distributed
@@ -36,8 +36,11 @@ class Way:
     teacher: Path | None = None
 
 
-def beginning(start: Path) -> str:
-    """What a checkpoint that begins with these weights states about them."""
+def beginning(start: Path | None, config: RunConfig) -> str:
+    """What a checkpoint that begins with these weights states about them; '' for random ones."""
+    if start is None:
+        imagenet = config.network.get('imagenet')
+        return googlenet.provenance(imagenet) if imagenet else ''
     return face_mesh.provenance(start) if start.suffix == face_mesh.SUFFIX else checkpoint.history(checkpoint.load(start))
 
 
@@ -69,7 +72,7 @@ def trained(
         if not final.exists():
             raise InterruptedError(f'the training in {out} was stopped: the same command resumes it')
     content = checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
-    began = '' if way.start is None else beginning(way.start)
+    began = beginning(way.start, config)
     taught = '' if way.teacher is None else weights_hash(checkpoint.load(way.teacher)['average'])
     other = [] if content.get('started_from', '') == began else ['weights to begin with']
     other += [] if (content.get('teacher') or {'hash': ''})['hash'] == taught else ['teacher']

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -140,3 +141,9 @@ def load_imagenet(trunk: GoogLeNet, path: str | Path) -> None:
                     raise ValueError(f'{key} is {tuple(mine[key].shape)} here and {tuple(value.shape)} in {path}: use the trunk at width 1')
                 mine[key] = value
     trunk.load_state_dict(mine)
+
+
+def provenance(path: str | Path) -> str:
+    """Text on the weights in a file of `load_imagenet`, for the checkpoints that begin with them."""
+    path = Path(path)
+    return f'{path.name} of ImageNet, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}'
