@@ -139,6 +139,32 @@ def test_shares_that_cannot_be_are_refused(two_folders, shares, told):
         SyntheticCrops(two_folders, None, shares=shares)
 
 
+def hold_out_all(folder):
+    """Gives all people of a dataset to the split 'test'."""
+    header, *people = (folder / 'identities.csv').read_text().split()
+    rows = [dict(zip(header.split(','), person.split(','))) | {'split': 'test'} for person in people]
+    (folder / 'identities.csv').write_text('\n'.join([header, *(','.join(row.values()) for row in rows)]) + '\n')
+
+
+@pytest.mark.parametrize('share', ['', '=0.5'])
+def test_a_folder_that_nothing_is_trained_on_from_is_refused_and_one_that_holds_nobody_out_is_not(tmp_path, share):
+    """The people of `held` are all of 'test', so in 'val' it has none: validation is on the other folder alone."""
+    for name, seed in (('many', 3), ('held', 4)):
+        stand_in.write(tmp_path / name, 60, 32, seed=seed)
+    hold_out_all(tmp_path / 'held')
+    folders = [str(tmp_path / 'many'), str(tmp_path / 'held')]
+    with pytest.raises(ValueError, match='held: no sample to train on: its people are held out'):
+        open_training_data([folders[0], folders[1] + share], read_config('edge'))
+    assert {0} == set(SyntheticCrops(folders, 'val').where[:, 0]) and {0, 1} == set(SyntheticCrops(folders, 'test').where[:, 0])
+
+
+def test_a_limit_that_leaves_nothing_of_a_folder_with_a_share_is_refused(two_folders):
+    """A single sample is the first folder's; without a share that is what was asked for."""
+    assert len(SyntheticCrops(two_folders, 'train', limit=1)) == 1
+    with pytest.raises(ValueError, match='few: a share, but no sample among the 1 to train on: raise the limit'):
+        SyntheticCrops(two_folders, 'train', limit=1, shares=(None, 0.4))
+
+
 def test_a_person_held_out_in_one_folder_is_trained_on_from_no_other(tmp_path):
     """The same ten people in both folders: one holds out 8 and 9, the other 0 and 9; its ids are in another order, 9 for 0 and so on.
 

@@ -103,7 +103,8 @@ class SyntheticCrops:
         shares: share of each folder among the samples, 0..1; None for one that shares the rest by its size. Without any, size alone counts.
 
     Raises:
-        ValueError: for folders that do not join, no sample of the split, or shares that leave no room or do not add up to 1.
+        ValueError: for folders that do not join, no sample of the split, a folder of which none is trained on, or shares that leave no
+            room or do not add up to 1.
     """
 
     def __init__(
@@ -140,10 +141,15 @@ class SyntheticCrops:
         if pose_limits_deg is not None:
             ypr = torch.rad2deg(ypr_from_rotation(torch.from_numpy(table['R_crop_head']))).numpy()
             keep = keep[(np.abs(ypr) <= np.array(pose_limits_deg)).all(1)]
-        if limit is not None and limit < len(keep):
-            keep = keep[np.linspace(0, len(keep) - 1, limit).astype(int)]
         if not len(keep):
             raise ValueError(f'{names}: no sample of the split {split!r} is within pose_limits_deg: render more, or widen them')
+        if split == 'train':
+            remedy = 'its people are held out, here or in another folder, or beyond pose_limits_deg: leave it out, or render more'
+            self._check_that_all_give(where[keep, 0], f'no sample to train on: {remedy}')
+        if limit is not None and limit < len(keep):
+            keep = keep[np.linspace(0, len(keep) - 1, limit).astype(int)]
+            if self.shares is not None:
+                self._check_that_all_give(where[keep, 0], f'a share, but no sample among the {limit} to train on: raise the limit')
         self.where = where[keep]
         self.table = {name: values[keep] for name, values in table.items()}
         self.R_crop_head = torch.from_numpy(self.table['R_crop_head']).float()
@@ -154,6 +160,12 @@ class SyntheticCrops:
             'landmarks': torch.from_numpy(self.table['landmarks68_px']).float(),
         }
         self._held: Crops | None = None
+
+    def _check_that_all_give(self, which: np.ndarray, words: str) -> None:
+        """Raises ValueError, with these words, for a folder without a sample; `which` has each sample's folder."""
+        without = [str(one.path) for number, one in enumerate(self.sets) if number not in which]
+        if without:
+            raise ValueError(f'{", ".join(without)}: {words}')
 
     def __len__(self) -> int:
         return len(self.where)
