@@ -18,27 +18,26 @@ from .loop import checkpoint
 def average(first: Path, second: Path, of_second: float) -> dict[str, Any]:
     """The content of the averaged checkpoint: its data are both's, its settings and number of samples the second one's.
 
+    The deviations that are averaged are those that training gave: the mean of two networks is to be calibrated itself.
+
     Args:
         first: checkpoint.
         second: checkpoint of the same network.
         of_second: weight of the second's weights, 0 to 1.
 
     Raises:
-        ValueError: for two networks, or deviations that were calibrated differently.
+        ValueError: for two networks, or crops of two margins.
     """
     a, b = checkpoint.load(first), checkpoint.load(second)
     if a['config']['network'] != b['config']['network']:
         raise ValueError(f'{first} and {second} are two networks: {a["config"]["network"]} and {b["config"]["network"]}')
-    if a.get('calibration') != b.get('calibration'):
-        raise ValueError(f'the deviations of {first} and {second} are calibrated differently: average what they were calibrated from')
-    weights = {
-        name: value + (1 - of_second) * (a['average'][name] - value) if value.is_floating_point() else value
-        for name, value in b['average'].items()
-    }
+    checkpoint.check_margins((a, b))
+    of_a, of_b = checkpoint.own_weights(a), checkpoint.own_weights(b)
+    weights = {name: value + (1 - of_second) * (of_a[name] - value) if value.is_floating_point() else value for name, value in of_b.items()}
     known = checkpoint.history(b)
     of_first = '; '.join(step for step in checkpoint.history(a).split('; ') if step not in known)
     return {
-        **{key: b[key] for key in checkpoint.WEIGHTS if key in b},
+        **{key: b[key] for key in checkpoint.WEIGHTS if key in b and key != 'calibration'},
         'average': weights,
         'started_from': f'{b.get("started_from", "")}; averaged with {first.name} ({1 - of_second:g}): {of_first}',
         'commit': checkpoint.commit(),

@@ -17,7 +17,7 @@ from .models.ensemble import joined
 
 
 def join(paths: list[Path], name: str, mirrored: int = 0, upright: bool = False) -> dict[str, Any]:
-    """The content of the ensemble's checkpoint.
+    """The content of the ensemble's checkpoint; the members' deviations are those that training gave them, without a calibration.
 
     Args:
         paths: checkpoints of the members. The settings of the crop are those of the one with the largest crops, or of the first if
@@ -37,11 +37,9 @@ def join(paths: list[Path], name: str, mirrored: int = 0, upright: bool = False)
     leading = contents[0] if upright else next(content for content in contents if content['config']['network']['size'] == size)
     if len(modalities := {content['config']['modality'] for content in contents}) > 1:
         raise ValueError(f'the members read {" and ".join(sorted(modalities))}: an ensemble reads one modality')
-    margins = {content['config'].get('augment', {}).get('margin') for content in contents}
-    if len(margins) > 1:
-        raise ValueError(f'the members read crops of the margins {sorted(map(str, margins))}: train them with one')
+    checkpoint.check_margins(contents)
     members = [content['config']['network'] for content in contents]
-    weights = [content['average'] for content in contents]
+    weights = [checkpoint.own_weights(content) for content in contents]
     for i in range(mirrored):
         members[i] = {'kind': 'symmetric', 'size': members[i]['size'], 'network': members[i]}
         weights[i] = {f'network.{name}': value for name, value in weights[i].items()}

@@ -8,6 +8,7 @@ from tiny_training import ALONE, tiny_config
 from training import average
 from training.data.crops import SyntheticCrops
 from training.loop import checkpoint
+from training.loop.deviations import scaled
 from training.loop.run import Run
 
 
@@ -50,11 +51,41 @@ def test_a_mean_is_of_renders_alone_where_both_are_and_names_the_data_of_both(tw
         assert 'portraits' in checkpoint.history(found)
 
 
-def test_deviations_that_were_calibrated_differently_have_no_mean(two, tmp_path, capsys):
-    calibrated = tmp_path / 'calibrated.pt'
-    checkpoint.save(calibrated, **{**checkpoint.load(two[0]), 'calibration': {'std_scale': '1.1 1.4 1.2'}})
-    assert average.main([str(two[1]), str(calibrated), '--out', str(tmp_path / 'mean.pt')]) == 2
-    assert 'calibrated differently' in capsys.readouterr().err
+def calibrated(path, out):
+    """A copy of a checkpoint as `training.export --calibrate` writes it."""
+    content, scale = dict(checkpoint.load(path)), np.array([1.1, 1.4, 1.2])
+    weights = scaled(content['average'], scale)
+    checkpoint.save(out, **content | {'average': weights, 'calibration': {'std_scale': '1.100 1.400 1.200', 'std_scale_data': 'faces'}})
+    return out
+
+
+@pytest.mark.parametrize('which', [0, 1])
+def test_the_mean_of_deviations_is_of_those_that_training_gave(two, tmp_path, capsys, which):
+    """One of both is calibrated, as a shipped network beside its fine-tuned one. The scale is undone, not averaged."""
+    paths = list(two)
+    plain = average.average(*paths, 0.5)
+    paths[which] = calibrated(paths[which], tmp_path / 'calibrated.pt')
+    assert average.main([*map(str, paths), '--out', str(tmp_path / 'mean.pt')]) in (None, 0)
+    mean = checkpoint.load(tmp_path / 'mean.pt')
+    assert 'calibration' not in mean and 'calibrated.pt: the calibration' in capsys.readouterr().out
+    assert all(torch.allclose(value, plain['average'][name], atol=1e-6) for name, value in mean['average'].items())
+
+
+def test_a_run_that_begins_with_calibrated_weights_begins_with_the_deviations_that_training_gave(two, heads, tmp_path):
+    start = calibrated(two[0], tmp_path / 'calibrated.pt')
+    run = Run(tiny_config(), SyntheticCrops([heads], 'train'), None, tmp_path / 'run', ALONE, start=start)
+    before = checkpoint.load(two[0])['average']
+    assert all(torch.allclose(value, before[name], atol=1e-6) for name, value in run.network.state_dict().items())
+
+
+def test_networks_of_two_margins_have_no_average(two, tmp_path, capsys):
+    """1.5 is the margin of a configuration that states none."""
+    content = dict(checkpoint.load(two[1]))
+    for margin in (1.5, 1.9):
+        checkpoint.save(tmp_path / 'other.pt', **content | {'config': content['config'] | {'augment': {'margin': margin}}})
+        status = average.main([str(two[0]), str(tmp_path / 'other.pt'), '--out', str(tmp_path / 'mean.pt')])
+        assert bool(status) == (margin != 1.5)
+    assert 'crops of the margins 1.5, 1.9' in capsys.readouterr().err
 
 
 def test_two_networks_have_no_average(two, heads, tmp_path, capsys):

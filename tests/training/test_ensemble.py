@@ -13,6 +13,7 @@ from training.data.crops import SyntheticCrops
 from training.export import Labels, export
 from training.exporting.onnx_in_torch import OnnxInTorch
 from training.loop import checkpoint
+from training.loop.deviations import scaled
 from training.loop.run import Run
 from training.models.ensemble import Ensemble
 from training.models.symmetric import Symmetric
@@ -149,6 +150,18 @@ def test_what_cannot_be_joined_is_told_in_a_line(two, tmp_path, capsys, names, t
     assert join.main([*(str(tmp_path / name) for name in names), '--out', str(tmp_path / 'both.pt')]) == 2
     error = capsys.readouterr().err
     assert told in error and error.count('\n') == 1 and not (tmp_path / 'both.pt').exists()
+
+
+def test_members_state_the_deviations_that_training_gave_and_their_teacher_is_not_forgotten(two, tmp_path):
+    """A calibration scales one member's deviations and so its weight; it was measured on that network alone."""
+    plain = join.join(list(two), 'both')
+    content, taught = dict(checkpoint.load(two[0])), {'name': 't.pt', 'hash': 'a' * 16, 'trained_on': 'renders'}
+    weights, scale = scaled(content['average'], np.array([1.1, 1.4, 1.2])), {'std_scale': '1.100 1.400 1.200', 'std_scale_data': 'faces'}
+    checkpoint.save(tmp_path / 'one.pt', **content | {'average': weights, 'calibration': scale, 'teacher': taught})
+    found = join.join([tmp_path / 'one.pt', two[1]], 'both', mirrored=1)
+    for name, value in plain['average'].items():
+        assert torch.allclose(found['average'][name.replace('members.0.', 'members.0.network.')], value, atol=1e-6)
+    assert 'calibration' not in found and found['teacher'] == taught and plain['teacher'] is None
 
 
 def test_checkpoints_of_two_modalities_are_not_joined(two, heads, tmp_path):

@@ -34,6 +34,7 @@ from c2f_head_pose.evaluation.metrics import std_ratios
 from ..data.crops import SyntheticCrops
 from ..data.portrait_turns import labels_of_the_fit
 from ..loop.config import RunConfig
+from ..loop.deviations import scaled
 from ..loop.validate import estimate, held_out, in_use
 
 WITHIN_ONE = math.erf(math.sqrt(0.5))
@@ -118,23 +119,6 @@ def std_scale(
         if (np.abs(total / before - 1) < SETTLED).all():
             break
     return total
-
-
-def scaled(weights: dict[str, Tensor], scale: np.ndarray) -> dict[str, Tensor]:
-    """Weights whose network states deviations `scale` times as large: no operation is added to the graph.
-
-    Raises:
-        ValueError: for a network that states none.
-    """
-    factor = torch.from_numpy(np.asarray(scale, np.float32))
-    if 'std_rad' in weights:
-        return {**weights, 'std_rad': weights['std_rad'] * factor}
-    biases = {name: bias.clone() for name, bias in weights.items() if name.endswith('regressors.bias')}
-    if not biases:
-        raise ValueError('this network has no standard deviations to calibrate')
-    for bias in biases.values():
-        bias[:, 6:] += factor.log()
-    return {**weights, **biases}
 
 
 def calibrate(

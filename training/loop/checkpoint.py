@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from c2f_head_pose import provenance
 
+from ..data.augment import Augmentation
 from ..models.factory import build
 from .config import with_current_names
+from .deviations import scaled
 
 FORMAT = 1
 WEIGHTS = (
@@ -95,12 +98,43 @@ def history(content: dict[str, Any]) -> str:
     return '; '.join(filter(None, [own, taught, content.get('started_from')]))
 
 
+def own_weights(content: Content, say: Callable[[str], None] = print) -> dict[str, Tensor]:
+    """The EMA of a checkpoint's weights with the deviations that training gave them.
+
+    The scale of `training.export --calibrate` was measured on this very network, so weights that are made of its weights begin without it.
+
+    Args:
+        content: a checkpoint's content.
+        say: takes a line of text where there is a scale to undo.
+    """
+    if not (calibration := content.get('calibration')):
+        return content['average']
+    say(
+        f'{content.path}: the calibration of its standard deviations ({calibration["std_scale"]}) is undone, because it is of '
+        'that network alone: export what is made of it with --calibrate'
+    )
+    return scaled(content['average'], 1 / np.array([float(factor) for factor in calibration['std_scale'].split()]))
+
+
+def check_margins(contents: Sequence[Content]) -> None:
+    """Raises ValueError for checkpoints that were trained on crops of different margins."""
+    margins = {content['config'].get('augment', {}).get('margin', Augmentation().margin) for content in contents}
+    if len(margins) > 1:
+        paths = ', '.join(str(content.path) for content in contents)
+        raise ValueError(f'{paths} read crops of the margins {", ".join(f"{m:g}" for m in sorted(margins))}: train them with one')
+
+
 def data_of(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The entries that say what weights made of several checkpoints were trained on: each dataset once, renders alone only if all are."""
+    """The entries that say what weights made of several checkpoints learnt from.
+
+    Each dataset is named once, and so is each teacher; the weights are of renders alone only if all are.
+    """
+    teachers = {teacher['hash']: teacher for content in contents if (teacher := content.get('teacher'))}.values()
     return {
         'data_hash': '+'.join(dict.fromkeys(part for content in contents for part in content['data_hash'].split('+'))),
         'data': list(dict.fromkeys(name for content in contents for name in content['data'])),
         'rendered': all(content.get('rendered', True) for content in contents),
+        'teacher': {key: ', '.join(t[key] for t in teachers) for key in ('name', 'hash', 'trained_on')} if teachers else None,
     }
 
 

@@ -146,7 +146,7 @@ class Run:
 
     def _start_from(self, content: checkpoint.Content) -> None:
         """Initialises the network with another run's averaged weights; a network of another size adapts them (`models.resize`)."""
-        weights, theirs, ours = content['average'], content['config']['network'], self.config.network
+        weights, theirs, ours = checkpoint.own_weights(content, self.print_once), content['config']['network'], self.config.network
         try:
             if theirs['kind'] == 'ensemble':
                 weights, theirs = ensemble.member(weights, theirs, ours['kind'])
