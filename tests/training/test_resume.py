@@ -1,5 +1,6 @@
 """Runs that are interrupted, begun from weights, or shared by several processes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from training.export import Labels, metadata
 from training.loop import checkpoint, progress
 from training.loop.config import config_of
 from training.loop.run import Run
+from training.loop.trained import Way, trained
+from training.synthetic import stand_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,6 +70,32 @@ def test_a_run_goes_on_in_another_precision(heads, tmp_path):
     run.save()
     Run(tiny_config(precision='auto'), data, None, tmp_path, ALONE).go()
     assert checkpoint.load(tmp_path / 'final.pt')['step'] == 6
+
+
+def test_a_run_that_goes_on_with_other_data_names_what_it_was_trained_on_before(heads, tmp_path, capsys):
+    """Two steps of 16 on pictures of faces, which are no renders, then renders: told once, and known from then on."""
+    other = tmp_path / 'faces'
+    stand_in.write(other, 40, 64, seed=3)
+    manifest = json.loads((other / 'manifest.json').read_text())
+    (other / 'manifest.json').write_text(json.dumps(manifest | {'preset': 'portraits'}))
+    faces, renders = SyntheticCrops([other], 'train'), SyntheticCrops([heads], 'train')
+    commit = checkpoint.commit()
+    for data, told, hashes, names, before in (
+        (faces, False, [faces], [other], ''),
+        (renders, True, [renders, faces], [heads, other], f'{commit}, 32 samples of faces'),
+        (renders, False, [renders, faces], [heads, other], f'{commit}, 32 samples of faces'),
+        (faces, True, [faces, renders], [other, heads], f'{commit}, 96 samples of {heads.name}, faces; {commit}, 32 samples of faces'),
+    ):
+        run = Run(tiny_config(steps=20), data, None, tmp_path / 'run', ALONE)
+        run.do_step()
+        run.do_step()
+        run.save()
+        content = checkpoint.load(tmp_path / 'run' / 'last.pt')
+        assert ('the training data changed since' in capsys.readouterr().err) == told
+        assert content['data_hash'] == '+'.join(part.data_hash for part in hashes)
+        assert content['data'] == [path.name for path in names] and not content['rendered'] and content['started_from'] == before
+    with pytest.raises(ValueError, match='other data'):
+        trained(tiny_config(steps=20), renders, tmp_path / 'run', Way('cpu'))
 
 
 def test_a_run_stopped_by_sigterm_writes_its_checkpoint_and_goes_on_with_the_same_result(heads, tmp_path):

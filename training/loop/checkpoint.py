@@ -90,9 +90,14 @@ def load(path: Path | str) -> Content:
     return Content(path, values)
 
 
-def history(content: dict[str, Any]) -> str:
-    """What a checkpoint's weights were trained on: its commit, samples and data, its teacher, and the runs that it began with."""
-    teacher = content.get('teacher')
+def history(content: dict[str, Any], with_teacher: bool = True) -> str:
+    """What a checkpoint's weights were trained on: its commit, samples and data, its teacher, and the runs that it began with.
+
+    Args:
+        content: a checkpoint's content.
+        with_teacher: False leaves the teacher out, where the same run goes on with the same one.
+    """
+    teacher = content.get('teacher') if with_teacher else None
     own = f'{content["commit"]}, {content["samples"]} samples of {", ".join(content["data"])}'
     taught = f'taught by {teacher["name"]} {teacher["hash"]} ({teacher["trained_on"]})' if teacher else ''
     return '; '.join(filter(None, [own, taught, content.get('started_from')]))

@@ -80,6 +80,7 @@ class Run:
         self.loss: LossFunction = make_loss(config.loss, self.teacher)
         self.step, self.elapsed_s = 0, 0.0
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
+        self.data = [s.path.name for s in train_set.sets]
         self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops) and train_set.rendered
         if self.teacher is not None:
             self.rendered &= self.teacher.rendered
@@ -167,16 +168,19 @@ class Run:
             print(f'the budget grew: going on from {steady.name}, from before the learning rate decayed', flush=True)
             state = checkpoint.load(steady)
             state['schedule'] = (-1, 0)  # the decay has not begun
-        other = checkpoint.differences(state, self.config.as_dict(), self.data_hash)
+        last_hash = state['data_hash'].split('+')[0]  # those of earlier data follow
+        other = checkpoint.differences({**state, 'data_hash': last_hash}, self.config.as_dict(), self.data_hash)
         if other == ['data']:
-            print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
+            print(f'{self.path}: the training data changed since ({last_hash} then, {self.data_hash} now)', file=sys.stderr)
         elif other:
             raise ValueError(f'{self.path} was trained with other {", ".join(other)}: give another --out')
         before, now = state.get('teacher'), self.teacher and self.teacher.provenance
         if (before and before['hash']) != (now and now['hash']):
             taught = f'taught by {before["name"]} ({before["hash"]})' if before else 'without a teacher'
             raise ValueError(f'{self.path} was trained {taught}: give the same --teacher, or another --out')
-        self.started_from, self.rendered = state.get('started_from', ''), self.rendered and state.get('rendered', True)
+        self.started_from = checkpoint.history(state, with_teacher=False) if other else state.get('started_from', '')
+        known = checkpoint.data_of(({'data_hash': self.data_hash, 'data': self.data, 'rendered': self.rendered}, state))
+        self.data_hash, self.data, self.rendered = known['data_hash'], known['data'], known['rendered']
         self.samples_before = state.get('samples_before', 0)
         light = state.get('light', False)
         self.network.load_state_dict(state['average' if light else 'network'])
@@ -207,7 +211,7 @@ class Run:
                 commit=self.commit,
                 started_from=self.started_from,
                 data_hash=self.data_hash,
-                data=[s.path.name for s in self.train_set.sets],
+                data=self.data,
                 rendered=self.rendered,
                 teacher=self.teacher and self.teacher.provenance,
                 samples=self.step * self.config.batch,

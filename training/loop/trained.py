@@ -60,8 +60,10 @@ def trained(
         ValueError: if the checkpoint there was trained with other settings, data, another start or another teacher.
         InterruptedError: where the training is stopped by SIGTERM.
     """
-    final = out / 'final.pt'
+    final, last = out / 'final.pt', out / 'last.pt'
     if not final.exists():
+        if last.exists():  # a run may go on with other data, a study's may not
+            checkpoint.load_trained(last, config.as_dict(), train_set.data_hash)
         context = init_distributed(way.device)
         run = Run(config, train_set, val_set, out, context, way.minutes, way.start, way.workers, way.keep_at, way.teacher)
         try:
