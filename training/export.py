@@ -190,7 +190,8 @@ def export(
 
     Raises:
         ExportError: if the fp32 file differs from PyTorch by more than 0.1 degree.
-        ValueError: for int8 without data, or a checkpoint that stems from pictures without a text on them in `labels`.
+        ValueError: for int8 without data, a checkpoint that stems from pictures without a text on them in `labels`, or one whose constant
+            deviations were not measured.
     """
     if 'int8' in precisions and not data:
         raise ValueError('int8 needs rendered crops for its ranges: give --data')
@@ -198,6 +199,11 @@ def export(
     if not content.get('rendered', True) and labels.training_data == RENDERED:
         raise ValueError(
             f'{source} was trained on {checkpoint.history(content)}: describe these data with --training-data, and give --licence'
+        )
+    if not content.get('std_measured', True):
+        raise ValueError(
+            f"{source}: its network's standard deviations are constants that are measured when training ends, and it has not ended: go on "
+            'with the same command, and export final.pt'
         )
     config = config_of(content['config'])
 

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from tiny_training import tiny_config
+from tiny_training import PAPER, tiny_config
 
 from c2f_head_pose import geometry
 from training import train
 from training.data.crops import SyntheticCrops
 from training.export import Labels, export
 from training.loop import checkpoint
+from training.loop.config import config_of
 from training.loop.loader import BatchLoader
 from training.loop.losses import make_loss
 from training.loop.sources import open_training_data
+from training.loop.validate import estimate, held_out
 from training.models.factory import build
 from training.synthetic import stand_in
 
@@ -123,6 +125,25 @@ def test_a_configuration_that_cannot_train_is_refused_in_one_line(own, tmp_path,
     ):
         assert train.main([config, '--data', source, '--out', str(tmp_path / 'out'), '--device', 'cpu']) == 2
         assert words in capsys.readouterr().err
+
+
+def test_constant_deviations_are_measured_on_training_crops_where_nobody_is_held_out(own, tmp_path, capsys):
+    """The paper's network states constants, 6 degrees until they are measured at the end of training; before, it is not exported."""
+    config = config_file(tmp_path / 'tiny.yaml', network=PAPER, loss={'kind': 'paper'}, batch=4, shards=1, steps=1)
+    command = [config, '--data', own, '--out', str(tmp_path), '--device', 'cpu']
+    assert train.main([*command, '--pause-minutes', '0']) is None
+    with pytest.raises(ValueError, match=r'measured when training ends.*export final[.]pt'):
+        export(tmp_path / 'last.pt', tmp_path, Labels('x', '1', 'our drivers', 'ours'), ['fp32'])
+    capsys.readouterr()
+    assert train.main(command) is None
+    assert 'nobody is held out: the standard deviations are measured on 5 training crops' in capsys.readouterr().out
+    content = checkpoint.load(tmp_path / 'final.pt')
+    config = config_of(content['config'])
+    crops, truth = held_out(open_training_data([own], config), config)
+    apart = np.swapaxes(estimate(checkpoint.network_of(content), crops)[0], 1, 2) @ truth
+    d = np.array([geometry.rotation_vector(R) for R in apart])
+    assert np.allclose(content['average']['std_rad'], np.sqrt((d**2).mean(0)), rtol=1e-4)
+    assert export(tmp_path / 'final.pt', tmp_path, Labels('x', '1', 'our drivers', 'ours'), ['fp32'])['fp32'].exists()
 
 
 def test_a_model_of_own_pictures_does_not_say_that_nothing_real_is_in_it(own, tmp_path):

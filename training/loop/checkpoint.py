@@ -32,6 +32,7 @@ WEIGHTS = (
     'data_hash',
     'data',
     'rendered',
+    'std_measured',
     'teacher',
     'calibration',
 )
@@ -132,13 +133,14 @@ def check_margins(contents: Sequence[Content]) -> None:
 def data_of(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The entries that say what weights made of several checkpoints learnt from.
 
-    Each dataset is named once, and so is each teacher; the weights are of renders alone only if all are.
+    Each dataset is named once, and so is each teacher; the weights are of renders alone, and their deviations measured, only if all are.
     """
     teachers = {teacher['hash']: teacher for content in contents if (teacher := content.get('teacher'))}.values()
     return {
         'data_hash': '+'.join(dict.fromkeys(part for content in contents for part in content['data_hash'].split('+'))),
         'data': list(dict.fromkeys(name for content in contents for name in content['data'])),
         'rendered': all(content.get('rendered', True) for content in contents),
+        'std_measured': all(content.get('std_measured', True) for content in contents),
         'teacher': {key: ', '.join(t[key] for t in teachers) for key in ('name', 'hash', 'trained_on')} if teachers else None,
     }
 

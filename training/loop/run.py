@@ -82,6 +82,7 @@ class Run:
         self.data_hash, self.commit = train_set.data_hash, checkpoint.commit()
         self.data = [s.path.name for s in train_set.sets]
         self.started_from, self.samples_before, self.rendered = '', 0, isinstance(train_set, SyntheticCrops) and train_set.rendered
+        self.std_measured = not hasattr(self.network, 'std_rad')
         if self.teacher is not None:
             self.rendered &= self.teacher.rendered
         resumes = self.path.exists()
@@ -181,7 +182,7 @@ class Run:
         self.started_from = checkpoint.history(state, with_teacher=False) if other else state.get('started_from', '')
         known = checkpoint.data_of(({'data_hash': self.data_hash, 'data': self.data, 'rendered': self.rendered}, state))
         self.data_hash, self.data, self.rendered = known['data_hash'], known['data'], known['rendered']
-        self.samples_before = state.get('samples_before', 0)
+        self.samples_before, self.std_measured = state.get('samples_before', 0), state.get('std_measured', self.std_measured)
         light = state.get('light', False)
         self.network.load_state_dict(state['average' if light else 'network'])
         self.ema.network.load_state_dict(state['average'])
@@ -213,6 +214,7 @@ class Run:
                 data_hash=self.data_hash,
                 data=self.data,
                 rendered=self.rendered,
+                std_measured=self.std_measured,
                 teacher=self.teacher and self.teacher.provenance,
                 samples=self.step * self.config.batch,
                 samples_before=self.samples_before,
@@ -306,9 +308,8 @@ class Run:
             if broadcast_value(time.monotonic() - last_save, self.context) > self.config.save_every_s:
                 self.save()
                 last_save = time.monotonic()
-        if hasattr(self.network, 'std_rad') and self.val_set is not None and self.step >= self.schedule.last_step:
-            measure_std(self.ema.network, *self.val_crops)
-            self.network.std_rad.copy_(self.ema.network.std_rad)
+        if hasattr(self.network, 'std_rad') and self.step >= self.schedule.last_step:
+            self._measure_std()
         self.elapsed_s = before + time.monotonic() - began
         self.save()
         if self.step >= self.schedule.last_step:
@@ -318,6 +319,20 @@ class Run:
             self.show_samples()
             plot_if_possible(self.out)
         return val or figures
+
+    def _measure_std(self) -> None:
+        """Measures the standard deviations of a network whose are constants: on held-out crops, or on training crops without any."""
+        if self.val_set is not None:
+            crops, truth = self.val_crops
+        else:
+            crops, truth = held_out(self.train_set, self.config, limit=self.config.validate_on)
+            self.print_once(
+                f'nobody is held out: the standard deviations are measured on {len(crops)} training crops, so they are too small for other '
+                'people. Train with rendered folders too, which hold people out'
+            )
+        measure_std(self.ema.network, crops, truth)
+        self.network.std_rad.copy_(self.ema.network.std_rad)
+        self.std_measured = True
 
     def _share_buffers(self) -> None:
         """Averages the batch statistics over all processes, in the network and in its EMA."""

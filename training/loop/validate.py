@@ -9,11 +9,11 @@ from torch import nn
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
-from ..data.crops import SyntheticCrops
 from ..data.modalities import CROP_FUNCTIONS
 from ..models.baselines import Classifier
 from ..models.rotations import ypr_from_rotation
 from .config import RunConfig
+from .sources import TrainingCrops
 
 IN_USE_DEG = (60.0, 35.0)
 """Largest yaw and pitch of a pose that occurs in use."""
@@ -34,7 +34,9 @@ def estimate(network: nn.Module, crops: torch.Tensor, batch: int = 128) -> tuple
     return tuple(torch.cat([p[i].float().cpu() for p in parts]).numpy() for i in range(3))
 
 
-def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, seed: int = 1234) -> tuple[torch.Tensor, np.ndarray]:
+def held_out(
+    data: TrainingCrops, config: RunConfig, disturbed: bool = True, seed: int = 1234, limit: int | None = None
+) -> tuple[torch.Tensor, np.ndarray]:
     """Held-out crops (N, 1, S, S) uint8 and their R_crop_head (N, 3, 3); the same on every call.
 
     Args:
@@ -42,11 +44,15 @@ def held_out(data: SyntheticCrops, config: RunConfig, disturbed: bool = True, se
         config: gives size, modality and the strengths of the augmentation.
         disturbed: whether to augment as in training; otherwise crops are centred, clean and over a flat background.
         seed: seed of the augmentation.
+        limit: largest number of crops, spread evenly over the split.
     """
+    rows = np.arange(len(data))
+    if limit is not None and limit < len(rows):
+        rows = np.linspace(0, len(rows) - 1, limit).astype(int)
     crops, rotations = [], []
     make, how = CROP_FUNCTIONS[config.modality], config.augmentation()
-    for start in range(0, len(data), 128):
-        part = data.gather(np.arange(start, min(start + 128, len(data))))
+    for start in range(0, len(rows), 128):
+        part = data.gather(rows[start : start + 128])
         generator = torch.Generator(part.image.device)
         generator.manual_seed(seed + start)
         batch = make.augment(part, config.size, how, generator) if disturbed else make.plain(part, config.size, how.margin)
