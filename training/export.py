@@ -8,6 +8,7 @@ weights, for `python -m training.train ... --start NAME.pt`.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import warnings
@@ -35,6 +36,7 @@ from .exporting.calibrate import calibrate, note
 from .exporting.quantise import quantise
 from .loop import checkpoint
 from .loop.config import RunConfig, config_of
+from .loop.sources import OWN
 from .loop.validate import held_out
 from .models.coarse_to_fine import CoarseToFine
 from .models.face_mesh import FacePoints
@@ -68,16 +70,23 @@ class Labels:
     """Names and terms in a model file's metadata.
 
     Attributes:
-        name: the model's name.
+        name: the model's name, which its files have too.
         version: its own version.
         training_data: text on the training data; default: renders alone.
         licence: licence of the weights.
+
+    Raises:
+        ValueError: for a name that no file can have.
     """
 
     name: str
     version: str
     training_data: str = RENDERED
     licence: str = 'Apache-2.0'
+
+    def __post_init__(self):
+        if not re.fullmatch(r'[^\s./\\][^/\\\0\n]*', self.name):
+            raise ValueError(f'--name {self.name!r} is no name of a file: give one without / and \\, such as my_model; its folder is --out')
 
 
 def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precision: str) -> dict[str, str]:
@@ -190,9 +199,14 @@ def export(
 
     Raises:
         ExportError: if the fp32 file differs from PyTorch by more than 0.1 degree.
-        ValueError: for int8 without data, a checkpoint that stems from pictures without a text on them in `labels`, or one whose constant
-            deviations were not measured.
+        ValueError: for int8 without data, pictures as data, a checkpoint that stems from pictures without a text on them in `labels`, or
+            one whose constant deviations were not measured.
     """
+    if pictures := [source for source in [*(data or ()), *(std_data or ())] if str(source).startswith(OWN)]:
+        raise ValueError(
+            f'{pictures[0]}: labelled pictures are for training and --sets. --data takes folders of rendered heads (training.render), '
+            '--calibrate of turned portraits (training.portraits)'
+        )
     if 'int8' in precisions and not data:
         raise ValueError('int8 needs rendered crops for its ranges: give --data')
     content = checkpoint.load(source)

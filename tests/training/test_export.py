@@ -121,6 +121,23 @@ def test_a_file_that_differs_from_pytorch_is_refused_and_not_written(trained, tm
     assert 'error: c2f_tiny.onnx differs' in capsys.readouterr().err and (tmp_path / 'c2f_tiny.onnx').read_text() == 'before'
 
 
+@pytest.mark.parametrize('options', [['--data', 'csv:own.csv', '--precision', 'int8'], ['--calibrate', 'csv:own.csv']])
+def test_labelled_pictures_in_place_of_a_dataset_are_answered_with_what_is_right(options, trained, tmp_path, capsys):
+    assert export.main([str(trained('ours')), '--name', 'x', '--out', str(tmp_path), *options]) == 2
+    error = capsys.readouterr().err
+    assert 'csv:own.csv: labelled pictures are for training' in error and 'training.render' in error and error.count('\n') == 1
+
+
+@pytest.mark.parametrize('name', ['', ' ', '.', '..', 'my/model', '/model', 'my\\model', 'my\nmodel'])
+def test_a_name_that_no_file_can_have_is_refused_before_anything_is_written(name, trained, tmp_path, capsys):
+    assert export.main([str(trained('ours')), '--name', name, '--out', str(tmp_path / 'models')]) == 2
+    assert 'is no name of a file' in capsys.readouterr().err and not (tmp_path / 'models').exists()
+
+
+def test_a_name_of_words_or_other_letters_is_a_name(tmp_path):
+    assert [Labels(name, '1').name for name in ('my model', 'ünï', 'c2f_edge-2.0')] == ['my model', 'ünï', 'c2f_edge-2.0']
+
+
 def test_int8_without_renders_is_refused(trained, tmp_path):
     with pytest.raises(ValueError, match='--data'):
         export.export(trained('ours'), tmp_path, Labels('x', '0', ''), ['int8'])
