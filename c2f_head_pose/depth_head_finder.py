@@ -116,7 +116,7 @@ def find_heads(
 def _smooth_mm(depth_m: np.ndarray) -> np.ndarray:
     """(H, W) uint16 millimetres with small holes and single pixels voted away; _FAR_MM where unknown."""
     known = np.isfinite(depth_m) & (depth_m > _NEAREST_M) & (depth_m < _FARTHEST_M)
-    mm = np.where(known, np.nan_to_num(depth_m) * 1000, _FAR_MM).astype(np.uint16)
+    mm = np.where(known, np.where(known, depth_m, 0) * 1000, _FAR_MM).astype(np.uint16)
     return cv2.medianBlur(mm, 5)
 
 

@@ -45,6 +45,7 @@ def test_a_ball_a_board_and_a_box_are_no_heads():
     assert find_heads(np.where((abs(u - 320) < 120) & (abs(v - 240) < 120), 1.2, room()), CAMERA) == []
 
 
+@pytest.mark.filterwarnings('error')
 @pytest.mark.parametrize('shape', [(1, 1), (3, 700), (480, 640), (100, 100)])
 def test_any_size_and_any_values_are_answered(shape):
     camera = Camera(shape[1], shape[0], np.array([[100.0, 0, 1], [0, 100, 1], [0, 0, 1]]))
