@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from .camera import pixel_ray
+from .rectification import rectification
 from .turn import turn_boxes_back, turn_upright
 from .types import FACE_EXTENT_M, Camera, FaceBox
 
@@ -90,8 +91,11 @@ def find_heads(
         rotation_deg: clockwise turn that makes the image upright: 0, 90, 180 or 270.
     """
     step = max(1, round(depth_m.shape[1] / _GRID_WIDTH))
-    mm = turn_upright(_smooth_mm(depth_m), rotation_deg)
-    grid = mm[step // 2 :: step, step // 2 :: step]
+    mm = _smooth_mm(depth_m)
+    lens = rectification(camera, float(camera.K[0, 0]) / step)
+    if lens is not None:
+        mm, camera, step = lens.rectify(mm, _FAR_MM), lens.camera, 1
+    grid = turn_upright(mm, rotation_deg)[step // 2 :: step, step // 2 :: step]
     focal = np.array([camera.K[0, 0], camera.K[1, 1]][:: -1 if rotation_deg in (90, 270) else 1]) / step
     scores = _scores(grid, focal)
     found: list[DepthHead] = []
@@ -108,6 +112,9 @@ def find_heads(
         seen = _measure(grid, focal, row, column, z_m, FROM_OUTLINE if table is None else table)
         scores[rows, columns] = np.where(same, 0, marks)
         head = None if seen is None else _placed(seen, camera, step, rotation_deg, score)
+        if head is not None and lens is not None:
+            box = lens.box_back(head.box)
+            head = None if box is None else replace(head, box=box)
         if head is not None and all(np.linalg.norm(head.centre_m - other.centre_m) > _APART_M for other in found):
             found.append(head)
     return found
