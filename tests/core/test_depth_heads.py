@@ -11,7 +11,7 @@ from depth_dolls import FOCAL, doll, room, seen_by
 from c2f_head_pose.camera import pixels_of
 from c2f_head_pose.crop import CropSquare
 from c2f_head_pose.depth import depth_crop, encode_depth, fuse
-from c2f_head_pose.depth_head_finder import find_heads
+from c2f_head_pose.depth_head_finder import THRESHOLD, find_heads
 from c2f_head_pose.geometry import geodesic_deg, rotation_from_ypr_deg
 from c2f_head_pose.rectification import rectification
 from c2f_head_pose.turn import turn_rotation_back
@@ -37,6 +37,31 @@ def test_three_dolls_are_three_heads_and_an_empty_room_none():
     for place in places:
         assert min(np.linalg.norm(head.centre_m - place) for head in found) < 0.05
     assert find_heads(room(), CAMERA) == find_heads(np.full((480, 640), np.nan), CAMERA) == []
+
+
+WIDE_PINHOLE = Camera(424, 240, np.array([[212.0, 0, 211.5], [0, 212, 119.5], [0, 0, 1]]))
+"""A RealSense D435's depth, binned 2x2: 90 degrees broad. The first grid has cells of 3 pixels, the finer one of 1."""
+
+
+@pytest.mark.parametrize('z_m', [2.55, 3.5, 4.2, 4.8])
+def test_a_far_head_is_found_by_a_camera_with_a_wide_field(z_m):
+    """Half of them were missed beyond 3 m: cells of 3 pixels are 3 z / 212 wide, 5 cm at 3.5 m. At 2.55 m both grids see a part of it."""
+    for x, y in ((-0.21, -0.06), (0.0, -0.03), (0.13, 0.04), (0.28, -0.1)):
+        at_m = np.array([x, y, 1.0]) * z_m
+        found = find_heads(seen_by(WIDE_PINHOLE, at_m, 6.0), WIDE_PINHOLE)
+        assert len(found) == 1, (x, y)
+        assert np.linalg.norm(found[0].centre_m - at_m) < 0.08
+
+
+def test_cells_are_left_out_only_where_they_cannot_reach_the_threshold():
+    """With a low threshold each cell is asked in full: the heads above the usual one are the same."""
+    depth_m = room()
+    for place in ((-0.5, 0.0, 1.4), (0.05, -0.05, 0.9), (0.8, 0.1, 2.2)):
+        depth_m = doll(depth_m, place)
+    depth_m += np.random.default_rng(0).normal(0, 0.01, depth_m.shape)
+    full = [head for head in find_heads(depth_m, CAMERA, threshold=0.3) if head.score >= THRESHOLD]
+    assert len(full) == 3
+    assert [(head.box, head.score) for head in find_heads(depth_m, CAMERA)] == [(head.box, head.score) for head in full]
 
 
 def lens(focal: float, size: int, D: list[float], model: str) -> Camera:
