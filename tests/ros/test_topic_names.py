@@ -9,7 +9,7 @@ pytest.importorskip('rclpy', reason='needs rclpy')
 from ros_graph import SENSOR, camera_info, image_message, noise
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from c2f_head_pose.ros.watchdog import _owner
+from c2f_head_pose.ros.watchdog import owner_of
 from c2f_head_pose.topic_names import colour_topics, depth_topics, is_depth, is_rectified
 
 pytestmark = pytest.mark.ros
@@ -66,7 +66,7 @@ def test_beside_another_head_pose_alone_its_drawing_is_not_advised(graph):
 @pytest.mark.parametrize('name, shown', [('_NODE_NAME_UNKNOWN_', 'an unnamed node'), ('driver', '/cam/driver')])
 def test_a_publisher_without_a_known_node_is_called_unnamed(name, shown):
     """rmw's placeholder appears until discovery has brought the node, and stays for DDS programs that are no ROS nodes."""
-    assert _owner(SimpleNamespace(node_namespace='_NODE_NAMESPACE_UNKNOWN_' if 'UNKNOWN' in name else '/cam', node_name=name)) == shown
+    assert owner_of(SimpleNamespace(node_namespace='_NODE_NAMESPACE_UNKNOWN_' if 'UNKNOWN' in name else '/cam', node_name=name)) == shown
 
 
 @pytest.mark.parametrize('topic', ['/camera/depth/image_raw/compressed', '/camera/depth_registered/image_raw', '/tof/image_depth'])
