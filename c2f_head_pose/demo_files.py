@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -150,8 +151,15 @@ class Records:
             self._stream.write('\n]')
             self._stream.close()
             if self._part != self._target:
-                self._part.replace(self._target)
+                self._complete()
         self._stream, self.written = None, True
+
+    def _complete(self) -> None:
+        try:
+            self._part.replace(self._target)
+        except OSError:  # a file that is mounted by itself can be written, but not replaced
+            shutil.copyfile(self._part, self._target)
+            self._part.unlink()
 
     @contextmanager
     def _naming_file(self) -> Iterator[None]:

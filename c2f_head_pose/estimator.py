@@ -173,8 +173,8 @@ class HeadPoseEstimator:
         Args:
             image: (H, W) gray or (H, W, 3) BGR, uint8; None for depth alone, which needs depth_m, camera and a depth model.
             camera: the image's calibration; without it rotations are relative to the ray through each face, and positions unknown.
-            depth_m: (H, W) float metres along the optical axis, NaN or 0 unknown, registered to the image; positions need a camera. With a
-                median of more than 100 it is refused, as millimetres are.
+            depth_m: (H, W) float metres along the optical axis, NaN or 0 unknown, registered to the image; positions need a camera. If
+                hardly a pixel is below 100 it is refused, as millimetres are.
             stamp_s: the image's stamp, seconds; faces are then tracked and smoothed. The same stamp again leaves a smoothed pose as it
                 was. An image that is older than the last by less than a second is late: it is answered as a single one, and tracks and
                 smoothing stay as they are. Both restart where stamps go back by more, for more than three images in a row or to the

@@ -32,6 +32,11 @@ class VideoFile:
         """Adds an image, (H, W, 3) BGR uint8 of the video's size."""
         self._video.write(image)
 
+    def discard(self) -> None:
+        """Ends the file and removes it."""
+        self._video.release()
+        self._part.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Finishes the file and renames it.
 

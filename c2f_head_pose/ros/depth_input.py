@@ -68,6 +68,7 @@ class DepthInput:
             do are no reason.
         degraded: whether the status is such a reason.
         share: the part of the last `_COUNTED` images that had depth, 0 to 1; None before the first.
+        wait_s: how long the last image waited for depth, seconds.
         last_s: when the last depth image came, by the clock; None before the first.
         unregistered: why depth cannot be registered to the images; empty while it can.
     """
@@ -84,6 +85,7 @@ class DepthInput:
         self.status = 'no depth image yet'
         self.degraded = True
         self.share: float | None = None
+        self.wait_s = 0.0
         self.last_s: float | None = None
         self.unregistered = ''
         self.alignment = alignment
@@ -121,7 +123,9 @@ class DepthInput:
         return depth_m
 
     def _registered(self, view: ImageView, timing: DepthTiming) -> np.ndarray | None:
+        begun_s = self._clock()
         message = self._paired(stamp_s(view.header), timing)
+        self.wait_s = self._clock() - begun_s
         if message is None:
             return None
         if isinstance(message, _Missing):
@@ -162,7 +166,7 @@ class DepthInput:
                 apart_s = np.inf if nearest is None else abs(nearest.stamp_s - image_s)
                 now = self._clock()
                 if nearest is not None and belongs(nearest, image_s, timing.tolerance_s):
-                    if now < end and apart_s > _SAME_INSTANT_S and self._due_s(image_s, now) <= apart_s / 2:
+                    if now < end and apart_s > _SAME_INSTANT_S and self._due_s(image_s, now, usual=True) <= apart_s / 2:
                         self._changed.wait(end - now)
                         continue
                     self._missed.clear()
@@ -202,7 +206,7 @@ class DepthInput:
             return None
         if self._late_s is not None:
             wait_s = min(1.0, math.ceil(100 * _WAIT_MARGIN * self._late_s) / 100)
-            remedy = f'raise depth_wait_s to {wait_s:.2f}, by which answers come later, or let the camera deliver it sooner'
+            remedy = f'raise depth_wait_s to {wait_s:.2f}, by which answers come later and less often, or let the camera deliver it sooner'
             return _Missing('late', f'depth on {self._topic} comes {1e3 * self._late_s:.0f} ms after its image: {remedy}')
         if missed_s < KEPT_S:
             return None  # depth of the first may still come
@@ -213,10 +217,16 @@ class DepthInput:
     def _stopped(self, silent_s: float) -> _Missing:
         return _Missing('stopped', f'depth images on {self._topic} have stopped, none for {silent_s:.1f} s; look at the depth camera')
 
-    def _due_s(self, image_s: float, now: float) -> float:
+    def _due_s(self, image_s: float, now: float, usual: bool = False) -> float:
         """How far from an image the depth will be stamped that is still to come, by the rate of depth.
 
         Streams that are not synchronised stay apart by up to half a period; waiting for the next depth would then cost time for little.
+
+        Args:
+            image_s: the image's stamp, seconds.
+            now: the clock's time, seconds.
+            usual: whether depth comes at its usual period; otherwise at any of those seen, as depth from a busy computer comes of every
+                fifth to seventh image.
 
         Returns:
             Seconds; infinite where none is to come, NaN where the rate is not known.
@@ -227,8 +237,8 @@ class DepthInput:
             return math.inf
         if math.isnan(period_s):
             return math.nan
-        # Of the periods seen, as depth from a busy computer comes of every fifth to seventh image.
-        return float(np.min(np.abs(ahead_s - max(1, round(ahead_s / period_s)) * np.diff(stamps_s))))
+        periods_s = period_s if usual else np.diff(stamps_s)
+        return float(np.min(np.abs(ahead_s - max(1, round(ahead_s / period_s)) * periods_s)))
 
     def _degrade(self, missing: _Missing) -> None:
         """Reports why an image has no depth, each kind of reason once, also where two alternate."""

@@ -14,6 +14,7 @@ from ..transforms import FrameError, Transform, plain_frame, transform_from_mess
 
 TF_REFUSES_S = 5.0
 """Once stamps go back by more, TF must forget: tf2 keeps 10 s, and may be some seconds ahead of the images."""
+_NEVER_S = 1e8
 
 
 class TfLookup:
@@ -177,11 +178,11 @@ class TfMount:
     def _reason(self, header: Any, wait_s: float) -> str:
         """Why TF, which connects the frames, does not reach the image's stamp; empty where it does not connect them."""
         behind_s = self.tf.behind_s(self._target, header.frame_id, header.stamp)
-        if behind_s is None:
+        if behind_s is None or behind_s > _NEVER_S:  # a transform that never changes has no stamp; it has just come
             return ''
-        if behind_s < 0.0:
+        if behind_s < -LONGEST_TF_WAIT_S:
             return f"it is {-behind_s:.1f} s older than TF's newest and older than what TF has kept; if that goes on, compare their clocks"
-        if (late_s := wait_s + behind_s) < LONGEST_TF_WAIT_S:
+        if (late_s := wait_s + max(0.0, behind_s)) < LONGEST_TF_WAIT_S:  # below 0 where TF came after it was looked up
             return f'TF comes at least {1000 * late_s:.0f} ms after the image: raise target_frame_wait_s, now {wait_s:g} s, well above that'
         return f"TF's newest is {behind_s:.1f} s older than the image: its publisher has stopped, or their clocks differ"
 

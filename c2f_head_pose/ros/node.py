@@ -111,7 +111,7 @@ class HeadPoseNode(LifecycleNode):
 
     def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
         """Stops and frees everything, from any state, for good."""
-        result = self._stop(state)
+        result = self._stop(state, _END_S)
         self._shut_down, self._failure = True, ''
         return result
 
@@ -119,9 +119,9 @@ class HeadPoseNode(LifecycleNode):
         """Frees everything, so that configure can be tried again."""
         return self._stop(state)
 
-    def _stop(self, state: Any) -> TransitionCallbackReturn:
+    def _stop(self, state: Any, limit_s: float | None = None) -> TransitionCallbackReturn:
         self._active = False
-        self._end_session()
+        self._end_session(limit_s)
         result = super().on_shutdown(state)
         self._release()
         return result

@@ -34,8 +34,9 @@ _WHY_LOST = (
     'the network loses them or was away for a while, this machine is too busy to take each (free a core for the node), or Fast DDS '
     "has less shared memory than an image takes, which is the sender's: start the camera driver with config/fastdds.xml too"
 )
-_LATE_TF_S = 0.03
-"""An image that waited for TF for longer may have made others wait; tf2 looks every 20 ms."""
+_LATE_S = 0.03
+"""An image that waited for TF or depth for longer may have made others wait; tf2 looks every 20 ms, and depth is waited for 20 ms."""
+_LEAST_STUCK_S = 1.0
 _WAKE_UP = object()
 
 
@@ -123,7 +124,8 @@ class Session:
         """Unsubscribes, waits for the image in progress, and clears what was published.
 
         Args:
-            limit_s: longest time to wait, seconds; only where the process ends, since an image that comes out later would be published.
+            limit_s: longest time to wait, seconds; only where the process ends or the node was shut down,
+                since an image that comes out later would be published.
         """
         self._inputs.clear()
         if not self._worker.close(limit_s):
@@ -175,8 +177,10 @@ class Session:
             return State.DEGRADED, f'{100 * lost:.0f} % of the images were sent and never came: {_WHY_LOST}'
         if overtaken + lost > 0.5:
             cause = 'the machine is too slow or too busy; free a core for the node, or lower their rate or size'
-            if (wait_s := self._frame_worker.tf_wait_s) > _LATE_TF_S:
+            if (wait_s := self._frame_worker.tf_wait_s) > _LATE_S:
                 cause = f"the last one answered waited {1000 * wait_s:.0f} ms for TF; have the camera's transform published sooner"
+            elif self.depth is not None and (wait_s := self.depth.wait_s) > _LATE_S:
+                cause = f'the last one waited {1000 * wait_s:.0f} ms for depth (depth_wait_s); let the camera deliver it sooner'
             return State.DEGRADED, f'{100 * overtaken:.0f} % of the images are overtaken by newer ones before their turn: {cause}'
         finding = self._parts.estimator.finding
         if finding.image_rotation is not None:
@@ -274,7 +278,10 @@ class Session:
     def _stuck(self) -> str:
         """Why no image is answered although they come; empty unless one has been worked on for long."""
         busy_s = self._worker.busy_s
-        if busy_s < self._parameters().silence_timeout_s:
+        parameters = self._parameters()
+        waits_s = parameters.depth_wait_s * (self.depth is not None)
+        waits_s += parameters.target_frame_wait_s * isinstance(self._parts.mount, TfMount)
+        if busy_s < max(parameters.silence_timeout_s, _LEAST_STUCK_S) + waits_s:
             return ''
         return (
             f'one image has been in the network for {busy_s:.0f} s: it hangs, or is much too slow on this machine; look at the '

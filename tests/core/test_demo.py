@@ -1,5 +1,6 @@
 """The command `demo` in a newcomer's hands: odd files, odd folders, wrong paths."""
 
+import errno
 import json
 import os
 import re
@@ -317,6 +318,20 @@ def test_a_json_file_that_is_no_regular_one_is_written_and_stays(picture, tmp_pa
     (tmp_path / 'null.json').symlink_to(os.devnull)
     assert demo.main([str(picture), '--json', str(tmp_path / 'null.json')]) == 0
     assert os.readlink(tmp_path / 'null.json') == os.devnull and Path(os.devnull).is_char_device()
+
+
+def test_a_json_file_that_cannot_be_replaced_is_written(picture, tmp_path, monkeypatch):
+    """As one that is mounted into a container by itself."""
+    file = tmp_path / 'poses.json'
+    file.write_text('of an earlier run')
+
+    def busy(self, target):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'replace', busy)
+        assert demo.main([str(picture), '--json', str(file)]) == 0
+    assert len(json.loads(file.read_text())) == 1 and [path.name for path in tmp_path.glob('*.part')] == []
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -80,6 +80,26 @@ def test_streams_that_are_not_synchronised_cost_no_wait(paired, monkeypatch, apa
     assert millimetres_of(paired.get(1 + 9 / 30 + apart_ms / 1000, wait_s=0.02)) == 1009
 
 
+def test_one_early_depth_image_is_no_reason_to_wait_for_another(paired, monkeypatch):
+    """As above, but the sixth depth image came 20 ms early; by the usual period the next is still 13 ms away."""
+    monkeypatch.setattr(paired.depth._changed, 'wait', lambda _: pytest.fail('waited'))
+    for k in range(10):
+        paired.depth.put(depth_message(np.full((2, 3), 1000 + k), 1 + k / 30 - 0.02 * (k == 5)))
+    assert millimetres_of(paired.get(1 + 9 / 30 + 0.012, wait_s=0.02)) == 1009
+
+
+def test_the_wait_of_the_last_image_for_depth_is_known(paired, monkeypatch):
+    """For the state, which names it where images are overtaken meanwhile."""
+    for k in range(5):
+        paired.now.s = k / 30
+        paired.depth.put(depth_message(np.full((2, 3), 1000), k / 30))
+    monkeypatch.setattr(paired.depth._changed, 'wait', lambda wait_s: setattr(paired.now, 's', paired.now.s + wait_s))
+    paired.get(5 / 30, wait_s=0.15)
+    assert paired.depth.wait_s == pytest.approx(0.15)
+    paired.get(4 / 30, wait_s=0.15)
+    assert paired.depth.wait_s == 0.0
+
+
 def test_of_depth_without_stamps_the_newest_is_taken(paired):
     for k in range(1, 9):
         paired.depth.put(depth_message(np.full((2, 3), 1000 * k), 0.0))
@@ -214,7 +234,7 @@ def test_depth_of_float_millimetres_is_not_used_and_named_once(paired):
     for number in range(3):
         paired.depth.put(image_message(np.full((2, 3), 1200, np.float32), 1.0 + number, '32FC1'))
         assert paired.get(1.0 + number) is None
-    assert len(paired.heard) == 1 and 'must be in metres, but its median is 1200' in paired.heard[0] and '16UC1' in paired.heard[0]
+    assert len(paired.heard) == 1 and 'must be in metres, but begins at 1200' in paired.heard[0] and '16UC1' in paired.heard[0]
     paired.depth.put(depth_message(np.full((2, 3), 1200), 5.0))
     assert millimetres_of(paired.get(5.0)) == 1200 and 'good again' in paired.heard[1]
 

@@ -94,3 +94,13 @@ def test_two_networks_have_no_average(two, heads, tmp_path, capsys):
     assert average.main([str(two[0]), str(tmp_path / 'other' / 'final.pt'), '--out', str(tmp_path / 'mean.pt')]) == 2
     error = capsys.readouterr().err
     assert 'are two networks' in error and error.count('\n') == 1 and not (tmp_path / 'mean.pt').exists()
+
+
+def test_a_mean_of_means_names_each_teacher_once():
+    def taught_by(*hashes):
+        names = {'name': ', '.join(hashes).upper(), 'hash': ', '.join(hashes), 'trained_on': '; '.join(hashes)}
+        return {'data_hash': 'd', 'data': ['wide'], 'teacher': names}
+
+    for parts in ((('old', 'new'), ('new',)), (('new',), ('old', 'new')), (('old',), ('old', 'new'), ('new',))):
+        assert checkpoint.data_of([taught_by(*part) for part in parts])['teacher']['hash'] == 'old, new'
+    assert checkpoint.data_of([taught_by('new'), taught_by('old'), taught_by('new')])['teacher']['name'] == 'NEW, OLD'

@@ -109,7 +109,7 @@ def test_a_process_killed_while_it_writes_pieces_leaves_those_before(tmp_path, m
     assert (tmp_path / 'out' / 'a').read_bytes() == b'newer'
 
 
-def test_a_kit_has_the_materials_and_as_many_portraits_as_fit(tmp_path, monkeypatch):
+def test_a_kit_has_the_materials_and_as_many_portraits_as_fit(tmp_path, monkeypatch, capsys):
     """Ten portraits of 100,000 bytes in a kit of 0.6 MB: with a file's overhead in the archive 101,536 each, so five beside the rest."""
     cache, pictures = tmp_path / 'cache', tmp_path / 'portraits'
     for name in (
@@ -137,6 +137,9 @@ def test_a_kit_has_the_materials_and_as_many_portraits_as_fit(tmp_path, monkeypa
     shutil.rmtree(tmp_path / 'kit' / 'pictures')  # carried before
     kit.unpack(tmp_path / 'kit', tmp_path / 'there')
     assert kit.environment(tmp_path / 'there') == found
+    monkeypatch.setenv('PORTRAITS_DIR', str(tmp_path / 'nowhere'))
+    kit.pack(tmp_path / 'without', 0.6)
+    assert f'no {tmp_path / "nowhere"}: run' in capsys.readouterr().out and (tmp_path / 'without' / kit.FITS).is_dir()
     with pytest.raises(ValueError, match='at least so many --megabytes'):
         kit.pack(tmp_path / 'small', 0.001)
     with pytest.raises(ValueError, match='no kit'):

@@ -94,8 +94,11 @@ def test_a_run_that_goes_on_with_other_data_names_what_it_was_trained_on_before(
         assert ('the training data changed since' in capsys.readouterr().err) == told
         assert content['data_hash'] == '+'.join(part.data_hash for part in hashes)
         assert content['data'] == [path.name for path in names] and not content['rendered'] and content['started_from'] == before
+    row = trained(tiny_config(steps=20), renders, tmp_path / 'run', Way('cpu'))
+    assert row['data_hash'].split('+') == [renders.data_hash, faces.data_hash], "a study's too, as of data made again on another machine"
+    assert trained(tiny_config(steps=20), renders, tmp_path / 'run', Way('cpu'))['step'] == 20
     with pytest.raises(ValueError, match='other data'):
-        trained(tiny_config(steps=20), renders, tmp_path / 'run', Way('cpu'))
+        trained(tiny_config(steps=20), faces, tmp_path / 'run', Way('cpu'))
 
 
 def test_a_run_stopped_by_sigterm_writes_its_checkpoint_and_goes_on_with_the_same_result(heads, tmp_path):

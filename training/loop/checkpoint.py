@@ -135,7 +135,12 @@ def data_of(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Each dataset is named once, and so is each teacher; the weights are of renders alone, and their deviations measured, only if all are.
     """
-    teachers = {teacher['hash']: teacher for content in contents if (teacher := content.get('teacher'))}.values()
+    teachers: list[dict[str, str]] = []
+    known: set[str] = set()
+    for teacher in sorted(filter(None, (content.get('teacher') for content in contents)), key=lambda one: -one['hash'].count(',')):
+        if not known.issuperset(hashes := teacher['hash'].split(', ')):
+            known.update(hashes)
+            teachers.append(teacher)
     return {
         'data_hash': '+'.join(dict.fromkeys(part for content in contents for part in content['data_hash'].split('+'))),
         'data': list(dict.fromkeys(name for content in contents for name in content['data'])),
@@ -166,7 +171,7 @@ def differences(content: dict[str, Any], config: dict[str, Any], data_hash: str)
     The arithmetic's precision may differ: it belongs to the machine, and a run may go on on another one.
     """
     other = [name for name, value in config.items() if name != 'precision' and content['config'].get(name) != value]
-    return other + (['data'] if content['data_hash'] != data_hash else [])
+    return other + (['data'] if content['data_hash'].split('+')[0] != data_hash else [])  # those of earlier data follow
 
 
 def load_trained(path: Path, config: dict[str, Any], data_hash: str) -> Content:

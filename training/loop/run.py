@@ -169,10 +169,9 @@ class Run:
             print(f'the budget grew: going on from {steady.name}, from before the learning rate decayed', flush=True)
             state = checkpoint.load(steady)
             state['schedule'] = (-1, 0)  # the decay has not begun
-        last_hash = state['data_hash'].split('+')[0]  # those of earlier data follow
-        other = checkpoint.differences({**state, 'data_hash': last_hash}, self.config.as_dict(), self.data_hash)
+        other = checkpoint.differences(state, self.config.as_dict(), self.data_hash)
         if other == ['data']:
-            print(f'{self.path}: the training data changed since ({last_hash} then, {self.data_hash} now)', file=sys.stderr)
+            print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
         elif other:
             raise ValueError(f'{self.path} was trained with other {", ".join(other)}: give another --out')
         before, now = state.get('teacher'), self.teacher and self.teacher.provenance

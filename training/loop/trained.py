@@ -60,10 +60,8 @@ def trained(
         ValueError: if the checkpoint there was trained with other settings, data, another start or another teacher.
         InterruptedError: where the training is stopped by SIGTERM.
     """
-    final, last = out / 'final.pt', out / 'last.pt'
+    final = out / 'final.pt'
     if not final.exists():
-        if last.exists():  # a run may go on with other data, a study's may not
-            checkpoint.load_trained(last, config.as_dict(), train_set.data_hash)
         context = init_distributed(way.device)
         run = Run(config, train_set, val_set, out, context, way.minutes, way.start, way.workers, way.keep_at, way.teacher)
         try:
@@ -76,7 +74,9 @@ def trained(
     content = checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
     began = beginning(way.start, config)
     taught = '' if way.teacher is None else weights_hash(checkpoint.load(way.teacher)['average'])
-    other = [] if content.get('started_from', '') == began else ['weights to begin with']
+    stated = content.get('started_from', '')
+    went_on = '+' in content['data_hash'] and stated.endswith(began)  # with other data, as made again elsewhere, which come first
+    other = [] if stated == began or went_on else ['weights to begin with']
     other += [] if (content.get('teacher') or {'hash': ''})['hash'] == taught else ['teacher']
     if other:
         raise ValueError(f'{final} was trained with other {", ".join(other)}: give another --out, or delete it')

@@ -40,7 +40,7 @@ def pack(folder: Path, megabytes: float) -> None:
     needed = sum(parcel.size(folder / name) for name in (HEADS, FITS)) / parcel.MB
     if needed > megabytes:
         raise ValueError(f'{HEADS} and {FITS} alone are {needed:.1f} MB: give at least so many --megabytes')
-    pictures = [] if missing else pictures_of(where.portraits)
+    pictures = pictures_of(where.portraits) if not missing and where.portraits.is_dir() else []
     chosen = _that_fit(pictures, (megabytes - needed) * parcel.MB)
     if chosen:
         parcel.write({f'{PICTURES}/{path.name}': path for path in chosen}, folder / PICTURES)

@@ -57,6 +57,8 @@ class AnnotatedVideo:
             self._queue.put(None)
         self._thread.join()
         if self._error is not None:
+            if self._video is not None:
+                self._video.discard()
             raise OSError(f'{self._path}: {self._error}') from self._error
         if self._video is None and self._held:
             self._open()
