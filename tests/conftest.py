@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,10 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 # torch's optimisers import it, which crashes the process if a test has drawn by EGL before: both have an LLVM of their own.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache

@@ -67,7 +67,7 @@ def test_a_session_that_is_stopped_goes_on_from_its_pieces_on_a_machine_that_has
     assert checkpoint.load(out / 'runs' / 'c2f_paper' / 'final.pt')['step'] == 4
     jobs = json.loads((out / 'state.json').read_text())['jobs']
     assert jobs['report c2f_edge']['status'].startswith('skipped: no NVIDIA driver')
-    assert jobs['portraits']['status'].startswith('skipped: ') and 'no .jpg' in jobs['portraits']['status']
+    assert jobs['portraits']['status'].startswith('skipped: ') and 'has no picture' in jobs['portraits']['status']
     assert gpu_session.main(['unpack', '--keep', str(tmp_path / 'keep'), '--out', str(tmp_path / 'home')]) == 0
     kept = checkpoint.load(tmp_path / 'home' / 'runs' / 'c2f' / 'final.pt')
     assert 'optimiser' not in kept and checkpoint.network_of(kept)
