@@ -73,6 +73,7 @@ def test_every_process_of_a_launch_file_has_the_shared_memory_profile_and_no_oth
     for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(shutil, 'disk_usage', lambda _: SimpleNamespace(free=10**9))
+    monkeypatch.delenv('ROS_LOCALHOST_ONLY', raising=False)
     for name in ('launch.actions', 'launch.event_handlers', 'launch.launch_description_sources', 'launch.substitutions', 'launch'):
         monkeypatch.setitem(sys.modules, name, stand_in(name))
     for name in ('launch_ros.actions', 'launch_ros.parameter_descriptions', 'launch_ros'):
