@@ -39,12 +39,13 @@ def rotations(rows):
 
 @pytest.fixture(scope='module')
 def face_with_depth(tmp_path_factory):
-    """A face at 0.8 m before a wall: a plate, which the depth model reads as some head, other than the picture's."""
+    """A face at 0.8 m before a wall: half an ellipsoid, which the depth model reads as some head, other than the picture's."""
     folder = tmp_path_factory.mktemp('face')
     with BagFile(write_bag(folder / 'face', scene_recording(Scene(duration_s=0.1)))) as bag:
         face = next(read_frames(bag, choose_topics(bag), Notes())).image
-    depth_mm = np.full((480, 640), 3000, np.uint16)
-    depth_mm[70:410, 150:490] = 800
+    y, x = np.mgrid[:480, :640]
+    radius = ((x - 320) / 130) ** 2 + ((y - 240) / 170) ** 2
+    depth_mm = np.where(radius < 1, 900 - 100 * np.sqrt(np.maximum(1 - radius, 0)), 3000).astype(np.uint16)
     return write_bag(folder / 'bag', depth_recording(depth_mm, image=face[..., 1] if face.ndim == 3 else face, count=2))
 
 
