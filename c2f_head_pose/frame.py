@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .images import ImageError
+from .images import check_metres
 from .types import Camera, FaceBox
 
 Boxes = Iterable[Sequence[float] | np.ndarray | FaceBox]
@@ -17,10 +17,6 @@ _LARGEST_BOX = 4
 """Such a box, in longer sides of the image, shows a sixteenth of a face at most, and its crop takes memory by the square of its side."""
 _SMALLEST_BOX_PX = 4
 """Nobody can be recognised in a smaller box, longer side; boxes in parts of the image's size, 0 to 1, have one pixel at most."""
-_FARTHEST_M = 100
-"""In metres one pixel in twenty is nearer where there are heads, in millimetres hardly any. A simulator's sky may be farther."""
-_SAMPLES = 64
-"""Every so many-th part of the height and the width is sampled for it, at least; the median of all pixels would take milliseconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +77,6 @@ def check_image(image: np.ndarray) -> None:
         raise ValueError(f'an image must be (H, W) gray or (H, W, 3) BGR, got shape {image.shape}')
     if image.shape[0] < 1 or image.shape[1] < 1:
         raise ValueError(f'an image must have pixels, got shape {image.shape}')
-
-
-def check_metres(depth_m: np.ndarray) -> None:
-    """Raises ImageError if (H, W) float depth, unknown where it is NaN, infinite or 0, cannot be in metres."""
-    height, width = depth_m.shape
-    sample = np.asarray(depth_m[:: max(1, height // _SAMPLES), :: max(1, width // _SAMPLES)])
-    known = sample[np.isfinite(sample) & (sample > 0)]
-    if known.size and (near := float(np.percentile(known, 5))) > _FARTHEST_M:
-        raise ImageError(f'depth must be in metres, but begins at {near:.0f}; divide millimetres by 1000, in ROS send them as 16UC1')
 
 
 def checked_boxes(boxes: Boxes, shape: tuple[int, ...]) -> list[FaceBox]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .encoded import MAX_PIXELS, PNG, ImageError, unpack
-from .messages import DEPTH_ENCODINGS, DEPTH_TYPES, depth_m_from_message, m_from_mm
+from .messages import DEPTH_ENCODINGS, DEPTH_TYPES, check_metres, depth_m_from_message, m_from_mm
 
 _HEADER_BYTES = 12
 """compressed_depth_image_transport's ConfigHeader: int32 format, float32 quantisation A and B, before the picture."""
@@ -24,9 +24,11 @@ def depth_from_message(message: Any) -> np.ndarray:
         (H, W) float32, NaN unknown.
 
     Raises:
-        ImageError: naming the field that is wrong.
+        ImageError: naming the field that is wrong, or for depth that is not in metres.
     """
-    return depth_from_compressed(message) if hasattr(message, 'format') else depth_m_from_message(message)
+    depth_m = depth_from_compressed(message) if hasattr(message, 'format') else depth_m_from_message(message)
+    check_metres(depth_m)
+    return depth_m
 
 
 def holds_depth(message: Any) -> bool:

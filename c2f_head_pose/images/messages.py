@@ -16,6 +16,10 @@ from .encoded import ImageError, unpack
 from .sixteen_bits import SignificantBits
 
 _MAX_PIXELS = 1 << 28
+_FARTHEST_M = 100
+"""In metres one pixel in twenty is nearer where there are heads, in millimetres hardly any. A simulator's sky may be farther."""
+_SAMPLES = 64
+"""Every so many-th part of the height and the width is sampled for it, at least; a percentile of all pixels would take milliseconds."""
 
 # encoding: bytes per pixel, OpenCV conversion to BGR (None: already gray or BGR)
 _EIGHT_BIT: dict[str, tuple[int, int | None]] = {
@@ -121,6 +125,15 @@ def depth_m_from_message(message: Any) -> np.ndarray:
     if dtype == np.uint16:
         return m_from_mm(values)
     return np.where(np.isfinite(values) & (values > 0), values, np.float32(np.nan))
+
+
+def check_metres(depth_m: np.ndarray) -> None:
+    """Raises ImageError if (H, W) float depth, unknown where it is NaN, infinite or 0, cannot be in metres."""
+    height, width = depth_m.shape
+    sample = np.asarray(depth_m[:: max(1, height // _SAMPLES), :: max(1, width // _SAMPLES)])
+    known = sample[np.isfinite(sample) & (sample > 0)]
+    if known.size and (near := float(np.percentile(known, 5))) > _FARTHEST_M:
+        raise ImageError(f'depth must be in metres, but begins at {near:.0f}; divide millimetres by 1000, in ROS send them as 16UC1')
 
 
 def m_from_mm(values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ..depth_alignment import RECORDED, DepthAlignment, ImageView
-from ..frame import check_metres
 from ..images import depth_from_message
 from ..transforms import FrameError, TransformTree
 from .bagfile import BagFile
@@ -55,9 +54,7 @@ class RecordedDepth:
             ImageError: for a message that cannot be read, or is not in metres.
             DepthError: for depth that cannot be brought into the image.
         """
-        depth_m = depth_from_message(message)
-        check_metres(depth_m)
-        return self.alignment.align(depth_m, message.header, view)
+        return self.alignment.align(depth_from_message(message), message.header, view)
 
     def _read_transforms(self, bag: BagFile, image_frame: str, depth_frame: str) -> None:
         """Reads TF until it connects the two frames: recorders write transforms that never change once, anywhere before they are used."""

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..depth_alignment import DepthAlignment, DepthError, ImageView
 from ..depth_pairing import KEPT_S, RecentDepth, belongs
-from ..frame import check_metres
 from ..images import ImageError, depth_from_message
 from .log import Notices
 from .messages import stamp_s
@@ -132,9 +131,7 @@ class DepthInput:
             self._degrade(message)
             return None
         try:
-            depth_m = depth_from_message(message)
-            check_metres(depth_m)
-            depth_m = self.alignment.align(depth_m, message.header, view)
+            depth_m = self.alignment.align(depth_from_message(message), message.header, view)
         except ImageError as error:
             self._degrade(_Missing('unreadable', f'depth image on {self._topic} cannot be read: {error}'))
             return None
