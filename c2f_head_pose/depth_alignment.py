@@ -11,7 +11,7 @@ import numpy as np
 from .camera import calibration_of, camera_from_info
 from .depth_registration import DepthRegistration
 from .topic_names import is_rectified
-from .transforms import FrameError, Transforms, frames_differ
+from .transforms import FrameError, Transforms, frames_differ, plain_frame
 from .types import Camera
 
 _SAME_FOCAL = 0.01
@@ -119,7 +119,7 @@ class DepthAlignment:
         Raises:
             DepthError: naming what is missing.
         """
-        frames = header.frame_id.lstrip('/'), view.header.frame_id.lstrip('/')
+        frames = plain_frame(header.frame_id), plain_frame(view.header.frame_id)
         same_frame = not frames_differ(*frames)
         same_size = depth_m.shape == view.shape
         info = self._info

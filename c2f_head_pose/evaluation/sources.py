@@ -21,7 +21,7 @@ from ..recordings.bagfile import BagError, BagFile
 from ..recordings.choice import TopicChoice
 from ..recordings.reader import Frame, Notes, UnreadableImage, read_frames
 from ..stamp_order import Order, StampOrder
-from ..transforms import frames_differ
+from ..transforms import frames_differ, plain_frame
 from ..types import HeadPose
 from .truth.read import POSE_TYPES
 
@@ -230,7 +230,7 @@ def check_frame(frame_id: str, frame: Frame, topic: str) -> None:
     Raises:
         BagError: naming both frames and the remedy.
     """
-    poses, images = frame_id.lstrip('/'), frame.frame_id.lstrip('/')
+    poses, images = plain_frame(frame_id), plain_frame(frame.frame_id)
     if frames_differ(poses, images):
         raise BagError(
             f"the poses on {topic} are in frame {poses!r}, the images in {images!r}: poses can be evaluated in the images' frame "

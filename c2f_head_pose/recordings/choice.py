@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..transforms import plain_frame
 from .bagfile import BagFile
 from .storage import BagError
 
@@ -67,7 +68,7 @@ def raw_name(topic: str) -> str:
 
 def frame_of(message: Any) -> str:
     """The frame of a message's header, without the slash in front of ROS 1's; '' without a message."""
-    return '' if message is None else str(message.header.frame_id).lstrip('/')
+    return '' if message is None else plain_frame(str(message.header.frame_id))
 
 
 def first_message(bag: BagFile, topic: str) -> Any:

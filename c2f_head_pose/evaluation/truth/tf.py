@@ -9,6 +9,7 @@ import numpy as np
 from ...files import stamp_s
 from ...recordings.bagfile import BagError, BagFile
 from ...recordings.choice import TF_TYPES
+from ...transforms import plain_frame
 from ..rotations import bracket, interpolate, quaternions_from_rotations, rotations_from_quaternions
 from .heads import Truth, TruthHead, make_head
 
@@ -43,7 +44,7 @@ def read_tf(bag: BagFile, frame: str, camera_frame: str) -> Truth:
     if not topics:
         raise BagError(f'{bag.path.name} has no TF ({TF_TYPES[0]}) to find {frame} in')
     edges = _read_edges(bag, topics)
-    frame, camera_frame = frame.lstrip('/'), camera_frame.lstrip('/')
+    frame, camera_frame = plain_frame(frame), plain_frame(camera_frame)
     frames = edges.keys() | {edge.parent for edge in edges.values()}
     if frame not in frames:
         raise BagError(f'TF has no frame {frame}; it has {", ".join(sorted(frames)) or "none"}')
@@ -72,8 +73,8 @@ def _read_edges(bag: BagFile, topics: list[str]) -> dict[str, _Edge]:
     moving: set[str] = set()
     for message in bag.messages(topics):
         for transform in message.decode().transforms:
-            child = transform.child_frame_id.lstrip('/')
-            parents[child] = transform.header.frame_id.lstrip('/')
+            child = plain_frame(transform.child_frame_id)
+            parents[child] = plain_frame(transform.header.frame_id)
             r, t = transform.transform.rotation, transform.transform.translation
             rows.setdefault(child, []).append((stamp_s(transform), r.x, r.y, r.z, r.w, t.x, t.y, t.z))
             if not message.topic.endswith(_STATIC_TOPIC):
