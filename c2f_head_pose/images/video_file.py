@@ -9,13 +9,16 @@ import numpy as np
 
 from .containers import missing_part
 
+_HIGHEST_FPS = 240.0
+"""MPEG-4 cannot state the rate of stamps that are nanoseconds apart."""
+
 
 class VideoFile:
     """Writes an MP4. The file has the suffix .part.mp4 until `close`.
 
     Args:
         path: the file; replaced if it exists.
-        fps: images a second.
+        fps: images a second; 240 if it is more.
         size: width and height of the images, pixels.
 
     Raises:
@@ -24,7 +27,7 @@ class VideoFile:
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
         self._path, self._part = path, path.with_suffix('.part.mp4')
-        self._video = cv2.VideoWriter(str(self._part), cv2.VideoWriter.fourcc(*'mp4v'), fps, size)
+        self._video = cv2.VideoWriter(str(self._part), cv2.VideoWriter.fourcc(*'mp4v'), min(fps, _HIGHEST_FPS), size)
         if not self._video.isOpened():
             raise OSError(f'{path} cannot be written')
 

@@ -114,7 +114,7 @@ def _write_video(recording: Recording, path: Path) -> None:
     stamps = sorted(recording.pictures)
     if len(stamps) < 2:
         return
-    fps = min(240.0, 1e9 / float(np.median(np.diff(stamps))))
+    fps = 1e9 / float(np.median(np.diff(stamps)))
     pictures = [picture for stamp in stamps if (picture := cv2.imdecode(recording.pictures[stamp], cv2.IMREAD_COLOR)) is not None]
     height, width = pictures[0].shape[:2]
     video = VideoFile(path, fps, (width, height))

@@ -88,7 +88,7 @@ class AnnotatedVideo:
         period = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1 / 30
         height, width = self._held[0][0].shape[:2]
         self._size = width - width % 2, height - height % 2
-        self._video = VideoFile(self._path, float(np.clip(1 / period, 1, 240)), self._size)
+        self._video = VideoFile(self._path, max(1 / period, 1.0), self._size)
         for drawn, _ in self._held:
             self._put(self._video, drawn)
         self._held.clear()
