@@ -155,8 +155,8 @@ class Session:
             return State.DEGRADED, f'heads are found in depth alone: {self.silence}'
         if self.silence:
             return (State.SILENT if statistics.images else State.NO_IMAGE), self.silence
-        if self._stuck:
-            return State.MODEL_FAILED, self._stuck
+        if stuck := self._stuck:
+            return State.MODEL_FAILED, stuck
         if statistics.model_failing:
             return State.MODEL_FAILED, statistics.last_failure
         if statistics.images_bad:
