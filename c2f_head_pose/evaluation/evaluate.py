@@ -67,7 +67,7 @@ class Evaluated:
     interrupted: bool = False
 
 
-INTERRUPTED = 'interrupted: the results until then are kept'
+CUT_SHORT = 'interrupted: the results until then are kept'
 """The error of a recording whose evaluation was interrupted."""
 
 Progress = Callable[[int, int, float], None]
@@ -165,7 +165,7 @@ def evaluate_recording(
                 result.errors.append('no image could be read')
     except KeyboardInterrupt:
         result.interrupted = True
-        result.errors.append(INTERRUPTED)
+        result.errors.append(CUT_SHORT)
     except (BagError, OSError) as error:
         result.errors.append(str(error))
     result.notes = notes.counts

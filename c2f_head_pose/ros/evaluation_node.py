@@ -20,13 +20,13 @@ from rclpy.qos import QoSProfile
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo
 
-from ..evaluation import command_line, results, verdict
+from ..evaluation import command_line, results
 from ..evaluation.environment import environment
-from ..evaluation.evaluate import INTERRUPTED, Options, evaluate_recording
+from ..evaluation.evaluate import CUT_SHORT, Options, evaluate_recording
 from ..evaluation.sources import check_frame, check_stamps, poses_from_message
-from ..evaluation.verdict import Done, conclude
+from ..evaluation.verdict import NOTHING, Done, conclude
 from ..files import stamp_ns
-from ..interruption import sigterm_interrupts
+from ..interruption import INTERRUPTED, sigterm_interrupts
 from ..recordings.locate import locate
 from ..recordings.reader import Frame, folder_name
 from ..types import HeadPose
@@ -172,7 +172,7 @@ def evaluate_live(
         evaluated = evaluate_recording(path, folder_name(path), output, options, None, answers=answers)
     if answers.interrupted and not evaluated.interrupted:  # after the last image
         evaluated.interrupted = True
-        evaluated.errors.append(INTERRUPTED)
+        evaluated.errors.append(CUT_SHORT)
     entry = results.keep_results(output, evaluated)
     for line in (*entry['notes'], *entry['errors']):
         print(line, file=sys.stderr)
@@ -204,7 +204,7 @@ def main(args: list[str] | None = None) -> int:
     if not len(answers):
         if answers.interrupted:
             print('interrupted before any pose came: nothing is written', file=sys.stderr)
-            return verdict.INTERRUPTED
+            return INTERRUPTED
         print(
             'error: no pose came; did the replay and head_pose begin, and are image, camera_info, pose and poses remapped to their topics?',
             file=sys.stderr,
@@ -214,10 +214,10 @@ def main(args: list[str] | None = None) -> int:
     try:
         return evaluate_live(chosen.bag[0], chosen.output, options, answers, command, baseline, chosen.fail_if)
     except KeyboardInterrupt:
-        return verdict.INTERRUPTED
+        return INTERRUPTED
     except OSError as error:
         print(f'error: {error}', file=sys.stderr)
-        return verdict.NOTHING
+        return NOTHING
 
 
 if __name__ == '__main__':
