@@ -314,9 +314,9 @@ class HeadPoseEstimator:
         if face.head is not None:
             return position_from_middle(face.head.centre_m, pose.R_cam_head)
         measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
-        by_size = position_from_size(face.box, frame.camera)
         if face.track_id is None or frame.stamp_s is None:
-            return measured or by_size or (None, None)
+            return measured or position_from_size(face.box, frame.camera) or (None, None)
+        by_size = position_from_size(face.box, frame.camera)
         return self._followed[face.track_id].distance.place(measured, by_size, frame.stamp_s) or (None, None)
 
     def _smoothed(self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None, options: EstimatorOptions) -> HeadPose:

@@ -166,7 +166,6 @@ class _FrameReader:
         self._index = 0
         self._waiting: deque[_Waiting] = deque()
         self._depths = RecentDepth()
-        self._newest_depth_ns = -1
         self._depth = RecordedDepth(bag, choice) if choice.depth else None
 
     def take(self, message: BagMessage) -> Iterator[Frame | UnreadableImage]:
@@ -184,14 +183,16 @@ class _FrameReader:
             self._waiting.append(_Waiting(self._index, message, decoded, self._info))
             self._index += 1
         elif message.topic == self._choice.depth:
-            self._newest_depth_ns = _time_ns(message, decoded)
-            self._depths.put(decoded, seconds_from_ns(self._newest_depth_ns), seconds_from_ns(message.log_ns))
+            self._depths.put(decoded, seconds_from_ns(_time_ns(message, decoded)), seconds_from_ns(message.log_ns))
         else:
             self._info = decoded
-        while self._waiting and (
-            not self._choice.depth or self._newest_depth_ns >= self._waiting[0].stamp_ns or len(self._waiting) > _WAITING_IMAGES
-        ):
+        while self._waiting and (not self._choice.depth or self._depth_has_come() or len(self._waiting) > _WAITING_IMAGES):
             yield self._finish(self._waiting.popleft())
+
+    def _depth_has_come(self) -> bool:
+        """Whether depth of the first waiting image's stamp has been read, if there is any."""
+        newest = self._depths.newest
+        return newest is not None and newest.stamp_s >= seconds_from_ns(self._waiting[0].stamp_ns)
 
     def rest(self) -> Iterator[Frame | UnreadableImage]:
         while self._waiting:
