@@ -28,7 +28,12 @@ class Found:
 
 def pictures_of(folder: Path) -> list[Path]:
     """The pictures in a folder, by name; those in its subfolders are none of it, because names alone tell who a person is."""
-    return [path for path in find_pictures(folder)[0] if path.parent == folder]
+    return _with_those_below(folder)[0]
+
+
+def _with_those_below(folder: Path) -> tuple[list[Path], list[Path]]:
+    pictures = find_pictures(folder)[0]
+    return [path for path in pictures if path.parent == folder], [path for path in pictures if path.parent != folder]
 
 
 def find_faces(folder: Path, limit: int | None = None) -> tuple[list[Found], str]:
@@ -42,7 +47,7 @@ def find_faces(folder: Path, limit: int | None = None) -> tuple[list[Found], str
         ValueError: if there is none.
     """
     detector, threshold = FaceDetector(), EstimatorOptions().detection_threshold
-    pictures = pictures_of(folder)
+    pictures, below = _with_those_below(folder)
     found, left_out = [], defaultdict(list)
     for path in pictures[:limit]:
         try:
@@ -54,7 +59,7 @@ def find_faces(folder: Path, limit: int | None = None) -> tuple[list[Found], str
             found.append(Found(path.name, np.array([boxes[0].x1, boxes[0].y1, boxes[0].x2, boxes[0].y2])))
         else:
             left_out['with several faces' if boxes else 'without a face'].append(path)
-    if below := sorted(set(find_pictures(folder)[0]) - set(pictures)):
+    if below:
         left_out['in subfolders'] = below
     counts = ', '.join(f'{len(paths)} {reason} ({paths[0].relative_to(folder)})' for reason, paths in left_out.items())
     line = f'left out, with the first of each: {counts}' if counts else ''
