@@ -23,6 +23,8 @@ from pathlib import Path
 
 import torch
 
+from c2f_head_pose.files import written_whole
+
 from .command import exits_with_message, positive_float, positive_int
 from .loop import checkpoint, progress
 from .paper.experiments import ROBUSTNESS, SCALES, of_table
@@ -129,9 +131,8 @@ class Campaign:
         """Stores facts on a job in campaign.json."""
         with self._lock:
             self.state[name] = {**self.state.get(name, {}), **facts}
-            part = self.state_path.with_suffix('.part')
-            part.write_text(json.dumps(self.state, indent=1) + '\n')
-            part.replace(self.state_path)
+            with written_whole(self.state_path) as part:
+                part.write_text(json.dumps(self.state, indent=1) + '\n')
 
     def data(self, preset: str) -> Path:
         """Folder of a preset's renders."""

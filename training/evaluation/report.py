@@ -14,6 +14,7 @@ import numpy as np
 
 from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
+from c2f_head_pose.files import written_whole
 
 from ..datasets.label_sheet import draw_axes, sheet
 from . import plots
@@ -115,12 +116,10 @@ def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
             before = csv.DictReader(file)
             names = before.fieldnames or names
             kept = [old for old in before if not old.get('files') or old['files'] not in [row.get('files') for row in rows]]
-    part = path.with_suffix(f'.part{os.getpid()}')
-    with open(part, 'w', newline='') as file:
+    with written_whole(path, path.with_suffix(f'.part{os.getpid()}')) as part, open(part, 'w', newline='') as file:
         writer = csv.DictWriter(file, names, extrasaction='ignore')
         writer.writeheader()
         writer.writerows({k: _cell(v) for k, v in row.items()} for row in (*kept, *rows))
-    part.replace(path)
 
 
 def _cell(value: object) -> object:

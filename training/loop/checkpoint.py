@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from c2f_head_pose import provenance
+from c2f_head_pose.files import written_whole
 
 from ..data.augment import Augmentation
 from ..models.factory import build
@@ -48,9 +49,8 @@ def commit() -> str:
 
 def save(path: Path, **content: Any) -> None:
     """Writes a checkpoint atomically: through a temporary file that replaces the old one."""
-    part = path.with_suffix(f'.part{os.getpid()}')
-    torch.save({'format': FORMAT, **content}, part)
-    part.replace(path)
+    with written_whole(path, path.with_suffix(f'.part{os.getpid()}')) as part:
+        torch.save({'format': FORMAT, **content}, part)
 
 
 class Content(dict):

@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from c2f_head_pose.files import written_whole
 from c2f_head_pose.images import read_picture
 from training.data.portrait_turns import person_of, turns_folder
 from training.synthetic.dataset import read_people, read_splits
@@ -197,12 +198,10 @@ def write_people(output: Path, names: list[str]) -> None:
         if [person for (person,) in read_people(output).values()] != names:
             raise ValueError(f'{output} was begun with other portraits: give another --output')
         return
-    part = output / 'identities.part'
-    with open(part, 'w', newline='') as file:
+    with written_whole(path) as part, open(part, 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(['id', 'split', 'name'])
         writer.writerows([person, split_of(name), name] for person, name in enumerate(names))
-    part.replace(path)
 
 
 def print_people(output: Path) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from c2f_head_pose.files import written_whole
 from c2f_head_pose.models.fetch import files_of_wheel
 from training.synthetic.assets import facekit
 from training.synthetic.assets.fetch import cache_dir
@@ -146,9 +147,8 @@ def fetch(facekit_at: Path | None = None, say: Callable[[str], None] = print) ->
                 say(f'fetching {facekit.ADDRESS}')
                 facekit_at = Path(scratch) / 'facekit.zip'
                 facekit_at.write_bytes(_download(facekit.ADDRESS))
-            part = where.head.with_suffix('.part.npz')
-            np.savez(part, **facekit.read_facekit(facekit_at))
-            part.replace(where.head)
+            with written_whole(where.head, where.head.with_suffix('.part.npz')) as part:
+                np.savez(part, **facekit.read_facekit(facekit_at))
     if not os.environ.get('PORTRAITS_DIR'):
         for collection in COLLECTIONS:
             fetch_pictures(where.portraits, collection, say)
@@ -207,10 +207,8 @@ def _read_sums(folder: Path) -> dict[str, str]:
 
 
 def _write_sums(folder: Path, sums: dict[str, str]) -> None:
-    part = folder / f'{SUMS}.part'
-    with open(part, 'w', newline='') as file:
+    with written_whole(folder / SUMS) as part, open(part, 'w', newline='') as file:
         csv.writer(file).writerows([('id', 'sha256'), *sorted(sums.items())])
-    part.replace(folder / SUMS)
 
 
 def _sha256(content: bytes) -> str:
@@ -224,9 +222,8 @@ def _store(path: Path, content: bytes, sha256: str) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    part = path.with_suffix('.part')
-    part.write_bytes(content)
-    part.replace(path)
+    with written_whole(path) as part:
+        part.write_bytes(content)
 
 
 def _download(address: str) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from c2f_head_pose import geometry
+from c2f_head_pose.files import written_whole
 from training.data.crops import SyntheticCrops
 from training.data.portrait_turns import read_turns
 from training.evaluation.model_file import Model
@@ -129,9 +130,8 @@ def _relabel(folder: Path, R_base: np.ndarray) -> np.ndarray:
         R = read_turns(folder, shard)['D'] @ R_base[columns['identity']]
         columns['R_cam_head'] = R
         columns['R_crop_head'] = np.stack([crop_rotation(K, R_, manifest.crop_size) for K, R_ in zip(columns['K_crop'], R, strict=True)])
-        part = path.with_name('samples.part.npz')
-        np.savez(part, **columns)
-        part.replace(path)
+        with written_whole(path, path.with_name('samples.part.npz')) as part:
+            np.savez(part, **columns)
         labels.append(R)
     np.savez(folder / OWN_POSES, R_base=R_base)
     return np.concatenate(labels)

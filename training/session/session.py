@@ -13,6 +13,7 @@ from typing import Any
 from c2f_head_pose.engine.build import load_onnx
 from c2f_head_pose.engine.precision import precisions_of
 from c2f_head_pose.engine.tensorrt_installation import find_all
+from c2f_head_pose.files import written_whole
 from c2f_head_pose.models.registry import ModelError, model_path
 
 from ..evaluation import results
@@ -106,9 +107,8 @@ class Session:
     def save(self) -> None:
         """Writes the state."""
         self.state['used_s'] = round(self.used_s, 1)
-        part = self.out / 'state.part'
-        part.write_text(json.dumps(self.state, indent=1) + '\n')
-        part.replace(self.out / 'state.json')
+        with written_whole(self.out / 'state.json') as part:
+            part.write_text(json.dumps(self.state, indent=1) + '\n')
 
     def on_gpu(self) -> Steps:
         """The steps of the GPU, in the order of their worth."""

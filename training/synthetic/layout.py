@@ -7,6 +7,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from c2f_head_pose.files import written_whole
+
 FORMAT_VERSION = 1
 PORTRAITS = 'portraits'
 """Preset of datasets of turned portraits (`training.portraits`), which are no renders."""
@@ -119,9 +121,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / 'manifest.json'
-    part = path.with_suffix(f'.part{os.getpid()}')
-    part.write_text(json.dumps(asdict(manifest), indent=1) + '\n')
-    part.replace(path)
+    with written_whole(path, path.with_suffix(f'.part{os.getpid()}')) as part:
+        part.write_text(json.dumps(asdict(manifest), indent=1) + '\n')
 
 
 def read_manifest(folder: Path) -> Manifest:

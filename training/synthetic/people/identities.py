@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from c2f_head_pose.files import written_whole
+
 from .heads import HeadModel, Shape
 
 RACES = ('african', 'asian', 'caucasian')
@@ -115,10 +117,8 @@ def age_scale(years: float) -> float:
 
 def write_identities(path: Path, people: list[Identity]) -> None:
     """Writes identities.csv."""
-    part = path.with_suffix('.part')
-    with open(part, 'w', newline='') as file:
+    with written_whole(path) as part, open(part, 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(['id', 'split', 'sex', 'age_years', *RACES, 'seed'])
         for p in people:
             writer.writerow([p.id, p.split, p.sex, f'{p.age_years:.1f}', *(f'{w:.4f}' for w in p.race), p.seed])
-    part.replace(path)

@@ -33,6 +33,7 @@ from c2f_head_pose import geometry
 from c2f_head_pose.attention.vehicle_profile import load_zones
 from c2f_head_pose.attention.zones import camera_mount
 from c2f_head_pose.evaluation.attention.script import R_vehicle_face, head_deg, scripted_drive
+from c2f_head_pose.files import written_whole
 from c2f_head_pose.recordings.bagfile import ros2_typestore
 from c2f_head_pose.types import Camera
 
@@ -188,9 +189,9 @@ def _draw(settings: Settings, pictures: Path, count: int, first: int, step: int,
     for k in range(first, count, step):
         path = pictures / f'{k:06d}.jpg'
         if not path.exists():
-            part = path.with_suffix('.part')
-            part.write_bytes(cv2.imencode('.jpg', cabin.draw(k), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes())
-            part.replace(path)
+            drawn = cv2.imencode('.jpg', cabin.draw(k), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
+            with written_whole(path) as part:
+                part.write_bytes(drawn)
         if k % 100 < step and first == 0:
             print(f'{k}/{count} pictures', file=sys.stderr, flush=True)
 
