@@ -99,6 +99,28 @@ def rotation_errors(R_true: np.ndarray, R_estimated: np.ndarray) -> AngleErrors:
     return AngleErrors(absolute, geometry.geodesic_deg(R_true, R_estimated))
 
 
+def nearer_errors(errors: AngleErrors, truth_ypr_deg: np.ndarray, R_estimated: np.ndarray) -> tuple[AngleErrors, int]:
+    """Computes errors with the nearer to the truth of the two triples of angles that every rotation has.
+
+    The triples are (yaw, pitch, roll) and (180 - yaw, 180 + pitch, 180 + roll). Near |yaw| = 90, an estimate that is beyond 90 by
+    a degree differs from a truth within 90 by almost 180 in pitch and roll with the first, and by a few degrees with the second.
+
+    Args:
+        errors: errors with the first triple, of `angle_errors` or `rotation_errors`.
+        truth_ypr_deg: (N, 3) true yaw, pitch, roll in degrees.
+        R_estimated: (N, 3, 3) estimated rotations.
+
+    Returns:
+        The errors, and the number of estimates whose second triple is the nearer one.
+    """
+    truth = np.asarray(truth_ypr_deg, float).reshape(-1, 3)
+    ypr = geometry.ypr_deg_from_rotation(np.asarray(R_estimated, float).reshape(-1, 3, 3))
+    other = 180 + np.array([-1, 1, 1]) * ypr
+    absolute = np.abs(wrapped_deg(truth - other))
+    nearer = absolute.sum(1) < errors.absolute_deg.sum(1)  # false for nan
+    return AngleErrors(np.where(nearer[:, None], absolute, errors.absolute_deg), errors.geodesic_deg), int(nearer.sum())
+
+
 def by_bin(values: np.ndarray, errors: np.ndarray, edges: np.ndarray) -> list[dict[str, float]]:
     """Computes the mean error in bins of a value.
 

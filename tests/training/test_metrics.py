@@ -47,6 +47,18 @@ def test_labels_turned_beyond_90_degrees_count_by_rotation_only():
     assert tilted.absolute_deg[0] == pytest.approx((75, 91, 0)), 'a pitch beyond 90 counts, as in the published protocol of AFLW2000'
 
 
+def test_an_estimate_just_beyond_the_profile_has_the_error_of_the_nearer_triple_of_angles():
+    """Yaw 88 read as 92 is (88, 180, 180) to arcsin: errors of 0, 177, 177 degrees, where 4, 3, 3 are meant."""
+    truth = np.array([[88.0, 5.0, 2.0], [10.0, 5.0, 2.0], [-30.0, np.nan, 0.0]])
+    R = geometry.rotation_from_ypr_deg(np.array([[92.0, 8.0, 5.0], [13.0, 4.0, 2.0], [-20.0, 3.0, 1.0]]))
+    first = metrics.angle_errors(truth, R)
+    nearer, beyond = metrics.nearer_errors(first, truth, R)
+    assert first.absolute_deg[0] == pytest.approx([0, 177, 177])
+    assert nearer.absolute_deg[0] == pytest.approx([4, 3, 3]) and beyond == 1
+    assert nearer.absolute_deg[1:] == pytest.approx(first.absolute_deg[1:], nan_ok=True)
+    assert nearer.geodesic_deg == pytest.approx(first.geodesic_deg, nan_ok=True)
+
+
 def test_bins_hold_their_lower_edge_and_the_last_both():
     rows = metrics.by_bin(np.array([0.0, 10, 20, 20]), np.array([1.0, 2, 3, 5]), np.array([0.0, 10, 20]))
     assert [(r['n'], r['mean']) for r in rows] == [(1, 1.0), (3, pytest.approx(10 / 3))]

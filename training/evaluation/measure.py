@@ -207,6 +207,10 @@ def collect(
     row: dict[str, object] = {'model': model.name, 'crop': crop_name, **errors.summary()}
     if away := int(metrics.turned_away(truth_ypr).sum()):
         row['turned_away'] = away
+    nearer, beyond = metrics.nearer_errors(errors, truth_ypr, R)
+    if beyond:
+        row['beyond_90'] = beyond
+        row |= {f'nearer_{axis}': value for axis, value in nearer.summary().items() if axis in metrics.AXES}
     pointing = np.isfinite(R_crop_true).all((1, 2))
     if pointing.any():
         accuracy = metrics.coarse_accuracy(R_crop_true[pointing], logits[pointing])

@@ -92,12 +92,16 @@ def line(row: dict[str, object]) -> str:
 
     share = {'joint': '/', 'digits': 1, 'factor': 100, 'unit': ' %'}
     away = f' ({row["turned_away"]} turned beyond 90 degrees: without angles)' if 'turned_away' in row else ''
+    beyond = ''
+    if 'beyond_90' in row:
+        angles = ' '.join(f'{axis} {shown(f"nearer_{axis}")}' for axis in ('yaw', 'pitch', 'roll'))
+        beyond = f'  ({row["beyond_90"]} estimated beyond a yaw of 90 degrees, where pitch and roll jump by 180; without jumps {angles})'
     detected = f' detected {shown("detected", **share)}' if 'detected' in row else ''
     return (
         f'{row["model"]} {row["set"]} @{row["crop"]}: n {row["n"]}{away}{detected}  yaw {shown("yaw", "yaw_std")} pitch '
         f'{shown("pitch", "pitch_std")} roll {shown("roll", "roll_std")} MAE {shown("mae")} geodesic {shown("geodesic")} '
         f'(p50 {shown("p50")}, p90 {shown("p90")})  coarse {shown("coarse", **share)} ({shown("coarse_beyond_3", **share)} beyond 3)  '
-        f'within 1/2 std {shown("within_1", "within_2", **share)}  {shown("ms", unit=" ms")}'
+        f'within 1/2 std {shown("within_1", "within_2", **share)}  {shown("ms", unit=" ms")}{beyond}'
     )
 
 
