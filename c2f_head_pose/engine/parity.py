@@ -15,7 +15,10 @@ from .contract import Engine
 LIMITS_DEG = {'fp32': 0.1, 'fp16': 0.5, 'int8': 1.0}
 """Largest accepted angle in degrees between an engine's rotation and the reference's, by precision."""
 
-SHEET = Path(__file__).parents[1] / 'assets' / 'sample_crops.jpg'  # training/exporting/sample_crops.py makes it
+_ASSETS = Path(__file__).parents[1] / 'assets'
+SHEETS = {'rgb': _ASSETS / 'sample_crops.jpg', 'depth': _ASSETS / 'sample_depth_crops.png'}
+"""Sample crops by modality; training/exporting/sample_crops.py makes them."""
+
 SHEET_ROWS, SHEET_COLUMNS = 3, 8
 
 
@@ -57,32 +60,21 @@ def compare(reference: Engine, engine: Engine) -> Parity:
 
 
 def sample_crops(size: int, modality: str = 'rgb') -> np.ndarray:
-    """Returns (24, 1, size, size) uint8 crops: the shipped sheet of rendered heads, or for 'depth' drawn heads with a nose.
+    """Returns (24, 1, size, size) uint8 crops: the modality's shipped sheet of rendered heads.
 
-    They are the same on every machine and typical of a network's input, as the comparison requires. They have no labels.
+    They are the same on every machine and typical of a network's input, as the comparison requires: where a network cannot tell, small
+    numerical differences grow. They have no labels.
 
     Raises:
         ModelError: when the installed package lacks the sheet.
     """
-    if modality == 'depth':
-        random = np.random.default_rng(20261122)
-        return np.stack([_drawn_depth(random, size) for _ in range(SHEET_ROWS * SHEET_COLUMNS)])[:, None]
-    sheet = cv2.imread(str(SHEET), cv2.IMREAD_GRAYSCALE)
+    sheet = cv2.imread(str(SHEETS[modality]), cv2.IMREAD_GRAYSCALE)
     if sheet is None:
-        raise ModelError(f'the sample crops {SHEET} are missing; install the package again')
+        raise ModelError(f'the sample crops {SHEETS[modality]} are missing; install the package again')
     crops = [crop for row in np.split(sheet, SHEET_ROWS) for crop in np.split(row, SHEET_COLUMNS, axis=1)]
+    if modality == 'depth':  # interpolation across an edge would make a surface that does not exist
+        return np.stack([cv2.resize(crop, (size, size), interpolation=cv2.INTER_NEAREST) for crop in crops])[:, None]
     return np.stack([resize(crop, size) for crop in crops])[:, None]
-
-
-def _drawn_depth(random: np.random.Generator, size: int) -> np.ndarray:
-    """Draws an ellipsoid with a nose at a random pose; the pixels around it are 0 (not measured)."""
-    v, u = np.mgrid[0:size, 0:size].astype(np.float32) * (2 / size) - 1
-    yaw, pitch, roll = random.uniform(-1, 1, 3) * (0.6, 0.4, 0.4)
-    x, y = u * np.cos(roll) + v * np.sin(roll), v * np.cos(roll) - u * np.sin(roll)
-    height = 1 - (x / 0.62) ** 2 - (y / 0.82) ** 2
-    nose = np.exp(-((x - yaw / 2) ** 2 + (y - pitch / 2) ** 2) / 0.02)
-    image = np.where(height > 0, 100 + 90 * np.sqrt(np.maximum(height, 0)) + 15 * nose + random.normal(0, 2, (size, size)), 0)
-    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def _angles_deg(A: np.ndarray, B: np.ndarray) -> np.ndarray:

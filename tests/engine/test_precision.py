@@ -158,4 +158,12 @@ def test_sample_crops_are_the_same_every_time_and_fill_the_range():
     assert crops.shape == (24, 1, 64, 64) and crops.dtype == np.uint8
     assert np.array_equal(crops, sample_crops(64))
     assert crops.min() < 30 and crops.max() > 220 and len({crop.tobytes() for crop in crops}) == 24
-    assert sample_crops(32, 'depth').min() == 0  # holes
+
+
+def test_depth_models_can_tell_the_sample_crops():
+    """What a network cannot tell, it answers with a deviation of 20 degrees and more, and with another rotation for every rounding."""
+    engine = OnnxRuntimeEngine(model_path('c2f_depth'))
+    crops = sample_crops(engine.contract.input_size, 'depth')
+    assert crops.shape == (24, 1, 96, 96) and crops.min() == 0 and len({crop.tobytes() for crop in crops}) == 24
+    assert np.degrees(engine.infer(crops).rotation_std_rad).max() < 10
+    assert set(np.unique(sample_crops(40, 'depth')[3])) <= set(np.unique(crops[3]))  # no depth between two surfaces is made up
