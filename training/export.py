@@ -45,7 +45,7 @@ from .models.symmetric import Symmetric
 OPSET = 17
 LARGEST_DIFFERENCE_DEG = 0.1
 PRECISIONS = ('fp32', 'fp16', 'int8')
-RENDERED = 'rendered heads of this project (training.render), CC0 assets; nothing real'
+RENDERED = 'rendered heads of this project (training.render): assets of CC0, Apache-2.0 and, for the preset scans, MIT; no photographs'
 
 
 class ExportError(RuntimeError):

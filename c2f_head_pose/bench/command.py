@@ -12,7 +12,7 @@ from typing import Any
 from ..command_name import typed_name
 from ..engine.buckets import BUCKETS
 from ..interruption import INTERRUPTED
-from ..models.registry import SHIPPED, ModelError
+from ..models.registry import FOR_TENSORRT, SHIPPED, ModelError
 from .networks import Report, Stopped, bench_cpu, bench_cuda, table
 from .roofline import ELEMENT_BYTES
 from .whole_path import bench_path, page
@@ -26,7 +26,7 @@ _NOT_WITH = {'--path': ('batch', 'precision', 'threads'), '--device cpu': ('prec
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(prog=typed_name('bench'), description=__doc__)
-    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files (default: all shipped models)')
+    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files (default: all that the device runs)')
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument('--batch', nargs='+', type=int, metavar='B', help='crops in one call of the network')
     parser.add_argument(
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all results to this file')
     options = parser.parse_args(arguments)
-    models = options.models or sorted(SHIPPED)
+    models = options.models or (FOR_TENSORRT if options.device == 'cuda' else sorted(SHIPPED))
     batches = options.batch or (BUCKETS if options.device == 'cuda' else _CPU_BATCHES)
     if options.device == 'cuda' and not set(batches) <= set(BUCKETS):
         parser.error(f'on cuda --batch must be one of {", ".join(map(str, BUCKETS))}')

@@ -22,7 +22,7 @@ from ..decode import decode
 from ..engine.build import load_onnx
 from ..engine.contract import Engine
 from ..engine.onnxruntime_engine import OnnxRuntimeEngine
-from ..engine.precision import natural_precision
+from ..engine.precision import natural_precision, with_precision
 from ..models.registry import model_path
 from ..provenance import commit, processor
 from .ceilings import cpu_ceilings, crops_for, gpu_copy_bytes_s, gpu_flops_s
@@ -158,7 +158,7 @@ def bench_cuda(
         report_progress: called with the present step as text.
 
     Raises:
-        ModelError: naming the parts that are missing on this machine.
+        ModelError: naming the parts that are missing on this machine, or a model that TensorRT cannot take, before anything is measured.
         Stopped: when the user interrupts it.
     """
     from ..engine import cuda
@@ -177,38 +177,38 @@ def bench_cuda(
     def progress(share: float, what: str) -> None:
         report_progress(f'{100 * share:.0f} %, {what}')
 
+    jobs = [make_job(name, precision, trt, gpu) for name in models for precision in precisions or (None,)]
+    for job in jobs:
+        with_precision(job.model, job.precision, str(job.path))  # refuses before minutes of measuring
     with _stoppable(report):
-        for name in models:
-            wanted: Sequence[str | None] = precisions or [None]
-            for precision in wanted:
-                job = make_job(name, precision, trt, gpu)
-                label = f'{job.path.stem} {job.precision}'
-                if job.precision not in report.ceilings:
-                    report_progress(f'ceiling at {job.precision}')
-                    report.ceilings[job.precision] = Ceilings(gpu_flops_s(trt, gpu, job.precision), bytes_s)
-                report_progress(label)
-                free = cuda.call('cudaMemGetInfo')[0]
-                built = get_engine(job, cache, progress)
-                with closing(built.engine):
-                    report.build[label] = {
-                        'built': built.built,
-                        'seconds': round(built.seconds, 2),
-                        'bytes': len(built.plan),
-                        'kept': built.kept,
-                        'parity': asdict(built.parity) if built.parity else None,
-                    }
-                    report.memory[label] = {
-                        'gpu_mb': (free - cuda.call('cudaMemGetInfo')[0]) / 1e6,
-                        'buffers_mb': built.engine.stream.device_bytes / 1e6,
-                        'pinned_mb': built.engine.stream.pinned_bytes / 1e6,
-                    }
-                    for batch in batches:
-                        crops = crops_for(built.engine, batch)
-                        timings = {stage: measure(run, seconds) for stage, run in stages_of(built.engine, crops).items()}
-                        timings['copies_and_network'] = timings.pop('network')  # by the host's clock; the next line measures by the GPU's
-                        timings['network'] = Timing.of(built.engine.network_ms(batch, 200))
-                        row = _row(job.model, job.path.stem, job.precision, batch, timings, report.ceilings[job.precision])
-                        report.rows.append(Row(**{**vars(row), 'kernels_ms': sum(built.engine.kernels_ms(batch).values())}))
+        for job in jobs:
+            label = f'{job.path.stem} {job.precision}'
+            if job.precision not in report.ceilings:
+                report_progress(f'ceiling at {job.precision}')
+                report.ceilings[job.precision] = Ceilings(gpu_flops_s(trt, gpu, job.precision), bytes_s)
+            report_progress(label)
+            free = cuda.call('cudaMemGetInfo')[0]
+            built = get_engine(job, cache, progress)
+            with closing(built.engine):
+                report.build[label] = {
+                    'built': built.built,
+                    'seconds': round(built.seconds, 2),
+                    'bytes': len(built.plan),
+                    'kept': built.kept,
+                    'parity': asdict(built.parity) if built.parity else None,
+                }
+                report.memory[label] = {
+                    'gpu_mb': (free - cuda.call('cudaMemGetInfo')[0]) / 1e6,
+                    'buffers_mb': built.engine.stream.device_bytes / 1e6,
+                    'pinned_mb': built.engine.stream.pinned_bytes / 1e6,
+                }
+                for batch in batches:
+                    crops = crops_for(built.engine, batch)
+                    timings = {stage: measure(run, seconds) for stage, run in stages_of(built.engine, crops).items()}
+                    timings['copies_and_network'] = timings.pop('network')  # by the host's clock; the next line measures by the GPU's
+                    timings['network'] = Timing.of(built.engine.network_ms(batch, 200))
+                    row = _row(job.model, job.path.stem, job.precision, batch, timings, report.ceilings[job.precision])
+                    report.rows.append(Row(**{**vars(row), 'kernels_ms': sum(built.engine.kernels_ms(batch).values())}))
     return report
 
 

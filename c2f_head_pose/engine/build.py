@@ -168,7 +168,7 @@ def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool
         if not parity.within(job.precision):
             raise EngineError(
                 f'the {job.precision} engine of {job.path} differs from the reference by up to {parity.worst_deg:.2f} degrees '
-                f'(limit {LIMITS_DEG[job.precision]}); use precision {"fp16" if job.precision == "int8" else "fp32"}'
+                f'(limit {LIMITS_DEG[job.precision]}); {_remedy(job)}'
             )
         made.append((engine, parity))
         return plan
@@ -180,6 +180,13 @@ def get_engine(job: Job, cache: EngineCache, progress: Progress, must_keep: bool
         raise EngineError(f'TensorRT cannot load {cache.folder / job.key.file}, which was built just now; delete the file and build again')
     engine, parity = made[0]
     return Built(engine, time.monotonic() - start, True, found.note, found.plan, parity)
+
+
+def _remedy(job: Job) -> str:
+    """What to do where the job's engine was refused."""
+    if job.precision == 'fp16':
+        return f"build it once by 'build_engine {job.path} --precision fp32', and programs take that engine"
+    return f'use the fp32 file that {job.path} was made from' if job.precision == 'int8' else 'run the model on the CPU'
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -43,11 +43,14 @@ def with_precision(model: onnx.ModelProto, precision: str, source: str) -> onnx.
     quantised = natural_precision(model) == 'int8'
     if precision == 'int8':
         if not quantised:
-            raise ModelError(f"{source} is not quantised; export its int8 file with 'python -m training.export', or use precision fp16")
+            raise ModelError(
+                f"{source} is not quantised; export its int8 file with 'python -m training.export --precision int8 --target tensorrt', "
+                'or use precision fp16'
+            )
         if reason := _unfit_for_tensorrt(model.graph):
             raise ModelError(
                 f'{source} is quantised for CPUs, not for TensorRT: {reason}; '
-                'export it with symmetric S8 activations and float biases, or use the fp32 file at precision fp16'
+                'export it with --target tensorrt, or use the fp32 file at precision fp16'
             )
         return model
     if precision not in PRECISIONS:

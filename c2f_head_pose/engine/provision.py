@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,15 @@ def engine_for_gpu(first: Engine, model: str, required: bool) -> Engine:
 
     trt, gpu = find_all()
     from .build import load_engine, make_job
-    from .precision import with_precision
+    from .precision import precisions_of, with_precision
 
     job = make_job(model, None, trt, gpu)
     try:
-        if loaded := load_engine(job, EngineCache()):
-            return loaded.engine
+        # Another precision's: fp32 where fp16 was refused, which `build_engine --precision fp32` made.
+        others = (make_job(model, precision, trt, gpu) for precision in precisions_of(job.model)[1:])
+        for kept in chain((job,), others):
+            if loaded := load_engine(kept, EngineCache()):
+                return loaded.engine
     except RuntimeError as error:  # EngineError, CudaError and TensorRT's errors
         raise ModelError(str(error)) from error
     with_precision(job.model, job.precision, str(job.path))  # raises for a model that can never be built, before a process is started

@@ -116,8 +116,8 @@ def nearer_errors(errors: AngleErrors, truth_ypr_deg: np.ndarray, R_estimated: n
     truth = np.asarray(truth_ypr_deg, float).reshape(-1, 3)
     ypr = geometry.ypr_deg_from_rotation(np.asarray(R_estimated, float).reshape(-1, 3, 3))
     other = 180 + np.array([-1, 1, 1]) * ypr
-    absolute = np.abs(wrapped_deg(truth - other))
-    nearer = absolute.sum(1) < errors.absolute_deg.sum(1)  # false for nan
+    absolute = np.where(np.isnan(errors.absolute_deg), np.nan, np.abs(wrapped_deg(truth - other)))
+    nearer = np.nansum(absolute, 1) < np.nansum(errors.absolute_deg, 1)
     return AngleErrors(np.where(nearer[:, None], absolute, errors.absolute_deg), errors.geodesic_deg), int(nearer.sum())
 
 

@@ -46,6 +46,9 @@ SHIPPED = {
     ),
 }
 
+FOR_TENSORRT = tuple(sorted(SHIPPED.keys() - {'c2f_edge_int8'}))
+"""The shipped models that TensorRT can build: the int8 file is quantised for CPUs."""
+
 YUNET = ModelFile(
     'face_detection_yunet_2023mar.onnx',
     '8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4',

@@ -3,6 +3,7 @@
 import json
 import signal
 
+import gpu_stand_in
 import numpy as np
 import onnx
 import pytest
@@ -13,7 +14,7 @@ from c2f_head_pose.bench import networks
 from c2f_head_pose.bench.roofline import Ceilings, Work, ceiling_model, count_work, floor_s
 from c2f_head_pose.engine import build, cuda, open_engine
 from c2f_head_pose.models import fetch
-from c2f_head_pose.models.registry import model_path
+from c2f_head_pose.models.registry import FOR_TENSORRT, model_path
 
 
 def two_layers() -> onnx.ModelProto:
@@ -98,6 +99,28 @@ def test_a_damaged_model_is_named(tmp_path, capsys, monkeypatch):
 def test_the_cuda_benchmark_without_a_gpu_reports_what_is_missing(capsys):
     assert bench.main(['--device', 'cuda']) == 1
     assert 'bench: no NVIDIA driver' in capsys.readouterr().err
+
+
+def test_the_cuda_benchmark_measures_what_tensorrt_can_build_and_refuses_the_rest_before_it_measures(capsys, monkeypatch):
+    gpu_stand_in.stand_in(monkeypatch.setattr)
+    begun, checked, check = [], [], networks.with_precision
+
+    def get_engine(*_):
+        begun.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cuda, 'call', lambda *_: (1, 1))
+    monkeypatch.setattr(networks, 'gpu_copy_bytes_s', lambda: 1e12)
+    monkeypatch.setattr(networks, 'gpu_flops_s', lambda *_: 1e14)
+    monkeypatch.setattr(
+        networks, 'with_precision', lambda model, precision, source: checked.append(source) or check(model, precision, source)
+    )
+    monkeypatch.setattr(build, 'get_engine', get_engine)
+    assert bench.main(['c2f', 'c2f_edge_int8', '--device', 'cuda']) == 1
+    assert not begun and 'quantised for CPUs' in capsys.readouterr().err
+    checked.clear()
+    assert bench.main(['--device', 'cuda']) == 130
+    assert begun == [1] and checked == [str(model_path(name)) for name in FOR_TENSORRT]
 
 
 def test_batches_that_are_no_buckets_are_refused_on_cuda(capsys):

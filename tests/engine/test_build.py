@@ -15,9 +15,9 @@ from c2f_head_pose.bench.roofline import ceiling_model
 from c2f_head_pose.engine import cuda, open_engine
 from c2f_head_pose.engine.build import main
 from c2f_head_pose.engine.parity import sample_crops
-from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, node_name, with_precision
+from c2f_head_pose.engine.precision import geometry_nodes, node_name, with_precision
 from c2f_head_pose.engine.provision import build_in_process
-from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
+from c2f_head_pose.models.registry import FOR_TENSORRT, ModelError, model_path
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec('tensorrt_rtx') is None,
@@ -59,16 +59,9 @@ def quantised(path, folder):
 
 @needs_rtx
 @pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8'])
-@pytest.mark.parametrize('name', sorted(SHIPPED))
+@pytest.mark.parametrize('name', FOR_TENSORRT)
 def test_every_shipped_model_builds_for_three_generations_of_gpus(name, precision, tmp_path, capsys):
-    path = model_path(name)
-    if natural_precision(onnx.load(path)) == 'int8':
-        try:
-            with_precision(onnx.load(path), precision, name)
-        except ModelError as error:
-            pytest.skip(str(error))
-    elif precision == 'int8':
-        path = quantised(path, tmp_path)
+    path = quantised(model_path(name), tmp_path) if precision == 'int8' else model_path(name)
     status = main([str(path), '--precision', precision, '--compute-capability', 'SM86', 'SM89', 'SM120', '--json', '-'])
     out, err = capsys.readouterr()
     assert status == 0, err
@@ -356,7 +349,7 @@ def test_cuda_python_takes_the_arguments_we_pass():
 
 @pytest.mark.gpu
 @needs_gpu
-@pytest.mark.parametrize('name', sorted(SHIPPED))
+@pytest.mark.parametrize('name', FOR_TENSORRT)
 def test_on_a_gpu_the_engine_is_built_proved_kept_and_loaded(name, tmp_path):
     from c2f_head_pose.engine.build import get_engine, make_job
     from c2f_head_pose.engine.cache import EngineCache
@@ -372,7 +365,7 @@ def test_on_a_gpu_the_engine_is_built_proved_kept_and_loaded(name, tmp_path):
     again = get_engine(job, cache, lambda share, what: None)
     assert not again.built
     reference = open_engine(name, 'cpu')
-    crops = sample_crops(reference.contract.input_size)
+    crops = sample_crops(reference.contract.input_size, reference.contract.modality)
     for count in (1, 3, 24):
         got, expected = again.engine.infer(crops[:count]), reference.infer(crops[:count])
         assert np.abs(got.rotation - expected.rotation).max() < 0.02

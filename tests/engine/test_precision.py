@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from c2f_head_pose.engine.onnxruntime_engine import OnnxRuntimeEngine
 from c2f_head_pose.engine.parity import LIMITS_DEG, compare, sample_crops
 from c2f_head_pose.engine.precision import geometry_nodes, natural_precision, precisions_of, with_precision
-from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
+from c2f_head_pose.models.registry import FOR_TENSORRT, SHIPPED, ModelError, model_path
 
 
 def model_of(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], shape: list[object]) -> onnx.ModelProto:
@@ -167,3 +167,13 @@ def test_depth_models_can_tell_the_sample_crops():
     assert crops.shape == (24, 1, 96, 96) and crops.min() == 0 and len({crop.tobytes() for crop in crops}) == 24
     assert np.degrees(engine.infer(crops).rotation_std_rad).max() < 10
     assert set(np.unique(sample_crops(40, 'depth')[3])) <= set(np.unique(crops[3]))  # no depth between two surfaces is made up
+
+
+@pytest.mark.parametrize('name', sorted(SHIPPED))
+def test_models_for_tensorrt_are_those_that_it_does_not_refuse(name):
+    model = onnx.load(model_path(name))
+    if name in FOR_TENSORRT:
+        with_precision(model, natural_precision(model), name)
+    else:
+        with pytest.raises(ModelError, match='--target tensorrt'):
+            with_precision(model, natural_precision(model), name)

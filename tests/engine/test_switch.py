@@ -3,12 +3,16 @@
 import threading
 from dataclasses import replace
 
+import gpu_stand_in
 import numpy as np
 import pytest
 
+from c2f_head_pose.engine import build, provision
+from c2f_head_pose.engine.cache import EngineCache
 from c2f_head_pose.engine.onnxruntime_engine import OnnxRuntimeEngine
-from c2f_head_pose.engine.parity import sample_crops
+from c2f_head_pose.engine.parity import Parity, sample_crops
 from c2f_head_pose.engine.switch import SwitchingEngine
+from c2f_head_pose.engine.tensorrt_installation import EngineError
 from c2f_head_pose.models.registry import ModelError, model_path
 
 WAIT_S = 20
@@ -113,3 +117,16 @@ def test_waiting_has_an_end(first):
     with pytest.raises(TimeoutError, match='not ready'):
         engine.wait(0.01)
     go.set()
+
+
+def test_a_program_takes_the_fp32_engine_that_was_built_because_fp16_was_refused(tmp_path, monkeypatch):
+    gpu_stand_in.stand_in(monkeypatch.setattr)
+    monkeypatch.setenv('C2F_HEAD_POSE_ENGINES', str(tmp_path))
+    model, trt, gpu = gpu_stand_in.MODEL, gpu_stand_in.TRT, gpu_stand_in.GPU
+    monkeypatch.setattr(build, 'compare', lambda *_: Parity(24, 0.7, 0.1, 0.1, 1.0))
+    with pytest.raises(EngineError, match=r'by up to 0\.70 degrees .* --precision fp32'):
+        build.get_engine(build.make_job(model, None, trt, gpu), EngineCache(), lambda *_: None)
+    monkeypatch.setattr(build, 'compare', lambda *_: Parity(24, 0.01, 0.01, 0.01, 1.0))
+    build.get_engine(build.make_job(model, 'fp32', trt, gpu), EngineCache(), lambda *_: None)
+    engine = provision.engine_for_gpu(OnnxRuntimeEngine(model_path(model)), model, required=True)
+    assert engine.description == 'cuda (stand-in)', 'from the cache, at once'

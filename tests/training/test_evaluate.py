@@ -223,7 +223,7 @@ def test_heads_turned_away_are_counted_and_have_no_errors_of_angles(trained, tmp
     assert stored['turned_away'] == str(away) and stored['geodesic'] and bool(stored['mae']) is angles
 
 
-def test_estimates_beyond_the_profile_are_counted_beside_what_they_add_to_pitch_and_roll():
+def test_estimates_beyond_the_profile_are_counted_beside_what_they_add_to_pitch_and_roll(tmp_path):
     """The third head is itself turned away by 100 degrees: it has no errors of angles, nor any that jump."""
     truth = geometry.rotation_from_ypr_deg(np.array([[88.0, 5.0, 2.0], [10.0, 5.0, 2.0], [100.0, 5.0, 2.0]]))
     R = geometry.rotation_from_ypr_deg(np.array([[92.0, 8.0, 5.0], [10.0, 5.0, 2.0], [85.0, 5.0, 2.0]]))
@@ -233,6 +233,9 @@ def test_estimates_beyond_the_profile_are_counted_beside_what_they_add_to_pitch_
     assert row['pitch'] == pytest.approx(177 / 2)
     assert '(1 estimated beyond a yaw of 90 degrees' in report.line({**row, 'set': 'x'})
     assert report.line({**row, 'set': 'x'}).endswith('without jumps yaw 2.00 pitch 1.50 roll 1.50)')
+    report.write_rows(tmp_path / 'summary.csv', [row])
+    (stored,) = csv.DictReader((tmp_path / 'summary.csv').open(newline=''))
+    assert (stored['beyond_90'], stored['nearer_pitch']) == ('1', '1.5')
 
 
 def test_axes_are_drawn_into_a_new_folder(tmp_path):

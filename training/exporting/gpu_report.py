@@ -24,7 +24,7 @@ from c2f_head_pose.bench.networks import Report, bench_cuda, table
 from c2f_head_pose.engine.buckets import BUCKETS
 from c2f_head_pose.engine.build import load_onnx
 from c2f_head_pose.engine.precision import precisions_of
-from c2f_head_pose.models.registry import SHIPPED, ModelError, model_path
+from c2f_head_pose.models.registry import FOR_TENSORRT, ModelError, model_path
 
 AIMS = {'crop to pose at batch 1': (0.20, 'ms'), 'batch 64 over the floor': (3.0, 'x'), "graph replay over its kernels' sum": (1.2, 'x')}
 _RESULTS = Path(__file__).parents[1] / 'results'
@@ -84,12 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='python -m training.exporting.gpu_report', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files (default: all shipped models)')
+    parser.add_argument('models', nargs='*', metavar='MODEL', help='shipped models or .onnx files (default: all that TensorRT can build)')
     parser.add_argument('--seconds', type=float, default=1.0, help='time for each stage')
     parser.add_argument('--no-torch', action='store_true', help='do not time PyTorch')
     parser.add_argument('--json', type=Path, metavar='FILE', help='default: training/results/gpu_NAME.json')
     options = parser.parse_args(arguments)
-    models = options.models or sorted(SHIPPED)
+    models = options.models or FOR_TENSORRT
     content: dict[str, Any] = {'reports': [], 'torch': {}, 'aims': [], 'skipped': ''}
     reports = []
     try:

@@ -147,8 +147,9 @@ def fetch(facekit_at: Path | None = None, say: Callable[[str], None] = print) ->
                 say(f'fetching {facekit.ADDRESS}')
                 facekit_at = Path(scratch) / 'facekit.zip'
                 facekit_at.write_bytes(_download(facekit.ADDRESS))
+            arrays = facekit.read_facekit(facekit_at)
             with written_whole(where.head, where.head.with_suffix('.part.npz')) as part:
-                np.savez(part, **facekit.read_facekit(facekit_at))
+                np.savez(part, **arrays)
     if not os.environ.get('PORTRAITS_DIR'):
         for collection in COLLECTIONS:
             fetch_pictures(where.portraits, collection, say)

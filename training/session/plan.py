@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from c2f_head_pose.models.registry import SHIPPED
+from c2f_head_pose.models.registry import FOR_TENSORRT
 
 from ..paper.experiments import of_table
 
@@ -80,7 +80,7 @@ class Plan:
 
 
 FULL = Plan(
-    reports=tuple(sorted(SHIPPED)),
+    reports=FOR_TENSORRT,
     report_options=('--no-torch', '--seconds', '0.3'),
     trainings=(
         Training('c2f', 'edge_128_gpu', ('wide', 'scans'), 0.5, True, CHECKPOINTS / 'c2f.pt'),
