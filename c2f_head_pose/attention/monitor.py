@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..types import HeadPose
+from .driver_choice import DriverChoice
 from .glances import GlanceTimers, reached
 from .natural_position import NaturalPosition, NaturalPositionSettings
 from .nods import NodCounter, NodSettings
@@ -25,8 +26,6 @@ BACKWARDS_S = 1.0
 """A stamp that is older by this much or more means that time jumped; one that is less old is late and is ignored."""
 _MAX_STD_DEG = 180.0
 _CONFIDENCE_S = 0.5
-_SAME_HEAD_M = 0.35
-"""Largest movement of the driver's head between frames without the same id: half the distance between the front seats."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,7 @@ class AttentionMonitor:
         self._seen_s = self._road_s = -np.inf
         self._nobody_since_s = self._road_since_s = np.inf
         self._road_mass = 0.0
-        self._face_id: str | None = None
-        self._others: set[str | None] = set()
+        self._driver = DriverChoice(self.R_vehicle_cam, self.seat, self.settings.uncertain_s)
 
     def update(self, stamp_s: float, heads: Sequence[HeadPose] | None, motion: Motion | None = None) -> Attention:
         """Processes one frame.
@@ -149,10 +147,10 @@ class AttentionMonitor:
         """The evidence in a frame's heads."""
         if heads is None:
             return _Evidence(why=Reason.BLIND)
-        heads = self._possible_drivers(stamp_s, heads)
+        heads = self._driver.possible(stamp_s, heads)
         if not heads:
             return _Evidence(why=Reason.NOBODY)
-        head = next((head for head in sorted(heads, key=_size, reverse=True) if _is_pose(head)), None)
+        head = next((head for head in heads if _is_pose(head)), None)
         if head is None:
             return _Evidence()
         R_vehicle_head = self.R_vehicle_cam @ head.R_cam_head
@@ -164,26 +162,6 @@ class AttentionMonitor:
         if max(mass.road, mass.off_road) < self.settings.min_mass:
             return _Evidence(head=head, head_deg=head_deg)
         return _Evidence(mass, Reason.ROAD, head, raw_deg, head_deg)
-
-    def _in_seat(self, head: HeadPose) -> bool:
-        if self.seat == 'any' or head.t_cam_head_m is None or not np.all(np.isfinite(head.t_cam_head_m)):
-            return True
-        return bool(((self.R_vehicle_cam @ head.t_cam_head_m)[1] > 0) == (self.seat == 'left'))
-
-    def _possible_drivers(self, stamp_s: float, heads: Sequence[HeadPose]) -> list[HeadPose]:
-        """The driver's head by its id if it is in the frame; else the heads on the driver's side that can be the driver under a new id.
-
-        These were never in view beside the driver under the id that they have, and for `uncertain_s` they are near the last position.
-        """
-        heads = [head for head in heads if self._in_seat(head)]
-        followed = [head for head in heads if self._face_id is not None and head.face_id == self._face_id]
-        if followed:
-            return followed
-        heads = [head for head in heads if head.face_id not in self._others]
-        last = None if self._seen.head is None else self._seen.head.t_cam_head_m
-        if last is None or stamp_s - self._seen_s > self.settings.uncertain_s:
-            return heads
-        return [head for head in heads if head.t_cam_head_m is None or not np.linalg.norm(head.t_cam_head_m - last) > _SAME_HEAD_M]
 
     def _elapse(self, last_s: float, stamp_s: float, motion: Motion) -> None:
         """Adds the time since the last frame to the timers of the last evidence, for as long as that evidence is valid."""
@@ -213,8 +191,8 @@ class AttentionMonitor:
             self._glances.see_road(stamp_s - self._road_s, self._seen.on_road)
             self._road_s = stamp_s
         self._road_since_s = min(self._road_since_s, stamp_s) if evidence.on_road else np.inf
-        self._seen, self._seen_s, self._face_id = evidence, stamp_s, evidence.head.face_id
-        self._others |= {head.face_id for head in heads} - {None, self._face_id}
+        self._seen, self._seen_s = evidence, stamp_s
+        self._driver.take(stamp_s, evidence.head, heads)
         self._nods.update(stamp_s, evidence.head_deg[1])
 
     def _conclude(self, stamp_s: float, evidence: _Evidence, motion: Motion) -> Attention:
@@ -239,7 +217,7 @@ class AttentionMonitor:
             head_deg=evidence.head_deg,
             natural_deg=self._natural.offset_deg,
             cues=('nodding',) if self._nods.nodding(stamp_s) else (),
-            face_id=self._face_id,
+            face_id=self._driver.face_id,
         )
         return self._now
 
@@ -272,12 +250,6 @@ class AttentionMonitor:
             return float(np.clip(1 - self._road_mass, 0, 1))
         used_up = min(1.0, self._glances.off_road_s / self.settings.long_away_s)
         return float(np.clip(1 - used_up * (1 - self._road_mass), 0, 1))
-
-
-def _size(head: HeadPose) -> float:
-    """Measure of a head's nearness: the area of its face, else its score; never NaN."""
-    size = head.score if head.box is None else abs(head.box.width * head.box.height)
-    return float(size) if np.isfinite(size) else -np.inf
 
 
 def _is_pose(head: HeadPose) -> bool:

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
-from attention_scenes import ABSENT, ATTENTIVE, DISTRACTED, STARTED, UNKNOWN, drive, head, looks, nobody
+from attention_scenes import ABSENT, ATTENTIVE, DISTRACTED, STARTED, UNKNOWN, blind, drive, head, looks, nobody
 
 from c2f_head_pose.attention.monitor import Motion
 from c2f_head_pose.types import FaceBox, HeadPose
+
+DRIVERS, PASSENGERS = ({'t_cam_head_m': np.array([x, 0, 0.8])} for x in (0.35, -0.35))
+BOTH = [[head(0, 0, track_id=1, **DRIVERS), head(0, 0, track_id=2, **PASSENGERS)]] * 100
+"""Driver and passenger look at the road for 10 s, from places 0.7 m apart."""
 
 
 def test_a_driver_who_leaves_the_standing_car_is_absent_and_another_one_starts_afresh():
@@ -90,3 +94,47 @@ def test_a_driver_found_again_under_a_new_number_goes_on():
     before = head(0, 0, track_id=1, t_cam_head_m=np.array([0.35, 0, 0.8]))
     after = head(0, 0, track_id=5, t_cam_head_m=np.array([0.25, 0, 0.8]))
     assert drive([[before]] * 100, nobody(0.8), [[after]] * 50).changes() == STARTED
+
+
+@pytest.mark.parametrize('gap_s', [0, 5, 60])
+@pytest.mark.parametrize('seat', ['any', 'left'])
+def test_ids_that_a_restarted_head_pose_gives_anew_do_not_exchange_driver_and_passenger(gap_s, seat):
+    """The ids are exchanged after the gap. The driver, who is where the driver was, looks into the lap from its end on: distracted
+    after 3 s. Frames stop at 9.9, so the state is unknown from 12.0 on."""
+    exchanged = [head(0, 0, track_id=1, **PASSENGERS), head(-9, -34, track_id=2, **DRIVERS)]
+    said = drive(BOTH, blind(gap_s), [exchanged] * 50, seat=seat)
+    assert said.changes() == [*STARTED, *([(12.0, UNKNOWN)] if gap_s else []), (13.0 + gap_s, DISTRACTED)]
+    assert said.decisions[-1].face_id == 'face_2'
+
+
+@pytest.mark.parametrize('gap', [nobody(1), blind(5)])
+def test_a_driver_who_has_the_passengers_id_after_a_restart_is_found_again_in_a_moving_car(gap):
+    said = drive(BOTH, gap, [[head(0, 0, track_id=2, **DRIVERS)]] * 50)
+    assert (said.decisions[-1].state, said.decisions[-1].face_id) == (ATTENTIVE, 'face_2')
+
+
+def test_without_positions_ids_from_before_a_gap_exclude_nobody():
+    """The only head in view has the passenger's id after 5 s without images: the driver's, as far as anybody can tell."""
+    said = drive([[head(0, 0, track_id=1), head(0, 0, track_id=2)]] * 100, blind(5), [[head(0, 0, track_id=2)]] * 50)
+    assert said.changes() == [*STARTED, (12.0, UNKNOWN), (16.0, ATTENTIVE)]
+
+
+def test_a_passenger_found_first_after_a_gap_is_not_the_driver():
+    """Ids are new after the gap from 10.0 to 15.0. The driver is found 1 s later than the passenger, and looks into the lap."""
+    passenger = head(0, 0, track_id=1, **PASSENGERS)
+    said = drive(BOTH, blind(5), [[passenger]] * 10, [[passenger, head(-9, -34, track_id=2, **DRIVERS)]] * 50)
+    assert said.changes() == [*STARTED, (12.0, UNKNOWN), (19.0, DISTRACTED)]
+
+
+def test_a_passenger_who_leans_over_to_a_lost_driver_is_not_the_driver():
+    """From -0.35 m to 0.25 m, 0.1 m from the driver's place, within a second; the driver is lost from 10.0 on."""
+    leaning = [[head(0, 0, track_id=2, t_cam_head_m=np.array([x, 0, 0.8]))] for x in np.linspace(-0.35, 0.25, 10)]
+    said = drive(BOTH, leaning, leaning[-1:] * 50)
+    assert said.changes() == [*STARTED, (12.0, UNKNOWN)]
+
+
+def test_of_strangers_the_one_at_the_drivers_place_is_the_driver():
+    """Both faces have new ids after a loss of 3 s; the passenger's is larger. The driver looks into the lap from 13.0 on."""
+    passenger = head(0, 0, track_id=3, box=FaceBox(0, 0, 90, 90), **PASSENGERS)
+    driver = head(-9, -34, track_id=4, box=FaceBox(0, 0, 50, 50), **DRIVERS)
+    assert drive(BOTH, nobody(3), [[passenger, driver]] * 50).changes() == [*STARTED, (12.0, UNKNOWN), (16.0, DISTRACTED)]
