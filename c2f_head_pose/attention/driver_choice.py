@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from ..types import HeadPose
 
 _SAME_HEAD_M = 0.35
 """Largest movement of a head between frames that tell nothing else of it: half the distance between the front seats."""
+_SWAY_M = 0.2
+"""How far the driver's head may be on the other side of the camera's plane: a driver behind whose wheel the camera is sways about it."""
 
 
 class DriverChoice:
@@ -18,7 +20,7 @@ class DriverChoice:
     Ids are those of one run of head_pose: one that starts again numbers the same people anew.
 
     Args:
-        R_vehicle_cam: (3, 3) rotation from the camera's optical axes to vehicle axes.
+        R_vehicle_cam: (3, 3) rotation from the camera's optical axes to vehicle axes; the identity for poses in vehicle axes.
         seat: side of the camera, in the direction of travel, on which the driver sits: 'left', 'right' or 'any'.
         lost_s: time without the driver after which heads elsewhere can be the driver's, and time without frames after which ids are new.
     """
@@ -49,12 +51,12 @@ class DriverChoice:
         self._frame_s = stamp_s
         self._others |= {head.face_id: head.t_cam_head_m for head in heads if head.face_id in self._others}
         heads = [head for head in heads if self._in_seat(head)]
-        followed = [head for head in heads if self.face_id is not None and head.face_id == self.face_id]
+        followed = [head for head in heads if self._is_followed(head)]
         if not followed:
             heads = [head for head in heads if head.face_id not in self._others]
             near = [head for head in heads if not _is_far(head, self._driver_m)]
             heads = near if near or stamp_s - max(self._seen_s, self._frames_since_s) <= self._lost_s else heads
-        return sorted(followed or heads, key=_size, reverse=True)
+        return sorted(followed or heads, key=self._nearness(followed or heads), reverse=True)
 
     def take(self, stamp_s: float, driver: HeadPose, heads: Sequence[HeadPose]) -> None:
         """Stores which head of a frame is the driver's, and who is in view beside the driver."""
@@ -62,10 +64,28 @@ class DriverChoice:
         self._others.pop(driver.face_id or '', None)
         self._others |= {head.face_id: head.t_cam_head_m for head in heads if head.face_id not in (None, driver.face_id)}
 
+    def _is_followed(self, head: HeadPose) -> bool:
+        return self.face_id is not None and head.face_id == self.face_id
+
     def _in_seat(self, head: HeadPose) -> bool:
+        """Whether a head is on the driver's side; the driver's own, by id or place, may sway to the other."""
         if self._seat == 'any' or not _has_position(head):
             return True
-        return bool(((self._R_vehicle_cam @ head.t_cam_head_m)[1] > 0) == (self._seat == 'left'))
+        y_m = (self._R_vehicle_cam @ head.t_cam_head_m)[1] * (1 if self._seat == 'left' else -1)
+        known = self._is_followed(head) or (self._driver_m is not None and not _is_far(head, self._driver_m))
+        return bool(y_m > (-_SWAY_M if known else 0.0))
+
+    def _nearness(self, heads: Sequence[HeadPose]) -> Callable[[HeadPose], float]:
+        """The measure by which heads are compared, larger for nearer ones; never NaN.
+
+        Where every position is known it is the distance from the camera. Positions in vehicle axes do not tell where the camera is: of
+        these the foremost is the nearest. Elsewhere it is the area of the face, else its score.
+        """
+        if not all(_has_position(head) for head in heads):
+            return _size
+        if np.array_equal(self._R_vehicle_cam, np.eye(3)):
+            return lambda head: float(np.asarray(head.t_cam_head_m)[0])
+        return lambda head: -float(np.linalg.norm(np.asarray(head.t_cam_head_m)))
 
     def _ids_are_new(self, heads: Sequence[HeadPose]) -> bool:
         """Whether the head at the driver's last position has another's id, and one of the two ids was far from where it is now."""
@@ -90,6 +110,6 @@ def _is_far(head: HeadPose, place_m: np.ndarray | None) -> bool:
 
 
 def _size(head: HeadPose) -> float:
-    """Measure of a head's nearness: the area of its face, else its score; never NaN."""
+    """The area of a head's face, else its score; never NaN."""
     size = head.score if head.box is None else abs(head.box.width * head.box.height)
     return float(size) if np.isfinite(size) else -np.inf

@@ -54,7 +54,7 @@ class AttentionMonitor:
         natural: settings for learning the natural position.
         nod: settings for counting nods.
         seat: side of the camera, in the direction of travel, on which the driver sits: 'left', 'right' or 'any'. It excludes heads
-            with a known position on the other side.
+            with a known position on the other side, the driver's own only from 0.2 m on.
 
     Raises:
         ValueError: for a matrix that is not a rotation, or an unknown seat.

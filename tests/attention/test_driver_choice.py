@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attention_scenes import ABSENT, ATTENTIVE, DISTRACTED, STARTED, UNKNOWN, blind, drive, head, looks, nobody
+from attention_scenes import ABSENT, ATTENTIVE, DISTRACTED, MOUNT, STARTED, UNKNOWN, blind, drive, head, looks, nobody
 
 from c2f_head_pose.attention.monitor import Motion
 from c2f_head_pose.types import FaceBox, HeadPose
@@ -138,3 +138,28 @@ def test_of_strangers_the_one_at_the_drivers_place_is_the_driver():
     passenger = head(0, 0, track_id=3, box=FaceBox(0, 0, 90, 90), **PASSENGERS)
     driver = head(-9, -34, track_id=4, box=FaceBox(0, 0, 50, 50), **DRIVERS)
     assert drive(BOTH, nobody(3), [[passenger, driver]] * 50).changes() == [*STARTED, (12.0, UNKNOWN), (16.0, DISTRACTED)]
+
+
+def test_of_two_strangers_the_nearer_one_is_the_driver_whatever_their_scores():
+    """Heads from messages have no box. In the camera's axes the driver is 0.87 m away, the passenger 1.06 m; in vehicle axes, which do
+    not tell where the camera is, the driver is 0.2 m further ahead."""
+    camera = np.array([0.35, 0, 0.8]), np.array([-0.35, 0, 1.0])
+    for places, mount in ((camera, MOUNT), ((np.array([0.6, 0.4, 1.2]), np.array([0.4, -0.2, 1.2])), np.eye(3))):
+        driver, passenger = (
+            head(azimuth, elevation, mount=mount, track_id=track_id, score=score, t_cam_head_m=place)
+            for (azimuth, elevation), track_id, score, place in zip(((-9, -34), (0, 0)), (1, 2), (0.7, 0.9), places)
+        )
+        assert drive([[passenger, driver]] * 50, mount=mount).decisions[-1].face_id == 'face_1'
+
+
+@pytest.mark.parametrize('track_id', [1, None])
+def test_a_driver_who_sways_across_the_cameras_plane_stays_the_driver(track_id):
+    """The camera is behind the wheel of a left-hand drive car, and the driver's head before it: it sways by 3 cm within 8 s."""
+    sway = [[head(0, 0, track_id=track_id, t_cam_head_m=np.array([0.03 * np.sin(2 * np.pi * i / 80), 0, 0.7]))] for i in range(1, 400)]
+    assert drive(sway, seat='left', motion=Motion(0.0, 0.0)).changes() == STARTED
+
+
+def test_a_head_clearly_on_the_other_side_is_not_the_drivers():
+    """0.25 m on the passenger's side: ignored though it has the driver's id, so the driver, who moved there at 10.0, is absent at 12.0."""
+    before, after = (head(0, 0, track_id=1, t_cam_head_m=np.array([x, 0, 0.7])) for x in (0.05, -0.25))
+    assert drive([[before]] * 100, [[after]] * 50, seat='left', motion=Motion(0.0, 0.0)).changes() == [*STARTED, (12.0, ABSENT)]
