@@ -8,6 +8,8 @@ from enum import Enum
 import numpy as np
 
 UNKNOWN_ZONE = 'unknown'
+_TIMERS = ('long_away_s', 'long_driving_s', 'addw_fast_s', 'addw_slow_s', 'unresponsive_s')
+"""Settings that are the length of one glance."""
 
 
 class State(str, Enum):
@@ -73,8 +75,8 @@ class AttentionSettings:
         min_mass: smallest probability mass on the road, or off it, with which a frame counts as evidence.
         max_std_deg: largest standard deviation of a direction that counts as evidence. At 12 degrees a face straight at the road has
             0.62 of its mass in the shipped zones' road, just above min_mass; beyond, uncertainty itself would look like a glance.
-        uncertain_s: time without evidence after which the state is unknown. It is shorter than long_away_s, so that no distraction is
-            decided without evidence; [NCAP] requires that the driver be informed within 10 s.
+        uncertain_s: time without evidence after which the state is unknown. It is shorter than each timer of one glance, so that no
+            distraction is decided without evidence; [NCAP] requires that the driver be informed within 10 s.
         absent_s: time without a face in the searched images after which the state is absent, unless the car is known to move.
         moving_mps: speed above which a driver cannot have left the car, so a missing face means a blind camera.
         stale_s: time without any input after which the state is unknown.
@@ -109,10 +111,16 @@ class AttentionSettings:
                 raise ValueError(f'attention setting {name} must be finite and above 0, got {value!r}')
         if not 0.5 < self.min_mass < 1:
             raise ValueError(f'attention setting min_mass must be between 0.5 and 1, got {self.min_mass:g}')
-        if self.uncertain_s >= self.long_away_s:
+        for name in _TIMERS:
+            if self.uncertain_s >= (limit_s := getattr(self, name)):
+                raise ValueError(
+                    f'attention setting uncertain_s ({self.uncertain_s:g}) must be shorter than {name} '
+                    f'({limit_s:g}), or time without evidence would count as distraction'
+                )
+        if self.short_total_s > self.short_window_s:
             raise ValueError(
-                f'attention setting uncertain_s ({self.uncertain_s:g}) must be shorter than long_away_s '
-                f'({self.long_away_s:g}), or time without evidence would count as distraction'
+                f'attention setting short_total_s ({self.short_total_s:g}) must be no longer than short_window_s '
+                f'({self.short_window_s:g}), or short distractions would never be found'
             )
 
 

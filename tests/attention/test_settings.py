@@ -32,6 +32,11 @@ def test_settings_that_contradict_each_other_are_refused_by_name():
     for name, value in (('long_away_s', 0.0), ('min_mass', 0.4), ('uncertain_s', 3.0), ('gap_s', float('nan'))):
         with pytest.raises(ValueError, match=name):
             AttentionSettings(**{name: value})
+    for name in ('long_away_s', 'long_driving_s', 'addw_fast_s', 'addw_slow_s', 'unresponsive_s'):
+        with pytest.raises(ValueError, match=rf'uncertain_s \(2\) must be shorter than {name} \(1.5\)'):
+            AttentionSettings(**{name: 1.5})
+    with pytest.raises(ValueError, match=r'short_total_s \(10\) must be no longer than short_window_s \(5\)'):
+        AttentionSettings(short_window_s=5.0)
     with pytest.raises(ValueError, match='R_vehicle_cam'):
         AttentionMonitor(LHD, np.ones((3, 3)))
     with pytest.raises(ValueError, match='seat'):
