@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,17 +18,12 @@ def find_zones(name: str) -> ZoneMap:
         OSError: for a path that cannot be read.
     """
     if name.endswith(('.yaml', '.yml')):
-        return _load_once(Path(name), Path(name).stat().st_mtime_ns)
+        return load_zones(name)
     file = f'zones_{name}.yaml'
     if found := find_config(file):
-        return _load_once(found, found.stat().st_mtime_ns)
+        return load_zones(found)
     known = sorted({path.stem.removeprefix('zones_') for folder in config_folders() for path in folder.glob('zones_*.yaml')})
     raise ValueError(f'no such vehicle profile; shipped are {", ".join(known)}; give your own by its path (….yaml)')
-
-
-@functools.lru_cache(maxsize=4)
-def _load_once(path: Path, changed_ns: int) -> ZoneMap:
-    return load_zones(path)
 
 
 def load_zones(path: str | Path) -> ZoneMap:

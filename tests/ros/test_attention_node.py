@@ -392,6 +392,19 @@ def test_a_profile_is_found_by_name_or_path_and_refused_with_a_remedy(tmp_path):
             AttentionParameters.from_values({'zones': name})
 
 
+def test_a_mirrored_profile_is_read_again_once_its_original_was_edited(tmp_path):
+    """As shipped, the car with the wheel on the right names the other one's file, which alone is edited."""
+    for side in ('lhd', 'rhd'):
+        (tmp_path / f'own_{side}.yaml').write_text(
+            (CONFIG / f'zones_passenger_car_{side}.yaml').read_text().replace('zones_passenger_car_', 'own_')
+        )
+    original, zones = tmp_path / 'own_lhd.yaml', str(tmp_path / 'own_rhd.yaml')
+    before = AttentionParameters.from_values({'zones': zones})
+    original.write_text(original.read_text().replace('azimuth: 0.8', 'azimuth: 0.5'))
+    after = before.changed({'zones': zones}, True)
+    assert (before.zone_map.head_share, after.zone_map.head_share) == ((0.8, 0.7), (0.5, 0.7))
+
+
 @pytest.mark.parametrize('spoil', [lambda path: path.write_text('zones: [half written'), Path.unlink], ids=['damaged', 'deleted'])
 def test_a_profile_that_is_spoilt_while_the_node_runs_leaves_the_zones_that_were_read(graph, tmp_path, spoil):
     """The decision begins anew with another frame, for which the zones are needed; a change of parameters reads the file again."""
