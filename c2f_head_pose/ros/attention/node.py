@@ -30,6 +30,7 @@ from ..diagnostics import read_reports
 from ..frames import TF_REFUSES_S
 from ..log import Notices
 from ..messages import stamp_s, time_message
+from .input_watch import InputWatch
 from .outputs import AttentionOutputs
 from .parameters import AttentionParameters
 from .play_time import PlayTime
@@ -82,6 +83,7 @@ class AttentionNode(Node):
         self._known_s: tuple[float, float] | None = None
         self._motion, self._motion_s = Motion(), -np.inf
         self._reports = PoseReports()
+        self._watch = InputWatch(self._notices)
         self._frames = self._frames_ignored = 0
         self._ignored_s: float | None = None
         self._age_ms: float | None = None
@@ -167,7 +169,7 @@ class AttentionNode(Node):
         self._stamp_s, self._heard_s = at_s, time.monotonic()
         self._known_s = at_s, self._play.now_s()
         self._age_ms = age_ms(self.get_clock().now().nanoseconds * 1e-9 - at_s)
-        self._watch_seat(heads)
+        self._watch.watch_positions(heads, self._declared.parameters.seat)
         placed = self._mount_applies(header.frame_id)
         self._attention = self._monitor_for(header.frame_id).frame(at_s, heads if placed else None, self._current_motion())
         self._header = Header(stamp=header.stamp, frame_id=header.frame_id)
@@ -196,16 +198,6 @@ class AttentionNode(Node):
             if frame_id:
                 self.get_logger().info(f'vehicle {parameters.zone_map.name}; {how}')
         return self._monitor
-
-    def _watch_seat(self, heads: Sequence[HeadPose]) -> None:
-        """Logs once that `seat` has no effect on heads whose position is not known."""
-        seat = self._declared.parameters.seat
-        if seat != 'any' and any(head.t_cam_head_m is None for head in heads):
-            self._notices.once(
-                'seat',
-                f'seat is {seat!r}, but poses have no position, so heads on the other side are not ignored: publish camera_info for '
-                'head_pose',
-            )
 
     def _mount_applies(self, frame_id: str) -> bool:
         """Whether the vehicle's axes are known in the poses' frame, which is the vehicle's or the camera's."""
