@@ -11,7 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 SUBJECT = 'head pose'
 """What the status is about; diagnostic_aggregator groups by the name `<node>: <subject>`."""
-STATE, IMAGE_FRAME, FACES = 'state', 'image_frame', 'faces'
+STATE, IMAGE_FRAME, FACES, FACES_IN_REGION = 'state', 'image_frame', 'faces', 'faces in seat_region'
 """Keys that programs may rely on; the message and the other values are for people."""
 
 
@@ -47,7 +47,7 @@ class Report:
         node: its name with namespace, without the leading slash.
         state: the node's state.
         image_frame: frame of the images it answers; empty before the first, or where images have none.
-        faces: number of faces in the last image; None where it is not stated.
+        faces: number of faces in the last image, 0 where none is in seat_region; None where it is not stated.
     """
 
     node: str
@@ -89,6 +89,6 @@ def read_reports(message: DiagnosticArray) -> list[Report]:
         node, _, subject = status.name.rpartition(': ')
         values = {pair.key: pair.value for pair in status.values}
         if subject == SUBJECT and values.get(STATE) in states:
-            faces = values.get(FACES, '')
+            faces = '0' if values.get(FACES_IN_REGION) == '0' else values.get(FACES, '')
             reports.append(Report(node, states[values[STATE]], values.get(IMAGE_FRAME, ''), int(faces) if faces.isdecimal() else None))
     return reports

@@ -9,6 +9,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo
 
+from ..counting import counted
 from ..depth_alignment import DepthAlignment
 from ..parameters import Parameters
 from ..topic_names import depth_topics, is_aligned
@@ -16,7 +17,7 @@ from ..transforms import frames_differ
 from .calibration import UNCORRECTED, Calibration
 from .components import Parts
 from .depth_input import DepthInput
-from .diagnostics import FACES, State
+from .diagnostics import FACES, FACES_IN_REGION, State
 from .frame_reader import FrameReader
 from .frame_worker import FrameWorker, Monitoring
 from .frames import TfLookup, TfMount
@@ -83,7 +84,7 @@ class Session:
         self._image_frame = ''
         self._tf: TfLookup | None = None
         self._tf_missing = False
-        self._since_s = time.monotonic()
+        self._since_s = self._seated_s = time.monotonic()
         notices.forget_all()
         neutral.start()
         parts.estimator.reset()
@@ -145,6 +146,7 @@ class Session:
         self._watch_silence()
         self._watch_answers()
         self._watch_losses()
+        self._watch_region()
         self._watch_surroundings()
         self._surroundings.watch(self.statistics.images, self._parameters().silence_timeout_s)
 
@@ -185,7 +187,7 @@ class Session:
         finding = self._parts.estimator.finding
         if finding.image_rotation is not None:
             return State.DEGRADED, finding.notes()['image_rotation']
-        return (State.OK if answer.faces else State.NO_FACE), ''
+        return (State.OK if answer.faces else State.NO_FACE), self._why_no_primary
 
     def values(self) -> dict[str, str]:
         """Figures for diagnostics."""
@@ -198,9 +200,24 @@ class Session:
             'image_rotation': 'as set' if finding.image_rotation is None else f'seems to be {finding.image_rotation}',
         }
         figures = self.statistics.values()
+        if self._why_no_primary:
+            figures[FACES_IN_REGION] = '0'
         if self.statistics.unanswered_s >= self._parameters().silence_timeout_s:
-            figures.pop(FACES, None)  # for programs, which would take it for the present number
+            for key in (FACES, FACES_IN_REGION):  # for programs, which would take it for the present number
+                figures.pop(key, None)
         return {'camera': self.calibration.status} | depth | found | figures
+
+    @property
+    def _why_no_primary(self) -> str:
+        """Why faces are found and `~/head_pose` is silent; empty where it is not, or where no face is found."""
+        outside = self._parts.outputs.faces_outside
+        if not outside:
+            return ''
+        region = ', '.join(f'{edge:g}' for edge in self._parameters().seat_region)
+        return (
+            f'{counted(outside, "face")} in view, none in seat_region [{region}], so there is no ~/head_pose and no ~/head_angles; widen '
+            'seat_region, or turn the camera to the seat'
+        )
 
     # What comes in.
 
@@ -304,6 +321,14 @@ class Session:
         total = self.statistics.dropped[LOST]
         if total >= _FEWEST_LOST and total > _SHARE_LOST * (self.statistics.images + total):
             self._notices.once('lost', f'{total} images on {self.images_in.topic} were sent and never came: {_WHY_LOST}')
+
+    def _watch_region(self) -> None:
+        """Logs once that faces are found, and for a while none in seat_region."""
+        now_s = time.monotonic()
+        if not (reason := self._why_no_primary) or self.statistics.unanswered_s >= self._parameters().silence_timeout_s:
+            self._seated_s = now_s
+        elif now_s - self._seated_s >= self._parameters().silence_timeout_s:
+            self._notices.once('seat_region', reason)
 
     def _watch_surroundings(self) -> None:
         """Says what is missing around a node that does get images."""

@@ -14,6 +14,7 @@ pytest.importorskip('rclpy', reason="needs rclpy: source a ROS installation, or 
 from attention_scenes import MOUNT, head
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseWithCovarianceStamped, TwistStamped
+from pasted_faces import Paste, background, paste
 from rclpy.parameter import Parameter
 from ros_graph import SENSOR, header, image_message, noise
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -173,6 +174,8 @@ def test_a_status_without_a_known_states_name_is_ignored(graph, stated):
 def test_every_state_of_the_head_pose_node_is_read_back_as_it_was_written(state):
     written = diagnostic_array(header().stamp, '/front/head_pose', 'cam', state, 'some reason', {'faces': '2'})
     assert read_reports(written) == [Report('front/head_pose', state, 'cam', 2)]
+    written = diagnostic_array(header().stamp, 'head_pose', 'cam', state, '', {'faces': '2', 'faces in seat_region': '0'})
+    assert read_reports(written) == [Report('head_pose', state, 'cam', 0)]
 
 
 def test_a_degraded_camera_that_finds_nobody_is_not_blind(graph):
@@ -365,6 +368,29 @@ def test_behind_the_real_head_pose_node_an_empty_car_is_absent_and_a_dead_camera
 
     graph.wait_until(empty_car, 'absent')
     graph.wait_until(lambda: decisions[-1].status[0].message == 'unknown: blind', 'a blind camera')
+
+
+def test_behind_the_real_head_pose_node_a_face_outside_seat_region_is_nobody(graph):
+    """The only face is at the left, the region the right half: no `~/head_pose` comes, and head_pose states why."""
+    health = graph.hear(DiagnosticArray, '/diagnostics')
+    decisions = graph.hear(DiagnosticArray, '/attention/decision')
+    graph.head_pose_node(seat_region=[0.5, 0.0, 1.0, 1.0], silence_timeout_s=1.0)
+    graph.add(AttentionNode(context=graph.context, cli_args=['--ros-args', '-r', 'head_pose:=/head_pose/head_pose']))
+    images, picture, count = graph.image_publisher(), background(640, 480, 'soft', 1), itertools.count(1)
+    paste(picture, Paste(110, 70, 240))
+
+    def newest(name):
+        return next((s for m in reversed(health) for s in m.status if s.name.startswith(name)), None)
+
+    def sent(met):
+        images.publish(image_message(picture, 50 + next(count) / 8))
+        graph.spin_for(0.1)
+        return met()
+
+    graph.wait_until(lambda: sent(lambda: decisions and decisions[-1].status[0].message == 'absent: nobody'), 'absent')
+    assert {pair.key: pair.value for pair in newest('head_pose').values}['faces in seat_region'] == '0'
+    graph.wait_until(lambda: sent(lambda: newest('attention').level != DiagnosticStatus.ERROR), 'no error')
+    graph.wait_until(lambda: sent(lambda: any('none in seat_region [0.5, 0, 1, 1]' in line for line in graph.log)), 'the log')
 
 
 # Messages and parameters, without the graph.

@@ -271,7 +271,8 @@ class AttentionNode(Node):
 
     def _publish_health(self) -> None:
         attention = self._attention
-        problem = self._silence() if attention.reason is Reason.STALE or self._stamp_s is None else ''
+        searched = attention.reason in (Reason.NOBODY, Reason.NO_FACE_MOVING)
+        problem = self._silence() if attention.reason is Reason.STALE or (self._stamp_s is None and not searched) else ''
         speed_mps = self._current_motion().speed_mps
         values = {
             'reason': attention.reason.value,

@@ -11,6 +11,9 @@ from ..diagnostics import Report, State
 _REPORT_S = 2.5
 """A report is valid for this time, seconds; head_pose sends one a second."""
 
+_SEARCHES = (State.OK, State.DEGRADED)
+"""States in which images are answered; with these, the number of faces tells whether `~/head_pose` is published."""
+
 
 class PoseReports:
     """The last report of each node that publishes poses."""
@@ -46,8 +49,8 @@ class PoseReports:
 
 
 def _finds_faces(report: Report) -> bool:
-    return report.state is State.OK or (report.state is State.DEGRADED and report.faces != 0)
+    return report.state in _SEARCHES and report.faces != 0
 
 
 def _finds_nobody(report: Report) -> bool:
-    return report.state is State.NO_FACE or (report.state is State.DEGRADED and report.faces == 0)
+    return report.state is State.NO_FACE or (report.state in _SEARCHES and report.faces == 0)
