@@ -8,6 +8,7 @@ import pytest
 from c2f_head_pose import geometry
 from c2f_head_pose.attention.vehicle_profile import find_zones, load_zones
 from c2f_head_pose.attention.zones import ELSEWHERE, Zone, ZoneMap, azimuth_elevation_deg, camera_mount, direction, head_directions
+from c2f_head_pose.turn import turn_rotation_back
 
 CONFIG = Path(__file__).parents[2] / 'config'
 LHD = load_zones(CONFIG / 'zones_passenger_car_lhd.yaml')
@@ -124,6 +125,14 @@ def test_a_tilted_mount_is_a_rotation_that_points_in_its_stated_direction():
     assert azimuth_elevation_deg(R[:, 2]) == pytest.approx((165, 20))
     down_in_image = R @ [np.sin(np.radians(10)), np.cos(np.radians(10)), 0]
     assert down_in_image[2] == pytest.approx(-np.cos(np.radians(20))), 'turned clockwise by 10: the world leans the other way'
+
+
+@pytest.mark.parametrize('rotation_deg', [0, 90, 180, 270])
+def test_the_mounts_turn_is_the_rotation_that_makes_the_image_upright(rotation_deg):
+    """A head found in the upright image is where it is in the car of a camera that is mounted upright."""
+    R_upright_head = LOOKING_BACK.T @ facing(-9, -34)
+    R_cam_head = turn_rotation_back(R_upright_head, rotation_deg)
+    assert camera_mount(180, 0, rotation_deg) @ R_cam_head == pytest.approx(facing(-9, -34), abs=1e-9)
 
 
 @pytest.mark.parametrize(

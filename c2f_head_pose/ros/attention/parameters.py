@@ -36,7 +36,11 @@ class AttentionParameters(ParameterTable):
         0.0, 'Elevation of the optical axis: above 0 up, as from the steering column.', 'deg', -89.0, 89.0
     )
     camera_turned_deg: float = parameter(
-        0.0, 'Clockwise turn of the camera about its optical axis, seen from behind the camera.', 'deg', -360.0, 360.0
+        0.0,
+        "Clockwise turn of the camera about its optical axis, seen from behind the camera; has the value of head_pose's image_rotation.",
+        'deg',
+        -360.0,
+        360.0,
     )
     vehicle_frame: str = parameter('base_link', 'Poses in this frame are in vehicle axes (x forward, y left, z up) and need no mount.')
     seat: str = parameter(
