@@ -59,7 +59,12 @@ class Source:
     @property
     def type_name(self) -> str:
         """The message type as the graph names it, such as sensor_msgs/msg/Image."""
-        return f'{self.message_type.__module__.split(".")[0]}/msg/{self.message_type.__name__}'
+        return type_name(self.message_type)
+
+
+def type_name(message_type: Any) -> str:
+    """Returns a message type as the graph names it, such as sensor_msgs/msg/Image."""
+    return f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'
 
 
 @dataclass

@@ -29,10 +29,9 @@ def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before:
         if received_before:
             return f'the publisher of {topic} has gone; start the camera driver or the replay again'
         return f'nobody publishes {topic}; {_where_to_look(node, source)}'
-    wrong = [publisher.topic_type for publisher in publishers if publisher.topic_type != source.type_name]
-    if len(wrong) == len(publishers):
-        remedy = _choose(source, topic, wrong[0]) if wrong[0] in (_RAW, _PACKED) else _where_to_look(node, source)
-        return f'{topic} is published as {wrong[0]}, not {source.type_name}; {remedy}'
+    if wrong := foreign_type(node, topic, source.type_name):
+        remedy = _choose(source, topic, wrong) if wrong in (_RAW, _PACKED) else _where_to_look(node, source)
+        return f'{topic} is published as {wrong}, not {source.type_name}; {remedy}'
     compatible = [one for one in publishers if qos_check_compatible(one.qos_profile, qos)[0] != QoSCompatibility.ERROR]
     if not compatible:
         return explain_mismatch(node, topic, qos)
@@ -43,6 +42,12 @@ def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before:
         f'{owner} publishes {topic} but nothing arrives; look whether it sends (ros2 topic hz {topic}), and on Fast DDS '
         'whether its shared memory is larger than an image (config/fastdds.xml)'
     )
+
+
+def foreign_type(node: Any, topic: str, type_name: str) -> str:
+    """Returns the type as which a topic is published where nobody publishes it as the one that is read; empty where somebody does."""
+    types = [publisher.topic_type for publisher in node.get_publishers_info_by_topic(topic)]
+    return types[0] if types and type_name not in types else ''
 
 
 def explain_mismatch(node: Any, topic: str, qos: QoSProfile) -> str:

@@ -13,7 +13,7 @@ pytest.importorskip('rclpy', reason="needs rclpy: source a ROS installation, or 
 
 from attention_scenes import MOUNT, head
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from geometry_msgs.msg import PoseWithCovarianceStamped, TwistStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, Twist, TwistStamped
 from pasted_faces import Paste, background, paste
 from rclpy.parameter import Parameter
 from ros_graph import SENSOR, header, image_message, noise
@@ -267,6 +267,24 @@ def test_a_speed_that_comes_once_a_second_stays_known(graph):
     for age_s, speed_mps in ((1.02, 0.0), (2.02, 0.0), (3.0, None)):
         driver.node._motion_s = heard_s - age_s
         assert driver.node._current_motion().speed_mps == speed_mps, age_s
+
+
+def test_a_speed_of_another_type_is_reported_with_the_remedy(graph, monkeypatch):
+    """As of vehicle interfaces that publish Twist: DDS delivers nothing, and the car's speed stays unknown."""
+    monkeypatch.setattr(input_watch, '_SILENCE_S', 0.3)
+    graph.stranger().create_publisher(Twist, '/vehicle/twist', 10)
+    graph.add(AttentionNode(context=graph.context, cli_args=['--ros-args', '-r', 'speed:=/vehicle/twist']))
+    words = '/vehicle/twist is published as geometry_msgs/msg/Twist, not geometry_msgs/msg/TwistStamped; remap speed'
+    graph.wait_for_log('the speed is unknown', words)
+
+
+def test_a_speed_whose_qos_does_not_fit_is_reported(graph, monkeypatch):
+    """Attention reads a speed of any reliability; a middleware or an override may still ask for more than is offered."""
+    monkeypatch.setattr(input_watch, '_SILENCE_S', 0.3)
+    monkeypatch.setattr(input_watch, 'explain_mismatch', lambda node, topic, qos: f'{topic} has incompatible QoS')
+    graph.probe.create_publisher(TwistStamped, '/speed', 10)
+    graph.add(AttentionNode(context=graph.context))
+    graph.wait_for_log('the speed is unknown', '/speed has incompatible QoS')
 
 
 @pytest.mark.parametrize('seat, words', [('any', ''), ('left', 'seat (left) excludes nobody')])

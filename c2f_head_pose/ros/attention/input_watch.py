@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
+
+from rclpy.node import Node
 
 from ...types import HeadPose
+from ..inputs import type_name
 from ..log import Notices
+from ..watchdog import explain_mismatch, foreign_type
 
 _SILENCE_S = 3.0
 
@@ -21,6 +26,7 @@ class InputWatch:
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
         self._placed_s: float | None = None
+        self._started_s = time.monotonic()
 
     def watch_positions(self, heads: Sequence[HeadPose], seat: str) -> None:
         """Logs that poses have no position, without which neither directions nor `seat` can be relied on.
@@ -40,3 +46,20 @@ class InputWatch:
             'poses have no position, so their directions are relative to the ray through each face: a driver beside the optical axis '
             f'seems to look aside by that angle{without_seat}; publish camera_info for head_pose',
         )
+
+    def watch_speed(self, node: Node, subscription: Any) -> None:
+        """Logs why nothing has come of a speed that somebody publishes; to be called until it has.
+
+        Args:
+            node: the node that subscribes.
+            subscription: the speed's.
+        """
+        if time.monotonic() - self._started_s <= _SILENCE_S:
+            return
+        topic, wanted = subscription.topic_name, type_name(subscription.msg_type)
+        if wrong := foreign_type(node, topic, wanted):
+            why = f'{topic} is published as {wrong}, not {wanted}; remap speed to one that is, or republish linear.x (m/s) and angular.z so'
+        else:
+            why = explain_mismatch(node, topic, subscription.qos_profile)
+        if why:
+            self._notices.once('speed', f'the speed is unknown, so attention decides as at 50 km/h and above: {why}')

@@ -90,9 +90,9 @@ class AttentionNode(Node):
         self._targets, self._looks = Targets(self, self._notices), Looks()
         self._outputs = AttentionOutputs(self)
         newest = QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+        self._speed_in = self.create_subscription(TwistStamped, 'speed', self._on_speed, newest)
         self._subscriptions_in = [
             self.create_subscription(PoseWithCovarianceStamped, 'head_pose', self._on_head_pose, newest),
-            self.create_subscription(TwistStamped, 'speed', self._on_speed, newest),
             self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, newest),
         ]
         if Detection3DArray is not None:
@@ -270,6 +270,8 @@ class AttentionNode(Node):
             self._outputs.publish_looking_at(self._header, looks)
 
     def _publish_health(self) -> None:
+        if self._motion_s == -np.inf:
+            self._watch.watch_speed(self, self._speed_in)
         attention = self._attention
         searched = attention.reason in (Reason.NOBODY, Reason.NO_FACE_MOVING)
         problem = self._silence() if attention.reason is Reason.STALE or (self._stamp_s is None and not searched) else ''
