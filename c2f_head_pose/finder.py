@@ -12,7 +12,7 @@ from .detect import FaceDetector
 from .mounting import MountingCheck
 from .options import EstimatorOptions
 from .stamp_order import Order, StampOrder
-from .track import FaceTracker
+from .track import FaceTracker, most_wanted
 from .types import Camera, FaceBox, Finding
 
 _log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class FaceFinder:
             boxes = self._detector.detect_all_sizes(image, options.detection_threshold, options.min_face_px, options.image_rotation)
             turned = self._mounting.look_at_still(image, boxes, options.image_rotation)
             self._report(Finding(options.max_faces, max(0, len(boxes) - options.max_faces), turned))
-            return [Face(box) for box in boxes[: options.max_faces]]
+            return [Face(box) for box in most_wanted(boxes, image.shape, options)]
         tracks = self._tracker.update(image, stamp_s, options)
         if self._tracker.idle or self._mounting.overdue(stamp_s):
             self._mounting.look(image, [track.box for track in tracks], stamp_s)
@@ -111,11 +111,11 @@ class FaceFinder:
         """
         stamp_s = self._followed(depth_m.shape, stamp_s, options)
         heads = find_heads(depth_m, camera, rotation_deg=options.image_rotation)
+        by_box = {head.box: head for head in heads}
         if stamp_s is None:
             self._report(Finding(options.max_faces, max(0, len(heads) - options.max_faces)))
-            return [Face(head.box, head=head) for head in heads[: options.max_faces]]
-        by_box = {head.box: head for head in heads}
-        tracks = self._tracker.follow(list(by_box), stamp_s, replace(options, detection_threshold=1e-9))
+            return [Face(box, head=by_box[box]) for box in most_wanted(list(by_box), depth_m.shape, options)]
+        tracks = self._tracker.follow(list(by_box), depth_m.shape, stamp_s, replace(options, detection_threshold=1e-9))
         self._report(Finding(options.max_faces, self._tracker.refused))
         return [Face(track.box, track.track_id, by_box[track.box]) for track in tracks]
 

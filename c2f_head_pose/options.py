@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from .tiles import LEAST_FACE_PX
 from .turn import ROTATIONS_DEG
+from .types import WHOLE_IMAGE
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class EstimatorOptions:
 
     Attributes:
         detection_threshold: smallest score of a new face, in (0, 1).
-        max_faces: largest number of faces, at least 1; the best ones, or those with the oldest tracks.
+        max_faces: largest number of faces, at least 1; those in `seat_region` before others, then the best ones, or those with the oldest
+            tracks.
         min_face_px: the smallest faces that are searched for, longer side of the box in pixels. The cost of a whole search grows as
             1 / min_face_px^2. 0 chooses by the image's size, see `tiles.smallest_face_px`: 28 at 640x480, 32 at 1280x720, 48 at
             1920x1080, 96 at 3840x2160.
@@ -34,6 +36,8 @@ class EstimatorOptions:
         smoothing_position_beta: growth of the cutoff with speed, Hz per m/s. At the defaults a head that moves at
             0.5 m/s lags by 23 ms, a slower one by more (52 ms on sample/head_motion, where the jitter falls from 11.3 to 2.7 mm:
             python -m training.studies.position_jitter).
+        seat_region: left, top, right, bottom as parts of the image's width and height. Faces centred in this part come first where there
+            are more than `max_faces`: when no place is free, one that is followed outside it gives way to one in it.
     """
 
     detection_threshold: float = 0.6
@@ -48,12 +52,18 @@ class EstimatorOptions:
     smoothing_position: bool = True
     smoothing_position_min_cutoff_hz: float = 0.5
     smoothing_position_beta: float = 3.0
+    seat_region: tuple[float, float, float, float] = WHOLE_IMAGE
 
     def __post_init__(self) -> None:
         """Raises ValueError for a value that cannot work, naming it."""
         for name, right, allowed in (
             ('detection_threshold', 0 < self.detection_threshold < 1, 'between 0 and 1'),
             ('max_faces', isinstance(self.max_faces, numbers.Integral) and self.max_faces >= 1, 'a whole number of at least 1'),
+            (
+                'seat_region',
+                _is_region(self.seat_region),
+                'a tuple left, top, right, bottom, each 0 to 1 of width or height, with left less than right and top less than bottom',
+            ),
             (
                 'min_face_px',
                 isinstance(self.min_face_px, numbers.Integral) and (self.min_face_px == 0 or self.min_face_px >= LEAST_FACE_PX),
@@ -69,6 +79,10 @@ class EstimatorOptions:
         ):
             if not right:
                 raise ValueError(f'{name} must be {allowed}, got {getattr(self, name)!r}')
+
+
+def _is_region(region: tuple[float, ...]) -> bool:
+    return isinstance(region, tuple) and len(region) == 4 and 0 <= region[0] < region[2] <= 1 and 0 <= region[1] < region[3] <= 1
 
 
 def add_finding_arguments(parser: argparse._ActionsContainer) -> None:

@@ -151,7 +151,9 @@ class Parameters(ParameterTable):
     depth_wait_s: float = parameter(0.02, 'An image waits so long for depth that comes after it.', 's', 0.0, 1.0)
     rectified: bool = parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
     detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.01, 0.99)
-    max_faces: int = parameter(_OPTIONS.max_faces, 'At most so many faces per image, the best or longest followed first.', '', 1, 100)
+    max_faces: int = parameter(
+        _OPTIONS.max_faces, 'At most so many faces per image: those in `seat_region` first, then the best or longest followed.', '', 1, 100
+    )
     min_face_px: int = parameter(
         _OPTIONS.min_face_px,
         "Smallest face that is searched for, height in pixels, at least 14; 0 chooses it by the image's size: 28 at 640x480, 32 at "
@@ -201,8 +203,9 @@ class Parameters(ParameterTable):
         choices=('largest', 'nearest', 'longest_tracked'),
     )
     seat_region: tuple = parameter(
-        (0.0, 0.0, 1.0, 1.0),
-        'That face is chosen among those whose box is centred in this part of the image: left, top, right, bottom.',
+        _OPTIONS.seat_region,
+        'That face is chosen among those whose box is centred in this part of the image: left, top, right, bottom; they are followed '
+        'before others where there are more than `max_faces`.',
         'of width or height',
         0.0,
         1.0,
@@ -271,10 +274,7 @@ class Parameters(ParameterTable):
 
     @classmethod
     def contradictions(cls, checked: Mapping[str, Any]) -> list[str]:
-        """An empty region, and what the estimator refuses."""
-        left, top, right, bottom = checked['seat_region']
-        if left >= right or top >= bottom:
-            return [f'seat_region cannot be {list(checked["seat_region"])}: left must be less than right, top less than bottom']
+        """What the estimator refuses, such as an empty region."""
         try:
             EstimatorOptions(**{name: checked[name] for name in _option_names()})
         except ValueError as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .types import HeadPose
+from .types import WHOLE_IMAGE, HeadPose
 
 _CHALLENGE = 1.2
 """Width, height or nearness of a face that takes the primary face's place, relative to that: more than boxes differ by from noise."""
@@ -15,7 +15,7 @@ _CHALLENGE = 1.2
 def choose_primary(
     poses: Sequence[HeadPose],
     rule: str,
-    region: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
+    region: Sequence[float] = WHOLE_IMAGE,
     size: tuple[int, int] | None = None,
     before: int | None = None,
 ) -> HeadPose | None:
@@ -24,17 +24,13 @@ def choose_primary(
     Args:
         poses: this image's.
         rule: 'largest' box, 'nearest' position (the largest box where no position is known), 'longest_tracked'.
-        region: left, top, right, bottom as parts of width and height; the box's centre must lie in it. The whole image counts
-            a face that reaches beyond its edge too.
+        region: part of the image in which the box's centre must lie (`FaceBox.centred_in`).
         size: width and height of the image, pixels; None for no region.
         before: track of the last primary face, which stays until another is a fifth larger (width and height), or nearer; None for none.
     """
 
     def seated(pose: HeadPose) -> bool:
-        if size is None or pose.box is None or tuple(region) == (0.0, 0.0, 1.0, 1.0):
-            return True
-        x, y = pose.box.centre
-        return region[0] <= x / size[0] <= region[2] and region[1] <= y / size[1] <= region[3]
+        return size is None or pose.box is None or pose.box.centred_in(region, size)
 
     def lead(pose: HeadPose) -> float:
         return _CHALLENGE if before is not None and pose.track_id == before else 1.0

@@ -89,6 +89,7 @@ class FaceTracker:
     Each image is searched around the faces that are followed. New faces are searched for tile by tile (`tiles.plan_search`); the number of
     tiles in each image is such that every tile is searched once within `rescan_period_s`. The first image of a stream is searched whole.
     A tile that has not changed since its last search is skipped, unless `max_faces` excluded faces in it, or a face was lost since then.
+    Faces in `seat_region` have places before others.
 
     Attributes:
         idle: whether no tile was searched for new faces in the last image.
@@ -106,6 +107,7 @@ class FaceTracker:
         self._watch = ChangeWatch()
         self._refused: dict[Tile, list[FaceBox]] = {}
         self._options = EstimatorOptions()
+        self._size = (1, 1)
         self.idle = False
 
     def reset(self) -> None:
@@ -135,31 +137,40 @@ class FaceTracker:
         Returns:
             The tracks seen in this image, longest followed first, at most `max_faces`.
         """
-        self._begin(stamp_s, options)
+        self._begin(image.shape[:2], stamp_s, options)
         known, whole = self._search_known(image, options)
         others = self._match(known, stamp_s)
         self._search_new(image, whole, others, stamp_s, options)
         return self._seen()
 
-    def follow(self, boxes: list[FaceBox], stamp_s: float, options: EstimatorOptions) -> list[Track]:
-        """Tracks faces that were found by other means, such as heads in depth; arguments and result as of `update`."""
-        self._begin(stamp_s, options)
+    def follow(self, boxes: list[FaceBox], shape: tuple[int, ...], stamp_s: float, options: EstimatorOptions) -> list[Track]:
+        """Tracks faces that were found by other means, such as heads in depth.
+
+        Args:
+            boxes: in the image, best first.
+            shape: height and width of the image, pixels.
+            stamp_s: as of `update`.
+            options: as of `update`.
+
+        Returns:
+            As `update`.
+        """
+        self._begin(shape, stamp_s, options)
         new = [box for box in self._match(boxes, stamp_s) if box.score >= options.detection_threshold]
         new = self._match_far(new, stamp_s)
-        free = self._free(options)
-        self._start(new[:free], stamp_s)
-        self._refused = {plan_search(1, 1)[0]: new[free:]}
+        self._refused = {plan_search(1, 1)[0]: self._start(new, stamp_s)}
         return self._seen()
 
-    def _begin(self, stamp_s: float, options: EstimatorOptions) -> None:
+    def _begin(self, shape: tuple[int, ...], stamp_s: float, options: EstimatorOptions) -> None:
         """Deletes the tracks of faces that were not seen for too long, and those beyond `max_faces`; expects the others in this image."""
         limit_s = options.track_timeout_s
         seen_last_s = max(limit_s, SLOWEST_S)
         kept = [t for t in self._tracks if stamp_s - t.seen_s <= (seen_last_s if t.track_id in self._seen_ids else limit_s)]
-        kept = kept[: options.max_faces]
+        wanted = most_wanted([t.box for t in kept], shape, options)
+        kept = [t for t in kept if t.box in wanted]
         if len(kept) < len(self._tracks) or options != self._options:
             self._watch.forget()
-        self._tracks, self._options = kept, options
+        self._tracks, self._options, self._size = kept, options, (shape[1], shape[0])
         self._seen_ids = set()
         for track in kept:
             track.expect(stamp_s)
@@ -231,13 +242,12 @@ class FaceTracker:
         candidates = self._unknown(suppress_overlaps([*candidates, *lost]))
         coarse = [*found.get(tiles[0], []), *lost]
         # A second look takes time, so nobody is looked at whom there is no place for.
-        wanted = len([t for t in self._tracks if t.track_id not in self._seen_ids]) + self._free(options)
-        confirmed = self._unknown(self._detector.confirm(image, candidates, coarse, threshold, rotation)) if wanted else []
-        new = self._match_far(self._match(confirmed, stamp_s), stamp_s)
-        self._start(new[: self._free(options)], stamp_s)
+        if not self._free and len(self._seen_ids) == len(self._tracks):
+            candidates = [box for box in candidates if self._seated(box)] if self._outside() else []
+        confirmed = self._unknown(self._detector.confirm(image, candidates, coarse, threshold, rotation))
+        self._start(self._match_far(self._match(confirmed, stamp_s), stamp_s), stamp_s)
         refused = {
-            tile: self._unknown([box for box in boxes if box.score >= threshold]) if not self._free(options) else []
-            for tile, boxes in found.items()
+            tile: self._unknown([box for box in boxes if box.score >= threshold]) if not self._free else [] for tile, boxes in found.items()
         }
         self._refused = {tile: boxes for tile, boxes in (self._refused | refused).items() if tile in tiles}
 
@@ -270,16 +280,34 @@ class FaceTracker:
         others += self._match([box for box in boxes if box not in others], stamp_s, far=True)
         return [box for box in boxes if box in others]
 
-    def _free(self, options: EstimatorOptions) -> int:
+    @property
+    def _free(self) -> int:
         """Number of further faces that may be followed."""
-        return max(0, options.max_faces - len(self._tracks))
+        return max(0, self._options.max_faces - len(self._tracks))
 
-    def _start(self, boxes: list[FaceBox], stamp_s: float) -> None:
-        """Begins a track for each box."""
-        for box in boxes:
+    def _seated(self, box: FaceBox) -> bool:
+        return box.centred_in(self._options.seat_region, self._size)
+
+    def _outside(self) -> list[Track]:
+        """The tracks outside `seat_region`, oldest first."""
+        return [t for t in self._tracks if not self._seated(t.box)]
+
+    def _start(self, boxes: list[FaceBox], stamp_s: float) -> list[FaceBox]:
+        """Begins a track for each box that there is a place for, those in `seat_region` first, and returns the other boxes.
+
+        Where no place is free, the newest track outside the region gives way to a face in it.
+        """
+        refused = []
+        for box in sorted(boxes, key=lambda box: not self._seated(box)):
+            if not self._free and self._seated(box) and (outside := self._outside()):
+                self._tracks.remove(outside[-1])
+            if not self._free:
+                refused.append(box)
+                continue
             self._tracks.append(Track(self._next_id, box, stamp_s, stamp_s))
             self._seen_ids.add(self._next_id)
             self._next_id += 1
+        return refused
 
 
 class _Sweep:
@@ -313,6 +341,19 @@ class _Sweep:
         end = math.floor(self._position)
         self._position -= len(tiles) * (begin // len(tiles))
         return [tiles[i % len(tiles)] for i in range(begin, min(end, begin + len(tiles)))]
+
+
+def most_wanted(boxes: list[FaceBox], shape: tuple[int, ...], options: EstimatorOptions) -> list[FaceBox]:
+    """At most `max_faces` of the boxes, in the order given; those in `seat_region` come before others.
+
+    Args:
+        boxes: in the image, the most wanted first.
+        shape: height and width of the image, pixels.
+        options: has both.
+    """
+    size = shape[1], shape[0]
+    chosen = sorted(boxes, key=lambda box: not box.centred_in(options.seat_region, size))[: options.max_faces]
+    return [box for box in boxes if box in chosen]
 
 
 def _nearest(track: Track, boxes: list[FaceBox], far: bool = False) -> FaceBox | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ _COEFFICIENTS = {'plumb_bob': _OPENCV_COEFFICIENTS, 'rational_polynomial': _OPEN
 _SAME_MODEL = {'': 'plumb_bob', 'fisheye': 'equidistant'}
 FACE_EXTENT_M = 0.165
 """Larger extent of the detector's box about an adult's face: 1.3 times the 68 landmarks' height of 0.127 m."""
+WHOLE_IMAGE = (0.0, 0.0, 1.0, 1.0)
+"""Left, top, right, bottom as parts of width and height."""
 SELLION_FROM_MIDDLE_M = np.array([0.09, 0.0, 0.0])
 """From the head's middle to its origin, the sellion, in head axes; an adult's head is 0.19 m deep."""
 
@@ -53,6 +56,16 @@ class FaceBox:
     def centre(self) -> tuple[float, float]:
         """Centre (x, y) in pixels."""
         return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
+    def centred_in(self, region: Sequence[float], size: tuple[int, int]) -> bool:
+        """Whether the centre lies in a part of the image. The whole image counts a face that reaches beyond its edge too.
+
+        Args:
+            region: left, top, right, bottom as parts of width and height.
+            size: width and height of the image, pixels.
+        """
+        x, y = self.centre
+        return tuple(region) == WHOLE_IMAGE or (region[0] <= x / size[0] <= region[2] and region[1] <= y / size[1] <= region[3])
 
     def iou(self, other: FaceBox) -> float:
         """Computes the intersection over union with another box, in [0, 1]."""

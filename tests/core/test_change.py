@@ -138,7 +138,7 @@ def test_faces_refused_in_depth_are_forgotten_when_images_come(detector):
     """Three heads where one is allowed: two beyond; an image with a single face has none beyond."""
     image, _ = scene(640, 480, [120], 'soft', seed=4)
     tracker, options = FaceTracker(detector), EstimatorOptions(max_faces=1)
-    tracker.follow([FaceBox(100 * i, 0, 100 * i + 50, 50, 0.9) for i in range(3)], 1.0, options)
+    tracker.follow([FaceBox(100 * i, 0, 100 * i + 50, 50, 0.9) for i in range(3)], (480, 640), 1.0, options)
     assert tracker.refused == 2
     tracker.update(image, 4.0, options)
     assert tracker.refused == 0

@@ -92,7 +92,7 @@ def test_a_head_in_depth_that_begins_to_move_keeps_the_id_at_any_rate(fps):
     """1.4 m/s, as above."""
     tracker = FaceTracker(None)
     for k in range(2 * fps):
-        (track,) = tracker.follow([face(200 + 1.4 * PX_PER_M * max(0, k / fps - 0.5))], k / fps, EstimatorOptions())
+        (track,) = tracker.follow([face(200 + 1.4 * PX_PER_M * max(0, k / fps - 0.5))], (480, 1280), k / fps, EstimatorOptions())
         assert track.track_id == 1
 
 
@@ -121,6 +121,48 @@ def test_a_face_beyond_max_faces_does_not_take_the_id_of_one_that_is_lost_beside
         assert look(k / 30, face(400), face(520, score=0.8), max_faces=1) == [1, None]
     assert [look(k / 30, face(520, score=0.8), max_faces=1) for k in range(40, 54)] == [[None]] * 14
     assert look(60 / 30, face(520, score=0.8), max_faces=1) == [2]
+
+
+SEAT = (0.15, 0.0, 0.85, 1.0)
+"""Of 1280 pixels, those from 192 to 1088."""
+
+
+@pytest.mark.parametrize('max_faces, before, after', [(1, [1, None], [None, None, 2]), (2, [1, 2], [1, None, 3])])
+def test_a_driver_who_sits_down_after_the_passengers_has_a_place(look, max_faces, before, after):
+    """Passengers at the edges have all places. The newest of them gives way within `rescan_period_s`, 1 s, and gets none again."""
+    passengers, driver, options = (face(60), face(1200)), face(640, score=0.7), dict(max_faces=max_faces, seat_region=SEAT)
+    assert [look(k / 30, *passengers, **options) for k in range(40)] == [before] * 40
+    found = [look(k / 30, *passengers, driver, **options) for k in range(40, 120)]
+    assert found[30:] == [after] * 50
+
+
+def test_of_two_faces_in_the_seats_region_the_first_keeps_the_only_place(look):
+    """A second one, however large, does not change the driver; nor do passengers at the edge."""
+    others = face(900, height=200), face(60)
+    assert look(0.0, face(640), max_faces=1, seat_region=SEAT) == [1]
+    assert [look(k / 30, face(640), *others, max_faces=1, seat_region=SEAT) for k in range(1, 60)] == [[1, None, None]] * 59
+
+
+def test_fewer_places_are_left_to_the_faces_in_the_seats_region(look):
+    assert look(0.0, face(60), face(640), seat_region=SEAT) == [2, 1]
+    assert look(0.1, face(60), face(640), seat_region=SEAT, max_faces=1) == [None, 1]
+
+
+def test_the_best_faces_of_a_still_are_those_in_the_seats_region():
+    detector = SceneDetector()
+    detector.faces = [face(60), face(640, score=0.7), face(1200, score=0.8)]
+    for max_faces, found in ((1, [640]), (2, [60, 640]), (3, [60, 1200, 640])):
+        options = EstimatorOptions(max_faces=max_faces, seat_region=SEAT)
+        faces = FaceFinder(detector).find_faces(np.zeros((480, 1280), np.uint8), None, options)
+        assert [round(one.box.centre[0]) for one in faces] == found
+
+
+@pytest.mark.parametrize('max_faces', [1, 2])
+def test_a_driver_whose_head_in_depth_comes_after_the_passengers_has_a_place(max_faces):
+    tracker, options = FaceTracker(None), EstimatorOptions(max_faces=max_faces, seat_region=SEAT)
+    for k, boxes in enumerate(([face(60), face(1200)], [face(60), face(1200), face(640)])):
+        tracks = tracker.follow(boxes, (480, 1280), k / 30, options)
+    assert [round(track.box.centre[0]) for track in tracks] == [60, 640][2 - max_faces :]
 
 
 @pytest.mark.parametrize('threshold', [0.2, 0.35, 0.6])

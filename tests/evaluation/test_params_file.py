@@ -50,8 +50,10 @@ def test_an_option_on_the_command_line_comes_before_the_file(file):
 
 def test_the_shipped_profiles_are_accepted_and_what_has_no_effect_is_known():
     chosen = options('--params-file', CONFIG / 'driver_monitoring.yaml')
-    assert chosen.estimator_options == EstimatorOptions(max_faces=2, track_timeout_s=2.0, detection_threshold=0.5)
-    assert chosen.unused_parameters == ['primary_face', 'seat_region', 'neutral']
+    assert chosen.estimator_options == EstimatorOptions(
+        max_faces=2, track_timeout_s=2.0, detection_threshold=0.5, seat_region=(0.15, 0.0, 0.85, 1.0)
+    )
+    assert chosen.unused_parameters == ['primary_face', 'neutral']
     chosen = options('--params-file', CONFIG / 'head_pose.yaml')
     assert chosen.estimator_options == EstimatorOptions() and chosen.unused_parameters == []
 
@@ -103,4 +105,4 @@ def test_metrics_json_has_the_parameters_and_the_report_names_those_without_effe
     used = record['environment']['parameters']
     assert (used['detection_threshold'], used['track_timeout_s'], used['max_faces'], used['smoothing_beta']) == (0.5, 2.0, 2, 3.0)
     (note,) = [note for note in record['recordings'][0]['notes'] if '--params-file' in note]
-    assert note.endswith('have no effect here: primary_face, seat_region, neutral')
+    assert note.endswith('have no effect here: primary_face, neutral')
