@@ -199,7 +199,8 @@ class Parameters(ParameterTable):
     )
     primary_face: str = parameter(
         'largest',
-        'Which face goes to `~/head_pose` and `~/head_angles`; the largest or nearest stays until another is a fifth larger, or nearer.',
+        'Which face goes to `~/head_pose` and `~/head_angles`; the largest or nearest stays until another is a fifth larger, or nearer. '
+        'While it is not seen, for up to `track_timeout_s`, nothing goes there unless such a face comes.',
         choices=('largest', 'nearest', 'longest_tracked'),
     )
     seat_region: tuple = parameter(

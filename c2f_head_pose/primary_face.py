@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,38 @@ from .types import WHOLE_IMAGE, HeadPose
 
 _CHALLENGE = 1.2
 """Width, height or nearness of a face that takes the primary face's place, relative to that: more than boxes differ by from noise."""
+
+
+class PrimaryFace:
+    """Keeps the primary face of a stream from image to image.
+
+    Args:
+        follows: says of a track whether it is still followed, seen in the last image or not.
+    """
+
+    def __init__(self, follows: Callable[[int], bool]) -> None:
+        self._follows = follows
+        self._last: HeadPose | None = None
+
+    def choose(
+        self, poses: Sequence[HeadPose], rule: str, region: Sequence[float] = WHOLE_IMAGE, size: tuple[int, int] | None = None
+    ) -> HeadPose | None:
+        """Chooses the primary face; None if there is none, or while it is not seen but still followed.
+
+        One missed detection thus gives nobody else its place, except a face that would have it beside the face as it was last seen.
+        Arguments as of `choose_primary`.
+        """
+        last = self._last
+        before = None if last is None else last.track_id
+        unseen = [last] if last is not None and before is not None and self._unseen(before, poses) else []
+        chosen = choose_primary([*poses, *unseen], rule, region, size, before)
+        if chosen is None or chosen in unseen:
+            return None
+        self._last = chosen
+        return chosen
+
+    def _unseen(self, track_id: int, poses: Sequence[HeadPose]) -> bool:
+        return all(pose.track_id != track_id for pose in poses) and self._follows(track_id)
 
 
 def choose_primary(

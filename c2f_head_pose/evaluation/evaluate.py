@@ -150,7 +150,7 @@ def evaluate_recording(
             truth = _truth(bag, choice, options, result, notes)
             if options.recorded_topic and answers is None:
                 answers = RecordedPoses(open_files.enter_context(BagFile(path)), options.recorded_topic)
-            run = FrameResults(folder, options, truth, open_files)
+            run = FrameResults(folder, options, truth, open_files, estimator.follows if estimator is not None else None)
             if answers is not None:
                 source = answered_frames(bag, choice, notes, answers, options.rectified)
             else:

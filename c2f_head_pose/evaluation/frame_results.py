@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ class FrameResults:
         options: options of the evaluation.
         truth: the truth in the package's convention; None without.
         open_files: closes the files at the end.
+        follows: says of a track whether the estimator still follows it; None without an estimator.
 
     Attributes:
         truth: the truth; None without.
@@ -51,7 +53,9 @@ class FrameResults:
         worst: the frames with the largest errors.
     """
 
-    def __init__(self, folder: Path, options: Options, truth: Truth | None, open_files: ExitStack) -> None:
+    def __init__(
+        self, folder: Path, options: Options, truth: Truth | None, open_files: ExitStack, follows: Callable[[int], bool] | None = None
+    ) -> None:
         self.truth, self.worst = truth, WorstFrames()
         self.faces, self.images = Rows(FACE), Rows(IMAGE)
         self.unplaced: list[int] = []
@@ -67,7 +71,7 @@ class FrameResults:
         self._matcher = Matcher(by_position=truth is not None and truth.located)
         self._csv = FramesWriter(folder / 'frames.csv')
         open_files.callback(self._csv.close)
-        self._poses = PosesWriter(folder / 'poses.mcap') if options.poses and not options.recorded_topic else None
+        self._poses = PosesWriter(folder / 'poses.mcap', follows) if options.poses and not options.recorded_topic else None
         if self._poses:
             open_files.callback(self._poses.close)
         self._video = AnnotatedVideo(folder / 'annotated.mp4') if options.video else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..geometry import quaternion_from_rotation
 from ..pose_messages import HEAD_SIZE_M, covariance, head_middle_m
-from ..primary_face import choose_primary
+from ..primary_face import PrimaryFace
 from ..recordings.bagfile import require_rosbags, ros2_typestore
 from ..types import HeadPose
 
@@ -28,19 +28,20 @@ class PosesWriter:
 
     Args:
         path: the file; replaced if it exists.
+        follows: says of a track whether it is still followed, see `PrimaryFace`; None where that is not known.
 
     Raises:
         BagError: where rosbags is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, follows: Callable[[int], bool] | None = None) -> None:
         require_rosbags()
         from rosbags.rosbag2 import StoragePlugin, Writer
 
         self._path, self._folder = path, path.with_name(path.stem + '.part')
         shutil.rmtree(self._folder, ignore_errors=True)
         self._store = ros2_typestore()
-        self._primary_id: int | None = None
+        self._primary = PrimaryFace(follows or (lambda _: False))
         self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._connections = {topic: self._writer.add_connection(topic, kind, typestore=self._store) for topic, kind in _TOPICS.items()}
@@ -61,9 +62,8 @@ class PosesWriter:
         )
         detections = [self._detection(header, pose) for pose in poses]
         self._put(POSES_TOPIC, log_ns, self._make(_TOPICS[POSES_TOPIC], header=header, detections=detections))
-        primary = choose_primary(poses, 'largest', before=self._primary_id)
+        primary = self._primary.choose(poses, 'largest')
         if primary is not None:
-            self._primary_id = primary.track_id
             self._put(POSE_TOPIC, log_ns, self._make(_TOPICS[POSE_TOPIC], header=header, pose=self._with_covariance(primary)))
             yaw, pitch, roll = np.radians(primary.yaw_pitch_roll_deg).tolist()
             vector = self._make('geometry_msgs/msg/Vector3', x=roll, y=pitch, z=yaw)

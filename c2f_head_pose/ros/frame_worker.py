@@ -12,7 +12,7 @@ from ..counting import counted
 from ..files import FOREIGN_CLOCK_S, age_ms
 from ..images import ImageError
 from ..parameters import Parameters
-from ..primary_face import choose_primary
+from ..primary_face import PrimaryFace
 from ..stages import StageClock
 from ..stamp_order import Order, StampOrder
 from ..transforms import is_body
@@ -91,7 +91,7 @@ class FrameWorker:
         self._last_stamp_at_s = 0.0
         self._no_transform_at_s = 0.0
         self._size: tuple[int, int] | None = None
-        self._primary_id: int | None = None
+        self._primary = PrimaryFace(lambda track_id: self._parts.estimator.follows(track_id))
 
     def answer(self, message: Any, depth_alone: bool) -> None:
         """Answers an image, or counts it and reports why it cannot be answered.
@@ -190,9 +190,7 @@ class FrameWorker:
     def _choose(self, frame: Frame, poses: list[HeadPose], mount: Mount | None) -> FramePoses:
         """The poses as they are published: the primary face chosen, the neutral removed."""
         parameters = self._parameters()
-        primary = choose_primary(poses, parameters.primary_face, parameters.seat_region, frame.size, self._primary_id)
-        if primary is not None:
-            self._primary_id = primary.track_id
+        primary = self._primary.choose(poses, parameters.primary_face, parameters.seat_region, frame.size)
         offset = self._neutral.update(frame.header.frame_id, primary)
         return FramePoses(
             frame, offset.of_poses(poses), offset.of_poses([primary])[0] if primary is not None else None, mount, offset.R_turned_cam

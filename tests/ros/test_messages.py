@@ -13,7 +13,7 @@ from visualization_msgs.msg import Marker
 from c2f_head_pose.geometry import HEAD_AXES, rotation_from_quaternion
 from c2f_head_pose.parameters import Parameters
 from c2f_head_pose.pose_messages import covariance
-from c2f_head_pose.primary_face import choose_primary
+from c2f_head_pose.primary_face import PrimaryFace, choose_primary
 from c2f_head_pose.ros import messages
 from c2f_head_pose.ros.frame_worker import FrameWorker
 from c2f_head_pose.ros.frames import Mount
@@ -125,7 +125,8 @@ def test_the_worker_keeps_the_primary_face_from_image_to_image():
     """Two faces whose boxes are 1 % apart, the other way round in each image, and an image without a face."""
     neutral = SimpleNamespace(update=lambda *_: Neutral('person', np.eye(3)))
     monitoring = SimpleNamespace(statistics=None, notices=None, topic='image')
-    worker = FrameWorker(None, None, neutral, monitoring, Parameters, lambda: 0.0)
+    parts = SimpleNamespace(estimator=SimpleNamespace(follows=lambda _: True))
+    worker = FrameWorker(parts, None, neutral, monitoring, Parameters, lambda: 0.0)
     frame = SimpleNamespace(header=HEADER, size=(640, 480))
     chosen = []
     for larger in (1, 2, 1, 2, None, 2):
@@ -133,6 +134,24 @@ def test_the_worker_keeps_the_primary_face_from_image_to_image():
         primary = worker._choose(frame, poses, None).primary
         chosen.append(None if primary is None else primary.track_id)
     assert chosen == [1, 1, 1, 1, None, 1]
+
+
+@pytest.mark.parametrize('rule', ['largest', 'nearest', 'longest_tracked'])
+def test_nobody_takes_the_primary_faces_place_while_it_is_not_seen_but_followed(rule):
+    """A is 1.1 times as large and near as B. Once A is no longer followed, B has the place, and keeps it when A comes under a new id."""
+    a, b = (head(track_id=i, box=FaceBox(0, 0, 10 * x, 10 * x), t_cam_head_m=np.array([0, 0, 10 / x])) for i, x in ((1, 11), (2, 10)))
+    followed = {1, 2}
+    primary = PrimaryFace(followed.__contains__)
+    assert [primary.choose(poses, rule) for poses in ([b, a], [b], [], [b], [b, a])] == [a, None, None, None, a]
+    followed.remove(1)
+    assert [primary.choose(poses, rule) for poses in ([b], [b, replace(a, track_id=3)])] == [b, b]
+
+
+@pytest.mark.parametrize('rule', ['largest', 'nearest'])
+def test_a_face_that_is_a_fifth_larger_or_nearer_takes_the_place_of_one_that_is_not_seen_at_once(rule):
+    a, b = (head(track_id=i, box=FaceBox(0, 0, 10 * x, 10 * x), t_cam_head_m=np.array([0, 0, 10 / x])) for i, x in ((1, 10), (2, 12.1)))
+    primary = PrimaryFace(lambda _: True)
+    assert [primary.choose(poses, rule) for poses in ([a], [b], [a, b])] == [a, b, b]
 
 
 def test_only_faces_in_the_seats_part_of_the_image_are_candidates():
