@@ -238,8 +238,8 @@ class Parameters(ParameterTable):
     )
     neutral: str = parameter(
         'person',
-        "`~/set_neutral` learns the person's offset (looks into the camera; corrects poses and angles) or "
-        "the mount's (looks straight ahead; corrects angles).",
+        "`~/set_neutral` learns the primary face's offset (the person looks into the camera; corrects poses and angles of that face alone) "
+        "or the mount's (looks straight ahead; corrects angles).",
         choices=('person', 'mount'),
     )
     neutral_window_s: float = parameter(1.0, '`~/set_neutral` learns from the images of so long.', 's', 0.1, LONGEST_WINDOW_S)

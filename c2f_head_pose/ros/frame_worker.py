@@ -191,10 +191,9 @@ class FrameWorker:
         """The poses as they are published: the primary face chosen, the neutral removed."""
         parameters = self._parameters()
         primary = self._primary.choose(poses, parameters.primary_face, parameters.seat_region, frame.size)
-        offset = self._neutral.update(frame.header.frame_id, primary)
-        return FramePoses(
-            frame, offset.of_poses(poses), offset.of_poses([primary])[0] if primary is not None else None, mount, offset.R_turned_cam
-        )
+        neutral, person = self._neutral.update(frame.header.frame_id, poses, primary, self._parts.estimator.follows)
+        turned = {pose: neutral.of_pose(pose) if pose is person else pose for pose in poses}
+        return FramePoses(frame, list(turned.values()), None if primary is None else turned[primary], mount, neutral.R_turned_cam)
 
     def _report_finding(self, finding: Finding, faces: int) -> None:
         """Logs once what was noticed while faces were searched for."""

@@ -8,7 +8,6 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,23 +46,20 @@ class Neutral:
     kind: str
     R: np.ndarray
 
-    def of_poses(self, poses: Sequence[HeadPose]) -> list[HeadPose]:
-        """Removes the person's offset from poses: from rotations, smoothed or not, and from their deviations, about the new axes.
+    def of_pose(self, pose: HeadPose) -> HeadPose:
+        """Removes the person's offset from a pose: from rotations, smoothed or not, and from their deviations, about the new axes.
 
         R_true = R exp([d]x) turned by N is (R N) exp([N^T d]x), so the covariance about the new axes is N^T diag(s^2) N; its diagonal
         is kept.
         """
         if self.kind != 'person':
-            return list(poses)
-        return [
-            replace(
-                pose,
-                R_cam_head=pose.R_cam_head @ self.R,
-                R_cam_head_unsmoothed=None if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed @ self.R,
-                rotation_std_deg=np.sqrt(np.square(self.R.T) @ np.square(pose.rotation_std_deg)),
-            )
-            for pose in poses
-        ]
+            return pose
+        return replace(
+            pose,
+            R_cam_head=pose.R_cam_head @ self.R,
+            R_cam_head_unsmoothed=None if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed @ self.R,
+            rotation_std_deg=np.sqrt(np.square(self.R.T) @ np.square(pose.rotation_std_deg)),
+        )
 
     @property
     def R_turned_cam(self) -> np.ndarray:

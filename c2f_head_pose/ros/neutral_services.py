@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from .neutral import Neutral, NeutralError, NeutralLearner
 class NeutralServices:
     """Keeps a neutral for each frame; one of the person holds in frames that have none, since it belongs to the head.
 
+    One of the person corrects one face: the primary one once it is learned or read, as long as that is followed, then the next primary one.
     Images are answered in the worker's thread, services in the executor's.
     """
 
@@ -36,6 +37,7 @@ class NeutralServices:
         self._learner = NeutralLearner()
         self._neutrals: dict[str, Neutral] = {}  # by frame, the newest last
         self._camera: str | None = None
+        self._person_id: int | None = None
         self._services = [
             node.create_service(Trigger, '~/set_neutral', self._set),
             node.create_service(Trigger, '~/clear_neutral', self._clear),
@@ -54,16 +56,32 @@ class NeutralServices:
         """Forgets what was seen; the file is read again with the next image."""
         self._learner.forget()
         self._neutrals.clear()
-        self._camera = None
+        self._camera = self._person_id = None
 
-    def update(self, frame_id: str, primary: HeadPose | None) -> Neutral:
-        """Returns the neutral of a camera, which is read from its file first; keeps the image's primary face to learn from."""
+    def update(
+        self, frame_id: str, poses: Sequence[HeadPose], primary: HeadPose | None, follows: Callable[[int], bool]
+    ) -> tuple[Neutral, HeadPose | None]:
+        """Keeps an image's primary face to learn from; a camera's neutral is read from its file first.
+
+        Args:
+            frame_id: frame of the image.
+            poses: all faces, as they were estimated.
+            primary: one of them; None for none.
+            follows: says of a track whether it is still followed, seen in the last image or not.
+
+        Returns:
+            The camera's neutral, and the face that it corrects if it is the person's; None if that is not in this image.
+        """
         self._learner.add(time.monotonic(), primary)
         if frame_id != self._camera:
             self._camera = frame_id
             if frame_id not in self._neutrals:
                 self._load(frame_id)
-        return self._neutrals.get(frame_id) or next(reversed(self._of_the_person().values()), neutral.NONE)
+        person_id = self._person_id
+        if primary is not None and (person_id is None or not follows(person_id)):
+            self._person_id = person_id = primary.track_id
+        person = primary if person_id is None else next((pose for pose in poses if pose.track_id == person_id), None)
+        return self._neutrals.get(frame_id) or next(reversed(self._of_the_person().values()), neutral.NONE), person
 
     def _load(self, frame_id: str) -> None:
         try:
@@ -73,7 +91,7 @@ class NeutralServices:
             self._notices.once('neutral', f'no neutral: {error}')
             return
         if found is not None:
-            self._neutrals[frame_id] = found
+            self._neutrals[frame_id], self._person_id = found, None
             self._notices.say(f'neutral of the {found.kind} taken from {path}')
         elif self._of_the_person():
             self._notices.once('neutral elsewhere', f'frame {frame_id} has no neutral: that of the person from another frame holds', 'info')
@@ -93,7 +111,7 @@ class NeutralServices:
             return response
         camera = self._camera or ''
         self._neutrals.pop(camera, None)
-        self._neutrals[camera] = learned
+        self._neutrals[camera], self._person_id = learned, None
         try:
             path = self._path(camera)
             neutral.save(path, learned, camera)

@@ -123,7 +123,7 @@ def test_another_face_that_is_a_fifth_larger_or_nearer_becomes_the_primary_one(r
 
 def test_the_worker_keeps_the_primary_face_from_image_to_image():
     """Two faces whose boxes are 1 % apart, the other way round in each image, and an image without a face."""
-    neutral = SimpleNamespace(update=lambda *_: Neutral('person', np.eye(3)))
+    neutral = SimpleNamespace(update=lambda *_: (Neutral('person', np.eye(3)), None))
     monitoring = SimpleNamespace(statistics=None, notices=None, topic='image')
     parts = SimpleNamespace(estimator=SimpleNamespace(follows=lambda _: True))
     worker = FrameWorker(parts, None, neutral, monitoring, Parameters, lambda: 0.0)

@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 from c2f_head_pose.geometry import HEAD_AXES, geodesic_deg, ray_rotation, rotation_from_vector, rotation_from_ypr_deg, ypr_deg_from_rotation
 from c2f_head_pose.parameters import Parameters
 from c2f_head_pose.ros import neutral
+from c2f_head_pose.ros.frame_worker import FrameWorker
 from c2f_head_pose.ros.log import Notices
 from c2f_head_pose.ros.neutral import Neutral, NeutralError, NeutralLearner
 from c2f_head_pose.ros.neutral_services import NeutralServices
@@ -47,7 +48,7 @@ def test_a_persons_neutral_makes_the_same_look_read_as_into_the_camera():
     t = np.array([1.0, 0.0, 1.0])
     R = ray_rotation(t) @ rotation_from_ypr_deg(np.array([0.0, -8, 2]))
     found = learned('person', 6 * [head(t_cam_head_m=t, R_cam_head_unsmoothed=R)])
-    (corrected,) = found.of_poses([head(t_cam_head_m=t) for _ in range(1)])
+    corrected = found.of_pose(head(t_cam_head_m=t))
     np.testing.assert_allclose((R @ found.R)[:, 0], -t / np.sqrt(2), atol=1e-9)
     assert geodesic_deg(corrected.R_cam_head, head().R_cam_head @ found.R) < 1e-9
     np.testing.assert_allclose(found.R_turned_cam, np.eye(3))
@@ -88,7 +89,7 @@ def test_a_mounts_neutral_makes_straight_ahead_read_as_zero_and_a_turn_from_ther
     np.testing.assert_allclose(ypr_deg_from_rotation(found.R_turned_cam @ head((20, -5, 0)).R_cam_head), 0, atol=1e-9)
     turned = learned('mount', 6 * [head((20, 0, 0))])
     np.testing.assert_allclose(ypr_deg_from_rotation(turned.R_turned_cam @ head((50, 0, 0)).R_cam_head), [30, 0, 0], atol=1e-9)
-    assert found.of_poses([head((1, 2, 3))])[0].yaw_pitch_roll_deg == pytest.approx([1, 2, 3])
+    assert found.of_pose(head((1, 2, 3))).yaw_pitch_roll_deg == pytest.approx([1, 2, 3])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_a_mounts_neutral_makes_straight_ahead_read_as_zero_and_a_turn_from_ther
 def test_a_persons_neutral_turns_the_deviations_and_the_unsmoothed_rotation_too(turn_deg, axis, std_deg, turned_deg):
     N = rotation_from_vector(np.radians(turn_deg) * np.array(axis, float))
     unsmoothed = head((10, 5, 0)).R_cam_head
-    (corrected,) = Neutral('person', N).of_poses([replace(head(), rotation_std_deg=np.array(std_deg), R_cam_head_unsmoothed=unsmoothed)])
+    corrected = Neutral('person', N).of_pose(replace(head(), rotation_std_deg=np.array(std_deg), R_cam_head_unsmoothed=unsmoothed))
     np.testing.assert_allclose(corrected.rotation_std_deg, turned_deg)
     np.testing.assert_allclose(corrected.R_cam_head_unsmoothed, unsmoothed @ N)
 
@@ -204,8 +205,9 @@ def services(folder, **parameters):
     pose = head((10.0, 5.0, 0.0), track_id=1)
 
     def corrected_deg(frame_id):
-        held = made.update(frame_id, pose)
-        return float(geodesic_deg(held.R_turned_cam @ held.of_poses([pose])[0].R_cam_head, pose.R_cam_head))
+        held, person = made.update(frame_id, [pose], pose, lambda _: True)
+        assert person is pose
+        return float(geodesic_deg(held.R_turned_cam @ held.of_pose(pose).R_cam_head, pose.R_cam_head))
 
     return made, corrected_deg
 
@@ -238,6 +240,37 @@ def test_cleared_in_one_frame_the_neutral_of_the_person_holds_in_none(tmp_path):
     assert made._clear(None, Trigger.Response()).success
     assert [corrected_deg(frame) for frame in ('depth', 'colour')] == pytest.approx([0, 0], abs=1e-6)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_neutral_of_a_person_corrects_that_face_alone_and_the_next_primary_one_once_its_id_is_gone(tmp_path):
+    """A reads as 20 degrees low and learns it; B looks straight, and is 0 off whoever is primary, until A's id is gone.
+
+    After a restart the file's is of the face that is primary first, and of images without stamps it is of the primary face of each.
+    """
+    made, _ = services(tmp_path)
+    a, b = head((0.0, -20.0, 0.0), track_id=1), head(track_id=2)
+    frame = SimpleNamespace(header=SimpleNamespace(frame_id='colour'), size=(640, 480))
+    monitoring = SimpleNamespace(statistics=None, notices=None, topic='image')
+
+    def published_deg(primary, *poses, followed=(1, 2)):
+        """How far each face is published to be off from straight."""
+        parts = SimpleNamespace(estimator=SimpleNamespace(follows=followed.__contains__))
+        worker = FrameWorker(parts, None, made, monitoring, Parameters, lambda: 0.0)
+        worker._primary.choose = lambda *_: primary
+        answer = worker._choose(frame, list(poses), None)
+        assert answer.primary is (None if primary is None else answer.poses[poses.index(primary)])
+        return [round(float(geodesic_deg(pose.R_cam_head, HEAD_AXES))) for pose in answer.poses]
+
+    assert [published_deg(a, a, b) for _ in range(6)] == [[20, 0]] * 6
+    assert made._set(None, Trigger.Response()).success
+    assert [published_deg(primary, a, b) for primary in (a, b, None)] == [[0, 0]] * 3
+    assert published_deg(b, b) == [0]
+    assert published_deg(b, b, followed=(2,)) == [20]
+    made.start()
+    assert [published_deg(primary, a, b) for primary in (a, b)] == [[0, 0]] * 2
+    made.start()
+    plain = [replace(pose, track_id=None) for pose in (a, b)]
+    assert [published_deg(primary, *plain) for primary in plain] == [[0, 0], [20, 20]]
 
 
 def test_the_neutral_of_a_mount_and_a_frames_own_hold_in_that_frame_only(tmp_path):
