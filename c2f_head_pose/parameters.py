@@ -22,6 +22,10 @@ class Change(enum.Enum):
     START = 'at start only'
 
 
+DECIMAL_POINTS = 'write each number of the list with a decimal point, as in 0.0 and 1.0'
+"""The remedy for a list of whole numbers and others, which rcl refuses in a params file and `ros2 param set` hands over as a text."""
+
+
 class ParameterError(ValueError):
     """A parameter set that cannot be used; the text names each parameter, its value and the remedy."""
 
@@ -323,7 +327,8 @@ def _checked_numbers(row: dataclasses.Field, value: Any) -> tuple[float, ...]:
     numbers = tuple(value) if isinstance(value, (list, tuple, array)) else ()
     if len(numbers) != len(default) or not all(type(n) in (int, float) and low <= n <= high for n in numbers):
         shown = list(numbers) or value
-        raise ParameterError(f'{row.name} cannot be {shown!r}: use {allowed(row)} (default {yaml_value(row.default)})')
+        mixed = f'; {DECIMAL_POINTS}' if isinstance(value, str) and value.startswith('[') else ''
+        raise ParameterError(f'{row.name} cannot be {shown!r}: use {allowed(row)} (default {yaml_value(row.default)}){mixed}')
     return tuple(float(n) for n in numbers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import signal
 import sys
 import threading
@@ -14,9 +15,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from .. import memory
+from ..parameters import DECIMAL_POINTS
 from . import transport
 
 _SPIN_S = 0.1
+_MIXED = 'Sequence should be of same type'
+"""Of rcl, about a list such as [0.15, 0]."""
 
 
 class Interrupt:
@@ -56,15 +60,16 @@ def run(
         finished: asked with the node between callbacks.
 
     Returns:
-        Exit status: 0 or the node's own `exit_status`; 1 when the node could not be made, with the reason on stderr.
+        Exit status: 0 or the node's own `exit_status`; 1 when ROS refused the command line or the node could not be made, with the reason
+        on stderr.
     """
     interrupt = Interrupt()
     memory.keep_image_memory()
     transport.share_large_images()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node = None
     try:
         try:
+            _init(args)
             node = make_node()
         except ValueError as error:
             print(f'error: {error}', file=sys.stderr)
@@ -84,3 +89,12 @@ def run(
         # All is done; without a last collection of everything imported the process ends in a third of the time, which on a busy
         # machine decides whether launch, after five seconds, ends it by SIGTERM.
         gc.freeze()
+
+
+def _init(args: list[str] | None) -> None:
+    """Begins ROS; raises ValueError for a command line or params file that it refuses, without the places in its source."""
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy has no public class for those of rcl
+        reason = re.sub(r', at \S+:\d+', '', str(error))
+        raise ValueError(f'ROS does not start: {reason}' + (f'; {DECIMAL_POINTS}' if _MIXED in reason else '')) from error

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from c2f_head_pose.estimator import EstimatorOptions
-from c2f_head_pose.parameters import ParameterError, Parameters, nearest_name
+from c2f_head_pose.parameters import DECIMAL_POINTS, ParameterError, Parameters, nearest_name
 from c2f_head_pose.ros import parameters
 
 
@@ -55,6 +55,12 @@ def test_a_wrong_region_is_refused_with_what_it_may_be(value):
     with pytest.raises(ParameterError, match=r'seat_region (cannot|must) be'):
         Parameters.from_values({'seat_region': value})
     assert Parameters.from_values({'seat_region': [0, 0, 0.5, 1]}).seat_region == (0.0, 0.0, 0.5, 1.0)
+
+
+def test_a_list_that_ros2_param_set_hands_over_as_a_text_is_refused_with_the_remedy():
+    """As it does with one of whole numbers and others."""
+    with pytest.raises(ParameterError, match=rf"mount_position_m cannot be '\[0.5, 0, 1\]': use 3 numbers.*; {DECIMAL_POINTS}$"):
+        Parameters.from_values({'mount_position_m': '[0.5, 0, 1]'})
 
 
 def test_all_wrong_values_are_named_at_once():

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
+from c2f_head_pose.parameters import DECIMAL_POINTS
 from c2f_head_pose.params_files import files_without
 
 pytestmark = pytest.mark.ros
@@ -63,3 +64,17 @@ def test_the_node_warns_of_such_a_file_and_rcl_ignores_it_indeed(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert 'max_faces 10' in done.stdout, done.stderr
     assert f'params file {path} has no effect: it is for /head_pose, and this node is /front/head_pose' in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('module', ['node', 'attention_node'])
+@pytest.mark.parametrize('given', [['--params-file', '{}/mine.yaml'], ['-p', 'mount_position_m:=[0.5, 0, 1]']])
+def test_a_list_of_whole_numbers_and_others_is_refused_in_one_line_with_the_remedy(tmp_path, module, given):
+    """rcl refuses it before there is a node."""
+    (tmp_path / 'mine.yaml').write_text('/**: {ros__parameters: {seat_region: [0.15, 0, 0.85, 1]}}\n')
+    option, value = (text.format(tmp_path) for text in given)
+    command = [sys.executable, '-m', f'c2f_head_pose.ros.{module}', '--ros-args', option, value]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    said = [line for line in done.stderr.splitlines() if '[rcl]' not in line]
+    assert done.returncode == 1 and len(said) == 1, done.stderr
+    assert said[0].startswith('error: ROS does not start: ') and said[0].endswith(DECIMAL_POINTS) and value in said[0]
+    assert '.c:' not in said[0]
