@@ -1,4 +1,4 @@
-"""Starts a node head_pose for each of several cameras, each in its camera's namespace.
+"""Starts a node head_pose for each of several cameras, each in its camera's namespace, without TF: two would publish the same frames.
 
 ros2 launch c2f_head_pose cameras.launch.py cameras:='front rear'     # /front/image_raw -> /front/head_pose/head_pose, ...
 """
@@ -17,7 +17,10 @@ ARGUMENTS = {
     'cameras': (None, 'namespaces of the cameras, separated by blanks'),
     'image': ('image_raw', 'image topic below each namespace'),
     'camera_info': ('camera_info', 'calibration topic below each namespace'),
-    'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), 'parameters of all nodes'),
+    'params_file': (
+        os.path.join(SHARE, 'config', 'cameras.yaml'),
+        'parameters of all nodes, in place of config/cameras.yaml: begin with a copy of it',
+    ),
     'log_level': ('info', 'debug, info, warn or error'),
 }
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import yaml
+
+from c2f_head_pose.parameters import Parameters
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
@@ -64,16 +67,9 @@ def in_order(file):
                 yield one
 
 
-@pytest.mark.parametrize('file', FILES, ids=lambda file: file.name)
-def test_every_process_of_a_launch_file_has_the_shared_memory_profile_and_no_other_process_gets_it(file, monkeypatch):
-    """Nodes of this package set it for themselves; SetEnvironmentVariable would hold for all that a bring-up starts after including ours.
-
-    With stand-ins for the packages of launch, which pip does not have, and a webcam's driver that is installed.
-    """
-    for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(shutil, 'disk_usage', lambda _: SimpleNamespace(free=10**9))
-    monkeypatch.delenv('ROS_LOCALHOST_ONLY', raising=False)
+@pytest.fixture
+def launch_stand_ins(monkeypatch):
+    """Stand-ins for the packages of launch, which pip does not have, and a webcam's driver that is installed."""
     for name in ('launch.actions', 'launch.event_handlers', 'launch.launch_description_sources', 'launch.substitutions', 'launch'):
         monkeypatch.setitem(sys.modules, name, stand_in(name))
     for name in ('launch_ros.actions', 'launch_ros.parameter_descriptions', 'launch_ros'):
@@ -82,6 +78,24 @@ def test_every_process_of_a_launch_file_has_the_shared_memory_profile_and_no_oth
     packages.PackageNotFoundError = LookupError
     packages.get_package_prefix = packages.get_package_share_directory = lambda package: str(ROOT)
     monkeypatch.setitem(sys.modules, 'ament_index_python.packages', packages)
+
+
+def test_the_nodes_of_several_cameras_publish_no_tf_by_default(launch_stand_ins):
+    """Each numbers its faces from 1, so their frames would be the same."""
+    cameras = runpy.run_path(str(ROOT / 'launch' / 'cameras.launch.py'))
+    default = Path(cameras['ARGUMENTS']['params_file'][0])
+    assert not Parameters.from_values(yaml.safe_load(default.read_text())['/**']['ros__parameters']).publish_tf
+    given = [dict(included.options['launch_arguments'])['params_file'] for included in cameras['nodes'](None)]
+    assert [substitution.args for substitution in given] == [('params_file',)] * 2
+
+
+@pytest.mark.parametrize('file', FILES, ids=lambda file: file.name)
+def test_every_process_of_a_launch_file_has_the_shared_memory_profile_and_no_other_process_gets_it(file, monkeypatch, launch_stand_ins):
+    """Our nodes set it for themselves; SetEnvironmentVariable would hold for all that a bring-up starts after including ours."""
+    for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: SimpleNamespace(free=10**9))
+    monkeypatch.delenv('ROS_LOCALHOST_ONLY', raising=False)
     entities = list(in_order(file))
     assert not [entity for entity in entities if type(entity).__name__ == 'SetEnvironmentVariable']
     started = [entity.options for entity in entities if type(entity).__name__ == 'Node']

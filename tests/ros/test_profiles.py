@@ -11,7 +11,7 @@ import yaml
 from c2f_head_pose.parameters import Parameters
 
 CONFIG = Path(__file__).parents[2] / 'config'
-PROFILES = ('driver_monitoring.yaml', 'hri.yaml')
+PROFILES = ('cameras.yaml', 'driver_monitoring.yaml', 'hri.yaml')
 TOPICS = {'/head_pose/image_annotated', '/head_pose/markers', '/head_pose/head_pose', '/head_pose/head_angles', '/diagnostics'}
 
 
