@@ -91,7 +91,7 @@ class FrameWorker:
         self._last_stamp_at_s = 0.0
         self._no_transform_at_s = 0.0
         self._size: tuple[int, int] | None = None
-        self._primary = PrimaryFace(lambda track_id: self._parts.estimator.follows(track_id))
+        self._primary = PrimaryFace(lambda track_id: parts.estimator.follows(track_id))
 
     def answer(self, message: Any, depth_alone: bool) -> None:
         """Answers an image, or counts it and reports why it cannot be answered.
