@@ -42,7 +42,7 @@ SHIPPED = {
         'c2f_edge_int8.onnx', '5469b58d0693d1637a47e36bb7e86ff9eff7be75fa76c4a9de7d7b4d85e87b6c', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
     'c2f_depth': ModelFile(
-        'c2f_depth.onnx', '1f73288aa0481f1ea5e555d5e93961c76e0e98c8d72c82919110d6d3b49aa5a2', 'Apache-2.0', _OURS.format('c2f_depth.md')
+        'c2f_depth.onnx', '2722caa05c6165903444cce4bd5e60f158ad2f7c88be92420c25693f657a9fa5', 'Apache-2.0', _OURS.format('c2f_depth.md')
     ),
 }
 
