@@ -16,6 +16,7 @@ from c2f_head_pose.detect import FaceDetector
 from c2f_head_pose.engine import open_engine
 from c2f_head_pose.engine.cache import EngineCache
 from c2f_head_pose.engine.contract import read_contract
+from c2f_head_pose.engine.parity import sample_crops
 from c2f_head_pose.models import fetch, registry
 from c2f_head_pose.models.registry import DETECTOR, SHIPPED, YUNET, ModelError, detector_path, model_path
 
@@ -30,8 +31,7 @@ def test_every_shipped_file_is_the_registered_one_and_runs_on_any_batch(name):
     assert hashlib.sha256(model_path(name).read_bytes()).hexdigest() == SHIPPED[name].sha256
     assert model_path(name).with_suffix('.md').is_file(), 'a shipped model has a card'
     engine = open_engine(name)
-    size = engine.contract.input_size
-    crops = np.random.default_rng(0).integers(0, 256, (5, 1, size, size), dtype=np.uint8)
+    crops = sample_crops(engine.contract.input_size, engine.contract.modality)[:5]
     together = engine.infer(crops)
     np.testing.assert_allclose(together.rotation @ together.rotation.transpose(0, 2, 1), np.tile(np.eye(3), (5, 1, 1)), atol=1e-4)
     assert (together.rotation_std_rad > 0).all()
