@@ -172,8 +172,8 @@ def test_the_report_comes_first_then_training_with_what_is_rendered_by_then(tmp_
         else:
             built.append((command.arguments[1], value(command, '--precision')))
         command = steps.send(0)
-    assert built == [*((name, p) for name in ('c2f', 'c2f_depth', 'c2f_edge') for p in ('fp16', 'fp32')), ('c2f_edge_int8', 'int8')]
-    assert measured == ['c2f', 'c2f_depth', 'c2f_edge', 'c2f_edge_int8']
+    assert built == [(name, p) for name in ('c2f', 'c2f_depth', 'c2f_edge') for p in ('fp16', 'fp32')]
+    assert measured == ['c2f', 'c2f_depth', 'c2f_edge']
     assert command is None  # no renders yet
     rendered(session, Part('wide', 0, 4))
     command = steps.send(None)
@@ -265,7 +265,7 @@ def test_without_tensorrt_each_call_begins_with_training_and_says_why_there_is_n
     assert next(session.on_gpu()).name == 'train_c2f' and asked == [1]
     said = {job: facts['status'] for job, facts in session.state['jobs'].items() if job.startswith('report')}
     skipped = 'skipped: TensorRT is not installed (pip install tensorrt)'
-    assert said == dict.fromkeys(('report c2f_depth', 'report c2f_edge', 'report c2f_edge_int8'), skipped) and not session.failed
+    assert said == dict.fromkeys(('report c2f_depth', 'report c2f_edge'), skipped) and not session.failed
 
 
 def test_without_a_gpu_trainings_wait_and_the_session_ends(tmp_path, monkeypatch):
