@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .command_name import typed_name
-from .counting import counted
+from .counting import counted, whole_angles
 from .demo_files import Drawings, Records
 from .estimator import HeadPoseEstimator
 from .finder import mute_findings
@@ -211,7 +211,7 @@ def _end_line() -> None:
 
 def _progress(name: str, count: _Counts, poses: list[HeadPose]) -> None:
     """Prints progress: on a terminal one line that is overwritten, elsewhere a line every hundred images."""
-    angles = '  '.join('yaw {:+.0f} pitch {:+.0f} roll {:+.0f}'.format(*p.yaw_pitch_roll_deg) for p in poses[:2]) or 'no face'
+    angles = '  '.join(whole_angles(p.yaw_pitch_roll_deg) for p in poses[:2]) or 'no face'
     counts = f'{counted(count.images, "image")}, {counted(count.faces, "face")}'
     if sys.stderr.isatty():
         print(f'\r\x1b[K{counts}  {Path(name).name}: {angles}'[:120], end='', file=sys.stderr, flush=True)

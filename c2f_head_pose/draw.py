@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from .camera import pixel_ray
+from .counting import whole_angles
 from .geometry import ray_rotation
 from .types import Camera, HeadPose
 
@@ -56,9 +57,8 @@ def _draw_axes(canvas: np.ndarray, R: np.ndarray, centre: tuple[float, float], l
 
 
 def _label(pose: HeadPose) -> str:
-    yaw, pitch, roll = pose.yaw_pitch_roll_deg
     name = '' if pose.track_id is None else f'#{pose.track_id} '
-    return name + (f'yaw {yaw:+.0f} pitch {pitch:+.0f} roll {roll:+.0f}' if pose.angles_reliable else 'turned away')
+    return name + (whole_angles(pose.yaw_pitch_roll_deg) if pose.angles_reliable else 'turned away')
 
 
 def _draw_label(canvas: np.ndarray, text: str, x: float, y: float) -> None:

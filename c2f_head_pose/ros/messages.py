@@ -18,6 +18,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
+from ..counting import whole_angles
 from ..geometry import quaternion_from_rotation, ypr_deg_from_rotation
 from ..pose_messages import HEAD_SIZE_M, covariance, head_middle_m
 from ..types import HeadPose
@@ -99,7 +100,7 @@ def markers(header: Any, poses: Sequence[HeadPose], mount: Mount | None = None, 
             for axis, (arrow, tip) in enumerate(zip(arrows, tips))
         ]
         name = f'face {_name(pose.track_id, names)}' if pose.track_id is not None else 'face'
-        angles = 'yaw {:.0f} pitch {:.0f} roll {:.0f}'.format(*ypr_deg) if pose.angles_reliable else 'turned away'
+        angles = whole_angles(ypr_deg) if pose.angles_reliable else 'turned away'
         array_.append(
             _like(
                 label,
