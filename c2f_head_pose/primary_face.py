@@ -44,6 +44,11 @@ class PrimaryFace:
         return all(pose.track_id != track_id for pose in poses) and self._follows(track_id)
 
 
+def in_region(pose: HeadPose, region: Sequence[float], size: tuple[int, int] | None) -> bool:
+    """Whether a pose can be the primary one by its place; arguments as of `choose_primary`."""
+    return size is None or pose.box is None or pose.box.centred_in(region, size)
+
+
 def choose_primary(
     poses: Sequence[HeadPose],
     rule: str,
@@ -61,9 +66,6 @@ def choose_primary(
         before: track of the last primary face, which stays until another is a fifth larger (width and height), or nearer; None for none.
     """
 
-    def seated(pose: HeadPose) -> bool:
-        return size is None or pose.box is None or pose.box.centred_in(region, size)
-
     def lead(pose: HeadPose) -> float:
         return _CHALLENGE if before is not None and pose.track_id == before else 1.0
 
@@ -78,4 +80,4 @@ def choose_primary(
             return -np.inf if pose.track_id is None else -float(pose.track_id), area(pose)
         return area(pose), 0.0
 
-    return max(filter(seated, poses), key=rank, default=None)
+    return max((pose for pose in poses if in_region(pose, region, size)), key=rank, default=None)

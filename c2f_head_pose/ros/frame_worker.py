@@ -12,7 +12,7 @@ from ..counting import counted
 from ..files import FOREIGN_CLOCK_S, age_ms
 from ..images import ImageError
 from ..parameters import Parameters
-from ..primary_face import PrimaryFace
+from ..primary_face import PrimaryFace, in_region
 from ..stages import StageClock
 from ..stamp_order import Order, StampOrder
 from ..transforms import is_body
@@ -168,6 +168,7 @@ class FrameWorker:
         stamp_s = messages.stamp_s(header)
         return Answer(
             faces=len(poses),
+            faces_in_region=sum(in_region(pose, self._parameters().seat_region, frame.size) for pose in poses),
             processing_ms=sum(stages.wall_ms.values()),
             age_ms=age_ms(taken_s - stamp_s),
             latency_ms=age_ms(published_s - stamp_s),

@@ -50,11 +50,7 @@ class FramePoses:
 
 
 class Outputs:
-    """Publishes the answer to each image. The publishers are lifecycle publishers: they send only while the node is active.
-
-    Attributes:
-        faces_outside: number of faces in the last image if none of them can be the primary one, since none is in `seat_region`; else 0.
-    """
+    """Publishes the answer to each image. The publishers are lifecycle publishers: they send only while the node is active."""
 
     def __init__(self, node: LifecycleNode, notices: Notices, names: FaceNames | None = None) -> None:
         """Creates the publishers.
@@ -69,7 +65,6 @@ class Outputs:
         self._humans: HumansOutput | None = None
         self._notices = notices
         self._last_header: Any = None
-        self.faces_outside = 0
         self._publishers: dict[str, Any] = {}
         self._head_pose = self._create(PoseWithCovarianceStamped, '~/head_pose')
         self._head_angles = self._create(Vector3Stamped, '~/head_angles')
@@ -122,7 +117,6 @@ class Outputs:
         """
         header, poses, primary, mount = answer.frame.header, answer.poses, answer.primary, answer.mount
         self._last_header = header if mount is None else mount.header(header)
-        self.faces_outside = len(poses) if primary is None else 0
         names = messages.NO_NAMES
         if self._names is not None:
             self._names.update([pose.track_id for pose in poses if pose.track_id is not None])
@@ -161,7 +155,6 @@ class Outputs:
         self.nobody_tracked()
         if self._names is not None:
             self._names.forget()
-        self.faces_outside = 0
         if self._last_header is None:
             return
         self._markers.publish(messages.markers(self._last_header, []))

@@ -210,13 +210,13 @@ class Session:
     @property
     def _why_no_primary(self) -> str:
         """Why faces are found and `~/head_pose` is silent; empty where it is not, or where no face is found."""
-        outside = self._parts.outputs.faces_outside
-        if not outside:
+        answer = self.statistics.last_answer
+        if answer is None or answer.faces_in_region or not answer.faces:
             return ''
         region = ', '.join(f'{edge:g}' for edge in self._parameters().seat_region)
         return (
-            f'{counted(outside, "face")} in view, none in seat_region [{region}], so there is no ~/head_pose and no ~/head_angles; widen '
-            'seat_region, or turn the camera to the seat'
+            f'{counted(answer.faces, "face")} in view, none in seat_region [{region}], so there is no ~/head_pose and no ~/head_angles; '
+            'widen seat_region, or turn the camera to the seat'
         )
 
     # What comes in.

@@ -25,6 +25,7 @@ class Answer:
 
     Attributes:
         faces: number of faces that were found.
+        faces_in_region: number of those in `seat_region`, of which one is the primary face.
         processing_ms: milliseconds from taking the image out of the mailbox to the end.
         age_ms: age of the image by its stamp when it was taken out, milliseconds; None for a stamp of another clock.
         latency_ms: milliseconds from the image's stamp to the publishing of its poses; None likewise. The annotated image follows.
@@ -33,6 +34,7 @@ class Answer:
     """
 
     faces: int
+    faces_in_region: int
     processing_ms: float
     age_ms: float | None = None
     latency_ms: float | None = None

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
+from head_poses import head
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_calls import set_atomically, values
 from ros_graph import SENSOR, camera_info, compressed_message, image_message, noise
@@ -14,6 +15,8 @@ from std_srvs.srv import SetBool
 from visualization_msgs.msg import MarkerArray
 
 from c2f_head_pose.images import ENCODINGS
+from c2f_head_pose.ros.diagnostics import State
+from c2f_head_pose.types import FaceBox
 
 pytestmark = pytest.mark.ros
 
@@ -248,6 +251,21 @@ def test_a_failing_estimator_is_a_state_of_its_own_and_the_node_recovers(graph):
     publisher.publish(image_message(noise(48, 64), 9.0))
     graph.wait_until(lambda: results.markers, 'an answer')
     graph.wait_for_state('no face')
+
+
+def test_a_primary_face_that_is_not_seen_but_followed_is_no_face_outside_the_region(graph):
+    """Two people, then the smaller one alone for an image: `~/head_pose` is silent, and the other face is in `seat_region` all the same."""
+    results = graph.hear_results()
+    node = graph.head_pose_node()
+    a, b = (head(track_id=i, box=FaceBox(0, 0, width, width)) for i, width in ((1, 40), (2, 38)))
+    seen = iter(([a, b], [b]))
+    node._parts.estimator.estimate, node._parts.estimator.follows = lambda *_, **__: next(seen), lambda _: True
+    publisher = graph.image_publisher()
+    for number in (1, 2):
+        publisher.publish(image_message(noise(48, 64), number))
+        graph.wait_until(lambda n=number: len(results.markers) == n, 'an answer')
+    assert len(results.poses) == 1
+    assert node._session.state() == (State.OK, '') and 'faces in seat_region' not in node._session.values()
 
 
 def test_the_annotated_image_is_published_after_a_subscription(graph):

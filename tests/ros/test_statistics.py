@@ -17,6 +17,7 @@ def filled(clock: Clock) -> Statistics:
         statistics.count_answer(
             Answer(
                 faces=int(number < 3),
+                faces_in_region=int(number < 3),
                 processing_ms=10.0 * (number + 1),
                 age_ms=1.0 + number,
                 latency_ms=None if number < 3 else 5.0,
@@ -70,7 +71,7 @@ def test_three_failures_in_a_row_are_a_state_and_one_answer_ends_it():
         assert not statistics.model_failing, number
         statistics.count_failure('estimator failed', 'why')
     assert statistics.model_failing and not statistics.images_bad
-    statistics.count_answer(Answer(0, 1.0, None))
+    statistics.count_answer(Answer(0, 0, 1.0))
     assert not statistics.model_failing
     assert statistics.dropped == {'estimator failed': 3}
 
