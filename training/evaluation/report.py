@@ -98,7 +98,7 @@ def line(row: dict[str, object]) -> str:
     away = f' ({row["turned_away"]} turned beyond 90 degrees: without angles)' if 'turned_away' in row else ''
     beyond = ''
     if 'beyond_90' in row:
-        angles = ' '.join(f'{axis} {shown(f"nearer_{axis}")}' for axis in ('yaw', 'pitch', 'roll'))
+        angles = ' '.join(f'{axis} {shown(f"nearer_{axis}")}' for axis in metrics.AXES)
         beyond = f'  ({row["beyond_90"]} estimated beyond a yaw of 90 degrees, where pitch and roll jump by 180; without jumps {angles})'
     detected = f' detected {shown("detected", **share)}' if 'detected' in row else ''
     return (
