@@ -18,7 +18,12 @@ NETWORKS = {
     'ours': OURS,
     'paper': PAPER,
     'liu': LIU,
-    'ensemble': {'kind': 'ensemble', 'size': 64, 'upright': True, 'members': [{'kind': 'symmetric', 'network': OURS, 'size': 64}, OURS]},
+    'ensemble': {
+        'kind': 'ensemble',
+        'size': 64,
+        'aligned_margin': 1.5,
+        'members': [{'kind': 'symmetric', 'network': OURS | {'landmarks': True}, 'size': 64}, OURS],
+    },
 }
 
 

@@ -18,16 +18,21 @@ from training.loop.run import Run
 from training.models.ensemble import Ensemble
 from training.models.symmetric import Symmetric
 
+WHOLE = ((-0.5, -0.5), (0.5, 0.5))
+
 
 class Says(nn.Module):
-    """A network that gives one yaw and deviation for every crop, and keeps the last pixels it was shown."""
+    """A network that gives one yaw, deviation and box of landmarks for every crop, and keeps the last pixels it was shown."""
 
     modality = 'rgb'
 
-    def __init__(self, yaw_deg, std_deg, size=8, roll_deg=0.0):
+    def __init__(self, yaw_deg, std_deg, size=8, roll_deg=0.0, landmarks=WHOLE):
         super().__init__()
         self.R = torch.from_numpy(geometry.rotation_from_ypr_deg([yaw_deg, 0, roll_deg])).float()
-        self.std, self.size, self.shown = np.radians(std_deg), size, None
+        self.std, self.size, self.landmarks, self.shown = np.radians(std_deg), size, torch.tensor(landmarks), None
+
+    def with_landmarks(self, crops):
+        return self(crops), self.landmarks.expand(len(crops), -1, 2)
 
     def forward(self, crops):
         self.shown = crops
@@ -60,37 +65,66 @@ def test_a_member_of_smaller_crops_sees_them_reduced_by_area():
 
 
 @pytest.mark.parametrize(('roll_deg', 'quarters'), [(90.0, 1), (-90.0, -1), (0.0, 0)])
-def test_an_upright_ensembles_later_members_see_the_head_that_the_first_finds_upright(roll_deg, quarters):
+def test_an_aligned_ensembles_later_members_see_the_head_that_the_first_finds_upright(roll_deg, quarters):
     """Roll counts clockwise in the picture. The second finds no roll in what it is shown, so it agrees with the first."""
     first, second = Says(0, 4, roll_deg=roll_deg), Says(0, 4)
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 1, 8, 8), np.uint8))
-    R, std, _ = Ensemble([first, second], 8, upright=True)(pixels)
-    assert torch.equal(second.shown, torch.rot90(pixels, quarters, (2, 3)).float())  # counter-clockwise
+    R, std, _ = Ensemble([first, second], 8, aligned_margin=2)(pixels)
+    assert torch.allclose(second.shown, torch.rot90(pixels, quarters, (2, 3)).float(), atol=1e-3)  # counter-clockwise
     assert geometry.geodesic_deg(R.double().numpy(), first.R.double().numpy()).max() < 0.05
     assert np.abs(np.degrees(std.numpy()) - 4).max() < 0.05
 
 
-def test_an_upright_ensembles_categories_are_the_first_ones():
+def test_an_aligned_ensembles_later_members_see_the_square_about_the_landmarks():
+    """Landmarks from 0 to 0.25 across and -0.25 to 0.15 down: the square has the side 2 * 0.4, the middle (0.125, -0.05), so it shows x
+    from -0.275 to 0.525 and y from -0.45 to 0.35 of a ramp, to half a pixel.
+    """
+    first, second = Says(0, 4, 64, landmarks=((0.0, -0.25), (0.25, 0.15))), Says(0, 4, 64)
+    centre = (torch.arange(64) + 0.5) / 32 - 1
+    x = centre.expand(1, 1, 64, 64)
+    for ramp, seen, low in ((x, 0, -0.275), (x.transpose(2, 3), 1, -0.45)):
+        Ensemble([first, second], 64, aligned_margin=2)(100 + 100 * ramp)
+        shown = second.shown[0, 0] if seen == 0 else second.shown[0, 0].T
+        assert ((shown - 100) / 100 - (low + 0.4 * (centre + 1))).abs().max() < 1 / 64 + 1e-4
+
+
+def test_in_a_tilted_picture_the_square_is_upright_and_about_the_landmarks():
+    """A face tilted by 30 degrees, its landmarks on a tilted square about (0.3, 0.1): the turned-back square is exactly theirs, without the
+    room that the box of tilted landmarks would have.
+    """
+    c, s = np.cos(np.radians(30)), np.sin(np.radians(30))
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * 0.2 @ np.array([[c, s], [-s, c]]) + (0.3, 0.1)
+    first, second = Says(0, 4, size=64, roll_deg=30, landmarks=square.tolist()), Says(0, 4, size=64)
+    yx = (torch.arange(64) + 0.5) / 32 - 1
+    pixels = (100 + 100 * yx)[None, None, None, :].expand(1, 1, 64, 64)  # of the x coordinate
+    Ensemble([first, second], 64, aligned_margin=1)(pixels)
+    shown = (second.shown[0, 0] - 100) / 100
+    at = 0.2 * np.array([[[x, y] for x in yx] for y in yx]) @ np.array([[c, s], [-s, c]]) + (0.3, 0.1)
+    assert np.abs(shown.numpy() - at[..., 0]).max() < 1 / 64 + 1e-4, 'to half a pixel'
+
+
+def test_an_aligned_ensembles_categories_are_the_first_ones():
     first, second = Says(10, 4, roll_deg=90), Says(0, 4)
     first.forward = lambda crops: (*Says.forward(first, crops)[:2], torch.tensor([[0.0, 5, 0, 0]]).expand(len(crops), 4))
-    _, _, logits = Ensemble([first, second], 8, upright=True)(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+    _, _, logits = Ensemble([first, second], 8, aligned_margin=2)(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
     assert torch.allclose(logits.softmax(1)[0], torch.tensor([0.0, 5, 0, 0]).softmax(0), atol=1e-6)
 
 
 @pytest.mark.parametrize(('deviation_deg', 'share'), [(0.8, 1 / (1 + 1 / 100**2)), (8, 1 / 2), (16, 1 / 17)])
-def test_an_upright_ensembles_later_members_count_less_where_the_first_is_unsure(deviation_deg, share):
+def test_an_aligned_ensembles_later_members_count_less_where_the_first_is_unsure(deviation_deg, share):
     """Both state one deviation s, so the second's weight to the first's is 1 to 1 + (s / 8 degrees)^4; small turns add up so."""
-    R, _, _ = Ensemble([Says(0, deviation_deg), Says(2, deviation_deg)], 8, upright=True)(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
+    ensemble = Ensemble([Says(0, deviation_deg), Says(2, deviation_deg)], 8, aligned_margin=2)
+    R, _, _ = ensemble(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
     towards = geometry.geodesic_deg(R.double().numpy(), Says(0, 1).R.double().numpy()[None])
     assert towards == pytest.approx(2 * share / (1 + share), abs=0.03)
 
 
-def test_crops_of_depth_are_not_turned_upright():
+def test_crops_of_depth_are_not_aligned():
     members = [Says(0, 4), Says(0, 4)]
     for member in members:
         member.modality = 'depth'
-    with pytest.raises(ValueError, match='depth are not turned upright'):
-        Ensemble(members, 8, upright=True)
+    with pytest.raises(ValueError, match='depth are not aligned'):
+        Ensemble(members, 8, aligned_margin=1.5)
 
 
 def test_members_of_two_modalities_are_refused():
@@ -102,23 +136,23 @@ def test_members_of_two_modalities_are_refused():
 
 @pytest.fixture(scope='module')
 def two(heads, tmp_path_factory):
-    """Checkpoints of networks of 48 and 64 pixels."""
+    """Checkpoints of networks of 48 and 64 pixels that find landmarks too."""
     out = []
     for size in (48, 64):
         folder = tmp_path_factory.mktemp(f'of{size}')
-        config = tiny_config(network=tiny_config().network | {'size': size}, steps=3, seed=size, log_every=100)
+        config = tiny_config(network=tiny_config().network | {'size': size, 'landmarks': True}, steps=3, seed=size, log_every=100)
         Run(config, SyntheticCrops([heads], 'train'), None, folder, ALONE).go()
         out.append(folder / 'final.pt')
     return out
 
 
-@pytest.mark.parametrize('upright', [False, True])
-def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_path, upright):
-    options = ['--mirrored', str(two[0]), str(two[1]), *(['--upright'] if upright else [])]
+@pytest.mark.parametrize('aligned', [False, True])
+def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_path, aligned):
+    options = ['--mirrored', str(two[0]), str(two[1]), *(['--aligned'] if aligned else [])]
     assert join.main([*options, '--out', str(tmp_path / 'both.pt')]) in (None, 0)
     export(tmp_path / 'both.pt', tmp_path / 'files', Labels('both', '0.1.0'), ['fp32'], [str(heads)])
     members = [checkpoint.network_of(checkpoint.load(path)).eval() for path in two]
-    expected = Ensemble([Symmetric(members[0]), members[1]], 64, upright)
+    expected = Ensemble([Symmetric(members[0]), members[1]], 64, 1.5 if aligned else None)
     crops = np.random.default_rng(3).integers(0, 256, (4, 1, 64, 64), np.uint8)
     found = open_engine(str(tmp_path / 'files' / 'both.onnx'), 'cpu').infer(crops)
     with torch.no_grad():
@@ -130,9 +164,30 @@ def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_
     assert geometry.geodesic_deg(again.numpy(), R.numpy()).max() < 0.05
 
 
-def test_an_ensembles_crops_are_drawn_as_the_largest_members_or_where_others_read_upright_ones_as_the_firsts(two):
-    assert [join.join(list(two), 'both', upright=upright)['seed'] for upright in (False, True)] == [64, 48]
-    assert [join.join(list(two), 'both', upright=upright)['config']['network']['size'] for upright in (False, True)] == [64, 64]
+def test_an_ensembles_crops_are_drawn_as_the_largest_members_or_where_others_read_aligned_ones_as_the_firsts(two):
+    assert [join.join(list(two), 'both', aligned=aligned)['seed'] for aligned in (False, True)] == [64, 48]
+    assert [join.join(list(two), 'both', aligned=aligned)['config']['network']['size'] for aligned in (False, True)] == [64, 64]
+
+
+def with_settings(path, out, **settings):
+    """A copy of a checkpoint whose configuration differs."""
+    content = checkpoint.load(path)
+    content['config'].update(settings)
+    checkpoint.save(out, **content)
+    return out
+
+
+def test_aligned_crops_have_the_margin_of_the_members_that_read_them(two, tmp_path):
+    narrow = with_settings(two[1], tmp_path / 'narrow.pt', augment={'margin': 1.4})
+    assert join.join([two[0], narrow], 'both', aligned=True)['config']['network']['aligned_margin'] == 1.4
+    with pytest.raises(ValueError, match=r'read crops of the margins 1\.4, 1\.5'):
+        join.join([two[0], narrow], 'both')
+
+
+def test_a_network_without_landmarks_aligns_no_crops(two, tmp_path):
+    blind = with_settings(two[0], tmp_path / 'blind.pt', network=checkpoint.load(two[0])['config']['network'] | {'landmarks': False})
+    with pytest.raises(ValueError, match=r'blind\.pt was trained without landmarks \(network\.landmarks\)'):
+        join.join([blind, two[1]], 'both', aligned=True)
 
 
 def test_a_member_is_trained_on_from_the_joined_checkpoint(two, heads, tmp_path):

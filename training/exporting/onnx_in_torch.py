@@ -50,6 +50,8 @@ _POINTWISE: dict[str, Callable[..., Tensor]] = {
 _REDUCTIONS: dict[str, Callable[..., Tensor]] = {
     'ReduceMean': torch.mean,
     'ReduceSum': torch.sum,
+    'ReduceMax': torch.amax,
+    'ReduceMin': torch.amin,
     'ReduceLogSumExp': torch.logsumexp,
     'ReduceL2': lambda x, dim, keepdim: x.square().sum(dim, keepdim).sqrt(),
 }

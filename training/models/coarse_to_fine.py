@@ -103,7 +103,8 @@ class CoarseToFine(nn.Module):
         embedding: width of the shared embedding.
         hidden: width of a regressor's hidden layer.
         representation: form of a regressor's rotation: 'columns' (6D, from its anchor) or 'euler' (yaw, pitch, roll, from its anchor's).
-        landmarks: whether the embedding also predicts the 68 landmarks. Only training uses them; no exported graph contains them.
+        landmarks: whether the embedding also predicts the 68 landmarks. Used in training, and by an ensemble that aligns crops; no
+            other exported graph contains them.
     """
 
     def __init__(
@@ -184,9 +185,18 @@ class CoarseToFine(nn.Module):
         parts = logits.reshape(-1, len(self.cells) // 4, 4)  # cells are listed band by band, each L1..L4
         return torch.logsumexp(parts, 1)
 
+    def with_landmarks(self, crops: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+        """The model contract's outputs, and (B, 68, 2) landmarks in the crop, [-1, 1] from edge to edge."""
+        raw = self.raw(crops)
+        if raw.landmarks is None:
+            raise ValueError('the network was trained without landmarks (network.landmarks)')
+        return self._outputs(raw), raw.landmarks
+
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The model contract: crops (B, 1, S, S) uint8 to rotation (B, 3, 3), rotation_std_rad (B, 3), category_logits (B, 4)."""
-        raw = self.raw(crops)
+        return self._outputs(self.raw(crops))
+
+    def _outputs(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
         rotation, std = self.mix(raw)
         return rotation, std, self.category_logits(raw.logits)
 

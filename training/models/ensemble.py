@@ -28,41 +28,44 @@ class Ensemble(nn.Module):
     Args:
         members: the networks; each reads crops of its own size.
         size: side of the ensemble's crops, pixels, at least that of every member; smaller members read the crop reduced.
-        upright: whether the members after the first read the crop turned upright, by the first one's estimate; the less sure that is, the
-            less they count.
+        aligned_margin: None for members that all read the crop as it is. Else those after the first read it turned upright, centred and
+            scaled by the first one's estimate: the square about its landmarks' box in the upright picture, this many times the box's
+            larger extent. The less sure the first one's rotation is, the less they count.
     """
 
-    def __init__(self, members: list[nn.Module], size: int, upright: bool = False):
+    def __init__(self, members: list[nn.Module], size: int, aligned_margin: float | None = None):
         super().__init__()
         if not members or any(member.modality != members[0].modality for member in members):
             raise ValueError('an ensemble needs members, all of one modality')
         if members[0].modality == 'depth' and any(member.size != size for member in members):
             raise ValueError('members that read depth need one size: holes in depth do not shrink as pictures do')
-        if members[0].modality == 'depth' and upright:
-            raise ValueError('crops of depth are not turned upright: holes in depth do not turn as pictures do')
-        self.size, self.modality = size, members[0].modality
+        if members[0].modality == 'depth' and aligned_margin is not None:
+            raise ValueError('crops of depth are not aligned: holes in depth do not turn as pictures do')
+        self.size, self.modality, self.aligned_margin = size, members[0].modality, aligned_margin
         self.members = nn.ModuleList(members)
         self.reductions = nn.ModuleList(nn.Identity() if member.size == size else AreaReduction(size, member.size) for member in members)
-        self.register_buffer('grid', _pixel_centres(size) if upright else None, persistent=False)
+        self.register_buffer('grid', None if aligned_margin is None else _pixel_centres(size), persistent=False)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The model contract's outputs: the weighted mean rotation, its deviations, and the weighted mean of the categories' chances.
 
-        Where the members after the first read upright crops, the categories are the first one's: turning a picture changes them.
+        Where the members after the first read aligned crops, the categories are the first one's: turning a picture changes them.
         """
         pixels = crops.float()
-        outputs = [self.members[0](self.reductions[0](pixels))]
-        if self.grid is None:
+        first = self.reductions[0](pixels)
+        if self.aligned_margin is None:
+            outputs = [self.members[0](first)]
             outputs += [member(reduced(pixels)) for member, reduced in zip(self.members[1:], self.reductions[1:], strict=True)]
         else:
-            turn, logits = tilt(outputs[0][0]), outputs[0][2]
-            pixels = self._turned_back(pixels, turn)
+            leading, landmarks = self.members[0].with_landmarks(first)
+            outputs, turn = [leading], tilt(leading[0])
+            pixels = self._aligned(pixels, turn, landmarks)
             for member, reduced in zip(self.members[1:], self.reductions[1:], strict=True):
                 R, std, _ = member(reduced(pixels))
-                outputs.append((turn @ R, std, logits))
+                outputs.append((turn @ R, std, leading[2]))
         rotations, stds, logits = (torch.stack(values, 1) for values in zip(*outputs, strict=True))
         variance = stds.square().mean(2)
-        if self.grid is not None:
+        if self.aligned_margin is not None:
             # (B, 1): a head in a crop that an unsure estimate turned may be tilted, and the others do not know
             doubt = 1 + (variance[:, :1] / math.radians(UPRIGHT_WITHIN_DEG) ** 2).square()
             variance = torch.cat([variance[:, :1], variance[:, 1:] * doubt], 1)
@@ -71,14 +74,14 @@ class Ensemble(nn.Module):
         chance = (weights[:, :, None] * logits.softmax(2)).sum(1)
         return *mixture(weights, rotations, stds), chance.clamp(min=1e-12).log()
 
-    def _turned_back(self, pixels: Tensor, turn: Tensor) -> Tensor:
-        """(B, 1, S, S) crops turned about their centre by the inverse of (B, 3, 3) turns about the optical axis.
-
-        The nearest pixel is taken: the estimates are as good as with bilinear weights (on held-out renders and portraits, to 0.1 degrees),
-        in half the time.
-        """
-        at = (self.grid @ turn[:, :2, :2].transpose(1, 2)).reshape(-1, self.size, self.size, 2)
-        return functional.grid_sample(pixels, at, mode='nearest', align_corners=False)
+    def _aligned(self, pixels: Tensor, turn: Tensor, landmarks: Tensor) -> Tensor:
+        """(B, 1, S, S) squares about (B, 68, 2) landmarks, turned back by (B, 3, 3) turns about the optical axis; 0 outside the crop."""
+        back = turn[:, :2, :2].transpose(1, 2)  # row vectors of the upright picture to those of the crop
+        upright = landmarks @ turn[:, :2, :2]
+        low, high = upright.amin(1, keepdim=True), upright.amax(1, keepdim=True)
+        half = (high - low).amax(2, keepdim=True) * (self.aligned_margin / 2)
+        at = self.grid @ torch.cat([back * half, (low + high) / 2 @ back], 1)
+        return functional.grid_sample(pixels, at.reshape(-1, self.size, self.size, 2), mode='nearest', align_corners=False)
 
     def fuse(self) -> None:
         """Prepares the members for export."""
@@ -87,9 +90,10 @@ class Ensemble(nn.Module):
 
 
 def _pixel_centres(size: int) -> Tensor:
-    """(1, size * size, 2) x, y of a picture's pixels, row by row, [-1, 1] from edge to edge."""
+    """(1, size * size, 3) x, y, 1 of a picture's pixels, row by row, [-1, 1] from edge to edge."""
     centres = (torch.arange(size) + 0.5) * (2 / size) - 1
-    return torch.stack(torch.meshgrid(centres, centres, indexing='xy'), -1).reshape(1, -1, 2)
+    x, y = torch.meshgrid(centres, centres, indexing='xy')
+    return torch.stack([x, y, torch.ones_like(x)], -1).reshape(1, -1, 3)
 
 
 def joined(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -62,8 +62,8 @@ def _symmetric(network: dict[str, Any], size: int) -> Symmetric:
     return Symmetric(build({**network, 'size': size}))
 
 
-def _ensemble(members: list[dict], size: int, upright: bool = False) -> Ensemble:
-    return Ensemble([build(settings) for settings in members], size, upright)
+def _ensemble(members: list[dict], size: int, aligned_margin: float | None = None) -> Ensemble:
+    return Ensemble([build(settings) for settings in members], size, aligned_margin)
 
 
 KINDS = {

@@ -28,9 +28,20 @@ class Symmetric(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The model contract's outputs: the mean rotation of both estimates; their disagreement is added to the variance."""
-        count = crops.shape[0]
+        return self._mean(crops.shape[0], *self.network(self._both(crops)))
+
+    def with_landmarks(self, crops: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+        """The outputs, and the landmarks that the network finds in the crop itself, as `CoarseToFine.with_landmarks`."""
+        outputs, landmarks = self.network.with_landmarks(self._both(crops))
+        return self._mean(crops.shape[0], *outputs), landmarks[: crops.shape[0]]
+
+    @staticmethod
+    def _both(crops: Tensor) -> Tensor:
         pixels = crops.float()  # TensorRT cannot flip uint8
-        rotation, std, logits = self.network(torch.cat([pixels, pixels.flip(3)]))
+        return torch.cat([pixels, pixels.flip(3)])
+
+    def _mean(self, count: int, rotation: Tensor, std: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The outputs of `count` crops, from those of the crops and of their mirror images behind them."""
         mine = rotation[:count]
         mirrored = self.camera[:, None] * rotation[count:] * self.head
         total = mine + mirrored
