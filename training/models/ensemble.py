@@ -17,7 +17,7 @@ from .area import AreaReduction
 from .rotations import mixture, tilt
 
 PREFIX = 'members.'
-UPRIGHT_WITHIN_DEG = 8.0
+UPRIGHT_WITHIN_DEG = 4.0
 """Deviation of the first estimate, degrees, beyond which the crops that it turns upright are not to be relied on: heads in those that
 `face_points` learns from are tilted by as much (`roll_sd_deg`)."""
 
