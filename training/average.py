@@ -31,7 +31,7 @@ def average(first: Path, second: Path, of_second: float) -> dict[str, Any]:
     a, b = checkpoint.load(first), checkpoint.load(second)
     if a['config']['network'] != b['config']['network']:
         raise ValueError(f'{first} and {second} are two networks: {a["config"]["network"]} and {b["config"]["network"]}')
-    checkpoint.margin_of((a, b))  # refuses two margins
+    checkpoint.check_margins((a, b))
     of_a, of_b = checkpoint.own_weights(a), checkpoint.own_weights(b)
     weights = {name: value + (1 - of_second) * (of_a[name] - value) if value.is_floating_point() else value for name, value in of_b.items()}
     known = checkpoint.history(b)

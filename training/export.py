@@ -91,7 +91,7 @@ class Labels:
 
 def metadata(config: RunConfig, content: dict[str, Any], labels: Labels, precision: str) -> dict[str, str]:
     """The contract's metadata, all strings."""
-    margin = config.augmentation().margin
+    margin = config.augmentation().centred_margin
     out = {
         'c2f_contract': CONTRACT_VERSION,
         'name': labels.name,

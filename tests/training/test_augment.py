@@ -1,5 +1,7 @@
 """Augmented crops keep their labels true, and training cuts the same crop as the package."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from c2f_head_pose.types import FaceBox
 from training.data import augment, depth
 from training.data import photometric as picture
 from training.data.crops import Shuffler, SyntheticCrops
+from training.models import rotations
 from training.synthetic import stand_in
 
 torch.set_num_threads(1)
@@ -90,6 +93,42 @@ def test_views_are_about_the_landmarks_box_of_the_turned_picture(crops):
             assert (sides[:, 0] >= 2 / 1.6 - 1e-3).all() and (sides[:, 0] <= 2 / 1.6 / 0.75 + 1e-3).all()
         else:
             assert torch.allclose(sides.amax(1), torch.full((40,), 2 / 1.6), atol=1e-3)
+
+
+ALIGNED = {'mirror': False, 'photometric': None, 'border_share': 0.0, 'aligned_margin': 1.45}
+
+
+def test_aligned_crops_show_the_face_upright_and_filling_the_square(crops, monkeypatch):
+    """A perfect first network: the landmarks fill 1 / margin of the square, the head's z axis points up, and the pixels are those of the
+    crop that is drawn without alignment: the landmarks' places have the same gray.
+    """
+    monkeypatch.setattr(augment, 'ALIGNED_WITHIN', (0.0, 0.0, 0.0))
+    batch, how = crops.gather(np.arange(40)), augment.Augmentation(**ALIGNED)
+    drawn = augment.augment(batch, 96, replace(how, aligned_margin=None), generator(3))
+    shown = augment.augment(batch, 96, how, generator(3))
+    low, high = shown.landmarks.amin(1), shown.landmarks.amax(1)
+    assert torch.allclose((high - low).amax(1), torch.full((40,), 2 / 1.45), atol=1e-3) and (high + low).abs().max() < 1e-3
+    up = shown.rotation[:, :2, 2]
+    assert up[:, 0].abs().max() < 1e-5 and (up[:, 1] < 0).all()
+    assert torch.allclose(rotations.tilt(drawn.rotation) @ shown.rotation, drawn.rotation, atol=1e-5)
+    before, after = (
+        torch.nn.functional.grid_sample(b.crops.float(), b.landmarks[:, None], mode='nearest', align_corners=False)[:, 0, 0]
+        for b in (drawn, shown)
+    )
+    inside = drawn.landmarks.abs().amax(2) < 0.98
+    assert (before - after)[inside].abs().median() < 3 and (before - before.mean())[inside].abs().median() > 10
+
+
+def test_aligned_crops_are_off_as_the_first_networks_alignment_is(crops):
+    """The stated deviations of the centre, in units of the landmarks' extent, of its logarithm and of the tilt."""
+    rows = np.tile(np.arange(40), 10)
+    shown = augment.augment(crops.gather(rows), 32, augment.Augmentation(**ALIGNED), generator(3))
+    low, high = shown.landmarks.amin(1), shown.landmarks.amax(1)
+    extent = (high - low).amax(1)
+    up = shown.rotation[:, :2, 2]
+    tilt_deg = torch.rad2deg(torch.atan2(up[:, 0], -up[:, 1]))
+    found = (((high + low) / 2 / extent[:, None]).std(), (extent * 1.45 / 2).log().std(), tilt_deg.std())
+    assert [float(value) for value in found] == pytest.approx([0.03, 0.07, 4.0], rel=0.12)
 
 
 def test_half_of_the_crops_are_centred_as_the_detectors_boxes_are(crops):

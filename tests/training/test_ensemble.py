@@ -110,9 +110,9 @@ def test_an_aligned_ensembles_categories_are_the_first_ones():
     assert torch.allclose(logits.softmax(1)[0], torch.tensor([0.0, 5, 0, 0]).softmax(0), atol=1e-6)
 
 
-@pytest.mark.parametrize(('deviation_deg', 'share'), [(0.8, 1 / (1 + 1 / 100**2)), (8, 1 / 2), (16, 1 / 17)])
+@pytest.mark.parametrize(('deviation_deg', 'share'), [(0.4, 1 / (1 + 1 / 100**2)), (4, 1 / 2), (8, 1 / 17)])
 def test_an_aligned_ensembles_later_members_count_less_where_the_first_is_unsure(deviation_deg, share):
-    """Both state one deviation s, so the second's weight to the first's is 1 to 1 + (s / 8 degrees)^4; small turns add up so."""
+    """Both state one deviation s, so the second's weight to the first's is 1 to 1 + (s / 4 degrees)^4; small turns add up so."""
     ensemble = Ensemble([Says(0, deviation_deg), Says(2, deviation_deg)], 8, aligned_margin=2)
     R, _, _ = ensemble(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
     towards = geometry.geodesic_deg(R.double().numpy(), Says(0, 1).R.double().numpy()[None])
@@ -146,13 +146,26 @@ def two(heads, tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize('aligned', [False, True])
-def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_path, aligned):
-    options = ['--mirrored', str(two[0]), str(two[1]), *(['--aligned'] if aligned else [])]
-    assert join.main([*options, '--out', str(tmp_path / 'both.pt')]) in (None, 0)
+def with_settings(path, out, **settings):
+    """A copy of a checkpoint whose configuration differs."""
+    content = checkpoint.load(path)
+    content['config'].update(settings)
+    checkpoint.save(out, **content)
+    return out
+
+
+def aligned(path, out, margin=1.4):
+    """A copy of a checkpoint that says it learnt from aligned crops."""
+    return with_settings(path, out, augment=checkpoint.load(path)['config'].get('augment', {}) | {'aligned_margin': margin})
+
+
+@pytest.mark.parametrize('margin', [None, 1.4])
+def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_path, margin):
+    second = two[1] if margin is None else aligned(two[1], tmp_path / 'second.pt', margin)
+    assert join.main(['--mirrored', str(two[0]), str(second), '--out', str(tmp_path / 'both.pt')]) in (None, 0)
     export(tmp_path / 'both.pt', tmp_path / 'files', Labels('both', '0.1.0'), ['fp32'], [str(heads)])
     members = [checkpoint.network_of(checkpoint.load(path)).eval() for path in two]
-    expected = Ensemble([Symmetric(members[0]), members[1]], 64, 1.5 if aligned else None)
+    expected = Ensemble([Symmetric(members[0]), members[1]], 64, margin)
     crops = np.random.default_rng(3).integers(0, 256, (4, 1, 64, 64), np.uint8)
     found = open_engine(str(tmp_path / 'files' / 'both.onnx'), 'cpu').infer(crops)
     with torch.no_grad():
@@ -164,30 +177,22 @@ def test_joined_checkpoints_are_exported_as_their_weighted_mean(two, heads, tmp_
     assert geometry.geodesic_deg(again.numpy(), R.numpy()).max() < 0.05
 
 
-def test_an_ensembles_crops_are_drawn_as_the_largest_members_or_where_others_read_aligned_ones_as_the_firsts(two):
-    assert [join.join(list(two), 'both', aligned=aligned)['seed'] for aligned in (False, True)] == [64, 48]
-    assert [join.join(list(two), 'both', aligned=aligned)['config']['network']['size'] for aligned in (False, True)] == [64, 64]
+def test_an_ensembles_crops_are_drawn_as_the_largest_members_or_where_others_read_aligned_ones_as_the_firsts(two, tmp_path):
+    for paths, seed, margin in ((two, 64, None), ((two[0], aligned(two[1], tmp_path / 'aligned.pt')), 48, 1.4)):
+        content = join.join(list(paths), 'both')
+        assert content['seed'] == seed
+        assert content['config']['network']['size'] == 64 and content['config']['network']['aligned_margin'] == margin
+        assert 'aligned_margin' not in content['config'].get('augment', {}), 'the ensemble reads crops as they are'
 
 
-def with_settings(path, out, **settings):
-    """A copy of a checkpoint whose configuration differs."""
-    content = checkpoint.load(path)
-    content['config'].update(settings)
-    checkpoint.save(out, **content)
-    return out
-
-
-def test_aligned_crops_have_the_margin_of_the_members_that_read_them(two, tmp_path):
-    narrow = with_settings(two[1], tmp_path / 'narrow.pt', augment={'margin': 1.4})
-    assert join.join([two[0], narrow], 'both', aligned=True)['config']['network']['aligned_margin'] == 1.4
-    with pytest.raises(ValueError, match=r'read crops of the margins 1\.4, 1\.5'):
-        join.join([two[0], narrow], 'both')
-
-
-def test_a_network_without_landmarks_aligns_no_crops(two, tmp_path):
+def test_only_the_first_aligns_crops_and_it_needs_landmarks(two, tmp_path):
+    narrow, other = aligned(two[1], tmp_path / 'narrow.pt'), aligned(two[1], tmp_path / 'other.pt', 1.6)
+    for paths in ([narrow, two[0]], [two[0], narrow, other], [two[0], narrow, two[1]]):
+        with pytest.raises(ValueError, match='either none learnt from aligned crops'):
+            join.join(paths, 'both')
     blind = with_settings(two[0], tmp_path / 'blind.pt', network=checkpoint.load(two[0])['config']['network'] | {'landmarks': False})
     with pytest.raises(ValueError, match=r'blind\.pt was trained without landmarks \(network\.landmarks\)'):
-        join.join([blind, two[1]], 'both', aligned=True)
+        join.join([blind, narrow], 'both')
 
 
 def test_a_member_is_trained_on_from_the_joined_checkpoint(two, heads, tmp_path):

@@ -107,7 +107,7 @@ def open_model(source: str | Path, device: str = 'auto', threads: int | None = N
     if path.suffix == '.pt':
         content = checkpoint.load(path)
         config = config_of(content['config'])
-        margin = config.augmentation().margin
+        margin = config.augmentation().centred_margin
         if device == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
         if device == 'cuda' and not torch.cuda.is_available():

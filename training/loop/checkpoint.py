@@ -122,13 +122,12 @@ def own_weights(content: Content, say: Callable[[str], None] = print) -> dict[st
     return scaled(content['average'], 1 / np.array([float(factor) for factor in calibration['std_scale'].split()]))
 
 
-def margin_of(contents: Sequence[Content]) -> float:
-    """The margin of the crops that checkpoints were trained on; raises ValueError if they differ."""
+def check_margins(contents: Sequence[Content]) -> None:
+    """Raises ValueError for checkpoints that were trained on crops of different margins."""
     margins = {content['config'].get('augment', {}).get('margin', Augmentation().margin) for content in contents}
     if len(margins) > 1:
         paths = ', '.join(str(content.path) for content in contents)
         raise ValueError(f'{paths} read crops of the margins {", ".join(f"{m:g}" for m in sorted(margins))}: train them with one')
-    return margins.pop()
 
 
 def data_of(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -106,7 +106,8 @@ class RunConfig:
         check_settings(self.network)
         check_ranges(self, {'size': (8, inf)}, 'network.')
         loss_settings(self.loss)
-        self.augmentation()
+        if self.augmentation().aligned_margin is not None and self.modality == 'depth':
+            raise ValueError('augment.aligned_margin is for crops of pictures: holes in depth do not turn as pictures do')
         self.make_focus()
         self.make_schedule()
 

@@ -55,7 +55,7 @@ def held_out(
         part = data.gather(rows[start : start + 128])
         generator = torch.Generator(part.image.device)
         generator.manual_seed(seed + start)
-        batch = make.augment(part, config.size, how, generator) if disturbed else make.plain(part, config.size, how.margin)
+        batch = make.augment(part, config.size, how, generator) if disturbed else make.plain(part, config.size, how.centred_margin)
         crops.append(batch.crops.cpu())
         rotations.append(batch.rotation.cpu())
     return torch.cat(crops), torch.cat(rotations).numpy()

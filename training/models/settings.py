@@ -44,10 +44,10 @@ def checked(settings: Any, name: str, *takers: Callable) -> dict[str, Any]:
 
 
 def check_ranges(settings: Any, ranges: dict[str, tuple[float, float]], prefix: str = '') -> None:
-    """Raises ValueError for an attribute outside of its range; both ends are included."""
+    """Raises ValueError for an attribute outside of its range; both ends are included. None is in every range."""
     for key, (low, high) in ranges.items():
         value = getattr(settings, key)
-        if not low <= value <= high:
+        if value is not None and not low <= value <= high:
             raise ValueError(f'{prefix}{key} {value} is not ' + (f'at least {low}' if high == math.inf else f'between {low} and {high}'))
 
 

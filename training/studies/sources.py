@@ -173,7 +173,7 @@ class Study:
         if self.has(known):
             return None
         config = self.config(0)
-        model = replace(open_model(self.start, self.device), config=config, crop_margin=config.augmentation().margin)
+        model = replace(open_model(self.start, self.device), config=config, crop_margin=config.augmentation().centred_margin)
         return {**known, 'trained_by': model.commit, 'data_hash': model.data_hash, **self.figures(model)}
 
     def has(self, known: dict[str, object]) -> bool:
