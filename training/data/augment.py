@@ -260,8 +260,8 @@ def aligned(batch: Batch, margin: float, generator: torch.Generator) -> Batch:
     middle, extent = square_about(batch.landmarks, turn)
     middle = middle + shift_sd * noise[:, None, 1:3] * extent
     side = margin * extent * (log_extent_sd * noise[:, 3:, None]).exp()
-    centres = pixel_centres(batch.crops.shape[3]).to(noise.device)
-    pixels = cut(batch.crops.float(), centres, turn, middle, side).to(torch.uint8)
+    size = batch.crops.shape[3]
+    pixels = cut(batch.crops.float(), pixel_centres(size).to(noise.device), turn, middle, side, size).to(torch.uint8)
     landmarks = (batch.landmarks @ turn[:, :2, :2] - middle) / (side / 2)
     return Batch(pixels, turn.transpose(1, 2) @ batch.rotation, landmarks)
 

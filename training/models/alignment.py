@@ -29,7 +29,7 @@ def square_about(landmarks: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
     return (low + high) / 2, (high - low).amax(2, keepdim=True)
 
 
-def cut(pixels: Tensor, centres: Tensor, turn: Tensor, middle: Tensor, side: Tensor) -> Tensor:
+def cut(pixels: Tensor, centres: Tensor, turn: Tensor, middle: Tensor, side: Tensor, size: int) -> Tensor:
     """Cuts squares out of crops turned back, resized to the crops' size; 0 outside the crop.
 
     The nearest pixel is taken: the estimates are as good as with bilinear weights (on held-out renders and portraits, to 0.1 degrees), in
@@ -41,8 +41,8 @@ def cut(pixels: Tensor, centres: Tensor, turn: Tensor, middle: Tensor, side: Ten
         turn: (B, 3, 3) about the optical axis.
         middle: (B, 1, 2) of the square in the turned picture.
         side: (B, 1, 1) of the square.
+        size: S, as a constant: an exported graph is slower where it computes its shapes.
     """
     back = turn[:, :2, :2].transpose(1, 2)  # row vectors of the turned picture to those of the crop
     at = centres @ torch.cat([back * (side / 2), middle @ back], 1)
-    size = pixels.shape[3]
     return functional.grid_sample(pixels, at.reshape(-1, size, size, 2), mode='nearest', align_corners=False)

@@ -61,7 +61,7 @@ class Ensemble(nn.Module):
             leading, landmarks = self.members[0].with_landmarks(first)
             outputs, turn = [leading], tilt(leading[0])
             middle, extent = square_about(landmarks, turn)
-            pixels = cut(pixels, self.centres, turn, middle, extent * self.aligned_margin)
+            pixels = cut(pixels, self.centres, turn, middle, extent * self.aligned_margin, self.size)
             for member, reduced in zip(self.members[1:], self.reductions[1:], strict=True):
                 R, std, _ = member(reduced(pixels))
                 outputs.append((turn @ R, std, leading[2]))
