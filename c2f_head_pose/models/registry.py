@@ -34,7 +34,7 @@ class ModelFile:
 _OURS = 'trained by this project: {}'
 
 SHIPPED = {
-    'c2f': ModelFile('c2f.onnx', '1cf2681bc0072d50da356c2b3f88a4ae36d633f75264a364c7cd9fba07ec9ad4', 'Apache-2.0', _OURS.format('c2f.md')),
+    'c2f': ModelFile('c2f.onnx', '25231b55cbd557b9a6e20145e686806f48a58260a0ad458a0ef291cb7a948b14', 'Apache-2.0', _OURS.format('c2f.md')),
     'c2f_edge': ModelFile(
         'c2f_edge.onnx', '24769dfc12d7fb4634c9369c1b8aef4ea55d16bb2a9db8ff250e7f1a75d873a1', 'Apache-2.0', _OURS.format('c2f_edge.md')
     ),
