@@ -102,7 +102,7 @@ def test_aligned_crops_show_the_face_upright_and_filling_the_square(crops, monke
     """A perfect first network: the landmarks fill 1 / margin of the square, the head's z axis points up, and the pixels are those of the
     crop that is drawn without alignment: the landmarks' places have the same gray.
     """
-    monkeypatch.setattr(augment, 'ALIGNED_WITHIN', (0.0, 0.0, 0.0))
+    monkeypatch.setattr(augment, 'ALIGNMENT_SD', (0.0, 0.0, 0.0))
     batch, how = crops.gather(np.arange(40)), augment.Augmentation(**ALIGNED)
     drawn = augment.augment(batch, 96, replace(how, aligned_margin=None), generator(3))
     shown = augment.augment(batch, 96, how, generator(3))

@@ -26,7 +26,7 @@ Median of 283 rendered upright faces (yaw to 60, pitch to 35 degrees; sd 0.07 ac
 15, 30 and 45 degrees it is 0.12, 0.08 and 0.06 up in the picture, which the cube of the tilt's cosine follows.
 """
 
-ALIGNED_WITHIN = (0.03, 0.07, 4.0)
+ALIGNMENT_SD = (0.03, 0.07, 4.0)
 """By how much a network's alignment of a crop errs: standard deviations of the centre in units of the landmarks' extent, of the extent's
 logarithm, and of the turn in degrees.
 
@@ -78,7 +78,7 @@ class Augmentation:
         mirror: whether half of the samples are mirrored.
         border_share: share of samples, 0..1, that an image border cuts off (black beyond it).
         aligned_margin: None, or: for a network behind another one that aligns its crops (`models.ensemble`), the crop drawn so far is
-            aligned as by that network, with errors of `ALIGNED_WITHIN`: what the network reads is the square about the landmarks in the
+            aligned as by that network, with errors of `ALIGNMENT_SD`: what the network reads is the square about the landmarks in the
             upright picture, this many times their extent, black outside the crop.
         photometric: strengths of the photometric augmentation; None disables it, the random background stays.
     """
@@ -253,7 +253,7 @@ def augment(crops: Crops, size: int, how: Augmentation, generator: torch.Generat
 
 def aligned(batch: Batch, margin: float, generator: torch.Generator) -> Batch:
     """The crops as a network shows them to another one that reads aligned crops: `Augmentation.aligned_margin`."""
-    shift_sd, log_extent_sd, turn_sd_deg = ALIGNED_WITHIN
+    shift_sd, log_extent_sd, turn_sd_deg = ALIGNMENT_SD
     noise = torch.randn(len(batch.crops), 4, generator=generator, device=batch.crops.device)
     angle = torch.deg2rad(turn_sd_deg * noise[:, 0])
     turn = tilt(batch.rotation) @ about_optical_axis(torch.stack([angle.cos(), angle.sin()], 1))

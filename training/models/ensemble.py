@@ -53,12 +53,10 @@ class Ensemble(nn.Module):
         Where the members after the first read aligned crops, the categories are the first one's: turning a picture changes them.
         """
         pixels = crops.float()
-        first = self.reductions[0](pixels)
         if self.aligned_margin is None:
-            outputs = [self.members[0](first)]
-            outputs += [member(reduced(pixels)) for member, reduced in zip(self.members[1:], self.reductions[1:], strict=True)]
+            outputs = [member(reduced(pixels)) for member, reduced in zip(self.members, self.reductions, strict=True)]
         else:
-            leading, landmarks = self.members[0].with_landmarks(first)
+            leading, landmarks = self.members[0].with_landmarks(self.reductions[0](pixels))
             outputs, turn = [leading], tilt(leading[0])
             middle, extent = square_about(landmarks, turn)
             pixels = cut(pixels, self.centres, turn, middle, extent * self.aligned_margin, self.size)
