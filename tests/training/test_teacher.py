@@ -150,7 +150,7 @@ def test_larger_crops_drawn_ahead_equal_those_drawn_in_the_process(heads):
 
 
 def test_a_teacher_that_does_not_suit_is_refused_in_one_line(heads, taught_by, tmp_path, capsys):
-    """Another modality, a loss that takes no teacher, a file that is no checkpoint."""
+    """Another modality, aligned crops, a loss that takes no teacher, a file that is no checkpoint."""
 
     def refused(teacher, **changes):
         config = write_config(tmp_path, **changes)
@@ -160,6 +160,7 @@ def test_a_teacher_that_does_not_suit_is_refused_in_one_line(heads, taught_by, t
 
     depth = tiny_config().network | {'modality': 'depth'}
     assert 'final.pt reads rgb crops, the network to train depth' in refused(taught_by, modality='depth', network=depth)
+    assert 'final.pt reads crops as they are, the network to train aligned ones' in refused(taught_by, augment={'aligned_margin': 1.45})
     paper = {'kind': 'paper', 'size': 64, 'width': 0.0625, 'channels': 4, 'hidden': 8}
     assert "loss 'paper' takes no teacher" in refused(taught_by, network=paper, loss={'kind': 'paper'})
     (tmp_path / 'text.pt').write_text('no checkpoint')

@@ -41,7 +41,7 @@ class Teacher:
         device: device that it runs on.
 
     Raises:
-        ValueError: if the teacher's modality differs from the run's, or for depth the size of its crops.
+        ValueError: if the teacher's modality differs from the run's, or for depth the size of its crops; for a run on aligned crops.
     """
 
     def __init__(self, path: Path, config: RunConfig, device: torch.device | str):
@@ -54,6 +54,10 @@ class Teacher:
             raise ValueError(
                 f'{path} reads depth crops of {self.size} pixels, the network to train {config.size}: holes in depth do not shrink as '
                 'pictures do, so give a teacher of the same size'
+            )
+        if config.augmentation().aligned_margin is not None:
+            raise ValueError(
+                f'{path} reads crops as they are, the network to train aligned ones (augment.aligned_margin): leave one of both out'
             )
         self.rendered: bool = content.get('rendered', True)
         self.provenance = {'name': path.name, 'hash': weights_hash(content['average']), 'trained_on': checkpoint.history(content)}
