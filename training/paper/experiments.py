@@ -26,7 +26,6 @@ class Scale:
         hidden: units of their fully connected layers.
         start_std: standard deviation of their convolutions' initial weights; see `_START_STD`.
         changes: changes to the configuration of every row.
-        table_changes: further ones to the rows of some tables, by number.
         keep_at: steps at which the checkpoint is also kept, for learning curves.
         seeds: number of trainings of the rows on which conclusions depend (`Experiment.decisive`); the others are trained once.
         words: text for the scale of the figures.
@@ -39,7 +38,6 @@ class Scale:
     hidden: int = 300
     start_std: float = START_STD
     changes: dict[str, Any] = field(default_factory=dict)
-    table_changes: dict[int, dict[str, Any]] = field(default_factory=dict)
     keep_at: tuple[int, ...] = ()
     seeds: int = 1
     words: str = ''
@@ -93,13 +91,13 @@ SCALES = {
         words='small: a quarter of the channels, 96x96, AdamW, a first look',
     ),
     'medium': Scale(
-        'medium', 0.5, 96, 32, 300, _START_STD['medium'], _MEDIUM, {2: {'steps': 8000}}, (500, 1000, 2000), 2,
+        'medium', 0.5, 96, 32, 300, _START_STD['medium'], _MEDIUM, (500, 1000, 2000), 2,
         'medium: half of the channels, 96x96, AdamW',
     ),
     'tiny': Scale('tiny', 0.0625, 64, 4, 8, changes=_TINY),
 }  # fmt: skip
 """'small' trains each row on 51,200 samples, all rows on a CPU core in two hours, for a first comparison; 'medium' trains each row on
-512,000 samples (Table 2 on 1,024,000), an hour or two of a CPU core each; 'tiny' only tests the code."""
+512,000 samples, an hour or two of a CPU core each; 'tiny' only tests the code."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +138,7 @@ class Experiment:
     def run_config(self, scale: Scale = SCALES['full'], seed: int = 0) -> RunConfig:
         """The complete configuration at a scale."""
         values = merge(read_config(self.config).as_dict(), {'steps': SCHEDULE_STEPS, 'seed': seed, 'name': self.name})
-        values = merge(merge(values, scale.changes), scale.table_changes.get(self.table, {}))
-        values = merge(values, self.changes)
+        values = merge(merge(values, scale.changes), self.changes)
         return config_of(values | {'network': scale.network(values['network'])}, self.name)
 
 
