@@ -52,3 +52,8 @@ def processor() -> str | None:
 def usable_cores() -> int | None:
     """Returns the number of cores that this process may use; all of the machine's where the system has no such limit (macOS, Windows)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+
+
+def load_average() -> float | None:
+    """Returns the mean number of processes of the last minute that ran or waited for a core; None where none is kept (Windows)."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, 'getloadavg') else None

@@ -24,7 +24,7 @@ from ..engine.contract import Engine
 from ..engine.onnxruntime_engine import OnnxRuntimeEngine
 from ..engine.precision import natural_precision, with_precision
 from ..models.registry import model_path
-from ..provenance import commit, processor
+from ..provenance import commit, load_average, processor
 from .ceilings import cpu_ceilings, crops_for, gpu_copy_bytes_s, gpu_flops_s
 from .interleaved import Timing, measure
 from .process_memory import memory_bytes
@@ -245,6 +245,6 @@ def _row(model: onnx.ModelProto, name: str, precision: str, batch: int, stages: 
 
 def _new_report(machine: dict[str, Any], ceilings: dict[str, Ceilings]) -> Report:
     machine |= {'processor': processor(), 'cores': os.cpu_count(), 'python': platform.python_version()}
-    machine |= {'load': round(os.getloadavg()[0], 2), 'system': platform.platform()}
+    machine |= {'load': load_average(), 'system': platform.platform()}
     command = shlex.join(['python', '-m', 'c2f_head_pose.bench', *sys.argv[1:]])
     return Report(command, commit() or '', datetime.now(timezone.utc).isoformat(timespec='seconds'), machine, ceilings)

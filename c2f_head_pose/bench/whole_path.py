@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ import onnxruntime
 
 from ..counting import counted
 from ..evaluation.environment import environment
-from ..provenance import usable_cores
+from ..provenance import load_average, usable_cores
 from .interleaved import Timing, Turns, take_turns
 from .stages import WHOLE, Path
 from .start_up import StartUp, measure_start_up
@@ -86,7 +85,7 @@ def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, re
         ModelError: for a model that cannot be opened.
         RuntimeError: when the detector does not find a scene's faces.
     """
-    load = os.getloadavg()[0]
+    load = load_average()
     opencv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -120,7 +119,7 @@ def bench_path(models: Sequence[str], seconds: float = 20.0, starts: int = 5, re
     report('starts')
     start_up = measure_start_up(models, starts)
     machine = environment(None, None, f'cpu (onnxruntime {onnxruntime.__version__})', max(THREADS))
-    machine |= {'usable cores': usable_cores(), 'load before': round(load, 2), 'load after': round(os.getloadavg()[0], 2)}
+    machine |= {'usable cores': usable_cores(), 'load before': load, 'load after': load_average()}
     return PathReport(
         shlex.join(['python', '-m', 'c2f_head_pose.bench', *sys.argv[1:]]),
         datetime.now(timezone.utc).isoformat(timespec='seconds'),

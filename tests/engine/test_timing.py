@@ -78,7 +78,8 @@ def test_the_path_is_measured_where_the_system_states_neither_memory_nor_usable_
     monkeypatch.setattr(process_memory.Path, 'read_text', mock.Mock(side_effect=FileNotFoundError))
     monkeypatch.setattr(process_memory.sys, 'platform', 'darwin')
     monkeypatch.setattr(resource, 'getrusage', lambda _: mock.Mock(ru_maxrss=2 << 20))
-    assert provenance.usable_cores() == os.cpu_count()
+    monkeypatch.delattr(os, 'getloadavg')
+    assert provenance.usable_cores() == os.cpu_count() and provenance.load_average() is None
     assert process_memory.memory_bytes() == (None, 2 << 20)
     steps = [dict.fromkeys(('interpreter', 'import'), 1e9), 1, None, 2 << 20]
     monkeypatch.setattr(start_up.subprocess, 'run', lambda *_, **__: mock.Mock(returncode=0, stdout=json.dumps(steps)))
