@@ -1,8 +1,10 @@
 """The table of `make matrix`; its rows are the tests themselves, under each Python, numpy and OpenCV."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,22 @@ def test_pytest_6_of_humble_knows_every_option_of_the_ini_file():
     """Ubuntu 22.04 has pytest 6.2.5, which ignores an option that it does not know; `colcon test` calls it."""
     options = (ROOT / 'pyproject.toml').read_text().split('[tool.pytest.ini_options]\n')[1].split('\n[')[0]
     assert set(re.findall(r'^(\w+) = ', options, re.M)) == {'testpaths', 'addopts', 'markers'}
+
+
+def collect(tmp_path: Path, without: str, **environment: str) -> subprocess.CompletedProcess:
+    """Collects a test module on a machine that lacks a Python module."""
+    (tmp_path / f'{without}.py').write_text(f'raise ModuleNotFoundError("No module named {without!r}")')
+    path = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
+    environment = {key: value for key, value in os.environ.items() if key != 'CI'} | {'PYTHONPATH': path} | environment
+    command = [sys.executable, '-m', 'pytest', '--collect-only', 'tests/evaluation/test_unusual_files.py']
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_tests_that_need_more_than_rosdep_installs_are_skipped_with_the_reason_except_in_ci(tmp_path):
+    skipped = collect(tmp_path, 'mcap')
+    assert skipped.returncode in (0, 5) and "needs mcap: pip install '.[test,demo,training]'" in skipped.stdout
+    failed = collect(tmp_path, 'mcap', CI='1')
+    assert failed.returncode == 2 and 'needs mcap' not in failed.stdout
 
 
 def newcomers_commands(repository: Path) -> subprocess.CompletedProcess:
