@@ -283,3 +283,23 @@ def test_the_regressors_of_a_reduced_scale_start_as_strong_as_the_published_ones
     published = row.run_config().network | {'start_std': START_STD}
     assert 0.5 < strength(row.run_config(experiments.SCALES[name]).network) / strength(published) < 2
     assert strength(row.run_config(experiments.SCALES[name]).network | {'start_std': START_STD}) < strength(published) / 6
+
+
+@pytest.mark.parametrize('name', ['full', 'medium', 'small'])
+def test_the_single_regressor_of_table_4_is_one_of_the_cascades_at_every_scale(name):
+    """The same layers, and convolutions drawn from the same distribution: deviations of 25,600 weights or more agree within 3 %."""
+    rows = {row.row: row.run_config(experiments.SCALES[name]).network for row in experiments.of_table(4)}
+    cascade, single = (build(rows[row]) for row in ('Our method', 'Single GoogLeNet regressor'))
+    one, other = cascade.regressors[0], single.head
+    assert [weights.shape for weights in one.state_dict().values()] == [weights.shape for weights in other.state_dict().values()]
+    for layer in (0, 3, 6):
+        assert float(one[layer].weight.std() / other[layer].weight.std()) == pytest.approx(1, abs=0.03)
+
+
+def test_the_scale_of_a_figure_says_which_networks_are_as_published():
+    """Liu's and Ahn's are small as published, and have their own sizes at every scale."""
+    networks = {row.row: row.run_config().network for row in experiments.of_table(4)}
+    medium = experiments.SCALES['medium']
+    assert medium.words(networks['Our method']) == 'medium: half of the channels, 96x96, AdamW'
+    assert medium.words(networks['Ahn et al.']) == 'medium: channels and pixels as published, AdamW'
+    assert experiments.SCALES['full'].words(networks['Ahn et al.']) == ''

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .googlenet import GoogLeNet
-from .paper_network import PaperInput, _initialise, regression_network
+from .paper_network import REGRESSION_CHANNELS, START_STD, PaperInput, _initialise, _start_convolutions, regression_network
 from .precision import runs_layers
 from .rotations import category_of, rotation_from_ypr
 
@@ -237,6 +237,8 @@ class Regressor(nn.Module):
         width: scales the channels, for tests.
         hidden: units of the fully connected layers.
         dropout: probability of dropout between them.
+        channels: channels of the regression network's convolutions; of 'googlenet' alone.
+        start_std: standard deviation of their initial weights; of 'googlenet' alone.
         ranges_deg: yaw, pitch, roll, degrees, that the outputs 0..1 span from minus to plus.
     """
 
@@ -249,6 +251,8 @@ class Regressor(nn.Module):
         width: float = 1.0,
         hidden: int = 300,
         dropout: float = 0.5,
+        channels: int = REGRESSION_CHANNELS,
+        start_std: float = START_STD,
         ranges_deg: Sequence[float] = (100.0, 90.0, 90.0),
     ):
         super().__init__()
@@ -256,7 +260,7 @@ class Regressor(nn.Module):
         if style == 'googlenet':
             self.size = size
             self.trunk = GoogLeNet('batch', width)
-            self.head = regression_network(self.trunk.channels, math.ceil(self.size / 32), hidden=hidden, dropout=(dropout, dropout))
+            self.head = regression_network(self.trunk.channels, math.ceil(self.size / 32), channels, hidden, (dropout, dropout))
         elif style in ('liu', 'ahn'):
             self.trunk, features, self.size = (_liu if style == 'liu' else _ahn)(width)
             if size != self.size:
@@ -269,6 +273,8 @@ class Regressor(nn.Module):
         self.register_buffer('ranges_rad', torch.deg2rad(torch.tensor(ranges_deg)), persistent=False)
         self.register_buffer('std_rad', torch.full((3,), math.radians(8.0)))
         self.apply(_initialise)
+        if style == 'googlenet':
+            _start_convolutions(self.head, start_std)
 
     @runs_layers
     def regress(self, crops: Tensor) -> Tensor:

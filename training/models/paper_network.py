@@ -62,6 +62,13 @@ def regression_network(
     return nn.Sequential(*layers)
 
 
+def _start_convolutions(regressor: nn.Module, std: float) -> None:
+    """Draws the initial weights of a regression network's convolutions (section 3.2)."""
+    for layer in regressor.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, 0, std)
+
+
 class PaperNetwork(nn.Module):
     """Coarse-to-fine as published: GoogLeNet, a softmax classifier of four sub-spaces, four regression networks, a cascade.
 
@@ -107,9 +114,7 @@ class PaperNetwork(nn.Module):
         self.register_buffer('std_rad', torch.full((3,), math.radians(6.0)))
         self.apply(_initialise)
         for regressor in self.regressors:
-            for layer in regressor:
-                if isinstance(layer, nn.Conv2d):
-                    nn.init.normal_(layer.weight, 0, start_std)
+            _start_convolutions(regressor, start_std)
 
     @runs_layers
     def features(self, crops: Tensor) -> Tensor:

@@ -237,8 +237,8 @@ class TableRunner:
     def _figure(self, experiment: Experiment, content: dict[str, Any], cell: str, value: object, n: int, protocol: str) -> Figure:
         data = f'{experiment.data} training data ({"; ".join(content["data"])})'
         scale = 'tiny' if self.tiny else f'{content["step"]} iterations, {content["samples"]} samples, {data}'
-        if self.scale.words:
-            scale = f'{self.scale.words}, {scale}'
+        if words := self.scale.words(experiment.run_config().network):
+            scale = f'{words}, {scale}'
         return Figure(
             experiment.table,
             experiment.row,
