@@ -111,6 +111,18 @@ def strategies(folder: Path | None = None) -> str:
     return f'{verdict}: {without} {found[without]} %, with roll {found[with_roll]} % ({scale}; chance alone gives 25 and 12.5 %)'
 
 
+def best_strategy(folder: Path | None = None) -> str:
+    """Table 2: whether signs of pitch and yaw are told best of all seven."""
+    rows, theirs = tuple(TABLES[2].rows), 'pitch, yaw'
+    scale, found = _at_a_shared_scale({row: partial(accuracy, folder, 2, row, 'synthetic') for row in rows}, rows)
+    if not scale:
+        return NOT_YET
+    order = sorted(found, key=lambda row: -found[row].value)
+    rival = next(row for row in order if row != theirs)
+    verdict = _verdict(found[theirs].value > found[rival].value, found[theirs], found[rival])
+    return f'{verdict}: {"; ".join(f"{row} {found[row]}" for row in order)} % ({scale}; one angle has two categories, three have eight)'
+
+
 def trunks(folder: Path | None = None) -> str:
     """Table 3: whether GoogLeNet is the best trunk."""
     rows = tuple(TABLES[3].rows)
@@ -135,35 +147,42 @@ def cascade(folder: Path | None = None) -> str:
         return NOT_YET
     rival = min((row for row in found if row != 'Our method'), key=lambda row: found[row].value)
     verdict = _verdict(found['Our method'].value < found[rival].value, found['Our method'], found[rival])
-    return f'{verdict}: {_listed(found, "degrees")} ({scale}; mean of the three angles)'
+    times = {f.row: f.value for f in results.read(4, folder) if f.cell == 'synthetic ms' and f.scale_name == scale and f.row in found}
+    quick = f'; {", ".join(f"{row} {ms}" for row, ms in times.items())} ms a crop, one thread' if times else ''
+    return f'{verdict}: {_listed(found, "degrees")} ({scale}; mean of the three angles{quick})'
 
 
-def synthetic_helps_real(folder: Path | None = None) -> str:
-    """Table 5: whether synthetic data help with real faces."""
-    rows = ('both', 'real only', 'synthetic only')
-    measures = {row: partial(mean_error, folder, 5, row, 'pointing04', ANGLES[:2]) for row in rows}
-    scale, found = _at_a_shared_scale(measures, rows[:2])
+def _training_data(folder: Path | None, rival: str) -> str:
+    """Table 5: whether both kinds of data together are better than one, by error and by category."""
+    by_error = {row: partial(mean_error, folder, 5, row, 'pointing04', ANGLES[:2]) for row in ('both', rival)}
+    by_category = {row: partial(accuracy, folder, 5, row, 'pointing04 coarse') for row in ('both', rival)}
+    scale, errors = _at_a_shared_scale(by_error, ('both', rival))
     if not scale:
         return NOT_YET
-    verdict = _verdict(found['both'].value < found['real only'].value, found['both'], found['real only'])
-    people = "Pointing'04's people 06 and 07, trained on 01 to 05"
-    return f'{verdict}: {_listed(found, "degrees")} ({scale}; mean of pitch and yaw; {people})'
+    shares = {row: share for row, measure in by_category.items() if (share := measure(scale)) is not None}
+    text = f'by error {_verdict(errors["both"].value < errors[rival].value, *errors.values())}: {_listed(errors, "degrees")}'
+    if len(shares) == len(errors):
+        text += f'; by category {_verdict(shares["both"].value > shares[rival].value, *shares.values())}: {_listed(shares, "%")}'
+    return f"{text} ({scale}; mean of pitch and yaw; Pointing'04's people 06 and 07, trained on 01 to 05)"
 
 
 def disturbances(folder: Path | None = None) -> str:
-    """Tables 6 and 7: whether masks cost most."""
+    """Tables 6 and 7: whether masks cost most, by category and by error."""
     rows = {'masks': (7, 'occlusion'), 'blur': (7, 'blurred')}
     rows |= {'angles of light': (6, 'angles'), 'intensities': (6, 'intensities'), 'colours': (6, 'colours')}
-    scale, found = _at_a_shared_scale({name: partial(accuracy, folder, *row, 'coarse') for name, row in rows.items()}, tuple(rows))
+    by_error = {name: partial(mean_error, folder, *row, '', ANGLES) for name, row in rows.items()}
+    scale, shares = _at_a_shared_scale({name: partial(accuracy, folder, *row, 'coarse') for name, row in rows.items()}, tuple(rows))
     if not scale:
         return NOT_YET
-    order = sorted(found, key=lambda name: found[name].value)
-    verdict = _verdict(order[0] == 'masks', found[order[0]], found[order[1]])
-    errors = {name: mean_error(folder, *rows[name], '', ANGLES, scale) for name in order}
-    text = ', '.join(f'{name} {found[name]} % and {errors[name]} degrees' for name in order)
+    errors = {name: error for name, measure in by_error.items() if (error := measure(scale)) is not None}
+    worst = sorted(errors, key=lambda name: -errors[name].value)
+    least = sorted(shares, key=lambda name: shares[name].value)
+    text = f'by error {_verdict(worst[0] == "masks", errors[worst[0]], errors[worst[1]])}, '
+    text += f'by category {_verdict(least[0] == "masks", shares[least[0]], shares[least[1]])}: '
+    text += ', '.join(f'{name} {errors[name]} degrees and {shares[name]} %' for name in worst)
     plain = accuracy(folder, 3, 'Our method', 'synthetic', scale)
     without = f'; without any of them {plain} %, with noise and off centre' if plain else ''
-    return f'{verdict}: {text} (right sub-space and mean error; {scale}{without})'
+    return f'{text} (mean error and right sub-space; {scale}{without})'
 
 
 def depth(folder: Path | None = None) -> str:
@@ -184,9 +203,11 @@ def depth(folder: Path | None = None) -> str:
 
 ANSWERS: dict[str, Callable[[Path | None], str]] = {
     'Does dropping roll from the categories help (Table 2)?': strategies,
+    'Are pitch and yaw the best of the seven strategies (Table 2)?': best_strategy,
     'Is GoogLeNet the best trunk (Table 3)?': trunks,
     'Is the cascade better than one regressor (Table 4)?': cascade,
-    'Do synthetic data help with real faces (Table 5)?': synthetic_helps_real,
+    'Do synthetic data help beside real ones (Table 5)?': partial(_training_data, rival='real only'),
+    'Do real data help beside synthetic ones (Table 5)?': partial(_training_data, rival='synthetic only'),
     'Do masks cost most of all disturbances (Tables 6, 7)?': disturbances,
     'Is depth more accurate than colour (Tables 4 and 8; the paper does not say so)?': depth,
 }

@@ -109,4 +109,4 @@ ROBUSTNESS_ROWS = {
     'blur': (7, 'blurred'),
     'occlusion': (7, 'occlusion'),
 }
-"""Table and row of each of the renderer's robustness presets."""
+"""Table and row of each of the renderer's robustness presets; the paper's blurred pictures are real ones, and its masked ones real too."""

@@ -71,7 +71,11 @@ class AttentionParameters(ParameterTable):
     short_window_s: float = parameter(_S.short_window_s, 'Window of the sum of short distractions.', 's', 1.0, 600.0)
     short_reset_s: float = parameter(_S.short_reset_s, 'Time on the road that resets the sum of short distractions.', 's', 0.1, 60.0)
     driving_allowance_s: float = parameter(
-        _S.driving_allowance_s, 'Beginning of a look at a mirror that does not count in short_total_s.', 's', 0.01, 60.0
+        _S.driving_allowance_s,
+        'Beginning of a look at a zone of kind driving (mirrors, cluster) that does not count in short_total_s.',
+        's',
+        0.01,
+        60.0,
     )
     addw: bool = parameter(_S.addw, "Run the EU's timer for looks into the lap in addition to Euro NCAP's.")
     addw_fast_s: float = parameter(_S.addw_fast_s, "The EU's timer at speed, or at unknown speed.", 's', 0.5, 60.0)
