@@ -260,7 +260,12 @@ class Parameters(ParameterTable):
         3, 'A face is announced once seen in so many images in a row.', '', 1, 1000, change=Change.UNCONFIGURED
     )
     hri_drop_after: int = parameter(
-        15, 'An announced face is dropped after so many images without it.', '', 1, 1000, change=Change.UNCONFIGURED
+        15,
+        'An announced face is dropped after so many images without it, or once its id is lost (`track_timeout_s`), whichever is first.',
+        '',
+        1,
+        1000,
+        change=Change.UNCONFIGURED,
     )
     publish_tf: bool = parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
     silence_timeout_s: float = parameter(

@@ -17,7 +17,7 @@ _RECTIFIED = ('rect', 'undist')
 _COLOUR = {'color', 'colour', 'rgb', 'bgr'}
 _INFRARED = {'ir', 'infra', 'infra1', 'infra2', 'infrared', 'thermal', 'mono'}
 _DRAWN = {'annotated', 'overlay', 'debug', 'mask', 'heatmap'}
-_DERIVED = {'cropped', 'theora'}
+_DERIVED = {'cropped', 'aligned', 'theora'}
 _TRANSPORTS = {'compressed', 'compressedDepth', 'theora', 'zstd', 'ffmpeg'}
 _ALIGNED = {'aligned', 'registered', 'to'}
 

@@ -194,7 +194,8 @@ class FrameWorker:
         primary = self._primary.choose(poses, parameters.primary_face, parameters.seat_region, frame.size)
         neutral, person = self._neutral.update(frame.header.frame_id, poses, primary, self._parts.estimator.follows)
         turned = {pose: neutral.of_pose(pose) if pose is person else pose for pose in poses}
-        return FramePoses(frame, list(turned.values()), None if primary is None else turned[primary], mount, neutral.R_turned_cam)
+        shown = None if primary is None else turned[primary]
+        return FramePoses(frame, list(turned.values()), shown, mount, neutral.R_turned_cam, parameters.image_rotation)
 
     def _report_finding(self, finding: Finding, faces: int) -> None:
         """Logs once what was noticed while faces were searched for."""

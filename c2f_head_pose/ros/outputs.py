@@ -40,6 +40,7 @@ class FramePoses:
         primary: the face of `~/head_pose` and `~/head_angles`; None for no face.
         mount: mount in the target frame; None for the image's own frame.
         R_turned_cam: (3, 3) rotation of the learned neutral, for the angles.
+        rotation_deg: clockwise rotation that makes the image upright.
     """
 
     frame: Frame
@@ -47,6 +48,7 @@ class FramePoses:
     primary: HeadPose | None
     mount: Mount | None
     R_turned_cam: np.ndarray
+    rotation_deg: int = 0
 
 
 class Outputs:
@@ -134,7 +136,7 @@ class Outputs:
             if transforms.transforms:
                 self._tf.publish(transforms)
         if self._humans is not None:
-            self._humans.publish(header, poses, answer.frame.size, answer.frame.picture)
+            self._humans.publish(header, poses, answer.frame.size, answer.frame.picture, answer.rotation_deg)
 
     def publish_annotated(self, answer: FramePoses) -> None:
         """Draws the faces into the picture, if it has a subscriber."""

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from ros_graph import image_message, noise
 from std_msgs.msg import Header
 
 import sample
+from c2f_head_pose.images import image_from_message
 from c2f_head_pose.ros import humans
 from c2f_head_pose.ros.humans import FaceNames, HumansOutput
 from c2f_head_pose.ros.outputs import Outputs
@@ -94,8 +96,20 @@ def test_a_face_is_announced_after_three_images_and_dropped_after_two_misses():
     assert list(names_after(names, [2], [2])) == [2]
 
 
-def test_a_face_missed_before_it_is_announced_starts_anew():
-    assert names_after(FaceNames(3, 5), [1], [1], [], [1], [1]) == {}
+def test_a_face_missed_before_it_is_announced_starts_anew_under_the_name_that_tf_has_shown():
+    names = FaceNames(3, 5)
+    names.update([1])
+    name = names.names[1]
+    assert names_after(names, [1], [], [1], [1]) == {} and names.names == {1: name}
+    assert names_after(names, [1]) == {1: name}
+
+
+def test_a_face_never_announced_is_forgotten_with_its_track():
+    followed = {1}
+    names = FaceNames(3, 5, followed=followed.__contains__)
+    names.update([1])
+    followed.clear()
+    assert names_after(names, []) == {} and names.names == {}
 
 
 def test_a_face_whose_track_cannot_come_back_is_dropped_at_once():
@@ -216,6 +230,44 @@ def publish(output, *poses):
     output.publish(HEADER, poses, (64, 48), lambda: noise(48, 64))
 
 
+def pictures_of(output, pose, picture, rotation_deg=0):
+    """The pictures of the topics cropped and aligned, (128, 128, 3)."""
+    output.names.update([pose.track_id])
+    output.publish(HEADER, [pose], picture.shape[1::-1], lambda: picture, rotation_deg)
+    topics = (output.node.open[f'/humans/faces/{output.names.announced[pose.track_id]}/{name}'] for name in ('cropped', 'aligned'))
+    return [image_from_message(topic.sent[-1]).astype(float) for topic in topics]
+
+
+@pytest.mark.parametrize('roll_deg', [0, 30, -60, 150])
+def test_the_eyes_of_an_aligned_picture_are_level_whatever_the_roll(output, roll_deg):
+    """Eyes 20 pixels to either side of (100, 100) and a forehead 20 above, turned clockwise: a box of 80 about them is cut with 104 pixels
+    to 128, so 20 become 24.6 about the middle, 63.5.
+    """
+    picture = np.zeros((200, 200, 3), np.uint8)
+    c, s = np.cos(np.radians(roll_deg)), np.sin(np.radians(roll_deg))
+    for x, y, channel in ((-20, 0, 0), (20, 0, 1), (0, -20, 2)):
+        disc = np.zeros((200, 200), np.uint8)
+        cv2.circle(disc, (round(16 * (100 + c * x - s * y)), round(16 * (100 + s * x + c * y))), 16 * 4, 255, -1, shift=4)
+        picture[..., channel] = disc
+    _, aligned = pictures_of(output, head((0, 0, roll_deg), track_id=4, box=FaceBox(60, 60, 140, 140)), picture)
+    rows, columns = np.mgrid[:128, :128]
+    found = [(np.average(columns, weights=aligned[..., i]), np.average(rows, weights=aligned[..., i])) for i in range(3)]
+    assert np.allclose(found, [(63.5 - 24.6, 63.5), (63.5 + 24.6, 63.5), (63.5, 63.5 - 24.6)], atol=1)
+
+
+@pytest.mark.parametrize('rotation_deg', [90, 180, 270])
+def test_a_turned_cameras_pictures_are_upright(output, rotation_deg):
+    """The camera's image is the upright one turned back; a head in it is rolled by as much."""
+    upright = cv2.GaussianBlur(noise(128, 128), (0, 0), 4)
+    box = FaceBox(24, 24, 104, 104)
+    cropped, aligned = pictures_of(output, head(track_id=4, box=box), upright)
+    turned_back = np.ascontiguousarray(np.rot90(upright, rotation_deg // 90))
+    roll_deg = (-rotation_deg + 180) % 360 - 180
+    pictures = pictures_of(output, head((0, 0, roll_deg), track_id=4, box=box), turned_back, rotation_deg)
+    assert np.abs(pictures[0] - cropped).mean() < 1
+    assert np.abs(pictures[1] - aligned).mean() < 2
+
+
 def test_each_face_has_its_region_and_a_picture_of_128_pixels(output):
     """A box from (16, 12) to (48, 60) of 64 x 48 pixels reaches beyond the bottom: 0.25, 0.25, 0.75, 1."""
     publish(output, head(track_id=4, score=0.75, box=FaceBox(16, 12, 48, 60)))
@@ -257,11 +309,11 @@ def test_publishers_of_faces_have_no_event_callbacks(output):
     """Faces leave in the worker's thread: an executor that waits on their publishers' events then ends with InvalidHandle."""
     publish(output, head(track_id=4))
     faces = [publisher for topic, publisher in output.node.open.items() if topic != '/humans/faces/tracked']
-    assert len(faces) == 2 and not any(publisher.event_callbacks.use_default_callbacks for publisher in faces)
+    assert len(faces) == 3 and not any(publisher.event_callbacks.use_default_callbacks for publisher in faces)
 
 
 def test_subscribers_can_be_counted_while_a_face_is_removed(output, monkeypatch):
-    """The list and two topics for each of two faces; none of them may go between the first that is asked and the last."""
+    """The list and three topics for each of two faces; none of them may go between the first that is asked and the last."""
     publish(output, head(track_id=4), head(track_id=5))
     leaving = threading.Thread(target=publish, args=(output,))
 
@@ -272,7 +324,7 @@ def test_subscribers_can_be_counted_while_a_face_is_removed(output, monkeypatch)
         return int(publisher.topic in output.node.open)
 
     monkeypatch.setattr(Publisher, 'get_subscription_count', count)
-    assert output.listeners == 5
+    assert output.listeners == 7
     leaving.join()
     assert output.listeners == 1
 

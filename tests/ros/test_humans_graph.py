@@ -40,7 +40,7 @@ class Humans:
 
     def publishers(self, name):
         """How many publish each topic of a face."""
-        return [self.graph.probe.count_publishers(f'/humans/faces/{name}/{topic}') for topic in ('roi', 'cropped')]
+        return [self.graph.probe.count_publishers(f'/humans/faces/{name}/{topic}') for topic in ('roi', 'cropped', 'aligned')]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_face_is_announced_with_the_third_image_and_taken_back_by_deactivation
     assert people.lists[-1].header.frame_id == 'camera_optical'
     assert change(people.graph, Transition.TRANSITION_DEACTIVATE)
     people.graph.wait_until(lambda: not people.lists[-1].ids, 'the empty list')
-    people.graph.wait_until(lambda: people.publishers(names[3][0]) == [0, 0], 'the end of its topics')
+    people.graph.wait_until(lambda: people.publishers(names[3][0]) == [0, 0, 0], 'the end of its topics')
     late = []
     people.graph.probe.create_subscription(IdsList, TRACKED, late.append, LATCHED)
     people.graph.wait_until(lambda: late, 'the list for who comes late')
@@ -66,7 +66,7 @@ def test_the_list_is_emptied_when_images_stop_and_filled_again_when_they_return(
     names = [people.answer(frame) for frame in sample.frames()[:4]]
     assert len(names[3]) == 1
     people.graph.wait_until(lambda: not people.lists[-1].ids, 'the empty list')
-    people.graph.wait_until(lambda: people.publishers(names[3][0]) == [0, 0], 'the end of its topics')
+    people.graph.wait_until(lambda: people.publishers(names[3][0]) == [0, 0, 0], 'the end of its topics')
     assert [len(people.answer(frame)) for frame in sample.frames()[30:34]] == [0, 0, 1, 1], 'a second later it is a new face'
     assert people.lists[-1].ids != names[3]
 
