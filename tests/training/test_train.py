@@ -142,3 +142,14 @@ def test_networks_without_uncertainty_get_the_one_they_make(heads):
     R, std, _ = estimate(network, crops)
     assert metrics.std_calibration(truth, R, std)['rms_ratio'] == pytest.approx(1, abs=1e-3)
     assert np.ptp(std, axis=0).max() == 0
+
+
+def test_weight_decay_spares_every_bias_that_of_all_regressors_too():
+    """`regressors.bias` is one matrix, a row for each regressor, with the logarithms of the standard deviations in it."""
+    config = tiny_config()
+    network = build(config.network)
+    decayed, others = optimiser.make_optimiser(network, config).param_groups
+    names = {id(p): name for name, p in network.named_parameters()}
+    assert decayed['weight_decay'] > 0 == others['weight_decay']
+    assert 'regressors.bias' in {names[id(p)] for p in others['params']}
+    assert not any(names[id(p)].endswith('bias') for p in decayed['params']) and len(decayed['params']) > 5

@@ -205,7 +205,7 @@ def collect(
 ) -> Result:
     """Computes the figures of a model's estimates. Categories are compared with `R_crop_true`, the head as seen in the crop."""
     row: dict[str, object] = {'model': model.name, 'crop': crop_name, **errors.summary()}
-    if away := int(metrics.turned_away(truth_ypr).sum()):
+    if away := int((np.isfinite(truth_ypr[:, 0]) & np.isnan(errors.absolute_deg[:, 0])).sum()):
         row['turned_away'] = away
     nearer, beyond = metrics.nearer_errors(errors, truth_ypr, R)
     if beyond:

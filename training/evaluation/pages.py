@@ -35,7 +35,7 @@ SETS = {
     ('pointing04', 'box'): "Pointing'04, box",
     ('biwi', 'box'): 'Biwi, the one frame at hand',
     ('synthetic:wide', 'landmarks'): 'held-out identities, clean, all poses',
-    ('disturbed:wide', 'landmarks'): 'held-out identities, disturbed as in training, all poses',
+    ('disturbed:wide', 'landmarks'): 'held-out identities, disturbed, all poses',
     ('synthetic:depth_structured_light', 'landmarks'): 'structured light, other people, all poses',
 }
 """Titles of each set and crop."""

@@ -145,7 +145,11 @@ def calibrate(
     after = scaled(weights, scale)
     print(f'standard deviations about x, y, z times {_listed(scale)}')
     for folder in dict.fromkeys([*folders, *(also or [])]):
-        faces = held_out_faces(folder, 'test', config)
+        try:
+            faces = held_out_faces(folder, 'test', config)
+        except ValueError as error:
+            print(f'coverage not measured: {error}', flush=True)
+            continue
         for name, network in (('before', network_of(weights)), ('after', network_of(after))):
             print(f'{faces.name}: {name}, {coverage(ratios(network, faces))}', flush=True)
     return after, scale

@@ -28,6 +28,8 @@ RENAMED = {
 }
 """Settings that have a new name. Files and checkpoints written before still use the old one."""
 CONFIGS = Path(__file__).parents[1] / 'configs'
+NETWORKS_OF_LOSSES = {'coarse_to_fine': 'coarse_to_fine', 'paper': 'paper', 'classifier': 'classifier', 'angles': 'regressor'}
+"""How the kinds of network that each loss trains begin."""
 OPTIMISERS = {'adamw': {'lr', 'weight_decay'}, 'sgd': {'lr', 'weight_decay', 'momentum'}}
 """Settings of each kind of optimiser."""
 RANGES = {
@@ -106,6 +108,9 @@ class RunConfig:
         check_settings(self.network)
         check_ranges(self, {'size': (8, inf)}, 'network.')
         loss_settings(self.loss)
+        kind, loss = self.network['kind'], self.loss['kind']
+        if kind not in ('ensemble', 'symmetric') and not kind.startswith(NETWORKS_OF_LOSSES[loss]):
+            raise ValueError(f'loss {loss!r} does not train a network of kind {kind!r}: set loss.kind and network.kind together')
         if self.augmentation().aligned_margin is not None and self.modality == 'depth':
             raise ValueError('augment.aligned_margin is for crops of pictures: holes in depth do not turn as pictures do')
         self.make_focus()
@@ -132,6 +137,8 @@ class RunConfig:
 
     def make_schedule(self) -> Schedule:
         """The learning-rate schedule."""
+        if extra := sorted({'steps', 'decay_from', 'decay_steps', 'decay_level'} & set(self.schedule)):
+            raise ValueError(f'schedule.{extra[0]} is no setting: set steps')
         return Schedule(**checked({'peak_lr': self.optimiser['lr'], 'steps': self.steps, **self.schedule}, 'schedule', Schedule))
 
     def as_dict(self) -> dict[str, Any]:

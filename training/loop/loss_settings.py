@@ -22,7 +22,8 @@ class LossWeights:
         overlap_deg: angle beyond its sub-space in which a regressor still trains.
         distance: 'geodesic', or 'euler': the Euclidean distance of yaw, pitch and roll, in place of both geodesic errors.
         likelihood_moves_rotation: whether the likelihood's gradient also reaches the rotation; otherwise it trains the
-            uncertainty alone, and uncertain samples count as much as others for the rotation.
+            uncertainty and, because that is a mixture's, the mixture's weights, and uncertain samples count as much as others for
+            the regressors' rotations.
         teacher_rotation: geodesic distance of the mixture's rotation to a teacher's. This and the next three count only with a teacher.
         teacher_category: Kullback-Leibler divergence of the categories' probabilities from the teacher's.
         teacher_std: mean absolute difference of the logarithms of the standard deviations to the teacher's; 0, because the teacher's

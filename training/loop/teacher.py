@@ -15,7 +15,7 @@ from torch.fx.proxy import TraceError
 from ..data.augment import shrink
 from ..models.symmetric import Symmetric
 from . import checkpoint
-from .config import RunConfig
+from .config import RunConfig, config_of
 
 
 class Targets(NamedTuple):
@@ -41,7 +41,8 @@ class Teacher:
         device: device that it runs on.
 
     Raises:
-        ValueError: if the teacher's modality differs from the run's, or for depth the size of its crops; for a run on aligned crops.
+        ValueError: if the teacher's modality or its crops' margin differ from the run's, or for depth the size of its crops; for a run, or
+            a teacher, on aligned crops.
     """
 
     def __init__(self, path: Path, config: RunConfig, device: torch.device | str):
@@ -55,9 +56,12 @@ class Teacher:
                 f'{path} reads depth crops of {self.size} pixels, the network to train {config.size}: holes in depth do not shrink as '
                 'pictures do, so give a teacher of the same size'
             )
-        if config.augmentation().aligned_margin is not None:
+        theirs, ours = config_of(content['config']).augmentation(), config.augmentation()
+        if theirs.aligned_margin is not None or ours.aligned_margin is not None:
+            raise ValueError(f'{path} can teach only where both networks read crops as they are, not aligned ones (augment.aligned_margin)')
+        if theirs.margin != ours.margin:
             raise ValueError(
-                f'{path} reads crops as they are, the network to train aligned ones (augment.aligned_margin): leave one of both out'
+                f'{path} reads crops of margin {theirs.margin:g}, the network to train {ours.margin:g}: give another --teacher'
             )
         self.rendered: bool = content.get('rendered', True)
         self.provenance = {'name': path.name, 'hash': weights_hash(content['average']), 'trained_on': checkpoint.history(content)}

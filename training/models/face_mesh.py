@@ -147,7 +147,7 @@ def read_weights(trunk: FaceMeshTrunk | FacePoints, path: Path) -> None:
     """Copies the weights of face_landmark.tflite into a trunk.
 
     Raises:
-        RuntimeError: without LiteRT.
+        OSError: without LiteRT.
         ValueError: for another network.
     """
     constants = _constants(path)
