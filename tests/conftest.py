@@ -1,16 +1,33 @@
 """A ROS domain of the tests' own on this machine only, messages that check their fields, and one question for the rendered heads."""
 
 import contextlib
+import fcntl
 import functools
 import os
 import random
 import re
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
-# Before anything imports rclpy. 101 is the highest domain whose ports are free on every system.
-os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 101))
+
+def _claimed_domain() -> tuple[int, object]:
+    """A ROS domain that no other session of these tests on this machine has, and the open file whose lock holds it until the process ends.
+
+    101 is the highest domain whose ports are free on every system.
+    """
+    for domain in random.SystemRandom().sample(range(1, 102), 101):
+        with contextlib.suppress(OSError):  # another session's, or another user's
+            file = open(Path(tempfile.gettempdir()) / f'c2f_head_pose_tests_domain_{domain}', 'w')  # noqa: SIM115
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return domain, file
+    raise RuntimeError('101 sessions of these tests run on this machine')
+
+
+# Before anything imports rclpy.
+_domain, _domain_lock = _claimed_domain()
+os.environ['ROS_DOMAIN_ID'] = str(_domain)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.pop('ROS_LOCALHOST_ONLY', None)
 if os.environ.get('ROS_DISTRO') == 'humble':  # knows no discovery range
@@ -20,7 +37,7 @@ os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(
     Path(__file__).parents[1] / 'config' / ('fastdds_localhost.xml' if 'ROS_LOCALHOST_ONLY' in os.environ else 'fastdds.xml')
 )
 
-import pytest
+import pytest  # noqa: E402
 
 # Modules of tests/ and of the checkout; not by the option pythonpath, which pytest 6 of Humble's Ubuntu does not know.
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]

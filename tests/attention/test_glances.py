@@ -163,3 +163,11 @@ def test_an_over_the_shoulder_check_before_overtaking_is_no_distraction():
     mirror = looks(0.8, 'driver_mirror')
     said = drive(looks(10, 'road_ahead'), mirror, nobody(0.9), mirror, looks(5, 'road_ahead'))
     assert said.changes() == STARTED
+
+
+def test_confidence_falls_as_a_timer_runs_and_is_low_when_the_state_is_about_to_change():
+    """1.5 of the 3 s of a long glance are used up at 11.5; a driver back on the road for 0.9 s of 1 is hardly distracted any more."""
+    away = drive(looks(10, 'road_ahead'), looks(6, 'lap'))
+    assert away.at(11.5).confidence == pytest.approx(0.5, abs=0.1)
+    back = drive(looks(10, 'road_ahead'), looks(4, 'lap'), looks(0.9, 'road_ahead'))
+    assert back.decisions[-1].confidence < 0.5

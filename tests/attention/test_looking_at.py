@@ -52,12 +52,6 @@ def test_a_target_beside_the_camera_is_looked_at_with_the_head_turned():
     assert watch([45] * 5, to_target=beside)[-1] is False
 
 
-def test_the_gaze_frame_of_rep_155_points_where_the_face_points():
-    """gaze_<id> relative to face_<id> is the quaternion (-0.5, 0.5, -0.5, 0.5): its z axis is the face's x axis."""
-    R_face_gaze = geometry.rotation_from_quaternion(np.array([-0.5, 0.5, -0.5, 0.5]))
-    assert R_face_gaze[:, 2] == pytest.approx([1, 0, 0])
-
-
 def test_a_person_who_vanishes_is_unknown_after_a_second_not_still_looking():
     """Last seen at 0.4; forget_s = 1 s later, at 1.5, nothing is known."""
     said = watch([0] * 5 + [None] * 15)

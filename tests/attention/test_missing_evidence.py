@@ -1,5 +1,7 @@
 """What the state is when heads are uncertain, hidden or missing, and when input stops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from attention_scenes import ABSENT, ATTENTIVE, DISTRACTED, LHD, MOTORWAY, MOUNT, STARTED, UNKNOWN, blind, drive, head, looks, nobody
@@ -145,3 +147,14 @@ def test_a_pose_that_is_no_pose_is_no_evidence():
     for bad in broken:
         assert drive(looks(10, 'road_ahead'), [[bad]] * 50).changes() == [*STARTED, (12.0, UNKNOWN)]
     assert drive([[*broken, sound]] * 50).changes() == STARTED
+
+
+def test_an_uncertain_roll_is_no_uncertain_direction():
+    """About the head's x axis 30 degrees, about the others 2."""
+    frame = [replace(head(0, 0), rotation_std_deg=np.array([30.0, 2, 2]))]
+    assert drive([frame] * 30).changes() == STARTED
+
+
+def test_nobody_in_a_car_that_crawls_is_unknown_not_absent():
+    """1.5 m/s is more than moving_mps, so somebody drives."""
+    assert drive(looks(10, 'road_ahead'), nobody(10), motion=Motion(1.5, 0.0)).changes() == [*STARTED, (12.0, UNKNOWN)]

@@ -39,3 +39,17 @@ def test_the_natural_position_is_corrected_for():
     for i in range(800):
         said = monitor.update(i / 4, [head(7, 0)], MOTORWAY)
     assert said.head_deg == pytest.approx((0, 0), abs=0.7)
+
+
+def test_the_natural_position_is_corrected_for_in_elevation_too():
+    monitor = AttentionMonitor(LHD, MOUNT)
+    for i in range(800):
+        said = monitor.update(i / 4, [head(0, -5)], MOTORWAY)
+    assert said.head_deg == pytest.approx((0, 0), abs=0.7)
+
+
+def test_right_hand_bends_teach_nothing_either():
+    natural = NaturalPosition()
+    for _ in range(700):
+        natural.learn(0.1, 6, -5, 30.0, -0.1)
+    assert natural.offset_deg == (0, 0)

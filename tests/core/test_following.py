@@ -199,3 +199,14 @@ def test_a_late_image_keeps_the_tracks_and_stamps_that_go_back_delete_them(stamp
     finder, detector.faces = FaceFinder(detector), [face(400)]
     found = [finder.find_faces(np.zeros((480, 1280), np.uint8), stamp_s, EstimatorOptions()) for stamp_s in stamps]
     assert [one.track_id for faces in found for one in faces] == ids
+
+
+@pytest.mark.parametrize('timeout_s, after', [(0.3, [2]), (3.0, [1])])
+def test_a_lost_face_keeps_its_id_for_track_timeout_s(look, timeout_s, after):
+    """Seen for 3 s, away for 1."""
+    face = FaceBox(350, 150, 450, 250, 0.9)
+    for number in range(30):
+        look(number / 10, face, track_timeout_s=timeout_s)
+    for number in range(30, 40):
+        look(number / 10, track_timeout_s=timeout_s)
+    assert look(4.0, face, track_timeout_s=timeout_s) == after

@@ -47,6 +47,7 @@ def test_quaternions_and_rotation_vectors_survive_the_round_trip_also_at_half_a_
     for R in rotations:
         np.testing.assert_allclose(geometry.rotation_from_quaternion(geometry.quaternion_from_rotation(R)), R, atol=1e-9)
         np.testing.assert_allclose(geometry.rotation_from_vector(geometry.rotation_vector(R)), R, atol=1e-7)
+        assert geometry.quaternion_from_rotation(R)[3] >= 0 and np.linalg.norm(geometry.rotation_vector(R)) <= np.pi + 1e-9
 
 
 def test_a_quaternion_without_length_or_with_nan_is_refused():

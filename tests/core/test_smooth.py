@@ -171,3 +171,22 @@ def test_positions_smoothed_in_a_fixed_frame_are_as_steady_as_of_a_still_camera(
     steps = np.arange(40)[10:]
     raw, smoothed = (positions[10:, 0] - 8 * steps / 500 for positions in passing['room'])
     assert np.std(smoothed) < np.std(raw)
+
+
+def test_each_option_smooths_its_own_part():
+    """The second of two images 10 degrees and 0.1 m apart: those of rotations move the rotation alone, those of positions the position."""
+
+    def second(**options):
+        smoother = PoseFilter()
+        for stamp_s, yaw_deg in ((0.0, 0.0), (1 / 30, 10.0)):
+            R, t = rotation_from_ypr_deg(np.array([yaw_deg, 0, 0])), np.array([yaw_deg / 100, 0, 1])
+            out = smoother.update(HeadPose(R, np.ones(3), 'L1', np.full(4, 0.25), t_cam_head_m=t), stamp_s, EstimatorOptions(**options))
+        return out
+
+    plain = second()
+    for changes in ({'smoothing_min_cutoff_hz': 100.0}, {'smoothing_beta': 100.0}):
+        turned = second(**changes)
+        assert geodesic_deg(turned.R_cam_head, plain.R_cam_head) > 0.1 and np.array_equal(turned.t_cam_head_m, plain.t_cam_head_m)
+    for changes in ({'smoothing_position_min_cutoff_hz': 100.0}, {'smoothing_position_beta': 1000.0}):
+        moved = second(**changes)
+        assert moved.t_cam_head_m[0] > plain.t_cam_head_m[0] + 1e-6 and np.array_equal(moved.R_cam_head, plain.R_cam_head)

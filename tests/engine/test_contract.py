@@ -67,6 +67,7 @@ def test_a_corrupt_and_an_empty_file_are_refused(tmp_path):
         ('c2f_contract', '7', 'version 7'),
         ('convention', 'yaw pitch roll', 'convention'),
         ('modality', 'sonar', 'modality'),
+        ('modality', 'depth', 'depth_range_m'),
         ('input_size', None, 'lacks input_size'),
         ('input_size', 'large', 'a number in its metadata cannot be read'),
         ('input_size', '128', 'its input must be crops'),

@@ -185,6 +185,16 @@ def test_images_without_frame_have_no_transforms(monkeypatch):
     assert messages.transforms(Header(stamp=HEADER.stamp), poses).transforms == []
 
 
+def test_the_gaze_frame_of_rep_155_looks_along_z_with_x_to_the_persons_right(monkeypatch):
+    """gaze_<id> in face_<id>: z is the face's x, x its -y, y its -z."""
+    monkeypatch.setattr(messages, 'TFMessage', lambda: SimpleNamespace(transforms=[]))
+    face, gaze = messages.transforms(HEADER, [head(track_id=7, t_cam_head_m=np.array([0.0, 0, 1]), t_std_m=np.ones(3))]).transforms
+    assert (face.child_frame_id, gaze.header.frame_id, gaze.child_frame_id) == ('face_7', 'face_7', 'gaze_7')
+    q = gaze.transform.rotation
+    R_face_gaze = rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w]))
+    np.testing.assert_allclose(R_face_gaze, [[0, 0, 1], [-1, 0, 0], [0, -1, 0]], atol=1e-12)
+
+
 @pytest.mark.skipif(messages.Detection3DArray is None, reason='needs vision_msgs')
 def test_detections_carry_id_category_score_and_pose_of_every_face():
     array = messages.head_poses(HEADER, [head(track_id=7, score=0.75), head()])

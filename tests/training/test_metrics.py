@@ -98,3 +98,11 @@ def test_jitter_is_the_deviation_of_independent_errors_and_a_constant_one_counts
     assert metrics.jitter_deg(noisy) == pytest.approx(0.866, rel=0.06)
     turned = geometry.rotation_from_vector(np.array([0.1, 0, 0])) @ steady
     assert metrics.jitter_deg(turned, steady) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_share_within_the_deviations_is_told_by_axis():
+    """Rolled by 3 degrees, all of it about the head's x axis, where 1 is stated."""
+    out = metrics.std_calibration(
+        geometry.HEAD_AXES[None], geometry.rotation_from_ypr_deg(np.array([[0.0, 0, 3]])), np.radians([[1.0, 1, 1]])
+    )
+    assert [out[f'within_1_{axis}'] for axis in 'xyz'] == [0, 1, 1]
