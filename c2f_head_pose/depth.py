@@ -10,14 +10,16 @@ import numpy as np
 from .camera import pixel_rays
 from .crop import CropSquare
 from .geometry import rotation_from_vector, rotation_vector
-from .types import CATEGORIES, FACE_EXTENT_M, SELLION_FROM_MIDDLE_M, Camera, FaceBox, HeadPose
+from .types import CATEGORIES, FACE_EXTENT_M, SELLION_FROM_BOX_M, SELLION_FROM_MIDDLE_M, Camera, FaceBox, HeadPose
 
 _FACE_EXTENT_STD = 0.15
 """Relative spread of that extent over people, poses and the detector's box: adult face heights alone vary by 6 %."""
 _DEPTH_STD_M = 0.03
 """The measured surface is the nose or a cheek, a few centimetres in front of or behind the sellion."""
-_CENTRE_STD = 0.1
-"""The sellion lies within about a tenth of the box's size from the box's centre."""
+_CENTRE_STD = 0.05
+"""Standard deviation across the ray over the box's size, 8 mm: twice that of training.studies.face_box, whose heads are rendered."""
+_SIZES = (0.5, 1.5)
+"""Of heads over an average adult's; depth beyond is of something before or behind the head."""
 _RATIO_KEPT_S = 5.0
 """After this time what depth told of a face's size is known to 1/e. On sample/head_motion the range from size, divided by the true one, has
 changed by 3 % after 0.1 s, 5 % after 0.5 s and 6.5 % after 1 s, which are 4 to 5 s at the 15 % above."""
@@ -64,6 +66,24 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> Pl
     return position, np.outer(ray, ray) * (_DEPTH_STD_M / ray[2]) ** 2 + np.diag([across_m**2, across_m**2, 0.0])
 
 
+def sellion_from_box(placed: Placed, by_size: Placed | None, R_cam_head: np.ndarray) -> Placed:
+    """Moves a position from the ray through the middle of the face's box to the sellion, square to that ray.
+
+    Args:
+        placed: `position_from_depth`, `position_from_size`, or what `DistanceRatio` makes of both.
+        by_size: `position_from_size` of the face; None where that is unknown, which takes the head for an average adult's.
+        R_cam_head: (3, 3) orientation of the head.
+
+    Returns:
+        (3,) position, metres, and its (3, 3) covariance, m^2, in the camera's optical frame.
+    """
+    t_cam_head_m, cov_m2 = placed
+    range_m = float(np.linalg.norm(t_cam_head_m))
+    size = 1.0 if by_size is None else float(np.clip(range_m / np.linalg.norm(by_size[0]), *_SIZES))
+    ray, offset_m = t_cam_head_m / range_m, size * (R_cam_head @ SELLION_FROM_BOX_M)
+    return t_cam_head_m + offset_m - (offset_m @ ray) * ray, cov_m2
+
+
 def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> Placed:
     """Computes the position of a head's origin, the sellion, from the head's middle and orientation.
 
@@ -104,7 +124,8 @@ class DistanceRatio:
     """The ratio of a tracked face's measured range to that from its size, by which it is placed in the images between depth.
 
     Depth comes less often than images, or has holes: without the ratio the head would jump between both ranges, by the 15 % and more by
-    which a face is smaller or larger than an average adult's.
+    which a face is smaller or larger than an average adult's. A ratio that no head has is not kept: it is of a hand before the face, or of
+    the wall seen through holes.
     """
 
     def __init__(self) -> None:
@@ -128,9 +149,9 @@ class DistanceRatio:
             return by_size if by_size is None or self._ratio is None else self._scaled(*by_size, stamp_s)
         if by_size is not None:
             range_m = float(np.linalg.norm(measured[0]))
-            self._ratio = range_m / float(np.linalg.norm(by_size[0]))
-            self._relative_variance = _variance_along(*measured) / range_m**2
-            self._stamp_s = stamp_s
+            ratio = range_m / float(np.linalg.norm(by_size[0]))
+            if _SIZES[0] <= ratio <= _SIZES[1]:
+                self._ratio, self._relative_variance, self._stamp_s = ratio, _variance_along(*measured) / range_m**2, stamp_s
         return measured
 
     def _scaled(self, t_cam_head_m: np.ndarray, cov_m2: np.ndarray, stamp_s: float) -> Placed:

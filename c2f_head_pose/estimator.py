@@ -12,7 +12,16 @@ import numpy as np
 from .camera import pixel_ray
 from .crop import CropSquare, cut_gray, fit, gray, square_about
 from .decode import decode
-from .depth import DistanceRatio, depth_crop, enough_depth, fuse, position_from_depth, position_from_middle, position_from_size
+from .depth import (
+    DistanceRatio,
+    depth_crop,
+    enough_depth,
+    fuse,
+    position_from_depth,
+    position_from_middle,
+    position_from_size,
+    sellion_from_box,
+)
 from .detect import FaceDetector
 from .engine import Engine, ModelError, open_engine
 from .finder import Face, FaceFinder
@@ -314,10 +323,12 @@ class HeadPoseEstimator:
         if face.head is not None:
             return position_from_middle(face.head.centre_m, pose.R_cam_head)
         measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
-        if face.track_id is None or frame.stamp_s is None:
-            return measured or position_from_size(face.box, frame.camera) or (None, None)
         by_size = position_from_size(face.box, frame.camera)
-        return self._followed[face.track_id].distance.place(measured, by_size, frame.stamp_s) or (None, None)
+        if face.track_id is None or frame.stamp_s is None:
+            placed = measured or by_size
+        else:
+            placed = self._followed[face.track_id].distance.place(measured, by_size, frame.stamp_s)
+        return (None, None) if placed is None else sellion_from_box(placed, by_size, pose.R_cam_head)
 
     def _smoothed(self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None, options: EstimatorOptions) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:

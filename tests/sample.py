@@ -20,12 +20,13 @@ BAG = Path(__file__).parents[1] / 'sample' / 'head_motion'
 
 @dataclass(frozen=True, eq=False)
 class SampleFrame:
-    """One image of the recording with its stamp, calibration and true R_cam_head."""
+    """One image of the recording with its stamp, calibration, true R_cam_head and position of the sellion."""
 
     stamp_s: float
     image: np.ndarray
     camera: Camera
     R_cam_head: np.ndarray
+    t_cam_head_m: np.ndarray
 
 
 @lru_cache(maxsize=1)
@@ -38,7 +39,8 @@ def frames() -> list[SampleFrame]:
             by_topic.setdefault(connection.topic, {})[stamp_ns] = types.deserialize_cdr(data, connection.msgtype)
     images, infos, truths = (by_topic[t] for t in ('/camera/image/compressed', '/camera/camera_info', '/truth/head_pose'))
     quaternion = [[(q := truths[s].pose.orientation).x, q.y, q.z, q.w] for s in sorted(images)]
+    position = [np.array([(p := truths[s].pose.position).x, p.y, p.z]) for s in sorted(images)]
     return [
-        SampleFrame(s * 1e-9, image_from_compressed(images[s]), camera_from_info(infos[s]), rotation_from_quaternion(np.array(q)))
-        for s, q in zip(sorted(images), quaternion)
+        SampleFrame(s * 1e-9, image_from_compressed(images[s]), camera_from_info(infos[s]), rotation_from_quaternion(np.array(q)), t)
+        for s, q, t in zip(sorted(images), quaternion, position)
     ]

@@ -115,10 +115,10 @@ def test_a_pose_has_the_documented_fields_and_ranges(estimator, image):
 
 
 def test_position_comes_from_depth_where_there_is_depth(estimator, image):
-    """A face at the principal point, depth 0.8 m everywhere: the head is 0.8 m straight ahead."""
+    """A face at the principal point, depth 0.8 m everywhere: the head is 0.8 m ahead, the sellion a few centimetres beside the axis."""
     depth_m = np.full((480, 640), 0.8, np.float32)
     (pose,) = estimator.estimate(image, camera(), depth_m, boxes=[[280, 200, 360, 280]])
-    np.testing.assert_allclose(pose.t_cam_head_m, [0, 0, 0.8], atol=1e-6)
+    assert pose.t_cam_head_m[2] == pytest.approx(0.8, abs=1e-6) and 0.01 < np.linalg.norm(pose.t_cam_head_m[:2]) < 0.1
     (unknown,) = estimator.estimate(image, camera(), np.full((480, 640), np.nan, np.float32), boxes=[[280, 200, 360, 280]])
     assert unknown.t_std_m[2] > 3 * pose.t_std_m[2], 'without depth the position is a guess from size, and says so'
 
@@ -129,7 +129,7 @@ def test_depth_of_a_head_before_a_far_landscape_is_taken_for_metres(estimator, i
     depth_m = np.full((480, 640), 0.8, np.float32)
     depth_m[:240], depth_m[-100:] = sky, 300
     (pose,) = estimator.estimate(image, camera(), depth_m, boxes=[[280, 250, 360, 330]])
-    assert pose.t_cam_head_m[2] == pytest.approx(0.8, abs=1e-6)
+    assert pose.t_cam_head_m[2] == pytest.approx(0.8, abs=0.01)
 
 
 def test_options_that_change_during_an_image_hold_from_the_next(image):
