@@ -408,6 +408,13 @@ def test_faces_are_paired_with_heads_by_where_they_are():
     assert Matcher(True).match(faces, [], CAMERA) == [None] * 3
 
 
+@pytest.mark.parametrize('distance_m, aside_m, found', [(0.4, 0.09, True), (0.4, 0.11, False), (2.0, 0.17, True), (2.0, 0.18, False)])
+def test_recorded_poses_without_boxes_are_matched_within_5_degrees_or_10_centimetres(distance_m, aside_m, found):
+    """At 2 m, 5 degrees are 17.5 cm."""
+    pose = HeadPose(HEAD_AXES, np.ones(3), 'L1', np.full(4, 0.25), t_cam_head_m=np.array([0.0, 0, distance_m]))
+    assert Matcher(True).match([pose], [np.array([aside_m, 0, distance_m])], CAMERA) == [0 if found else None]
+
+
 def test_without_positions_the_one_head_is_the_largest_face_and_stays_with_its_track():
     matcher = Matcher(False)
     assert matcher.match([face_at(100, 100, 1, 60), face_at(300, 100, 2, 90)], [None], None) == [None, 0]

@@ -12,7 +12,8 @@ from ...types import Camera, HeadPose
 
 _GATE = 1.2
 """Largest distance between a true head and its face, in half-diagonals of the box: the sellion is well inside, but truth may lag."""
-_GATE_WITHOUT_BOX_DEG = 5.0
+_GATE_WITHOUT_BOX_DEG, _GATE_WITHOUT_BOX_M = 5.0, 0.1
+"""The larger of both, the latter at the distance of the face, which is known by its position alone."""
 
 
 class Matcher:
@@ -80,7 +81,8 @@ def _distance(pose: HeadPose, t_cam_head_m: np.ndarray, camera: Camera | None) -
         return _angle(centre, t_cam_head_m) / max(_GATE * _angle(centre, pixel_ray(camera, pose.box.x1, pose.box.y1)), 1e-6)
     if pose.t_cam_head_m is None or not may_see(camera, pose.t_cam_head_m):
         return np.inf
-    return _angle(pose.t_cam_head_m, t_cam_head_m) / np.radians(_GATE_WITHOUT_BOX_DEG)
+    gate_rad = max(np.radians(_GATE_WITHOUT_BOX_DEG), float(np.arctan2(_GATE_WITHOUT_BOX_M, np.linalg.norm(pose.t_cam_head_m))))
+    return _angle(pose.t_cam_head_m, t_cam_head_m) / gate_rad
 
 
 def _angle(a: np.ndarray, b: np.ndarray) -> float:
