@@ -234,5 +234,5 @@ def test_checkpoints_of_two_modalities_are_not_joined(two, heads, tmp_path):
 def test_a_network_that_is_no_member_is_not_trained_on(two, heads, tmp_path):
     checkpoint.save(tmp_path / 'both.pt', **join.join(list(two), 'both'))
     with pytest.raises(ValueError, match='has no member of the kind paper'):
-        config = tiny_config(network={'kind': 'paper', 'size': 48})
+        config = tiny_config(network={'kind': 'paper', 'size': 48}, loss={'kind': 'paper'})
         Run(config, SyntheticCrops([heads], 'train'), None, tmp_path / 'run', ALONE, start=tmp_path / 'both.pt')
