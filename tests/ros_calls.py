@@ -8,6 +8,8 @@ from rclpy.parameter import Parameter
 from ros_graph import SENSOR, camera_info, image_message
 from sensor_msgs.msg import CameraInfo, Image
 
+from c2f_head_pose.camera import camera_from_info, pixel_ray
+
 
 def values(status) -> dict:
     return {pair.key: pair.value for pair in status.values}
@@ -25,6 +27,14 @@ def stamp_ns(message) -> int:
 
 def depth_message(depth_mm, stamp_s=1.0) -> Image:
     return image_message(np.asarray(depth_mm, np.uint16), stamp_s, '16UC1')
+
+
+def foot_m(position, x: float, y: float) -> np.ndarray:
+    """(3,) where a message's position stands on the ray through pixel (x, y) of `camera_info()`: the sellion lies square to the ray through
+    the middle of its box.
+    """
+    ray = pixel_ray(camera_from_info(camera_info()), x, y)
+    return ray * (ray @ [position.x, position.y, position.z])
 
 
 def change(graph, transition: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -141,11 +142,11 @@ class HumansOutput:
             header: the image's.
             poses: all faces of the image; `FaceNames.update` has seen them.
             size: width and height of the image, pixels.
-            picture: makes its (H, W) or (H, W, 3) pixels; called only where a crop has a subscriber.
+            picture: makes its (H, W) or (H, W, 3) pixels; called only where a crop has a subscriber, and once.
             rotation_deg: clockwise rotation that makes the image upright, and so the cropped pictures: 0, 90, 180 or 270.
         """
         self._last_header = header
-        announced = self._names.announced
+        announced, picture = self._names.announced, functools.cache(picture)
         for name in [name for name in self._faces if name not in announced.values()]:
             self._remove(name)
         for pose in poses:

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from ros_calls import depth_message, values, with_a_face
+from ros_calls import depth_message, foot_m, values, with_a_face
 from ros_graph import SENSOR, camera_info, header, image_message, noise
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -179,7 +179,7 @@ def test_the_node_registers_depth_where_calibration_and_transform_are_there(grap
     graph.wait_until(lambda: node._session.depth.last_s, 'the depth')
     images.publish(image_message(noise(), 1.0))
     graph.wait_until(lambda: results.poses, 'a pose')
-    assert results.poses[0].pose.pose.position.z == pytest.approx(0.8, abs=1e-3)
+    assert foot_m(results.poses[0].pose.pose.position, 320, 240)[2] == pytest.approx(0.8, abs=1e-6)
     assert 'paired, registered here' in values(graph.wait_for_state('ok'))['depth']
 
 

@@ -289,6 +289,13 @@ def test_an_annotated_image_without_subscribers_is_not_drawn(output, monkeypatch
     assert output.node.open[f'/humans/faces/{name}/cropped'].sent == []
 
 
+def test_the_picture_is_made_once_for_all_faces_and_topics(output):
+    made = []
+    output.names.update([4, 5])
+    output.publish(HEADER, [head(track_id=4), head(track_id=5)], (64, 48), lambda: made.append(1) or noise(48, 64))
+    assert made == [1] and sum(bool(publisher.sent) for publisher in output.node.open.values()) == 7
+
+
 def test_the_topics_of_a_lost_face_are_removed_and_deactivation_clears_the_list(output):
     publish(output, head(track_id=4))
     publish(output)

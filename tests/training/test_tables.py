@@ -114,7 +114,13 @@ def test_a_medium_run_repeats_decisive_rows_writes_each_as_it_ends_and_does_not_
     assert {name: row.seeds for name, row in rows.items()} == {
         'Liu et al.': 2, 'Ahn et al.': 1, 'Our method': 2, 'Single GoogLeNet regressor': 2}  # fmt: skip
     assert [bool(rows[name].spread) for name in ('Ahn et al.', 'Our method')] == [False, True]
-    assert all(row.scale.startswith('medium: ') for row in rows.values())
+    as_published = 'medium: channels and pixels as published'
+    assert all(
+        row.scale.startswith('medium: half of the channels, 96x96')
+        for name, row in rows.items()
+        if name not in ('Liu et al.', 'Ahn et al.')
+    )
+    assert rows['Liu et al.'].scale.startswith(as_published) and rows['Ahn et al.'].scale.startswith(as_published)
     finals = sorted((tmp_path / 'runs').rglob('final.pt'))
     times = [path.stat().st_mtime_ns for path in finals]
     assert len(finals) == 7  # Ahn, and two seeds of each of the others

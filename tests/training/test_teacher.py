@@ -161,7 +161,7 @@ def test_a_teacher_that_does_not_suit_is_refused_in_one_line(heads, taught_by, t
     depth = tiny_config().network | {'modality': 'depth'}
     assert 'final.pt reads rgb crops, the network to train depth' in refused(taught_by, modality='depth', network=depth)
     assert 'where both networks read crops as they are' in refused(taught_by, augment={'aligned_margin': 1.45})
-    assert 'reads crops of margin 1.5, the network to train 2.6' in refused(taught_by, augment={'margin': 2.6})
+    assert 'final.pt, the network to train, tiny, read crops of the margins 1.5, 2.6' in refused(taught_by, augment={'margin': 2.6})
     paper = {'kind': 'paper', 'size': 64, 'width': 0.0625, 'channels': 4, 'hidden': 8}
     assert "loss 'paper' takes no teacher" in refused(taught_by, network=paper, loss={'kind': 'paper'})
     (tmp_path / 'text.pt').write_text('no checkpoint')

@@ -17,12 +17,11 @@ def make_optimiser(network: nn.Module, config: RunConfig) -> torch.optim.Optimiz
     """AdamW, without weight decay on biases and normalisation, or SGD, with weight decay on all parameters as in the paper's Caffe."""
     settings = config.optimiser
     named = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    parameters = list(named.values())
     if settings['kind'] == 'sgd':
-        return torch.optim.SGD(parameters, settings['lr'], momentum=settings['momentum'], weight_decay=settings['weight_decay'])
-    plain = {name for name, p in named.items() if p.ndim <= 1 or name.rpartition('.')[2] == 'bias'}  # all regressors' bias is one matrix
-    decayed = [p for name, p in named.items() if name not in plain]
-    others = [p for name, p in named.items() if name in plain]
+        return torch.optim.SGD(named.values(), settings['lr'], momentum=settings['momentum'], weight_decay=settings['weight_decay'])
+    decays = {name: p.ndim > 1 and name.rpartition('.')[2] != 'bias' for name, p in named.items()}  # all regressors' bias is one matrix
+    decayed = [p for name, p in named.items() if decays[name]]
+    others = [p for name, p in named.items() if not decays[name]]
     return torch.optim.AdamW(
         [{'params': decayed, 'weight_decay': settings['weight_decay']}, {'params': others, 'weight_decay': 0.0}], settings['lr']
     )

@@ -15,7 +15,7 @@ from torch.fx.proxy import TraceError
 from ..data.augment import shrink
 from ..models.symmetric import Symmetric
 from . import checkpoint
-from .config import RunConfig, config_of
+from .config import RunConfig
 
 
 class Targets(NamedTuple):
@@ -56,13 +56,10 @@ class Teacher:
                 f'{path} reads depth crops of {self.size} pixels, the network to train {config.size}: holes in depth do not shrink as '
                 'pictures do, so give a teacher of the same size'
             )
-        theirs, ours = config_of(content['config']).augmentation(), config.augmentation()
-        if theirs.aligned_margin is not None or ours.aligned_margin is not None:
+        student = checkpoint.Content(f'the network to train, {config.name},', {'config': config.as_dict()})
+        checkpoint.check_margins((content, student))
+        if any(one['config'].get('augment', {}).get('aligned_margin') is not None for one in (content, student)):
             raise ValueError(f'{path} can teach only where both networks read crops as they are, not aligned ones (augment.aligned_margin)')
-        if theirs.margin != ours.margin:
-            raise ValueError(
-                f'{path} reads crops of margin {theirs.margin:g}, the network to train {ours.margin:g}: give another --teacher'
-            )
         self.rendered: bool = content.get('rendered', True)
         self.provenance = {'name': path.name, 'hash': weights_hash(content['average']), 'trained_on': checkpoint.history(content)}
         if hasattr(network, 'trunk'):
