@@ -73,10 +73,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         'path', nargs='+', help='picture, folder of pictures, video, webcam (0 or /dev/video0) or address (rtsp://..., http://...)'
     )
-    parser.add_argument('--json', type=Path, metavar='FILE', help="write every face as JSON, of videos with each frame's stamp_s")
+    parser.add_argument('--json', type=Path, metavar='FILE', help="write every face as JSON, for videos with each frame's stamp_s")
     parser.add_argument('--output', type=Path, metavar='DIR', help='write pictures and videos with the poses drawn in')
     parser.add_argument('--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s)')
-    parser.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
+    parser.add_argument(
+        '--device',
+        default='auto',
+        choices=('auto', 'cpu', 'cuda'),
+        help='where the network runs (default %(default)s: on the GPU where TensorRT works, otherwise on the CPU)',
+    )
     parser.add_argument('--threads', type=int, default=1, help='CPU threads (default %(default)s)')
     add_finding_arguments(parser)
     options = parser.parse_args(arguments)

@@ -89,7 +89,7 @@ def add_finding_arguments(parser: argparse._ActionsContainer) -> None:
     """Adds the command-line options `--max-faces`, `--min-face-px` and `--image-rotation`, named as in EstimatorOptions."""
     defaults = EstimatorOptions()
     parser.add_argument(
-        '--max-faces', type=int, default=defaults.max_faces, metavar='N', help='at most so many faces an image (default %(default)s)'
+        '--max-faces', type=int, default=defaults.max_faces, metavar='N', help='largest number of faces an image (default %(default)s)'
     )
     parser.add_argument(
         '--min-face-px',

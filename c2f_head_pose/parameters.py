@@ -112,7 +112,7 @@ class ParameterTable:
         new = type(self).from_values({**dataclasses.asdict(self), **values})
         fixed = [
             f'{row.name} cannot become {getattr(new, row.name)!r} while a model is loaded: deactivate and clean up the node first '
-            '(ros2 lifecycle set NODE deactivate; ros2 lifecycle set NODE cleanup)'
+            '(ros2 lifecycle set NODE deactivate; ros2 lifecycle set NODE cleanup), set it, configure and activate again'
             for row in fields(self)
             if row.metadata['change'] is Change.UNCONFIGURED and getattr(new, row.name) != getattr(self, row.name)
         ]
@@ -125,7 +125,9 @@ class ParameterTable:
 class Parameters(ParameterTable):
     """Every parameter of the node `head_pose`: this class is the table."""
 
-    model: str = parameter('c2f_edge', 'Shipped model name, or path to an .onnx file of the model contract.', change=Change.UNCONFIGURED)
+    model: str = parameter(
+        'c2f_edge', 'Shipped model name, or path to an .onnx file that training.export wrote.', change=Change.UNCONFIGURED
+    )
     device: str = parameter('auto', 'Where the network runs.', choices=('auto', 'cpu', 'cuda'), change=Change.UNCONFIGURED)
     threads: int = parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
     image_transport: str = parameter(
@@ -151,16 +153,20 @@ class Parameters(ParameterTable):
         choices=('raw', 'compressedDepth'),
         change=Change.UNCONFIGURED,
     )
-    depth_tolerance_s: float = parameter(0.02, 'Depth belongs to an image if their stamps differ by no more.', 's', 0.0, 1.0)
-    depth_wait_s: float = parameter(0.02, 'An image waits so long for depth that comes after it.', 's', 0.0, 1.0)
+    depth_tolerance_s: float = parameter(0.02, 'Largest difference of stamps with which depth belongs to an image.', 's', 0.0, 1.0)
+    depth_wait_s: float = parameter(0.02, 'Longest time that an image waits for depth that comes after it.', 's', 0.0, 1.0)
     rectified: bool = parameter(False, 'The image is rectified (image_rect): use P of camera_info without distortion.')
     detection_threshold: float = parameter(_OPTIONS.detection_threshold, 'Faces that score lower are ignored.', '', 0.01, 0.99)
     max_faces: int = parameter(
-        _OPTIONS.max_faces, 'At most so many faces per image: those in `seat_region` first, then the best or longest followed.', '', 1, 100
+        _OPTIONS.max_faces,
+        'Largest number of faces per image: those in `seat_region` first, then the best or longest followed.',
+        '',
+        1,
+        100,
     )
     min_face_px: int = parameter(
         _OPTIONS.min_face_px,
-        "Smallest face that is searched for, height in pixels, at least 14; 0 chooses it by the image's size: 28 at 640x480, 32 at "
+        "Height of the smallest face that is searched for, 14 pixels or more; 0 chooses it by the image's size: 28 at 640x480, 32 at "
         '1280x720, 48 at 1920x1080. Half of it takes up to three times as long in a still, and up to a sixth longer in a stream '
         '(docs/finding_faces.md).',
         '',
@@ -174,11 +180,15 @@ class Parameters(ParameterTable):
         choices=ROTATIONS_DEG,
     )
     rescan_period_s: float = parameter(
-        _OPTIONS.rescan_period_s, 'A new face is found within this time; the search of the whole image is spread over it.', 's', 0.0, 60.0
+        _OPTIONS.rescan_period_s,
+        'Time within which a new face is found (a faint, motionless one later); the search of the whole image is spread over it.',
+        's',
+        0.0,
+        60.0,
     )
     track_timeout_s: float = parameter(
         _OPTIONS.track_timeout_s,
-        'A face unseen for so long loses its id; one that is in every image keeps it where these are up to 2 s apart.',
+        'A face unseen for this long loses its id; one that is in every image keeps it where these are up to 2 s apart.',
         's',
         0.0,
         60.0,
@@ -199,7 +209,7 @@ class Parameters(ParameterTable):
         100.0,
     )
     smoothing_position_beta: float = parameter(
-        _OPTIONS.smoothing_position_beta, 'How fast that cutoff rises with speed: higher lags less.', 'Hz per m/s', 0.0, 1000.0
+        _OPTIONS.smoothing_position_beta, 'How fast the cutoff of positions rises with speed: higher lags less.', 'Hz per m/s', 0.0, 1000.0
     )
     primary_face: str = parameter(
         'largest',
@@ -209,7 +219,7 @@ class Parameters(ParameterTable):
     )
     seat_region: tuple = parameter(
         _OPTIONS.seat_region,
-        'That face is chosen among those whose box is centred in this part of the image: left, top, right, bottom; they are followed '
+        'The primary face is one whose box is centred in this part of the image: left, top, right, bottom; such faces are followed '
         'before others where there are more than `max_faces`.',
         'of width or height',
         0.0,
@@ -222,7 +232,7 @@ class Parameters(ParameterTable):
     )
     target_frame_from: str = parameter(
         'tf',
-        'Where the camera is in target_frame: from TF, or from the two parameters below.',
+        'Where the camera is in target_frame: from TF, or from `mount_position_m` and `mount_rotation_deg`.',
         choices=('tf', 'mount'),
         change=Change.UNCONFIGURED,
     )
@@ -238,7 +248,7 @@ class Parameters(ParameterTable):
         change=Change.UNCONFIGURED,
     )
     target_frame_wait_s: float = parameter(
-        0.2, 'An image waits so long for TF that comes after it; where TF is there, nothing waits.', 's', 0.0, LONGEST_TF_WAIT_S
+        0.2, 'Longest time that an image waits for TF that comes after it; where TF is there, nothing waits.', 's', 0.0, LONGEST_TF_WAIT_S
     )
     neutral: str = parameter(
         'person',
@@ -246,7 +256,7 @@ class Parameters(ParameterTable):
         "or the mount's (looks straight ahead; corrects angles).",
         choices=('person', 'mount'),
     )
-    neutral_window_s: float = parameter(1.0, '`~/set_neutral` learns from the images of so long.', 's', 0.1, LONGEST_WINDOW_S)
+    neutral_window_s: float = parameter(1.0, '`~/set_neutral` learns from the images of this last while.', 's', 0.1, LONGEST_WINDOW_S)
     neutral_folder: str = parameter(
         '',
         "Folder of the neutral's files, one for each camera; empty for c2f_head_pose in $ROS_HOME or ~/.ros.",
@@ -257,11 +267,11 @@ class Parameters(ParameterTable):
         False, 'Publish REP-155 topics below /humans/faces, and name faces by short random ids.', change=Change.UNCONFIGURED
     )
     hri_announce_after: int = parameter(
-        3, 'A face is announced once seen in so many images in a row.', '', 1, 1000, change=Change.UNCONFIGURED
+        3, 'A face is announced once seen in this many images in a row.', '', 1, 1000, change=Change.UNCONFIGURED
     )
     hri_drop_after: int = parameter(
         15,
-        'An announced face is dropped after so many images without it, or once its id is lost (`track_timeout_s`), whichever is first.',
+        'An announced face is dropped after this many images without it, or once its id is lost (`track_timeout_s`), whichever is first.',
         '',
         1,
         1000,
@@ -270,7 +280,7 @@ class Parameters(ParameterTable):
     publish_tf: bool = parameter(True, 'Publish TF face_<id> and gaze_<id> for faces whose position is known.')
     silence_timeout_s: float = parameter(
         3.0,
-        'After so long without an image, or with one image in the network, the node logs the cause; after so long without an answer it '
+        'After this time without an image, or with one image in the model, the node logs the cause; after this time without an answer it '
         "empties REP-155's list.",
         's',
         0.1,
@@ -342,7 +352,7 @@ def allowed(row: dataclasses.Field) -> str:
     if isinstance(row.default, tuple):
         unit = f' {row.metadata["unit"]}' if row.metadata['unit'] else ''
         return f'{len(row.default)} numbers, each {row.metadata["minimum"]:g} to {row.metadata["maximum"]:g}{unit}'
-    kind = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}[type(row.default)]
+    kind = {bool: 'true or false', int: 'an integer', float: 'a number', str: 'a string'}[type(row.default)]
     low, high, unit = row.metadata['minimum'], row.metadata['maximum'], row.metadata['unit']
     if row.metadata['choices']:
         choices = [str(choice) for choice in row.metadata['choices']]

@@ -238,7 +238,7 @@ class Finding:
             )
         if self.image_rotation is not None:
             notes['image_rotation'] = (
-                f'faces look more like faces when the image is turned clockwise by {self.image_rotation} degrees, so their angles are '
-                f'wrong: if the camera is mounted that way, set image_rotation to {self.image_rotation}'
+                f'faces are detected more surely when the image is turned clockwise by {self.image_rotation} degrees, so their angles are '
+                f'probably wrong: if the camera is mounted that way, set image_rotation to {self.image_rotation}'
             ) + ('' if self.image_rotation == 180 else '; if not, a person lies down')
         return notes

@@ -14,7 +14,7 @@ from launch.substitutions import LaunchConfiguration
 SHARE = get_package_share_directory('c2f_head_pose')
 
 ARGUMENTS = {
-    'cameras': (None, 'namespaces of the cameras, separated by blanks'),
+    'cameras': (None, 'namespaces of the cameras, separated by spaces'),
     'image': ('image_raw', 'image topic below each namespace'),
     'camera_info': ('camera_info', 'calibration topic below each namespace'),
     'params_file': (

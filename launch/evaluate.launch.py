@@ -20,7 +20,7 @@ ARGUMENTS = {
     'output': ('evaluation', 'folder for metrics.json, frames.csv and report.html'),
     'truth': ('', "topic, tf:FRAME or CSV file with the true head pose, 'none', or empty: a topic with 'truth' in its name"),
     'image_topic': ('', 'image topic in the bag; empty to find it'),
-    'rate': ('1.0', '1.0 is real time'),
+    'rate': ('1.0', 'speed of the replay; 1.0 is real time'),
     'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), "head_pose's parameters"),
 }
 

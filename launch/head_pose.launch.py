@@ -18,7 +18,7 @@ ARGUMENTS = {
     'camera_info': ('camera_info', 'calibration topic'),
     'namespace': ('', 'namespace of the node, one for each camera'),
     'depth': ('depth/image', 'depth topic, beside the images (modality rgbd) or alone (depth); its camera_info is read beside it'),
-    'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), 'parameters'),
+    'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), "the node's parameters (docs/parameters.md)"),
     'log_level': ('info', 'debug, info, warn or error'),
 }
 

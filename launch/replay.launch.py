@@ -22,9 +22,9 @@ SHARE = get_package_share_directory('c2f_head_pose')
 ARGUMENTS = {
     'bag': (None, 'rosbag2 folder, .bag file, or folder of pictures'),
     'image_topic': ('', 'image topic in the bag; empty to find it'),
-    'rate': ('1.0', '1.0 is real time'),
+    'rate': ('1.0', 'speed of the replay; 1.0 is real time'),
     'loop': ('false', 'start again at the end'),
-    'stamps': ('recorded', 'recorded or now'),
+    'stamps': ('recorded', 'recorded: as in the recording; now: moved to the time of the replay'),
     'params_file': (os.path.join(SHARE, 'config', 'head_pose.yaml'), "head_pose's parameters"),
 }
 

@@ -42,9 +42,11 @@ _OF_THE_ESTIMATOR = {
 """Options that decide what an estimator finds, so without effect on recorded poses."""
 
 
-def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
+def parse(
+    arguments: list[str] | None = None, prog: str = 'evaluate_bag', description: str | None = __doc__
+) -> tuple[argparse.Namespace, Options]:
     """Parses the command line into the arguments of the whole run, and the options for each recording."""
-    command = parser()
+    command = parser(prog, description)
     chosen = command.parse_args(arguments)
     if chosen.params_file is not None:  # its values become the defaults, so what is given on the command line counts
         command.set_defaults(**{name: getattr(chosen.params_file, name) for name in NODE_PARAMETERS if hasattr(chosen, name)})
@@ -57,8 +59,12 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Optio
     return chosen, Options(**values)
 
 
-def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
+def prepare(chosen: argparse.Namespace, live: bool = False) -> dict[str, Any] | None:
     """Reads the baseline, and checks it, files of truth and every other argument before any recording is evaluated.
+
+    Args:
+        chosen: the command line's arguments.
+        live: whether a running node's answers are evaluated.
 
     Returns:
         The baseline's metrics.json; None without.
@@ -79,8 +85,11 @@ def prepare(chosen: argparse.Namespace) -> dict[str, Any] | None:
     unused = [option for name, option in _OF_THE_ESTIMATOR.items() if getattr(chosen, name) not in ('', getattr(Options, name))]
     if chosen.params_file is not None:  # from which the others may come
         unused = ['--params-file']
-    if chosen.recorded_topic and unused:
-        raise ValueError(f'leave out {" and ".join(unused)}: no estimator runs with --recorded-topic')
+    if live:
+        unused += ['--recorded-topic'] * bool(chosen.recorded_topic)
+    if (live or chosen.recorded_topic) and unused:
+        why = 'the running node answers, with its own parameters' if live else 'no estimator runs with --recorded-topic'
+        raise ValueError(f'leave out {" and ".join(unused)}: {why}')
     if chosen.attention:
         try:
             driver_monitor(chosen.attention, chosen.camera_elevation_deg, chosen.image_rotation)
@@ -142,9 +151,9 @@ def _node_parameters(path: str) -> Parameters | None:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = 'evaluate_bag', description: str | None = __doc__) -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
-    command = argparse.ArgumentParser(prog='evaluate_bag', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command = argparse.ArgumentParser(prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument(
         'bag',
         nargs='+',
@@ -154,7 +163,11 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument('--output', type=Path, required=True, metavar='DIR', help='folder for the results')
     command.add_argument(
-        '--jobs', type=_within(1, math.inf, int), default=1, metavar='N', help='number of recordings at a time, each in its own process'
+        '--jobs',
+        type=_within(1, math.inf, int),
+        default=1,
+        metavar='N',
+        help='number of recordings at a time, each in its own process (default 1)',
     )
     what = command.add_argument_group('poses to evaluate')
     what.add_argument(
@@ -165,7 +178,12 @@ def parser() -> argparse.ArgumentParser:
         metavar='MODEL',
         help="combine the estimates with a depth model's, such as c2f_depth, as the node's modality rgbd does",
     )
-    what.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
+    what.add_argument(
+        '--device',
+        default='auto',
+        choices=('auto', 'cpu', 'cuda'),
+        help='where the network runs (default %(default)s: on the GPU where TensorRT works, otherwise on the CPU)',
+    )
     what.add_argument('--threads', type=int, default=1, help='CPU threads of each network (default %(default)s)')
     what.add_argument(
         '--params-file',
@@ -205,11 +223,15 @@ def parser() -> argparse.ArgumentParser:
         type=_within(-_LARGEST_OFFSET_S, _LARGEST_OFFSET_S),
         default=0.0,
         metavar='S',
-        help='known delay of the truth, seconds',
+        help="by how much the truth's stamps are later than those of the images they belong to, seconds (default 0)",
     )
     truth.add_argument('--truth-complete', action='store_true', help='the truth holds all heads in view, so other faces are false ones')
     truth.add_argument(
-        '--max-gap-s', type=_within(0, math.inf), default=0.1, metavar='S', help='largest gap in the truth to interpolate over, seconds'
+        '--max-gap-s',
+        type=_within(0, math.inf),
+        default=0.1,
+        metavar='S',
+        help='largest gap in the truth to interpolate over, seconds (default %(default)s)',
     )
     driver = command.add_argument_group("the driver's attention")
     driver.add_argument(

@@ -72,9 +72,9 @@ def image_from_message(message: Any, bits: SignificantBits | None = None) -> np.
     channels, conversion = _SIXTEEN_BIT[encoding] if wide else _EIGHT_BIT[encoding]
     pixels = _rows(message, np.dtype(np.uint16 if wide else np.uint8), channels)
     if channels == 2 and message.width % 2:
-        raise ImageError(f'width {message.width} is odd, {encoding} needs an even one')
+        raise ImageError(f'width {message.width} is odd, {encoding} needs an even one; correct the publisher')
     if encoding.startswith('bayer') and min(message.width, message.height) < 4:
-        raise ImageError(f'size {message.width}x{message.height} is too small for {encoding}')
+        raise ImageError(f'size {message.width}x{message.height} is too small for {encoding}; correct the publisher')
     if conversion is not None:
         pixels = cv2.cvtColor(np.ascontiguousarray(pixels), conversion)
     return (bits or SignificantBits()).to_8_bits(pixels)
@@ -150,7 +150,9 @@ def _rows(message: Any, dtype: np.dtype[Any], channels: int = 1) -> np.ndarray:
         raise ImageError(f'step {step} is shorter than a row of {width} {message.encoding} pixels ({row} bytes); correct the publisher')
     data = np.frombuffer(message.data, np.uint8)
     if data.size < step * (height - 1) + row:
-        raise ImageError(f'data has {data.size} bytes, {height} rows of step {step} need {step * height}; the image is cut off')
+        raise ImageError(
+            f'data has {data.size} bytes, {height} rows of step {step} need {step * height}: the image is cut off; correct the publisher'
+        )
     if height == 1:
         step = row  # one row has no next one; its step may be anything
     if data.size < step * height:  # the last row's padding may be left out
@@ -167,13 +169,13 @@ def _nv(message: Any) -> np.ndarray:
     height, width, step = message.height, message.width, message.step
     _check_size(width, height)
     if width % 2 or height % 2:
-        raise ImageError(f'size {width}x{height} is odd, {message.encoding} needs an even one')
+        raise ImageError(f'size {width}x{height} is odd, {message.encoding} needs an even one; correct the publisher')
     if step < width:
         raise ImageError(f'step {step} is shorter than a row of {width} {message.encoding} pixels; correct the publisher')
     data = np.frombuffer(message.data, np.uint8)
     rows = height * 3 // 2
     if data.size < step * rows:
-        raise ImageError(f'data has {data.size} bytes, {message.encoding} with step {step} needs {step * rows}; the image is cut off')
+        raise ImageError(f'data has {data.size} bytes, {message.encoding} needs {step * rows}: the image is cut off; correct the publisher')
     planes = np.ascontiguousarray(data[: step * rows].reshape(rows, step)[:, :width])
     return cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_NV12 if message.encoding == 'nv12' else cv2.COLOR_YUV2BGR_NV21)
 

@@ -1,4 +1,4 @@
-"""Fetches the face detector, checks its digest and frees its image size. Set-up commands run it; the node never does."""
+"""Downloads the face detector, checks its sha256, lets it take images of any size. Set-up commands run it; the node never does."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fetch_detector(folder: Path | None = None, file: Path | None = None, report:
     if hashlib.sha256(converted).hexdigest() != DETECTOR.sha256:
         import onnx
 
-        raise ModelError(f"onnx {onnx.__version__} writes another file with free image size; first pip install 'onnx<1.24'")
+        raise ModelError(f"onnx {onnx.__version__} converts it to a file with another sha256: pip install 'onnx<1.24', then run this again")
     handle, part = tempfile.mkstemp(dir=folder, suffix='.part')
     try:
         with os.fdopen(handle, 'wb') as stream:

@@ -243,4 +243,4 @@ class DepthInput:
         self._reported.add(key)
         self._pairs = 0
         self.status, self.degraded = missing.reason, True
-        self._notices.once(key, f'{missing.reason}. Until then heads are answered from the image alone')
+        self._notices.once(key, f'{missing.reason}. Meanwhile heads are answered from the image alone')

@@ -184,13 +184,13 @@ def evaluate_live(
 def main(args: list[str] | None = None) -> int:
     """Listens until the replay is over, evaluates, and returns evaluate_bag's exit code."""
     arguments = remove_ros_args(sys.argv if args is None else args)[1:]
-    chosen, options = command_line.parse(arguments)
+    chosen, options = command_line.parse(arguments, 'evaluation_node', __doc__)
     if len(chosen.bag) != 1:
         print('error: name the one bag that is replayed', file=sys.stderr)
         return 2
     try:
         locate(chosen.bag[0])
-        baseline = command_line.prepare(chosen)
+        baseline = command_line.prepare(chosen, live=True)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

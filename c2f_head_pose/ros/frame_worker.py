@@ -131,7 +131,10 @@ class FrameWorker:
             text = f'{type(error).__name__}: {error}'
             self._statistics.count_failure('estimator failed', text)
             self._notices.throttled(
-                'estimator', f'image not answered: {text}; if it goes on, report it with the image, or try device:=cpu', level='error'
+                'estimator',
+                f'image not answered: {text}; if it goes on, report it with the image, or start the node with the parameter '
+                'device: cpu (--ros-args -p device:=cpu)',
+                level='error',
             )
         else:
             self._statistics.count_answer(answer)

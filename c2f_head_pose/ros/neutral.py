@@ -111,9 +111,10 @@ class NeutralLearner:
             recent = [(i, pose) for at_s, i, pose in self._seen if now_s - at_s <= window_s]
         poses = [pose for i, pose in recent if i == recent[-1][0]]
         if len(poses) < _LEAST_SAMPLES:
+            look = 'the driver look straight ahead' if kind == 'mount' else 'one person look into the camera'
             raise NeutralError(
-                f'only {counted(len(poses), "image")} of a face in the last {window_s:g} s, {_LEAST_SAMPLES} are needed: '
-                'let one person look straight and call again'
+                f'only {counted(len(poses), "image")} of a face in the last {window_s:g} s, {_LEAST_SAMPLES} are needed: let {look} '
+                'and keep still, and call again; where images come more slowly, with a longer neutral_window_s'
             )
         estimates = np.array([pose.R_cam_head if pose.R_cam_head_unsmoothed is None else pose.R_cam_head_unsmoothed for pose in poses])
         R_mean = nearest_rotation(estimates.mean(0))
@@ -224,4 +225,6 @@ def clear(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise NeutralError(f'{path} cannot be removed ({error.strerror})') from None
+        raise NeutralError(
+            f'{path} cannot be removed ({error.strerror}): let the node write into its folder, or delete it by hand'
+        ) from None

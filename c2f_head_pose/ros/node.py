@@ -23,6 +23,10 @@ from .log import Notices
 from .neutral_services import NeutralServices
 from .session import Session, SessionError
 
+_HELP = """usage: head_pose_node [--ros-args -p NAME:=VALUE ... --params-file FILE -r NAME:=TOPIC ...]
+
+The lifecycle node `head_pose`: reads images, publishes head poses. It configures and activates itself (autostart).
+Parameters: docs/parameters.md, or `python -m c2f_head_pose.ros.parameters --markdown`; topics: docs/ros.md."""
 _WATCH_PERIOD_S = 0.25
 _DIAGNOSTICS_PERIOD_S = 1.0
 _REPEAT_S = 30.0
@@ -211,7 +215,7 @@ class HeadPoseNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Runs the node until SIGINT or SIGTERM; returns the process's exit status."""
-    return running.run(HeadPoseNode, HeadPoseNode.bring_up, args)
+    return running.run(HeadPoseNode, HeadPoseNode.bring_up, args, about=_HELP)
 
 
 if __name__ == '__main__':

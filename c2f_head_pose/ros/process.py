@@ -13,6 +13,7 @@ from typing import Any
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
 from .. import memory
 from ..parameters import DECIMAL_POINTS
@@ -48,6 +49,7 @@ def run(
     start: Callable[[Any], Any],
     args: list[str] | None = None,
     finished: Callable[[Any], bool] = lambda _: False,
+    about: str = '',
 ) -> int:
     """Runs one node until a signal, or until it has finished.
 
@@ -58,11 +60,15 @@ def run(
         start: called with the node before it spins.
         args: the command line; sys.argv by default.
         finished: asked with the node between callbacks.
+        about: what -h or --help prints, without starting the node; empty for a command that reads its arguments itself.
 
     Returns:
         Exit status: 0 or the node's own `exit_status`; 1 when ROS refused the command line or the node could not be made, with the reason
         on stderr.
     """
+    if about and {'-h', '--help'} & set(remove_ros_args(sys.argv if args is None else args)[1:]):
+        print(about)
+        return 0
     interrupt = Interrupt()
     memory.keep_image_memory()
     transport.share_large_images()

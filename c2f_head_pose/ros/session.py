@@ -32,8 +32,8 @@ from .watchdog import explain_mismatch, explain_silence, published_topics
 _REPEAT_S = 30.0
 _FEWEST_LOST, _SHARE_LOST = 10, 0.05
 _WHY_LOST = (
-    'the network loses them or was away for a while, this machine is too busy to take each (free a core for the node), or Fast DDS '
-    "has less shared memory than an image takes, which is the sender's: start the camera driver with config/fastdds.xml too"
+    'the network connection loses them or was down for a while, this machine is too busy to take each (free a core for the node), or '
+    "Fast DDS has less shared memory than an image takes, which is the sender's: start the camera driver with config/fastdds.xml too"
 )
 _LATE_S = 0.03
 """An image that waited for TF or depth for longer may have made others wait; tf2 looks every 20 ms, and depth is waited for 20 ms."""
@@ -119,7 +119,10 @@ class Session:
                 self._inputs.add(CameraInfo, self._depth_infos_topic, self.depth.alignment.update)
         except Exception as error:
             self.close()
-            raise SessionError(f'cannot subscribe to {topic} and {info_topic}: {type(error).__name__}: {error}') from None
+            raise SessionError(
+                f'cannot subscribe to {topic} and {info_topic}: {type(error).__name__}: {error}; do other nodes use the topic with another '
+                f'type? (ros2 topic info -v {topic})'
+            ) from None
 
     def close(self, limit_s: float | None = None) -> None:
         """Unsubscribes, waits for the image in progress, and clears what was published.
@@ -130,7 +133,7 @@ class Session:
         """
         self._inputs.clear()
         if not self._worker.close(limit_s):
-            self._notices.say('an image is still in the network: not waited for', 'warning')
+            self._notices.say('the model is still working on an image: not waited for', 'warning')
         if self._tf is not None:
             self._tf.destroy()
         self._parts.outputs.clear()
@@ -302,7 +305,7 @@ class Session:
             return ''
         return (
             f'one image has been in the network for {busy_s:.0f} s: it hangs, or is much too slow on this machine; look at the '
-            'load and the GPU (nvidia-smi, dmesg), start the node again, or try device:=cpu'
+            'load and the GPU (nvidia-smi, dmesg), start the node again, or with the parameter device: cpu (--ros-args -p device:=cpu)'
         )
 
     def _watch_answers(self) -> None:

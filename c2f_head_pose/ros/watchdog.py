@@ -39,7 +39,7 @@ def explain_silence(node: Any, source: Source, qos: QoSProfile, received_before:
     if received_before:
         return f'{owner} still has {topic} open but sends nothing more; look at the camera, or whether the replay is paused or over'
     return (
-        f'{owner} publishes {topic} but nothing arrives; look whether it sends (ros2 topic hz {topic}), and on Fast DDS '
+        f'{owner} publishes {topic} but nothing arrives; check whether it sends (ros2 topic hz {topic}), and on Fast DDS '
         'whether its shared memory is larger than an image (config/fastdds.xml)'
     )
 

@@ -63,7 +63,7 @@ def test_a_networks_time_and_the_cameras_example_are_those_of_the_tables():
     times = f"{c2f / edge:.1f} times the network's time"
     assert times in readme and f'{times} ({c2f:.1f} ms a face)' in tuning
     assert f'takes {edge:.1f} ms a face, in int8 {int8:.1f}, `c2f` {c2f:.1f};' in readme
-    assert f"{int8 / edge:.1f} of the network's time on this processor ({int8:.1f} for {edge:.1f} ms a face" in tuning
+    assert f'the network takes {int8 / edge:.1f} of its time on this processor ({int8:.1f} for {edge:.1f} ms a face' in tuning
     image = float(re.search(r'^\| `c2f_edge` \| \S+ \| (\S+) \|', tuning, re.M)[1])
     assert f'2 x 15 x ({image:.1f} + 4) ms, {0.03 * (image + 4):.2f} of a core' in tuning
     assert re.search(r'takes (\d+ MB)', tuning)[1] == re.search(r'(\d+ MB) then', reliability)[1]

@@ -116,7 +116,7 @@ def test_the_errors_by_angle_and_the_stated_deviations_are_those_with_the_detect
     edge, accurate = figures_on_file('c2f_edge', 'detector'), figures_on_file('c2f', 'detector')
     shown = re.search(r'errs by (\S+) degrees in yaw, (\S+) in roll and (\S+) in pitch', README).groups()
     assert [f'{float(edge[angle]):.1f}' for angle in ('yaw', 'roll', 'pitch')] == [*shown]
-    once, twice = re.search(r'stated standard deviation on (\d+) % of real faces, and within twice of it on (\d+) %', README).groups()
+    once, twice = re.search(r'stated standard deviation on (\d+) % of real faces, and within twice that on (\d+) %', README).groups()
     assert [f'{100 * float(accurate[k]):.0f}' for k in ('within_1', 'within_2')] == [once, twice]
 
 

@@ -143,6 +143,13 @@ def test_a_recording_that_does_not_exist_is_refused_at_once(tmp_path, capsys):
     assert 'error: there is no recording' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('option', [('--model', 'c2f'), ('--max-faces', '2'), ('--recorded-topic', '/a')])
+def test_options_of_the_estimator_are_refused_because_the_running_node_answers(option, tmp_path, capsys):
+    bag = write_bag(tmp_path / 'bag', scene_recording(Scene(duration_s=0.4, rate_hz=5.0)))
+    assert evaluation_node.main(['evaluation_node', str(bag), '--output', str(tmp_path / 'output'), *option]) == 2
+    assert f'error: leave out {option[0]}: the running node answers' in capsys.readouterr().err
+
+
 def wait_for_text(path, text, seconds=30.0):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -57,5 +57,5 @@ def test_images_overwritten_before_the_node_took_them_are_counted_and_reported(g
     graph.wait_until(lambda: statistics.dropped.get('not delivered', 0) + statistics.images == 13, 'every image to be accounted for')
     assert statistics.dropped['not delivered'] >= 10
     graph.wait_for_log('images on /image were sent and never came', 'config/fastdds.xml')
-    graph.wait_for_state('images were sent and never came: the network loses them')
+    graph.wait_for_state('images were sent and never came: the network connection loses them')
     graph.wait_until(lambda: results.diagnostics and 'dropped: not delivered' in values(results.diagnostics[-1].status[0]), 'the count')

@@ -33,13 +33,13 @@ def test_the_markdown_table_has_a_row_for_every_parameter():
         ('detection_threshold', float('nan'), '0.01 to 0.99'),
         ('detection_threshold', '0.5', 'a number'),
         ('max_faces', 0, '1 to 100'),
-        ('max_faces', 2.5, 'a whole number'),
-        ('max_faces', True, 'a whole number'),
+        ('max_faces', 2.5, 'an integer'),
+        ('max_faces', True, 'an integer'),
         ('max_faces', 10**400, '1 to 100'),
         ('silence_timeout_s', 10**400, '0.1 to 4.5'),
         ('device', 'gpu', 'auto, cpu or cuda'),
         ('smoothing', 1, 'true or false'),
-        ('model', ' ', 'a text'),
+        ('model', ' ', 'a string'),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_the_value_and_what_it_may_be(name, value, remedy):

@@ -42,6 +42,10 @@ try:
 except ImportError:
     Detection3DArray = None
 
+_HELP = """usage: attention_node [--ros-args -p NAME:=VALUE ... --params-file FILE -r NAME:=TOPIC ...]
+
+The node `attention`: decides from head poses whether the driver attends to the road, or who looks at the robot. It gives no warnings.
+Parameters: config/attention.yaml; topics and states: docs/attention.md."""
 _TICK_PERIOD_S = 0.1
 _DIAGNOSTICS_PERIOD_S = 1.0
 _QUIET_S = 0.5
@@ -305,7 +309,7 @@ def _time(seconds: float) -> Time:
 
 def main(args: list[str] | None = None) -> int:
     """Runs the node until SIGINT or SIGTERM; returns the process's exit status."""
-    return process.run(AttentionNode, lambda node: None, args)
+    return process.run(AttentionNode, lambda node: None, args, about=_HELP)
 
 
 if __name__ == '__main__':

@@ -79,7 +79,7 @@ class AttentionParameters(ParameterTable):
     )
     addw: bool = parameter(_S.addw, "Run the EU's timer for looks into the lap in addition to Euro NCAP's.")
     addw_fast_s: float = parameter(_S.addw_fast_s, "The EU's timer at speed, or at unknown speed.", 's', 0.5, 60.0)
-    addw_slow_s: float = parameter(_S.addw_slow_s, "The EU's timer below that speed.", 's', 0.5, 60.0)
+    addw_slow_s: float = parameter(_S.addw_slow_s, "The EU's timer below addw_fast_mps.", 's', 0.5, 60.0)
     addw_fast_mps: float = parameter(
         round(_S.addw_fast_mps, 3), "Speed from which addw_fast_s applies: the EU's 50 km/h.", 'm/s', 0.1, 100.0
     )

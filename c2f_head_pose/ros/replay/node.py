@@ -286,6 +286,7 @@ class ReplayNode(Node):
 def main(args: list[str] | None = None) -> int:
     """Replays the recording that the command line names; returns the process's exit status."""
     parser = argparse.ArgumentParser(
+        prog='replay_node',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='parameters:\n' + '\n'.join(f'  {row.name} ({row.default!r}): {row.metadata["text"]}' for row in fields(ReplayParameters)),
