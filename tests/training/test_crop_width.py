@@ -38,6 +38,17 @@ def test_slope_and_error_at_each_width():
         assert row['pitch_slope'] == pytest.approx(0, abs=1e-6) and row['pitch_error'] == pytest.approx(5 / 3)
 
 
+def test_pan_and_tilt_of_marks_are_the_direction_of_the_face():
+    """Pan 60 and tilt 30, by hand: the direction is right -0.75, down -0.5, forward -0.433."""
+    face_axis = np.array([-np.cos(np.radians(30)) * np.sin(np.radians(60)), -0.5, -np.cos(np.radians(30)) * 0.5])
+    R_cam_head = np.stack([face_axis, np.cross([0.0, 1.0, 0.0], face_axis), np.zeros(3)], -1)[None]
+    assert crop_width.azimuth_elevation_deg(R_cam_head) == pytest.approx(np.array([[60.0, 30.0]]))
+    for ypr_deg in ((40.0, 0.0, 0.0), (0.0, -25.0, 10.0)):
+        R_cam_head = geometry.rotation_from_ypr_deg(np.array(ypr_deg))[None]
+        assert crop_width.azimuth_elevation_deg(R_cam_head) == pytest.approx(np.array([ypr_deg[:2]]), abs=1e-6)
+    assert crop_width.SETS['pointing04'][1] is crop_width.azimuth_elevation_deg
+
+
 def test_without_any_set_the_command_names_where_to_get_them(tmp_path, monkeypatch, capsys):
     for name in ('AFLW2000_DIR', 'POINTING04_DIR'):
         monkeypatch.delenv(name, raising=False)

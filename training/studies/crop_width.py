@@ -1,8 +1,10 @@
 """Measures the sensitivity to the width of the crop: `python -m training.studies.crop_width [MODEL ...] [--peers FOLDER]`.
 
 For each network, set of real faces and width of the square crop: the slope of the estimated over the labelled angle (1 without
-compression) and the mean absolute error, for yaw and pitch. A slope that all networks share comes from the labels. The sets are opened
-as by `python -m training.evaluate`. Figures go to training/results/crop_width.csv.
+compression) and the mean absolute error, for yaw and pitch. Pointing'04's marks are directions from the head, so its pan and tilt are
+compared with the azimuth and elevation of the face's direction, which yaw and pitch are not: a head at pan 60, tilt 30 has yaw 49,
+pitch 49. A slope that all networks share comes from the labels. The sets are opened as by `python -m training.evaluate`. Figures go to
+training/results/crop_width.csv.
 """
 
 from __future__ import annotations
@@ -27,21 +29,45 @@ from ..loop.checkpoint import commit
 from .peer_networks import HeadPoseNetwork, add_network_arguments, networks, rotations
 
 Square = Callable[[Face, float], crop.CropSquare]
-SETS: dict[str, tuple[Square, float, float]] = {'aflw2000': (landmark_square, 60.0, 40.0), 'pointing04': (box_square, 60.0, 30.0)}
-"""The square to cut, and the largest yaw and pitch: beyond them yaw, pitch and roll mix, and a slope does not describe the errors."""
+Angles = Callable[[np.ndarray], np.ndarray]
+
+
+def yaw_pitch_deg(R_cam_head: np.ndarray) -> np.ndarray:
+    """Returns (N, 2) yaw and pitch of (N, 3, 3) rotations, degrees."""
+    return geometry.ypr_deg_from_rotation(R_cam_head)[:, :2]
+
+
+def azimuth_elevation_deg(R_cam_head: np.ndarray) -> np.ndarray:
+    """Returns (N, 2) azimuth and elevation of the faces' directions, degrees, with the signs of yaw and pitch.
+
+    Args:
+        R_cam_head: (N, 3, 3), maps head axes to the camera's optical axes.
+    """
+    right, down, forward = np.moveaxis(R_cam_head[:, :, 0], -1, 0)
+    return np.degrees(np.stack([np.arctan2(-right, -forward), np.arcsin(np.clip(-down, -1, 1))], -1))
+
+
+SETS: dict[str, tuple[Square, Angles, float, float]] = {
+    'aflw2000': (landmark_square, yaw_pitch_deg, 60.0, 40.0),
+    'pointing04': (box_square, azimuth_elevation_deg, 60.0, 30.0),
+}
+"""The square to cut, the angles of the labels, and the largest of them: beyond, yaw, pitch and roll mix, and a slope does not describe
+the errors."""
 WIDTHS = (0.75, 0.85, 1.0, 1.15, 1.3)
 """Widths of the crop over the network's own."""
 LINE = '{set:10} {network:24} margin {margin:.2f}  yaw {yaw_slope:.2f}, {yaw_error:4.1f}  pitch {pitch_slope:.2f}, {pitch_error:4.1f}'
 FIELDS = ('set', 'network', 'margin', 'n', 'yaw_slope', 'yaw_error', 'pitch_slope', 'pitch_error', 'command', 'commit')
 
 
-def rows(network: HeadPoseNetwork, faces: Sequence[Face], square: Square, widths: Sequence[float] = WIDTHS) -> Iterator[dict[str, object]]:
+def rows(
+    network: HeadPoseNetwork, faces: Sequence[Face], square: Square, angles_deg: Angles = yaw_pitch_deg, widths: Sequence[float] = WIDTHS
+) -> Iterator[dict[str, object]]:
     """Makes one row for each width of the square: FIELDS without set, command and commit."""
     truth = np.array([face.ypr_deg[:2] for face in faces])
     images = [face.read() for face in faces]
     for width in widths:
         margin = network.margin * width
-        found = geometry.ypr_deg_from_rotation(rotations(network, images, [square(face, margin) for face in faces]))[:, :2]
+        found = angles_deg(rotations(network, images, [square(face, margin) for face in faces]))
         error = np.abs(found - truth).mean(0)
         slope = [np.polyfit(truth[:, axis], found[:, axis], 1)[0] for axis in (0, 1)]
         yield {
@@ -70,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     kept: list[dict[str, object]] = []
     try:
         opened = networks(args.models, args.peers, 1)
-        for name, (square, yaw, pitch) in SETS.items():
+        for name, (square, angles_deg, yaw, pitch) in SETS.items():
             try:
                 faces = [f for f in open_faces(name) if abs(f.ypr_deg[0]) <= yaw and abs(f.ypr_deg[1]) <= pitch]
             except MissingDataError as error:
@@ -78,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
                 continue
             faces = spread(faces, args.limit)
             for network in opened:
-                for row in rows(network, faces, square):
+                for row in rows(network, faces, square, angles_deg):
                     kept.append({'set': name, **row, 'command': command, 'commit': commit()})
                     print(LINE.format(**kept[-1]), flush=True)
     except ModelError as error:
