@@ -31,7 +31,7 @@ def test_slope_and_error_at_each_width():
     Pitches 0, 2 and 4 answered 3: slope 0, (3 + 1 + 1) / 3 off.
     """
     faces = [face(10, 0.0), face(20, 2.0), face(30, 4.0)]
-    found = list(crop_width.rows(Halving(), faces, landmark_square, (0.5, 1.0)))
+    found = list(crop_width.rows(Halving(), faces, landmark_square, widths=(0.5, 1.0)))
     assert [row['margin'] for row in found] == [0.7, 1.4]
     for row in found:
         assert row['n'] == 3 and row['yaw_slope'] == pytest.approx(0.5) and row['yaw_error'] == pytest.approx(10)
