@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
-from statistics import mean, variance
+from statistics import mean, stdev
 
-from scipy.special import stdtrit
+from .seed_spread import SeedSpread, pooled
 
 START = 'start'
 """Name of the row of the weights that all rows begin with."""
@@ -23,7 +22,6 @@ COLUMNS = {
     'landmarks': "AFLW2000 landmarks' crop",
     'pointing04': "Pointing'04",
 }
-SHARE = 0.975
 QUESTIONS = (
     ('Half of the samples are turned portraits', 'renders, portraits 50 %', 'renders'),
     ('A third of the renders have scanned shapes', 'renders, portraits 50 %, scans', 'renders, portraits 50 %'),
@@ -45,13 +43,10 @@ def by_row(rows: Rows) -> dict[str, Rows]:
     return {name: [row for row in rows if row['row'] == name] for name in dict.fromkeys(row['row'] for row in rows)}
 
 
-def spread(rows: Rows, column: str) -> tuple[float, int]:
-    """Standard deviation of a measure between the seeds of a row, pooled over all rows, and its degrees of freedom."""
-    several = [values for found in by_row(rows).values() if len(values := [float(row[column]) for row in found if row[column]]) > 1]
-    freedom = sum(len(values) - 1 for values in several)
-    if not freedom:
-        return 0.0, 0
-    return sqrt(sum(variance(values) * (len(values) - 1) for values in several) / freedom), freedom
+def spread(rows: Rows, column: str) -> SeedSpread:
+    """The spread of a measure between the seeds of a row, pooled over all rows."""
+    values = [[float(row[column]) for row in found if row[column]] for found in by_row(rows).values()]
+    return pooled((stdev(several), len(several)) for several in values if len(several) > 1)
 
 
 def cell(rows: Rows, name: str, column: str) -> str:
@@ -59,10 +54,10 @@ def cell(rows: Rows, name: str, column: str) -> str:
     values = [float(row[column]) for row in by_row(rows)[name] if row[column]]
     if not values:
         return '-'
-    deviation, freedom = spread(rows, column)
-    if name == START or not freedom:
+    between_seeds = spread(rows, column)
+    if name == START or not between_seeds.freedom:
         return f'{mean(values):.2f}'
-    return f'{mean(values):.2f} ± {stdtrit(freedom, SHARE) * deviation / sqrt(len(values)):.2f}'
+    return f'{mean(values):.2f} ± {between_seeds.half(len(values)):.2f}'
 
 
 def lines(rows: Rows) -> list[list[str]]:
@@ -89,9 +84,9 @@ def _difference(rows: Rows, one: Rows, other: Rows, column: str, title: str) -> 
     if not first or not second:
         return ''
     change = mean(first) - mean(second)
-    deviation, freedom = spread(rows, column)
-    if not freedom:
+    between_seeds = spread(rows, column)
+    if not between_seeds.freedom:
         return f'{title} {change:+.2f}'
-    interval = stdtrit(freedom, SHARE) * deviation * sqrt(1 / len(first) + 1 / len(second))
+    interval = between_seeds.half(len(first), len(second))
     told = f'**{change:+.2f}**' if abs(change) > interval else f'{change:+.2f}'
     return f'{title} {told} ± {interval:.2f}'
