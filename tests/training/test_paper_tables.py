@@ -235,6 +235,8 @@ def test_a_plot_is_drawn_where_there_are_figures(tmp_path):
     assert paper_plots.plot(3, tmp_path / 'table3.png', tmp_path) and (tmp_path / 'table3.png').stat().st_size > 5000
     assert not paper_plots.plot(2, tmp_path / 'table2.png', tmp_path)
     assert paper_plots.columns_by_unit(3, results.read(3, tmp_path))['right category, %'] == ['synthetic', 'biwi', 'pointing04']
+    cells = ['synthetic', 'synthetic pitch yaw']  # of Table 2, shares too
+    assert paper_plots.columns_by_unit(2, [figure(2, 'pitch, yaw, roll', c, 80) for c in cells]) == {'right category, %': cells}
 
 
 @pytest.mark.parametrize('number', sorted(TABLES))

@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_biwis_cells_are_right_for_a_network_that_is(tmp_path, monkeypatch):
 
 
 def test_a_classifier_is_asked_where_it_lies_and_judged_by_what_the_crop_shows(tmp_path, monkeypatch):
-    """The whole row: trained, opened on the device told, its category compared by `validate.category_accuracy` with the crop's sign.
+    """The whole row: trained, opened on the device told, its category compared by `validate.category_accuracies` with the crop's sign.
 
     A stand-in network answers as the crop shows the head: yaw 2 degrees in the camera's frame, about -15 in the crop's.
     """
@@ -84,6 +85,35 @@ def test_a_classifier_is_asked_where_it_lies_and_judged_by_what_the_crop_shows(t
     figures = {f.cell: f for f in one.run(row)}
     assert asked == {'final.pt': 'cpu'} and abs(yaw) > 10
     assert figures['biwi'].value == figures['real'].value == '100'
+
+
+def test_a_classifier_of_more_angles_is_also_judged_by_pitch_and_yaw_alone(tmp_path, monkeypatch):
+    """It tells pitch and yaw of all eight octants and roll of none; Pointing'04, which labels no roll, can still judge the two."""
+    signs = np.array(list(np.ndindex(2, 2, 2)))
+    truth = np.where(signs, 1, -1) * [20.0, 10.0, 5.0]  # yaw, pitch, roll
+    answers = torch.tensor(signs[:, 1] + 2 * signs[:, 0] + 4 * (1 - signs[:, 2]))  # bits of pitch, yaw, roll
+    monkeypatch.setattr(Classifier, 'classify', lambda self, crops: torch.nn.functional.one_hot(answers, 8).float() * 3)
+    one, model = bench(tmp_path, monkeypatch), all_knowing(np.eye(3)[None])
+    model.engine.network = Classifier('alexnet', 64, ('pitch', 'yaw', 'roll'), 0.0625)
+    crops, R = np.zeros((8, 64, 64), np.uint8), geometry.rotation_from_ypr_deg(truth)
+    result = SimpleNamespace(crops=crops, R_crop_true=R, truth_ypr_deg=truth)
+    assert one._cells(model, result) == {'coarse': 0, 'pitch yaw': 100}
+    row = experiments.of_table(2)[0]
+    assert [table_rows._column(row, 'synthetic', cell) for cell in ('coarse', 'pitch yaw')] == ['synthetic', 'synthetic pitch yaw']
+    without_roll = SimpleNamespace(crops=crops, R_crop_true=R, truth_ypr_deg=truth * [1, 1, np.nan])
+    assert one._cells(model, without_roll) == {'pitch yaw': 100}
+    model.engine.network.by = ('pitch', 'roll')
+    with pytest.raises(MissingDataError, match='does not label an angle'):
+        one._cells(model, without_roll)
+
+
+def test_signs_that_do_not_count_are_summed_out():
+    """Pitch negative in 0.4 with one roll, positive in 0.3 with either: the likeliest category is wrong in pitch, pitch alone is not."""
+    network = Classifier('alexnet', 64, ('pitch', 'roll'), 0.0625)
+    share = torch.tensor([[0.4, 0.3, 1e-9, 0.3]])  # pitch is the lower bit, roll the upper
+    assert torch.allclose(network.probabilities(share.log(), ('pitch',)), torch.tensor([[0.4, 0.6]]))
+    assert torch.allclose(network.probabilities(share.log(), ('roll',)), torch.tensor([[0.7, 0.3]]))
+    assert torch.allclose(network.probabilities(share.log()), share)
 
 
 def test_table_2_pools_over_the_real_sets_that_label_the_angles(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ FOLDER = results.FOLDER.parents[1] / 'docs' / 'images'
 def columns_by_unit(table: int, figures: list[Figure]) -> dict[str, list[str]]:
     """The columns that have figures, by unit: accuracies and mean errors."""
     cells = list(dict.fromkeys(f.cell for f in figures))
-    shares = [c for c in cells if c.split()[-1] == 'coarse' or (table in (2, 3) and ' ' not in c)]
+    shares = [c for c in cells if table == 2 or c.split()[-1] == 'coarse' or (table == 3 and ' ' not in c)]
     errors = [c for c in cells if c.split()[-1] in ANGLES and c not in shares]
     return {unit: columns for unit, columns in (('right category, %', shares), ('mean absolute error, degrees', errors)) if columns}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
@@ -65,7 +67,7 @@ def validate(network: nn.Module, crops: torch.Tensor, truth: np.ndarray) -> dict
     """The `val_` columns of the log, on crops and rotations of `held_out`."""
     R, std, logits = estimate(network, crops)
     if isinstance(network, Classifier):
-        return {'val_coarse': category_accuracy(network, crops, truth)}
+        return {'val_coarse': category_accuracies(network, crops, truth, [network.by])[0]}
     summary = metrics.rotation_errors(truth, R).summary()
     return {
         'val_geodesic': summary['geodesic'],
@@ -79,13 +81,21 @@ def validate(network: nn.Module, crops: torch.Tensor, truth: np.ndarray) -> dict
 
 
 @torch.no_grad()
-def category_accuracy(network: Classifier, crops: torch.Tensor, truth: np.ndarray) -> float:
-    """Share of crops for which a classifier predicts the right one of its own categories."""
+def category_accuracies(network: Classifier, crops: torch.Tensor, truth: np.ndarray, strategies: Sequence[Sequence[str]]) -> list[float]:
+    """Shares of crops, 0..1, for which a classifier predicts the right category by each of several choices of its angles.
+
+    Args:
+        network: the classifier.
+        crops: (N, 1, S, S) uint8.
+        truth: (N, 3, 3) R_crop_head.
+        strategies: choices of angles, each some of the network's own; the signs of the others do not count.
+    """
     network.eval()
     device = next(network.parameters()).device
-    guessed = torch.cat([network.classify(part.to(device)).argmax(1).cpu() for part in crops.split(128)])
-    target = network.target(ypr_from_rotation(torch.from_numpy(truth)))
-    return float((guessed == target).float().mean())
+    logits = torch.cat([network.classify(part.to(device)).cpu() for part in crops.split(128)])
+    ypr_rad = ypr_from_rotation(torch.from_numpy(truth))
+    guesses = ((network.probabilities(logits, angles).argmax(1), network.target(ypr_rad, angles)) for angles in strategies)
+    return [float((guessed == target).float().mean()) for guessed, target in guesses]
 
 
 def measure_std(network: nn.Module, crops: torch.Tensor, truth: np.ndarray) -> None:

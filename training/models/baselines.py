@@ -185,10 +185,22 @@ class Classifier(nn.Module):
         """(B, classes) logits."""
         return self.head(self.trunk(self.normalise(crops))).float()
 
-    def target(self, ypr_rad: Tensor) -> Tensor:
-        """(B,) int64: the category of angles, a bit for the sign of each."""
+    def target(self, ypr_rad: Tensor, angles: Sequence[str] | None = None) -> Tensor:
+        """(B,) int64: the category of (B, 3) yaw, pitch, roll by these angles (None: its own), a bit for the sign of each."""
         column = {'yaw': 0, 'pitch': 1, 'roll': 2}
-        return sum(((ypr_rad[:, column[name]] >= 0).long() << i) for i, name in enumerate(self.by))
+        return sum(((ypr_rad[:, column[name]] >= 0).long() << i) for i, name in enumerate(angles or self.by))
+
+    def probabilities(self, logits: Tensor, angles: Sequence[str] | None = None) -> Tensor:
+        """(B, 2^angles) probabilities of the categories by some of its angles (None: all), summed over the signs of the others.
+
+        Args:
+            logits: (B, classes), of `classify`.
+            angles: some of its angles, which define the categories as in `target`.
+        """
+        kept = tuple(angles or self.by)
+        own = torch.arange(2 ** len(self.by), device=logits.device)
+        place = sum(((own >> self.by.index(name)) & 1) << i for i, name in enumerate(kept))
+        return logits.new_zeros(len(logits), 2 ** len(kept)).index_add(1, place, logits.softmax(1))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The model contract's outputs from the category alone: the rotation is the middle of the category, with a wide deviation."""
