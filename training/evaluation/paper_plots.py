@@ -61,7 +61,7 @@ def plot(table: int, path: Path, folder: Path | None = None) -> bool:
         axis.legend(fontsize=7, loc='upper left', bbox_to_anchor=(1, 1))
     axes[0][0].set_yticks(range(len(rows)), [f'{row} ({scale})' for row, scale, _ in rows])
     axes[0][0].invert_yaxis()
-    diamonds = '; diamonds: the paper' if any_printed else ''
+    diamonds = '; diamonds: the paper' if any_printed else f"; the paper's are of {TABLES[table].tested_on}, so not drawn"
     lines = f"The paper's Table {table}: {TABLES[table].title}", f'Bars: ours, on the set that is named{diamonds}'
     picture.suptitle(('. ' if len(units) > 1 else '\n').join(lines), fontsize=9)  # one panel is too narrow for both on a line
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,38 +19,56 @@ ABSENT = {
 """Real sets, and how a command is given them."""
 
 
-def _cell(figures: dict[str, Figure], printed: dict[str, float | None], column: str) -> str:
-    """The paper's figure / ours, each with its standard deviation over the test in brackets; ours with that over seeds."""
-    figure, texts = figures.get(column), []
-    if printed.get(column) is not None:
-        theirs = printed.get(f'{column}_std')
-        texts.append(f'{printed[column]:g}' + (f' ({theirs:g})' if theirs is not None else ''))
+COLUMNS_OF_OURS = {
+    2: ('pitch yaw', "columns `... pitch yaw` have how often the signs of pitch and yaw are right, whatever the network says of roll's"),
+    3: ('pitch', 'columns of an angle have its mean error in degrees, where the network estimates poses'),
+}
+"""By table: the end of such a column's name, and what it holds."""
+NOT_TRAINED, QUOTED = 'not trained yet', "not trained: another group's method"
+"""In place of the scale, for rows of the paper without figures of ours."""
+
+
+def _ours(figures: dict[str, Figure], column: str) -> str:
+    """Our figure with its standard deviation over seeds, and in brackets that over the test; '-' without one."""
+    figure, std = figures.get(column), figures.get(f'{column}_std')
     if figure is None or figure.value == NOT_RUN:
-        texts.append('-')
-    else:
-        std = figures.get(f'{column}_std')
-        texts.append(figure.value + (f' ± {figure.spread}' if figure.spread else '') + (f' ({float(std.value):.3g})' if std else ''))
-    return ' / '.join(texts)
+        return '-'
+    return figure.value + (f' ± {figure.spread}' if figure.spread else '') + (f' ({float(std.value):.3g})' if std else '')
+
+
+def _theirs(printed: dict[str, float | None], column: str) -> str:
+    """The paper's figure, and in brackets its standard deviation over the test; '-' where it prints none."""
+    value, std = printed.get(column), printed.get(f'{column}_std')
+    return '-' if value is None else f'{value:g}' + (f' ({std:g})' if std is not None else '')
 
 
 def paper_table(number: int, folder: Path | None = None) -> str:
-    """A table in Markdown: the paper's figures / ours, with the rows that are missing and why."""
+    """A table in Markdown: all that the paper prints, with ours beside it, what is ours alone, and what is missing and why."""
     paper, figures = TABLES[number], results.read(number, folder)
-    ours = by_row_and_scale([f for f in figures if f.value != NOT_RUN])
-    cells = [*paper.columns, *(f.cell for f in figures)]
-    columns = [c for c in dict.fromkeys(cells) if not c.endswith('_std')]
-    shown = [c for c in columns if any(f.cell == c and f.value != NOT_RUN for f in figures) or not _set_of(c)]
-    lines = [['', 'scale', *shown], ['---'] * (len(shown) + 2)]
-    for row in dict.fromkeys([*(r for r in paper.rows if r in ours), *ours]):
-        for scale, of_row in ours[row]:
-            seeds = max(f.seeds for f in of_row.values())
+    run = [f for f in figures if f.value != NOT_RUN]
+    ours = by_row_and_scale(run)
+    both = [c for c in paper.columns if not c.endswith('_std')]
+    alone = [c for c in dict.fromkeys(f.cell for f in run) if c not in paper.columns and not c.endswith('_std')]
+    lines = [['', 'scale of ours', *(f'{c}: paper / ours' for c in both), *(f'{c}: ours' for c in alone)]]
+    lines.append(['---'] * len(lines[0]))
+    for row in dict.fromkeys([*paper.rows, *ours]):
+        printed = paper.cells(row)
+        for scale, of_row in ours.get(row, [(QUOTED if row in paper.quoted else NOT_TRAINED, {})]):
+            seeds = max((f.seeds for f in of_row.values()), default=1)
             size = f'{scale}, {seeds} seeds' if seeds > 1 else scale
-            lines.append([row, size, *(_cell(of_row, paper.cells(row), column) for column in shown)])
-    text = [f'**Table {number}**, {paper.title}: the paper / ours.', '']
-    text += [f'| {" | ".join(line)} |' for line in lines] if ours else ['Not trained yet.']
-    text += ['', *_notes(number, figures, [c for c in columns if c not in shown], list(ours))]
-    text += ['', f'![Table {number}: the paper and ours](../docs/images/paper_table{number}.png)'] if ours else []
+            cells = [f'{_theirs(printed, c)} / {_ours(of_row, c)}' for c in both] + [_ours(of_row, c) for c in alone]
+            lines.append([row, size, *cells])
+    text = [f'**Table {number}**, {paper.title}: the paper on {paper.tested_on}{_ours_on(run)}.', '']
+    text += [*(f'| {" | ".join(line)} |' for line in lines), '', *_notes(number, figures)]
+    text += ['', f'![Table {number} as bars](../docs/images/paper_table{number}.png)'] if ours else []
     return '\n'.join(text).rstrip()
+
+
+def _ours_on(run: Sequence[Figure]) -> str:
+    """The end of a title: what our figures are measured on, in few words."""
+    protocols = [f.protocol for f in run if f.protocol and not f.protocol.startswith('real:')]
+    words = dict.fromkeys('our renders' if one.startswith('rendered') else one.split(',')[0] for one in protocols)
+    return f'; ours on {" and ".join(words)}' if words else ''
 
 
 def _set_of(column: str) -> str:
@@ -58,16 +76,19 @@ def _set_of(column: str) -> str:
     return column.split()[0] if column.split()[0] in ABSENT else ''
 
 
-def _notes(number: int, figures: list[Figure], hidden: Sequence[str], trained: Sequence[str]) -> list[str]:
-    """What the figures were tested on, and the rows and sets that are missing."""
-    tested = dict.fromkeys(
-        f'{f.protocol} ({f.n})' for f in figures if f.value != NOT_RUN and f.protocol and not f.protocol.startswith('real:')
-    )
-    notes = [f'- Tested on: {"; ".join(tested)}.'] if tested else []
-    missing = {f.row: f.command.partition(' --rows ')[0] for f in figures if f.row not in trained}
+def _notes(number: int, figures: Sequence[Figure]) -> list[str]:
+    """What our figures were tested on, and the rows and sets that are missing."""
+    run = [f for f in figures if f.value != NOT_RUN]
+    tested = dict.fromkeys(f'{f.protocol} ({f.n})' for f in run if f.protocol and not f.protocol.startswith('real:'))
+    notes = [f'- Ours are tested on: {"; ".join(tested)}.'] if tested else []
+    end, words = COLUMNS_OF_OURS.get(number, ('', ''))
+    notes += [f'- Ours alone: {words}.'] if words and any(f.cell.endswith(f' {end}') for f in run) else []
+    missing = {f.row: f.command.partition(' --rows ')[0] for f in figures if f.row not in {one.row for one in run}}
     notes += [f'- Not trained yet: {"; ".join(missing)} (`{next(iter(missing.values()))} --rows ROW`).'] if missing else []
-    sets = dict.fromkeys(name for column in hidden if (name := _set_of(column)))
-    notes += [f'- Not at hand: {", ".join(ABSENT[name] for name in sets)}.'] if sets else []
+    measured = {_set_of(f.cell) for f in run}
+    columns = [*TABLES[number].columns, *(f.cell for f in figures)]
+    sets = [name for name in dict.fromkeys(map(_set_of, columns)) if name and name not in measured]
+    notes += [f'- Not at hand, so without figures of ours: {", ".join(ABSENT[name] for name in sets)}.'] if sets else []
     return notes
 
 

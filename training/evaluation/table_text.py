@@ -14,7 +14,7 @@ def show(table: int, figures: list[Figure], tiny: bool) -> str:
     rows = by_row_and_scale(figures)
     extra = list(dict.fromkeys(f.cell for f in figures if f.cell not in paper.columns))
     lines = [
-        f'Table {table}: {paper.title}. Each cell: the paper / ours.'
+        f'Table {table}: {paper.title}. Each cell: the paper, on {paper.tested_on} / ours.'
         + (' TINY: a trial of the machinery, the figures mean nothing.' if tiny else '')
     ]
     for label in dict.fromkeys([*paper.rows, *(f.row for f in figures)]):

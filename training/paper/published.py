@@ -11,13 +11,17 @@ class PaperTable:
 
     Attributes:
         title: the comparison.
+        tested_on: what the paper's figures are measured on; ours are measured on other pictures, which their protocols name.
         columns: names of the figures, as in our results.
         rows: label to figures in the order of the columns; None if the paper prints none.
+        quoted: rows that the paper quotes of other groups, whose methods are not trained here.
     """
 
     title: str
+    tested_on: str
     columns: tuple[str, ...]
     rows: dict[str, tuple[float | None, ...]]
+    quoted: tuple[str, ...] = ()
 
     def cells(self, row: str) -> dict[str, float | None]:
         """The figures of a row by their columns; all None for a row that the paper does not have."""
@@ -31,6 +35,7 @@ _ERRORS = ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std', 'ms')
 TABLES = {
     2: PaperTable(
         'classification strategies, accuracy %',
+        "its own renders, and (`real`) Biwi, Pointing'04 and Boston together",
         ('synthetic', 'real'),
         {
             'pitch, yaw, roll': (76.95, 37.14),
@@ -44,6 +49,7 @@ TABLES = {
     ),
     3: PaperTable(
         'classifiers, accuracy %',
+        "its own renders, Biwi, Pointing'04 and Boston",
         ('synthetic', 'biwi', 'pointing04', 'boston'),
         {
             'AlexNet': (99.89, 80.91, 76.71, 71.75),
@@ -53,7 +59,8 @@ TABLES = {
         },
     ),
     4: PaperTable(
-        'regression on Biwi, degrees',
+        'regression, degrees',
+        'Biwi',
         tuple(f'biwi {c}' for c in _ERRORS),
         {
             'Drouard et al.': (8.85, 9.97, 8.7, 9.0, None, None, None),
@@ -62,9 +69,11 @@ TABLES = {
             'Ahn et al.': (11.89, 14.35, 7.12, 11.71, 12.78, 9.66, 0.68),
             'Our method': (5.48, 3.23, 4.76, 4.33, 4.29, 3.30, 0.56),
         },
+        ('Drouard et al.', 'Ricci et al.'),
     ),
     5: PaperTable(
-        'training data, tested on Biwi: accuracy % and degrees',
+        'training data, accuracy % and degrees',
+        'Biwi',
         ('biwi coarse', *(f'biwi {c}' for c in _ERRORS[:6])),
         {
             'synthetic only': (64.71, 16.47, 10.14, 6.14, 8.32, 21.11, 4.75),
@@ -73,7 +82,8 @@ TABLES = {
         },
     ),
     6: PaperTable(
-        'illumination, synthetic: degrees, accuracy %',
+        'illumination, degrees and accuracy %',
+        'its own renders',
         (*_ERRORS, 'coarse'),
         {
             'angles': (6.23, 5.13, 7.20, 5.02, 5.44, 4.21, 0.57, 93.55),
@@ -82,12 +92,14 @@ TABLES = {
         },
     ),
     7: PaperTable(
-        'blur and occlusion: degrees, accuracy %',
+        'blur and occlusion, degrees and accuracy %',
+        'renders and photographs',
         (*_ERRORS, 'coarse'),
         {'blurred': (6.39, 7.11, 8.07, 7.75, 6.30, 5.97, 0.60, 89.05), 'occlusion': (7.41, 8.71, 8.48, 8.09, 7.88, 4.13, 0.67, 71.29)},
     ),
     8: PaperTable(
-        'depth, on Biwi: degrees',
+        'depth, degrees',
+        "Biwi's depth",
         tuple(f'biwi {c}' for c in _ERRORS),
         {
             'Fanelli et al.': (5.2, 7.7, 6.6, 12.6, 6.0, 7.1, 2.79),
@@ -95,6 +107,7 @@ TABLES = {
             'Borghi et al.': (4.5, 4.7, 5.3, 5.2, 7.5, 7.3, 29.0),
             'Our method': (4.23, 5.13, 5.16, 5.32, 5.39, 2.61, 1.89),
         },
+        ('Fanelli et al.', 'Wang et al.', 'Borghi et al.'),
     ),
 }
 """Table 5's baselines I and III are trained on synthetic data only, II and IV on real data only; 'Wang et al.' of Table 8 is [42].
