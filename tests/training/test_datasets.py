@@ -308,6 +308,8 @@ def test_real_faces_train_beside_renders(tmp_path):
     real = RealCrops([Face('x', np.array([30.0, 0, np.nan]), lambda: image, box=FaceBox(80, 80, 120, 120))] * 3, 96)
     both = JoinedCrops(SyntheticCrops([tmp_path], None), real)
     assert len(both) == 20 + 3
+    assert both.data_hash == both.hashes[0] and real.hashes == (real.data_hash,)
+    assert len({*both.hashes, *both.first.hashes, real.data_hash}) == 5  # the renders' two make two of both
     batch = both.gather(np.array([21, 0, 22]))
     assert (batch.image[0] == 77).any() and not (batch.image[1] == 77).all()
     for focus in (None, Focus(elevation_sd_deg=10, floor=0.0)):

@@ -1,5 +1,7 @@
 """Batches drawn ahead in other processes are the ones that training would draw itself."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -122,6 +124,26 @@ def test_shares_change_the_datas_hash_and_are_read_from_the_command_line(two_fol
     data = open_training_data([str(many), f'{few}=0.25'], config)
     assert data.shares == (None, 0.25) and rendered_folders([str(many), f'{few}=0.25']) == [str(many), str(few)]
     assert data.data_hash != open_training_data([str(many), str(few)], config).data_hash
+
+
+def rewrite_manifest(folder, **changes):
+    path = folder / 'manifest.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_the_same_data_rendered_elsewhere_have_the_same_hash(tmp_path):
+    """By another command, with other versions, into another folder; other people, another depth camera or other labels are other data."""
+    for name, seed in (('here', 3), ('elsewhere', 3), ('others', 4), ('camera', 3), ('labels', 3)):
+        stand_in.write(tmp_path / name, 30, 32, seed=seed)
+    origin = {'command': 'python -m training.render --output elsewhere', 'versions': {'numpy': '9'}, 'licences': {'body': 'CC0'}}
+    rewrite_manifest(tmp_path / 'elsewhere', **origin)
+    rewrite_manifest(tmp_path / 'camera', depth_model='structured_light')
+    table = tmp_path / 'labels' / 'shard-00000' / 'samples.npz'
+    with np.load(table) as columns:
+        np.savez(table, **{**columns, 'R_cam_head': -columns['R_cam_head']})
+    here, elsewhere, *other = (SyntheticCrops([tmp_path / name]) for name in ('here', 'elsewhere', 'others', 'camera', 'labels'))
+    assert here.data_hash == elsewhere.data_hash and len({here.data_hash, *(one.data_hash for one in other)}) == 4
+    assert here.hashes[0] == here.data_hash and here.hashes[1] != elsewhere.hashes[1]  # of the file, as until 0.21.0
 
 
 @pytest.mark.parametrize(

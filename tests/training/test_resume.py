@@ -101,6 +101,19 @@ def test_a_run_that_goes_on_with_other_data_names_what_it_was_trained_on_before(
         trained(tiny_config(steps=20), faces, tmp_path / 'run', Way('cpu'))
 
 
+def test_a_run_whose_hash_is_of_the_manifests_file_goes_on_as_one_of_the_same_data(heads, tmp_path, capsys):
+    """As checkpoints of until 0.21.0: nothing is said to have changed, the hash stays, and a study takes the training for its own."""
+    data = SyntheticCrops([heads], 'train')
+    run = Run(tiny_config(), data, None, tmp_path, ALONE)
+    run.do_step()
+    run.data_hash = data.hashes[1]
+    run.save()
+    row = trained(tiny_config(), data, tmp_path, Way('cpu'))
+    assert (row['step'], row['data_hash'], row['started_from']) == (6, data.hashes[1], '') and data.hashes[1] != data.data_hash
+    assert trained(tiny_config(), data, tmp_path, Way('cpu'))['step'] == 6
+    assert 'changed' not in capsys.readouterr().err
+
+
 def test_a_run_stopped_by_sigterm_writes_its_checkpoint_and_goes_on_with_the_same_result(heads, tmp_path):
     """The signal comes in the third of six steps: that step is finished, and no further one is begun."""
     data = SyntheticCrops([heads], 'train')

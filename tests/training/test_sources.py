@@ -11,7 +11,7 @@ from tiny_training import ALONE
 
 from c2f_head_pose import geometry
 from training.data.crops import SyntheticCrops
-from training.evaluation import sources_table
+from training.evaluation import results, sources_table
 from training.evaluation.self_consistency import compare
 from training.loop import checkpoint
 from training.loop.config import read_config
@@ -130,6 +130,15 @@ def test_rows_are_trained_and_measured_once_and_the_first_seed_of_all_comes_firs
     capsys.readouterr()
     assert run(materials, tmp_path, samples=32) == 2
     assert 'has renders, seed 0, of other samples: give other --results' in capsys.readouterr().err
+
+
+def test_a_row_on_file_is_known_by_any_hash_of_its_data(tmp_path):
+    study = sources.Study(*map(Path, ('r', 'p')), None, None, None, None, tmp_path, tmp_path / 'x.csv', 24)
+    known = {'row': 'renders', 'seed': 0, 'samples': 24, 'data_hash': 'new'}
+    results.write_rows(study.file, list(known), [known | {'data_hash': 'former'}])
+    assert study.has(known, ('new', 'former'))
+    with pytest.raises(ValueError, match='has renders, seed 0, of other data_hash'):
+        study.has(known, ('new',))
 
 
 def test_a_row_is_in_the_file_before_the_next_is_trained(materials, tmp_path, capsys):

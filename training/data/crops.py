@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from math import inf
@@ -16,7 +17,7 @@ from torch import Tensor
 from ..models.rotations import face_direction, tilt, ypr_from_rotation
 from ..models.settings import check_ranges
 from ..synthetic.dataset import SyntheticDataset, people_of, read_people
-from ..synthetic.layout import COLUMNS, PORTRAITS
+from ..synthetic.layout import COLUMNS, PORTRAITS, content_of
 
 AT_ONCE = 4096
 """Samples per copy to the device."""
@@ -202,10 +203,18 @@ class SyntheticCrops:
 
     @property
     def data_hash(self) -> str:
-        """16 hex digits of a hash over the manifests and every label; changes with the data."""
+        """16 hex digits of a hash over what the manifests say of the data and every label: it changes with the data alone."""
+        return self._hash_with(json.dumps(content_of(s.manifest), sort_keys=True).encode() for s in self.sets)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """`data_hash`, and what checkpoints had for it until 0.21.0, which is over the manifests' files with their commands."""
+        return self.data_hash, self._hash_with((s.path / 'manifest.json').read_bytes() for s in self.sets)
+
+    def _hash_with(self, manifests: Iterable[bytes]) -> str:
         digest = hashlib.sha256()
-        for s in self.sets:
-            digest.update((s.path / 'manifest.json').read_bytes())
+        for manifest in manifests:
+            digest.update(manifest)
         if self.shares is not None:
             digest.update(repr(self.shares).encode())
         digest.update(np.ascontiguousarray(self.table['R_cam_head']).tobytes())

@@ -82,6 +82,11 @@ class RealCrops:
         digest.update(self.images.numpy().tobytes())
         return digest.hexdigest()[:16]
 
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """`data_hash`, as `SyntheticCrops.hashes`."""
+        return (self.data_hash,)
+
     def draw_weights(self, focus: Focus | None) -> np.ndarray | None:
         """Computes the (N,) relative frequency of each sample in training; None if all have the same."""
         return None if focus is None else focus.weights(self.R_crop_head)
@@ -141,7 +146,13 @@ class JoinedCrops:
     @property
     def data_hash(self) -> str:
         """Hash over both sets."""
-        return hashlib.sha256((self.first.data_hash + self.second.data_hash).encode()).hexdigest()[:16]
+        return self.hashes[0]
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """`data_hash`, and what older checkpoints have for it, as `SyntheticCrops.hashes`."""
+        own = self.second.data_hash
+        return tuple(hashlib.sha256((one + own).encode()).hexdigest()[:16] for one in self.first.hashes)
 
     def gather(self, rows: np.ndarray) -> Crops:
         """Returns the samples with these row numbers, in their order."""

@@ -165,23 +165,23 @@ def light(content: Content, half: bool = False) -> dict[str, Any]:
     return {**kept, 'light': True}
 
 
-def differences(content: dict[str, Any], config: dict[str, Any], data_hash: str) -> list[str]:
-    """Names of the settings that differ from the checkpoint's, and 'data' if the training data do.
+def differences(content: dict[str, Any], config: dict[str, Any], data_hashes: Sequence[str]) -> list[str]:
+    """Names of the settings that differ from the checkpoint's, and 'data' if it has none of the training data's hashes.
 
     The arithmetic's precision may differ: it belongs to the machine, and a run may go on on another one.
     """
     other = [name for name, value in config.items() if name != 'precision' and content['config'].get(name) != value]
-    return other + (['data'] if content['data_hash'].split('+')[0] != data_hash else [])  # those of earlier data follow
+    return other + (['data'] if content['data_hash'].split('+')[0] not in data_hashes else [])  # those of earlier data follow
 
 
-def load_trained(path: Path, config: dict[str, Any], data_hash: str) -> Content:
-    """Loads a checkpoint that must come from this configuration (plain values) and these data.
+def load_trained(path: Path, config: dict[str, Any], data_hashes: Sequence[str]) -> Content:
+    """Loads a checkpoint that must come from this configuration (plain values) and from data with one of these hashes.
 
     Raises:
         ValueError: names the settings that differ.
     """
     content = load(path)
-    if other := differences(content, config, data_hash):
+    if other := differences(content, config, data_hashes):
         raise ValueError(f'{path} was trained with other {", ".join(other)}: give another --out, or delete it')
     return content
 

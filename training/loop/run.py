@@ -169,7 +169,7 @@ class Run:
             print(f'the budget grew: going on from {steady.name}, from before the learning rate decayed', flush=True)
             state = checkpoint.load(steady)
             state['schedule'] = (-1, 0)  # the decay has not begun
-        other = checkpoint.differences(state, self.config.as_dict(), self.data_hash)
+        other = checkpoint.differences(state, self.config.as_dict(), self.train_set.hashes)
         if other == ['data']:
             print(f'{self.path}: the training data changed since ({state["data_hash"]} then, {self.data_hash} now)', file=sys.stderr)
         elif other:
@@ -179,7 +179,8 @@ class Run:
             taught = f'taught by {before["name"]} ({before["hash"]})' if before else 'without a teacher'
             raise ValueError(f'{self.path} was trained {taught}: give the same --teacher, or another --out')
         self.started_from = checkpoint.history(state, with_teacher=False) if other else state.get('started_from', '')
-        known = checkpoint.data_of(({'data_hash': self.data_hash, 'data': self.data, 'rendered': self.rendered}, state))
+        first_hash = self.data_hash if other else state['data_hash'].split('+')[0]  # perhaps the same data's of until 0.21.0
+        known = checkpoint.data_of(({'data_hash': first_hash, 'data': self.data, 'rendered': self.rendered}, state))
         self.data_hash, self.data, self.rendered = known['data_hash'], known['data'], known['rendered']
         self.samples_before, self.std_measured = state.get('samples_before', 0), state.get('std_measured', self.std_measured)
         light = state.get('light', False)

@@ -71,7 +71,7 @@ def trained(
             shutdown_distributed(context)
         if not final.exists():
             raise InterruptedError(f'the training in {out} was stopped: the same command resumes it')
-    content = checkpoint.load_trained(final, config.as_dict(), train_set.data_hash)
+    content = checkpoint.load_trained(final, config.as_dict(), train_set.hashes)
     began = beginning(way.start, config)
     taught = '' if way.teacher is None else weights_hash(checkpoint.load(way.teacher)['average'])
     stated = content.get('started_from', '')

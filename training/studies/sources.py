@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -158,7 +158,7 @@ class Study:
             'teacher': described(teacher),
             'data_hash': train_set.data_hash,
         }
-        if self.has(known):
+        if self.has(known, train_set.hashes):
             return None
         out = self.out / f'{row.folder}-{seed}'
         content = trained(config, train_set, out, Way(self.device, self.workers, start=start, teacher=teacher))
@@ -176,15 +176,16 @@ class Study:
         model = replace(open_model(self.start, self.device), config=config, crop_margin=config.augmentation().centred_margin)
         return {**known, 'trained_by': model.commit, 'data_hash': model.data_hash, **self.figures(model)}
 
-    def has(self, known: dict[str, object]) -> bool:
-        """Whether the csv file has a row with these facts.
+    def has(self, known: dict[str, object], data_hashes: Sequence[str] = ()) -> bool:
+        """Whether the csv file has a row with these facts, the data under any of their hashes.
 
         Raises:
             ValueError: if it has the row and seed with other facts.
         """
         for row in results.read_rows(self.file):
             if (row['row'], row['seed']) == (known['row'], str(known['seed'])):
-                if other := [name for name, value in known.items() if row[name] != str(value)]:
+                same_data = {'data_hash'} if row['data_hash'] in data_hashes else set()
+                if other := [name for name, value in known.items() if name not in same_data and row[name] != str(value)]:
                     raise ValueError(f'{self.file} has {row["row"]}, seed {row["seed"]}, of other {", ".join(other)}: give other --results')
                 return True
         return False

@@ -17,6 +17,8 @@ LIGHTS = ('soft', 'sun', 'one_sided', 'patterned', 'backlit', 'coloured', 'near_
 OCCLUDERS = ('none', 'hand', 'phone', 'bar', 'rectangle')
 COVERINGS = ('none', 'mask', 'scarf')
 EYEWEAR = ('none', 'glasses', 'sunglasses')
+ORIGIN = ('command', 'versions', 'licences')
+"""Entries of a manifest that say how a dataset came about, not what is in it."""
 COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     'R_cam_head': ('f8', (3, 3)),  # head axes -> optical axes of the camera that the crop was seen by
     'R_crop_head': ('f8', (3, 3)),  # ray_rotation(crop centre).T @ R_cam_head: the network's target
@@ -98,6 +100,11 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f'shard-{shard:05d}'
 
 
+def content_of(manifest: Manifest) -> dict[str, object]:
+    """What defines the data: the manifest without how they came about. It is equal for the same data wherever they are rendered."""
+    return {key: value for key, value in asdict(manifest).items() if key not in ORIGIN}
+
+
 def is_begun(folder: Path, manifest: Manifest) -> bool:
     """Whether the folder has a manifest; it must have the same settings.
 
@@ -106,11 +113,8 @@ def is_begun(folder: Path, manifest: Manifest) -> bool:
     """
     if not (folder / 'manifest.json').exists():
         return False
-    old, differing = asdict(read_manifest(folder)), []
-    for key, value in asdict(manifest).items():
-        if key not in ('command', 'versions', 'licences') and old[key] != value:
-            differing.append(f'{key} {old[key]!r} there, {value!r} now')
-    if differing:
+    old = content_of(read_manifest(folder))
+    if differing := [f'{key} {old[key]!r} there, {value!r} now' for key, value in content_of(manifest).items() if old[key] != value]:
         raise ValueError(f'{folder} holds another dataset ({"; ".join(differing)}): give another folder, or delete that one')
     return True
 
