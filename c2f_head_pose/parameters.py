@@ -129,7 +129,7 @@ class Parameters(ParameterTable):
         'c2f_edge', 'Shipped model name, or path to an .onnx file that training.export wrote.', change=Change.UNCONFIGURED
     )
     device: str = parameter('auto', 'Where the network runs.', choices=('auto', 'cpu', 'cuda'), change=Change.UNCONFIGURED)
-    threads: int = parameter(1, 'CPU threads of the networks.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
+    threads: int = parameter(1, 'CPU threads of the networks and of OpenCV.', minimum=1, maximum=64, change=Change.UNCONFIGURED)
     image_transport: str = parameter(
         'raw', 'Subscribe to `image` (raw) or to `image/compressed`.', choices=('raw', 'compressed'), change=Change.UNCONFIGURED
     )

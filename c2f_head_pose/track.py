@@ -372,4 +372,4 @@ def _distance(a: FaceBox, b: FaceBox) -> float:
     """Distance of centres plus difference of sizes, over the size."""
     size_a, size_b = max(a.width, a.height), max(b.width, b.height)
     size = max((size_a + size_b) / 2, 1e-6)
-    return (float(np.hypot(a.centre[0] - b.centre[0], a.centre[1] - b.centre[1])) + abs(size_a - size_b) / 2) / size
+    return (math.dist(a.centre, b.centre) + abs(size_a - size_b) / 2) / size

@@ -14,6 +14,8 @@ CATEGORIES = ('L1', 'L2', 'L3', 'L4')
 _OPENCV_COEFFICIENTS = (4, 5, 8, 12, 14)
 _COEFFICIENTS = {'plumb_bob': _OPENCV_COEFFICIENTS, 'rational_polynomial': _OPENCV_COEFFICIENTS, 'equidistant': (4,)}
 _SAME_MODEL = {'': 'plumb_bob', 'fisheye': 'equidistant'}
+_WITHOUT_DISTORTION = ('none', 'pinhole')
+"""Names that some drivers publish, with coefficients of 0 or without any."""
 FACE_EXTENT_M = 0.165
 """Larger extent of the detector's box about an adult's face: 1.3 times the 68 landmarks' height of 0.127 m."""
 WHOLE_IMAGE = (0.0, 0.0, 1.0, 1.0)
@@ -120,7 +122,7 @@ def checked_calibration(
     Args:
         K: (3, 3) intrinsics.
         D: distortion coefficients of any shape.
-        distortion_model: its name; 'fisheye' is 'equidistant', and none is 'plumb_bob'.
+        distortion_model: its name; 'fisheye' is 'equidistant', none is 'plumb_bob', and 'none' and 'pinhole' are a D of 0.
         names: the names of the three for errors.
 
     Raises:
@@ -128,6 +130,10 @@ def checked_calibration(
     """
     K, D = np.asarray(K, float), np.asarray(D, float).ravel()
     model = _SAME_MODEL.get(distortion_model, distortion_model)
+    if model in _WITHOUT_DISTORTION and not D.any():
+        model, D = 'plumb_bob', np.zeros(0)
+    if model == 'equidistant' and not D[4:].any():  # librealsense has room for five
+        D = D[:4]
     if K.shape != (3, 3):
         raise ValueError(f"{names[0]} cannot be a camera's: it must be (3, 3), got {K.shape}")
     if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:

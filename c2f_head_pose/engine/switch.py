@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -35,7 +36,8 @@ class SwitchingEngine:
         self._progress = 'starting'
         self._start_s = time.monotonic()
         self._done = threading.Event()
-        threading.Thread(target=self._prepare, args=(prepare,), name='prepare engine', daemon=True).start()
+        # The thread does not keep the engine alive: where the node is cleaned up meanwhile, its session is freed at once.
+        threading.Thread(target=_prepare, args=(weakref.ref(self), prepare), name='prepare engine', daemon=True).start()
 
     @property
     def progress(self) -> str | None:
@@ -78,20 +80,34 @@ class SwitchingEngine:
         if self._failure and self._required:
             raise ModelError(self._failure)
 
-    def _prepare(self, prepare: Callable[[Report], Engine]) -> None:
-        try:
-            ready = prepare(self._report)
-            if ready.contract != self.contract:
-                raise ModelError('the engine was built from another model file; build it again')
+    def _finish(self, ready: Engine | None, failure: str) -> None:
+        if ready is not None and ready.contract != self.contract:
+            ready, failure = None, 'the engine was built from another model file; build it again'
+        if ready is not None:
             self._ready = ready
             _log.info('switching to %s', ready.description)
-        except Exception as error:  # no caller above a thread could catch it: the description and the log report it
-            self._failure = f'cuda failed: {error}'
+        else:
+            self._failure = f'cuda failed: {failure}'
             _log.error('%s', self.description)
-        finally:
-            self._done.set()
+        self._done.set()
 
     def _report(self, progress: str) -> None:
         if progress != self._progress:
             _log.debug('engine: %s', progress)
         self._progress = progress
+
+
+def _prepare(switching: weakref.ref[SwitchingEngine], prepare: Callable[[Report], Engine]) -> None:
+    """Prepares the other engine in a thread, and hands it over if the engine that waits for it is still there."""
+
+    def report(progress: str) -> None:
+        if (engine := switching()) is not None:
+            engine._report(progress)
+
+    ready, failure = None, ''
+    try:
+        ready = prepare(report)
+    except Exception as error:  # no caller above a thread could catch it: the description and the log report it
+        failure = str(error)
+    if (engine := switching()) is not None:
+        engine._finish(ready, failure)

@@ -107,7 +107,7 @@ def unpack_rvl(data: bytes) -> np.ndarray:
         raise ImageError(f'RVL data announces {width}x{height} pixels, which is no image; look at the publisher')
     numbers = _numbers(np.frombuffer(data, '<u4', offset=8, count=(len(data) - 8) // 4))
     values = np.zeros(width * height, np.uint16)
-    places, steps = [], []
+    begins, lengths, firsts = [], [], []
     at = filled = 0
     while filled < values.size:
         if at + 2 > numbers.size:
@@ -116,11 +116,13 @@ def unpack_rvl(data: bytes) -> np.ndarray:
         begin, end = filled + zeros, filled + zeros + others
         if end > values.size or at + 2 + others > numbers.size or end == filled:
             raise ImageError(f'RVL data ({len(data)} bytes) is cut off or damaged: {filled} of {values.size} pixels')
-        places.append(np.arange(begin, end))
-        steps.append(numbers[at + 2 : at + 2 + others])
+        begins.append(begin)
+        lengths.append(others)
+        firsts.append(at + 2)
         at, filled = at + 2 + others, end
-    stored = np.concatenate(steps)
-    values[np.concatenate(places)] = np.cumsum((stored >> 1) ^ -(stored & 1)).astype(np.uint16)
+    within = np.arange(sum(lengths)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    stored = numbers[np.repeat(firsts, lengths) + within]
+    values[np.repeat(begins, lengths) + within] = np.cumsum((stored >> 1) ^ -(stored & 1)).astype(np.uint16)
     return values.reshape(height, width)
 
 

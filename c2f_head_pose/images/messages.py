@@ -41,7 +41,9 @@ _EIGHT_BIT: dict[str, tuple[int, int | None]] = {
     'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUY2),
     'yuyv': (2, cv2.COLOR_YUV2BGR_YUY2),
 }
-_SIXTEEN_BIT = {f'{name[:-1]}16': row for name, row in _EIGHT_BIT.items() if name.endswith('8')} | {'16UC1': (1, None)}
+# Opacity is left out before the conversion, so that it is not taken for brightness.
+_OPAQUE = {'bgra16': (4, None), 'rgba16': (4, cv2.COLOR_RGB2BGR), '16UC1': (1, None)}
+_SIXTEEN_BIT = {f'{name[:-1]}16': row for name, row in _EIGHT_BIT.items() if name.endswith('8')} | _OPAQUE
 DEPTH_TYPES: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
 """Encodings that depth is read from."""
 DEPTH_ENCODINGS = ('16UC1', '32FC1')
@@ -75,9 +77,9 @@ def image_from_message(message: Any, bits: SignificantBits | None = None) -> np.
         raise ImageError(f'width {message.width} is odd, {encoding} needs an even one; correct the publisher')
     if encoding.startswith('bayer') and min(message.width, message.height) < 4:
         raise ImageError(f'size {message.width}x{message.height} is too small for {encoding}; correct the publisher')
-    if conversion is not None:
-        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), conversion)
-    return (bits or SignificantBits()).to_8_bits(pixels)
+    if wide:  # before the conversion, which takes a third of the time in 8 bits
+        pixels = (bits or SignificantBits()).to_8_bits(pixels[..., :3] if channels == 4 else pixels)
+    return pixels if conversion is None else cv2.cvtColor(np.ascontiguousarray(pixels), conversion)
 
 
 def image_from_compressed(message: Any, bits: SignificantBits | None = None) -> np.ndarray:

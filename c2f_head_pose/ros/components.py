@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
+
 from ..engine import ModelError
 from ..estimator import HeadPoseEstimator
 from ..finder import mute_findings
@@ -49,6 +51,7 @@ def make_parts(node: Any, parameters: Parameters, notices: Notices) -> Parts:
     Raises:
         ValueError: naming what is missing or wrong, with the remedy.
     """
+    cv2.setNumThreads(parameters.threads)  # a pool of all cores takes up to twice the processor time of one thread
     estimator = load_estimator(parameters, notices)
     mount = mount_source(node, parameters)
     names = None

@@ -83,9 +83,11 @@ class DeclaredParameters(Generic[Table]):
 
     def _take_over_if_set(self) -> None:
         """For Humble, which does not report that a change was accepted: compares the change with the node's parameters."""
-        changes = [self._node.get_parameter(name) for name in self._pending]
-        if all(_plain(change.value) == _plain(self._pending[change.name]) for change in changes):
-            self._pending = {}
+        pending = self._pending  # another thread may replace it meanwhile
+        changes = [self._node.get_parameter(name) for name in pending]
+        if all(_plain(change.value) == _plain(pending[change.name]) for change in changes):
+            if self._pending is pending:
+                self._pending = {}
             self._take_over(changes)
 
     def _set_on_node(self) -> Table:

@@ -88,6 +88,7 @@ class FrameWorker:
         self._parameters = parameters
         self._now_s = now_s
         self._order = StampOrder()
+        self._depth_alone = False
         self._last_stamp_at_s = 0.0
         self._no_transform_at_s = 0.0
         self._size: tuple[int, int] | None = None
@@ -100,16 +101,22 @@ class FrameWorker:
             message: sensor_msgs/Image or CompressedImage.
             depth_alone: it is a depth image.
         """
-        if not self._drop_late(message.header):
-            self._try(message, depth_alone)
-        self.empty_stale_list()
+        try:
+            if not self._drop_late(message.header, depth_alone):
+                self._try(message, depth_alone)
+            self.empty_stale_list()
+        except Exception as error:  # without it the thread would end, and no image be answered any more
+            self._notices.throttled('worker', f'{type(error).__name__}: {error}; report it', level='error')
 
-    def _drop_late(self, header: Any) -> bool:
-        """Whether an image is late; it is counted and reported then."""
+    def _drop_late(self, header: Any, depth_alone: bool) -> bool:
+        """Whether an image is late; it is counted then, and reported unless depth alone was answered before it, which may be newer."""
+        changed, self._depth_alone = depth_alone is not self._depth_alone, depth_alone
         stamp_s, last_s = messages.stamp_s(header), self._order.last_s
         if stamp_s == 0.0 or last_s is None or not self._order.late(stamp_s):
             return False
         self._statistics.count_drop('late')
+        if changed:
+            return True
         self._notices.once(
             'late',
             f'an image on {self._topic} came after one that is {last_s - stamp_s:.3f} s newer, and is left out, as are '

@@ -39,6 +39,8 @@ _CROP_MARGIN = 1.3
 _ROOM = 1.5
 """Side of the square that an aligned picture is turned in, over the picture's own: at least the square root of 2."""
 _LETTERS = 'abcdefghijklmnopqrstuvwxyz'
+_NAMES_KEPT = 10_000
+"""Names that are not given again; one in a thousand of all."""
 
 
 @dataclass
@@ -75,7 +77,8 @@ class FaceNames:
         self._followed = followed
         self._rng = rng or random.SystemRandom()
         self._faces: dict[int, _Face] = {}
-        self._used: set[str] = set()
+        self._used: dict[str, None] = {}
+        """The last names, oldest first."""
 
     def update(self, track_ids: Sequence[int]) -> None:
         """Takes the tracks seen in an image."""
@@ -103,14 +106,16 @@ class FaceNames:
         return {track_id: face.name for track_id, face in self._faces.items() if face.seen >= self._announce_after}
 
     def forget(self) -> None:
-        """Forgets everybody; names are not used again."""
+        """Forgets everybody; the last names are not used again."""
         self._faces = {}
 
     def _new_name(self) -> str:
         while True:
             name = ''.join(self._rng.choice(_LETTERS) for _ in range(5))
             if name not in self._used:
-                self._used.add(name)
+                self._used[name] = None
+                if len(self._used) > _NAMES_KEPT:
+                    del self._used[next(iter(self._used))]
                 return name
 
 

@@ -67,6 +67,7 @@ class Outputs:
         self._humans: HumansOutput | None = None
         self._notices = notices
         self._last_header: Any = None
+        self._last_stamp: Any = None
         self._publishers: dict[str, Any] = {}
         self._head_pose = self._create(PoseWithCovarianceStamped, '~/head_pose')
         self._head_angles = self._create(Vector3Stamped, '~/head_angles')
@@ -131,7 +132,9 @@ class Outputs:
             self._head_poses.publish(messages.head_poses(header, poses, mount, names))
         if _heard(self._markers):
             self._markers.publish(messages.markers(header, poses, mount, names))
-        if tf and self._tf is not None and _heard(self._tf):
+        repeated = header.stamp == self._last_stamp  # tf2 warns of a transform that comes twice
+        self._last_stamp = header.stamp
+        if tf and not repeated and self._tf is not None and _heard(self._tf):
             transforms = messages.transforms(header, poses, names)
             if transforms.transforms:
                 self._tf.publish(transforms)

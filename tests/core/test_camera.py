@@ -206,6 +206,20 @@ def test_a_calibration_knows_whether_it_reaches_the_images_corners(model, D, rea
     assert reaches_corners(camera) is reached
 
 
+@pytest.mark.parametrize(
+    ('model', 'D', 'same'),
+    [
+        ('equidistant', [0.1, 0.02, 0, 0, 0], ('equidistant', [0.1, 0.02, 0, 0])),
+        ('fisheye', [0.0] * 5, ('equidistant', [0.0] * 4)),
+        ('none', [], ('plumb_bob', [])),
+        ('pinhole', [0.0] * 5, ('plumb_bob', [])),
+    ],
+)
+def test_what_drivers_write_for_no_coefficient_is_read(model, D, same):
+    camera = Camera(640, 480, K, np.array(D), model)
+    assert camera.distortion_model == same[0] and camera.D.tolist() == same[1]
+
+
 def test_a_fisheye_sees_beyond_90_degrees_off_its_axis():
     """Equidistant without distortion: angle = radius / f; 100 degrees at f = 200 is a radius of 200 * 1.7453 = 349.07 pixels."""
     camera = Camera(1000, 1000, np.array([[200.0, 0, 500], [0, 200, 500], [0, 0, 1]]), np.array([0, 0, 0, 0.0]), 'equidistant')
@@ -273,8 +287,9 @@ def test_a_camera_whose_fisheye_has_no_coefficients_is_a_fisheye():
         (np.zeros((3, 3)), [], 'plumb_bob', r"^K cannot be a camera's: focal lengths must be finite and positive, got 0 and 0"),
         (K.ravel(), [], 'plumb_bob', r'^K .* must be \(3, 3\), got \(9,\)'),
         (K, [0.1, 0.2], 'plumb_bob', '^D has 2 values'),
-        (K, [0.1, 0.2, 0, 0, 0], 'equidistant', "^D has 5 values, 'equidistant' needs 4"),
+        (K, [0.1, 0.2, 0, 0, 0.3], 'equidistant', "^D has 5 values, 'equidistant' needs 4"),
         (K, [0.1, 0.2, 0, np.nan], 'equidistant', '^D has 4 values'),
+        (K, [0.1, 0, 0, 0, 0], 'pinhole', "'pinhole' is not known"),
         (K, [0.1, 0.2, 0, 0], 'KANNALA_BRANDT', "'KANNALA_BRANDT' is not known; use one of plumb_bob, .*, fisheye"),
     ],
 )

@@ -1,6 +1,8 @@
 """Serving from one engine while another is made ready; both are ONNX Runtime here, so only the change-over is on trial."""
 
+import gc
 import threading
+import weakref
 from dataclasses import replace
 
 import gpu_stand_in
@@ -63,6 +65,24 @@ def test_the_first_engine_serves_until_the_second_is_ready_and_never_after(first
     assert (counted_first.calls, counted_second.calls) == (1, 1)
     assert engine.progress is None and engine.description == 'cuda (pretended)'
     assert np.allclose(before.rotation, after.rotation, atol=1e-4)
+
+
+def test_an_engine_that_is_dropped_while_another_is_made_is_freed_at_once(first, second):
+    go, made = threading.Event(), threading.Event()
+
+    def prepare(say):
+        assert go.wait(WAIT_S)
+        say('done')
+        made.set()
+        return second
+
+    engine = SwitchingEngine(first, prepare)
+    gone = weakref.ref(engine)
+    del engine
+    gc.collect()
+    assert gone() is None
+    go.set()
+    assert made.wait(WAIT_S)
 
 
 def test_frames_keep_coming_while_the_change_happens(first, second):

@@ -104,6 +104,13 @@ def test_a_face_missed_before_it_is_announced_starts_anew_under_the_name_that_tf
     assert names_after(names, [1]) == {1: name}
 
 
+def test_the_names_that_are_remembered_do_not_grow_without_end(monkeypatch):
+    monkeypatch.setattr(humans, '_NAMES_KEPT', 50)
+    names = FaceNames(3, 1)
+    given = [names_after(names, [i]) or names.names[i] for i in range(200)]
+    assert len(set(given)) == 200 and len(names._used) == 50
+
+
 def test_a_face_never_announced_is_forgotten_with_its_track():
     followed = {1}
     names = FaceNames(3, 5, followed=followed.__contains__)

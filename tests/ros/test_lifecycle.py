@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
@@ -146,6 +147,17 @@ def test_the_process_takes_back_its_output_and_exits_with_0_on_a_signal(graph, e
     finally:
         child.kill()
         child.communicate()
+
+
+def test_opencv_has_as_many_threads_as_the_networks(graph):
+    """Its own default, a thread for each core, costs up to twice the processor time."""
+    before = cv2.getNumThreads()
+    try:
+        for threads in (2, 1):
+            graph.head_pose_node(f'with_{threads}', threads=threads)
+            assert cv2.getNumThreads() == threads
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_parameters_can_be_set_in_any_state(graph):

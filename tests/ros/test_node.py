@@ -1,5 +1,7 @@
 """The node through the real ROS graph: images in, answers out, whatever the images are."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,12 +11,13 @@ pytest.importorskip('rclpy', reason='needs rclpy')
 from head_poses import head
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_calls import set_atomically, values
-from ros_graph import SENSOR, camera_info, compressed_message, image_message, noise
+from ros_graph import SENSOR, camera_info, compressed_message, header, image_message, noise
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 from visualization_msgs.msg import MarkerArray
 
 from c2f_head_pose.images import ENCODINGS
+from c2f_head_pose.ros import messages
 from c2f_head_pose.ros.diagnostics import State
 from c2f_head_pose.types import FaceBox
 
@@ -218,6 +221,17 @@ def test_images_in_a_frame_named_like_a_body_are_answered_and_reported_once(grap
     graph.wait_until(lambda: len(results.markers) == 3, 'an answer')
     assert len([line for line in graph.log if 'images are in' in line]) == 1
     assert results.markers[0].markers[0].header.frame_id == 'camera_link'
+
+
+def test_an_image_that_comes_twice_sends_its_transforms_once(graph, monkeypatch):
+    """tf2 would warn of repeated data. The wheels have no tf2_msgs, so a list stands in for the publisher."""
+    outputs, sent = graph.head_pose_node()._parts.outputs, []
+    monkeypatch.setattr(outputs, '_tf', SimpleNamespace(publish=sent.append, get_subscription_count=lambda: 1))
+    monkeypatch.setattr(messages, 'transforms', lambda header, *_: SimpleNamespace(transforms=[header]))
+    for stamp_s in (1.0, 1.0, 2.0):
+        frame = SimpleNamespace(header=header(stamp_s))
+        outputs.publish(SimpleNamespace(frame=frame, poses=[], primary=None, mount=None), tf=True)
+    assert [one.transforms[0].stamp.sec for one in sent] == [1, 2]
 
 
 def test_stamps_that_go_back_start_tracking_anew_and_are_reported_once(graph):
