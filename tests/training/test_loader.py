@@ -143,7 +143,7 @@ def test_the_same_data_rendered_elsewhere_have_the_same_hash(tmp_path):
         np.savez(table, **{**columns, 'R_cam_head': -columns['R_cam_head']})
     here, elsewhere, *other = (SyntheticCrops([tmp_path / name]) for name in ('here', 'elsewhere', 'others', 'camera', 'labels'))
     assert here.data_hash == elsewhere.data_hash and len({here.data_hash, *(one.data_hash for one in other)}) == 4
-    assert here.hashes[0] == here.data_hash and here.hashes[1] != elsewhere.hashes[1]  # of the file, as until 0.21.0
+    assert here.hashes[0] == here.data_hash and here.hashes[1] != elsewhere.hashes[1]  # of the file, as before 0.22.0
 
 
 @pytest.mark.parametrize(

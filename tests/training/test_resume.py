@@ -102,7 +102,7 @@ def test_a_run_that_goes_on_with_other_data_names_what_it_was_trained_on_before(
 
 
 def test_a_run_whose_hash_is_of_the_manifests_file_goes_on_as_one_of_the_same_data(heads, tmp_path, capsys):
-    """As checkpoints of until 0.21.0: nothing is said to have changed, the hash stays, and a study takes the training for its own."""
+    """As checkpoints of before 0.22.0: nothing is said to have changed, the hash stays, and a study takes the training for its own."""
     data = SyntheticCrops([heads], 'train')
     run = Run(tiny_config(), data, None, tmp_path, ALONE)
     run.do_step()

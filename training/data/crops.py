@@ -208,7 +208,7 @@ class SyntheticCrops:
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """`data_hash`, and what checkpoints had for it until 0.21.0, which is over the manifests' files with their commands."""
+        """`data_hash`, and what checkpoints had for it before 0.22.0, which is over the manifests' files with their commands."""
         return self.data_hash, self._hash_with((s.path / 'manifest.json').read_bytes() for s in self.sets)
 
     def _hash_with(self, manifests: Iterable[bytes]) -> str:

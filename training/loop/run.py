@@ -179,7 +179,7 @@ class Run:
             taught = f'taught by {before["name"]} ({before["hash"]})' if before else 'without a teacher'
             raise ValueError(f'{self.path} was trained {taught}: give the same --teacher, or another --out')
         self.started_from = checkpoint.history(state, with_teacher=False) if other else state.get('started_from', '')
-        first_hash = self.data_hash if other else state['data_hash'].split('+')[0]  # perhaps the same data's of until 0.21.0
+        first_hash = self.data_hash if other else state['data_hash'].split('+')[0]  # perhaps the same data's of before 0.22.0
         known = checkpoint.data_of(({'data_hash': first_hash, 'data': self.data, 'rendered': self.rendered}, state))
         self.data_hash, self.data, self.rendered = known['data_hash'], known['data'], known['rendered']
         self.samples_before, self.std_measured = state.get('samples_before', 0), state.get('std_measured', self.std_measured)
