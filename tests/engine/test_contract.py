@@ -309,7 +309,7 @@ def test_a_detector_that_onnx_converts_otherwise_is_not_written(tmp_path, monkey
     """It would be refused as damaged when it is opened."""
     monkeypatch.setattr(fetch, '_official_bytes', lambda *_: b'')
     monkeypatch.setattr(fetch, 'with_free_image_size', lambda _: b'in another order')
-    with pytest.raises(ModelError, match=f'onnx {onnx.__version__} writes another file.*pip install'):
+    with pytest.raises(ModelError, match=f'onnx {onnx.__version__} converts it to a file with another sha256.*pip install'):
         fetch.fetch_detector(tmp_path)
     assert not list(tmp_path.iterdir())
 
