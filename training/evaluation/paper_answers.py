@@ -15,7 +15,7 @@ from statistics import mean
 
 from ..paper.published import ANGLES, TABLES
 from . import results
-from .results import SCALES, Figure
+from .results import SCALES
 from .seed_spread import SeedSpread, pooled
 
 NOT_YET = 'not trained yet'
@@ -65,7 +65,7 @@ def accuracy(
         cell: the figure.
         scale: name of the scale.
         compared: the tables that the question compares (`_between_seeds`); None for the table alone.
-        spread_of: the cell whose spread a row of one training borrows; None for `cell`.
+        spread_of: the cell whose spread between trainings counts; None for `cell`.
     """
     lenders = [(number, spread_of or cell) for number in ((table,) if compared is None else compared)]
     return _estimate(folder, table, row, cell, scale, lenders, lambda value, _: math.sqrt(max(value * (100 - value), 0.0)))
@@ -102,23 +102,20 @@ def _estimate(
         return None
     value = float(figure.value)
     of_sample = deviation(value, float(std.value) if std else math.nan) / math.sqrt(figure.n / REPEATS.get((table, row), 1))
-    between_seeds = _between_seeds(folder, figure, lenders)
+    between_seeds = _between_seeds(folder, lenders)
     of_seeds = between_seeds.half(figure.seeds) if between_seeds.freedom else 0.0
     return Estimate(value, math.hypot(Z95 * of_sample, of_seeds), not lenders or between_seeds.freedom > 0)
 
 
-def _between_seeds(folder: Path | None, figure: Figure, lenders: Sequence[tuple[int, str]]) -> SeedSpread:
-    """The spread of a figure between trainings with different seeds.
+def _between_seeds(folder: Path | None, lenders: Sequence[tuple[int, str]]) -> SeedSpread:
+    """The spread of a figure between trainings with different seeds: that of all rows, of any scale, with several in the tables compared.
 
-    A row of one training borrows it from all rows, of any scale, that have several in the compared tables.
+    Two trainings alone would tell it with one degree of freedom, so that a row trained twice seemed less certain than one trained once.
 
     Args:
         folder: folder of the csv files.
-        figure: the row's figure.
-        lenders: tables and cells to borrow from.
+        lenders: tables and cells that the spread is pooled over; none where seeds do not matter.
     """
-    if figure.spread:
-        return pooled([(float(figure.spread), figure.seeds)])
     repeated = [f for number, cell in lenders for f in results.read(number, folder) if f.cell == cell and f.spread]
     return pooled((float(f.spread), f.seeds) for f in repeated)
 
