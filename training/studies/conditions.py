@@ -2,7 +2,8 @@
 
 On held-out rendered identities (the splits 'val' and 'test') in poses in use: mean error and mean pitch offset by sex, age, ethnicity,
 clothing, light and occluder, each with its standard error, to distinguish bias from noise. With the renderer's robustness presets
-(illumination_angle, ..., occlusion) also the figures of the paper's Tables 6 and 7.
+(illumination_angle, ..., occlusion) also the figures of the paper's Tables 6 and 7. Standard errors are clustered by person: four pictures
+show one dressed head, and those of a robustness set the same head in the same pose, once for each light or mask.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from c2f_head_pose import geometry
 from c2f_head_pose.evaluation import metrics
 
 from ..command import exits_with_message
+from ..evaluation.clusters import clustered_se
 from ..evaluation.measure import rendered_answers
 from ..evaluation.model_file import Model, open_model
 from ..evaluation.results import write_rows
@@ -32,8 +34,10 @@ from ..synthetic.people.identities import RACES
 AGES = (16, 30, 45, 60, 81)
 FEWEST = 20
 """Smallest group to report."""
-FIELDS = ('model', 'set', 'by', 'group', 'n', 'geodesic', 'geodesic_se', 'pitch_offset', 'pitch_offset_se', *('pitch', 'pitch_std'))
-FIELDS += ('yaw', 'yaw_std', 'roll', 'roll_std', 'coarse', 'command', 'commit', 'data_hash')
+_WITH_SE = ('pitch_offset', 'pitch', 'yaw', 'roll', 'coarse')
+FIELDS = ('model', 'set', 'by', 'group', 'n', 'people', 'poses', 'geodesic', 'geodesic_se')
+FIELDS += (*(f'{name}{end}' for name in _WITH_SE for end in ('', '_se')), *(f'{angle}_std' for angle in ('pitch', 'yaw', 'roll')))
+FIELDS += ('command', 'commit', 'data_hash')
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +94,9 @@ def groups(found: Answers, who: dict[int, tuple[str, str, str]]) -> dict[str, np
 
 
 def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[str, object]]:
-    """Makes a row for all samples in use and for every group: means in degrees and their standard errors."""
+    """Makes a row for all samples in use and for every group: people, means in degrees and their standard errors, clustered by person."""
     used = found.of(in_use(found.truth))
+    person = used.table['identity']
     error = geometry.geodesic_deg(used.truth, used.R)
     pitch = metrics.wrapped_deg(geometry.ypr_deg_from_rotation(used.R) - geometry.ypr_deg_from_rotation(used.truth))[:, 1]
     rows = []
@@ -99,16 +104,16 @@ def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[
         for name in sorted(set(group)):
             of = group == name
             if of.sum() >= FEWEST:
-                n = int(of.sum())
                 rows.append(
                     {
                         'by': by,
                         'group': str(name),
-                        'n': n,
+                        'n': int(of.sum()),
+                        'people': len(np.unique(person[of])),
                         'geodesic': float(error[of].mean()),
-                        'geodesic_se': float(error[of].std() / n**0.5),
+                        'geodesic_se': clustered_se(error[of], person[of]),
                         'pitch_offset': float(pitch[of].mean()),
-                        'pitch_offset_se': float(pitch[of].std() / n**0.5),
+                        'pitch_offset_se': clustered_se(pitch[of], person[of]),
                     }
                 )
     order = ['all', 'sex', 'age', 'ethnicity', 'eyewear', 'covering', 'light', 'occluder']
@@ -116,13 +121,23 @@ def by_group(found: Answers, who: dict[int, tuple[str, str, str]]) -> list[dict[
 
 
 def of_robustness(found: Answers) -> dict[str, object]:
-    """Computes the cells of Tables 6 and 7."""
-    summary = metrics.rotation_errors(found.truth, found.R).summary()
+    """Computes the cells of Tables 6 and 7 with their standard errors, clustered by person, and the set's people and poses."""
+    errors, person = metrics.rotation_errors(found.truth, found.R), found.table['identity']
+    right = 100.0 * (found.logits.argmax(1) == geometry.category_index(found.truth))
+    of_each = {'geodesic': errors.geodesic_deg, 'coarse': right} | dict(zip(metrics.AXES, errors.absolute_deg.T, strict=True))
     return {
         'n': len(found.truth),
-        **{name: summary[name] for name in ('pitch', 'pitch_std', 'yaw', 'yaw_std', 'roll', 'roll_std', 'geodesic')},
-        'coarse': 100 * metrics.coarse_accuracy(found.truth, found.logits)['beyond_0'],
+        'people': len(np.unique(person)),
+        'poses': poses_in(found.table),
+        **{name: float(values.mean()) for name, values in of_each.items()},
+        **{f'{name}_se': clustered_se(values, person) for name, values in of_each.items()},
+        **{f'{axis}_std': float(of_each[axis].std()) for axis in metrics.AXES},
     }
+
+
+def poses_in(table: dict[str, np.ndarray]) -> int:
+    """How many heads in different poses the samples show; the steps of a robustness set show each of them once."""
+    return len(np.unique(table['R_cam_head'].reshape(-1, 9), axis=0))
 
 
 def refuse_people_seen_in_training(data: Path, robustness: Path) -> None:
@@ -163,7 +178,8 @@ def main(arguments: list[str] | None = None) -> None:
         )
         for row in by_group(whole, people(args.data)):
             print(
-                f'{row["by"]:10s} {row["group"]:15s} n {row["n"]:5d}  error {row["geodesic"]:5.2f} ± {row["geodesic_se"]:.2f}  '
+                f'{row["by"]:10s} {row["group"]:15s} {row["people"]:4d} people in {row["n"]:5d}  '
+                f'error {row["geodesic"]:5.2f} ± {row["geodesic_se"]:.2f}  '
                 f'pitch offset {row["pitch_offset"]:+5.2f} ± {row["pitch_offset_se"]:.2f}'
             )
             rows.append({'set': 'held-out identities', **row})
@@ -174,8 +190,8 @@ def main(arguments: list[str] | None = None) -> None:
         row = of_robustness(answers(model, args.robustness / preset, None, disturbed=False))
         printed = TABLES[table].cells(label)
         print(
-            f'{preset} (n {row["n"]}), the paper / this model: '
-            + '   '.join(f'{c} {printed[c]:g} / {row[c]:.2f}' for c in ('pitch', 'yaw', 'roll', 'coarse'))
+            f'{preset} (n {row["n"]}, {row["poses"]} poses of {row["people"]} people), the paper / this model: '
+            + '   '.join(f'{c} {printed[c]:g} / {row[c]:.2f} ± {row[f"{c}_se"]:.2f}' for c in ('pitch', 'yaw', 'roll', 'coarse'))
         )
         rows.append({'set': preset, 'by': f'table {table}', 'group': label, **row})
     if args.out:
