@@ -30,6 +30,22 @@ def test_angles_count_within_yaw_60_alone():
     assert found['roll within yaw 60'] == (2, pytest.approx(0, abs=1e-9))
 
 
+def test_profiles_and_rolled_faces_are_measured_by_their_angles_and_as_rotations():
+    """Upright faces off by 3 in yaw: 1 in the mean of the angles, 3 as a rotation. In profile, yaw 80, turned by 3 about the camera's
+    y axis alone too. Rolled by 50, off by 6 in roll; rolled by 50 in profile by 9: rolled 2.5 and 7.5, of which 2 and 6 within yaw 60.
+    """
+    truth = np.array([[0.0, 0, 0], [80, 0, 0], [0, 0, 50], [80, 0, 50]])
+    off = np.array([[3.0, 0, 0], [3, 0, 0], [0, 0, 6], [0, 0, 9]])
+    found = {name: (n, value) for name, n, value in real_faces.pose_measures(truth, geometry.rotation_from_ypr_deg(truth + off))}
+    expected = {
+        'within yaw 60': (2, 1.5, 4.5), 'beyond yaw 60': (2, 2, 6), 'within roll 45': (2, 1, 3), 'beyond roll 45': (2, 2.5, 7.5),
+        'within roll 45 and yaw 60': (1, 1, 3), 'beyond roll 45 within yaw 60': (1, 2, 6),
+    }  # fmt: skip
+    assert len(found) == 2 * len(expected)
+    for where, (n, of_angles, geodesic) in expected.items():
+        assert found[f'MAE {where}'] == (n, pytest.approx(of_angles)) and found[f'geodesic {where}'] == (n, pytest.approx(geodesic))
+
+
 def test_rolled_faces_over_upright_ones():
     """Upright faces are 2 and 4 off (3 in the mean), those rolled by 40 and -55 are 5 and 7 off (6): twice the error.
 

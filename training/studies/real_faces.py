@@ -1,9 +1,9 @@
 """Measures what a network's mean error on real faces does not show: `python -m training.studies.real_faces [MODEL ...] [--peers FOLDER]`.
 
-For each network: yaw, pitch and roll of AFLW2000's faces within yaw 60; its error on faces that are rolled, over that on upright ones; in
-squares off centre, over that in centred ones; and Pointing'04 in squares of other widths, as other detectors' boxes give them, the worst
-width's error over the best one's. The sets are found as `python -m training.evaluate` finds them. Figures go to
-training/results/real_faces.csv.
+For each network: yaw, pitch and roll of AFLW2000's faces within yaw 60; the mean of the angles' errors and that of the rotation within and
+beyond a yaw of 60 and a roll of 45 degrees; its error on faces that are rolled, over that on upright ones; in squares off centre, over that
+in centred ones; and Pointing'04 in squares of other widths, as other detectors' boxes give them, the worst width's error over the
+best one's. The sets are found as `python -m training.evaluate` finds them. Figures go to training/results/real_faces.csv.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from c2f_head_pose import crop, geometry
+from c2f_head_pose.evaluation import metrics
 from c2f_head_pose.models.registry import ModelError
 
 from ..command import exits_with_message, positive_int
@@ -29,6 +30,7 @@ from ..loop.checkpoint import commit
 from .peer_networks import HeadPoseNetwork, add_network_arguments, networks, rotations
 
 FRONTAL_DEG = 60.0
+ROLLED_DEG = 45.0
 ROLLS_DEG = ((0.0, 10.0), (10.0, 30.0), (30.0, 60.0))
 """From and below which absolute roll faces are taken together; the first are upright."""
 WIDTHS = (1.25, 1.36, 1.5, 1.65)
@@ -45,6 +47,7 @@ def landmark_measures(network: HeadPoseNetwork, faces: Sequence[Face]) -> Iterat
     images, squares = [face.read() for face in faces], [landmark_square(face, network.margin) for face in faces]
     R = rotations(network, images, squares)
     yield from angle_measures(truth, R)
+    yield from pose_measures(truth, R)
     yield from roll_measures(truth, R)
     yield from shift_measures(network, truth, R, images, squares)
 
@@ -63,6 +66,32 @@ def angle_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure
     error = np.abs((difference + 180) % 360 - 180).mean(0)
     for name, value in zip(('yaw', 'pitch', 'roll'), error, strict=True):
         yield f'{name} within yaw {FRONTAL_DEG:g}', int(near.sum()), float(value)
+
+
+def pose_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
+    """Yields the mean of the angles' absolute errors and the mean geodesic error of turned and rolled faces, and of the others.
+
+    Near a yaw of 90 degrees yaw, pitch and roll of the same small turn differ widely, so the two grow differently.
+
+    Args:
+        truth_ypr_deg: (N, 3).
+        R: (N, 3, 3) estimates.
+    """
+    of_angles = np.abs(metrics.wrapped_deg(geometry.ypr_deg_from_rotation(R) - truth_ypr_deg)).mean(1)
+    geodesic = geometry.geodesic_deg(geometry.rotation_from_ypr_deg(truth_ypr_deg), R)
+    turned, rolled = np.abs(truth_ypr_deg[:, 0]) > FRONTAL_DEG, np.abs(truth_ypr_deg[:, 2]) > ROLLED_DEG
+    yaw, roll = f'yaw {FRONTAL_DEG:g}', f'roll {ROLLED_DEG:g}'
+    parts = {
+        f'within {yaw}': ~turned,
+        f'beyond {yaw}': turned,
+        f'within {roll}': ~rolled,
+        f'beyond {roll}': rolled,
+        f'within {roll} and {yaw}': ~rolled & ~turned,
+        f'beyond {roll} within {yaw}': rolled & ~turned,
+    }
+    for where, among in parts.items():
+        for name, error in (('MAE', of_angles), ('geodesic', geodesic)):
+            yield f'{name} {where}', int(among.sum()), float(error[among].mean()) if among.any() else float('nan')
 
 
 def roll_measures(truth_ypr_deg: np.ndarray, R: np.ndarray) -> Iterator[Measure]:
