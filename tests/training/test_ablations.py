@@ -1,7 +1,9 @@
 """The ablations' table: every choice has its row, figures are what they say, and what is trained is not trained again."""
 
 import csv
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from training.loop.config import read_config
 from training.models.factory import build
 from training.studies import ablations
 from training.synthetic import stand_in
+from training.synthetic.people.identities import population
 
 torch.set_num_threads(1)
 TINY = ['network.size=32', 'network.widths=[8]', 'network.depths=[1]', 'network.stem=4', 'batch=8', 'precision=fp32']
@@ -87,3 +90,15 @@ def test_one_regressor_is_all_that_the_single_ablation_changes():
     assert torch.equal(network.anchors[0], torch.from_numpy(geometry.HEAD_AXES).float())
     rotation, std, logits = network(torch.zeros(2, 1, 96, 96, dtype=torch.uint8))
     assert (rotation.shape, std.shape, logits.shape) == ((2, 3, 3), (2, 3), (2, 4))
+
+
+def test_the_set_that_the_page_names_has_the_crops_that_the_figures_state():
+    """24,000 crops, six of a dressed head, show 4,000 of seed 0's 8,000 people once: 211 of them test, 3,574 train."""
+    order = np.random.default_rng([0, 0x0DE5, 0]).permutation(8000)  # `CropMaker.identity_of`
+    people = population(8000, 0.5, 0)
+    crops = Counter(6 * [people[place].split for place in order[: 24_000 // 6]])
+    text = (Path(__file__).parents[2] / 'training' / 'RESULTS.md').read_text()
+    assert '--preset wide --seed 0 --count 24000 --identities 8000 --per-head 6' in text and f'{crops["train"]:,} to train on' in text
+    for name in ('ablations.csv', 'ablations_small.csv'):
+        with open(ablations.results.FOLDER / name, newline='') as file:
+            assert {int(row['n']) for row in csv.DictReader(file)} == {crops['test']} == {1266}

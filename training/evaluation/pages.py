@@ -15,10 +15,12 @@ from pathlib import Path
 from ..paper.published import ANGLES
 from ..paper.published import TABLES as PAPER
 from . import sources_table
-from .group_tables import accurate_people, groups, people, portrait_groups, robustness
+from .ablations_table import ablations
+from .group_tables import accurate_people, groups, hands, people, people_differences, portrait_differences, portrait_groups, robustness
 from .markdown import Row, number, read, table
 from .paper_answers import answers
 from .paper_tables import paper_table, scales
+from .time_table import over_time
 
 _ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -39,6 +41,8 @@ SETS = {
     ('synthetic:depth_structured_light', 'landmarks'): 'structured light, other people, all poses',
 }
 """Titles of each set and crop."""
+PORTRAIT_GROUPS = ('portrait', 'stated', 'drawing')
+"""Groupings of people of the portraits: by gray, by what they state of themselves, by who was trained on."""
 
 
 def _shipped(model: str) -> list[Row]:
@@ -114,19 +118,44 @@ def edge_and_int8() -> str:
     return table(['mean absolute error, degrees', *rows], [*lines, ['1 and 2 stated deviations hold, detector end to end, %', *held]])
 
 
-def over_time() -> str:
-    """Makes the table of single frames beside filtered ones."""
-    rows = read('c2f_edge_temporal.csv')
+def edge_since() -> str:
+    """Says what the shipped edge model gained and lost since 0.6.0, which read each crop's mirror image too."""
+    before = {(row['set'], row['crop']): row for row in read('c2f_edge.csv') if row['model'] == 'c2f_edge 0.6.0, with its mirror image'}
+    now = {(row['set'], row['crop']): row for row in _shipped('c2f_edge')}
+    detected, published, renders = ('aflw2000', 'detector'), ('aflw2000', 'published'), ('synthetic:wide', 'landmarks')
 
-    def mean(way: str, name: str) -> float:
-        return sum(float(row[name]) for row in rows if row['way'] == way) / sum(row['way'] == way for row in rows)
+    def change(key: tuple[str, str], name: str, digits: int = 2) -> str:
+        return f'{number(before[key], name, digits)} to {number(now[key], name, digits)}'
 
-    return table(
-        ['', 'found, %', 'error', 'jitter'],
-        (
-            [way, f'{100 * mean(way, "found"):.1f}', f'{mean(way, "geodesic"):.2f}', f'{mean(way, "jitter"):.2f}']
-            for way in dict.fromkeys(row['way'] for row in rows)
-        ),
+    return (
+        f'- Mean of the angles, degrees, 0.6.0 with its mirror image to this version: {SETS[detected]} {change(detected, "mae")}, '
+        f'{SETS[published]} {change(published, "mae")}.\n'
+        f'- {SETS[renders].capitalize()}: as a rotation {change(renders, "geodesic")} degrees, its 99th percentile '
+        f'{change(renders, "p99", 1)}, mean of the angles {change(renders, "mae")}. '
+        'Disturbed renders of the two versions had different disturbances and do not compare.'
+    )
+
+
+def pose_limits(network: str) -> str:
+    """Says how much larger errors are in profile and on rolled heads: of the angles, and of the rotation.
+
+    Args:
+        network: its name in real_faces.csv.
+    """
+    found = {row['measure']: row for row in read('real_faces.csv') if (row['set'], row['network']) == ('aflw2000', network)}
+
+    def change(name: str, usual: str, rare: str) -> str:
+        less, more = (float(found[f'{name} {where}']['value']) for where in (usual, rare))
+        return f'{more:.1f} degrees instead of {less:.1f}, {more / less:.1f} times as much'
+
+    return '\n'.join(
+        f'- {what} ({found[f"MAE {rare}"]["n"]} faces): mean error of yaw, pitch and roll {change("MAE", usual, rare)}; '
+        f'error as a rotation {change("geodesic", usual, rare)}.'
+        for what, usual, rare in (
+            ('Beyond 60 degrees of yaw', 'within yaw 60', 'beyond yaw 60'),
+            ('Rolled by more than 45 degrees', 'within roll 45', 'beyond roll 45'),
+            ('The same within 60 degrees of yaw', 'within roll 45 and yaw 60', 'beyond roll 45 within yaw 60'),
+        )
     )
 
 
@@ -144,31 +173,6 @@ def crop_width() -> str:
             ]
         )
     return table(['', 'x0.75', 'x0.85', 'x1', 'x1.15', 'x1.3', 'pitch, x1'], lines)
-
-
-def _ablations(name: str) -> str:
-    return table(
-        ['configuration', 'seed', 'all poses', 'in use', 'within 5 degrees of a border', 'coarse, %', 'within 1 std, %'],
-        (
-            [
-                f'`{row["configuration"]}`',
-                row['seed'],
-                *(number(row, column, 1) for column in ('all', 'in_use', 'near_border')),
-                *(number(row, column, 0, 100) for column in ('coarse', 'within_1')),
-            ]
-            for row in read(name)
-        ),
-    )
-
-
-def ablations() -> str:
-    """Makes the table of our network with each design choice removed in turn."""
-    return _ablations('ablations.csv')
-
-
-def small_ablations() -> str:
-    """Makes the table of ablations at a smaller scale."""
-    return _ablations('ablations_small.csv')
 
 
 def sources() -> str:
@@ -210,9 +214,13 @@ def learning_curve() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     'real faces': real_faces, 'accurate': accurate, 'depth': depth, 'edge and int8': edge_and_int8, 'groups': groups, 'people': people,
     'robustness': robustness, 'over time': over_time, 'crop width': crop_width,
-    'ablations': ablations, 'small ablations': small_ablations,
+    'ablations': partial(ablations, 'ablations.csv'), 'small ablations': partial(ablations, 'ablations_small.csv'),
+    'edge since': edge_since,
+    'edge limits': partial(pose_limits, 'c2f_edge'), 'accurate limits': partial(pose_limits, 'c2f'),
     **{f'table {number}': partial(paper_table, number) for number in PAPER},
-    **{f'{kind} groups': partial(portrait_groups, f'{kind}_groups.csv') for kind in ('portrait', 'stated')},
+    **{f'{kind} groups': partial(portrait_groups, f'{kind}_groups.csv') for kind in PORTRAIT_GROUPS},
+    **{f'{kind} differences': partial(portrait_differences, f'{kind}_groups.csv') for kind in PORTRAIT_GROUPS},
+    'people differences': people_differences, 'hands': hands,
     'sources': sources, 'accurate people': accurate_people,
     'answers': answers, 'learning curve': learning_curve, 'scales of the tables': scales,
 }  # fmt: skip

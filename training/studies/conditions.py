@@ -34,10 +34,11 @@ from ..synthetic.people.identities import RACES
 AGES = (16, 30, 45, 60, 81)
 FEWEST = 20
 """Smallest group to report."""
-_WITH_SE = ('pitch_offset', 'pitch', 'yaw', 'roll', 'coarse')
-FIELDS = ('model', 'set', 'by', 'group', 'n', 'people', 'poses', 'geodesic', 'geodesic_se')
-FIELDS += (*(f'{name}{end}' for name in _WITH_SE for end in ('', '_se')), *(f'{angle}_std' for angle in ('pitch', 'yaw', 'roll')))
-FIELDS += ('command', 'commit', 'data_hash')
+FIELDS = (
+    *('model', 'set', 'by', 'group', 'n', 'people', 'poses'),
+    *(f'{name}{end}' for name in ('geodesic', 'pitch_offset', 'pitch', 'yaw', 'roll', 'coarse') for end in ('', '_se')),
+    *('pitch_std', 'yaw_std', 'roll_std', 'command', 'commit', 'data_hash'),
+)
 
 
 @dataclass(frozen=True, eq=False)
