@@ -12,6 +12,7 @@ from tiny_training import all_knowing
 
 from c2f_head_pose import geometry
 from c2f_head_pose.bench import scenes
+from training.data.crops import SyntheticCrops
 from training.datasets.base import MissingDataError
 from training.evaluation.results import NOT_RUN
 from training.loop import checkpoint
@@ -151,6 +152,15 @@ def test_a_training_of_other_data_or_people_seen_in_training_is_refused(tmp_path
         one.run(row)
     with pytest.raises(ValueError, match='was trained with other data'):
         other.run(row)
+
+
+def test_a_robustness_set_is_named_with_its_poses_and_people(tmp_path):
+    """Twenty stand-ins, each in a pose of its own, are of ten people; pictures alone would pass for twenty."""
+    stand_in.write(tmp_path / 'blur', 20, 96, seed=5, limits_deg=(30, 30, 15))
+    runner = table_rows.TableRunner([], tmp_path, tmp_path / 'runs', device='cpu')
+    row = next(e for e in experiments.of_table(7) if e.row == 'blurred')
+    _, n, protocol = runner.test(all_knowing(SyntheticCrops([tmp_path / 'blur'], None).table['R_crop_head']), 'blur', row)
+    assert (n, protocol) == (20, 'rendered blur, landmarks x1.5, undisturbed, 20 poses of 10 people')
 
 
 def test_a_row_stopped_by_sigterm_says_so_and_the_same_command_finishes_it(tmp_path, monkeypatch):

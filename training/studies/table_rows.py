@@ -36,6 +36,7 @@ from ..paper import experiments
 from ..paper.experiments import SCALES, Experiment, Scale
 from ..paper.published import TABLES
 from ..synthetic.dataset import refuse_people_seen
+from .conditions import poses_in
 
 TEST_PEOPLE = (6, 7)
 """Pointing'04's people that no row is trained on; its terms allow any use, but no weight trained on the others is ever shipped."""
@@ -192,7 +193,8 @@ class TableRunner:
                     )
                 for data in self.data:
                     refuse_people_seen(Path(data), folder)
-                folders, split, protocol = [str(folder)], None, protocol.replace('as in training', 'undisturbed')
+                folders, split = [str(folder)], None
+                protocol = f'{protocol.replace("as in training", "undisturbed")}, {_poses_and_people(model, folder)}'
             result = evaluate_synthetic(model, folders, test == 'synthetic', split, 16 if self.tiny else 10_000)
         return self._cells(model, result), len(result.names), protocol
 
@@ -262,6 +264,12 @@ class TableRunner:
             content['data_hash'],
             content['commit'],
         )
+
+
+def _poses_and_people(model: Model, folder: Path) -> str:
+    """How many poses of how many people a robustness set shows within a model's limits; its pictures are more."""
+    shown = SyntheticCrops([folder], None, model.modality == 'depth', model.config.pose_limits_deg if model.config else None)
+    return f'{poses_in(shown.table)} poses of {len(np.unique(shown.table["identity"]))} people'
 
 
 def _tested(face: Face) -> bool:
