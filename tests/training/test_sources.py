@@ -74,7 +74,8 @@ def test_a_difference_of_rows_is_marked_where_the_interval_excludes_none():
     half = 'renders, portraits 50 %'
     values = {'renders': ('4', '4.2'), half: ('3', '3.2'), f'{half}, scans': ('3.1', '3.3')}
     rows = [figures(name, seed, turns[seed]) for name, turns in values.items() for seed in (0, 1)]
-    first, second = sources_table.differences(rows)
+    first, second, counted = sources_table.differences(rows)
+    assert counted == '- Of these 16 differences 1 are in bold; about 1 of 16 would be by chance if no source changed anything.'
     assert first.startswith("- Half of the samples are turned portraits: portraits' turns, all ranges **-1.00** ± 0.45; 0-10 +0.00 ± 0.00")
     assert second.startswith("- A third of the renders have scanned shapes: portraits' turns, all ranges +0.10 ± 0.45;")
     assert "portraits' turns, all ranges -1.00; 0-10" in sources_table.differences(rows[::2])[0]  # one seed each

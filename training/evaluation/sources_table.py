@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
-from .seed_spread import SeedSpread, pooled
+from .seed_spread import SHARE, SeedSpread, pooled
 
 START = 'start'
 """Name of the row of the weights that all rows begin with."""
@@ -70,12 +70,19 @@ def lines(rows: Rows) -> list[list[str]]:
 
 
 def differences(rows: Rows) -> list[str]:
-    """A line for each question whose rows are there: what changes in each measure, with its 95 % interval by the spread between seeds."""
+    """A line for each question whose rows are there: what changes in each measure, with its 95 % interval by the spread between seeds.
+
+    Where there are intervals, a last line says how many differences were tested, and how many of them chance alone puts in bold.
+    """
     found, out = by_row(rows), []
     for question, one, other in QUESTIONS:
         if one in found and other in found:
             parts = [part for column, title in COLUMNS.items() if (part := _difference(rows, found[one], found[other], column, title))]
             out.append(f'- {question}: {"; ".join(parts)}.')
+    told = '\n'.join(out)
+    if tested := told.count(' ± '):
+        by_chance = f'about {tested * 2 * (1 - SHARE):.0f} of {tested} would be by chance if no source changed anything'
+        out.append(f'- Of these {tested} differences {told.count("**") // 2} are in bold; {by_chance}.')
     return out
 
 
