@@ -333,4 +333,4 @@ class HeadPoseEstimator:
     def _smoothed(self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None, options: EstimatorOptions) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:
             return pose
-        return self._followed[face.track_id].filter.update(pose, frame.stamp_s, options, place)
+        return self._followed[face.track_id].filter.update(pose, frame.stamp_s, options, place, frame.camera is not None)
