@@ -13,11 +13,11 @@ from .geometry import rotation_from_vector, rotation_vector
 from .types import CATEGORIES, FACE_EXTENT_M, SELLION_FROM_BOX_M, SELLION_FROM_MIDDLE_M, Camera, FaceBox, HeadPose
 
 _FACE_EXTENT_STD = 0.15
-"""Relative spread of that extent over people, poses and the detector's box: adult face heights alone vary by 6 %."""
+"""Relative spread of `FACE_EXTENT_M`, twice the 7 % of the people and poses that it is measured on: children are not among them."""
 _DEPTH_STD_M = 0.03
 """The measured surface is the nose or a cheek, a few centimetres in front of or behind the sellion."""
 _CENTRE_STD = 0.05
-"""Standard deviation across the ray over the box's size, 8 mm: twice that of training.studies.face_box, whose heads are rendered."""
+"""Standard deviation across the ray over the box's size, 9 mm: twice that of training.studies.face_box, whose heads are rendered."""
 _SIZES = (0.5, 1.5)
 """Of heads over an average adult's; depth beyond is of something before or behind the head."""
 _RATIO_KEPT_S = 5.0
