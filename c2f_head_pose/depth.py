@@ -7,17 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from .camera import pixel_rays
 from .crop import CropSquare
-from .geometry import rotation_from_vector, rotation_vector
+from .geometry import ray_rotation, rotation_from_vector, rotation_vector
+from .sight import sight_of
 from .types import CATEGORIES, FACE_EXTENT_M, SELLION_FROM_BOX_M, SELLION_FROM_MIDDLE_M, Camera, FaceBox, HeadPose
 
 _FACE_EXTENT_STD = 0.15
-"""Relative spread of that extent over people, poses and the detector's box: adult face heights alone vary by 6 %."""
+"""Relative spread of `FACE_EXTENT_M`, twice the 7 % of the people and poses that it is measured on: children are not among them."""
 _DEPTH_STD_M = 0.03
 """The measured surface is the nose or a cheek, a few centimetres in front of or behind the sellion."""
-_CENTRE_STD = 0.05
-"""Standard deviation across the ray over the box's size, 8 mm: twice that of training.studies.face_box, whose heads are rendered."""
 _SIZES = (0.5, 1.5)
 """Of heads over an average adult's; depth beyond is of something before or behind the head."""
 _RATIO_KEPT_S = 5.0
@@ -28,21 +26,20 @@ _MIDDLE_STD_M = 0.015
 _LEAST_VALID = 0.1
 _LEAST_EXTENT = 1e-6
 """A face that seems this small is at 165 km: the calibration is impossible."""
-_WIDEST_RAD = math.radians(170)
-"""The limit keeps the tangent finite; no face is as wide."""
 
 
 Placed = tuple[np.ndarray, np.ndarray]
 """(3,) position, metres, and its (3, 3) covariance, m^2, in the camera's optical frame."""
 
 
-def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> Placed | None:
+def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray, rotation_deg: int = 0) -> Placed | None:
     """Computes a head's position from the depth inside its face box.
 
     Args:
         box: the face, pixels.
         camera: camera of the image that the depth is registered to.
         depth_m: (H, W) float32 metres along the optical axis, NaN or 0 unknown.
+        rotation_deg: clockwise turn that makes the image upright: 0, 90, 180 or 270.
 
     Returns:
         (3,) position, metres, and its (3, 3) covariance, m^2, in the camera's optical frame; None if too few pixels have depth. Wrong depth
@@ -58,12 +55,12 @@ def position_from_depth(box: FaceBox, camera: Camera, depth_m: np.ndarray) -> Pl
     known = patch[np.isfinite(patch) & (patch > 0)]
     if known.size == 0 or known.size < _LEAST_VALID * patch.size:
         return None
-    ray, extent = _ray_and_extent(box, camera)
+    sight = sight_of(box, camera, rotation_deg)
+    ray = sight.ray
     if ray[2] < 1e-3:
         return None
-    position = ray * (float(np.median(known)) / ray[2])
-    across_m = _CENTRE_STD * extent * float(np.linalg.norm(position))
-    return position, np.outer(ray, ray) * (_DEPTH_STD_M / ray[2]) ** 2 + np.diag([across_m**2, across_m**2, 0.0])
+    range_m = float(np.median(known)) / ray[2]
+    return ray * range_m, np.outer(ray, ray) * (_DEPTH_STD_M / ray[2]) ** 2 + np.diag([*(range_m * sight.across) ** 2, 0.0])
 
 
 def sellion_from_box(placed: Placed, by_size: Placed | None, R_cam_head: np.ndarray) -> Placed:
@@ -97,27 +94,26 @@ def position_from_middle(middle_m: np.ndarray, R_cam_head: np.ndarray) -> Placed
     return middle_m + R_cam_head @ SELLION_FROM_MIDDLE_M, _MIDDLE_STD_M**2 * np.eye(3)
 
 
-def position_from_size(box: FaceBox, camera: Camera) -> Placed | None:
+def position_from_size(box: FaceBox, camera: Camera, rotation_deg: int = 0) -> Placed | None:
     """Computes a head's position from the size of its face, which is assumed to be an average adult's.
 
-    A face of extent e that subtends the angle a is at range e / (2 tan(a / 2)), along the ray through the box's centre. The angle is
-    measured between the rays through the middles of the box's opposite edges, which is correct off the axis and for any lens.
+    A face of extent e that subtends the angle a is at range e / (2 tan(a / 2)), along the ray through its middle; see `sight_of`.
 
     Args:
         box: the face, pixels.
         camera: camera of the image.
+        rotation_deg: clockwise turn that makes the image upright: 0, 90, 180 or 270.
 
     Returns:
         (3,) position, metres, and its (3, 3) covariance, m^2, in the camera's optical frame: that of the range along the ray, that of the
-        box's centre across it. None for a box without extent.
+        face's middle across it. None for a box without extent.
     """
-    ray, extent = _ray_and_extent(box, camera)
-    if extent < _LEAST_EXTENT:
+    sight = sight_of(box, camera, rotation_deg)
+    if sight.extent < _LEAST_EXTENT:
         return None
-    range_m = FACE_EXTENT_M / extent
-    along_m, across_m = _FACE_EXTENT_STD * range_m, _CENTRE_STD * FACE_EXTENT_M
-    along = np.outer(ray, ray)
-    return ray * range_m, along_m**2 * along + across_m**2 * (np.eye(3) - along)
+    range_m = FACE_EXTENT_M / sight.extent
+    R_cam_ray, std_m = ray_rotation(sight.ray), range_m * np.array([*sight.across, _FACE_EXTENT_STD])
+    return sight.ray * range_m, R_cam_ray @ np.diag(std_m**2) @ R_cam_ray.T
 
 
 class DistanceRatio:
@@ -166,24 +162,6 @@ class DistanceRatio:
 def _variance_along(t_m: np.ndarray, cov_m2: np.ndarray) -> float:
     """Variance along the ray to a position, m^2."""
     return float(t_m @ cov_m2 @ t_m / (t_m @ t_m))
-
-
-def _ray_and_extent(box: FaceBox, camera: Camera) -> tuple[np.ndarray, float]:
-    """(3,) ray through the box's centre, and the ratio of the face's larger extent to its range: 2 tan(a / 2)."""
-    x, y = box.centre
-    across = [(edge, y) for edge in (box.x1, box.x2) if 0 <= edge <= camera.width]
-    down = [(x, edge) for edge in (box.y1, box.y2) if 0 <= edge <= camera.height]
-    ray, *edges = pixel_rays(camera, [(x, y), *across, *down]).tolist()
-    # The calibration is valid inside the image only: if one edge is outside, the angle is twice that from the centre to the other edge.
-    pairs = (edges[: len(across)], edges[len(across) :])
-    angles = [_angle(*pair) if len(pair) == 2 else 2 * _angle(ray, pair[0]) for pair in pairs if pair]
-    return np.array(ray), 2 * math.tan(min(max(angles, default=0.0), _WIDEST_RAD) / 2)
-
-
-def _angle(a: list[float], b: list[float]) -> float:
-    """Angle between unit vectors, radians; unlike the arc cosine exact for small angles."""
-    (ax, ay, az), (bx, by, bz) = a, b
-    return math.atan2(math.hypot(ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), ax * bx + ay * by + az * bz)
 
 
 def depth_crop(depth_m: np.ndarray, square: CropSquare, size: int, range_m: float) -> np.ndarray:

@@ -229,7 +229,8 @@ def _measure(grid: np.ndarray, focal: np.ndarray, row: int, column: int, z_m: fl
 
 def _placed(seen: _Seen, camera: Camera, step: int, rotation_deg: int, score: float) -> DepthHead:
     """A head of the upright grid in the camera's frame and the camera's image."""
-    x, y, half = (seen.x + 0.5) * step, (seen.y + 0.5) * step, seen.half * step
+    # A cell shows the pixel in its middle, of an even step the one after its middle.
+    x, y, half = seen.x * step + step // 2 + 0.5, seen.y * step + step // 2 + 0.5, seen.half * step
     upright = np.array([[x - half[0], y - half[1], x + half[0], y + half[1]]])
     x1, y1, x2, y2 = turn_boxes_back(upright, rotation_deg, camera.width, camera.height)[0].tolist()
     box = FaceBox(x1, y1, x2, y2, score)

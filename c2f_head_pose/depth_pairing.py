@@ -12,7 +12,8 @@ import numpy as np
 KEPT_S = 0.5
 _FEWEST_KEPT, _MOST_KEPT = 8, 64
 """Depth of the last `KEPT_S` is kept for images that come late, at least and at most so many images of it."""
-_ROUNDING_S = 1e-9
+_ROUNDING_S = 1e-6
+"""Stamps of today are floats in steps of 0.24 us; depth exactly the tolerance apart belongs to its image in spite of them."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -216,7 +216,7 @@ class HeadPoseEstimator:
         for crop, estimate in zip(crops, estimates):
             pose = self._turned(estimate, crop.square, camera, options.image_rotation)
             poses[crop.face] = fuse(poses[crop.face], pose) if crop.face in poses else pose
-        poses = {face: self._placed(pose, face, frame) for face, pose in poses.items()}
+        poses = {face: self._placed(pose, face, frame, options.image_rotation) for face, pose in poses.items()}
         stages.end('decode')
         tracked = stamp_s is not None and any(face.track_id is not None for face in poses)
         if tracked:
@@ -301,9 +301,9 @@ class HeadPoseEstimator:
             return replace(pose, R_cam_head=R_ray_head)
         return replace(pose, R_cam_head=ray_rotation(pixel_ray(camera, *square.centre)) @ R_ray_head)
 
-    def _placed(self, pose: HeadPose, face: Face, frame: Frame) -> HeadPose:
+    def _placed(self, pose: HeadPose, face: Face, frame: Frame, rotation_deg: int) -> HeadPose:
         """Adds box, score, track id and position to a pose in the camera's frame."""
-        t_cam_head_m, t_cov_m2 = self._position(pose, face, frame)
+        t_cam_head_m, t_cov_m2 = self._position(pose, face, frame, rotation_deg)
         return replace(
             pose,
             box=face.box,
@@ -316,14 +316,15 @@ class HeadPoseEstimator:
             t_cov_m2=t_cov_m2,
         )
 
-    def _position(self, pose: HeadPose, face: Face, frame: Frame) -> tuple[np.ndarray | None, np.ndarray | None]:
+    def _position(self, pose: HeadPose, face: Face, frame: Frame, rotation_deg: int) -> tuple[np.ndarray | None, np.ndarray | None]:
         """(3,) position and its (3, 3) covariance; None for both where the position is unknown."""
         if frame.camera is None:
             return None, None
         if face.head is not None:
             return position_from_middle(face.head.centre_m, pose.R_cam_head)
-        measured = position_from_depth(face.box, frame.camera, frame.depth_m) if frame.depth_m is not None else None
-        by_size = position_from_size(face.box, frame.camera)
+        depth_m = frame.depth_m
+        measured = None if depth_m is None else position_from_depth(face.box, frame.camera, depth_m, rotation_deg)
+        by_size = position_from_size(face.box, frame.camera, rotation_deg)
         if face.track_id is None or frame.stamp_s is None:
             placed = measured or by_size
         else:
@@ -333,4 +334,4 @@ class HeadPoseEstimator:
     def _smoothed(self, pose: HeadPose, face: Face, frame: Frame, place: CameraPlace | None, options: EstimatorOptions) -> HeadPose:
         if face.track_id is None or frame.stamp_s is None:
             return pose
-        return self._followed[face.track_id].filter.update(pose, frame.stamp_s, options, place)
+        return self._followed[face.track_id].filter.update(pose, frame.stamp_s, options, place, frame.camera is not None)

@@ -34,24 +34,28 @@ class PoseFilter:
     def __init__(self) -> None:
         self._rotation: RotationFilter | None = None
         self._position: PositionFilter | None = None
-        self._fixed = False
+        self._frame: tuple[bool, bool] | None = None
 
-    def update(self, pose: HeadPose, stamp_s: float, options: EstimatorOptions, place: CameraPlace | None = None) -> HeadPose:
+    def update(
+        self, pose: HeadPose, stamp_s: float, options: EstimatorOptions, place: CameraPlace | None = None, calibrated: bool = True
+    ) -> HeadPose:
         """Smooths the pose at a stamp. A filter that is switched off, or whose input is unknown, restarts at its next input.
 
-        Both restart where the frame of smoothing becomes the fixed one or the camera's.
+        Both restart where the frame of smoothing changes: where the fixed one or the calibration comes or goes.
 
         Args:
             pose: this image's pose in the camera's frame.
             stamp_s: the image's stamp, seconds.
             options: options of smoothing.
             place: the camera in a frame that does not move with it, in which smoothing then runs: (3, 3) R_fixed_cam, (3,) t_fixed_cam_m.
+            calibrated: False for a rotation relative to the ray through the face, as of an image without a calibration.
 
         Returns:
             The smoothed pose in the camera's frame.
         """
-        if self._fixed != (place is not None):
-            self._fixed, self._rotation, self._position = place is not None, None, None
+        frame = (place is not None, calibrated)
+        if self._frame != frame:
+            self._frame, self._rotation, self._position = frame, None, None
         R_fixed_cam, t_fixed_cam_m = (np.eye(3), np.zeros(3)) if place is None else place
         if not options.smoothing:
             self._rotation = None

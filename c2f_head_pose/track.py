@@ -24,9 +24,9 @@ _SMALL_ONE_BY_ONE = 12
 _GATE = 0.6
 """A face is less than this part of its size from where it is expected, or it is another face."""
 _FASTEST = 9.0
-"""Sizes a second, 1.5 m/s: the gate of a face that nothing is found in grows so fast while the face is not seen."""
+"""Sizes a second, 1.7 m/s: the gate of a face that nothing is found in grows so fast while the face is not seen."""
 _FARTHEST = 1.5
-"""Sizes, 25 cm: the gate grows by this much at most, however long a face was not seen; beyond it is somebody beside it."""
+"""Sizes, 28 cm: the gate grows by this much at most, however long a face was not seen; beyond it is somebody beside it."""
 _ALIKE = 1.3
 """A face beyond the gate is at most so many times as large or as small, or it is somebody before or behind it."""
 _STEADY_S = 0.1

@@ -87,6 +87,22 @@ def test_a_head_at_the_side_of_a_wide_lens_is_found_at_its_place(camera, angle_d
     assert head.box.width == pytest.approx(FACE_EXTENT_M / 0.02 * np.linalg.norm(right - left), rel=0.05)
 
 
+@pytest.mark.parametrize('width', [480, 640])
+def test_a_head_and_its_mirror_image_are_found_in_mirrored_places(width):
+    """Cells of 3 and 4 pixels. Places x and width - x: those of an even step were half a pixel too far left, so the sum was 1 less.
+
+    A cell shows one pixel of its own, so single places differ by the rest; their mean over a cell's width does not.
+    """
+    first = (640 - width) // 2
+    camera = Camera(width, 480, np.array([[FOCAL, 0, (width - 1) / 2], [0, FOCAL, 239.5], [0, 0, 1]]))
+    sums = []
+    for shift_px in range(12):
+        depth_m = doll(room(), (1.2 * shift_px / FOCAL, -0.05, 1.2))[:, first : first + width]
+        (head,), (mirrored,) = (find_heads(depth, camera) for depth in (depth_m, depth_m[:, ::-1]))
+        sums.append(head.box.centre[0] + mirrored.box.centre[0])
+    assert np.mean(sums) == pytest.approx(width, abs=0.3)
+
+
 @pytest.mark.parametrize('rotation_deg', [90, 180, 270])
 def test_a_wide_lens_that_is_mounted_turned_sees_the_same_head(rotation_deg):
     """The lens is symmetric, so the upright image turned counter-clockwise is what it measures when turned."""

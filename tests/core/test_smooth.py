@@ -1,5 +1,6 @@
 """The filter on SO(3): steady at rest, quick in turns, and safe with odd stamps."""
 
+import itertools
 from pathlib import Path
 
 import cv2
@@ -131,6 +132,22 @@ def test_smoothing_restarts_where_the_fixed_frame_comes_or_goes():
         smoothed = smoother.update(pose, 1 + step / 30, EstimatorOptions(), place)
         np.testing.assert_allclose(smoothed.R_cam_head, np.eye(3), atol=1e-9)
         np.testing.assert_allclose(smoothed.t_cam_head_m, pose.t_cam_head_m, atol=1e-9)
+
+
+def test_smoothing_restarts_where_a_calibration_comes_or_goes():
+    """Without one the rotation is relative to the ray through the face, here 24 degrees off the axis: the mean of both is nobody's."""
+    picture = cv2.imread(str(Path(__file__).parents[1] / 'data' / 'face.jpg'))
+    image = np.full((480, 640, 3), 120, np.uint8)
+    image[160:320, 420:580] = cv2.resize(picture, (160, 160))
+    camera = Camera(640, 480, np.array([[400.0, 0, 319.5], [0, 400, 239.5], [0, 0, 1]]))
+    estimator = HeadPoseEstimator.load('c2f_edge')
+    seen = [None] * 3 + [camera] * 3 + [None] + [camera] * 2
+    poses = [estimator.estimate(image, one, stamp_s=1 + step / 30)[0] for step, one in enumerate(seen)]
+    assert {pose.track_id for pose in poses} == {1}
+    for before, pose in itertools.pairwise(poses):
+        if (before.t_cam_head_m is None) != (pose.t_cam_head_m is None):
+            assert geodesic_deg(before.R_cam_head_unsmoothed, pose.R_cam_head_unsmoothed) > 20
+            np.testing.assert_allclose(pose.R_cam_head, pose.R_cam_head_unsmoothed, atol=1e-12)
 
 
 @pytest.fixture(scope='module')

@@ -12,7 +12,7 @@ PACKAGE = (
     ('command_name', 'config_files', 'counting', 'geometry', 'images', 'interruption', 'memory', 'provenance', 'stages', 'files', 'tiles'),
     ('params_files', 'stamp_order', 'topic_names', 'transforms', 'types', 'models'),
     ('camera', 'crop', 'frame', 'turn'),
-    ('engine', 'options', 'rectification'),
+    ('engine', 'options', 'rectification', 'sight'),
     ('change', 'decode', 'depth', 'depth_head_finder', 'depth_pairing', 'depth_registration', 'detect', 'draw', 'parameters', 'smooth'),
     ('demo_files', 'depth_alignment', 'mounting', 'pose_messages', 'primary_face', 'track'),
     ('finder',),

@@ -64,7 +64,7 @@ def test_the_shipped_profiles_are_accepted_and_what_has_no_effect_is_known():
         ('detection_treshold: 0.5', '/**', 'parameter detection_treshold is not known, did you mean detection_threshold?'),
         ('changed: 1', '/**', 'parameter changed is not known'),
         ('detection_threshold: 1.5', '/**', 'detection_threshold cannot be 1.5: use a number, 0.01 to 0.99'),
-        ('max_faces: two', '/**', "max_faces cannot be 'two': use a whole number, 1 to 100"),
+        ('max_faces: two', '/**', "max_faces cannot be 'two': use an integer, 1 to 100"),
         ('max_faces: 2', 'attention', 'has no effect: it is for /attention; begin it with /**: or /head_pose:'),
         ('max_faces: [', '/**', 'not YAML'),
     ],

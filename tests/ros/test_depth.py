@@ -251,7 +251,7 @@ def test_depth_of_another_size_is_refused_with_the_remedy(paired):
 
 
 def test_positions_come_from_depth_until_it_stops_mid_way(graph):
-    """A face box fixed from outside at the principal point; depth says 0.8 m, its size 500 * 0.165 / 80 = 1.03 m."""
+    """A face box fixed from outside at the principal point; depth says 0.8 m, its size 500 * 0.184 / 80 = 1.15 m."""
     results = graph.hear_results()
     node = graph.head_pose_node(modality='rgbd', silence_timeout_s=1.0)
     estimate = node._parts.estimator.estimate
@@ -271,7 +271,7 @@ def test_positions_come_from_depth_until_it_stops_mid_way(graph):
     graph.spin_for(1.1)
     images.publish(image_message(noise(), 3.0))
     graph.wait_until(lambda: len(results.poses) == 2, 'a pose')
-    assert results.poses[1].pose.pose.position.z == pytest.approx(500 * 0.165 / 80, rel=0.01)
+    assert results.poses[1].pose.pose.position.z == pytest.approx(500 * 0.184 / 80, rel=0.01)
     assert results.poses[1].pose.covariance[14] > 10 * results.poses[0].pose.covariance[14]
     graph.wait_for_log('have stopped', 'from the image alone')
     status = graph.wait_for_state('degraded: depth images on /depth/image have stopped')

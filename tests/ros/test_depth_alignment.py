@@ -143,7 +143,7 @@ def depth_in(frame, depth_m, stamp_s):
 
 
 def test_the_node_refuses_depth_of_another_frame_by_name_and_answers_from_the_face_size(graph):
-    """The box of 80 px at 500 px is 500 * 0.165 / 80 = 1.03 m away by its size; unregistered depth would say 3 m."""
+    """The box of 80 px at 500 px is 500 * 0.184 / 80 = 1.15 m away by its size; unregistered depth would say 3 m."""
     results = graph.hear_results()
     graph.stranger().create_publisher(Image, '/camera/aligned_depth_to_color/image_raw', 1)
     node, images = with_a_face(graph, modality='rgbd', depth_model='', silence_timeout_s=0.5)
@@ -158,7 +158,7 @@ def test_the_node_refuses_depth_of_another_frame_by_name_and_answers_from_the_fa
         graph.wait_until(lambda: results.poses and results.poses[-1].header.stamp.sec == stamp_s, 'a pose')
         return results.poses[-1].pose.pose.position.z
 
-    assert answered(1) == pytest.approx(500 * 0.165 / 80, rel=0.01)
+    assert answered(1) == pytest.approx(500 * 0.184 / 80, rel=0.01)
     graph.spin_for(0.6)
     answered(2)
     graph.wait_for_log(f'is in frame {DEPTH}, the images in camera_optical', 'answered from the image alone')

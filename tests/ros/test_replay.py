@@ -492,7 +492,7 @@ def test_a_whole_number_is_taken_for_a_parameter_that_is_a_number(graph, tmp_pat
         ('wait_for_subscriber_s', -1.0, 'use a number, 0 to'),
         ('topics', 'short', 'use recorded or plain'),
         ('loop', 1, 'use true or false'),
-        ('image_topic', 7, 'use a text'),
+        ('image_topic', 7, 'use a string'),
     ],
 )
 def test_a_wrong_parameter_is_refused_with_what_it_may_be(graph, tmp_path, name, value, words):
