@@ -8,12 +8,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
 
 from .. import memory
 from ..parameters import DECIMAL_POINTS
@@ -66,7 +66,8 @@ def run(
         Exit status: 0 or the node's own `exit_status`; 1 when ROS refused the command line or the node could not be made, with the reason
         on stderr.
     """
-    if about and {'-h', '--help'} & set(remove_ros_args(sys.argv if args is None else args)[1:]):
+    own = takewhile(lambda word: word != '--ros-args', sys.argv if args is None else args)
+    if about and {'-h', '--help'} & set(own):
         print(about)
         return 0
     interrupt = Interrupt()

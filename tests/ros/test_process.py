@@ -20,11 +20,11 @@ from c2f_head_pose.ros.replay import node as replay_node
     ],
 )
 @pytest.mark.parametrize('option', ['-h', '--help'])
-def test_help_is_printed_and_no_node_starts(main, name, told, option, capsys):
+def test_help_is_printed_and_no_node_starts(main, name, told, option, capsys, monkeypatch):
+    monkeypatch.setattr(rclpy, 'init', lambda **_: pytest.fail('a node starts'))
     try:
         assert main([name, option, '--ros-args', '-p', 'threads:=2']) == 0
     except SystemExit as end:  # argparse's
         assert end.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f'usage: {name}') and told in printed
-    assert not rclpy.ok()
