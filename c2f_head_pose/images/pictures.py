@@ -198,12 +198,11 @@ def _by_pillow(data: bytes, kind: str) -> np.ndarray:
         else f"install Pillow 11.3 or newer (pip install 'pillow>=11.3') or {_CONVERT}"
     )
     try:
-        from PIL import Image, ImageOps
-
         if kind == 'HEIC':
-            import pillow_heif
+            import pillow_heif  # first: where both are missing, installing it brings Pillow
 
             pillow_heif.register_heif_opener()
+        from PIL import Image, ImageOps
     except ImportError as error:
         raise ImageError(f'cannot be read: a {kind} picture needs {error.name}, which is not installed; {remedy}') from error
     try:
