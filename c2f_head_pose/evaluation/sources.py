@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import deque
@@ -23,6 +22,7 @@ from ..recordings.reader import Frame, Notes, UnreadableImage, read_frames
 from ..stamp_order import Order, StampOrder
 from ..transforms import frames_differ, plain_frame
 from ..types import HeadPose
+from .handover import Handover
 from .truth.read import POSE_TYPES
 
 _AHEAD = 4
@@ -289,16 +289,13 @@ def _disagreement(second: HeadPoseEstimator | None, frame: Frame, poses: list[He
 
 def _ahead(start: Callable[[], Iterator[Frame | UnreadableImage]]) -> Iterator[Frame | UnreadableImage]:
     """Yields the frames of an iterator, which another thread reads up to four frames ahead."""
-    ready: queue.Queue[Frame | UnreadableImage | BaseException | None] = queue.Queue(_AHEAD)
+    ready: Handover[Frame | UnreadableImage | BaseException | None] = Handover(_AHEAD)
     stop = threading.Event()
 
     def put(item: Frame | UnreadableImage | BaseException | None) -> bool:
         while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
+            if ready.put(item, 0.1):
                 return True
-            except queue.Full:
-                continue
         return False
 
     def read() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from ...draw import draw_poses
 from ...images.video_file import VideoFile
 from ...types import Camera, HeadPose
+from ..handover import Handover
 
 _FIRST_FRAMES = 8
 _WAITING = 4
@@ -27,7 +27,7 @@ class AnnotatedVideo:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._queue: queue.Queue[tuple[np.ndarray, list[HeadPose], Camera | None, float] | None] = queue.Queue(_WAITING)
+        self._waiting: Handover[tuple[np.ndarray, list[HeadPose], Camera | None, float] | None] = Handover(_WAITING)
         self._held: list[tuple[np.ndarray, float]] = []
         self._video: VideoFile | None = None
         self._size = (0, 0)
@@ -45,7 +45,7 @@ class AnnotatedVideo:
             stamp_s: the image's stamp, seconds.
         """
         if self._thread.is_alive():
-            self._queue.put((image, list(poses), camera, stamp_s))
+            self._waiting.put((image, list(poses), camera, stamp_s))
 
     def close(self) -> None:
         """Finishes the file and renames it; without an image there is none.
@@ -53,8 +53,7 @@ class AnnotatedVideo:
         Raises:
             OSError: when the file could not be written.
         """
-        if self._thread.is_alive():
-            self._queue.put(None)
+        self._waiting.put_last(None)
         self._thread.join()
         if self._error is not None:
             if self._video is not None:
@@ -66,7 +65,7 @@ class AnnotatedVideo:
             self._video.close()
 
     def _encode(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while (item := self._waiting.get()) is not None:
             if self._error is not None:
                 continue
             image, poses, camera, stamp_s = item
