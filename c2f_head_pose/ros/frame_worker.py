@@ -101,12 +101,9 @@ class FrameWorker:
             message: sensor_msgs/Image or CompressedImage.
             depth_alone: it is a depth image.
         """
-        try:
-            if not self._drop_late(message.header, depth_alone):
-                self._try(message, depth_alone)
-            self.empty_stale_list()
-        except Exception as error:  # without it the thread would end, and no image be answered any more
-            self._notices.throttled('worker', f'{type(error).__name__}: {error}; report it', level='error')
+        if not self._drop_late(message.header, depth_alone):
+            self._try(message, depth_alone)
+        self.empty_stale_list()
 
     def _drop_late(self, header: Any, depth_alone: bool) -> bool:
         """Whether an image is late; it is counted then, and reported unless depth alone was answered before it, which may be newer."""
@@ -134,7 +131,7 @@ class FrameWorker:
         except ImageError as error:
             self._statistics.count_bad_image('bad image', str(error))
             self._notices.throttled('bad image', f'image on {self._topic} skipped: {error}')
-        except Exception as error:  # the one place that keeps the node alive
+        except Exception as error:  # of the model or the image: counted, so that diagnostics tell it
             text = f'{type(error).__name__}: {error}'
             self._statistics.count_failure('estimator failed', text)
             self._notices.throttled(

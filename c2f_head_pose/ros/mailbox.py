@@ -13,14 +13,16 @@ Item = TypeVar('Item')
 class NewestWorker(Generic[Item]):
     """A thread that works on the newest item; an item that arrives while another waits replaces it."""
 
-    def __init__(self, work: Callable[[Item], None], name: str) -> None:
+    def __init__(self, work: Callable[[Item], None], name: str, failed: Callable[[Exception], object]) -> None:
         """Starts the thread.
 
         Args:
-            work: called in the thread with each item taken; must not raise.
+            work: called in the thread with each item taken.
             name: the thread's name.
+            failed: told what `work` raises; the thread then goes on with the next item.
         """
         self._work = work
+        self._failed = failed
         self._changed = threading.Condition()
         self._waiting: list[Item] = []
         self._closed = False
@@ -74,6 +76,9 @@ class NewestWorker(Generic[Item]):
                     return
                 item = self._waiting.pop()
             self._taken_s = time.monotonic()
-            self._work(item)
+            try:
+                self._work(item)
+            except Exception as error:  # the thread's end would be the end of all answers
+                self._failed(error)
             self._taken_s = None
             del item  # not kept alive while the thread waits

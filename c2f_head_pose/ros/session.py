@@ -106,7 +106,9 @@ class Session:
             lambda: node.get_clock().now().nanoseconds * 1e-9,
         )
         self._worker: NewestWorker[Any] = NewestWorker(  # nothing of self: see Inputs.clear
-            lambda work: worker.empty_stale_list() if work is _WAKE_UP else worker.answer(*work), 'head_pose'
+            lambda work: worker.empty_stale_list() if work is _WAKE_UP else worker.answer(*work),
+            'head_pose',
+            lambda error: notices.throttled('worker', f'{type(error).__name__}: {error}; report it', level='error'),
         )
         self._frame_worker = worker
         try:

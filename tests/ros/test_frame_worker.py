@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy')
 
-from ros_graph import header
+from ros_graph import header, image_message, noise
 
 from c2f_head_pose.parameters import Parameters
 from c2f_head_pose.ros.frame_worker import FrameWorker
@@ -41,12 +41,22 @@ def test_images_that_come_again_after_depth_was_answered_alone_are_not_blamed_on
     assert (said, dropped) == (['late'], ['late', 'late'])
 
 
-def test_an_error_beside_the_estimator_does_not_end_the_worker(idle_worker):
-    worker, said, _ = idle_worker
+@pytest.mark.ros
+def test_an_error_beside_the_estimator_does_not_end_the_worker(graph, monkeypatch):
+    """Neither after an image, nor where the worker is woken because no image comes."""
+    failures = []
 
-    def fail():
+    def fail(_):
+        failures.append(1)
         raise KeyError('silence_timeout_s')
 
-    worker.empty_stale_list = fail
-    worker.answer(at(1.0), False)
-    assert said == ['worker']
+    monkeypatch.setattr(FrameWorker, 'empty_stale_list', fail)
+    results = graph.hear_results()
+    graph.head_pose_node(silence_timeout_s=0.2)
+    publisher = graph.image_publisher()
+    publisher.publish(image_message(noise(48, 64), 1.0))
+    graph.wait_until(lambda: len(results.markers) == 1, 'an answer')
+    graph.wait_for_log('KeyError', 'silence_timeout_s', 'report it')
+    graph.wait_until(lambda: len(failures) > 2, 'the worker to be woken')
+    publisher.publish(image_message(noise(48, 64), 2.0))
+    graph.wait_until(lambda: len(results.markers) == 2, 'another answer')

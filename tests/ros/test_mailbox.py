@@ -1,5 +1,7 @@
 import threading
 
+import pytest
+
 from c2f_head_pose.ros.mailbox import NewestWorker
 
 
@@ -12,7 +14,7 @@ def held_worker():
         assert release.wait(10)
         done.append(item)
 
-    worker = NewestWorker(work, 'test')
+    worker = NewestWorker(work, 'test', pytest.fail)
     return worker, done, entered, release
 
 
@@ -27,7 +29,7 @@ def test_only_the_newest_item_is_worked_on_while_one_is_in_work():
         if item == 3:
             finished.set()
 
-    worker = NewestWorker(work, 'test')
+    worker = NewestWorker(work, 'test', pytest.fail)
     assert worker.put(0) is None
     assert entered.wait(10)
     assert [worker.put(item) for item in (1, 2, 3)] == [None, 1, 2]
@@ -35,6 +37,22 @@ def test_only_the_newest_item_is_worked_on_while_one_is_in_work():
     assert finished.wait(10)
     worker.close()
     assert done == [0, 3]
+
+
+def test_work_that_fails_is_reported_and_the_next_item_is_taken():
+    failures, taken = [], threading.Semaphore(0)
+
+    def work(item):
+        taken.release()
+        if item == 0:
+            raise KeyError('silence_timeout_s')
+
+    worker = NewestWorker(work, 'test', failures.append)
+    for item in (0, 1):
+        worker.put(item)
+        assert taken.acquire(timeout=10)
+    assert worker.close() and worker.busy_s == 0
+    assert [repr(failure) for failure in failures] == ["KeyError('silence_timeout_s')"]
 
 
 def test_an_offered_item_never_replaces_one_that_waits_and_is_itself_replaced():
