@@ -12,6 +12,7 @@ from typing import Any
 from .command_name import typed_name
 from .counting import counted, whole_angles
 from .demo_files import Drawings, Records
+from .engine import add_device_argument
 from .estimator import HeadPoseEstimator
 from .finder import mute_findings
 from .images.inputs import Frame, Inputs, find_inputs, listed
@@ -76,12 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--json', type=Path, metavar='FILE', help="write every face as JSON, for videos with each frame's stamp_s")
     parser.add_argument('--output', type=Path, metavar='DIR', help='write pictures and videos with the poses drawn in')
     parser.add_argument('--model', default='c2f_edge', help='shipped name or .onnx file (default %(default)s)')
-    parser.add_argument(
-        '--device',
-        default='auto',
-        choices=('auto', 'cpu', 'cuda'),
-        help='where the network runs (default %(default)s: on the GPU where TensorRT works, otherwise on the CPU)',
-    )
+    add_device_argument(parser)
     parser.add_argument('--threads', type=int, default=1, help='CPU threads (default %(default)s)')
     add_finding_arguments(parser)
     options = parser.parse_args(arguments)

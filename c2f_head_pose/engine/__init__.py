@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
+
 from ..models.registry import ModelError, model_path
 from .contract import Engine, ModelContract, NetworkOutput
 
-__all__ = ['DEVICES', 'Engine', 'ModelContract', 'ModelError', 'NetworkOutput', 'open_engine']
+__all__ = ['DEVICES', 'Engine', 'ModelContract', 'ModelError', 'NetworkOutput', 'add_device_argument', 'open_engine']
 
 DEVICES = ('auto', 'cpu', 'cuda')
+
+
+def add_device_argument(parser: argparse._ActionsContainer) -> None:
+    """Adds the command-line option `--device`."""
+    parser.add_argument(
+        '--device',
+        default='auto',
+        choices=DEVICES,
+        help='where the network runs (default %(default)s: on the GPU where TensorRT works, otherwise on the CPU)',
+    )
 
 
 def open_engine(model: str, device: str = 'auto', threads: int = 1) -> Engine:

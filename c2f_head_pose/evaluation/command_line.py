@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..engine import add_device_argument
 from ..images.paths import utf8_path
 from ..options import add_finding_arguments
 from ..parameters import Parameters, nearest_name
@@ -85,10 +86,11 @@ def prepare(chosen: argparse.Namespace, live: bool = False) -> dict[str, Any] | 
     unused = [option for name, option in _OF_THE_ESTIMATOR.items() if getattr(chosen, name) not in ('', getattr(Options, name))]
     if chosen.params_file is not None:  # from which the others may come
         unused = ['--params-file']
+    why = 'no estimator runs with --recorded-topic' if chosen.recorded_topic else ''
     if live:
-        unused += ['--recorded-topic'] * bool(chosen.recorded_topic)
-    if (live or chosen.recorded_topic) and unused:
-        why = 'the running node answers, with its own parameters' if live else 'no estimator runs with --recorded-topic'
+        why = 'the running node answers, with its own parameters'
+        unused += ['--recorded-topic'] if chosen.recorded_topic else []
+    if why and unused:
         raise ValueError(f'leave out {" and ".join(unused)}: {why}')
     if chosen.attention:
         try:
@@ -178,12 +180,7 @@ def parser(prog: str = 'evaluate_bag', description: str | None = __doc__) -> arg
         metavar='MODEL',
         help="combine the estimates with a depth model's, such as c2f_depth, as the node's modality rgbd does",
     )
-    what.add_argument(
-        '--device',
-        default='auto',
-        choices=('auto', 'cpu', 'cuda'),
-        help='where the network runs (default %(default)s: on the GPU where TensorRT works, otherwise on the CPU)',
-    )
+    add_device_argument(what)
     what.add_argument('--threads', type=int, default=1, help='CPU threads of each network (default %(default)s)')
     what.add_argument(
         '--params-file',

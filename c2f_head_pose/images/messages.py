@@ -41,9 +41,12 @@ _EIGHT_BIT: dict[str, tuple[int, int | None]] = {
     'yuv422_yuy2': (2, cv2.COLOR_YUV2BGR_YUY2),
     'yuyv': (2, cv2.COLOR_YUV2BGR_YUY2),
 }
-# Opacity is left out before the conversion, so that it is not taken for brightness.
-_OPAQUE = {'bgra16': (4, None), 'rgba16': (4, cv2.COLOR_RGB2BGR), '16UC1': (1, None)}
-_SIXTEEN_BIT = {f'{name[:-1]}16': row for name, row in _EIGHT_BIT.items() if name.endswith('8')} | _OPAQUE
+_SIXTEEN_BIT = {f'{name[:-1]}16': row for name, row in _EIGHT_BIT.items() if name.endswith('8')} | {
+    '16UC1': (1, None),
+    # opacity is left out before the conversion, so that it is not taken for brightness
+    'bgra16': (4, None),
+    'rgba16': (4, cv2.COLOR_RGB2BGR),
+}
 DEPTH_TYPES: dict[str, np.dtype] = {'16UC1': np.dtype(np.uint16), 'mono16': np.dtype(np.uint16), '32FC1': np.dtype(np.float32)}
 """Encodings that depth is read from."""
 DEPTH_ENCODINGS = ('16UC1', '32FC1')

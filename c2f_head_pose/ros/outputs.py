@@ -67,7 +67,6 @@ class Outputs:
         self._humans: HumansOutput | None = None
         self._notices = notices
         self._last_header: Any = None
-        self._last_stamp: Any = None
         self._publishers: dict[str, Any] = {}
         self._head_pose = self._create(PoseWithCovarianceStamped, '~/head_pose')
         self._head_angles = self._create(Vector3Stamped, '~/head_angles')
@@ -119,6 +118,7 @@ class Outputs:
             tf: publish transforms.
         """
         header, poses, primary, mount = answer.frame.header, answer.poses, answer.primary, answer.mount
+        repeated = self._last_header is not None and header.stamp == self._last_header.stamp
         self._last_header = header if mount is None else mount.header(header)
         names = messages.NO_NAMES
         if self._names is not None:
@@ -132,9 +132,7 @@ class Outputs:
             self._head_poses.publish(messages.head_poses(header, poses, mount, names))
         if _heard(self._markers):
             self._markers.publish(messages.markers(header, poses, mount, names))
-        repeated = header.stamp == self._last_stamp  # tf2 warns of a transform that comes twice
-        self._last_stamp = header.stamp
-        if tf and not repeated and self._tf is not None and _heard(self._tf):
+        if tf and not repeated and self._tf is not None and _heard(self._tf):  # tf2 warns of a transform that comes twice
             transforms = messages.transforms(header, poses, names)
             if transforms.transforms:
                 self._tf.publish(transforms)

@@ -71,22 +71,17 @@ def accuracy(
         compared: the tables that the question compares (`_between_seeds`); None for the table alone.
         spread_of: the cell whose spread between trainings counts; None for `cell`.
     """
-    lenders = [(number, spread_of or cell) for number in ((table,) if compared is None else compared)]
-    return _estimate(folder, table, row, cell, scale, lenders, lambda value, _: math.sqrt(max(value * (100 - value), 0.0)))
+    return _estimate(folder, table, row, cell, scale, lambda value, _: math.sqrt(max(value * (100 - value), 0.0)), compared, spread_of)
 
 
 def mean_error(
     folder: Path | None, table: int, row: str, test: str, angles: Sequence[str], scale: str, compared: Sequence[int] | None = None
 ) -> Estimate | None:
     """The mean of the angles' mean errors, degrees, with the mean of their intervals: errors of one head's angles are not independent."""
-    parts = []
-    for angle in angles:
-        cell = f'{test} {angle}'.strip()
-        lenders = [(number, cell) for number in ((table,) if compared is None else compared)]
-        part = _estimate(folder, table, row, cell, scale, lenders, lambda _, std: std)
-        if part is None:
-            return None
-        parts.append(part)
+    cells = [f'{test} {angle}'.strip() for angle in angles]
+    parts = [part for cell in cells if (part := _estimate(folder, table, row, cell, scale, lambda _, std: std, compared))]
+    if len(parts) < len(cells):
+        return None
     return Estimate(mean(part.value for part in parts), mean(part.half for part in parts), all(part.comparable for part in parts))
 
 
@@ -96,31 +91,34 @@ def _estimate(
     row: str,
     cell: str,
     scale: str,
-    lenders: Sequence[tuple[int, str]],
     deviation: Callable[[float, float], float],
+    compared: Sequence[int] | None,
+    spread_of: str | None = None,
 ) -> Estimate | None:
     """A figure with its interval; `deviation` gives one sample's standard deviation from the value and the cell of its deviation."""
+    compared = (table,) if compared is None else compared
     of_row = {f.cell: f for f in results.read(table, folder) if f.row == row and f.scale_name == scale}
     figure, std = of_row.get(cell), of_row.get(f'{cell}_std')
     if figure is None or not figure.n:
         return None
     value = float(figure.value)
     of_sample = deviation(value, float(std.value) if std else math.nan) / math.sqrt(figure.n / REPEATS.get((table, row), 1))
-    between_seeds = _between_seeds(folder, lenders)
+    between_seeds = _between_seeds(folder, compared, spread_of or cell)
     of_seeds = between_seeds.half(figure.seeds) if between_seeds.freedom else 0.0
-    return Estimate(value, math.hypot(Z95 * of_sample, of_seeds), not lenders or between_seeds.freedom > 0)
+    return Estimate(value, math.hypot(Z95 * of_sample, of_seeds), not compared or between_seeds.freedom > 0)
 
 
-def _between_seeds(folder: Path | None, lenders: Sequence[tuple[int, str]]) -> SeedSpread:
+def _between_seeds(folder: Path | None, compared: Sequence[int], cell: str) -> SeedSpread:
     """The spread of a figure between trainings with different seeds: that of all rows, of any scale, with several in the tables compared.
 
     Two trainings alone would tell it with one degree of freedom, so that a row trained twice seemed less certain than one trained once.
 
     Args:
         folder: folder of the csv files.
-        lenders: tables and cells that the spread is pooled over; none where seeds do not matter.
+        compared: the tables that the spread is pooled over; none where seeds do not matter.
+        cell: the figure.
     """
-    repeated = [f for number, cell in lenders for f in results.read(number, folder) if f.cell == cell and f.spread]
+    repeated = [f for table in compared for f in results.read(table, folder) if f.cell == cell and f.spread]
     return pooled((float(f.spread), f.seeds) for f in repeated)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 from statistics import mean, stdev
 
-from c2f_head_pose.evaluation.metrics import student_t95
-
 from .markdown import Row, number, read, table
+from .seed_spread import pooled
 
 _MEASURES = {'geodesic': 'error', 'jitter': 'jitter'}
 
@@ -41,7 +39,7 @@ def _mean(found: dict[str, Row], name: str) -> float:
 
 def _change(differences: Sequence[float]) -> str:
     """The mean of a change over recordings with its 95 % interval, its range, and whether the interval excludes none."""
-    half = student_t95(len(differences) - 1) * stdev(differences) / sqrt(len(differences))
+    half = pooled([(stdev(differences), len(differences))]).half(len(differences))
     told = 'is within what three such recordings differ by' if len(differences) == 3 else 'is within what such recordings differ by'
     judged = f', which {told}' if abs(mean(differences)) <= half else ''
     return f'{mean(differences):+.2f} ± {half:.2f} degrees ({min(differences):+.2f} to {max(differences):+.2f}{judged})'

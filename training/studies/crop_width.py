@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from c2f_head_pose import crop, geometry
+from c2f_head_pose.attention import zones
 from c2f_head_pose.models.registry import ModelError
 
 from ..command import exits_with_message, positive_int
@@ -43,8 +44,8 @@ def azimuth_elevation_deg(R_cam_head: np.ndarray) -> np.ndarray:
     Args:
         R_cam_head: (N, 3, 3), maps head axes to the camera's optical axes.
     """
-    right, down, forward = np.moveaxis(R_cam_head[:, :, 0], -1, 0)
-    return np.degrees(np.stack([np.arctan2(-right, -forward), np.arcsin(np.clip(-down, -1, 1))], -1))
+    forward_right_down = R_cam_head[:, [2, 0, 1], 0]  # of the face; its opposite has vehicle axes, x forward, y left, z up
+    return np.array([zones.azimuth_elevation_deg(-direction) for direction in forward_right_down])
 
 
 SETS: dict[str, tuple[Square, Angles, float, float]] = {

@@ -23,6 +23,7 @@ import numpy as np
 
 from ...attention.vehicle_profile import load_zones
 from ...attention.zones import ZoneMap, azimuth_elevation_deg, camera_mount
+from ...engine import add_device_argument
 from ...estimator import HeadPoseEstimator
 from ...geometry import geodesic_deg
 from ...models.registry import ModelError
@@ -264,7 +265,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='attention_recorded', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('drive', type=Path, help='folder of training.synthetic.recordings.attention')
     parser.add_argument('--model', default='c2f_edge')
-    parser.add_argument('--device', default='auto', choices=('auto', 'cpu', 'cuda'))
+    add_device_argument(parser)
     parser.add_argument('--noise-deg', type=float, nargs='*', default=[4.0], help='independent error added to the true poses')
     parser.add_argument('--drift-deg', type=float, default=2.0, help='drifting error added to the true poses')
     parser.add_argument('--lost', type=float, default=0.01, help='share of frames without a face in the poses with noise')
